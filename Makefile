@@ -1,0 +1,37 @@
+# Everything that is done with this project. `make` alone lists it.
+# ARGS passes options on: make test ARGS="-k oneclick", make lock ARGS=--upgrade.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install run manage test check lock format clean
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## Make .venv from the hashed locks (done once, and again when a lock changes)
+	@$(PYTHON) scripts/install.py
+
+run: install ## Start everything on this machine, with a stand-in for Marketing Cloud
+	@exec $(BIN)/python -m scripts.run $(ARGS)
+
+manage: install ## A command of manage.py with the settings of `make run`
+	@exec $(BIN)/python -m scripts.manage $(ARGS)
+
+test: install ## Run every test, on real servers and a real browser
+	@exec $(BIN)/python -m scripts.test $(ARGS)
+
+check: install ## Lint, types, directions, templates, deployment settings, migrations, locks
+	@exec $(BIN)/python -m scripts.check $(ARGS)
+
+format: install ## Put code and templates into shape
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix . && \
+	$(BIN)/djade --target-version 5.2 $$(find templates unsub -name '*.html')
+
+lock: install ## Write the locks anew from requirements/*.in
+	@exec $(BIN)/python -m scripts.lock $(ARGS)
+
+clean: ## Remove what can be made again, .venv and the data of `make run` included
+	rm -rf .venv var staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,57 @@
+"""Logging: one line an event, as JSON or for a terminal, with nobody's data in it."""
+
+import logging
+import re
+from typing import Any
+
+import structlog
+
+from unsub.privacy import scrub
+
+# Whatever follows /u/ or /p/ is a credential; Django's own "Not Found: /u/..." carries it.
+_TOKEN_PATH = re.compile(r"/([up])/[^\s/?\"'\\]+")
+
+
+class ScrubbingFormatter(structlog.stdlib.ProcessorFormatter):
+    """A formatter whose lines hold no token and no e-mail address, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the finished line, scrubbed last so that nothing slips in behind it."""
+        return scrub(_TOKEN_PATH.sub(r"/\1/[token]", super().format(record)))
+
+
+_BEFORE: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
+def logging_config(style: str, level: str) -> dict[str, Any]:
+    """Return the dictConfig for `style` ("json" or "console") and set structlog up to match."""
+    structlog.configure(
+        processors=[*_BEFORE, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    last: list[Any] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if style == "json"
+        else [structlog.dev.ConsoleRenderer(colors=False)]
+    )
+    formatter = {
+        "()": ScrubbingFormatter,
+        "foreign_pre_chain": _BEFORE,
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+    }
+    quiet = {name: {"level": "WARNING"} for name in ("zeep", "urllib3", "kombu", "amqp")}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": formatter},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": quiet,
+    }

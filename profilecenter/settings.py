@@ -1,0 +1,234 @@
+"""Settings, and the only reader of the environment.
+
+Every name can also be given as NAME_FILE, the path of a file that holds the value, so that
+secrets come from files (Docker and Kubernetes secrets). docs/operations.md has the table.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from unsub.links import Keyring
+
+from .logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+
+env = environ.FileAwareEnv()
+if (BASE_DIR / ".env").is_file():
+    env.read_env(BASE_DIR / ".env")
+
+DEBUG = env.bool("DEBUG", default=False)
+# A process started without a SECRET_KEY fails at once instead of signing with a known one.
+SECRET_KEY = env.str("SECRET_KEY", default="only-for-debugging" if DEBUG else "")
+# Health checks of a container ask from inside, by these names.
+ALLOWED_HOSTS = [*env.list("ALLOWED_HOSTS", default=[]), "localhost", "127.0.0.1", "[::1]"]
+
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
+_public = urlsplit(PUBLIC_URL)
+if _public.scheme not in {"http", "https"} or not _public.hostname:
+    raise ImproperlyConfigured("PUBLIC_URL must be an address such as https://mail.example.com")
+if _public.hostname not in ALLOWED_HOSTS:
+    ALLOWED_HOSTS.append(_public.hostname)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "unsub",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "unsub.middleware.RecipientMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "profilecenter.urls"
+WSGI_APPLICATION = "profilecenter.wsgi.application"
+# RFC 8058 section 3.1: the one-click POST must not be answered with a redirect.
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+
+def _database() -> dict[str, Any]:
+    """Return the database to use: PostgreSQL from DATABASE_URL, or SQLite under var/."""
+    config: dict[str, Any] = env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/db.sqlite3")
+    options: dict[str, Any] = config.setdefault("OPTIONS", {})
+    if config["ENGINE"].endswith("sqlite3"):
+        # IMMEDIATE takes the write lock first: a transaction that reads and then writes
+        # would otherwise fail at once with "database is locked", whatever the time-out.
+        options |= {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        }
+    else:
+        # A database that hangs counts as down after two seconds (design, invariant 1).
+        options |= {
+            "connect_timeout": 2,
+            "options": "-c statement_timeout=15000 -c lock_timeout=5000",
+            "tcp_user_timeout": 2000,
+        }
+    # Without persistent connections gunicorn does a quarter of the requests.
+    return config | {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.str("REDIS_URL", default="redis://localhost:6379/0")
+REDIS_TIMEOUT = 0.2  # seconds; a broker that does not answer must not keep a visitor waiting
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "profilecenter",
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+    }
+}
+
+# Links
+LINK_KEYS = env.json("LINK_KEYS", default={})
+LINK_KEYRING = Keyring.from_json(LINK_KEYS)
+
+# Marketing Cloud
+SFMC_SUBDOMAIN = env.str("SFMC_SUBDOMAIN", default="")
+
+
+def _vendor_url(name: str, kind: str) -> str:
+    """Return an endpoint of the tenant, from its own variable or from SFMC_SUBDOMAIN."""
+    derived = f"https://{SFMC_SUBDOMAIN}.{kind}.marketingcloudapis.com" if SFMC_SUBDOMAIN else ""
+    return str(env.str(name, default=derived)).rstrip("/")
+
+
+SFMC_AUTH_URL = _vendor_url("SFMC_AUTH_URL", "auth")
+SFMC_SOAP_URL = _vendor_url("SFMC_SOAP_URL", "soap")
+SFMC_CLIENT_ID = env.str("SFMC_CLIENT_ID", default="")
+SFMC_CLIENT_SECRET = env.str("SFMC_CLIENT_SECRET", default="")
+SFMC_ACCOUNT_ID = env.int("SFMC_ACCOUNT_ID", default=0) or None
+SFMC_USERNAME = env.str("SFMC_USERNAME", default="")
+SFMC_PASSWORD = env.str("SFMC_PASSWORD", default="")
+SFMC_TIMEOUT = env.float("SFMC_TIMEOUT", default=30.0)
+SFMC_BATCH_SIZE = env.int("SFMC_BATCH_SIZE", default=20)
+SFMC_CONCURRENCY = env.int("SFMC_CONCURRENCY", default=20)
+SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=30)
+UNDO_SECONDS = env.int("UNDO_SECONDS", default=30)
+LEASE_SECONDS = env.int("LEASE_SECONDS", default=int(SFMC_TIMEOUT * 2 + 60))
+
+# Celery: the row is the letter, a task is only a bell, so no result and no retry is kept there.
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": REDIS_TIMEOUT,
+    "socket_timeout": 5,
+    "visibility_timeout": 3600,
+}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 0}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = env.str(
+    "CELERY_BEAT_SCHEDULE", default=str(VAR_DIR / "celerybeat-schedule")
+)
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {
+        "task": "unsub.tasks.sweep",
+        "schedule": SWEEP_SECONDS,
+        # A sweep that nobody took in time is worthless: the next one does the same.
+        "options": {"expires": SWEEP_SECONDS},
+    }
+}
+
+# Languages and time
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+LOCALE_PATHS = [BASE_DIR / "locale"]
+
+# Static files
+STATIC_URL = "static/"
+STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+# In a checkout nothing was collected: serve, and link, the files as they lie there.
+WHITENOISE_USE_FINDERS = not Path(STATIC_ROOT).is_dir()
+if WHITENOISE_USE_FINDERS:
+    STORAGES["staticfiles"]["BACKEND"] = (
+        "django.contrib.staticfiles.storage.StaticFilesStorage"
+    )
+
+# Requests
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 50
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+
+# Security
+_https = _public.scheme == "https"
+SECURE_SSL_REDIRECT = _https
+# Health probes come from inside, without TLS. A redirect would turn a one-click POST into a GET
+# (RFC 8058), so RecipientMiddleware redirects the safe methods of these pages itself.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^[up]/"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
+SECURE_HSTS_SECONDS = 63_072_000 if _https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
+SECURE_HSTS_PRELOAD = _https
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = _https
+CSRF_COOKIE_SECURE = _https
+CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+X_FRAME_OPTIONS = "DENY"
+LOGIN_URL = "admin:login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# Alarms go to these people by mail.
+ADMINS = [("operator", address) for address in env.list("ADMINS", default=[])]
+SERVER_EMAIL = DEFAULT_FROM_EMAIL = env.str("SERVER_EMAIL", default="profile-center@localhost")
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+
+LOG_FORMAT = env.str("LOG_FORMAT", default="console" if sys.stderr.isatty() else "json")
+LOGGING = logging_config(LOG_FORMAT, env.str("LOG_LEVEL", default="INFO"))

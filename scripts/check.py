@@ -1,0 +1,65 @@
+"""What `make check` looks at. Each step runs, whatever became of the one before."""
+
+import json
+import os
+import secrets
+import sys
+
+from .steps import ROOT, Step, files, say, tool
+
+PYTHON = tool("python")
+
+
+def deployment_environ() -> dict[str, str]:
+    """Return the environment of a deployment that has nothing to be told: HTTPS, long keys."""
+    return {
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "DEBUG": "false",
+        "PUBLIC_URL": "https://mail.example.com",
+        "ALLOWED_HOSTS": "mail.example.com",
+        "LINK_KEYS": json.dumps({"*": [secrets.token_urlsafe(32)]}),
+        "SFMC_SUBDOMAIN": "example",
+        "SFMC_CLIENT_ID": secrets.token_hex(8),
+        "SFMC_CLIENT_SECRET": secrets.token_hex(16),
+        "SFMC_ACCOUNT_ID": "510001",
+    }
+
+
+def steps() -> tuple[Step, ...]:
+    """Return the steps in order, from the quickest."""
+    templates = files("*.html", "templates", "unsub")
+    manage = (PYTHON, "manage.py")
+    deployment = deployment_environ()
+    return (
+        Step(title="locks name no address", command=(PYTHON, "-m", "scripts.addresses")),
+        Step(title="ruff", command=(tool("ruff"), "check", ".")),
+        Step(title="ruff format", command=(tool("ruff"), "format", "--check", ".")),
+        Step(
+            title="djade",
+            command=(tool("djade"), "--check", "--target-version", "5.2", *templates),
+        ),
+        Step(title="import-linter", command=(tool("lint-imports"), "--no-logo")),
+        Step(
+            title="deployment settings",
+            command=(*manage, "check", "--deploy", "--fail-level", "WARNING"),
+            environ=deployment,
+        ),
+        Step(
+            title="migrations",
+            command=(*manage, "makemigrations", "--check", "--dry-run"),
+            environ=deployment | {"DATABASE_URL": "sqlite://:memory:"},
+        ),
+        Step(title="mypy", command=(tool("mypy"), "."), environ=deployment),
+    )
+
+
+def main() -> int:
+    """Return 0 where every step passed, else 1, with the names of those that did not."""
+    failed = [step.title for step in steps() if step.run()]
+    say(f"failed: {', '.join(failed)}" if failed else "all checks passed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""Make .venv and fill it from the hashed locks; runs on the bare Python of a fresh machine.
+
+    python3 scripts/install.py [LOCK]        default: requirements/dev.txt
+
+pip brings uv, uv brings the rest. Only wheels and archives whose hashes the locks name are
+installed, from wherever the machine's own pip configuration says that packages come from.
+"""
+
+import ast
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+BIN = VENV / "bin"
+STAMP = VENV / "installed"
+UV_LOCK = ROOT / "requirements" / "uv.txt"
+
+# pip's option -> uv's variable. uv reads no pip configuration of its own accord.
+UV_NAMES = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "trusted-host": "UV_INSECURE_HOST",
+    "timeout": "UV_HTTP_TIMEOUT",
+    "default-timeout": "UV_HTTP_TIMEOUT",
+    "cert": "SSL_CERT_FILE",
+    "proxy": "ALL_PROXY",
+}
+COMMA_SEPARATED = {"UV_FIND_LINKS"}
+
+
+def main(arguments: list[str]) -> int:
+    """Return 0 once .venv holds exactly what the lock says, and at once where it does already."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file alone runs on whatever is there
+        return _fail(f"Python 3.11 or newer is needed; {sys.executable} is older. PYTHON= names it")
+    lock = ROOT / (arguments[0] if arguments else "requirements/dev.txt")
+    wanted = _fingerprint(lock)
+    if STAMP.is_file() and STAMP.read_text() == wanted:
+        return 0
+    try:
+        _fill(lock)
+    except subprocess.CalledProcessError as err:
+        return _fail(f"{Path(err.cmd[0]).name} {err.cmd[1]} {err.cmd[2]} failed: see above")
+    STAMP.write_text(wanted)
+    return 0
+
+
+def _fail(sentence: str) -> int:
+    sys.stderr.write(f"install: {sentence}.\n")
+    return 1
+
+
+def _fingerprint(lock: Path) -> str:
+    """Return what must be the same for an existing .venv to be left alone."""
+    parts = lock.read_bytes(), UV_LOCK.read_bytes(), str(ROOT).encode(), sys.version.encode()
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def _fill(lock: Path) -> None:
+    if not (BIN / "pip").exists():
+        _say("making .venv")
+        _run(sys.executable, "-m", "venv", "--clear", str(VENV))
+    python = str(BIN / "python")
+    quiet = ("--quiet", "--disable-pip-version-check", "--no-input")
+    _say("installing uv")
+    _run(python, "-m", "pip", "install", *quiet, "--require-hashes", "-r", str(UV_LOCK))
+    _say(f"installing {lock.relative_to(ROOT)}")
+    STAMP.unlink(missing_ok=True)
+    _run(str(BIN / "uv"), "pip", "sync", "--quiet", "--require-hashes", str(lock), env=uv_environ())
+
+
+def _say(what: str) -> None:
+    sys.stderr.write(f"install: {what} ...\n")
+
+
+def _run(*command: str, env: dict[str, str] | None = None) -> None:
+    subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, check=True)  # noqa: S603
+
+
+def uv_environ() -> dict[str, str]:
+    """Return an environment in which uv uses the indexes and certificates that pip is set to."""
+    environ = {
+        "UV_PYTHON_DOWNLOADS": "never",
+        # Like pip: all indexes are equal, and the hash decides what may be installed.
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+    }
+    for option, value in _pip_configuration().items():
+        name = UV_NAMES.get(option)
+        if name:
+            separator = "," if name in COMMA_SEPARATED else " "
+            environ[name] = separator.join(value.split())
+    # What the person has set for uv itself goes before all of this.
+    ours = {"VIRTUAL_ENV": str(VENV), "UV_PYTHON": str(BIN / "python")}
+    return environ | os.environ | ours
+
+
+def _pip_configuration() -> dict[str, str]:
+    """Return pip's options by name, the nearest last: files, then [install], then PIP_* names."""
+    listing = subprocess.run(  # noqa: S603
+        [str(BIN / "python"), "-m", "pip", "config", "list"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    ).stdout  # fmt: skip
+    found: dict[tuple[int, str], str] = {}
+    rank = {"global": 0, "install": 1, ":env:": 2}
+    for line in listing.splitlines():
+        key, _, value = line.partition("=")
+        section, _, option = key.rpartition(".")
+        if section in rank:
+            found[rank[section], option] = str(ast.literal_eval(value))
+    return {option: found[place, option] for place, option in sorted(found)}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,170 @@
+"""`make run`: everything on this machine, under one manager that stops everything on Ctrl-C."""
+
+import fcntl
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from honcho.manager import Manager
+
+from . import environment
+from .environment import Ports
+from .ready import Watch
+from .servers import HOST, Valkey, free_port
+from .steps import ROOT, say, tool
+
+EXIT_BUSY = 2
+
+
+class BusyError(Exception):
+    """Something of ours cannot start; the message says what to do."""
+
+
+def main() -> int:
+    """Return the manager's status, or 2 where a port is taken or another run is under way."""
+    try:
+        with _only_one():
+            ports = choose_ports(os.environ)
+            return start(ports)
+    except BusyError as err:
+        sys.stderr.write(f"run: {err}\n")
+        return EXIT_BUSY
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Hold var/ for this run: two schedulers in one folder would ring every bell twice."""
+    environment.VAR.mkdir(exist_ok=True)
+    with environment.path("run.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as err:
+            raise BusyError("`make run` is running in this folder already.") from err
+        yield
+
+
+def choose_ports(wanted: Mapping[str, str]) -> Ports:
+    """Return the ports to use. Raises BusyError, naming every port that is taken."""
+    ports = Ports(
+        web=_number(wanted, "PORT", 8000),
+        sandbox=_number(wanted, "SANDBOX_PORT", 8025),
+        redis=_number(wanted, "REDIS_PORT", 0) or free_port(),
+    )
+    named = {"PORT": ports.web, "SANDBOX_PORT": ports.sandbox, "REDIS_PORT": ports.redis}
+    if len(set(named.values())) < len(named):
+        raise BusyError("PORT, SANDBOX_PORT and REDIS_PORT have to differ from one another.")
+    taken = {name: port for name, port in named.items() if _is_taken(port)}
+    if taken:
+        which = " and ".join(f"{port} ({name})" for name, port in taken.items())
+        example = " ".join(f"{name}={free_port()}" for name in taken)
+        raise BusyError(f"port {which} is taken. Choose another: make run {example}")
+    return ports
+
+
+def _number(wanted: Mapping[str, str], name: str, default: int) -> int:
+    value = wanted.get(name) or str(default)
+    if not (value.isascii() and value.isdigit() and int(value) < 65536):
+        raise BusyError(f"{name} has to be a port number, 1 to 65535.")
+    return int(value)
+
+
+def _is_taken(port: int) -> bool:
+    """Return whether the port cannot be listened on, or "localhost" leads to somebody else."""
+    with closing(socket.socket()) as probe:
+        # As gunicorn does: connections of the last run that are still closing are no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return True
+    if not socket.has_ipv6:
+        return False
+    with closing(socket.socket(socket.AF_INET6)) as other:
+        other.settimeout(0.5)
+        return other.connect_ex(("::1", port)) == 0
+
+
+def start(ports: Ports) -> int:
+    """Prepare, start and serve until Ctrl-C or SIGTERM; return the exit status."""
+    values = environment.write(ports)
+    environ = environment.environ(values)
+    say("run: preparing the database ...")
+    links = _prepare(environ)
+    watch = Watch(ports=ports, links=links, password=values["ADMIN_PASSWORD"])
+    manager = _manager(ports, environ, then=watch.run)
+    # A terminal that is closed says SIGHUP; everything has to end then as well.
+    signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    say("run: starting the processes ...")
+    manager.loop()
+    return _status(manager.returncode)
+
+
+def _status(code: int | None) -> int:
+    """Return 0 for a stop that was asked for."""
+    return 0 if code in {None, 128 + signal.SIGINT, 128 + signal.SIGTERM} else int(code or 1)
+
+
+def _prepare(environ: dict[str, str]) -> dict[str, str]:
+    """Return the links of the sample subscribers, once the database is ready."""
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "links.json"
+        command = [sys.executable, "-m", "scripts.sample", str(answer)]
+        subprocess.run(  # noqa: S603
+            command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, check=True
+        )
+        links: dict[str, str] = json.loads(answer.read_text())
+    return links
+
+
+def commands(ports: Ports) -> dict[str, list[str]]:
+    """Return the processes by name: a deployment's three, and what stands in for the rest."""
+    folder = environment.path("valkey")
+    folder.mkdir(exist_ok=True)
+    celery = [tool("celery"), "--quiet", "-A", "profilecenter"]
+    schedule = str(environment.path("celerybeat-schedule"))
+    manage = [sys.executable, "manage.py"]
+    state = str(environment.path("sandbox.jsonl"))
+    return {
+        "valkey": Valkey(port=ports.redis, folder=folder, persist=True).command(),
+        "sandbox": [*manage, "sandbox", "--port", str(ports.sandbox), "--state", state],
+        "web": [
+            tool("gunicorn"), "profilecenter.wsgi", "-c", "profilecenter/gunicorn.conf.py",
+            "--bind", f"{HOST}:{ports.web}", "--workers", "2",
+        ],
+        "worker": [*celery, "worker", "--concurrency", "2", "--without-mingle"],
+        "beat": [*celery, "beat", "--schedule", schedule],
+    }  # fmt: skip
+
+
+class Processes(Manager):  # type: ignore[misc]  # honcho ships no types
+    """honcho's manager, which calls `then` in a thread of its own once it has started all."""
+
+    def __init__(self, *, then: Callable[[], None]) -> None:
+        super().__init__()
+        self._then = then
+
+    def _start(self) -> None:
+        # A thread that runs before honcho forks would be half alive in each of its children.
+        super()._start()
+        threading.Thread(target=self._then, daemon=True).start()
+
+
+def _manager(ports: Ports, environ: dict[str, str], *, then: Callable[[], None]) -> Processes:
+    manager = Processes(then=then)
+    for name, command in commands(ports).items():
+        # honcho starts a shell; exec, so that its signals reach the process itself.
+        manager.add_process(name, f"exec {shlex.join(command)}", env=environ, cwd=str(ROOT))
+    return manager
+
+
+if __name__ == "__main__":
+    sys.exit(main())

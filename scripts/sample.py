@@ -1,0 +1,72 @@
+"""Prepare the database of `make run`, then write the links of its sample subscribers as JSON.
+
+Run with the environment of scripts/environment.py. Doing it again changes nothing.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import django
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+
+from unsub.context import JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.links import sign_link
+
+from .environment import UNITS
+
+ADMIN = "admin"
+PARENT, CHILD = sorted(UNITS)
+WEEKLY = JobContext(job_id=88002, list_id=7001, batch_id=0)
+KIDS = JobContext(job_id=88101, list_id=7101, batch_id=0)
+
+
+def samples() -> tuple[tuple[str, UnsubContext, bool], ...]:
+    """Return who, with which context, and whether the link is sealed (JWE)."""
+    ada, grace, emil, mina = (SubscriberContext(subscriber_id=n) for n in range(1001, 1005))
+    keyed = SubscriberContext(subscriber_id=1005, subscriber_key="sub-1005")
+    return (
+        ("Ada, from the list", _link(PARENT, ada, WEEKLY), False),
+        ("Grace, from the list, sealed", _link(PARENT, grace, WEEKLY), True),
+        ("Emil, from everything", _link(PARENT, emil, WEEKLY, Scope.ALL), False),
+        ("Mina, the child unit's list", _link(CHILD, mina, KIDS), False),
+        ("sub-1005, one-click", _link(PARENT, keyed, WEEKLY), False),
+    )
+
+
+def _link(
+    mid: int, subscriber: SubscriberContext, job: JobContext, scope: Scope = Scope.LIST
+) -> UnsubContext:
+    return UnsubContext(
+        mid=mid, subscriber=subscriber, job=job, scope=scope, scope_is_explicit=True
+    )
+
+
+def prepare() -> None:
+    """Bring the database up to date, with both business units and an administrator."""
+    call_command("migrate", verbosity=0)
+    for mid, name in UNITS.items():
+        call_command("add_unit", mid=mid, name=name, verbosity=0, stdout=sys.stderr)
+    admin, _ = get_user_model().objects.get_or_create(
+        username=ADMIN, defaults={"is_staff": True, "is_superuser": True}
+    )
+    admin.set_password(os.environ["ADMIN_PASSWORD"])
+    admin.save()
+
+
+def main() -> None:
+    """Prepare, then write {who: link}."""
+    django.setup()
+    prepare()
+    links = {
+        who: f"{settings.PUBLIC_URL}/u/{sign_link(context, keys=settings.LINK_KEYRING, seal=seal)}"
+        for who, context, seal in samples()
+    }
+    Path(sys.argv[1]).write_text(json.dumps(links))
+
+
+if __name__ == "__main__":
+    main()

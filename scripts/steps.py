@@ -1,0 +1,51 @@
+"""Named commands, one after the other, with one exit status."""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A command under the project's root; `environ` is added to the environment."""
+
+    title: str
+    command: tuple[str, ...]
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def run(self) -> int:
+        """Return the command's exit status; its output goes where ours goes."""
+        say(f"== {self.title}")
+        started = time.monotonic()
+        status = subprocess.run(  # noqa: S603
+            self.command, cwd=ROOT, env=os.environ | self.environ, stdin=subprocess.DEVNULL,
+            check=False,
+        ).returncode  # fmt: skip
+        say(f"-- {self.title}: {_word(status)}, {time.monotonic() - started:.1f} s")
+        return status
+
+
+def _word(status: int) -> str:
+    return f"failed with {status}" if status else "ok"
+
+
+def say(line: str) -> None:
+    """Write a line of our own between those of the commands."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def tool(name: str) -> str:
+    """Return the path of a program of this virtual environment."""
+    return str(Path(sys.executable).parent / name)
+
+
+def files(pattern: str, *folders: str) -> tuple[str, ...]:
+    """Return the files under `folders` that match, relative to the root, in order."""
+    found = (path for folder in folders for path in (ROOT / folder).rglob(pattern))
+    return tuple(sorted(str(path.relative_to(ROOT)) for path in found))

@@ -1,0 +1,72 @@
+"""The cast of the app's tests: two business units, Ada's link, and a sandbox to call."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.core.cache import cache
+from pytest_django.fixtures import Settings
+
+from unsub import gateway
+from unsub.context import JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.links import sign_link
+from unsub.models import BusinessUnit, Channel
+from unsub.sandbox import Sandbox
+from unsub.wishes import Wish
+
+PARENT, CHILD = 510001, 510002
+MakeWish = Callable[..., Wish]
+
+
+@pytest.fixture
+def unit(db: None) -> BusinessUnit:
+    """The parent unit, Example Outfitters."""
+    return BusinessUnit.objects.create(mid=PARENT, name="Example Outfitters")
+
+
+@pytest.fixture
+def child(db: None) -> BusinessUnit:
+    """The child unit, Example Kids."""
+    return BusinessUnit.objects.create(mid=CHILD, name="Example Kids")
+
+
+def context(subscriber: int = 1001, job: int | None = 88002, **changes: object) -> UnsubContext:
+    """Return the context of a mail that job `job` sent to a subscriber of the sandbox."""
+    fields: dict[str, object] = {
+        "mid": PARENT,
+        "subscriber": SubscriberContext(subscriber_id=subscriber),
+        "job": JobContext(job_id=job, list_id=7001 if job else None, batch_id=0 if job else None),
+        "scope": Scope.LIST,
+    }
+    return UnsubContext(**(fields | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def make_wish(settings: Settings) -> MakeWish:
+    """Return a function that makes a wish with a token that really is its link's."""
+
+    def make(subscriber: int = 1001, **changes: object) -> Wish:
+        fields = {
+            name: changes.pop(name)
+            for name in ("channel", "reason", "words", "language", "received_at")
+            if name in changes
+        }
+        link = context(subscriber, **changes)  # type: ignore[arg-type]
+        token = sign_link(link, keys=settings.LINK_KEYRING)
+        return Wish(token=token, context=link, **{"channel": Channel.ONE_CLICK} | fields)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def sandbox(settings: Settings) -> Iterator[Sandbox]:
+    """A Marketing Cloud of the test's own, with the settings pointed at it."""
+    cache.clear()
+    with Sandbox() as running:
+        settings.SFMC_AUTH_URL = settings.SFMC_SOAP_URL = running.url
+        settings.SFMC_CLIENT_ID = settings.SFMC_CLIENT_SECRET = "sandbox"
+        settings.SFMC_ACCOUNT_ID = PARENT
+        settings.SFMC_TIMEOUT = 2.0
+        gateway.client.cache_clear()
+        yield running
+    gateway.client.cache_clear()
+    cache.clear()

@@ -1,0 +1,33 @@
+"""What every Django test shares. The servers come from tests/plugins/servers.py."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings
+
+_HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Put SQLite's test database into a file, so that threads, locks and WAL are real.
+
+    In memory, which is Django's default, all threads would share one connection.
+    """
+    database = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        file = Path(str(database["NAME"])).with_name(f"test-{worker}.sqlite3")
+        database["TEST"] = {"NAME": str(file)}
+
+
+@pytest.fixture(autouse=True)
+def empty_broker(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Give each Django test an empty broker and cache."""
+    yield
+    if request.path.is_relative_to(_HERE / "app"):
+        with redis.Redis.from_url(settings.REDIS_URL) as client:
+            client.flushdb()

@@ -1,0 +1,142 @@
+"""Deployments for the journeys: one that the calm ones share, and one each for the rough ones."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from scripts import browser as chromium
+from scripts.steps import ROOT
+from tests.journeys.deployment import CHILD, PARENT, Deployment
+from tests.journeys.reader import Reader
+
+ROUGH = {"LEASE_SECONDS": "3"}
+# What a browser that a test drives has no use for: updates, sync, a GPU.
+CHROMIUM = (
+    "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+Deploy = Callable[..., Deployment]
+NewDatabase = Callable[[], str]
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def new_sqlite(tmp_path_factory: pytest.TempPathFactory) -> NewDatabase:
+    """A function that makes a migrated SQLite database with both business units."""
+    folder = tmp_path_factory.mktemp("sqlite")
+    template = folder / "template.sqlite3"
+    _prepare(f"sqlite:///{template}")
+
+    def make() -> str:
+        copy = folder / f"journey-{next(_numbers)}.sqlite3"
+        shutil.copyfile(template, copy)
+        return f"sqlite:///{copy}"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_database(request: pytest.FixtureRequest) -> NewDatabase:
+    """A function that makes a migrated database on the server of this run."""
+    if request.config.getoption("database") == "sqlite":
+        make_sqlite: NewDatabase = request.getfixturevalue("new_sqlite")
+        return make_sqlite
+    server, _, _ = os.environ["DATABASE_URL"].rpartition("/")
+    _create(server, "CREATE DATABASE journeys")
+    _prepare(f"{server}/journeys")
+
+    def make() -> str:
+        name = f"journey_{next(_numbers)}"
+        _create(server, f"CREATE DATABASE {name} TEMPLATE journeys")
+        return f"{server}/{name}"
+
+    return make
+
+
+def _create(server: str, statement: str) -> None:
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def _prepare(database: str) -> None:
+    """Migrate a database and name the two business units."""
+    environ = os.environ | {"DATABASE_URL": database}
+    units = ((PARENT, "Example Outfitters"), (CHILD, "Example Kids"))
+    for arguments in (
+        ("migrate", "--verbosity", "0"),
+        *(("add_unit", "--mid", str(mid), "--name", name) for mid, name in units),
+    ):
+        subprocess.run(
+            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environ, check=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=120,
+        )  # fmt: skip
+
+
+@contextmanager
+def _running(database: str, folder: Path, settings: dict[str, str]) -> Iterator[Deployment]:
+    deployment = Deployment(database=database, folder=folder, settings=settings)
+    try:
+        deployment.start()
+        yield deployment
+    finally:
+        deployment.stop()
+
+
+@pytest.fixture(scope="session")
+def shared(
+    new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
+    """A deployment that nobody disturbs; every journey has subscribers of its own there."""
+    with _running(new_database(), tmp_path_factory.mktemp("shared"), {}) as deployment:
+        yield deployment
+
+
+@pytest.fixture
+def deploy(new_database: NewDatabase, tmp_path: Path) -> Iterator[Deploy]:
+    """A function that starts a deployment of the test's own, with settings of its own."""
+    with ExitStack() as stack:
+
+        def start(*, database: str | None = None, **settings: str) -> Deployment:
+            return stack.enter_context(
+                _running(database or new_database(), tmp_path, ROUGH | settings)
+            )
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real Chromium. Where none is installed this fails; `make test` installs one."""
+    path = os.environ.get("PROFILECENTER_BROWSER") or chromium.find()
+    if not path:
+        pytest.fail("no Chromium or Chrome found: run `make test`, which installs one")
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=path, headless=True, args=[*CHROMIUM, *sandbox]
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def reader(browser: Browser) -> Iterator[Reader]:
+    """Somebody who reads the mail: a browser window with no history."""
+    with Reader(browser) as reader:
+        yield reader
+
+
+@pytest.fixture
+def plain_reader(browser: Browser) -> Iterator[Reader]:
+    """The same with JavaScript turned off."""
+    with Reader(browser, scripts=False) as reader:
+        yield reader

@@ -1,0 +1,227 @@
+"""A whole deployment: gunicorn, a Celery worker, beat and the sandbox, on a database and a broker
+of its own. What the journeys do to it and ask of it.
+"""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+
+from scripts.ready import answers, worker_answers
+from scripts.servers import HOST, Valkey, free_port
+from scripts.steps import ROOT, tool
+from tests.journeys.processes import Process, wait_for
+from unsub.context import JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.links import Keyring, sign_link
+
+PARENT, CHILD = 510001, 510002
+WEEKLY, NEWEST_WEEKLY_JOB, KIDS, KIDS_JOB = 7001, 88002, 7101, 88101
+STORY = """
+    SELECT a.outcome FROM unsub_deliveryattempt a JOIN unsub_unsubrequest r ON r.id = a.request_id
+    WHERE r.subscriber_id = {mark} ORDER BY a.id
+"""
+REQUESTS = "SELECT id FROM unsub_unsubrequest WHERE subscriber_id = {mark}"
+Rows = list[dict[str, Any]]
+
+
+class Deployment:
+    """The processes by name (`web`, `worker`, `beat`, `sandbox`), the broker and the database."""
+
+    def __init__(self, *, database: str, folder: Path, settings: dict[str, str]) -> None:
+        self.database = database
+        self.folder = folder
+        self.valkey = Valkey()
+        self._port, self._sandbox_port = free_port(), free_port()
+        self.url = f"http://{HOST}:{self._port}"
+        self.sandbox_url = f"http://{HOST}:{self._sandbox_port}"
+        self.environ = os.environ | self._settings() | settings
+        self._processes = {
+            name: Process(name, command, environ=self.environ, folder=folder)
+            for name, command in self._commands().items()
+        }
+        self.web, self.worker = self._processes["web"], self._processes["worker"]
+        self.beat, self.sandbox = self._processes["beat"], self._processes["sandbox"]
+
+    def _settings(self) -> dict[str, str]:
+        return {
+            "PUBLIC_URL": self.url,
+            "DATABASE_URL": self.database,
+            "REDIS_URL": self.valkey.url,
+            "SFMC_AUTH_URL": self.sandbox_url,
+            "SFMC_SOAP_URL": self.sandbox_url,
+            "SFMC_TIMEOUT": "5",
+            "SWEEP_SECONDS": "1",
+            "CELERY_BEAT_SCHEDULE": str(self.folder / "schedule"),
+            "LOG_FORMAT": "console",
+            "PYTHONUNBUFFERED": "1",
+            "WEB_CONCURRENCY": "2",
+            "PROMETHEUS_MULTIPROC_DIR": str(self._metrics()),
+        }
+
+    def _metrics(self) -> Path:
+        folder = self.folder / "metrics"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def _commands(self) -> dict[str, list[str]]:
+        celery = [tool("celery"), "-A", "profilecenter"]
+        gunicorn = [tool("gunicorn"), "profilecenter.wsgi", "-c", "profilecenter/gunicorn.conf.py"]
+        state = str(self.folder / "sandbox.jsonl")
+        sandbox = ["sandbox", "--port", str(self._sandbox_port), "--state", state]
+        return {
+            "sandbox": [sys.executable, "manage.py", *sandbox],
+            "web": [*gunicorn, "--bind", f"{HOST}:{self._port}"],
+            "worker": [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO"],
+            "beat": [*celery, "beat", "--loglevel", "INFO"],
+        }
+
+    def start(self) -> None:
+        """Start everything and wait until it answers."""
+        self.valkey.start()
+        for process in self._processes.values():
+            process.start()
+        self.wait_for_sandbox()
+        self._wait("web", lambda: answers(f"{self.url}/readyz"))
+        self.wait_for_worker()
+
+    def wait_for_sandbox(self) -> None:
+        """Wait until the sandbox answers."""
+        self._wait("sandbox", lambda: answers(f"{self.sandbox_url}/healthz"))
+
+    def wait_for_worker(self) -> None:
+        """Wait until a worker answers a ping."""
+        self._wait("worker", lambda: worker_answers(self.valkey.url))
+
+    def _wait(self, name: str, probe: Any) -> None:
+        try:
+            wait_for(name, probe, seconds=60)
+        except AssertionError as err:
+            raise AssertionError(f"{err}; its log:\n{self._processes[name].log[-3000:]}") from None
+
+    def stop(self) -> None:
+        """End everything; the logs stay in `folder`."""
+        for process in reversed(self._processes.values()):
+            process.kill()
+        self.valkey.close()
+
+    # What a mail does
+
+    def link(self, subscriber: int, *, seal: bool = False, **changes: Any) -> str:
+        """Return the signed link of a mail of the newest weekly job, with `changes`."""
+        fields: dict[str, Any] = {
+            "mid": PARENT,
+            "subscriber": SubscriberContext(subscriber_id=subscriber),
+            "job": JobContext(job_id=NEWEST_WEEKLY_JOB, list_id=WEEKLY, batch_id=0),
+            "scope": Scope.LIST,
+            "scope_is_explicit": True,
+        } | changes
+        keys = Keyring.from_json(json.loads(self.environ["LINK_KEYS"]))
+        return f"{self.url}/u/{sign_link(UnsubContext(**fields), keys=keys, seal=seal)}"
+
+    def one_click(self, link: str) -> tuple[int, dict[str, str]]:
+        """Return status and headers of the POST of RFC 8058."""
+        request = urllib.request.Request(link, data=b"List-Unsubscribe=One-Click", method="POST")
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.status, {
+                name.lower(): value for name, value in response.headers.items()
+            }
+
+    # What an operator does
+
+    def manage(self, *arguments: str) -> str:
+        """Return what a command of manage.py writes. Fails the test where it fails."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environ,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+    def audit(self) -> Rows:
+        """Return the rows of `export_audit`."""
+        return [
+            json.loads(line)
+            for line in self.manage("export_audit", "--format", "jsonl").splitlines()
+        ]
+
+    def audit_of(self, subscriber: int) -> dict[str, Any]:
+        """Return a subscriber's one row of `export_audit`, once it is in a final state."""
+
+        def probe() -> dict[str, Any] | None:
+            ids = {str(row_id) for (row_id,) in self.query(REQUESTS, subscriber)}
+            rows = [row for row in self.audit() if str(row["id"]) in ids]
+            return rows[0] if len(rows) == 1 and row_is_final(rows[0]) else None
+
+        return wait_for(f"a finished request of {subscriber}", probe)
+
+    def story(self, subscriber: int) -> list[str]:
+        """Return the outcomes of all attempts for a subscriber, in order; "" while under way."""
+        return [str(outcome or "") for (outcome,) in self.query(STORY, subscriber)]
+
+    def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Return what the database answers; `{mark}` in the SQL is its parameter mark."""
+        if self.database.startswith("sqlite"):
+            with sqlite3.connect(urlsplit(self.database).path) as lite:
+                rows = lite.execute(sql.format(mark="?"), values).fetchall()
+            lite.close()
+            return rows
+        with psycopg.connect(self.database) as connection:
+            return connection.execute(sql.format(mark="%s"), values).fetchall()
+
+    # What Marketing Cloud saw
+
+    def events(self) -> Rows:
+        """Return the sandbox's UnsubEvents, newest last."""
+        rows: Rows = _json(f"{self.sandbox_url}/events.json")
+        return rows
+
+    def masters(self) -> Rows:
+        """Return the sandbox's master unsubscribes without an event, newest last."""
+        rows: Rows = _json(f"{self.sandbox_url}/masters.json")
+        return rows
+
+    def event_of(self, subscriber: int, *, seconds: float = 30.0) -> dict[str, Any]:
+        """Return the one UnsubEvent of a subscriber, once it is there. Fails on a second one."""
+        found = wait_for(
+            f"the event of {subscriber}",
+            lambda: [e for e in self.events() if e["subscriber_id"] == subscriber],
+            seconds=seconds,
+        )
+        assert len(found) == 1, found
+        return found[0]
+
+    def cue(self, kind: str, **options: Any) -> None:
+        """Put a fault of the sandbox on cue."""
+        _json(f"{self.sandbox_url}/faults", {"kind": kind} | options)
+
+    def clear_cues(self) -> None:
+        """Let the sandbox behave again."""
+        request = urllib.request.Request(f"{self.sandbox_url}/faults", method="DELETE")
+        with urllib.request.urlopen(request, timeout=5):
+            pass
+
+    def calls(self) -> dict[str, Any]:
+        """Return the sandbox's counts."""
+        counts: dict[str, Any] = _json(f"{self.sandbox_url}/calls.json")
+        return counts
+
+
+def row_is_final(row: dict[str, Any]) -> bool:
+    """Return whether a row of the audit has nothing before it."""
+    return row["status"] in {"done", "refused", "withdrawn"}
+
+
+def _json(url: str, payload: dict[str, Any] | None = None) -> Any:
+    data = None if payload is None else json.dumps(payload).encode()
+    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=5) as response:
+        body = response.read()
+    return json.loads(body) if body else None

@@ -1,0 +1,80 @@
+"""Real processes of a deployment, started and ended by the journeys."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from scripts.steps import ROOT
+
+T = TypeVar("T")
+
+
+def wait_for(what: str, probe: Callable[[], T | None], *, seconds: float = 30.0) -> T:
+    """Return the first true value of `probe`. Fails the test after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := probe():
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"waited {seconds:.0f} s for {what}")
+
+
+class Process:
+    """One process with its own log; `start` and `kill` as often as a journey likes."""
+
+    def __init__(
+        self, name: str, command: list[str], *, environ: dict[str, str], folder: Path
+    ) -> None:
+        self.name = name
+        self.command = command
+        self.environ = environ
+        self._log = folder / f"{name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process; it ends with the tests, however those end."""
+        tied = ["setpriv", "--pdeathsig", "KILL", "--"] if _has_setpriv() else []
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*tied, *self.command], cwd=ROOT, env=self.environ, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def end(self, number: signal.Signals, *, seconds: float) -> int:
+        """Send a signal and return the exit status. Fails the test where it takes longer."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        try:
+            return self._process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} did not end in {seconds:.0f} s") from None
+
+    def kill(self) -> None:
+        """End the process and its children with SIGKILL, as a machine that loses power does."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=10)
+
+    @property
+    def log(self) -> str:
+        """What the process wrote so far."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+
+def _has_setpriv() -> bool:
+    return sys.platform == "linux" and shutil.which("setpriv") is not None

@@ -1,0 +1,79 @@
+"""A person at a browser, who looks at the page and notices what should not be there."""
+
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+
+
+class Reader:
+    """One window of its own. On leaving it checks that no page broke a promise."""
+
+    def __init__(self, browser: Browser, *, scripts: bool = True) -> None:
+        self._context = browser.new_context(
+            java_script_enabled=scripts, locale="en-GB", viewport={"width": 390, "height": 844}
+        )
+        self._context.set_default_timeout(15_000)
+        self.page: Page = self._context.new_page()
+        self.complaints: list[str] = []
+        self._hosts: set[str] = set()
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._see)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(message.text)
+
+    def _see(self, request: Request) -> None:
+        self._hosts.add(urlsplit(request.url).netloc)
+
+    def open(self, link: str) -> None:
+        """Open a link and fail where it is not answered with 200."""
+        response = self.page.goto(link)
+        assert response is not None
+        assert response.status == 200, response.status
+
+    def press(self) -> None:
+        """Press the page's one button and wait for the page that follows."""
+        self.page.locator("main form button[type=submit]").first.click()
+        self.page.wait_for_url("**/done")
+
+    def choose_first_reason(self) -> str:
+        """Choose the first reason on offer; return its words as the page shows them."""
+        radio = self.page.locator("input[type=radio][name=reason]").first
+        radio.check()
+        label = self.page.locator(f"label[for='{radio.get_attribute('id')}']")
+        return label.inner_text().strip()
+
+    def tab_to(self, selector: str, *, most: int = 30) -> None:
+        """Press Tab until the element has the focus. Fails where it cannot be reached."""
+        for _ in range(most):
+            self.page.keyboard.press("Tab")
+            if self.page.locator(f"{selector}:focus").count():
+                return
+        raise AssertionError(f"{selector} cannot be reached with the keyboard")
+
+    @property
+    def text(self) -> str:
+        """What the page says."""
+        return self.page.locator("body").inner_text()
+
+    def __enter__(self) -> Self:
+        """Return the reader."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the window; where nothing failed before, check what it noticed."""
+        cookies, url = self._context.cookies(), self.page.url
+        self._context.close()
+        if error is None:
+            assert not self.complaints, self.complaints
+            assert not cookies, [cookie.get("name") for cookie in cookies]
+            assert self._hosts <= {urlsplit(url).netloc}, self._hosts

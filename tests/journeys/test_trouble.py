@@ -1,0 +1,92 @@
+"""What fails on the way, and what becomes of the wish all the same (design 6)."""
+
+import time
+
+from tests.journeys.conftest import Deploy
+from tests.journeys.deployment import Deployment
+from tests.journeys.processes import wait_for
+
+ASKED_FOR = "SELECT status FROM unsub_unsubrequest WHERE subscriber_id = {mark}"
+
+
+def status_of(deployment: Deployment, subscriber: int) -> str:
+    """Return the state of a subscriber's one request, or "" where there is none."""
+    rows = deployment.query(ASKED_FOR, subscriber)
+    return str(rows[0][0]) if rows else ""
+
+
+def wait_until(
+    deployment: Deployment, subscriber: int, status: str, *, seconds: float = 60
+) -> None:
+    """Wait until a subscriber's request is in this state."""
+    wait_for(
+        f"the request of {subscriber} to be {status}",
+        lambda: status_of(deployment, subscriber) == status,
+        seconds=seconds,
+    )
+
+
+def test_a_worker_killed_in_the_middle_of_a_call_loses_no_wish(deploy: Deploy) -> None:
+    deployment = deploy()
+    deployment.cue("latency", times=1, value=4)
+    deployment.one_click(deployment.link(1001))
+    wait_for("the call to be under way", lambda: deployment.story(1001) == [""])
+    deployment.worker.kill()
+    assert status_of(deployment, 1001) == "sending"
+    deployment.worker.start()
+    wait_until(deployment, 1001, "done")
+    first, *later = deployment.story(1001)
+    assert first == "unknown"
+    assert later in (["posted"], ["already_unsubscribed"])
+    assert deployment.event_of(1001)["job_id"] == 88002
+
+
+def test_a_reply_that_got_lost_makes_one_event_and_two_attempts(deploy: Deploy) -> None:
+    deployment = deploy()
+    deployment.cue("drop_after_record", times=1)
+    deployment.one_click(deployment.link(1002))
+    wait_until(deployment, 1002, "done")
+    assert deployment.story(1002) == ["unknown", "already_unsubscribed"]
+    assert deployment.event_of(1002)["list_id"] == 7001
+
+
+def test_a_wish_is_accepted_quickly_while_the_broker_is_away(deploy: Deploy) -> None:
+    deployment = deploy()
+    deployment.valkey.stop()
+    started = time.monotonic()
+    status, _ = deployment.one_click(deployment.link(1003))
+    took = time.monotonic() - started
+    assert status == 200
+    assert took < 2, f"{took:.1f} s"
+    assert status_of(deployment, 1003) == "pending"
+    deployment.valkey.start()
+    wait_until(deployment, 1003, "done", seconds=90)
+    assert deployment.event_of(1003)["job_id"] == 88002
+
+
+def test_marketing_cloud_away_delays_a_wish_and_loses_nothing(deploy: Deploy) -> None:
+    deployment = deploy()
+    deployment.sandbox.kill()
+    deployment.one_click(deployment.link(1004))
+    wait_for("a first attempt", lambda: "try_later" in deployment.story(1004))
+    assert status_of(deployment, 1004) == "pending"
+    deployment.sandbox.start()
+    deployment.wait_for_sandbox()
+    wait_until(deployment, 1004, "done", seconds=90)
+    assert deployment.story(1004)[-1] == "posted"
+
+
+def test_revoked_credentials_hold_the_wishes_until_somebody_releases_them(deploy: Deploy) -> None:
+    deployment = deploy()
+    deployment.cue("revoke_credentials", times=None)
+    deployment.one_click(deployment.link(1005))
+    wait_until(deployment, 1005, "held")
+    deployment.one_click(deployment.link(1006))
+    wait_until(deployment, 1006, "held")
+    assert deployment.story(1005) == ["misconfigured"]
+    deployment.clear_cues()
+    release = "from unsub import outbox; outbox.release([510001])"
+    deployment.manage("shell", "--no-imports", "-c", release)
+    wait_until(deployment, 1005, "done")
+    wait_until(deployment, 1006, "done")
+    assert deployment.story(1006) == ["posted"]

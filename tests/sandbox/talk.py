@@ -1,0 +1,157 @@
+"""A caller that writes its own envelopes: no library stands between the test and the wire."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+from xml.sax.saxutils import escape
+
+import requests
+from lxml import etree
+
+SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
+API = "{http://exacttarget.com/wsdl/partnerAPI}"
+FAULT = "{urn:fault.partner.exacttarget.com}"
+CREDENTIALS = {
+    "grant_type": "client_credentials",
+    "client_id": "sandbox",
+    "client_secret": "sandbox",
+}
+_SECEXT = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+STATUS_CALL = '<SystemStatusRequestMsg xmlns="http://exacttarget.com/wsdl/partnerAPI"/>'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One result as it stood in the reply."""
+
+    status: str
+    code: int | None
+    ordinal: int | None
+    message: str
+
+
+def request(
+    parameters: Mapping[str, str], *, mid: int | str | None = None, name: str = "LogUnsubEvent"
+) -> str:
+    """Return one `Requests` element."""
+    client = "" if mid is None else f"<Client><ID>{mid}</ID></Client>"
+    items = "".join(
+        f"<Parameters><Name>{key}</Name><Value>{escape(value)}</Value></Parameters>"
+        for key, value in parameters.items()
+    )
+    return f"<Requests>{client}<Name>{name}</Name>{items}</Requests>"
+
+
+def execute_call(*items: str) -> str:
+    """Return the body of an Execute call."""
+    return (
+        '<ExecuteRequestMsg xmlns="http://exacttarget.com/wsdl/partnerAPI">'
+        f"{''.join(items)}</ExecuteRequestMsg>"
+    )
+
+
+def fuel(token: str) -> str:
+    """Return the header that carries an OAuth token."""
+    return f'<fueloauth xmlns="http://exacttarget.com">{token}</fueloauth>'
+
+
+def user(name: str, password: str) -> str:
+    """Return the WS-Security header of a user."""
+    return (
+        f'<o:Security xmlns:o="{_SECEXT}"><o:UsernameToken><o:Username>{name}</o:Username>'
+        f"<o:Password>{password}</o:Password></o:UsernameToken></o:Security>"
+    )
+
+
+def envelope(header: str, body: str) -> bytes:
+    """Return a SOAP 1.1 envelope."""
+    return (
+        '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/">'
+        f"<s:Header>{header}</s:Header><s:Body>{body}</s:Body></s:Envelope>"
+    ).encode()
+
+
+class Caller:
+    """A client of the stand-in with one connection; it logs in when it first has to."""
+
+    def __init__(self, url: str, *, account: int | None = None) -> None:
+        self.url = url
+        self._account = account
+        self._token: str | None = None
+        self.http = requests.Session()
+        self.http.trust_env = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
+    @property
+    def token(self) -> str:
+        if self._token is None:
+            account = {} if self._account is None else {"account_id": self._account}
+            self._token = str(self.ask_token(**account).json()["access_token"])
+        return self._token
+
+    def ask_token(self, **changes: object) -> requests.Response:
+        form = {**CREDENTIALS, **changes}
+        return self.http.post(f"{self.url}v2/token", json=form, timeout=10)
+
+    def post(
+        self, body: str, *, header: str | None = None, action: str = "Execute", timeout: float = 10
+    ) -> requests.Response:
+        content = envelope(fuel(self.token) if header is None else header, body)
+        return self.post_bytes(content, action=action, timeout=timeout)
+
+    def post_bytes(
+        self, content: bytes, *, action: str = "Execute", timeout: float = 10
+    ) -> requests.Response:
+        headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{action}"'}
+        where = f"{self.url}Service.asmx"
+        return self.http.post(where, data=content, headers=headers, timeout=timeout)
+
+    def unsub(self, mid: int | None = None, /, **parameters: str) -> Said:
+        """Return the only result of a LogUnsubEvent."""
+        (said,) = results(self.post(execute_call(request(parameters, mid=mid))))
+        return said
+
+    def get(self, path: str) -> Any:
+        answer = self.http.get(f"{self.url}{path}", timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def cue(self, kind: str, **fields: object) -> requests.Response:
+        return self.http.post(f"{self.url}faults", json={"kind": kind, **fields}, timeout=10)
+
+
+def overall(response: requests.Response) -> str:
+    """Return the OverallStatus of a reply."""
+    return str(etree.fromstring(response.content).findtext(f".//{API}OverallStatus"))
+
+
+def results(response: requests.Response) -> Sequence[Said]:
+    """Return the results of a reply, in order."""
+    assert response.status_code == 200, response.text
+    return [_said(x) for x in etree.fromstring(response.content).iterfind(f".//{API}Results")]
+
+
+def _said(element: etree._Element) -> Said:
+    code = element.findtext(f"{API}ErrorCode")
+    ordinal = element.findtext(f"{API}OrdinalID")
+    return Said(
+        status=str(element.findtext(f"{API}StatusCode")),
+        code=None if code is None else int(code),
+        ordinal=None if ordinal is None else int(ordinal),
+        message=str(element.findtext(f"{API}StatusMessage")),
+    )
+
+
+def fault(response: requests.Response) -> tuple[str, str, int | None]:
+    """Return faultcode, faultstring and the apifault's Code of a fault."""
+    assert response.status_code == 500, response.text
+    element = etree.fromstring(response.content).find(f".//{SOAP}Fault")
+    assert element is not None
+    code = element.findtext(f"detail/{FAULT}apifault/{FAULT}Code")
+    text = (str(element.findtext("faultcode")), str(element.findtext("faultstring")))
+    return (*text, None if code is None else int(code))

@@ -1,0 +1,277 @@
+"""Every fault on cue, as a client sees it, and whether the unsubscribe was recorded."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pytest
+import requests
+from lxml import etree
+
+from tests.sandbox.talk import (
+    API,
+    STATUS_CALL,
+    Caller,
+    execute_call,
+    fault,
+    overall,
+    request,
+    results,
+    user,
+)
+from unsub.sandbox import Sandbox
+from unsub.sandbox.faults import API as API_FAULTS
+from unsub.sandbox.faults import Cue, CueError, Faults
+from unsub.sandbox.sample import CHILD, PARENT
+
+ADA = {"SubscriberID": "1001", "JobID": "88002"}
+CALL = execute_call(request(ADA))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A cue that answers with something else than SOAP, and what it looks like."""
+
+    kind: str
+    status: int
+    start: bytes
+    recorded: bool = False
+    cue: Mapping[str, object] | None = None
+    retry_after: str | None = None
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        Seen(kind="http_500", status=500, start=b"Internal"),
+        Seen(kind="http_503_html", status=503, start=b"<!doctype html>"),
+        Seen(kind="html_200", status=200, start=b"<!doctype html>"),
+        Seen(kind="empty_202", status=202, start=b""),
+        Seen(kind="rate_limit_429", status=429, start=b"", retry_after="1"),
+        Seen(kind="rate_limit_429", status=429, start=b"", cue={"value": 7}, retry_after="7"),
+        Seen(kind="malformed_xml", status=200, start=b"<?xml", recorded=True),
+    ],
+    ids=lambda seen: seen.kind,
+)
+def test_an_answer_on_cue_comes_once(sfmc: Sandbox, caller: Caller, seen: Seen) -> None:
+    assert caller.cue(seen.kind, **(seen.cue or {})).status_code == 201
+    answer = caller.post(CALL)
+    assert answer.status_code == seen.status
+    assert answer.content.startswith(seen.start)
+    assert answer.headers.get("Retry-After") == seen.retry_after
+    assert bool(sfmc.events()) is seen.recorded
+    assert caller.unsub(**ADA).code == (401 if seen.recorded else None)
+
+
+def test_a_cut_reply_is_no_xml(caller: Caller) -> None:
+    caller.cue("malformed_xml")
+    with pytest.raises(etree.XMLSyntaxError):
+        etree.fromstring(caller.post(CALL).content)
+
+
+@pytest.mark.parametrize("kind", sorted(API_FAULTS))
+def test_an_api_fault_on_cue_carries_its_code(sfmc: Sandbox, caller: Caller, kind: str) -> None:
+    caller.cue(kind)
+    answer = caller.post(CALL)
+    assert fault(answer)[0::2] == ("soap:Server", int(kind.removeprefix("fault_")))
+    assert not sfmc.events()
+    assert caller.unsub(**ADA).status == "OK"
+
+
+@pytest.mark.parametrize(("kind", "recorded"), [("drop_before", 0), ("drop_after_record", 1)])
+def test_a_dropped_call_answers_nothing(
+    sfmc: Sandbox, caller: Caller, kind: str, recorded: int
+) -> None:
+    assert caller.token
+    caller.cue(kind)
+    with pytest.raises(requests.ConnectionError):
+        caller.post(CALL)
+    assert len(sfmc.events()) == recorded
+    assert caller.unsub(**ADA).code == (401 if recorded else None)
+
+
+def test_latency_holds_the_call_back_and_then_does_it(sfmc: Sandbox, caller: Caller) -> None:
+    assert caller.token
+    sfmc.cue("latency", value=0.3)
+    begun = time.monotonic()
+    assert caller.unsub(**ADA).status == "OK"
+    assert time.monotonic() - begun >= 0.3
+
+
+def test_a_call_that_its_caller_gave_up_on_is_recorded_all_the_same(
+    sfmc: Sandbox, caller: Caller
+) -> None:
+    assert caller.token
+    sfmc.cue("latency", value=0.3)
+    with pytest.raises(requests.Timeout):
+        caller.post(CALL, timeout=0.1)
+    deadline = time.monotonic() + 5
+    while not sfmc.events() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len(sfmc.events()) == 1
+
+
+def test_latency_does_not_outlive_the_stand_in() -> None:
+    sandbox = Sandbox()
+    sandbox.cue("latency", value=60)
+    begun = time.monotonic()
+    with Caller(sandbox.url) as caller:
+        assert caller.token
+        with pytest.raises(requests.Timeout):
+            caller.post(CALL, timeout=0.1)
+    sandbox.close()
+    assert time.monotonic() - begun < 5
+
+
+def test_an_expired_token_stays_expired_and_a_new_one_works(caller: Caller) -> None:
+    old = caller.token
+    caller.cue("token_expired")
+    assert fault(caller.post(CALL))[:2] == ("q0:Security", "Token Expired")
+    assert fault(caller.post(CALL))[:2] == ("q0:Security", "Token Expired")
+    with Caller(caller.url) as fresh:
+        assert fresh.token != old
+        assert fresh.unsub(**ADA).status == "OK"
+
+
+def test_short_results_leave_the_last_one_out(sfmc: Sandbox, caller: Caller) -> None:
+    caller.cue("short_results")
+    other = request({"SubscriberID": "1002", "JobID": "88002"})
+    answer = caller.post(execute_call(request(ADA), other))
+    assert len(results(answer)) == 1
+    assert len(sfmc.events()) == 2
+
+
+def test_the_second_of_several_fails_on_cue(sfmc: Sandbox, caller: Caller) -> None:
+    caller.cue("fail_second")
+    assert caller.unsub(SubscriberID="1004", JobID="88002").status == "OK"
+    calls = [request({"SubscriberID": str(1001 + n), "JobID": "88002"}) for n in range(3)]
+    answer = caller.post(execute_call(*calls))
+    assert overall(answer) == "Has Errors"
+    assert [said.code for said in results(answer)] == [None, 12008, None]
+    assert [event["subscriber_id"] for event in sfmc.events()] == [1004, 1001, 1003]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "retry_after"), [("token_500", 500, None), ("token_429", 429, "3")]
+)
+def test_the_token_endpoint_fails_on_cue(
+    caller: Caller, kind: str, status: int, retry_after: str | None
+) -> None:
+    caller.cue(kind, value=3)
+    answer = caller.ask_token()
+    assert answer.status_code == status
+    assert answer.headers.get("Retry-After") == retry_after
+    assert caller.ask_token().status_code == 200
+
+
+def test_revoked_credentials_keep_everybody_out_until_cleared(
+    sfmc: Sandbox, caller: Caller
+) -> None:
+    assert caller.token
+    caller.cue("revoke_credentials")
+    for _ in range(2):
+        assert caller.ask_token().json()["error"] == "invalid_client"
+        assert fault(caller.post(CALL))[:2] == ("q0:Security", "Login Failed")
+        assert fault(caller.post(CALL, header=user("sandbox", "sandbox")))[1] == "Login Failed"
+    assert not sfmc.events()
+    assert caller.http.delete(f"{caller.url}faults", timeout=10).json() == []
+    assert caller.unsub(**ADA).status == "OK"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("fault_9", "InMaintenance"), ("fault_10", "UnplannedOutage")]
+)
+def test_the_system_status_tells_of_an_outage_without_using_the_cue_up(
+    sfmc: Sandbox, caller: Caller, kind: str, status: str
+) -> None:
+    def system_status() -> str | None:
+        answer = caller.post(STATUS_CALL, action="GetSystemStatus")
+        return etree.fromstring(answer.content).findtext(f".//{API}SystemStatus")
+
+    sfmc.cue(kind, times=1)
+    assert [system_status(), system_status()] == [status, status]
+    assert fault(caller.post(CALL))[0] == "soap:Server"
+    assert system_status() == "OK"
+
+
+def test_a_cue_for_one_unit_leaves_the_other_alone(sfmc: Sandbox, caller: Caller) -> None:
+    sfmc.cue("fault_17", times=None, mid=CHILD)
+    assert caller.unsub(**ADA).status == "OK"
+    child = execute_call(request({"SubscriberID": "1001", "JobID": "88101"}, mid=CHILD))
+    assert fault(caller.post(child))[2] == 17
+    sfmc.clear()
+    assert results(caller.post(child))[0].status == "OK"
+
+
+def test_the_cues_are_listed_with_what_is_left_of_them(caller: Caller) -> None:
+    caller.cue("http_500", times=2, after=1)
+    caller.post(CALL)
+    assert caller.get("faults")[0]["after"] == 0
+    caller.post(CALL)
+    (left,) = caller.get("faults")
+    assert (left["kind"], left["times"]) == ("http_500", 1)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[]",
+        "{}",
+        "nonsense",
+        '{"kind": "earthquake"}',
+        '{"kind": ["http_500"]}',
+        '{"kind": "http_500", "times": -1}',
+        '{"kind": "http_500", "times": 1.5}',
+        '{"kind": "http_500", "seconds": "long"}',
+        '{"kind": "http_500", "after": null}',
+        '{"kind": "http_500", "count": 1}',
+        '{"kind": "http_500", "mid": true}',
+    ],
+)
+def test_a_cue_that_makes_no_sense_is_refused(caller: Caller, body: str) -> None:
+    answer = caller.http.post(f"{caller.url}faults", data=body, timeout=10)
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+    assert caller.get("faults") == []
+
+
+def test_an_unknown_kind_is_refused_in_python_too(sfmc: Sandbox) -> None:
+    with pytest.raises(CueError, match="unknown kind"):
+        sfmc.cue("earthquake")
+
+
+@pytest.mark.parametrize(
+    ("data", "times"),
+    [
+        ({"kind": "http_500"}, 1),
+        ({"kind": "http_500", "times": None}, None),
+        ({"kind": "http_500", "times": 3}, 3),
+        ({"kind": "http_500", "seconds": 5}, None),
+        ({"kind": "http_500", "seconds": 5, "times": 2}, 2),
+        ({"kind": "revoke_credentials"}, None),
+    ],
+)
+def test_a_cue_happens_once_unless_told_otherwise(
+    data: dict[str, object], times: int | None
+) -> None:
+    assert Cue.from_json(data).times == times
+
+
+def test_a_cue_waits_for_its_turn_and_ends_with_its_time() -> None:
+    now = [100.0]
+    cues = Faults(clock=lambda: now[0])
+    cues.add(Cue(kind="http_500", times=None, seconds=10, after=2))
+    taken = [cues.take({"http_500"}, {PARENT}) is not None for _ in range(4)]
+    assert taken == [False, False, True, True]
+    now[0] += 10
+    assert cues.take({"http_500"}, {PARENT}) is None
+    assert cues.listing() == []
+
+
+def test_the_first_of_two_cues_comes_first() -> None:
+    cues = Faults()
+    cues.add(Cue(kind="http_500"))
+    cues.add(Cue(kind="html_200"))
+    kinds = {"http_500", "html_200"}
+    taken = [cues.take(kinds) for _ in range(3)]
+    assert [cue and cue.kind for cue in taken] == ["http_500", "html_200", None]

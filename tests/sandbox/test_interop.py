@@ -1,0 +1,109 @@
+"""zeep against the stand-in's own WSDL: the library that the project itself speaks through."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from lxml import etree
+from zeep import Client, Settings
+from zeep.exceptions import Fault
+from zeep.transports import Transport
+from zeep.wsse.username import UsernameToken
+
+from tests.sandbox.talk import Caller
+from unsub.sandbox import Sandbox
+from unsub.sandbox.sample import CHILD
+
+# zeep's own signatures have no types.
+_Client: Any = Client
+_Transport: Any = Transport
+_UsernameToken: Any = UsernameToken
+
+
+@pytest.fixture
+def http() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session
+
+
+def _client(sfmc: Sandbox, http: requests.Session, **options: Any) -> Any:
+    transport = _Transport(session=http, timeout=10, operation_timeout=10)
+    wsdl = f"{sfmc.url}etframework.wsdl"
+    return _Client(wsdl, transport=transport, settings=Settings(strict=True), **options)
+
+
+def _fuel(token: str) -> etree._Element:
+    header = etree.Element("{http://exacttarget.com}fueloauth")
+    header.text = token
+    return header
+
+
+def _request(mid: int | None = None, **parameters: str) -> dict[str, Any]:
+    values = [{"Name": name, "Value": value} for name, value in parameters.items()]
+    client = {} if mid is None else {"Client": {"ID": mid}}
+    return {**client, "Name": "LogUnsubEvent", "Parameters": values}
+
+
+def test_zeep_reads_the_names_of_the_service(sfmc: Sandbox, http: requests.Session) -> None:
+    client = _client(sfmc, http)
+    port = client.wsdl.services["PartnerAPI"].ports["Soap"]
+    assert port.binding_options["address"] == f"{sfmc.url}Service.asmx"
+    assert port.binding.name.localname == "SoapBinding"
+    operations = {name: op.soapaction for name, op in port.binding.all().items()}
+    assert operations == {"Execute": "Execute", "GetSystemStatus": "GetSystemStatus"}
+
+
+def test_zeep_unsubscribes_with_a_token(
+    sfmc: Sandbox, caller: Caller, http: requests.Session
+) -> None:
+    reply = _client(sfmc, http).service.Execute(
+        Requests=[
+            _request(SubscriberID="1001", JobID="88002", Reason="caf\u00e9 \U0001f600"),
+            _request(mid=CHILD, SubscriberKey="grace-1002", ListID="7101"),
+            _request(SubscriberID="9999"),
+        ],
+        _soapheaders=[_fuel(caller.token)],
+    )
+    assert reply.OverallStatus == "Has Errors"
+    said = [(item.StatusCode, item.OrdinalID, item.ErrorCode) for item in reply.Results]
+    assert said == [("OK", None, None), ("OK", None, None), ("Error", 2, 400)]
+    assert [event["job_id"] for event in sfmc.events()] == [88002, 88101]
+    assert sfmc.events()[0]["reason"] == "caf\u00e9 \U0001f600"
+
+
+def test_zeep_unsubscribes_with_ws_security(sfmc: Sandbox, http: requests.Session) -> None:
+    client = _client(sfmc, http, wsse=_UsernameToken("sandbox", "sandbox"))
+    reply = client.service.Execute(Requests=[_request(SubscriberID="1001")])
+    assert reply.OverallStatus == "OK"
+    assert len(sfmc.masters()) == 1
+
+
+def test_zeep_reads_the_system_status(
+    sfmc: Sandbox, caller: Caller, http: requests.Session
+) -> None:
+    sfmc.cue("fault_9", times=None)
+    reply = _client(sfmc, http).service.GetSystemStatus(_soapheaders=[_fuel(caller.token)])
+    assert reply.Results.Result[0].SystemStatus == "InMaintenance"
+
+
+def test_zeep_reads_the_faults(sfmc: Sandbox, caller: Caller, http: requests.Session) -> None:
+    service = _client(sfmc, http).service
+    with pytest.raises(Fault) as caught:
+        service.Execute(Requests=[], _soapheaders=[_fuel("made-up")])
+    assert (caught.value.code, caught.value.message) == ("q0:Security", "Token Expired")
+    sfmc.cue("fault_13")
+    with pytest.raises(Fault) as caught:
+        service.Execute(Requests=[], _soapheaders=[_fuel(caller.token)])
+    code = caught.value.detail.find(".//{urn:fault.partner.exacttarget.com}Code")
+    assert code.text == "13"
+
+
+def test_hand_written_envelopes_and_zeep_see_the_same_memory(
+    sfmc: Sandbox, caller: Caller, http: requests.Session
+) -> None:
+    assert caller.unsub(SubscriberID="1001", JobID="88002").status == "OK"
+    client = _client(sfmc, http, wsse=_UsernameToken("sandbox", "sandbox"))
+    reply = client.service.Execute(Requests=[_request(SubscriberID="1001", JobID="88002")])
+    assert reply.Results[0].ErrorCode == 401

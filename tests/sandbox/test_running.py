@@ -1,0 +1,146 @@
+"""The stand-in as a process: its file, its command, its ends."""
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.sandbox.talk import Caller
+from unsub.sandbox import Sandbox
+
+ROOT = Path(__file__).parents[2]
+# The command on its own: what it does must not depend on anybody's settings.
+RUN = """
+import sys
+from django.conf import settings
+from unsub.management.commands.sandbox import Command
+settings.configure()
+Command().run_from_argv(["manage.py", "sandbox", *sys.argv[1:]])
+"""
+ADA = {"SubscriberID": "1001", "JobID": "88002"}
+
+
+def test_what_was_confirmed_outlives_a_restart(tmp_path: Path) -> None:
+    state = tmp_path / "new" / "state.jsonl"
+    with Sandbox(state=state) as first, Caller(first.url) as caller:
+        caller.unsub(**ADA, Reason="two\nlines")
+        caller.unsub(SubscriberID="1002")
+        before = (first.events(), first.masters())
+    with Sandbox(state=state) as second, Caller(second.url) as caller:
+        assert (second.events(), second.masters()) == before
+        assert caller.unsub(**ADA).code == 401
+        assert caller.unsub(SubscriberID="1002", JobID="88002").code == 12012
+        caller.unsub(SubscriberID="1003", JobID="88002")
+        assert [event["id"] for event in second.events()] == [1, 3]
+
+
+def test_a_line_that_was_cut_by_a_kill_is_dropped(tmp_path: Path) -> None:
+    state = tmp_path / "state.jsonl"
+    with Sandbox(state=state) as first, Caller(first.url) as caller:
+        caller.unsub(**ADA)
+    with state.open("ab") as file:
+        file.write(b'{"id": 2, "at": "2026-')
+    for known in (1, 2):
+        with Sandbox(state=state) as again, Caller(again.url) as caller:
+            assert len(again.events()) == known
+            caller.unsub(SubscriberID="1002", JobID="88002")
+
+
+def test_an_event_that_cannot_be_kept_did_not_happen(tmp_path: Path) -> None:
+    state = tmp_path / "state.jsonl"
+    with Sandbox(state=state) as sandbox, Caller(sandbox.url) as caller:
+        assert caller.token
+        # A folder where the file should be: the entry cannot be written.
+        state.mkdir()
+        with pytest.raises(requests.ConnectionError):
+            caller.unsub(**ADA)
+        assert not sandbox.events()
+
+
+def test_a_port_that_is_taken_is_an_os_error() -> None:
+    with Sandbox() as first, pytest.raises(OSError, match="in use"):
+        Sandbox(port=int(first.url.strip("/").rpartition(":")[2]))
+
+
+def test_closing_leaves_no_thread_behind() -> None:
+    before = threading.active_count()
+    for _ in range(3):
+        with Sandbox() as sandbox, Caller(sandbox.url) as caller:
+            caller.unsub(**ADA)
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert threading.active_count() <= before
+
+
+def test_twenty_thousand_subscribers_are_cheap() -> None:
+    begun = time.monotonic()
+    with Sandbox(subscribers=20_000) as sandbox, Caller(sandbox.url) as caller:
+        assert time.monotonic() - begun < 2
+        assert caller.unsub(SubscriberKey="sub-21000", ListID="7001").status == "OK"
+        assert sandbox.events()[0]["job_id"] == 88002
+
+
+@contextmanager
+def _command(*options: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN, *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_serves_and_stops_at_once(number: signal.Signals) -> None:
+    with _command("--port", "0", "--subscribers", "5", "--token-lifetime", "60") as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        with Caller(url) as caller:
+            assert caller.ask_token().json()["expires_in"] == 60
+            assert caller.unsub(SubscriberID="1005", JobID="88002").status == "OK"
+            begun = time.monotonic()
+            process.send_signal(number)
+            assert process.wait(10) == 0
+            assert time.monotonic() - begun < 2
+
+
+def test_the_command_says_what_to_do_about_a_taken_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with _command("--port", port) as process:
+            _, complaint = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert complaint.splitlines()[-1].endswith("Choose another port with --port.")
+
+
+def test_the_command_says_what_to_do_about_a_bad_state_file(tmp_path: Path) -> None:
+    with _command("--port", "0", "--state", str(tmp_path)) as process:
+        _, complaint = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "--state" in complaint.splitlines()[-1]
+
+
+def test_a_kill_loses_no_confirmed_event(tmp_path: Path) -> None:
+    state = str(tmp_path / "state.jsonl")
+    with _command("--port", "0", "--state", state) as process:
+        assert process.stdout is not None
+        with Caller(process.stdout.readline().split()[-1]) as caller:
+            assert caller.unsub(**ADA).status == "OK"
+        process.kill()
+        process.wait(10)
+    with Sandbox(state=Path(state)) as sandbox:
+        assert len(sandbox.events()) == 1

@@ -1,0 +1,51 @@
+"""What `make run` says where it cannot start."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from scripts.run import BusyError, choose_ports
+from scripts.servers import HOST, free_port
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port on which somebody listens."""
+    with socket.socket() as other:
+        other.bind((HOST, 0))
+        other.listen()
+        port: int = other.getsockname()[1]
+        yield port
+
+
+def test_a_port_that_is_taken_is_named_with_the_way_to_choose_another(taken: int) -> None:
+    wanted = {"PORT": str(taken), "SANDBOX_PORT": str(free_port())}
+    with pytest.raises(BusyError, match=rf"{taken} \(PORT\).*make run PORT=\d+"):
+        choose_ports(wanted)
+
+
+def test_every_port_that_is_taken_is_named_at_once(taken: int) -> None:
+    with socket.socket() as other:
+        other.bind((HOST, 0))
+        other.listen()
+        wanted = {"PORT": str(taken), "SANDBOX_PORT": str(other.getsockname()[1])}
+        with pytest.raises(BusyError, match=r"\(PORT\) and \d+ \(SANDBOX_PORT\)"):
+            choose_ports(wanted)
+
+
+@pytest.mark.parametrize("port", ["web", "70000", "-1", "٨٠٠٠"])
+def test_what_is_no_port_is_refused(port: str) -> None:
+    with pytest.raises(BusyError, match="PORT has to be"):
+        choose_ports({"PORT": port})
+
+
+def test_one_port_cannot_serve_twice() -> None:
+    port = str(free_port())
+    with pytest.raises(BusyError, match="differ"):
+        choose_ports({"PORT": port, "SANDBOX_PORT": port})
+
+
+def test_the_broker_gets_a_port_that_is_free() -> None:
+    ports = choose_ports({"PORT": str(free_port()), "SANDBOX_PORT": str(free_port())})
+    assert len({ports.web, ports.sandbox, ports.redis}) == 3

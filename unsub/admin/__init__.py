@@ -1,0 +1,15 @@
+"""What the marketer sees: requests and attempts to read, units and reasons to edit."""
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from .attempts import DeliveryAttemptAdmin
+from .reasons import ReasonAdmin
+from .requests import UnsubRequestAdmin
+from .units import BusinessUnitAdmin
+
+__all__ = ["BusinessUnitAdmin", "DeliveryAttemptAdmin", "ReasonAdmin", "UnsubRequestAdmin"]
+
+admin.site.site_header = "Profile Center"
+admin.site.site_title = "Profile Center"
+admin.site.index_title = _("Unsubscribes and their delivery")

@@ -1,0 +1,106 @@
+"""Every call that we made: inside its request as a story, and as a list of its own."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from unsub.models import DeliveryAttempt, UnsubRequest
+
+from . import show
+from .read_only import BoundedPaginator, ReadOnly
+
+if TYPE_CHECKING:
+    AttemptAdminBase = admin.ModelAdmin[DeliveryAttempt]
+    AttemptInlineBase = admin.TabularInline[DeliveryAttempt, UnsubRequest]
+else:
+    AttemptAdminBase = admin.ModelAdmin
+    AttemptInlineBase = admin.TabularInline
+
+
+class AttemptColumns:
+    """How an attempt shows, in both places."""
+
+    @admin.display(description=_("started"))
+    def started(self, attempt: DeliveryAttempt) -> str:
+        """Return when we called."""
+        return show.fine_moment(attempt.started_at)
+
+    @admin.display(description=_("took"))
+    def took(self, attempt: DeliveryAttempt) -> str:
+        """Return how long the call took."""
+        return show.seconds(attempt.started_at, attempt.finished_at)
+
+    @admin.display(description=_("outcome"))
+    def outcome_badge(self, attempt: DeliveryAttempt) -> SafeString:
+        """Return the outcome as a badge; a call without one is still under way."""
+        return show.badge(attempt.outcome or "sending", attempt.outcome or "…")
+
+    @admin.display(description=_("in words"))
+    def words(self, attempt: DeliveryAttempt) -> str:
+        """Return what Marketing Cloud's answer means."""
+        return show.in_words(attempt.outcome, attempt.error_code)
+
+
+class AttemptInline(AttemptColumns, ReadOnly, AttemptInlineBase):
+    """The attempts of one request, first to last."""
+
+    model = DeliveryAttempt
+    fields = readonly_fields = (
+        "number", "started", "took", "outcome_badge", "error_code", "words", "detail",
+        "sfmc_request_id", "batch_size",
+    )  # fmt: skip
+    ordering = ("number",)
+    extra = 0
+    can_delete = False
+
+
+@admin.register(DeliveryAttempt)
+class DeliveryAttemptAdmin(AttemptColumns, ReadOnly, AttemptAdminBase):
+    """All attempts, newest first."""
+
+    list_display = (
+        "id", "request_link", "number", "started", "took", "outcome_badge", "error_code",
+        "sfmc_request_id", "batch_size",
+    )  # fmt: skip
+    list_filter = ("outcome", "started_at")
+    # Marketing Cloud's names first, then ours. The lease is of no use to a reader.
+    fields = readonly_fields = (
+        "request_link", "number", "started", "took", "outcome_badge", "words", "status_code",
+        "error_code", "detail", "sfmc_request_id", "batch_size",
+    )  # fmt: skip
+    search_fields = ("request_id",)
+    search_help_text = _("Search by the ID of a request.")
+    ordering = ("-pk",)
+    sortable_by: ClassVar[tuple[str, ...]] = ("id",)
+    paginator = BoundedPaginator
+    show_full_result_count = False
+
+    class Media:
+        css = show.STYLES
+
+    @admin.display(description=_("request"))
+    def request_link(self, attempt: DeliveryAttempt) -> SafeString:
+        """Return a link to the request, made without reading it."""
+        address = reverse("admin:unsub_unsubrequest_change", args=(attempt.request_id,))
+        return format_html('<a href="{}">#{}</a>', address, attempt.request_id)
+
+    def get_search_results(
+        self, _request: HttpRequest, queryset: QuerySet[DeliveryAttempt], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Return the attempts of one request; anything but digits finds nothing."""
+        term = search_term.strip().removeprefix("#")
+        if not term:
+            return queryset, False
+        found = queryset.filter(request_id=int(term)) if is_number(term) else queryset.none()
+        return found, False
+
+
+def is_number(term: str) -> bool:
+    """Return whether a search term is an id: ASCII digits, few enough for the database."""
+    return term.isascii() and term.isdigit() and len(term) < 19

@@ -1,0 +1,43 @@
+"""Rows that nobody edits: they are evidence, and there may be millions of them."""
+
+from typing import TYPE_CHECKING
+
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+if TYPE_CHECKING:
+    RowPaginator = Paginator[Model]
+else:
+    RowPaginator = Paginator
+
+
+class ReadOnly:
+    """Refuses adding, changing and deleting to everybody, superusers included."""
+
+    def has_add_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
+        """Return False: rows come from people's wishes only."""
+        return False
+
+    def has_change_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
+        """Return False: what was asked and what was done stays as it is."""
+        return False
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
+        """Return False: evidence is kept."""
+        return False
+
+
+class BoundedPaginator(RowPaginator):
+    """Counts to 10,000 and no further: counting every row of a large table takes seconds."""
+
+    most = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        """Return the number of rows, or `most` where there are at least as many."""
+        rows = self.object_list
+        if isinstance(rows, QuerySet):
+            return rows.order_by().values("pk")[: self.most].count()
+        return min(len(rows), self.most)

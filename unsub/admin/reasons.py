@@ -1,0 +1,61 @@
+"""Reasons: what the page offers, per unit. One that was given is evidence: retire it instead."""
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from unsub.models import Reason, UnsubRequest
+
+if TYPE_CHECKING:
+    ReasonAdminBase = admin.ModelAdmin[Reason]
+else:
+    ReasonAdminBase = admin.ModelAdmin
+
+
+@admin.register(Reason)
+class ReasonAdmin(ReasonAdminBase):
+    """The choices."""
+
+    list_display = ("label", "code", "unit", "position", "asks_text", "active")
+    list_editable = ("position", "active")
+    list_filter = ("active", "unit")
+    list_select_related = ("unit",)
+    search_fields = ("label", "code")
+    actions = ("retire", "offer")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Reason | None = None) -> bool:
+        """Return whether it may go: a reason that somebody gave can only be retired."""
+        if obj is not None and UnsubRequest.objects.filter(reason=obj).exists():
+            return False
+        return super().has_delete_permission(request, obj)
+
+    @admin.action(description=_("Retire: offer no longer"), permissions=["change"])
+    def retire(self, request: HttpRequest, queryset: QuerySet[Reason]) -> None:
+        """Take the selected reasons off the pages; past requests keep them."""
+        number = self._set_active(request, queryset, active=False)
+        text = ngettext("%d reason retired.", "%d reasons retired.", number)
+        self.message_user(request, text % number)
+
+    @admin.action(description=_("Offer again"), permissions=["change"])
+    def offer(self, request: HttpRequest, queryset: QuerySet[Reason]) -> None:
+        """Put the selected reasons back on the pages."""
+        number = self._set_active(request, queryset, active=True)
+        text = ngettext("%d reason offered again.", "%d reasons offered again.", number)
+        self.message_user(request, text % number)
+
+    def _set_active(
+        self, request: HttpRequest, queryset: QuerySet[Reason], *, active: bool
+    ) -> int:
+        """Return how many reasons changed; each change is logged."""
+        with transaction.atomic():
+            reasons = list(queryset.exclude(active=active))
+            changed = Reason.objects.filter(pk__in=[reason.pk for reason in reasons])
+            note = "Offered again." if active else "Retired."
+            LogEntry.objects.log_actions(request.user.pk, reasons, CHANGE, note)
+            return changed.update(active=active)

@@ -1,0 +1,168 @@
+"""Every wish, and where it is on its way. Masked in the list; nobody edits or deletes one."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib import admin, messages
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from unsub.models import BusinessUnit, UnsubRequest
+from unsub.privacy import mask
+
+from . import show
+from .attempts import AttemptInline, is_number
+from .filters import OutcomeFilter
+from .read_only import BoundedPaginator, ReadOnly
+from .try_again import RETRYABLE, try_again
+
+if TYPE_CHECKING:
+    RequestAdminBase = admin.ModelAdmin[UnsubRequest]
+else:
+    RequestAdminBase = admin.ModelAdmin
+
+_WHO = ("subscriber_id", "subscriber_key", "email_address")
+_MAIL = ("job_id", "list_id", "batch_id")
+_ASKED = ("received", "channel", "unit_label", "scope", "reason", "reason_text", "language")
+_DELIVERY = ("status_badge", "outcome", "error_code", "attempts", "sfmc_request_id", "finished_at")
+_QUEUE = ("next_attempt_at", "give_up_at", "lease_until")
+
+
+class RequestColumns:
+    """How a request shows."""
+
+    @admin.display(description=_("received"), ordering="received_at")
+    def received(self, request: UnsubRequest) -> str:
+        """Return when the wish reached us."""
+        return show.moment(request.received_at)
+
+    @admin.display(description=_("business unit"))
+    def unit_label(self, request: UnsubRequest) -> SafeString:
+        """Return the unit; one that is not known here shows as such."""
+        return show.unit_label(request.unit_id, getattr(request, "unit_name", None))
+
+    @admin.display(description=_("subscriber"))
+    def who(self, request: UnsubRequest) -> str:
+        """Return the subscriber, masked: a list may be seen by anybody who passes by."""
+        return mask(request.subscriber)
+
+    @admin.display(description=_("status"))
+    def status_badge(self, request: UnsubRequest) -> SafeString:
+        """Return the status as a badge."""
+        return show.badge(request.status, request.get_status_display())
+
+    @admin.display(description=_("in words"))
+    def words(self, request: UnsubRequest) -> str:
+        """Return where the request stands, in a sentence or two."""
+        return show.story(request.status, request.outcome, request.error_code)
+
+
+@admin.register(UnsubRequest)
+class UnsubRequestAdmin(RequestColumns, ReadOnly, RequestAdminBase):
+    """The audit of wishes. Whoever may change requests may have them tried again."""
+
+    list_display = (
+        "id", "received", "unit_label", "who", "job_id", "scope", "channel", "reason",
+        "status_badge", "outcome", "error_code", "attempts",
+    )  # fmt: skip
+    list_filter = ("status", "unit", "reason", "channel", "received_at", OutcomeFilter)
+    # Not `unit`: it would be an inner join, and hide the wishes of a unit we do not know.
+    list_select_related = ("reason",)
+    sortable_by: ClassVar[tuple[str, ...]] = ("id", "received")
+    # The names only switch the search box on; get_search_results says what is looked up.
+    search_fields = ("id",)
+    search_help_text = _(
+        "The whole value: a request's ID, a JobID, SubscriberID, SubscriberKey or e-mail address."
+    )
+    readonly_fields = (*_WHO, *_MAIL, *_ASKED, *_DELIVERY, *_QUEUE, "words")
+    fieldsets = (
+        (None, {"fields": ("words", *_DELIVERY)}),
+        (_("What was asked"), {"fields": _ASKED}),
+        (_("By whom"), {"fields": _WHO}),
+        (_("For which mail"), {"fields": _MAIL}),
+        (_("Queue"), {"fields": _QUEUE, "classes": ("collapse",)}),
+    )
+    inlines = (AttemptInline,)
+    actions = ("try_selected_again",)
+    paginator = BoundedPaginator
+    show_full_result_count = False
+
+    class Media:
+        css = show.STYLES
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[UnsubRequest]:
+        """Return the requests, each with the name of its unit where there is one."""
+        units = BusinessUnit.objects.filter(mid=OuterRef("unit_id"))
+        return super().get_queryset(request).annotate(unit_name=Subquery(units.values("name")[:1]))
+
+    def get_search_results(
+        self, _request: HttpRequest, queryset: QuerySet[UnsubRequest], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Return exact matches only: each of these columns has an index."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        match = Q(subscriber_key=term) | Q(email_address=term)
+        if is_number(number := term.removeprefix("#")):
+            match |= Q(pk=int(number)) | Q(job_id=int(number)) | Q(subscriber_id=int(number))
+        return queryset.filter(match), False
+
+    def has_try_again_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user may have requests tried again: the right to change them, which
+        otherwise gives nothing here."""
+        return request.user.has_perm("unsub.change_unsubrequest")
+
+    @admin.action(description=_("Try again (refused and held ones)"), permissions=["try_again"])
+    def try_selected_again(
+        self, request: HttpRequest, queryset: QuerySet[UnsubRequest]
+    ) -> None:
+        """Put the selected requests back into the queue, and say how many went."""
+        sent, left = try_again(request.user, queryset)
+        self._say(request, sent, left)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Return the admin's addresses and the button's."""
+        view = self.admin_site.admin_view(self.try_one_again)
+        button = path("<int:pk>/try-again/", view, name="unsub_unsubrequest_try_again")
+        return [button, *super().get_urls()]
+
+    @method_decorator(require_POST)
+    def try_one_again(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Put one request back into the queue. 403 without the permission, 404 without the row."""
+        if not self.has_try_again_permission(request):
+            return HttpResponse(status=403)
+        one = UnsubRequest.objects.filter(pk=pk)
+        if not one.exists():
+            raise Http404
+        self._say(request, *try_again(request.user, one))
+        return HttpResponseRedirect(reverse("admin:unsub_unsubrequest_change", args=(pk,)))
+
+    def _say(self, request: HttpRequest, sent: int, left: int) -> None:
+        """Tell the user how many requests went, and how many did not and why."""
+        if sent:
+            text = ngettext(
+                "%d request is on its way again.", "%d requests are on their way again.", sent
+            )
+            self.message_user(request, text % sent, messages.SUCCESS)
+        if left:
+            text = ngettext(
+                "%d request was left as it is: only refused and held ones can be tried again.",
+                "%d requests were left as they are: only refused and held ones can be tried again.",
+                left,
+            )
+            self.message_user(request, text % left, messages.WARNING)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Return the page of one request, with the button where it can be tried again."""
+        one: UnsubRequest | None = kwargs.get("obj")
+        context["can_try_again"] = (
+            one is not None and one.status in RETRYABLE and self.has_try_again_permission(request)
+        )
+        return super().render_change_form(request, context, *args, **kwargs)

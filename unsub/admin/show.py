@@ -1,0 +1,59 @@
+"""How values look in the admin. All HTML of the Python side is made here, and escaped here."""
+
+from datetime import datetime
+from functools import partial
+
+from django.conf import settings
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+from django.utils.translation import gettext
+
+from unsub.explain import STATUSES, explain
+
+STYLES = {"all": ("unsub/admin.css",)}
+NOTHING = "-"
+
+
+def badge(kind: str, text: str) -> SafeString:
+    """Return `text` in the colour of `kind`. The colour says nothing that the text does not."""
+    return format_html('<span class="unsub-badge unsub-badge-{}">{}</span>', kind, text)
+
+
+def moment(when: datetime | None, *, timespec: str = "seconds") -> str:
+    """Return a time to the second (or as `timespec` says), with its zone, or a dash."""
+    if when is None:
+        return NOTHING
+    local = localtime(when)
+    return f"{local.replace(tzinfo=None).isoformat(' ', timespec)} {settings.TIME_ZONE}"
+
+
+# Two steps of one story are often less than a second apart.
+fine_moment = partial(moment, timespec="milliseconds")
+
+
+def seconds(start: datetime, end: datetime | None) -> str:
+    """Return the time between, in seconds, or a dash while it runs."""
+    if end is None:
+        return NOTHING
+    return f"{number_format((end - start).total_seconds(), decimal_pos=3)} s"
+
+
+def unit_label(mid: int, name: str | None) -> SafeString:
+    """Return a unit's name and MID, or a warning where no such unit is known here."""
+    if name is None:
+        return badge("refused", gettext("%(mid)s: unknown unit") % {"mid": mid})
+    return format_html("{} ({})", name, mid)
+
+
+def in_words(outcome: str, error_code: int | None) -> str:
+    """Return one sentence for what an attempt came to, or a dash."""
+    sentence = explain(outcome, error_code)
+    return gettext(sentence) if sentence else NOTHING
+
+
+def story(status: str, outcome: str, error_code: int | None) -> str:
+    """Return where a request stands, and what its last attempt came to, in words."""
+    sentences = (STATUSES.get(status, ""), explain(outcome, error_code))
+    return " ".join(gettext(sentence) for sentence in sentences if sentence)

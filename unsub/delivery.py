@@ -1,0 +1,247 @@
+"""claim -> call -> settle: each its own short transaction, with no network in any of them."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from random import random
+from uuid import UUID, uuid4
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Min
+from django.db.models.functions import Now
+
+from . import gateway, unit_queue
+from .context import unsub_parameters
+from .models import BusinessUnit, DeliveryAttempt, Status, UnsubRequest
+from .outcomes import Outcome, Step, Verdict, read_error, read_reply
+from .retry import delay
+from .sfmc import PermanentError, SfmcError
+
+log = structlog.get_logger(__name__)
+
+# One task works this long for one unit, then queues up again behind the other units' bells.
+DRAIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Rows of one business unit that this worker holds under one lease."""
+
+    mid: int
+    lease: UUID
+    all_subscribers_list_id: int | None
+    rows: tuple[UnsubRequest, ...]
+    full: bool
+
+
+def drain(mid: int, *, more: Callable[[], None]) -> float | None:
+    """Deliver what is due for a business unit for a few seconds. Return the seconds after which to
+    look again, or None where the sweep is soon enough. `more` calls for another worker."""
+    until = time.monotonic() + DRAIN_SECONDS
+    while time.monotonic() < until:
+        batch = claim(mid)
+        if batch is None:
+            return _seconds_to_next(mid)
+        if batch.full:
+            more()
+        settle(batch, call(batch))
+    return 0.0
+
+
+def claim(mid: int) -> Batch | None:
+    """Return due rows of a unit, leased to this worker and committed, or None."""
+    lease = uuid4()
+    with transaction.atomic(durable=True):
+        leave = unit_queue.leave(mid)
+        if not leave.limit:
+            return None
+        taken = _take(mid, leave, lease)
+        if not taken:
+            return None
+        rows = tuple(UnsubRequest.objects.filter(lease=lease).order_by("pk"))
+        _write_attempts(rows, lease)
+        unit = BusinessUnit.objects.get(mid=mid)
+    return Batch(
+        mid=mid,
+        lease=lease,
+        all_subscribers_list_id=unit.all_subscribers_list_id,
+        rows=rows,
+        full=taken == leave.limit and leave.limit > 1 or settings.SFMC_BATCH_SIZE == 1,
+    )
+
+
+def _take(mid: int, leave: unit_queue.Leave, lease: UUID) -> int:
+    """Return how many due rows were put under the lease. PostgreSQL skips rows that others hold;
+    SQLite has one writer at a time, so the condition on the status is enough there."""
+    due = UnsubRequest.objects.filter(unit_id=mid, status=leave.status)
+    if leave.status == Status.PENDING:
+        due = due.filter(next_attempt_at__lte=Now())
+    ids = list(
+        due.select_for_update(skip_locked=True, of=("self",))
+        .order_by("next_attempt_at", "pk")
+        .values_list("pk", flat=True)[: leave.limit]
+    )
+    return UnsubRequest.objects.filter(pk__in=ids, status=leave.status).update(
+        status=Status.SENDING,
+        lease=lease,
+        lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS),
+        attempts=F("attempts") + 1,
+    )
+
+
+def _write_attempts(rows: tuple[UnsubRequest, ...], lease: UUID) -> None:
+    """Write down that we are about to call, before we call."""
+    DeliveryAttempt.objects.bulk_create(
+        DeliveryAttempt(request=row, number=row.attempts, lease=lease, batch_size=len(rows))
+        for row in rows
+    )
+
+
+def call(batch: Batch) -> tuple[Verdict, ...]:
+    """Return a verdict per row, in order, whatever happens on the way."""
+    calls = [_parameters(row, batch.all_subscribers_list_id) for row in batch.rows]
+    try:
+        reply = gateway.log_unsub_events(batch.mid, calls)
+    except PermanentError as err:
+        return _resolve_singly(batch, read_error(err))
+    except SfmcError as err:
+        return (read_error(err),) * len(batch.rows)
+    verdicts = read_reply(reply, sent=len(batch.rows))
+    return verdicts or _resolve_singly(batch, None)
+
+
+def _parameters(row: UnsubRequest, all_subscribers_list_id: int | None) -> gateway.Parameters:
+    """Return the LogUnsubEvent parameters of a row; no reason, no Reason parameter."""
+    parameters = unsub_parameters(
+        subscriber=row.subscriber,
+        job=row.job,
+        scope=row.scope_value,
+        all_subscribers_list_id=all_subscribers_list_id,
+    )
+    return (*parameters, ("Reason", row.reason_text)) if row.reason_text else parameters
+
+
+def _resolve_singly(batch: Batch, refusal: Verdict | None) -> tuple[Verdict, ...]:
+    """Return verdicts that send a message's rows again, each alone: either the whole message was
+    refused, or its reply did not tell which result is whose. One row refused alone is refused."""
+    if refusal and len(batch.rows) == 1:
+        return (refusal,)
+    unit_queue.send_singly(batch.mid)
+    again = Verdict(
+        outcome=Outcome.TRY_LATER if refusal else Outcome.UNKNOWN,
+        error_code=refusal.error_code if refusal else None,
+        detail="the whole message was refused" if refusal else "number of results",
+        at_once=True,
+    )
+    return (again,) * len(batch.rows)
+
+
+def settle(batch: Batch, verdicts: tuple[Verdict, ...]) -> None:
+    """Complete the attempts and move the requests on, where this worker still holds the lease."""
+    with transaction.atomic(durable=True):
+        for row, verdict in zip(batch.rows, verdicts, strict=True):
+            _complete_attempt(row, batch.lease, verdict)
+            _move_on(row, batch.lease, verdict)
+        unit_queue.learn(batch.mid, verdicts)
+    for row, verdict in zip(batch.rows, verdicts, strict=True):
+        log.info(
+            "attempt settled", request_id=row.pk, mid=batch.mid, job_id=row.job_id,
+            attempt=row.attempts, outcome=verdict.outcome.value, error_code=verdict.error_code,
+        )  # fmt: skip
+
+
+def _complete_attempt(row: UnsubRequest, lease: UUID, verdict: Verdict) -> None:
+    """Write what came of the attempt, once: one that the sweep completed stays as it is."""
+    DeliveryAttempt.objects.filter(request=row, lease=lease, finished_at=None).update(
+        finished_at=Now(),
+        outcome=verdict.outcome.value,
+        status_code=verdict.status_code,
+        error_code=verdict.error_code,
+        detail=verdict.detail,
+        sfmc_request_id=verdict.sfmc_request_id,
+    )
+
+
+_NEXT = {
+    Step.FINISH: Status.DONE,
+    Step.REFUSE: Status.REFUSED,
+    Step.RETRY: Status.PENDING,
+    Step.HOLD: Status.HELD,
+}
+
+
+def _move_on(row: UnsubRequest, lease: UUID, verdict: Verdict) -> None:
+    """Give the request its next state."""
+    step = verdict.step(row.attempts)
+    seconds = 0.0 if verdict.at_once else delay(
+        row.attempts, draw=random, slow=verdict.slow, retry_after=verdict.retry_after
+    )  # fmt: skip
+    ended = step in (Step.FINISH, Step.REFUSE)
+    UnsubRequest.objects.filter(pk=row.pk, lease=lease, status=Status.SENDING).update(
+        status=_NEXT[step],
+        lease=None,
+        lease_until=None,
+        outcome=verdict.outcome.value,
+        error_code=verdict.error_code,
+        sfmc_request_id=verdict.sfmc_request_id,
+        next_attempt_at=Now() + timedelta(seconds=seconds),
+        finished_at=Now() if ended else None,
+    )
+
+
+def _seconds_to_next(mid: int) -> float | None:
+    """Return the seconds until the unit's next row is due, if that is before the next sweep."""
+    unit = BusinessUnit.objects.annotate(now=Now()).filter(mid=mid).first()
+    if unit is None or unit.held_since:
+        return None
+    first = UnsubRequest.objects.filter(unit_id=mid, status=Status.PENDING).aggregate(
+        first=Min("next_attempt_at")
+    )["first"]
+    if first is None:
+        return None
+    seconds = (max(first, unit.paused_until or first) - unit.now).total_seconds()
+    return max(seconds, 0.05) if seconds < settings.SWEEP_SECONDS else None
+
+
+def sweep() -> list[int]:
+    """Free leases that ran out, give up what is past its horizon, and return the MIDs of the
+    business units that have something to do now."""
+    _free_leases()
+    _give_up()
+    unknown = UnsubRequest.objects.filter(status=Status.PENDING, next_attempt_at__lte=Now())
+    due = set(unknown.order_by().values_list("unit_id", flat=True).distinct())
+    return sorted(due | set(unit_queue.reopen_or_probe()))
+
+
+def _free_leases() -> None:
+    """Make rows whose worker died pending again; what became of their call is unknown."""
+    with transaction.atomic(durable=True):
+        expired = UnsubRequest.objects.filter(status=Status.SENDING, lease_until__lt=Now())
+        leases = list(
+            expired.select_for_update(skip_locked=True, of=("self",)).values_list("pk", "lease")
+        )
+        for pk, lease in leases:
+            DeliveryAttempt.objects.filter(
+                request_id=pk, lease=lease, finished_at=None
+            ).update(
+                finished_at=Now(), outcome=Outcome.UNKNOWN.value, detail="the lease ran out"
+            )  # fmt: skip
+            UnsubRequest.objects.filter(pk=pk, lease=lease, status=Status.SENDING).update(
+                status=Status.PENDING, lease=None, lease_until=None,
+                next_attempt_at=Now(), outcome=Outcome.UNKNOWN.value,
+            )  # fmt: skip
+    for pk, _ in leases:
+        log.warning("lease ran out", request_id=pk)
+
+
+def _give_up() -> None:
+    """Refuse what could not be sent within its horizon, and say so loudly."""
+    late = UnsubRequest.objects.filter(
+        status__in=(Status.PENDING, Status.HELD), give_up_at__lt=Now()
+    )
+    given_up = late.update(status=Status.REFUSED, finished_at=Now())
+    if given_up:
+        log.error("requests given up: past the horizon", requests=given_up)

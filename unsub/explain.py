@@ -1,0 +1,85 @@
+"""Outcomes and error codes in the words of a marketer. Pure: sentences to be translated where they
+are shown. The meanings are those of the manual's "Error Codes" pages (1-99, 400-499, 12000-12099).
+"""
+
+from collections.abc import Mapping
+
+from django.utils.translation import gettext_noop as _
+
+# Addresses and ids that do not belong to one another share their cause, and so their sentence.
+_MISMATCH = _(
+    "The link's subscriber details belong to different subscribers. Most often the address was "
+    "changed after the mail was sent. Look the person up in Marketing Cloud and unsubscribe there."
+)
+_OUR_MESSAGE = _("Marketing Cloud could not make sense of our message. Tell your operator.")
+_BAD_LINK = _(
+    "The link did not say clearly enough who the subscriber is. Check the link in the mail."
+)
+_UNSUBSCRIBE_FAILED = _(
+    "Marketing Cloud could not carry out the unsubscribe. Check that the person is on that list."
+)
+_CREDENTIALS = _(
+    "Marketing Cloud did not accept our credentials or their permissions. Nobody's wish is lost: "
+    "all go out when an operator has corrected this."
+)
+_NOBODY = _("Marketing Cloud knows no subscriber by these details. Was the contact deleted?")
+
+ERROR_CODES: Mapping[int, str] = {
+    2: _("Marketing Cloud had an unexpected failure. We try again by ourselves."),
+    5: _OUR_MESSAGE,
+    6: _OUR_MESSAGE,
+    8: _OUR_MESSAGE,
+    9: _("Marketing Cloud was in maintenance. We try again by ourselves."),
+    10: _("Marketing Cloud was not running. We try again by ourselves."),
+    11: _CREDENTIALS,
+    12: _CREDENTIALS,
+    13: _("Marketing Cloud did not process the call. We try again by ourselves."),
+    17: _("We called Marketing Cloud too often. The whole business unit slows down for a while."),
+    400: _("The subscriber is not among those whom this job was sent to. Check the link's job."),
+    401: _("The subscriber was already off this list: nothing was left to do."),
+    402: _OUR_MESSAGE,
+    403: _BAD_LINK,
+    404: _(
+        "The link names the person by e-mail address alone, but this account knows people by "
+        "subscriber key. Put the subscriber ID or key into the link."
+    ),
+    405: _MISMATCH,
+    406: _MISMATCH,
+    407: _MISMATCH,
+    408: _BAD_LINK,
+    409: _("The subscriber is on no list that this unsubscribe could take them off."),
+    12001: _NOBODY,
+    12008: _UNSUBSCRIBE_FAILED,
+    12009: _UNSUBSCRIBE_FAILED,
+    12012: _("The subscriber was already unsubscribed from everything: nothing was left to do."),
+    12013: _UNSUBSCRIBE_FAILED,
+    12015: _NOBODY,
+}
+
+OUTCOMES: Mapping[str, str] = {
+    "posted": _("Marketing Cloud confirmed the unsubscribe."),
+    "already_unsubscribed": _("The subscriber was already unsubscribed: nothing was left to do."),
+    "try_later": _("Marketing Cloud asked us to come back later. We try again by ourselves."),
+    "refused": _("Marketing Cloud refused the unsubscribe. A person must look at it."),
+    "misconfigured": _CREDENTIALS,
+    "unknown": _("We called and got no readable answer. Calling again does no harm, so we do."),
+}
+
+STATUSES: Mapping[str, str] = {
+    "pending": _("Accepted, and waiting for its turn."),
+    "sending": _("A worker is calling Marketing Cloud now."),
+    "done": _("Done."),
+    "refused": _("Not carried out: a person must look at it, then choose “Try again”."),
+    "held": _("Waiting until the connection to Marketing Cloud is put right."),
+    "withdrawn": _("The person took it back before it was sent."),
+}
+
+
+def explain(outcome: str, error_code: int | None) -> str:
+    """Return one sentence for what an attempt came to, or "" where none was made.
+
+    A confirmed unsubscribe is one, whatever code came with it.
+    """
+    if outcome != "posted" and error_code in ERROR_CODES:
+        return ERROR_CODES[error_code]
+    return OUTCOMES.get(outcome, "")

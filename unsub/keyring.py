@@ -1,0 +1,103 @@
+"""The keys that sign links: which unit each speaks for, and their rotation."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey, RSAKey
+
+ANY_UNIT = "*"
+LEAST_BYTES = 32
+HMACS = ("HS256", "HS384", "HS512")
+RSA = ("RS256",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkKey:
+    """One key: a secret as Marketing Cloud stores it, taken as UTF-8 as it is, or RSA in PEM."""
+
+    owner: str
+    position: int
+    text: str = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The key's place in LINK_KEYS, for messages: `510001[0]`."""
+        return f"{self.owner}[{self.position}]"
+
+    @property
+    def is_pem(self) -> bool:
+        """Whether it is an RSA key, which must never serve as an HMAC secret."""
+        return self.text.lstrip().startswith("-----BEGIN")
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether it is shorter than its HMAC asks for (RFC 7518 section 3.2)."""
+        return not self.is_pem and len(self.text.encode()) < LEAST_BYTES
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """The algorithms of this key's family."""
+        return RSA if self.is_pem else HMACS
+
+    def signing_key(self) -> OctKey | RSAKey:
+        """Return the key for JWS; raises ValueError for a PEM that is no RSA key."""
+        return RSAKey.import_key(self.text) if self.is_pem else OctKey.import_key(self.text)
+
+    def sealing_key(self) -> OctKey:
+        """Return the 32-byte key for JWE, derived (RFC 5869) so that the two uses of one secret
+        stay apart. From an RSA key there is none: raises ValueError."""
+        if self.is_pem:
+            raise ValueError("an RSA key cannot seal links")
+        hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"profile-center link seal v1")
+        return OctKey.import_key(hkdf.derive(self.text.encode()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyring:
+    """All keys of a deployment, by the MID they speak for."""
+
+    keys: tuple[LinkKey, ...] = ()
+
+    @classmethod
+    def from_json(cls, mapping: Mapping[str, object]) -> "Keyring":
+        """Return the keyring that LINK_KEYS describes; raises ValueError, without any key in it,
+        for another shape."""
+        if not isinstance(mapping, Mapping):
+            raise ValueError("LINK_KEYS must be an object: a MID or * to a list of keys")
+        return cls(keys=tuple(_read(mapping)))
+
+    def __bool__(self) -> bool:
+        """Return whether there is any key."""
+        return bool(self.keys)
+
+    def weak_keys(self) -> list[str]:
+        """Return the names of keys under 32 bytes."""
+        return [key.name for key in self.keys if key.is_weak]
+
+    def signer(self, mid: int, *, algorithm: str) -> LinkKey:
+        """Return the key that signs for a unit: the first of its own, else the first of `*`.
+        Raises ValueError where none of the algorithm's family is there."""
+        for owner in (str(mid), ANY_UNIT):
+            for key in self.keys:
+                if key.owner == owner and algorithm in key.algorithms:
+                    return key
+        raise ValueError("no key in LINK_KEYS can sign for this business unit")
+
+
+def _read(mapping: Mapping[str, object]) -> Iterator[LinkKey]:
+    """Give the keys of LINK_KEYS in order, tried out, so that a bad one fails at start."""
+    for owner, texts in mapping.items():
+        if owner != ANY_UNIT and not (owner.isascii() and owner.isdigit()):
+            raise ValueError("LINK_KEYS: each name must be a MID or *")
+        if not isinstance(texts, list) or not all(isinstance(t, str) and t for t in texts):
+            raise ValueError("LINK_KEYS: each value must be a list of keys")
+        for position, text in enumerate(texts):
+            key = LinkKey(owner=owner, position=position, text=text)
+            try:
+                key.signing_key()
+            except (JoseError, ValueError):
+                raise ValueError(f"LINK_KEYS: {key.name} is no usable key") from None
+            yield key

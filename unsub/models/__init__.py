@@ -1,0 +1,17 @@
+"""The rows: whose mail (BusinessUnit), why (Reason), what was asked (UnsubRequest), what we did
+about it (DeliveryAttempt)."""
+
+from .attempt import DeliveryAttempt, Outcome
+from .business_unit import BusinessUnit
+from .reason import Reason
+from .request import Channel, Status, UnsubRequest
+
+__all__ = [
+    "BusinessUnit",
+    "Channel",
+    "DeliveryAttempt",
+    "Outcome",
+    "Reason",
+    "Status",
+    "UnsubRequest",
+]

@@ -1,0 +1,60 @@
+"""A business unit of Marketing Cloud: who sends, and how its deliveries fare."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+MID_MAX = 2**31 - 1
+
+
+class BusinessUnit(models.Model):
+    """One sender, known by its MID, with its brand and the state of its queue."""
+
+    mid = models.BigIntegerField(
+        _("MID"),
+        primary_key=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MID_MAX)],
+        help_text=_("The business unit's member ID, from Setup in Marketing Cloud."),
+    )
+    name = models.CharField(
+        _("name"), max_length=100, help_text=_("The brand, as recipients know it.")
+    )
+    language = models.CharField(_("language"), max_length=10, default="en")
+    contact_email = models.EmailField(
+        _("contact address"),
+        blank=True,
+        help_text=_("Where a person whose link does not work can write to."),
+    )
+    subscriber_key_permission = models.BooleanField(
+        _("SubscriberKey permission"),
+        default=True,
+        help_text=_("Where it is on, an e-mail address alone identifies nobody (error 404)."),
+    )
+    all_subscribers_list_id = models.BigIntegerField(
+        _("All Subscribers list ID"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_(
+            "With it, an unsubscribe from everything is tracked against the job. "
+            "Without it, Marketing Cloud unsubscribes the person but logs no event."
+        ),
+    )
+    paused_until = models.DateTimeField(_("paused until"), null=True, blank=True, editable=False)
+    paused_reason = models.CharField(
+        _("why it is paused"), max_length=100, blank=True, editable=False
+    )
+    held_since = models.DateTimeField(_("held since"), null=True, blank=True, editable=False)
+    held_reason = models.CharField(_("why it is held"), max_length=100, blank=True, editable=False)
+    singly_until = models.DateTimeField(
+        _("sends one by one until"), null=True, blank=True, editable=False
+    )
+    unknowns_in_a_row = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        ordering = ("mid",)
+        verbose_name = _("business unit")
+        verbose_name_plural = _("business units")
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.mid})"

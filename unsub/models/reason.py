@@ -1,0 +1,52 @@
+"""Why people leave: the choices a page offers."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from .business_unit import BusinessUnit
+
+
+class ReasonQuerySet(models.QuerySet["Reason"]):
+    """Questions about reasons."""
+
+    def offered_to(self, mid: int) -> "ReasonQuerySet":
+        """Return the reasons a unit's page offers: its own, or else the common ones."""
+        active = self.filter(active=True)
+        own = active.filter(unit_id=mid)
+        return active.filter(
+            models.Q(unit_id=mid) | models.Q(unit=None) & ~models.Exists(own)
+        )
+
+
+class Reason(models.Model):
+    """One choice on the page. Its label is also what Marketing Cloud is told."""
+
+    unit = models.ForeignKey(
+        BusinessUnit,
+        verbose_name=_("business unit"),
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="reasons",
+        help_text=_("Empty: offered by every unit that has no reasons of its own."),
+    )
+    code = models.SlugField(_("code"), max_length=40)
+    label = models.CharField(_("label"), max_length=80)
+    asks_text = models.BooleanField(_("asks for words"), default=False)
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    active = models.BooleanField(_("offered"), default=True)
+
+    objects = ReasonQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("position", "pk")
+        verbose_name = _("reason")
+        verbose_name_plural = _("reasons")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("unit", "code"), name="reason_code_once_per_unit", nulls_distinct=False
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.label

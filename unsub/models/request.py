@@ -1,0 +1,139 @@
+"""One person's wish, and where it is on its way."""
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from unsub.context import JobContext, Scope, SubscriberContext
+
+from .business_unit import BusinessUnit
+from .reason import Reason
+
+REASON_LENGTH = 100  # _BusinessUnitUnsubscribes.UnsubReason is varchar(100)
+
+
+class Status(models.TextChoices):
+    """Where a wish stands (design 3.5)."""
+
+    PENDING = "pending", _("pending")
+    SENDING = "sending", _("sending")
+    DONE = "done", _("done")
+    REFUSED = "refused", _("refused")
+    HELD = "held", _("held")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+
+
+class Channel(models.TextChoices):
+    """How a wish reached us."""
+
+    PAGE = "page", _("page")
+    ONE_CLICK = "one_click", _("one-click")
+    PROFILE = "profile", _("profile centre")
+    IMPORT = "import", _("import")
+
+
+class UnsubRequest(models.Model):
+    """One wish to unsubscribe. What was asked never changes; the delivery fields do."""
+
+    # A wish is kept even when its MID is not (yet) a unit of ours, hence no constraint.
+    unit = models.ForeignKey(
+        BusinessUnit,
+        verbose_name=_("business unit"),
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_column="mid",
+        related_name="requests",
+    )
+    subscriber_id = models.BigIntegerField(_("SubscriberID"), null=True, blank=True)
+    subscriber_key = models.CharField(_("SubscriberKey"), max_length=254, blank=True)
+    email_address = models.CharField(_("EmailAddress"), max_length=254, blank=True)
+    job_id = models.BigIntegerField(_("JobID"), null=True, blank=True)
+    list_id = models.BigIntegerField(_("ListID"), null=True, blank=True)
+    batch_id = models.BigIntegerField(_("BatchID"), null=True, blank=True)
+    scope = models.CharField(
+        _("scope"), max_length=4, choices=[(scope.value, scope.value) for scope in Scope]
+    )
+    channel = models.CharField(_("channel"), max_length=10, choices=Channel.choices)
+    reason = models.ForeignKey(
+        Reason, verbose_name=_("reason"), on_delete=models.PROTECT, null=True, blank=True
+    )
+    reason_text = models.CharField(
+        _("reason as sent"), max_length=REASON_LENGTH, blank=True, help_text=_("Empty: none given.")
+    )
+    language = models.CharField(_("language"), max_length=35, blank=True)
+    received_at = models.DateTimeField(_("received"), db_default=Now())
+
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status.choices, default=Status.PENDING
+    )
+    next_attempt_at = models.DateTimeField(_("next attempt"), db_default=Now())
+    give_up_at = models.DateTimeField(_("given up after"))
+    lease_until = models.DateTimeField(_("leased until"), null=True, blank=True)
+    lease = models.UUIDField(_("lease"), null=True, blank=True)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    outcome = models.CharField(_("outcome"), max_length=20, blank=True)
+    error_code = models.IntegerField(_("error code"), null=True, blank=True)
+    sfmc_request_id = models.CharField(_("Marketing Cloud request ID"), max_length=64, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    # The digest of person, scope and job while this row is the one that answers for them.
+    wish = models.CharField(max_length=64, null=True, unique=True, editable=False)
+
+    class Meta:
+        ordering = ("-pk",)
+        verbose_name = _("unsubscribe request")
+        verbose_name_plural = _("unsubscribe requests")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(subscriber_id__isnull=False)
+                | ~models.Q(subscriber_key="")
+                | ~models.Q(email_address=""),
+                name="request_names_a_subscriber",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status=Status.SENDING, lease_until__isnull=False)
+                | (~models.Q(status=Status.SENDING) & models.Q(lease_until__isnull=True)),
+                name="request_sending_has_a_lease",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("unit", "next_attempt_at"),
+                condition=models.Q(status="pending"),
+                name="request_due",
+            ),
+            models.Index(
+                fields=("lease_until",), condition=models.Q(status="sending"), name="request_leased"
+            ),
+            models.Index(
+                fields=("unit", "status"),
+                condition=models.Q(status__in=("held", "refused")),
+                name="request_needs_a_person",
+            ),
+            models.Index(fields=("subscriber_key",), name="request_subscriber_key"),
+            models.Index(fields=("subscriber_id",), name="request_subscriber_id"),
+            models.Index(fields=("email_address",), name="request_email_address"),
+            models.Index(fields=("job_id",), name="request_job"),
+            models.Index(fields=("received_at",), name="request_received"),
+        )
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+    @property
+    def scope_value(self) -> Scope:
+        """The scope as the link gave it."""
+        return Scope(self.scope)
+
+    @property
+    def subscriber(self) -> SubscriberContext:
+        """The subscriber context that the link carried."""
+        return SubscriberContext(
+            subscriber_id=self.subscriber_id,
+            subscriber_key=self.subscriber_key or None,
+            email_address=self.email_address or None,
+        )
+
+    @property
+    def job(self) -> JobContext:
+        """The job context that the link carried."""
+        return JobContext(job_id=self.job_id, list_id=self.list_id, batch_id=self.batch_id)

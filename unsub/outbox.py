@@ -1,0 +1,108 @@
+"""The row first, the bell on commit. What views and admin call; nothing else."""
+
+from collections.abc import Iterable
+
+import structlog
+from django.db import DatabaseError, InterfaceError, transaction
+from django.db.models.functions import Now
+
+from . import metrics, tasks, unit_queue, wishes
+from .context import UnsubContext
+from .models import Status, UnsubRequest
+from .retry import HORIZON
+from .wishes import Wish, find
+
+__all__ = ["Unavailable", "Wish", "enqueue", "find", "release", "requeue", "withdraw"]
+
+log = structlog.get_logger(__name__)
+
+
+class Unavailable(Exception):
+    """Neither the database nor the broker took the wish: nothing was accepted."""
+
+
+def enqueue(wish: Wish) -> UnsubRequest | None:
+    """Return the request that answers for the wish once it is committed, or None where the
+    database did not answer and the broker keeps the wish until it does.
+
+    Raises Unavailable where neither answers, and ContextError for a test link.
+    """
+    wish.context.parameters(all_subscribers_list_id=None)
+    try:
+        with transaction.atomic():
+            request, is_new = wishes.write(wish)
+            if is_new:
+                _ring_on_commit(request)
+    except (DatabaseError, InterfaceError) as err:
+        _leave_with_broker(wish, err)
+        return None
+    metrics.WISHES.labels(channel=wish.channel.value, repeated=str(not is_new).lower()).inc()
+    return request
+
+
+def _ring_on_commit(request: UnsubRequest) -> None:
+    """Ring for the request's unit once the row is there for a worker to see."""
+    mid = request.unit_id
+    seconds = wishes.grace(request.channel)
+
+    # A named function: Django 5.2 cannot log a failing partial under robust=True.
+    def ring_bell() -> None:
+        tasks.ring(mid, seconds)
+
+    transaction.on_commit(ring_bell, robust=True)
+
+
+def _leave_with_broker(wish: Wish, err: Exception) -> None:
+    """Hand the wish to the broker, as the token it came with, until the database answers."""
+    log.warning("database did not take a wish", mid=wish.context.mid, error=type(err).__name__)
+    try:
+        tasks.leave_for_later(wish)
+    except Exception as broker_err:  # whatever the transport raises, nobody took the wish
+        metrics.UNAVAILABLE.inc()
+        log.exception("neither database nor broker took a wish", mid=wish.context.mid)
+        raise Unavailable from broker_err
+    metrics.WISHES.labels(channel=wish.channel.value, repeated="unknown").inc()
+
+
+def withdraw(context: UnsubContext) -> bool:
+    """Return whether the wish was taken back: only while no call for it was ever made."""
+    return bool(
+        UnsubRequest.objects.filter(
+            wish=wishes.digest(context), status__in=(Status.PENDING, Status.HELD), attempts=0
+        ).update(status=Status.WITHDRAWN, finished_at=Now())
+    )
+
+
+def requeue(ids: Iterable[int]) -> int:
+    """Return how many of the refused and held requests `ids` are on their way again, now and with
+    a new horizon. Others are left as they are."""
+    with transaction.atomic():
+        again = UnsubRequest.objects.filter(pk__in=ids, status__in=(Status.REFUSED, Status.HELD))
+        mids = set(again.order_by().values_list("unit_id", flat=True))
+        changed = again.update(
+            status=Status.PENDING,
+            next_attempt_at=Now(),
+            give_up_at=Now() + HORIZON,
+            finished_at=None,
+        )
+        _ring_all_on_commit(mids)
+    return changed
+
+
+def release(mids: Iterable[int]) -> int:
+    """Return how many held requests of these business units are on their way again."""
+    mids = set(mids)
+    with transaction.atomic():
+        changed = sum(unit_queue.release(mid) for mid in mids)
+        _ring_all_on_commit(mids)
+    return changed
+
+
+def _ring_all_on_commit(mids: set[int]) -> None:
+    """Ring for each of these units once the rows are there for a worker to see."""
+
+    def ring_bells() -> None:
+        for mid in mids:
+            tasks.ring(mid)
+
+    transaction.on_commit(ring_bells, robust=True)

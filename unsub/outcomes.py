@@ -1,0 +1,183 @@
+"""What Marketing Cloud said, and what follows from it. Pure; by code, never by the words.
+
+The codes are those of the manual's pages "Error Codes" (400-499, 12000-12099, 1-99) and "SOAP
+Faults"; docs/outcomes.md has the table in prose.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from unsub.sfmc import (
+    ExecuteReply,
+    ExecuteResult,
+    InMaintenance,
+    MisconfiguredError,
+    PermanentError,
+    RateLimited,
+    SfmcError,
+    TransientError,
+)
+
+
+class Outcome(StrEnum):
+    """What one attempt came to (design 3.5)."""
+
+    POSTED = "posted"
+    ALREADY_UNSUBSCRIBED = "already_unsubscribed"
+    TRY_LATER = "try_later"
+    REFUSED = "refused"
+    MISCONFIGURED = "misconfigured"
+    UNKNOWN = "unknown"
+
+
+class Step(StrEnum):
+    """What happens to the request next."""
+
+    FINISH = "finish"
+    RETRY = "retry"
+    REFUSE = "refuse"
+    HOLD = "hold"
+
+
+class Slow(StrEnum):
+    """How far a failure reaches: this row, or the whole business unit."""
+
+    NO = "no"
+    RATE_LIMIT = "rate_limit"
+    MAINTENANCE = "maintenance"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one attempt came to, and how to go on.
+
+    `retry_after` is in seconds; `tries` is the most this failure may cost (None: the horizon
+    decides); `at_once` says that waiting would help nothing.
+    """
+
+    outcome: Outcome
+    error_code: int | None = None
+    status_code: str = ""
+    detail: str = ""
+    sfmc_request_id: str = ""
+    retry_after: float | None = None
+    slow: Slow = Slow.NO
+    tries: int | None = None
+    at_once: bool = False
+
+    def step(self, attempts: int) -> Step:
+        """Return what happens to a request after its `attempts`-th attempt."""
+        if self.tries is not None and attempts >= self.tries:
+            return Step.REFUSE
+        return _STEPS[self.outcome]
+
+
+_STEPS = {
+    Outcome.POSTED: Step.FINISH,
+    Outcome.ALREADY_UNSUBSCRIBED: Step.FINISH,
+    Outcome.TRY_LATER: Step.RETRY,
+    Outcome.UNKNOWN: Step.RETRY,
+    Outcome.REFUSED: Step.REFUSE,
+    Outcome.MISCONFIGURED: Step.HOLD,
+}
+
+# 401: already off this list. 12012: already off everything. Nothing is left to do.
+_ALREADY = frozenset({401, 12012})
+# 400, 402-409: subscriber validation. 12001, 12015: nobody of that name. 5, 6, 8: our message.
+_REFUSED = frozenset({400, *range(402, 410), 12001, 12015, 5, 6, 8})
+_TRY_LATER = frozenset({2, 9, 10, 13, 17})
+_MISCONFIGURED = frozenset({11, 12})
+_SLOW = {9: Slow.MAINTENANCE, 17: Slow.RATE_LIMIT}
+# The unsubscribe itself failed (12008, 12009, 12013), or the code is one nobody wrote down:
+# once more in case it was a hiccup, then a person looks.
+_SECOND_CHANCE = 2
+
+
+def read_result(result: ExecuteResult, *, request_id: str = "") -> Verdict:
+    """Return the verdict on one result. StatusCode speaks first: an ErrorCode may be 0 or absent
+    on an error (manual: Execute; facts 1.2)."""
+    outcome, tries = _classify(result)
+    return Verdict(
+        outcome=outcome,
+        error_code=result.error_code,
+        status_code=result.status_code[:40],
+        sfmc_request_id=request_id[:64],
+        slow=_SLOW.get(result.error_code or 0, Slow.NO) if outcome is Outcome.TRY_LATER else Slow.NO,
+        tries=tries,
+    )
+
+
+def _classify(result: ExecuteResult) -> tuple[Outcome, int | None]:
+    """Return the outcome a result stands for, and how many tries it may cost (None: no limit)."""
+    if result.status_code == "OK":
+        return Outcome.POSTED, None
+    if result.error_code in _ALREADY:
+        return Outcome.ALREADY_UNSUBSCRIBED, None
+    if result.error_code in _REFUSED:
+        return Outcome.REFUSED, None
+    if result.error_code in _TRY_LATER:
+        return Outcome.TRY_LATER, None
+    if result.error_code in _MISCONFIGURED:
+        return Outcome.MISCONFIGURED, None
+    return Outcome.TRY_LATER, _SECOND_CHANCE
+
+
+def read_reply(reply: ExecuteReply, *, sent: int) -> tuple[Verdict, ...] | None:
+    """Return a verdict per request in the order sent, or None where the reply does not tell which
+    result is whose, so that each must be asked for by itself."""
+    request_id = reply.request_id or ""
+    if len(reply.results) == sent:
+        return tuple(read_result(one, request_id=request_id) for one in _in_order(reply.results))
+    if sent > 1:
+        return None
+    return (_without_result(reply, request_id),)
+
+
+def _in_order(results: tuple[ExecuteResult, ...]) -> tuple[ExecuteResult, ...]:
+    """Return the results in the order of the requests: by OrdinalID where that is a permutation
+    of 0..n-1, else as they came (a success carries no OrdinalID)."""
+    ordinals = [result.ordinal_id for result in results]
+    if None in ordinals or sorted(o for o in ordinals if o is not None) != list(range(len(results))):
+        return results
+    return tuple(sorted(results, key=lambda result: result.ordinal_id or 0))
+
+
+def _without_result(reply: ExecuteReply, request_id: str) -> Verdict:
+    """Return the verdict on a reply that holds no usable result for the one request sent."""
+    if reply.overall_status.startswith("Error:") and not reply.results:
+        # "Unable to find a handler": the request's name is unknown, which is our fault.
+        return Verdict(
+            outcome=Outcome.REFUSED, status_code="Error", detail="no handler for the request",
+            sfmc_request_id=request_id,
+        )
+    return Verdict(
+        outcome=Outcome.UNKNOWN, detail="number of results", sfmc_request_id=request_id
+    )
+
+
+def read_error(err: SfmcError) -> Verdict:
+    """Return the verdict on a call that ended in an error instead of a reply."""
+    outcome = Outcome.UNKNOWN
+    slow = Slow.NO
+    if isinstance(err, MisconfiguredError):
+        outcome = Outcome.MISCONFIGURED
+    elif isinstance(err, PermanentError):
+        outcome = Outcome.REFUSED
+    elif isinstance(err, TransientError):
+        outcome = Outcome.TRY_LATER
+        slow = _reach(err)
+    return Verdict(
+        outcome=outcome,
+        error_code=err.code,
+        detail=str(err)[:200],
+        sfmc_request_id=(err.request_id or "")[:64],
+        retry_after=err.retry_after,
+        slow=slow,
+    )
+
+
+def _reach(err: TransientError) -> Slow:
+    """Return whether a try-later concerns one row or slows the whole business unit down."""
+    if isinstance(err, RateLimited):
+        return Slow.RATE_LIMIT
+    return Slow.MAINTENANCE if isinstance(err, InMaintenance) else Slow.NO

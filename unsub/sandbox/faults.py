@@ -1,0 +1,149 @@
+"""Faults on cue: what goes wrong, for which unit, how often and for how long."""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass
+from threading import Lock
+from typing import Any
+
+# In order of the way a call takes through the service; `take` is asked for one group at a time.
+BEFORE = frozenset(
+    {"http_500", "http_503_html", "html_200", "drop_before", "empty_202", "rate_limit_429"}
+)
+API = frozenset({"fault_2", "fault_9", "fault_10", "fault_11", "fault_13", "fault_17"})
+SECOND = frozenset({"fail_second"})
+REPLY = frozenset({"short_results", "malformed_xml", "drop_after_record"})
+TOKEN = frozenset({"token_500", "token_429"})
+LATENCY = frozenset({"latency"})
+EXPIRED = frozenset({"token_expired"})
+REVOKED = "revoke_credentials"
+KINDS = BEFORE | API | SECOND | REPLY | TOKEN | LATENCY | EXPIRED | {REVOKED}
+
+# The apifault messages, in our own words; the code is what counts.
+API_MESSAGES = {
+    2: "An unexpected error has occurred",
+    9: "The system is in maintenance",
+    10: "The system is not running",
+    11: "The account is not authorised to use the API for this business unit",
+    13: "A synchronous request cannot be completed now. This request was not processed",
+    17: "Too many requests: the rate limit was reached",
+}
+
+
+class CueError(ValueError):
+    """A cue that cannot be given; the message says which part."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cue:
+    """One fault to come.
+
+    `times` None is for ever, `seconds` None has no end, `after` lets that many matching calls
+    through first, `mid` limits it to calls in one unit. `value` is the seconds of `latency` (1)
+    and of Retry-After (1).
+    """
+
+    kind: str
+    times: int | None = 1
+    seconds: float | None = None
+    after: int = 0
+    value: float | None = None
+    mid: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the cue, or raise CueError."""
+        if self.kind not in KINDS:
+            raise CueError(f"unknown kind; one of {', '.join(sorted(KINDS))}")
+        for name in ("times", "after", "mid"):
+            _check_number(name, getattr(self, name), int)
+        for name in ("seconds", "value"):
+            _check_number(name, getattr(self, name), (int, float))
+
+    @classmethod
+    def from_json(cls, data: object) -> "Cue":
+        """Return the cue a `POST /faults` describes, or raise CueError.
+
+        Without `times` it happens once; with `seconds`, or a revocation, as long as it lasts.
+        """
+        if not isinstance(data, Mapping) or not set(data) <= set(cls.__slots__):
+            raise CueError(f"a JSON object with {', '.join(cls.__slots__)}")
+        if not isinstance(data.get("kind"), str):
+            raise CueError("kind has to be a string")
+        lasting = data.get("seconds") is not None or data.get("kind") == REVOKED
+        return cls(**{"times": None if lasting else 1, **data})
+
+
+def _check_number(name: str, value: object, types: type | tuple[type, ...]) -> None:
+    if value is None and name != "after":
+        return
+    if isinstance(value, bool) or not isinstance(value, types) or not _at_least_zero(value):
+        raise CueError(f"{name} has to be a number, not below 0")
+
+
+def _at_least_zero(value: object) -> bool:
+    return isinstance(value, int | float) and value >= 0
+
+
+class _Live:
+    """A cue that is waiting or under way."""
+
+    def __init__(self, cue: Cue, now: float) -> None:
+        self.cue = cue
+        self.after = cue.after
+        self.times = cue.times
+        self.until = None if cue.seconds is None else now + cue.seconds
+
+    def over(self, now: float) -> bool:
+        return self.times == 0 or (self.until is not None and now >= self.until)
+
+    def matches(self, kinds: Collection[str], mids: Collection[int]) -> bool:
+        return self.cue.kind in kinds and (self.cue.mid is None or self.cue.mid in mids)
+
+
+class Faults:
+    """The cues given so far."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._live: list[_Live] = []
+        self._lock = Lock()
+
+    def add(self, cue: Cue) -> None:
+        """Give a cue."""
+        with self._lock:
+            self._live.append(_Live(cue, self._clock()))
+
+    def clear(self) -> None:
+        """Forget every cue."""
+        with self._lock:
+            self._live.clear()
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Return what is still to come, `times` and `after` counted down."""
+        with self._lock:
+            self._sweep()
+            return [{**asdict(x.cue), "times": x.times, "after": x.after} for x in self._live]
+
+    def take(self, kinds: Collection[str], mids: Collection[int] = ()) -> Cue | None:
+        """Return the first cue of these kinds that is due for this call, and count it."""
+        with self._lock:
+            self._sweep()
+            waiting = [live for live in self._live if live.matches(kinds, mids)]
+            due = next((live for live in waiting if live.after == 0), None)
+            for live in waiting:
+                live.after = max(0, live.after - 1)
+            if due is None:
+                return None
+            if due.times is not None:
+                due.times -= 1
+            return due.cue
+
+    def holds(self, kind: str, mids: Collection[int] = ()) -> bool:
+        """Return whether a cue of that kind is under way, without counting it."""
+        with self._lock:
+            self._sweep()
+            return any(x.matches((kind,), mids) and x.after == 0 for x in self._live)
+
+    def _sweep(self) -> None:
+        now = self._clock()
+        self._live = [live for live in self._live if not live.over(now)]

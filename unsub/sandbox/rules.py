@@ -1,0 +1,186 @@
+"""LogUnsubEvent to the letter of the vendor's page: who is meant, which job, what happens.
+
+Pure: the memory is asked and never changed. Where the page is silent the reading is ours, and the
+comment at that line says so.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from .values import Effect, Job, ListKind, MailList, Subscriber, Unit
+
+SUBSCRIBER_PARAMETERS = ("SubscriberID", "SubscriberKey", "EmailAddress")
+JOB_PARAMETERS = ("JobID", "ListID", "BatchID")
+KNOWN_PARAMETERS = frozenset((*SUBSCRIBER_PARAMETERS, *JOB_PARAMETERS, "Reason"))
+DEFAULT_REASON = "Unsubscribed via Log Unsub Event Execute call"
+REASON_LENGTH = 100
+
+# Our own words: clients have to read the code, and a test that matches on words should fail.
+MESSAGES = {
+    400: "No such subscriber was found on that JobID",
+    401: "The subscriber has left the given list already",
+    402: "Parameters was empty, or held none of the names this call looks for",
+    403: "SubscriberID, SubscriberKey and EmailAddress were all missing or empty",
+    404: "EmailAddress alone is not enough while the SubscriberKey permission is on",
+    405: "SubscriberID and the other values belong to different subscribers",
+    406: "SubscriberKey and the other values belong to different subscribers",
+    407: "EmailAddress and the other values belong to different subscribers",
+    12008: "The master unsubscribe failed",
+    12012: "The subscriber has been master unsubscribed already",
+}
+
+_MISMATCH = {"SubscriberID": 405, "SubscriberKey": 406, "EmailAddress": 407}
+
+
+class RuleError(Exception):
+    """A call that a rule refuses, with the vendor's error code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+        self.message = MESSAGES[code]
+
+
+class Lookup(Protocol):
+    """What the rules ask the memory."""
+
+    def find(self, name: str, value: str) -> Subscriber | None:
+        """Return the subscriber whose parameter `name` is `value`."""
+
+    def job(self, job_id: int) -> Job | None:
+        """Return the job of that id."""
+
+    def mail_list(self, list_id: int) -> MailList | None:
+        """Return the list of that id."""
+
+    def newest_job(self, subscriber_id: int, mid: int, list_id: int | None) -> Job | None:
+        """Return the newest job that the subscriber was sent, to that list or to any."""
+
+    def is_master_unsubscribed(self, subscriber_id: int) -> bool:
+        """Return whether the subscriber has left everything."""
+
+    def has_left(self, subscriber_id: int, list_id: int) -> bool:
+        """Return whether the subscriber has left that list."""
+
+
+def decide(memory: Lookup, unit: Unit, parameters: Mapping[str, str]) -> Effect:
+    """Return what the call does, or raise RuleError with a code of 400-407 or 12012."""
+    known = {name: value for name, value in parameters.items() if name in KNOWN_PARAMETERS}
+    if not any(known.values()):
+        raise RuleError(402)
+    subscriber = find_subscriber(memory, unit, known)
+    effect = _find_effect(memory, unit, subscriber, known)
+    if memory.is_master_unsubscribed(subscriber.subscriber_id):
+        raise RuleError(12012)
+    if effect.list_id is not None and memory.has_left(subscriber.subscriber_id, effect.list_id):
+        raise RuleError(401)
+    return effect
+
+
+def find_subscriber(memory: Lookup, unit: Unit, parameters: Mapping[str, str]) -> Subscriber:
+    """Return the one subscriber whom every given value names, or raise RuleError 400, 403-407."""
+    given = {name: parameters[name] for name in SUBSCRIBER_PARAMETERS if parameters.get(name)}
+    if not given:
+        raise RuleError(403)
+    if unit.key_permission and set(given) == {"EmailAddress"}:
+        raise RuleError(404)
+    first = _retrieved_by(unit, given)
+    found = memory.find(first, given[first])
+    if found is None:
+        others = (memory.find(name, value) for name, value in given.items() if name != first)
+        raise RuleError(_MISMATCH[first] if any(others) else 400)
+    if not all(_names(found, name, value) for name, value in given.items()):
+        raise RuleError(_MISMATCH[first])
+    return found
+
+
+def _retrieved_by(unit: Unit, given: Mapping[str, str]) -> str:
+    # The page says "using one of the values" and not which. Our reading: the id; else the key;
+    # and without the SubscriberKey permission the address, which is then the key of the account.
+    if "SubscriberID" in given:
+        return "SubscriberID"
+    if "EmailAddress" in given and not unit.key_permission:
+        return "EmailAddress"
+    return "SubscriberKey" if "SubscriberKey" in given else "EmailAddress"
+
+
+def _names(subscriber: Subscriber, name: str, value: str) -> bool:
+    if name == "SubscriberID":
+        return _number(value) == subscriber.subscriber_id
+    if name == "SubscriberKey":
+        return value.casefold() == subscriber.key.casefold()
+    return value.casefold() == subscriber.email.casefold()
+
+
+def _find_effect(
+    memory: Lookup, unit: Unit, subscriber: Subscriber, parameters: Mapping[str, str]
+) -> Effect:
+    job_id, list_id, batch_id = (_given(parameters, name) for name in JOB_PARAMETERS)
+    reason = (parameters.get("Reason", "").strip() or DEFAULT_REASON)[:REASON_LENGTH]
+    if job_id is None and list_id is None:
+        # A BatchID alone establishes nothing: everything is left, and no UnsubEvent is made.
+        return Effect(subscriber=subscriber, master=True, reason=reason)
+    left = _list_to_leave(memory, unit, list_id)
+    job = _job_to_charge(memory, unit, subscriber, job_id, left)
+    return Effect(
+        subscriber=subscriber,
+        master=left is not None and left.kind is ListKind.ALL,
+        reason=reason,
+        job=job,
+        list_id=job.list_id if left is None else left.list_id,
+        batch_id=_batch(job, batch_id),
+    )
+
+
+def _list_to_leave(memory: Lookup, unit: Unit, list_id: str | None) -> MailList | None:
+    if list_id is None:
+        return None
+    number = _number(list_id)
+    found = memory.mail_list(number) if number is not None else None
+    # 400 is our reading for all three: the page names no code for a list that cannot be used.
+    if found is None or found.mid != unit.mid or found.kind is ListKind.SUPPRESSION:
+        raise RuleError(400)
+    return found
+
+
+def _job_to_charge(
+    memory: Lookup,
+    unit: Unit,
+    subscriber: Subscriber,
+    job_id: str | None,
+    left: MailList | None,
+) -> Job:
+    to_list = left.list_id if left is not None and left.kind is not ListKind.ALL else None
+    if job_id is None:
+        job = memory.newest_job(subscriber.subscriber_id, unit.mid, to_list)
+    else:
+        number = _number(job_id)
+        job = memory.job(number) if number is not None else None
+    if job is None or job.mid != unit.mid or subscriber.subscriber_id in job.not_sent_to:
+        raise RuleError(400)
+    # Our reading: a job that went to another list never reached the subscriber through this one.
+    if to_list is not None and job.list_id != to_list:
+        raise RuleError(400)
+    return job
+
+
+def _batch(job: Job, batch_id: str | None) -> int:
+    if batch_id is None:
+        return job.batches[-1]
+    number = _number(batch_id)
+    if number is None or number not in job.batches:
+        raise RuleError(400)
+    return number
+
+
+def _given(parameters: Mapping[str, str], name: str) -> str | None:
+    """Return the value, or None where it is absent; previews and test sends bring JobID 0.
+
+    0 is a value for BatchID: plain sends to a list have just that one.
+    """
+    value = parameters.get(name, "")
+    return None if not value or (value == "0" and name != "BatchID") else value
+
+
+def _number(value: str) -> int | None:
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None

@@ -1,0 +1,60 @@
+"""The sample world that `make run`, documentation and tests share. All of it is invented."""
+
+from .values import Job, ListKind, MailList, Subscriber, Unit
+
+PARENT = 510001
+CHILD = 510002
+FIRST_SUBSCRIBER = 1001
+
+_NAMED = ("ada", "grace", "emil", "mina")
+
+
+def sample_units(*, key_permission: bool = True) -> tuple[Unit, ...]:
+    """Return the parent unit, whose account the token is for, and its child."""
+    return (
+        Unit(mid=PARENT, name="Example Outfitters", key_permission=key_permission),
+        Unit(mid=CHILD, name="Example Kids", parent=PARENT, key_permission=key_permission),
+    )
+
+
+def sample_lists() -> tuple[MailList, ...]:
+    """Return the lists of both units, the All Subscribers list of each first."""
+    return (
+        MailList(list_id=7000, mid=PARENT, name="All Subscribers", kind=ListKind.ALL),
+        MailList(list_id=7001, mid=PARENT, name="Weekly offers"),
+        MailList(list_id=7002, mid=PARENT, name="Product news"),
+        MailList(list_id=7009, mid=PARENT, name="Do not mail", kind=ListKind.SUPPRESSION),
+        MailList(list_id=7100, mid=CHILD, name="All Subscribers", kind=ListKind.ALL),
+        MailList(list_id=7101, mid=CHILD, name="Kids club"),
+    )
+
+
+def sample_jobs() -> tuple[Job, ...]:
+    """Return the jobs: two to the weekly offers, so that "the newest" can be told apart."""
+    return (
+        Job(job_id=88001, mid=PARENT, list_id=7001, name="Weekly offers, last week"),
+        Job(job_id=88002, mid=PARENT, list_id=7001, name="Weekly offers, this week"),
+        Job(job_id=88003, mid=PARENT, list_id=7002, name="Product news, spring"),
+        Job(job_id=88101, mid=CHILD, list_id=7101, name="Kids club, welcome"),
+    )
+
+
+def sample_subscribers(count: int) -> tuple[Subscriber, ...]:
+    """Return `count` people from SubscriberID 1001 on, the first four with a name."""
+    return tuple(_person(FIRST_SUBSCRIBER + index) for index in range(count))
+
+
+def _person(subscriber_id: int) -> Subscriber:
+    index = subscriber_id - FIRST_SUBSCRIBER
+    if index < len(_NAMED):
+        name = _NAMED[index]
+        return Subscriber(
+            subscriber_id=subscriber_id,
+            key=f"{name}-{subscriber_id}",
+            email=f"{name}@example.com",
+        )
+    return Subscriber(
+        subscriber_id=subscriber_id,
+        key=f"sub-{subscriber_id}",
+        email=f"sub{subscriber_id}@example.com",
+    )

@@ -1,0 +1,153 @@
+"""The stand-in as one object: for a test in a thread, for the command in the foreground."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from threading import Event, Thread
+from types import TracebackType
+from typing import Any, Self
+
+from .faults import Cue, Faults
+from .journal import Journal
+from .memory import Memory
+from .sample import PARENT, sample_jobs, sample_lists, sample_subscribers, sample_units
+from .server import Server
+from .service import Service
+from .tokens import EXPIRES_IN, Tokens
+from .values import Job, MailList, Subscriber, Unit
+
+
+class Sandbox:
+    """A stand-in that listens as soon as it is made; close() or leaving `with` ends it.
+
+    Raises OSError where the port is taken. `token_lifetime` is in seconds; `state` is a file
+    that the unsubscribes are read from and kept in.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        subscribers: int | Iterable[Subscriber] = 50,
+        state: Path | None = None,
+        token_lifetime: float = EXPIRES_IN,
+        key_permission: bool = True,
+        units: Iterable[Unit] | None = None,
+        lists: Iterable[MailList] | None = None,
+        jobs: Iterable[Job] | None = None,
+    ) -> None:
+        self._journal = Journal(state) if state else None
+        self._stopping = Event()
+        people = sample_subscribers(subscribers) if isinstance(subscribers, int) else subscribers
+        self.memory = Memory(
+            units=sample_units(key_permission=key_permission) if units is None else units,
+            lists=sample_lists() if lists is None else lists,
+            jobs=sample_jobs() if jobs is None else jobs,
+            subscribers=people,
+            keep=self._journal.append if self._journal else None,
+        )
+        self.faults = Faults()
+        self._server = Server((host, port), self._service(token_lifetime))
+        if self._journal:
+            self.memory.restore(self._journal.read())
+        self._thread = Thread(target=self._run, name="sandbox", daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """The address, with a slash at the end."""
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}/"
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the UnsubEvents as `/events.json` shows them, newest last."""
+        return [asdict(entry) for entry in self.memory.entries("event")]
+
+    def masters(self) -> list[dict[str, Any]]:
+        """Return the master unsubscribes that made no UnsubEvent, newest last."""
+        return [asdict(entry) for entry in self.memory.entries("master")]
+
+    def calls(self) -> dict[str, Any]:
+        """Return the counts as `/calls.json` shows them."""
+        return self._server.service.calls.as_json()
+
+    def cue(
+        self,
+        kind: str,
+        *,
+        times: int | None = 1,
+        seconds: float | None = None,
+        after: int = 0,
+        value: float | None = None,
+        mid: int | None = None,
+    ) -> None:
+        """Put a fault on cue; see faults.Cue. Raises CueError for a kind there is not."""
+        self.faults.add(
+            Cue(kind=kind, times=times, seconds=seconds, after=after, value=value, mid=mid)
+        )
+
+    def clear(self) -> None:
+        """Forget every cue."""
+        self.faults.clear()
+
+    def close(self) -> None:
+        """Stop listening and end every connection, at once."""
+        self._stopping.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._server.hang_up()
+        self._thread.join()
+        if self._journal:
+            self._journal.close()
+
+    def __enter__(self) -> Self:
+        """Return the running stand-in."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def _service(self, token_lifetime: float) -> Service:
+        account = PARENT if PARENT in self.memory.units else min(self.memory.units)
+        tokens = Tokens(accounts=self.memory.units, default=account, lifetime=token_lifetime)
+        return Service(
+            memory=self.memory,
+            tokens=tokens,
+            cues=self.faults,
+            account=account,
+            stopping=self._stopping,
+        )
+
+    def _run(self) -> None:
+        # The default of half a second is what every close() of a test would wait.
+        self._server.serve_forever(poll_interval=0.02)
+
+
+def serve_forever(
+    host: str,
+    port: int,
+    subscribers: int,
+    *,
+    state: Path | None = None,
+    token_lifetime: float = EXPIRES_IN,
+    announce: Callable[[str], object] = lambda _url: None,
+) -> None:
+    """Serve until KeyboardInterrupt (Ctrl-C); `announce` is told the address once it answers.
+
+    Raises OSError where the port is taken.
+    """
+    with Sandbox(
+        port=port, host=host, subscribers=subscribers, state=state, token_lifetime=token_lifetime
+    ) as sandbox:
+        announce(sandbox.url)
+        try:
+            Event().wait()
+        except KeyboardInterrupt:
+            return

@@ -1,0 +1,91 @@
+"""The token endpoint's half of the memory: client credentials in, a bearer token out."""
+
+import hmac
+import secrets
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+CLIENT_ID = "sandbox"
+CLIENT_SECRET = "sandbox"  # noqa: S105 - opens nothing but the stand-in
+EXPIRES_IN = 1079
+SCOPE = "list_and_subscribers_read list_and_subscribers_write"
+
+Reply = tuple[int, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A token for one account; `good_until` is in seconds of the monotonic clock."""
+
+    account: int
+    good_until: float
+
+
+class Tokens:
+    """The tokens given out. `lifetime` is in seconds."""
+
+    def __init__(self, *, accounts: Collection[int], default: int, lifetime: float) -> None:
+        self._accounts = accounts
+        self._default = default
+        self._lifetime = lifetime
+        self._tokens: dict[str, Token] = {}
+        self._lock = Lock()
+
+    def answer(self, form: object, *, base_url: str) -> Reply:
+        """Return the HTTP status and the JSON of a token request (RFC 6749, 4.4 and 5.2)."""
+        if not isinstance(form, dict):
+            return _refusal(400, "invalid_request", "The body has to be a JSON object")
+        if form.get("grant_type") != "client_credentials":
+            return _refusal(400, "unsupported_grant_type", "Only client_credentials is served")
+        if not _is_client(form):
+            return _refusal(401, "invalid_client", "Unknown client, or the wrong secret")
+        account = self._account(form.get("account_id"))
+        if account is None:
+            return _refusal(400, "invalid_request", "No such account_id")
+        return 200, self._grant(account, base_url)
+
+    def account_of(self, value: str) -> int | None:
+        """Return the account that a living token is for, or None."""
+        with self._lock:
+            token = self._tokens.get(value)
+        return token.account if token and time.monotonic() < token.good_until else None
+
+    def expire(self, value: str) -> None:
+        """End one token early."""
+        with self._lock:
+            self._tokens.pop(value, None)
+
+    def _account(self, given: object) -> int | None:
+        if given in (None, ""):
+            return self._default
+        text = str(given)
+        known = text.isascii() and text.isdigit() and int(text) in self._accounts
+        return int(text) if known else None
+
+    def _grant(self, account: int, base_url: str) -> dict[str, Any]:
+        value = secrets.token_urlsafe(32)
+        now = time.monotonic()
+        with self._lock:
+            self._tokens = {k: t for k, t in self._tokens.items() if now < t.good_until}
+            self._tokens[value] = Token(account=account, good_until=now + self._lifetime)
+        return {
+            "access_token": value,
+            "token_type": "Bearer",
+            "expires_in": int(self._lifetime),
+            "scope": SCOPE,
+            "soap_instance_url": base_url,
+            "rest_instance_url": base_url,
+        }
+
+
+def _is_client(form: dict[str, Any]) -> bool:
+    given = (str(form.get("client_id", "")).encode(), str(form.get("client_secret", "")).encode())
+    same_id = hmac.compare_digest(given[0], CLIENT_ID.encode())
+    return hmac.compare_digest(given[1], CLIENT_SECRET.encode()) and same_id
+
+
+def _refusal(status: int, error: str, description: str) -> Reply:
+    return status, {"error": error, "error_description": description}

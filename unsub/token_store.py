@@ -1,0 +1,70 @@
+"""Marketing Cloud's token, shared by all processes through the cache.
+
+The vendor asks for one token request per 20 minutes and client machine (facts 3), so a process
+that starts takes the token that another has fetched. Without Redis each process keeps its own.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+import redis
+import structlog
+from django.core.cache import cache
+
+from .sfmc import MemoryTokenStore, Token
+
+log = structlog.get_logger(__name__)
+
+LOCK_SECONDS = 60  # longer than a renewal may take, so that a dead renewer blocks nobody for long
+
+
+class CachedTokenStore:
+    """A token store for one set of credentials, named by `name` (which is no secret)."""
+
+    def __init__(self, name: str) -> None:
+        self._key = f"sfmc-token:{name}"
+        self._lock_key = f"sfmc-token-renewal:{name}"
+        self._own = MemoryTokenStore()
+
+    def get(self) -> Token | None:
+        """Return the token that any process fetched last, or None."""
+        try:
+            shared = cache.get(self._key)
+        except redis.RedisError as err:
+            log.warning("token cache does not answer", error=type(err).__name__)
+            return self._own.get()
+        return Token(**shared) if shared else self._own.get()
+
+    def put(self, token: Token) -> None:
+        """Keep a token, here and for all processes. It is not persisted beyond its life."""
+        self._own.put(token)
+        fields = {"value": token.value, "expires_at": token.expires_at, "soap_url": token.soap_url}
+        try:
+            cache.set(self._key, fields, timeout=3600)
+        except redis.RedisError as err:
+            log.warning("token cache does not answer", error=type(err).__name__)
+
+    @contextmanager
+    def lock(self) -> Iterator[bool]:
+        """Give True to the one process that is to renew, False to the others meanwhile."""
+        mark = uuid4().hex
+        try:
+            mine = cache.add(self._lock_key, mark, timeout=LOCK_SECONDS)
+        except redis.RedisError:
+            # Alone with our own memory, we renew for ourselves.
+            yield True
+            return
+        try:
+            yield mine
+        finally:
+            if mine:
+                self._unlock(mark)
+
+    def _unlock(self, mark: str) -> None:
+        """Free the lock if it is still ours."""
+        try:
+            if cache.get(self._lock_key) == mark:
+                cache.delete(self._lock_key)
+        except redis.RedisError as err:
+            log.warning("token lock not freed", error=type(err).__name__)

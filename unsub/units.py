@@ -1,0 +1,46 @@
+"""Which business units there are, and a link read by their rules."""
+
+from django.conf import settings
+
+from .context import UnsubContext
+from .links import LinkError, LinkFault, read_link
+from .models import BusinessUnit
+
+
+def open_link(token: str) -> UnsubContext:
+    """Return the context a signed link carries, or raise LinkError.
+
+    Touches the database only for a link that does not name its unit, and for one that names the
+    person by address alone (allowed where the unit's SubscriberKey permission is off).
+    """
+    keys = settings.LINK_KEYRING
+    try:
+        context = read_link(token, keys=keys, default_mid=None)
+    except LinkError as err:
+        if err.reason is not LinkFault.NO_UNIT:
+            raise
+        context = read_link(token, keys=keys, default_mid=only_mid())
+    if context.subscriber.is_email_only and not _knows_people_by_address(context.mid):
+        raise LinkError(LinkFault.BAD_CLAIM)
+    return context
+
+
+def only_mid() -> int | None:
+    """Return the MID of the deployment's only business unit, or None where it has several."""
+    mids = list(BusinessUnit.objects.order_by().values_list("mid", flat=True)[:2])
+    if mids:
+        return mids[0] if len(mids) == 1 else None
+    return settings.SFMC_ACCOUNT_ID
+
+
+def _knows_people_by_address(mid: int) -> bool:
+    """Return whether an address alone names a subscriber of this unit (error 404 otherwise)."""
+    return BusinessUnit.objects.filter(mid=mid, subscriber_key_permission=False).exists()
+
+
+def ensure_own_unit() -> None:
+    """Make the unit that the token speaks for, where it is not there yet."""
+    if settings.SFMC_ACCOUNT_ID:
+        BusinessUnit.objects.get_or_create(
+            mid=settings.SFMC_ACCOUNT_ID, defaults={"name": f"MID {settings.SFMC_ACCOUNT_ID}"}
+        )

@@ -1,0 +1,140 @@
+"""A wish becomes a row, once. Used by the outbox, and by the task that catches up after a database
+was away; nothing else writes new requests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from .context import UnsubContext
+from .models import Channel, Reason, Status, UnsubRequest
+from .models.request import REASON_LENGTH
+from .privacy import keyed_digest
+from .retry import HORIZON
+from .text import clean
+from .units import open_link
+
+# The same person, scope and job within this time is the same wish (design, invariant 4).
+SAME_WISH = timedelta(hours=24)
+# Each round either wins the constraint or finds the row that did; a third means a storm.
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What one person asked for, once. `token` is the signed link's; `reason` the code of the
+    choice, `words` the person's own."""
+
+    token: str
+    context: UnsubContext
+    channel: Channel
+    reason: str = ""
+    words: str = ""
+    language: str = ""
+    received_at: datetime | None = None
+
+    def to_message(self, *, received_at: datetime) -> dict[str, str]:
+        """Return the wish as plain strings for the broker: the token stands for the context."""
+        return {
+            "token": self.token,
+            "channel": self.channel.value,
+            "reason": self.reason,
+            "words": self.words,
+            "language": self.language,
+            "received_at": received_at.isoformat(),
+        }
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, str]) -> "Wish":
+        """Return the wish that `to_message` wrote; raises LinkError where the keys are gone."""
+        return cls(
+            token=message["token"],
+            context=open_link(message["token"]),
+            channel=Channel(message["channel"]),
+            reason=message["reason"],
+            words=message["words"],
+            language=message["language"],
+            received_at=datetime.fromisoformat(message["received_at"]),
+        )
+
+
+def digest(context: UnsubContext) -> str:
+    """Return the hex digest by which the same wish is known again: person, scope and job."""
+    who, job = context.subscriber, context.job
+    parts = (
+        context.mid, who.subscriber_id, who.subscriber_key, who.email_address,
+        context.scope.value, job.job_id, job.list_id, job.batch_id,
+    )  # fmt: skip
+    text = "\x1f".join("" if part is None else str(part) for part in parts)
+    return keyed_digest(text, secret=settings.SECRET_KEY, purpose="wish")
+
+
+def find(context: UnsubContext) -> UnsubRequest | None:
+    """Return the request that answers for this wish now, or None."""
+    return UnsubRequest.objects.filter(wish=digest(context)).first()
+
+
+def write(wish: Wish) -> tuple[UnsubRequest, bool]:
+    """Return the row that answers for this wish, and whether it is new.
+
+    The unique column `wish` decides, so that any number of processes may write at once. A row
+    that is older than SAME_WISH gives its place up to the new one.
+    """
+    key = digest(wish.context)
+    for _ in range(_ROUNDS):
+        try:
+            with transaction.atomic():
+                return _insert(wish, key), True
+        except IntegrityError:
+            _retire_old(key)
+        found = UnsubRequest.objects.filter(wish=key).first()
+        if found:
+            return found, False
+    raise IntegrityError("a wish could not be written: its place was taken again and again")
+
+
+def _insert(wish: Wish, key: str) -> UnsubRequest:
+    """Return a new row; raises IntegrityError where the wish has one already."""
+    context, who = wish.context, wish.context.subscriber
+    reason = Reason.objects.offered_to(context.mid).filter(code=wish.reason).first()
+    return UnsubRequest.objects.create(
+        unit_id=context.mid,
+        subscriber_id=who.subscriber_id,
+        subscriber_key=who.subscriber_key or "",
+        email_address=who.email_address or "",
+        job_id=context.job.job_id,
+        list_id=context.job.list_id,
+        batch_id=context.job.batch_id,
+        scope=context.scope.value,
+        channel=wish.channel,
+        reason=reason,
+        reason_text=reason_text(reason.label if reason else "", wish.words),
+        language=wish.language,
+        received_at=wish.received_at or Now(),
+        next_attempt_at=Now() + timedelta(seconds=grace(wish.channel)),
+        give_up_at=Now() + HORIZON,
+        wish=key,
+    )
+
+
+def grace(channel: str) -> int:
+    """Return the seconds in which a wish can be taken back before it is sent."""
+    return settings.UNDO_SECONDS if channel == Channel.PAGE else 0
+
+
+def _retire_old(key: str) -> None:
+    """Free the place of a row that no longer answers for its wish."""
+    # What is still on its way answers for the wish however old it is: one wish, one event.
+    old = Q(received_at__lt=Now() - SAME_WISH, status__in=(Status.DONE, Status.REFUSED))
+    UnsubRequest.objects.filter(old | Q(status=Status.WITHDRAWN), wish=key).update(wish=None)
+
+
+def reason_text(label: str, words: str) -> str:
+    """Return the Reason parameter: the unit's words for the choice and the person's own, cleaned,
+    at most 100 characters; empty where neither was given."""
+    parts = [part for part in (clean(label), clean(words)) if part]
+    return ": ".join(parts)[:REASON_LENGTH].rstrip()

@@ -9,7 +9,12 @@ import structlog
 from unsub.privacy import scrub
 
 # Whatever follows /u/ or /p/ is a credential; Django's own "Not Found: /u/..." carries it.
-_TOKEN_PATH = re.compile(r"/([up])/[^\s/?\"'\\]+")
+_TOKEN_PATH = re.compile(r"""/([up])/(?:[^\s/?"'\\]|\\{1,2}[xuU][0-9a-f]{2,8})+""")
+
+
+# Of every task Celery writes twice that it came and went; our own lines say what it did.
+# And a refused link, which scanners produce by the thousand, is counted and need not be written.
+_CHATTY = ("zeep", "urllib3", "kombu", "amqp", "celery.worker.strategy", "celery.app.trace")
 
 
 class ScrubbingFormatter(structlog.stdlib.ProcessorFormatter):
@@ -46,7 +51,9 @@ def logging_config(style: str, level: str) -> dict[str, Any]:
         "foreign_pre_chain": _BEFORE,
         "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
     }
-    quiet = {name: {"level": "WARNING"} for name in ("zeep", "urllib3", "kombu", "amqp")}
+    quiet = {name: {"level": "WARNING"} for name in _CHATTY} | {
+        "django.request": {"level": "ERROR"}
+    }
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from unsub.links import Keyring
 
@@ -113,7 +115,11 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "profilecenter",
-        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+        "OPTIONS": {
+            "socket_timeout": 2,
+            "socket_connect_timeout": 2,
+            "retry": Retry(NoBackoff(), 0),
+        },
     }
 }
 
@@ -175,6 +181,7 @@ CELERY_BEAT_SCHEDULE = {
 
 # Languages and time
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
@@ -191,9 +198,7 @@ STORAGES = {
 # In a checkout nothing was collected: serve, and link, the files as they lie there.
 WHITENOISE_USE_FINDERS = not Path(STATIC_ROOT).is_dir()
 if WHITENOISE_USE_FINDERS:
-    STORAGES["staticfiles"]["BACKEND"] = (
-        "django.contrib.staticfiles.storage.StaticFilesStorage"
-    )
+    STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 
 # Requests
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
@@ -229,6 +234,9 @@ AUTH_PASSWORD_VALIDATORS = [
 ADMINS = [("operator", address) for address in env.list("ADMINS", default=[])]
 SERVER_EMAIL = DEFAULT_FROM_EMAIL = env.str("SERVER_EMAIL", default="profile-center@localhost")
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+
+# gunicorn.conf.py names the folder in which the counters of all processes meet.
+PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 
 LOG_FORMAT = env.str("LOG_FORMAT", default="console" if sys.stderr.isatty() else "json")
 LOGGING = logging_config(LOG_FORMAT, env.str("LOG_LEVEL", default="INFO"))

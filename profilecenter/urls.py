@@ -7,3 +7,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("unsub.urls")),
 ]
+
+handler400 = "unsub.views.bad_request"
+handler403 = "unsub.views.forbidden"
+handler404 = "unsub.views.not_found"
+handler500 = "unsub.views.server_error"

@@ -2,8 +2,11 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+
+from .chunked import with_length
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "profilecenter.settings")
 
-application = get_wsgi_application()
+application = with_length(get_wsgi_application(), limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 from django.conf import settings
+from django.db import connections
 
 _HERE = Path(__file__).parent
 
@@ -21,7 +22,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     if database["ENGINE"].endswith("sqlite3"):
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
         file = Path(str(database["NAME"])).with_name(f"test-{worker}.sqlite3")
-        database["TEST"] = {"NAME": str(file)}
+        connections["default"].settings_dict["TEST"]["NAME"] = str(file)
 
 
 @pytest.fixture(autouse=True)

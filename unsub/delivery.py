@@ -69,7 +69,7 @@ def claim(mid: int) -> Batch | None:
         lease=lease,
         all_subscribers_list_id=unit.all_subscribers_list_id,
         rows=rows,
-        full=taken == leave.limit and leave.limit > 1 or settings.SFMC_BATCH_SIZE == 1,
+        full=(taken == leave.limit and leave.limit > 1) or settings.SFMC_BATCH_SIZE == 1,
     )
 
 

@@ -66,7 +66,7 @@ class Keyring:
         """Return the keyring that LINK_KEYS describes; raises ValueError, without any key in it,
         for another shape."""
         if not isinstance(mapping, Mapping):
-            raise ValueError("LINK_KEYS must be an object: a MID or * to a list of keys")
+            raise ValueError("LINK_KEYS must be an object: a MID or * to a list of keys")  # noqa: TRY004 - told with the other mistakes
         return cls(keys=tuple(_read(mapping)))
 
     def __bool__(self) -> bool:

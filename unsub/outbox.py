@@ -17,7 +17,7 @@ __all__ = ["Unavailable", "Wish", "enqueue", "find", "release", "requeue", "with
 log = structlog.get_logger(__name__)
 
 
-class Unavailable(Exception):
+class Unavailable(Exception):  # noqa: N818 - the field's word
     """Neither the database nor the broker took the wish: nothing was accepted."""
 
 

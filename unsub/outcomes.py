@@ -102,7 +102,9 @@ def read_result(result: ExecuteResult, *, request_id: str = "") -> Verdict:
         error_code=result.error_code,
         status_code=result.status_code[:40],
         sfmc_request_id=request_id[:64],
-        slow=_SLOW.get(result.error_code or 0, Slow.NO) if outcome is Outcome.TRY_LATER else Slow.NO,
+        slow=_SLOW.get(result.error_code or 0, Slow.NO)
+        if outcome is Outcome.TRY_LATER
+        else Slow.NO,
         tries=tries,
     )
 
@@ -137,7 +139,9 @@ def _in_order(results: tuple[ExecuteResult, ...]) -> tuple[ExecuteResult, ...]:
     """Return the results in the order of the requests: by OrdinalID where that is a permutation
     of 0..n-1, else as they came (a success carries no OrdinalID)."""
     ordinals = [result.ordinal_id for result in results]
-    if None in ordinals or sorted(o for o in ordinals if o is not None) != list(range(len(results))):
+    if None in ordinals or sorted(o for o in ordinals if o is not None) != list(
+        range(len(results))
+    ):
         return results
     return tuple(sorted(results, key=lambda result: result.ordinal_id or 0))
 
@@ -147,12 +151,12 @@ def _without_result(reply: ExecuteReply, request_id: str) -> Verdict:
     if reply.overall_status.startswith("Error:") and not reply.results:
         # "Unable to find a handler": the request's name is unknown, which is our fault.
         return Verdict(
-            outcome=Outcome.REFUSED, status_code="Error", detail="no handler for the request",
+            outcome=Outcome.REFUSED,
+            status_code="Error",
+            detail="no handler for the request",
             sfmc_request_id=request_id,
         )
-    return Verdict(
-        outcome=Outcome.UNKNOWN, detail="number of results", sfmc_request_id=request_id
-    )
+    return Verdict(outcome=Outcome.UNKNOWN, detail="number of results", sfmc_request_id=request_id)
 
 
 def read_error(err: SfmcError) -> Verdict:

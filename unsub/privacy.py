@@ -25,7 +25,7 @@ def mask_key(key: str) -> str:
     """Return a SubscriberKey masked: as an address where it is one, else its last characters."""
     if "@" in key:
         return mask_email(key)
-    return f"{_DOTS}{key[-min(4, len(key) // 3):] if len(key) >= 3 else ''}"
+    return f"{_DOTS}{key[-min(4, len(key) // 3) :] if len(key) >= 3 else ''}"
 
 
 def mask(subscriber: SubscriberContext) -> str:

@@ -17,6 +17,7 @@ from .sfmc import MemoryTokenStore, Token
 log = structlog.get_logger(__name__)
 
 LOCK_SECONDS = 60  # longer than a renewal may take, so that a dead renewer blocks nobody for long
+_FIELDS = ("value", "expires_at", "renew_at", "soap_url")
 
 
 class CachedTokenStore:
@@ -39,7 +40,7 @@ class CachedTokenStore:
     def put(self, token: Token) -> None:
         """Keep a token, here and for all processes. It is not persisted beyond its life."""
         self._own.put(token)
-        fields = {"value": token.value, "expires_at": token.expires_at, "soap_url": token.soap_url}
+        fields = {name: getattr(token, name) for name in _FIELDS}
         try:
             cache.set(self._key, fields, timeout=3600)
         except redis.RedisError as err:

@@ -85,13 +85,12 @@ def reopen_or_probe() -> list[int]:
     are released here.
     """
     held = UnsubRequest.objects.filter(status=Status.HELD).order_by().values("unit_id").distinct()
-    units = BusinessUnit.objects.filter(mid__in=held)
-    for unit in units.filter(held_since=None):
-        released = release(unit.mid)
-        log.info("queue released", mid=unit.mid, requests=released)
-    return list(
-        units.filter(Q(held_since=None) | Q(paused_until__lte=Now())).values_list("mid", flat=True)
-    )
+    may_knock = Q(held_since=None) | Q(paused_until__lte=Now())
+    units = list(BusinessUnit.objects.filter(may_knock, mid__in=held))
+    for unit in units:
+        if unit.held_since is None:
+            log.info("queue released", mid=unit.mid, requests=release(unit.mid))
+    return [unit.mid for unit in units]
 
 
 def learn(mid: int, verdicts: Sequence[Verdict]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from pytest_django.fixtures import Settings
 
 from unsub import gateway
@@ -29,12 +30,20 @@ def child(db: None) -> BusinessUnit:
     return BusinessUnit.objects.create(mid=CHILD, name="Example Kids")
 
 
-def context(subscriber: int = 1001, job: int | None = 88002, **changes: object) -> UnsubContext:
+def context(
+    subscriber: int | SubscriberContext = 1001,
+    job: int | JobContext | None = 88002,
+    **changes: object,
+) -> UnsubContext:
     """Return the context of a mail that job `job` sent to a subscriber of the sandbox."""
+    if isinstance(subscriber, int):
+        subscriber = SubscriberContext(subscriber_id=subscriber)
+    if not isinstance(job, JobContext):
+        job = JobContext(job_id=job, list_id=7001 if job else None, batch_id=0 if job else None)
     fields: dict[str, object] = {
         "mid": PARENT,
-        "subscriber": SubscriberContext(subscriber_id=subscriber),
-        "job": JobContext(job_id=job, list_id=7001 if job else None, batch_id=0 if job else None),
+        "subscriber": subscriber,
+        "job": job,
         "scope": Scope.LIST,
     }
     return UnsubContext(**(fields | changes))  # type: ignore[arg-type]
@@ -70,3 +79,23 @@ def sandbox(settings: Settings) -> Iterator[Sandbox]:
         yield running
     gateway.client.cache_clear()
     cache.clear()
+
+
+@pytest.fixture
+def database_away(db: None) -> Iterator[None]:
+    """A database that cannot be reached: a folder that is not there, a port nobody listens on."""
+    options = connection.settings_dict
+    before = dict(options)
+    connection.close()
+    options.update(
+        {"NAME": "/nowhere/db.sqlite3"} if connection.vendor == "sqlite" else {"PORT": 1}
+    )
+    yield
+    connection.close()
+    options.update(before)
+
+
+def link(settings: Settings, subscriber: int | SubscriberContext = 1001, **changes: object) -> str:
+    """Return the path of the link to a subscriber's page."""
+    token = sign_link(context(subscriber, **changes), keys=settings.LINK_KEYRING)  # type: ignore[arg-type]
+    return f"/u/{token}"

@@ -13,7 +13,7 @@ from unsub.sandbox import Sandbox
 
 from .conftest import CHILD, PARENT, MakeWish
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
 def no_more() -> None:
@@ -43,7 +43,8 @@ def test_a_wish_ends_as_an_event_tracked_against_its_job(
     drain()
     request.refresh_from_db()
     assert (request.status, request.outcome) == (Status.DONE, "posted")
-    assert request.sfmc_request_id and request.finished_at
+    assert request.sfmc_request_id
+    assert request.finished_at
     (event,) = sandbox.events()
     assert (event["job_id"], event["list_id"], event["batch_id"]) == (88002, 7001, 0)
     assert event["reason"] == "I get too many messages: Every day!"
@@ -155,7 +156,7 @@ def test_wrong_credentials_hold_the_queue_after_one_call_and_a_probe_frees_it(
     drain()
     late.refresh_from_db()
     assert late.status == Status.HELD
-    sandbox.clear_cues()
+    sandbox.clear()
     due_now()
     assert delivery.sweep() == [PARENT]
     drain()

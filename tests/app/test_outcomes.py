@@ -26,7 +26,9 @@ CODES = (
 )
 
 
-def result(code: int | None = None, *, status: str = "Error", ordinal: int | None = None) -> ExecuteResult:
+def result(
+    code: int | None = None, *, status: str = "Error", ordinal: int | None = None
+) -> ExecuteResult:
     """Return a result as the client gives it."""
     return ExecuteResult(status_code=status, status_message="", ordinal_id=ordinal, error_code=code)
 
@@ -117,9 +119,7 @@ def test_an_ok_without_a_result_is_not_believed() -> None:
         (MisconfiguredError, Outcome.MISCONFIGURED, Slow.NO),
     ],
 )
-def test_every_error_has_its_outcome(
-    error: type[SfmcError], outcome: Outcome, slow: Slow
-) -> None:
+def test_every_error_has_its_outcome(error: type[SfmcError], outcome: Outcome, slow: Slow) -> None:
     verdict = read_error(error("told in a word", retry_after=7.0, code=3))
     assert (verdict.outcome, verdict.slow) == (outcome, slow)
     assert (verdict.retry_after, verdict.error_code, verdict.detail) == (7.0, 3, "told in a word")

@@ -18,7 +18,7 @@ class OutcomeFilter(admin.SimpleListFilter):
     parameter_name = "outcome"
 
     def lookups(
-        self, _request: HttpRequest, _model_admin: admin.ModelAdmin[Any]
+        self, _request: HttpRequest, _model_admin: "admin.ModelAdmin[Any]"
     ) -> Iterable[tuple[str, Any]]:
         """Return the outcomes there are, and none."""
         return [("none", _("none yet")), *((outcome.value, outcome.value) for outcome in Outcome)]

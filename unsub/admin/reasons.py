@@ -49,9 +49,7 @@ class ReasonAdmin(ReasonAdminBase):
         text = ngettext("%d reason offered again.", "%d reasons offered again.", number)
         self.message_user(request, text % number)
 
-    def _set_active(
-        self, request: HttpRequest, queryset: QuerySet[Reason], *, active: bool
-    ) -> int:
+    def _set_active(self, request: HttpRequest, queryset: QuerySet[Reason], *, active: bool) -> int:
         """Return how many reasons changed; each change is logged."""
         with transaction.atomic():
             reasons = list(queryset.exclude(active=active))

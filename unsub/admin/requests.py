@@ -118,9 +118,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, RequestAdminBase):
         return request.user.has_perm("unsub.change_unsubrequest")
 
     @admin.action(description=_("Try again (refused and held ones)"), permissions=["try_again"])
-    def try_selected_again(
-        self, request: HttpRequest, queryset: QuerySet[UnsubRequest]
-    ) -> None:
+    def try_selected_again(self, request: HttpRequest, queryset: QuerySet[UnsubRequest]) -> None:
         """Put the selected requests back into the queue, and say how many went."""
         sent, left = try_again(request.user, queryset)
         self._say(request, sent, left)

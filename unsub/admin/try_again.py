@@ -18,9 +18,7 @@ def try_again(
 ) -> tuple[int, int]:
     """Return how many of `requests` are on their way again, and how many were left as they are."""
     asked = requests.count()
-    ids = list(
-        requests.filter(status__in=RETRYABLE).order_by("pk").values_list("pk", flat=True)
-    )
+    ids = list(requests.filter(status__in=RETRYABLE).order_by("pk").values_list("pk", flat=True))
     sent = sum(_requeue(user, ids[at : at + CHUNK]) for at in range(0, len(ids), CHUNK))
     return sent, asked - sent
 

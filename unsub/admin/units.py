@@ -1,4 +1,4 @@
-"""Business units: their brand and settings to edit, the state of their queues to see and release."""
+"""Business units: brand and settings to edit, the state of their queues to see and to release."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,8 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from unsub import outbox
 from unsub.models import BusinessUnit, Status, UnsubRequest
@@ -70,9 +69,7 @@ class BusinessUnitAdmin(UnitAdminBase):
         another MID would be another unit."""
         return _STATE if obj is None else ("mid", *_STATE)
 
-    def has_delete_permission(
-        self, request: HttpRequest, obj: BusinessUnit | None = None
-    ) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: BusinessUnit | None = None) -> bool:
         """Return whether it may go: a unit with requests stays, they are its audit."""
         if obj is not None and UnsubRequest.objects.filter(unit_id=obj.mid).exists():
             return False

@@ -13,9 +13,7 @@ class ReasonQuerySet(models.QuerySet["Reason"]):
         """Return the reasons a unit's page offers: its own, or else the common ones."""
         active = self.filter(active=True)
         own = active.filter(unit_id=mid)
-        return active.filter(
-            models.Q(unit_id=mid) | models.Q(unit=None) & ~models.Exists(own)
-        )
+        return active.filter(models.Q(unit_id=mid) | models.Q(unit=None) & ~models.Exists(own))
 
 
 class Reason(models.Model):

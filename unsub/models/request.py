@@ -76,7 +76,8 @@ class UnsubRequest(models.Model):
     sfmc_request_id = models.CharField(_("Marketing Cloud request ID"), max_length=64, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     # The digest of person, scope and job while this row is the one that answers for them.
-    wish = models.CharField(max_length=64, null=True, unique=True, editable=False)
+    # NULL where it is none: a unique column takes any number of those.
+    wish = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001
 
     class Meta:
         ordering = ("-pk",)

@@ -1,0 +1,61 @@
+"""The system checks: each can be provoked, and a whole configuration has none."""
+
+import pytest
+from django.core.checks import CheckMessage
+from pytest_django.fixtures import Settings
+
+from unsub.checks import check_deployment, check_values
+from unsub.keyring import Keyring
+
+
+@pytest.fixture
+def whole(settings: Settings) -> Settings:
+    """The settings of a deployment that lacks nothing."""
+    settings.SFMC_AUTH_URL = "https://example.auth.example.com"
+    settings.SFMC_SOAP_URL = "https://example.soap.example.com"
+    settings.SFMC_CLIENT_ID = settings.SFMC_CLIENT_SECRET = "x"
+    settings.SFMC_ACCOUNT_ID = 510001
+    settings.LINK_KEYRING = Keyring.from_json({"*": ["k" * 32]})
+    return settings
+
+
+def found() -> list[str]:
+    """Return the ids of what is found wrong."""
+    messages: list[CheckMessage] = [*check_deployment(), *check_values()]
+    assert all(message.hint for message in messages)
+    return [str(message.id) for message in messages]
+
+
+def test_a_whole_configuration_has_nothing_to_tell(whole: Settings) -> None:
+    assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wrong"),
+    [
+        ("SFMC_CLIENT_SECRET", "", "unsub.E001"),
+        ("LINK_KEYRING", Keyring(), "unsub.E002"),
+        ("LINK_KEYRING", Keyring.from_json({"*": ["k" * 31]}), "unsub.E003"),
+        ("SFMC_ACCOUNT_ID", None, "unsub.W001"),
+        ("SFMC_SOAP_URL", "http://example.com", "unsub.W002"),
+        ("SFMC_BATCH_SIZE", 51, "unsub.W003"),
+        ("SFMC_CONCURRENCY", 0, "unsub.W004"),
+        ("UNDO_SECONDS", -1, "unsub.W005"),
+        ("LEASE_SECONDS", 1, "unsub.W006"),
+    ],
+)
+def test_each_mistake_is_told(whole: Settings, name: str, value: object, wrong: str) -> None:
+    setattr(whole, name, value)
+    assert found() == [wrong]
+
+
+def test_a_user_name_and_a_password_are_credentials_too(whole: Settings) -> None:
+    whole.SFMC_CLIENT_ID = ""
+    whole.SFMC_USERNAME = whole.SFMC_PASSWORD = "x"
+    assert found() == []
+
+
+def test_a_short_key_is_let_through_while_debugging(whole: Settings) -> None:
+    whole.LINK_KEYRING = Keyring.from_json({"*": ["s" * 20]})
+    whole.DEBUG = True
+    assert found() == []

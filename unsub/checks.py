@@ -1,0 +1,99 @@
+"""What is missing or wrong in the settings, loudly: `manage.py check --deploy`.
+
+Most are checks of a deployment and do not stop a process: without credentials wishes are still
+accepted, and held (design, invariant 10).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+
+BATCH_MOST = 50  # objects in a synchronous call (manual: API guidance)
+CONCURRENCY_MOST = 20  # synchronous calls at once
+
+
+def register_all() -> None:
+    """Register the checks of this module."""
+    register(check_deployment, Tags.security, deploy=True)
+    register(check_values, "unsub")
+
+
+def check_deployment(**_: Any) -> list[CheckMessage]:
+    """Return what a deployment lacks to deliver or to be safe."""
+    return [*_credentials(), *_no_keys(), *_plain_text()]
+
+
+def check_values(**_: Any) -> list[CheckMessage]:
+    """Return the settings whose values cannot work well."""
+    return [*_weak_keys(), *_ranges()]
+
+
+def _credentials() -> Iterator[CheckMessage]:
+    """Give E001 where there is no way to log in, W001 where the token's unit is not named."""
+    oauth = (settings.SFMC_CLIENT_ID, settings.SFMC_CLIENT_SECRET, settings.SFMC_AUTH_URL)
+    password = (settings.SFMC_USERNAME, settings.SFMC_PASSWORD, settings.SFMC_SOAP_URL)
+    if not all(oauth) and not all(password):
+        yield Error(
+            "There are no credentials for Marketing Cloud: wishes are accepted and held.",
+            hint="Set SFMC_SUBDOMAIN, SFMC_CLIENT_ID and SFMC_CLIENT_SECRET.",
+            id="unsub.E001",
+        )
+    elif not settings.SFMC_ACCOUNT_ID:
+        yield Warning(
+            "SFMC_ACCOUNT_ID is not set: the token speaks for the package's own unit, and each "
+            "call names its unit.",
+            hint="Set SFMC_ACCOUNT_ID to the MID of the installed package's business unit.",
+            id="unsub.W001",
+        )
+
+
+def _no_keys() -> Iterator[CheckMessage]:
+    """Give E002 where no link can be read."""
+    if not settings.LINK_KEYRING:
+        yield Error(
+            "LINK_KEYS is empty: every link is refused.",
+            hint='Set LINK_KEYS to {"*": ["the key of Key Management in Marketing Cloud"]}.',
+            id="unsub.E002",
+        )
+
+
+def _plain_text() -> Iterator[CheckMessage]:
+    """Give W002 where secrets would travel in clear."""
+    for name in ("SFMC_AUTH_URL", "SFMC_SOAP_URL"):
+        url = getattr(settings, name)
+        if url and not url.startswith("https://"):
+            yield Warning(
+                f"{name} is not https: credentials would travel in clear.",
+                hint=f"Set {name} to an https address, or leave it out and set SFMC_SUBDOMAIN.",
+                id="unsub.W002",
+            )
+
+
+def _weak_keys() -> Iterator[CheckMessage]:
+    """Give E003 for link keys that could be guessed."""
+    for name in settings.LINK_KEYRING.weak_keys():
+        if not settings.DEBUG:
+            yield Error(
+                f"The link key {name} is shorter than 32 bytes (RFC 7518, section 3.2).",
+                hint="Make a longer key in Key Management and put it first in its list.",
+                id="unsub.E003",
+            )
+
+
+def _ranges() -> Iterator[CheckMessage]:
+    """Give W003 to W006 for numbers out of range."""
+    rules = (
+        ("W003", 1 <= settings.SFMC_BATCH_SIZE <= BATCH_MOST,
+         f"SFMC_BATCH_SIZE must be 1 to {BATCH_MOST}."),
+        ("W004", 1 <= settings.SFMC_CONCURRENCY <= CONCURRENCY_MOST,
+         f"SFMC_CONCURRENCY must be 1 to {CONCURRENCY_MOST}."),
+        ("W005", settings.UNDO_SECONDS >= 0 and settings.SWEEP_SECONDS >= 1,
+         "UNDO_SECONDS must not be negative, and SWEEP_SECONDS at least 1."),
+        ("W006", settings.LEASE_SECONDS > settings.SFMC_TIMEOUT,
+         "LEASE_SECONDS must exceed SFMC_TIMEOUT, or a call under way would be made again."),
+    )  # fmt: skip
+    for number, fulfilled, sentence in rules:
+        if not fulfilled:
+            yield Warning(sentence, hint="See docs/operations.md.", id=f"unsub.{number}")

@@ -1,0 +1,52 @@
+"""manage.py add_unit: make a business unit, or change what is given of one that is there."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from unsub.models import BusinessUnit
+
+_OPTIONS = {
+    "name": "the brand, as recipients know it",
+    "language": "the language of people whose own we do not have, such as en",
+    "contact_email": "where somebody whose link does not work can write to",
+}
+
+
+class Command(BaseCommand):
+    """Makes or changes one business unit; doing it twice changes nothing."""
+
+    help = "Make a business unit, or change what is given of one that is there."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--mid", type=int, required=True, help="its member ID")
+        for name, text in _OPTIONS.items():
+            parser.add_argument(f"--{name.replace('_', '-')}", help=text)
+        parser.add_argument("--all-subscribers-list-id", type=int, help="its All Subscribers list")
+        parser.add_argument(
+            "--subscriber-key-permission",
+            choices=("on", "off"),
+            help="off: an e-mail address alone names a subscriber",
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Write the unit, or raise CommandError for values that cannot be."""
+        names = (*_OPTIONS, "all_subscribers_list_id")
+        given = {name: options[name] for name in names if options[name] is not None}
+        if options["subscriber_key_permission"]:
+            given["subscriber_key_permission"] = options["subscriber_key_permission"] == "on"
+        found = BusinessUnit.objects.filter(mid=options["mid"]).first()
+        unit = found or BusinessUnit(mid=options["mid"])
+        for name, value in given.items():
+            setattr(unit, name, value)
+        try:
+            unit.full_clean(validate_unique=False)
+        except ValidationError as err:
+            raise CommandError(
+                "; ".join(f"{k}: {' '.join(v)}" for k, v in err.message_dict.items())
+            ) from err
+        unit.save()
+        self.stdout.write(f"{'Changed' if found else 'Made'} business unit {unit.mid}: {unit.name}")

@@ -1,0 +1,46 @@
+"""What every page for recipients carries, and what it never does (field notes 4)."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+
+_PAGES = ("/u/", "/p/")
+HEADERS = {
+    # A page names its own, with the nonce of its style.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    # The address is the credential: it goes nowhere, is indexed nowhere and stays in no cache.
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow, noarchive",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+
+class RecipientMiddleware:
+    """Sets the headers of recipients' pages, and leads their readers, but no machine that posts,
+    to https."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Return the response with its headers."""
+        if not request.path_info.startswith(_PAGES):
+            return self._get_response(request)
+        response = _to_https(request) or self._get_response(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+
+def _to_https(request: HttpRequest) -> HttpResponse | None:
+    """Return a redirect to https where one is due. Never for a POST: RFC 8058, section 3.1."""
+    if not settings.SECURE_SSL_REDIRECT or request.is_secure():
+        return None
+    if request.method not in {"GET", "HEAD"}:
+        return None
+    return HttpResponsePermanentRedirect(settings.PUBLIC_URL + request.get_full_path())

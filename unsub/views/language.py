@@ -1,0 +1,28 @@
+"""Which language a page speaks: the link's, else the browser's, else the unit's."""
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.translation import get_supported_language_variant
+from django.utils.translation.trans_real import parse_accept_lang_header
+
+
+def choose_language(request: HttpRequest, *, link: str | None, unit: str) -> str:
+    """Return the first language asked for that we have, or the project's own."""
+    for tag in _asked_for(request, link, unit):
+        try:
+            return get_supported_language_variant(tag.lower())
+        except LookupError:
+            continue
+    return settings.LANGUAGE_CODE
+
+
+def _asked_for(request: HttpRequest, link: str | None, unit: str) -> Iterator[str]:
+    """Give the languages asked for, best first."""
+    if link:
+        yield link
+    accepted = parse_accept_lang_header(request.headers.get("Accept-Language", ""))
+    yield from (tag for tag, _ in accepted if tag != "*")
+    if unit:
+        yield unit

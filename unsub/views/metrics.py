@@ -1,0 +1,93 @@
+"""Prometheus text: the counters of all processes, and the queues as the database has them."""
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
+from django.db.models import Count, Min
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    REGISTRY,
+    CollectorRegistry,
+    generate_latest,
+    multiprocess,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from unsub.models import BusinessUnit, Status, UnsubRequest
+
+_OPEN = (Status.PENDING, Status.SENDING, Status.HELD, Status.REFUSED)
+
+
+@never_cache
+@require_safe
+def metrics(_request: HttpRequest) -> HttpResponse:
+    """Return all metrics. Labels are MIDs and codes, never persons."""
+    counters = REGISTRY
+    if settings.PROMETHEUS_MULTIPROC_DIR:
+        counters = CollectorRegistry()
+        multiprocess.MultiProcessCollector(counters)  # type: ignore[no-untyped-call]
+    queues = CollectorRegistry()
+    queues.register(_Queues())
+    body = generate_latest(counters) + generate_latest(queues)
+    return HttpResponse(body, content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+class _Queues(Collector):
+    """Gauges that the database knows. Done requests are not counted: they are the whole past."""
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: registering must not ask the database."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the gauges; where the database does not answer, only that it does not."""
+        try:
+            found = [_requests(), _oldest(), *_units()]
+        except (DatabaseError, InterfaceError):
+            found = []
+        yield GaugeMetricFamily(
+            "unsub_database_up", "Whether the database answered this scrape.", value=bool(found)
+        )
+        yield from found
+
+
+def _requests() -> Metric:
+    """Return how many requests stand where, by unit."""
+    gauge = GaugeMetricFamily(
+        "unsub_requests", "Requests that are not done, by status.", labels=("mid", "status")
+    )
+    rows = UnsubRequest.objects.filter(status__in=_OPEN).order_by()
+    for row in rows.values("unit_id", "status").annotate(number=Count("pk")):
+        gauge.add_metric((str(row["unit_id"]), row["status"]), row["number"])
+    return gauge
+
+
+def _oldest() -> Metric:
+    """Return the age of the oldest request that waits, by unit."""
+    gauge = GaugeMetricFamily(
+        "unsub_oldest_pending_seconds", "Age of the oldest request on its way.", labels=("mid",)
+    )
+    waiting = UnsubRequest.objects.filter(status__in=(Status.PENDING, Status.HELD)).order_by()
+    ages = waiting.values("unit_id").annotate(age=Now() - Min("received_at"))
+    for row in ages:
+        gauge.add_metric((str(row["unit_id"]),), row["age"].total_seconds())
+    return gauge
+
+
+def _units() -> tuple[Metric, Metric]:
+    """Return which units' queues are held, and which rest."""
+    held = GaugeMetricFamily("unsub_unit_held", "1 while a unit's queue is held.", labels=("mid",))
+    paused = GaugeMetricFamily(
+        "unsub_unit_paused", "1 while a unit's queue rests.", labels=("mid",)
+    )
+    for unit in BusinessUnit.objects.annotate(now=Now()).order_by("mid"):
+        label = (str(unit.mid),)
+        held.add_metric(label, bool(unit.held_since))
+        paused.add_metric(label, bool(unit.paused_until and unit.paused_until > unit.now))
+    return held, paused

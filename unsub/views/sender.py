@@ -1,0 +1,48 @@
+"""Whose mail it was, as the page shows it; something to show when the database does not answer."""
+
+from dataclasses import dataclass
+
+import structlog
+from django.db import DatabaseError, InterfaceError
+from django.utils.translation import gettext
+
+from unsub import metrics
+from unsub.models import BusinessUnit, Reason
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """The brand. `reasons` is None where they cannot be looked up now."""
+
+    brand: str = ""
+    contact_email: str = ""
+    language: str = ""
+    reasons: tuple[Reason, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """The brand, or words that stand for it."""
+        return self.brand or gettext("the sender")
+
+
+def find_sender(mid: int) -> Sender:
+    """Return the sender of a MID. One we do not know is a mistake of ours and not the reader's: it
+    is counted and logged, and the page shows all the same."""
+    try:
+        unit = BusinessUnit.objects.filter(mid=mid).first()
+        reasons = tuple(Reason.objects.offered_to(mid))
+    except (DatabaseError, InterfaceError) as err:
+        log.warning("page without the database", mid=mid, error=type(err).__name__)
+        return Sender()
+    if unit is None:
+        metrics.UNKNOWN_UNITS.inc()
+        log.error("no such business unit: its page shows without a name", mid=mid)
+        return Sender(reasons=reasons)
+    return Sender(
+        brand=unit.name,
+        contact_email=unit.contact_email,
+        language=unit.language,
+        reasons=reasons,
+    )

@@ -220,20 +220,17 @@ def _free_leases() -> None:
     """Make rows whose worker died pending again; what became of their call is unknown."""
     with transaction.atomic(durable=True):
         expired = UnsubRequest.objects.filter(status=Status.SENDING, lease_until__lt=Now())
-        leases = list(
-            expired.select_for_update(skip_locked=True, of=("self",)).values_list("pk", "lease")
+        ids = list(
+            expired.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)
         )
-        for pk, lease in leases:
-            DeliveryAttempt.objects.filter(
-                request_id=pk, lease=lease, finished_at=None
-            ).update(
-                finished_at=Now(), outcome=Outcome.UNKNOWN.value, detail="the lease ran out"
-            )  # fmt: skip
-            UnsubRequest.objects.filter(pk=pk, lease=lease, status=Status.SENDING).update(
-                status=Status.PENDING, lease=None, lease_until=None,
-                next_attempt_at=Now(), outcome=Outcome.UNKNOWN.value,
-            )  # fmt: skip
-    for pk, _ in leases:
+        DeliveryAttempt.objects.filter(request_id__in=ids, finished_at=None).update(
+            finished_at=Now(), outcome=Outcome.UNKNOWN.value, detail="the lease ran out"
+        )
+        UnsubRequest.objects.filter(pk__in=ids).update(
+            status=Status.PENDING, lease=None, lease_until=None,
+            next_attempt_at=Now(), outcome=Outcome.UNKNOWN.value,
+        )  # fmt: skip
+    for pk in ids:
         log.warning("lease ran out", request_id=pk)
 
 

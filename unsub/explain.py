@@ -80,6 +80,6 @@ def explain(outcome: str, error_code: int | None) -> str:
 
     A confirmed unsubscribe is one, whatever code came with it.
     """
-    if outcome != "posted" and error_code in ERROR_CODES:
+    if outcome != "posted" and error_code is not None and error_code in ERROR_CODES:
         return ERROR_CODES[error_code]
     return OUTCOMES.get(outcome, "")

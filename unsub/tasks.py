@@ -70,7 +70,8 @@ def ring(mid: int, seconds: float = 0.0) -> None:
     bell = f"profilecenter:bell:{mid}:{due}"
     try:
         if _bells.set(bell, 1, nx=True, ex=math.ceil(seconds) + settings.SWEEP_SECONDS):
-            deliver.apply_async((mid, bell), countdown=due - time.time() if due else None)
+            later = {"countdown": due - time.time()} if due else {}
+            deliver.apply_async((mid, bell), **later)
     except (redis.RedisError, OperationalError, OSError) as err:
         log.warning("bell not rung", mid=mid, error=type(err).__name__)
         _silence(bell)

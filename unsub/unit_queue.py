@@ -36,10 +36,9 @@ class Leave:
 
 def leave(mid: int) -> Leave:
     """Return what a business unit's queue may send now; holds the queue of an unknown MID."""
-    unit = _find(mid)
-    if unit is None and mid == settings.SFMC_ACCOUNT_ID:
+    if mid == settings.SFMC_ACCOUNT_ID:
         ensure_own_unit()
-        unit = _find(mid)
+    unit = BusinessUnit.objects.annotate(now=Now()).filter(mid=mid).first()
     if unit is None:
         log.error("no such business unit: its wishes are held", mid=mid)
         hold_rows(mid)
@@ -54,11 +53,6 @@ def leave(mid: int) -> Leave:
         limit=1 if probing or singly else settings.SFMC_BATCH_SIZE,
         status=Status.HELD if unit.held_since else Status.PENDING,
     )
-
-
-def _find(mid: int) -> BusinessUnit | None:
-    """Return the unit with the database's `now`, or None."""
-    return BusinessUnit.objects.annotate(now=Now()).filter(mid=mid).first()
 
 
 def hold_rows(mid: int) -> int:

@@ -39,7 +39,8 @@ def context(
     if isinstance(subscriber, int):
         subscriber = SubscriberContext(subscriber_id=subscriber)
     if not isinstance(job, JobContext):
-        job = JobContext(job_id=job, list_id=7001 if job else None, batch_id=0 if job else None)
+        listed = 7101 if job == 88101 else 7001
+        job = JobContext(job_id=job, list_id=listed if job else None, batch_id=0 if job else None)
     fields: dict[str, object] = {
         "mid": PARENT,
         "subscriber": subscriber,

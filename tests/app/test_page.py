@@ -205,7 +205,7 @@ def test_a_test_link_shows_the_page_and_records_nothing(
         {"message_context": "PREVIEW"},
         {"job": None, "scope_is_explicit": True},
     ):
-        path = link(settings, **changes)  # type: ignore[arg-type]
+        path = link(settings, **changes)
         assert "This is a test link" in seen(client.get(path).content)
         answer = client.post(path, FORM)
         assert answer.status_code == 303

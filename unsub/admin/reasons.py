@@ -12,6 +12,8 @@ from django.utils.translation import ngettext
 
 from unsub.models import Reason, UnsubRequest
 
+from .acting import acting
+
 if TYPE_CHECKING:
     ReasonAdminBase = admin.ModelAdmin[Reason]
 else:
@@ -55,5 +57,5 @@ class ReasonAdmin(ReasonAdminBase):
             reasons = list(queryset.exclude(active=active))
             changed = Reason.objects.filter(pk__in=[reason.pk for reason in reasons])
             note = "Offered again." if active else "Retired."
-            LogEntry.objects.log_actions(request.user.pk, reasons, CHANGE, note)
+            LogEntry.objects.log_actions(acting(request.user), reasons, CHANGE, note)
             return changed.update(active=active)

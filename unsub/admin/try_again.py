@@ -8,6 +8,8 @@ from django.db.models import QuerySet
 from unsub import outbox
 from unsub.models import Status, UnsubRequest
 
+from .acting import acting
+
 RETRYABLE = (Status.REFUSED, Status.HELD)
 # One transaction each, so that a large selection keeps no row locked for long.
 CHUNK = 500
@@ -32,5 +34,5 @@ def _requeue(user: AbstractBaseUser | AnonymousUser, ids: list[int]) -> int:
             .order_by("pk")
         )
         sent = outbox.requeue([row.pk for row in rows])
-        LogEntry.objects.log_actions(user.pk, rows, CHANGE, "Tried again.")
+        LogEntry.objects.log_actions(acting(user), rows, CHANGE, "Tried again.")
     return sent

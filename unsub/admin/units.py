@@ -17,6 +17,7 @@ from unsub import outbox
 from unsub.models import BusinessUnit, Status, UnsubRequest
 
 from . import show
+from .acting import acting
 
 if TYPE_CHECKING:
     UnitAdminBase = admin.ModelAdmin[BusinessUnit]
@@ -96,7 +97,7 @@ class BusinessUnitAdmin(UnitAdminBase):
         units = list(queryset)
         with transaction.atomic():
             sent = outbox.release([unit.mid for unit in units])
-            LogEntry.objects.log_actions(request.user.pk, units, CHANGE, "Queue released.")
+            LogEntry.objects.log_actions(acting(request.user), units, CHANGE, "Queue released.")
         text = ngettext(
             "%d held request is on its way again.", "%d held requests are on their way again.", sent
         )

@@ -1,7 +1,9 @@
 """The rows: whose mail (BusinessUnit), why (Reason), what was asked (UnsubRequest), what we did
 about it (DeliveryAttempt)."""
 
-from .attempt import DeliveryAttempt, Outcome
+from unsub.outcomes import Outcome
+
+from .attempt import DeliveryAttempt
 from .business_unit import BusinessUnit
 from .reason import Reason
 from .request import Channel, Status, UnsubRequest

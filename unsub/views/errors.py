@@ -1,4 +1,5 @@
-"""Pages for what goes wrong outside of any link. They need neither database nor session."""
+"""Pages for what goes wrong outside of any link. They need neither database nor session. The
+second argument is Django's, which passes it by name."""
 
 from typing import Any
 
@@ -7,17 +8,17 @@ from django.http import HttpRequest, HttpResponse
 from .answers import page
 
 
-def bad_request(_request: HttpRequest, **_: Any) -> HttpResponse:
+def bad_request(_request: HttpRequest, exception: Any = None) -> HttpResponse:  # noqa: ARG001
     """Return the page for a request that makes no sense."""
     return page("unsub/error.html", {"kind": "bad_request"}, status=400)
 
 
-def forbidden(_request: HttpRequest, **_: Any) -> HttpResponse:
+def forbidden(_request: HttpRequest, exception: Any = None) -> HttpResponse:  # noqa: ARG001
     """Return the page for what somebody may not do."""
     return page("unsub/error.html", {"kind": "forbidden"}, status=403)
 
 
-def not_found(_request: HttpRequest, **_: Any) -> HttpResponse:
+def not_found(_request: HttpRequest, exception: Any = None) -> HttpResponse:  # noqa: ARG001
     """Return the page for an address that leads nowhere: most often a link cut in two."""
     return page("unsub/link_invalid.html", status=404)
 

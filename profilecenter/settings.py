@@ -95,6 +95,7 @@ def _database() -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         }
     else:
+        config["ENGINE"] = "profilecenter.postgresql"
         # A database that hangs counts as down after two seconds (design, invariant 1).
         options |= {
             "connect_timeout": 2,
@@ -149,7 +150,7 @@ SFMC_BATCH_SIZE = env.int("SFMC_BATCH_SIZE", default=20)
 SFMC_CONCURRENCY = env.int("SFMC_CONCURRENCY", default=20)
 SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=30)
 UNDO_SECONDS = env.int("UNDO_SECONDS", default=30)
-LEASE_SECONDS = env.int("LEASE_SECONDS", default=int(SFMC_TIMEOUT * 2 + 60))
+LEASE_SECONDS = env.int("LEASE_SECONDS", default=int(SFMC_TIMEOUT * 4 + 60))
 
 # Celery: the row is the letter, a task is only a bell, so no result and no retry is kept there.
 CELERY_BROKER_URL = REDIS_URL
@@ -157,7 +158,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": REDIS_TIMEOUT,
     "socket_timeout": 5,
-    "visibility_timeout": 3600,
+    # A task that a killed worker held is given to another after this time. None takes longer: a
+    # bell works a few seconds beyond one lease.
+    "visibility_timeout": LEASE_SECONDS + 120,
 }
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

@@ -12,7 +12,11 @@ from .steps import ROOT, Step, files, say, tool
 
 # folders; further options of pytest
 SUITES = (
-    ("the pure rooms", ("links", "sfmc", "sandbox", "scripts"), ("-p", "no:django", "-n", "2")),
+    (
+        "the pure rooms",
+        ("links", "rules", "sfmc", "sandbox", "scripts"),
+        ("-p", "no:django", "-n", "2"),
+    ),
     ("the app on SQLite", ("app",), ("-n", "2")),
     ("the app on PostgreSQL", ("app",), ("-n", "2", "--database=postgresql")),
     ("the deployment", ("deploy",), ()),

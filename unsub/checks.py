@@ -91,8 +91,8 @@ def _ranges() -> Iterator[CheckMessage]:
          f"SFMC_CONCURRENCY must be 1 to {CONCURRENCY_MOST}."),
         ("W005", settings.UNDO_SECONDS >= 0 and settings.SWEEP_SECONDS >= 1,
          "UNDO_SECONDS must not be negative, and SWEEP_SECONDS at least 1."),
-        ("W006", settings.LEASE_SECONDS > settings.SFMC_TIMEOUT,
-         "LEASE_SECONDS must exceed SFMC_TIMEOUT, or a call under way would be made again."),
+        ("W006", settings.LEASE_SECONDS >= 4 * settings.SFMC_TIMEOUT,
+         "LEASE_SECONDS must be 4 x SFMC_TIMEOUT or more, or calls under way are repeated."),
     )  # fmt: skip
     for number, fulfilled, sentence in rules:
         if not fulfilled:

@@ -13,17 +13,18 @@ from django.db import transaction
 from django.db.models import F, Min
 from django.db.models.functions import Now
 
-from . import gateway, unit_queue
+from . import gateway, slots, unit_queue
 from .context import unsub_parameters
 from .models import BusinessUnit, DeliveryAttempt, Status, UnsubRequest
-from .outcomes import Outcome, Step, Verdict, read_error, read_reply
+from .outcomes import Outcome, Step, Verdict, read_error, read_reply, read_status
 from .retry import delay
-from .sfmc import PermanentError, SfmcError
+from .sfmc import PermanentError, SfmcError, UnknownOutcome
 
 log = structlog.get_logger(__name__)
 
 # One task works this long for one unit, then queues up again behind the other units' bells.
 DRAIN_SECONDS = 5.0
+NO_SLOT_SECONDS = 0.5  # until another look where all calls at once are taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,20 +43,54 @@ def drain(mid: int, *, more: Callable[[], None]) -> float | None:
     look again, or None where the sweep is soon enough. `more` calls for another worker."""
     until = time.monotonic() + DRAIN_SECONDS
     while time.monotonic() < until:
-        batch = claim(mid)
-        if batch is None:
-            return _seconds_to_next(mid)
-        if batch.full:
-            more()
-        settle(batch, call(batch))
+        with slots.slot() as free:
+            if not free:
+                return NO_SLOT_SECONDS
+            batch = _next_batch(mid)
+            if batch is None:
+                return _seconds_to_next(mid)
+            if batch.full:
+                more()
+            settle(batch, call(batch))
     return 0.0
 
 
-def claim(mid: int) -> Batch | None:
-    """Return due rows of a unit, leased to this worker and committed, or None."""
+def _next_batch(mid: int) -> Batch | None:
+    """Return what to send now: after trouble one row as a probe, and only where Marketing Cloud
+    does not say itself that it is not there."""
+    trouble = unit_queue.take_probe(mid)
+    if trouble is None:
+        return claim(mid)
+    if trouble in unit_queue.ASK_FIRST and not _is_up(mid):
+        return None
+    batch = claim(mid, probing=True)
+    if batch is None:
+        unit_queue.nothing_to_probe(mid)
+    return batch
+
+
+def _is_up(mid: int) -> bool:
+    """Return whether GetSystemStatus gives no reason to wait; else the unit rests again."""
+    try:
+        status = gateway.system_status()
+    except (UnknownOutcome, PermanentError):
+        # No word about the system: then a real call has to find out.
+        return True
+    except SfmcError as err:
+        unit_queue.learn(mid, (read_error(err),))
+        return False
+    verdict = read_status(status)
+    if verdict:
+        unit_queue.learn(mid, (verdict,))
+    return verdict is None
+
+
+def claim(mid: int, *, probing: bool = False) -> Batch | None:
+    """Return due rows of a unit, leased to this worker and committed, or None. `probing` takes
+    one row although the unit rests."""
     lease = uuid4()
     with transaction.atomic(durable=True):
-        leave = unit_queue.leave(mid)
+        leave = unit_queue.leave(mid, probing=probing)
         if not leave.limit:
             return None
         taken = _take(mid, leave, lease)
@@ -146,6 +181,7 @@ def settle(batch: Batch, verdicts: tuple[Verdict, ...]) -> None:
             _complete_attempt(row, batch.lease, verdict)
             _move_on(row, batch.lease, verdict)
         unit_queue.learn(batch.mid, verdicts)
+    # Outside: a log that cannot be written must not undo what is known.
     for row, verdict in zip(batch.rows, verdicts, strict=True):
         log.info(
             "attempt settled", request_id=row.pk, mid=batch.mid, job_id=row.job_id,

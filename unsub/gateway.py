@@ -15,6 +15,7 @@ from .sfmc import (
     ExecuteRequest,
     MisconfiguredError,
     OAuth,
+    SystemStatus,
     UsernameToken,
 )
 from .token_store import CachedTokenStore
@@ -32,6 +33,14 @@ def log_unsub_events(mid: int, calls: Sequence[Parameters]) -> ExecuteReply:
         for call in calls
     ]
     return client().execute(requests)
+
+
+def system_status() -> SystemStatus:
+    """Return what GetSystemStatus says: the probe that costs nobody anything. Raises an
+    SfmcError."""
+    if connection.in_atomic_block:
+        raise RuntimeError("no network inside a transaction (design, invariant 8)")
+    return client().system_status()
 
 
 def _client_mid(mid: int) -> int | None:

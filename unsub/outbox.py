@@ -8,9 +8,10 @@ from django.db.models.functions import Now
 
 from . import metrics, tasks, unit_queue, wishes
 from .context import UnsubContext
+from .database import answering
 from .models import Status, UnsubRequest
 from .retry import HORIZON
-from .wishes import Wish, find
+from .wishes import Wish
 
 __all__ = ["Unavailable", "Wish", "enqueue", "find", "release", "requeue", "withdraw"]
 
@@ -29,7 +30,7 @@ def enqueue(wish: Wish) -> UnsubRequest | None:
     """
     wish.context.parameters(all_subscribers_list_id=None)
     try:
-        with transaction.atomic():
+        with answering(), transaction.atomic():
             request, is_new = wishes.write(wish)
             if is_new:
                 _ring_on_commit(request)
@@ -64,13 +65,19 @@ def _leave_with_broker(wish: Wish, err: Exception) -> None:
     metrics.WISHES.labels(channel=wish.channel.value, repeated="unknown").inc()
 
 
+def find(context: UnsubContext) -> UnsubRequest | None:
+    """Return the request that answers for this wish now, or None. Raises DatabaseError."""
+    with answering():
+        return wishes.find(context)
+
+
 def withdraw(context: UnsubContext) -> bool:
     """Return whether the wish was taken back: only while no call for it was ever made."""
-    return bool(
-        UnsubRequest.objects.filter(
-            wish=wishes.digest(context), status__in=(Status.PENDING, Status.HELD), attempts=0
-        ).update(status=Status.WITHDRAWN, finished_at=Now())
+    untried = UnsubRequest.objects.filter(
+        wish=wishes.digest(context), status__in=(Status.PENDING, Status.HELD), attempts=0
     )
+    with answering():
+        return bool(untried.update(status=Status.WITHDRAWN, finished_at=Now()))
 
 
 def requeue(ids: Iterable[int]) -> int:

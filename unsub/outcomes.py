@@ -15,6 +15,7 @@ from unsub.sfmc import (
     PermanentError,
     RateLimited,
     SfmcError,
+    SystemStatus,
     TransientError,
 )
 
@@ -178,6 +179,14 @@ def read_error(err: SfmcError) -> Verdict:
         retry_after=err.retry_after,
         slow=slow,
     )
+
+
+def read_status(status: SystemStatus) -> Verdict | None:
+    """Return the verdict on a GetSystemStatus, or None where it gives no reason to wait."""
+    if status is SystemStatus.OK:
+        return None
+    slow = Slow.MAINTENANCE if status is SystemStatus.IN_MAINTENANCE else Slow.NO
+    return Verdict(outcome=Outcome.TRY_LATER, detail=status.value, slow=slow)
 
 
 def _reach(err: TransientError) -> Slow:

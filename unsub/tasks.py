@@ -7,6 +7,7 @@ import math
 import time
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import redis
 import structlog
@@ -14,20 +15,14 @@ from celery import Task, shared_task
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from kombu.exceptions import OperationalError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from . import delivery, wishes
+from .broker import quick_client
 from .wishes import Wish
 
 log = structlog.get_logger(__name__)
 
-_bells = redis.Redis.from_url(
-    settings.REDIS_URL,
-    socket_timeout=settings.REDIS_TIMEOUT,
-    socket_connect_timeout=settings.REDIS_TIMEOUT,
-    retry=Retry(NoBackoff(), 0),
-)
+_bells = quick_client()
 RECORD_AGAIN_SECONDS = 5
 
 
@@ -70,7 +65,7 @@ def ring(mid: int, seconds: float = 0.0) -> None:
     bell = f"profilecenter:bell:{mid}:{due}"
     try:
         if _bells.set(bell, 1, nx=True, ex=math.ceil(seconds) + settings.SWEEP_SECONDS):
-            later = {"countdown": due - time.time()} if due else {}
+            later: dict[str, Any] = {"countdown": due - time.time()} if due else {}
             deliver.apply_async((mid, bell), **later)
     except (redis.RedisError, OperationalError, OSError) as err:
         log.warning("bell not rung", mid=mid, error=type(err).__name__)

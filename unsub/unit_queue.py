@@ -9,6 +9,7 @@ from random import random
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -23,6 +24,11 @@ CIRCUIT_OPENS_AT = 5  # messages in a row with no readable answer
 CIRCUIT_PAUSE = timedelta(seconds=60)
 HOLD_PROBE = timedelta(minutes=2)
 SINGLY = timedelta(minutes=10)
+HELD, CIRCUIT_OPEN, MAINTENANCE = "held", "circuit open", Slow.MAINTENANCE.value
+# After these a probe goes first. A rate limit is over when its time is.
+PROBED = (HELD, CIRCUIT_OPEN, MAINTENANCE)
+# Whose probe begins by asking the system; credentials can only be tried out.
+ASK_FIRST = frozenset({CIRCUIT_OPEN, MAINTENANCE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +40,26 @@ class Leave:
     until: datetime | None = None
 
 
-def leave(mid: int) -> Leave:
-    """Return what a business unit's queue may send now; holds the queue of an unknown MID."""
+def take_probe(mid: int) -> str | None:
+    """Return why the unit rested, to the one worker that may knock now that its rest is over; None
+    to all others, and for a unit in no trouble. The rest goes on meanwhile, for the others."""
+    over = BusinessUnit.objects.filter(mid=mid, paused_until__lte=Now(), paused_reason__in=PROBED)
+    reason = over.values_list("paused_reason", flat=True).first()
+    if reason and over.filter(paused_reason=reason).update(paused_until=Now() + CIRCUIT_PAUSE):
+        return reason
+    return None
+
+
+def nothing_to_probe(mid: int) -> None:
+    """End the rest of a unit that has nothing to send; one that is held stays so."""
+    BusinessUnit.objects.filter(mid=mid, held_since=None).update(
+        unknowns_in_a_row=0, paused_until=None, paused_reason=""
+    )
+
+
+def leave(mid: int, *, probing: bool = False) -> Leave:
+    """Return what a business unit's queue may send now; holds the queue of an unknown MID.
+    `probing` is for whom `take_probe` has chosen."""
     if mid == settings.SFMC_ACCOUNT_ID:
         ensure_own_unit()
     unit = BusinessUnit.objects.annotate(now=Now()).filter(mid=mid).first()
@@ -45,9 +69,8 @@ def leave(mid: int) -> Leave:
         return Leave(limit=0)
     if unit.held_since:
         hold_rows(mid)
-    if unit.paused_until and unit.paused_until > unit.now:
+    if unit.paused_until and unit.paused_until > unit.now and not probing:
         return Leave(limit=0, until=unit.paused_until)
-    probing = unit.held_since or unit.unknowns_in_a_row >= CIRCUIT_OPENS_AT
     singly = unit.singly_until and unit.singly_until > unit.now
     return Leave(
         limit=1 if probing or singly else settings.SFMC_BATCH_SIZE,
@@ -88,7 +111,13 @@ def reopen_or_probe() -> list[int]:
 
 
 def learn(mid: int, verdicts: Sequence[Verdict]) -> None:
-    """Draw the consequences of one message for its unit's queue."""
+    """Draw the consequences of one message, or of a probe, for its unit's queue."""
+    with transaction.atomic():
+        _learn(mid, verdicts)
+
+
+def _learn(mid: int, verdicts: Sequence[Verdict]) -> None:
+    """Draw them, with the unit's row locked."""
     unit = BusinessUnit.objects.select_for_update().get(mid=mid)
     misconfigured = next((v for v in verdicts if v.outcome is Outcome.MISCONFIGURED), None)
     slow = next((v for v in verdicts if v.slow is not Slow.NO or v.retry_after), None)
@@ -100,10 +129,15 @@ def learn(mid: int, verdicts: Sequence[Verdict]) -> None:
         log.info("queue released", mid=mid)
     if slow:
         _pause(mid, slow)
-    elif all(v.outcome is Outcome.UNKNOWN for v in verdicts):
+    elif all(_is_unanswered(verdict) for verdict in verdicts):
         _count_unknown(unit)
     elif unit.unknowns_in_a_row or unit.paused_reason:
         _recover(mid)
+
+
+def _is_unanswered(verdict: Verdict) -> bool:
+    """Return whether there was no answer about a request: unknown, or nothing was reached."""
+    return verdict.outcome in (Outcome.UNKNOWN, Outcome.TRY_LATER) and not verdict.status_code
 
 
 def _hold(unit: BusinessUnit, verdict: Verdict) -> None:
@@ -112,7 +146,7 @@ def _hold(unit: BusinessUnit, verdict: Verdict) -> None:
         held_since=unit.held_since or Now(),
         held_reason=verdict.detail[:100],
         paused_until=Now() + HOLD_PROBE,
-        paused_reason="held",
+        paused_reason=HELD,
     )
     held = hold_rows(unit.mid)
     log.error("queue held", mid=unit.mid, error_code=verdict.error_code, requests=held)
@@ -135,7 +169,7 @@ def _count_unknown(unit: BusinessUnit) -> None:
     BusinessUnit.objects.filter(mid=unit.mid).update(unknowns_in_a_row=unknowns)
     if unknowns >= CIRCUIT_OPENS_AT:
         BusinessUnit.objects.filter(mid=unit.mid).update(
-            paused_until=Now() + CIRCUIT_PAUSE, paused_reason="circuit open"
+            paused_until=Now() + CIRCUIT_PAUSE, paused_reason=CIRCUIT_OPEN
         )
         log.error("circuit open", mid=unit.mid, unknowns=unknowns)
 

@@ -3,6 +3,7 @@
 from django.conf import settings
 
 from .context import UnsubContext
+from .database import answering
 from .links import LinkError, LinkFault, read_link
 from .models import BusinessUnit
 
@@ -27,7 +28,8 @@ def open_link(token: str) -> UnsubContext:
 
 def only_mid() -> int | None:
     """Return the MID of the deployment's only business unit, or None where it has several."""
-    mids = list(BusinessUnit.objects.order_by().values_list("mid", flat=True)[:2])
+    with answering():
+        mids = list(BusinessUnit.objects.order_by().values_list("mid", flat=True)[:2])
     if mids:
         return mids[0] if len(mids) == 1 else None
     return settings.SFMC_ACCOUNT_ID
@@ -35,7 +37,8 @@ def only_mid() -> int | None:
 
 def _knows_people_by_address(mid: int) -> bool:
     """Return whether an address alone names a subscriber of this unit (error 404 otherwise)."""
-    return BusinessUnit.objects.filter(mid=mid, subscriber_key_permission=False).exists()
+    with answering():
+        return BusinessUnit.objects.filter(mid=mid, subscriber_key_permission=False).exists()
 
 
 def ensure_own_unit() -> None:

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from scripts import browser as chromium
+from scripts.servers import Postgres
 from scripts.steps import ROOT
 from tests.journeys.deployment import CHILD, PARENT, Deployment
 from tests.journeys.reader import Reader
@@ -60,6 +61,20 @@ def new_database(request: pytest.FixtureRequest) -> NewDatabase:
         return f"{server}/{name}"
 
     return make
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """A PostgreSQL that a test may stop, with a migrated database `journeys`."""
+    server = Postgres()
+    try:
+        server.start()
+        address, _, _ = server.url.rpartition("/")
+        _create(address, "CREATE DATABASE journeys")
+        _prepare(f"{address}/journeys")
+        yield server
+    finally:
+        server.close()
 
 
 def _create(server: str, statement: str) -> None:

@@ -1,11 +1,19 @@
 """What fails on the way, and what becomes of the wish all the same (design 6)."""
 
+import signal
 import time
 
+from scripts.servers import Postgres
 from tests.journeys.conftest import Deploy
 from tests.journeys.deployment import Deployment
 from tests.journeys.processes import wait_for
 
+# As if the rests had passed.
+OVER = (
+    "from unsub.models import *; from django.db.models.functions import Now;"
+    "BusinessUnit.objects.filter(paused_until__isnull=False).update(paused_until=Now());"
+    "UnsubRequest.objects.filter(status='pending').update(next_attempt_at=Now())"
+)
 ASKED_FOR = "SELECT status FROM unsub_unsubrequest WHERE subscriber_id = {mark}"
 
 
@@ -90,3 +98,40 @@ def test_revoked_credentials_hold_the_wishes_until_somebody_releases_them(deploy
     wait_until(deployment, 1005, "done")
     wait_until(deployment, 1006, "done")
     assert deployment.story(1006) == ["posted"]
+
+
+def test_a_wish_is_accepted_while_the_database_hangs_and_recorded_when_it_is_back(
+    deploy: Deploy, own_postgres: Postgres
+) -> None:
+    deployment = deploy(database=own_postgres.url.rpartition("/")[0] + "/journeys")
+    deployment.one_click(deployment.link(1001))
+    own_postgres.signal(signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        statuses = [deployment.one_click(deployment.link(n))[0] for n in range(1002, 1008)]
+        took = time.monotonic() - started
+    finally:
+        own_postgres.signal(signal.SIGCONT)
+    assert statuses == [200] * 6
+    # Two processes of gunicorn find out for themselves, at two seconds each.
+    assert took < 12, f"{took:.1f} s"
+    for subscriber in range(1001, 1008):
+        wait_until(deployment, subscriber, "done", seconds=90)
+    assert len(deployment.events()) == 7
+
+
+def test_a_unit_behind_an_open_circuit_costs_one_probe_and_no_storm(deploy: Deploy) -> None:
+    deployment = deploy(SFMC_BATCH_SIZE="1")
+    deployment.cue("http_500", times=None)
+    for subscriber in range(1001, 1021):
+        deployment.one_click(deployment.link(subscriber))
+    paused = "SELECT paused_reason FROM unsub_businessunit WHERE mid = {mark}"
+    wait_for("the circuit", lambda: deployment.query(paused, 510001) == [("circuit open",)])
+    time.sleep(3)
+    # Each of two workers may be in the middle of a call when the circuit opens.
+    assert deployment.calls()["faults"]["http_500"] <= 7
+    deployment.clear_cues()
+    deployment.manage("shell", "--no-imports", "-c", OVER)
+    for subscriber in range(1001, 1021):
+        wait_until(deployment, subscriber, "done", seconds=90)
+    assert deployment.calls()["soap"]["GetSystemStatus"] >= 1

@@ -3,19 +3,17 @@
 from collections.abc import Callable
 
 import redis
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from unsub.broker import quick_client
+from unsub.database import PATIENCE, patient_for
 
 from .answers import plain
 
-_broker = redis.Redis.from_url(
-    settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
-)
+_broker = quick_client(1.0)
 
 
 @never_cache
@@ -44,5 +42,5 @@ def _answers(ask: Callable[[], object]) -> bool:
 
 def _ask_database() -> None:
     """Ask the database the least there is to ask."""
-    with connection.cursor() as cursor:
+    with patient_for(PATIENCE), connection.cursor() as cursor:
         cursor.execute("SELECT 1")

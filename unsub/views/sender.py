@@ -7,6 +7,7 @@ from django.db import DatabaseError, InterfaceError
 from django.utils.translation import gettext
 
 from unsub import metrics
+from unsub.database import answering
 from unsub.models import BusinessUnit, Reason
 
 log = structlog.get_logger(__name__)
@@ -31,8 +32,9 @@ def find_sender(mid: int) -> Sender:
     """Return the sender of a MID. One we do not know is a mistake of ours and not the reader's: it
     is counted and logged, and the page shows all the same."""
     try:
-        unit = BusinessUnit.objects.filter(mid=mid).first()
-        reasons = tuple(Reason.objects.offered_to(mid))
+        with answering():
+            unit = BusinessUnit.objects.filter(mid=mid).first()
+            reasons = tuple(Reason.objects.offered_to(mid))
     except (DatabaseError, InterfaceError) as err:
         log.warning("page without the database", mid=mid, error=type(err).__name__)
         return Sender()

@@ -2,7 +2,16 @@
 
 import pytest
 
-from unsub.outcomes import Outcome, Slow, Step, read_error, read_reply, read_result
+from unsub.outcomes import (
+    Outcome,
+    Slow,
+    Step,
+    Verdict,
+    read_error,
+    read_reply,
+    read_result,
+    read_status,
+)
 from unsub.sfmc import (
     ExecuteReply,
     ExecuteResult,
@@ -11,6 +20,7 @@ from unsub.sfmc import (
     PermanentError,
     RateLimited,
     SfmcError,
+    SystemStatus,
     TransientError,
     UnknownOutcome,
 )
@@ -123,3 +133,82 @@ def test_every_error_has_its_outcome(error: type[SfmcError], outcome: Outcome, s
     verdict = read_error(error("told in a word", retry_after=7.0, code=3))
     assert (verdict.outcome, verdict.slow) == (outcome, slow)
     assert (verdict.retry_after, verdict.error_code, verdict.detail) == (7.0, 3, "told in a word")
+
+
+def test_what_is_kept_fits_its_column() -> None:
+    long = ExecuteResult(status_code="E" * 50, error_code=400)
+    verdict = read_result(long, request_id="r" * 70)
+    assert (verdict.status_code, verdict.sfmc_request_id) == ("E" * 40, "r" * 64)
+    failed = read_error(UnknownOutcome("d" * 250, request_id="r" * 70))
+    assert (failed.detail, failed.sfmc_request_id) == ("d" * 200, "r" * 64)
+    assert read_error(UnknownOutcome("d")).sfmc_request_id == ""
+    assert read_result(result(400)).sfmc_request_id == ""
+
+
+@pytest.mark.parametrize(("code", "slow"), [(9, Slow.MAINTENANCE), (17, Slow.RATE_LIMIT)])
+def test_a_slow_code_on_a_success_slows_nobody_down(code: int, slow: Slow) -> None:
+    assert read_result(result(code)).slow is slow
+    assert read_result(result(code, status="OK")).slow is Slow.NO
+
+
+def test_a_verdict_begins_with_nothing_special() -> None:
+    verdict = Verdict(outcome=Outcome.UNKNOWN)
+    assert (verdict.error_code, verdict.retry_after, verdict.tries) == (None, None, None)
+    assert (verdict.slow, verdict.at_once) == (Slow.NO, False)
+    assert (verdict.status_code, verdict.detail, verdict.sfmc_request_id) == ("", "", "")
+
+
+def test_a_failure_that_is_told_keeps_how_it_was_told() -> None:
+    answer = read_reply(reply(overall="Error: Unable to find a handler for this"), sent=1)
+    assert answer is not None
+    assert (answer[0].status_code, answer[0].detail) == ("Error", "no handler for the request")
+    assert answer[0].sfmc_request_id == "038cce1e"
+    for strange in (reply(overall="Error"), reply(result(400), result(400), overall="Error: x")):
+        unknown = read_reply(strange, sent=1)
+        assert unknown is not None
+        assert (unknown[0].outcome, unknown[0].detail) == (Outcome.UNKNOWN, "number of results")
+        assert unknown[0].sfmc_request_id == "038cce1e"
+
+
+def test_a_reply_without_a_request_id_has_none() -> None:
+    answer = ExecuteReply(overall_status="OK", request_id=None, results=(result(status="OK"),))
+    verdicts = read_reply(answer, sent=1)
+    assert verdicts is not None
+    assert verdicts[0].sfmc_request_id == ""
+
+
+def test_only_an_answer_to_every_request_is_an_answer() -> None:
+    assert read_reply(reply(), sent=2) is None
+    assert read_reply(reply(overall="Error: Unable to find a handler"), sent=2) is None
+
+
+@pytest.mark.parametrize(
+    ("ordinals", "codes"),
+    [((2, 0, 1), [401, 402, 400]), ((0, 1, 2), [400, 401, 402]), ((1, 2, 3), [400, 401, 402])],
+)
+def test_three_results_find_their_requests(
+    ordinals: tuple[int, int, int], codes: list[int]
+) -> None:
+    results = [result(400 + at, ordinal=number) for at, number in enumerate(ordinals)]
+    verdicts = read_reply(reply(*results), sent=3)
+    assert verdicts is not None
+    assert [verdict.error_code for verdict in verdicts] == codes
+
+
+@pytest.mark.parametrize(
+    ("status", "slow"),
+    [
+        (SystemStatus.IN_MAINTENANCE, Slow.MAINTENANCE),
+        (SystemStatus.UNPLANNED_OUTAGE, Slow.NO),
+    ],
+)
+def test_a_system_that_is_away_says_try_later(status: SystemStatus, slow: Slow) -> None:
+    verdict = read_status(status)
+    assert verdict is not None
+    assert (verdict.outcome, verdict.slow) == (Outcome.TRY_LATER, slow)
+    assert verdict.detail == status.value
+    assert verdict.step(100) is Step.RETRY
+
+
+def test_a_system_that_is_up_gives_no_reason_to_wait() -> None:
+    assert read_status(SystemStatus.OK) is None

@@ -1,9 +1,11 @@
 """How long to wait, at the edges."""
 
+from datetime import timedelta
+
 import pytest
 
 from unsub.outcomes import Slow
-from unsub.retry import CAP, delay
+from unsub.retry import CAP, HORIZON, delay
 
 
 def longest() -> float:
@@ -40,3 +42,34 @@ def test_retry_after_is_honoured_up_to_an_hour() -> None:
     assert delay(1, draw=shortest, retry_after=42) == 42
     assert delay(1, draw=longest, retry_after=2) == 5
     assert delay(1, draw=longest, retry_after=86_400) == CAP
+
+
+def test_the_numbers_are_those_of_the_design() -> None:
+    assert CAP == 3600
+    assert timedelta(days=10) == HORIZON
+
+
+@pytest.mark.parametrize("attempt", [0, 1])
+def test_the_first_wait_is_the_base(attempt: int) -> None:
+    assert delay(max(attempt, 1), draw=longest) == 5
+
+
+@pytest.mark.parametrize(
+    ("slow", "attempt", "seconds"),
+    [
+        (Slow.MAINTENANCE, 1, 300), (Slow.MAINTENANCE, 2, 600), (Slow.MAINTENANCE, 9, CAP),
+        (Slow.RATE_LIMIT, 1, 30), (Slow.RATE_LIMIT, 2, 60), (Slow.RATE_LIMIT, 9, CAP),
+    ],
+)  # fmt: skip
+def test_each_kind_of_slowness_has_its_base(slow: Slow, attempt: int, seconds: float) -> None:
+    assert delay(attempt, draw=longest, slow=slow) == seconds
+
+
+def test_the_jitter_of_a_slowed_unit_lies_between_its_base_and_the_ceiling() -> None:
+    assert delay(3, draw=lambda: 0.5, slow=Slow.RATE_LIMIT) == 30 + 0.5 * (120 - 30)
+
+
+def test_no_retry_after_is_no_wait() -> None:
+    assert delay(1, draw=shortest) == 0
+    assert delay(1, draw=shortest, retry_after=0.5) == 0.5
+    assert delay(1, draw=shortest, retry_after=CAP + 1) == CAP

@@ -16,12 +16,13 @@ from .steps import ROOT, say, tool
 
 MODULES = ("unsub/outcomes.py", "unsub/retry.py")
 LEAST = 90.0  # per cent
+PLUGINS = "-p no:django -p no:cacheprovider"
 CONFIG = """
 [cosmic-ray]
 module-path = {modules}
 timeout = 20.0
 excluded-modules = []
-test-command = "{python} -m pytest -q -x -c /dev/null --rootdir . -p no:django -p no:cacheprovider tests/rules"
+test-command = "{python} -m pytest -qx -c /dev/null --rootdir . {plugins} tests/rules"
 
 [cosmic-ray.distributor]
 name = "local"
@@ -49,7 +50,7 @@ def _run(folder: Path) -> str:
     """Return cosmic-ray's report of all mutants of the copy in `folder`."""
     modules = "[" + ", ".join(f'"{module}"' for module in MODULES) + "]"
     config = folder / "mutants.toml"
-    config.write_text(CONFIG.format(modules=modules, python=sys.executable))
+    config.write_text(CONFIG.format(modules=modules, python=sys.executable, plugins=PLUGINS))
     for command in ("baseline", "init", "exec"):
         session = [] if command == "baseline" else ["mutants.sqlite"]
         say(f"mutants: {command} ...")
@@ -58,8 +59,8 @@ def _run(folder: Path) -> str:
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
     done = subprocess.run(  # noqa: S603
-        [tool("cr-report"), "--show-diff", "--surviving-only", "mutants.sqlite"], cwd=folder, check=True, capture_output=True,
-        text=True, stdin=subprocess.DEVNULL,
+        [tool("cr-report"), "--show-diff", "--surviving-only", "mutants.sqlite"],
+        cwd=folder, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     return done.stdout
 

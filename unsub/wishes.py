@@ -100,7 +100,9 @@ def write(wish: Wish) -> tuple[UnsubRequest, bool]:
 def _insert(wish: Wish, key: str) -> UnsubRequest:
     """Return a new row; raises IntegrityError where the wish has one already."""
     context, who = wish.context, wish.context.subscriber
-    reason = Reason.objects.offered_to(context.mid).filter(code=wish.reason).first()
+    reason = None
+    if wish.reason:
+        reason = Reason.objects.offered_to(context.mid).filter(code=wish.reason).first()
     return UnsubRequest.objects.create(
         unit_id=context.mid,
         subscriber_id=who.subscriber_id,

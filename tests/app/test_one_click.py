@@ -1,7 +1,9 @@
 """The POST of RFC 8058, as mail clients and others really send it."""
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -146,3 +148,15 @@ def test_no_token_is_ever_an_error_of_ours(unit: BusinessUnit, token: str) -> No
     path = "/u/" + token.encode("utf-8", "surrogatepass").decode("latin-1")
     for answer in (Client().generic("GET", path), Client().generic("POST", path)):
         assert answer.status_code in {404, 405}
+
+
+def test_a_one_click_costs_the_database_one_insert(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    with CaptureQueriesContext(connection) as queries:
+        client.post(path)
+    verbs = [query["sql"].split()[0] for query in queries.captured_queries]
+    assert [verb for verb in verbs if verb not in {"BEGIN", "COMMIT", "SAVEPOINT", "RELEASE"}] == [
+        "INSERT"
+    ]

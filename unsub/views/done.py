@@ -6,36 +6,41 @@ from django.http import HttpRequest, HttpResponse
 from unsub import outbox
 
 from .answers import SeeOther, page, with_retry
+from .link import Link, linked
 from .standing import Standing, standing_of
-from .visit import Visit, visited
+from .visit import visiting
 
 
-@visited("GET", "HEAD")
-def done(request: HttpRequest, visit: Visit) -> HttpResponse:
+@linked("GET", "HEAD")
+def done(request: HttpRequest, link: Link) -> HttpResponse:
     """Return where the wish stands. Somebody who has not asked for anything is led to the page
     where they can."""
-    standing: Standing
-    try:
-        found = outbox.find(visit.context)
-    except (DatabaseError, InterfaceError):
-        standing = standing_of(None)
-    else:
-        if visit.context.is_test:
-            standing = Standing(kind="test")
-        elif found is None:
-            return SeeOther(visit.url("unsubscribe"))
-        else:
-            standing = standing_of(found)
+    standing = _standing(link)
+    if standing is None:
+        return SeeOther(link.url("unsubscribe"))
     late = {"too_late": "late" in request.GET}
-    return page("unsub/done.html", visit.as_context() | standing.as_context() | late)
+    with visiting(request, link) as visit:
+        return page("unsub/done.html", visit.as_context() | standing.as_context() | late)
 
 
-@visited("POST")
-def undo(_request: HttpRequest, visit: Visit) -> HttpResponse:
+def _standing(link: Link) -> Standing | None:
+    """Return where the wish stands, or None where nothing was asked."""
+    if link.context.is_test:
+        return Standing(kind="test")
+    try:
+        found = outbox.find(link.context)
+    except (DatabaseError, InterfaceError):
+        return standing_of(None)
+    return standing_of(found) if found else None
+
+
+@linked("POST")
+def undo(request: HttpRequest, link: Link) -> HttpResponse:
     """Take the wish back where no call was made for it yet, and return the way to the page that
     says so."""
     try:
-        taken_back = outbox.withdraw(visit.context)
+        taken_back = outbox.withdraw(link.context)
     except (DatabaseError, InterfaceError):
-        return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
-    return SeeOther(visit.url("done") + ("" if taken_back else "?late"))
+        with visiting(request, link) as visit:
+            return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
+    return SeeOther(link.url("done") + ("" if taken_back else "?late"))

@@ -8,7 +8,7 @@ from django.utils.translation import get_supported_language_variant
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 
-def choose_language(request: HttpRequest, *, link: str | None, unit: str) -> str:
+def choose_language(request: HttpRequest, *, link: str | None = None, unit: str = "") -> str:
     """Return the first language asked for that we have, or the project's own."""
     for tag in _asked_for(request, link, unit):
         try:

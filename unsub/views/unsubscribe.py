@@ -13,24 +13,29 @@ from unsub.models import Channel, Status, UnsubRequest
 from unsub.outbox import Wish
 
 from .answers import SeeOther, page, plain, with_retry
+from .link import Link, linked
 from .posted import TooLarge, read_form
 from .standing import standing_of
-from .visit import Visit, visited
+from .visit import Visit, visiting
 
 # After this time the same wish is a new one: a person may have subscribed again meanwhile.
 ANEW_AFTER = timedelta(hours=24)
 
 
-@visited("GET", "HEAD", "POST")
-def unsubscribe(request: HttpRequest, visit: Visit) -> HttpResponse:
+@linked("GET", "HEAD", "POST")
+def unsubscribe(request: HttpRequest, link: Link) -> HttpResponse:
     """Return the page, the answer to its form, or the answer to a one-click POST."""
     if request.method != "POST":
-        return _choose_reason(visit)
+        with visiting(request, link) as visit:
+            return _choose_reason(visit)
     try:
         form = read_form(request)
     except TooLarge:
         return plain("The request is too large.", status=413)
-    return _submit(visit, form) if form.get("form") == MARK else _one_click(visit)
+    if form.get("form") != MARK:
+        return _one_click(link)
+    with visiting(request, link) as visit:
+        return _submit(visit, form)
 
 
 def _choose_reason(visit: Visit) -> HttpResponse:
@@ -55,7 +60,7 @@ def _form_page(
 def _earlier(visit: Visit) -> UnsubRequest | None:
     """Return the request that answers for this wish already, or None: also without a database."""
     try:
-        found = outbox.find(visit.context)
+        found = outbox.find(visit.link.context)
     except (DatabaseError, InterfaceError):
         return None
     return None if found is None or found.status == Status.WITHDRAWN else found
@@ -72,12 +77,12 @@ def _submit(visit: Visit, data: QueryDict) -> HttpResponse:
     form = ReasonForm(data, reasons=visit.sender.reasons)
     if not form.is_valid():
         return _form_page(visit, form, status=422)
-    if visit.context.is_test:
+    if visit.link.context.is_test:
         metrics.TEST_LINKS.labels(channel=Channel.PAGE.value).inc()
-        return SeeOther(visit.url("done"))
+        return SeeOther(visit.link.url("done"))
     wish = Wish(
-        token=visit.token,
-        context=visit.context,
+        token=visit.link.token,
+        context=visit.link.context,
         channel=Channel.PAGE,
         reason=form.cleaned_data["reason"],
         words=form.cleaned_data["words"],
@@ -87,15 +92,15 @@ def _submit(visit: Visit, data: QueryDict) -> HttpResponse:
         outbox.enqueue(wish)
     except outbox.Unavailable:
         return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
-    return SeeOther(visit.url("done"))
+    return SeeOther(visit.link.url("done"))
 
 
-def _one_click(visit: Visit) -> HttpResponse:
+def _one_click(link: Link) -> HttpResponse:
     """Return 200 once the wish is safe. No page, no question, no redirect (RFC 8058, 3.1)."""
-    if visit.context.is_test:
+    if link.context.is_test:
         metrics.TEST_LINKS.labels(channel=Channel.ONE_CLICK.value).inc()
         return plain("This is a test link: nothing was recorded.")
-    wish = Wish(token=visit.token, context=visit.context, channel=Channel.ONE_CLICK)
+    wish = Wish(token=link.token, context=link.context, channel=Channel.ONE_CLICK)
     try:
         outbox.enqueue(wish)
     except outbox.Unavailable:

@@ -1,0 +1,81 @@
+"""A signed link that was opened: read, and refused kindly where it is bad."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import translation
+from django.views.decorators.csrf import csrf_exempt
+
+from unsub import metrics
+from unsub.context import UnsubContext
+from unsub.links import LinkError
+from unsub.units import open_link
+
+from .answers import page, with_retry
+from .language import choose_language
+
+# Mail programs and Parameter Manager put things behind a link that are none of its own.
+_TOKEN = re.compile(r"[A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A link whose signature holds."""
+
+    token: str
+    context: UnsubContext
+
+    def url(self, name: str) -> str:
+        """Return the path of a page of this link: `unsubscribe`, `done` or `undo`."""
+        return reverse(f"unsub:{name}", args=(self.token,))
+
+
+View = Callable[[HttpRequest, Link], HttpResponse]
+
+
+def linked(*methods: str) -> Callable[[View], Callable[[HttpRequest, str], HttpResponse]]:
+    """Return a decorator for views of a signed link, which answers for itself where the link is
+    bad, the method another, or the database needed and away.
+
+    The link is the credential, so there is no CSRF token; there is no cookie to ride on either.
+    """
+
+    def decorate(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
+        @csrf_exempt
+        @wraps(view)
+        def wrapped(request: HttpRequest, token: str) -> HttpResponse:
+            if request.method not in methods:
+                return _other_method(request, methods)
+            link = _open(request, token)
+            return link if isinstance(link, HttpResponse) else view(request, link)
+
+        return wrapped
+
+    return decorate
+
+
+def _open(request: HttpRequest, text: str) -> Link | HttpResponse:
+    """Return the link, or the page that says why there is none."""
+    found = _TOKEN.match(text)
+    token = found[0].rstrip(".") if found else ""
+    try:
+        return Link(token=token, context=open_link(token))
+    except LinkError as err:
+        metrics.BAD_LINKS.labels(reason=err.reason.value).inc()
+        with translation.override(choose_language(request)):
+            return page("unsub/link_invalid.html", status=404)
+    except (DatabaseError, InterfaceError):
+        with translation.override(choose_language(request)):
+            return with_retry(page("unsub/unavailable.html", status=503))
+
+
+def _other_method(request: HttpRequest, methods: tuple[str, ...]) -> HttpResponse:
+    """Return the answer to OPTIONS, or 405 to what makes no sense here."""
+    response = HttpResponse(status=204 if request.method == "OPTIONS" else 405)
+    response["Allow"] = ", ".join((*methods, "OPTIONS"))
+    return response

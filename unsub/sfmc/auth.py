@@ -97,7 +97,7 @@ class OAuth:
         among them) where it does not answer.
         """
         token = self._token(refused.token if refused else None)
-        header = etree.Element(_FUELOAUTH, nsmap={None: "http://exacttarget.com"})
+        header = etree.Element(_FUELOAUTH)
         header.text = token.value
         return Login(header=header, soap_url=token.soap_url or None, token=token)
 
@@ -183,6 +183,6 @@ def _token(answer: Any, asked_at: float) -> Token:
     return Token(
         value=value,
         expires_at=asked_at + life,
-        renew_at=asked_at + life - life * uniform(*_EARLY),
+        renew_at=asked_at + life - life * uniform(*_EARLY),  # noqa: S311 - not a secret
         soap_url=soap_url,
     )

@@ -30,6 +30,8 @@ T = TypeVar("T")
 WSDL = Path(__file__).with_name("partner.wsdl")
 _BINDING = "{http://exacttarget.com/wsdl/partnerAPI}SoapBinding"
 _PATH = "/Service.asmx"
+# SOAPAction -> the element of its answer.
+_ANSWERS = {"Execute": "ExecuteResponseMsg", "GetSystemStatus": "SystemStatusResponseMsg"}
 # Where zeep cannot read a value it logs it, with a traceback, at ERROR.
 logging.getLogger("zeep.xsd.types.simple").addFilter(lambda _: False)
 
@@ -50,7 +52,9 @@ class Client:
         # What it would also forgive, broken XML, `faults.check` has refused before.
         settings = zeep.Settings(strict=False)
         transport = _Transport(timeout=timeout, session=new_session(pool_size))
-        self._zeep = zeep.Client(str(WSDL), transport=transport, settings=settings)
+        self._zeep = zeep.Client(  # type: ignore[no-untyped-call]
+            str(WSDL), transport=transport, settings=settings
+        )
         self._services: dict[str, Any] = {}
         self._lock = Lock()
 
@@ -103,20 +107,25 @@ class Client:
         address = url if url.lower().endswith(_PATH.lower()) else f"{url}{_PATH}"
         with self._lock:
             if address not in self._services:
-                self._services[address] = self._zeep.create_service(_BINDING, address)
+                service = self._zeep.create_service(  # type: ignore[no-untyped-call]
+                    _BINDING, address
+                )
+                self._services[address] = service
             return self._services[address]
 
 
-class _Transport(zeep.transports.Transport):  # type: ignore[misc]  # zeep ships no types
+class _Transport(zeep.transports.Transport):
     """zeep's transport, with our own exchange: checked before it is parsed, and never logged."""
 
     def __init__(self, *, timeout: float, session: requests.Session) -> None:
-        super().__init__(session=session, timeout=timeout, operation_timeout=timeout)
+        super().__init__(  # type: ignore[no-untyped-call]
+            session=session, timeout=timeout, operation_timeout=timeout
+        )
 
     def post(self, address: str, message: bytes, headers: dict[str, str]) -> requests.Response:
         """Return a reply that holds an answer; raises the SfmcError it is otherwise."""
         reply = post(self.session, address, message, headers, timeout=self.operation_timeout)
-        faults.check(reply)
+        faults.check(reply, answer=_ANSWERS[headers["SOAPAction"].strip('"')])
         response = requests.Response()
         response.status_code = reply.status
         response.headers["Content-Type"] = reply.kind

@@ -19,6 +19,7 @@ from .errors import (
 from .http import Reply
 
 _ENVELOPE = "{http://schemas.xmlsoap.org/soap/envelope/}"
+_API = "{http://exacttarget.com/wsdl/partnerAPI}"
 _XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
 # manual: "SOAP Faults", "Error Codes (1-99)". 2 is a failure in the middle of something.
 _BY_CODE: dict[int, type[SfmcError]] = {
@@ -42,8 +43,9 @@ _BY_FAULTCODE: dict[str, type[SfmcError]] = {
 _CONFIGURATION = frozenset({401, 403, 404, 405, 407, 410})
 
 
-def check(reply: Reply) -> None:
-    """Return where the reply is an answer for zeep to read; raise the SfmcError it is otherwise."""
+def check(reply: Reply, *, answer: str) -> None:
+    """Return where the reply is the message `answer`, for zeep to read; raise the SfmcError it is
+    otherwise. With strict=False zeep would read any other message as well as it can."""
     if reply.kind not in _XML or not reply.body:
         raise _by_status(reply)
     try:
@@ -53,7 +55,7 @@ def check(reply: Reply) -> None:
     fault = root.find(f"{_ENVELOPE}Body/{_ENVELOPE}Fault")
     if fault is not None:
         raise _by_fault(fault, reply)
-    if reply.status != 200 or root.find(f"{_ENVELOPE}Body/*") is None:
+    if reply.status != 200 or root.find(f"{_ENVELOPE}Body/{_API}{answer}") is None:
         raise _by_status(reply)
 
 

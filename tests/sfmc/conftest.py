@@ -1,0 +1,49 @@
+"""A vendor, and a client that is pointed at it."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.sfmc.vendor import Vendor
+from unsub.sfmc import LOG_UNSUB_EVENT, Client, ExecuteRequest, MemoryTokenStore, OAuth, TokenStore
+
+SECRET = "client-secret-that-nobody-may-see"
+KEY = "ada-key-that-nobody-may-see"
+NewAuth = Callable[..., OAuth]
+
+
+@pytest.fixture
+def vendor() -> Iterator[Vendor]:
+    """A server of the test's own."""
+    with Vendor() as running:
+        yield running
+
+
+@pytest.fixture
+def new_auth(vendor: Vendor) -> NewAuth:
+    """A function that makes credentials."""
+
+    def make(*, store: TokenStore | None = None, **changes: object) -> OAuth:
+        options: dict[str, object] = {
+            "auth_url": vendor.url, "client_id": "id", "client_secret": SECRET,
+            "account_id": 510001, "store": store or MemoryTokenStore(), "timeout": 1.0,
+        }  # fmt: skip
+        return OAuth(**(options | changes))  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def client(vendor: Vendor, new_auth: NewAuth) -> Client:
+    """A client of that server."""
+    return Client(auth=new_auth(), soap_url=vendor.url, timeout=1.0)
+
+
+def request(number: int = 1001, *, mid: int | None = None, reason: str = "") -> ExecuteRequest:
+    """Return a LogUnsubEvent."""
+    parameters = (("SubscriberID", str(number)), ("SubscriberKey", KEY), ("JobID", "88002"))
+    return ExecuteRequest(
+        name=LOG_UNSUB_EVENT,
+        parameters=(*parameters, ("Reason", reason)) if reason else parameters,
+        client_mid=mid,
+    )

@@ -1,0 +1,334 @@
+"""What goes out, what comes back, and what each kind of failure is called."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from lxml import etree
+
+from tests.sfmc.conftest import NewAuth, request
+from tests.sfmc.vendor import (
+    GUID,
+    OK,
+    TOKEN,
+    Answer,
+    Vendor,
+    cut,
+    drip,
+    fault,
+    reply,
+    reset,
+    sleep,
+    system_status,
+)
+from unsub.sfmc import (
+    Client,
+    InMaintenance,
+    MisconfiguredError,
+    PermanentError,
+    RateLimited,
+    SfmcError,
+    SystemStatus,
+    TokenExpired,
+    TransientError,
+    UnknownOutcome,
+    UsernameToken,
+)
+
+API = "{http://exacttarget.com/wsdl/partnerAPI}"
+SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
+HTML = b"<!doctype html><html><body>Service Unavailable</body></html>"
+BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><x>&b;</x>'
+
+
+def test_a_real_success_is_read_with_its_request_id(client: Client) -> None:
+    answer = client.execute([request()])
+    assert (answer.overall_status, answer.request_id) == ("OK", GUID)
+    (result,) = answer.results
+    assert (result.status_code, result.status_message) == ("OK", "Event posted")
+    assert (result.error_code, result.ordinal_id) == (None, None)
+
+
+def test_the_message_is_what_the_vendor_reads(client: Client, vendor: Vendor) -> None:
+    client.execute([request(mid=510002, reason="too much & <b> 😀"), request(1002)])
+    (body,) = vendor.messages
+    root = etree.fromstring(body)
+    assert root.findtext(f"{SOAP}Header/{{http://exacttarget.com}}fueloauth") == TOKEN
+    first, second = root.findall(f"{SOAP}Body/{API}ExecuteRequestMsg/{API}Requests")
+    assert [etree.QName(child).localname for child in first][:3] == ["Client", "Name", "Parameters"]
+    assert first.findtext(f"{API}Client/{API}ID") == "510002"
+    assert first.findtext(f"{API}Name") == "LogUnsubEvent"
+    pairs = [
+        (p.findtext(f"{API}Name"), p.findtext(f"{API}Value"))
+        for p in first.iter(f"{API}Parameters")
+    ]
+    assert pairs[0] == ("SubscriberID", "1001")
+    assert pairs[-1] == ("Reason", "too much & <b> 😀")
+    assert second.find(f"{API}Client") is None
+    assert vendor.headers[0]["SOAPAction"] == '"Execute"'
+    assert vendor.headers[0]["Content-Type"].startswith("text/xml")
+
+
+def test_results_keep_code_ordinal_and_order(client: Client, vendor: Vendor) -> None:
+    error = (
+        "<Results><StatusCode>Error</StatusCode><StatusMessage>m</StatusMessage>"
+        "<OrdinalID>1</OrdinalID><ErrorCode>401</ErrorCode></Results>"
+    )
+    vendor.answers(Answer(body=reply(OK + error, status="Has Errors")))
+    answer = client.execute([request(), request(1002)])
+    assert [result.error_code for result in answer.results] == [None, 401]
+    assert answer.results[1].ordinal_id == 1
+    assert answer.overall_status == "Has Errors"
+
+
+def test_no_handler_is_an_answer_without_results(client: Client, vendor: Vendor) -> None:
+    vendor.answers(Answer(body=reply("", status="Error: Unable to find a handler")))
+    answer = client.execute([request()])
+    assert answer.results == ()
+    assert answer.overall_status.startswith("Error:")
+
+
+def test_what_the_vendor_adds_later_does_no_harm(client: Client, vendor: Vendor) -> None:
+    more = OK.replace("</Results>", "<Fresh>1</Fresh></Results>") + "<Whatever>x</Whatever>"
+    vendor.answers(Answer(body=reply(more)))
+    assert client.execute([request()]).results[0].status_code == "OK"
+
+
+@pytest.mark.parametrize("code", ["", "many"])
+def test_an_error_code_that_is_no_number_is_none(client: Client, vendor: Vendor, code: str) -> None:
+    error = f"<Results><StatusCode>Error</StatusCode><ErrorCode>{code}</ErrorCode></Results>"
+    vendor.answers(Answer(body=reply(error)))
+    (result,) = client.execute([request()]).results
+    assert (result.status_code, result.error_code) == ("Error", None)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (2, UnknownOutcome), (5, PermanentError), (6, PermanentError), (8, PermanentError),
+        (9, InMaintenance), (10, TransientError), (11, MisconfiguredError),
+        (12, MisconfiguredError), (13, TransientError), (17, RateLimited), (99, UnknownOutcome),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_fault_is_read_by_its_code(
+    client: Client, vendor: Vendor, code: int, error: type[SfmcError], status: int
+) -> None:
+    vendor.answers(Answer(body=fault(code, words="Token Expired"), status=status))
+    with pytest.raises(error) as told:
+        client.execute([request()])
+    assert type(told.value) is error
+    assert told.value.code == code
+
+
+@pytest.mark.parametrize("name", ["apifault", "APIFault"])
+def test_a_fault_is_read_in_whatever_namespace(client: Client, vendor: Vendor, name: str) -> None:
+    body = fault(9).replace(b"ns1:apifault", f"x:{name}".encode()).replace(b"ns1:", b"x:")
+    vendor.answers(Answer(body=body.replace(b"xmlns:ns1", b"xmlns:x"), status=500))
+    with pytest.raises(InMaintenance):
+        client.execute([request()])
+
+
+@pytest.mark.parametrize(
+    ("faultcode", "words", "error"),
+    [
+        ("q0:Security", "Login Failed", MisconfiguredError),
+        ("q0:Security", "Something new", MisconfiguredError),
+        ("soap:Client", "Object reference not set", PermanentError),
+        ("soap:MustUnderstand", "x", PermanentError),
+        ("soap:Server", "x", UnknownOutcome),
+        ("", "", UnknownOutcome),
+    ],
+)
+def test_a_fault_without_a_code_is_read_by_its_faultcode(
+    client: Client, vendor: Vendor, faultcode: str, words: str, error: type[SfmcError]
+) -> None:
+    vendor.answers(Answer(body=fault(faultcode=faultcode, words=words), status=500))
+    with pytest.raises(error) as told:
+        client.execute([request()])
+    assert type(told.value) is error
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    {
+        "HTML 503": (Answer(body=HTML, status=503, kind="text/html"), UnknownOutcome),
+        "HTML 200": (Answer(body=HTML, kind="text/html"), UnknownOutcome),
+        "HTML said to be XML": (Answer(body=HTML), UnknownOutcome),
+        "empty 202": (Answer(status=202), UnknownOutcome),
+        "empty 200": (Answer(), UnknownOutcome),
+        "cut XML": (Answer(body=reply()[:-60]), UnknownOutcome),
+        "cut in the middle": (Answer(act=cut), UnknownOutcome),
+        "another document": (Answer(body=b"<x/>"), UnknownOutcome),
+        "another message": (Answer(body=system_status("OK")), UnknownOutcome),
+        "an entity bomb": (Answer(body=BOMB), UnknownOutcome),
+        "a huge reply": (Answer(body=b" " * (6 * 2**20)), UnknownOutcome),
+        "502": (Answer(status=502, kind=""), UnknownOutcome),
+        "504": (Answer(status=504, kind="text/plain"), UnknownOutcome),
+        "500 with XML and no fault": (Answer(body=reply(), status=500), UnknownOutcome),
+        "reset": (Answer(act=reset), UnknownOutcome),
+        "late": (Answer(act=sleep(2)), UnknownOutcome),
+        "dripping": (Answer(act=drip), UnknownOutcome),
+        "408": (Answer(status=408, kind="text/plain"), UnknownOutcome),
+        "Bad Request": (
+            Answer(body=b"Bad Request", status=400, kind="text/plain"), PermanentError,
+        ),
+        "401": (Answer(status=401, kind="text/plain"), MisconfiguredError),
+        "403": (Answer(body=HTML, status=403, kind="text/html"), MisconfiguredError),
+        "404": (Answer(status=404, kind="text/html"), MisconfiguredError),
+        "a redirect": (
+            Answer(status=302, headers={"Location": "http://127.0.0.1:1/"}), MisconfiguredError,
+        ),
+        "429": (Answer(status=429, kind="text/plain"), RateLimited),
+    }.values(),
+)  # fmt: skip
+def test_whatever_is_no_answer_has_its_name(
+    client: Client, vendor: Vendor, answer: Answer, error: type[SfmcError]
+) -> None:
+    vendor.answers(answer)
+    with pytest.raises(error) as told:
+        client.execute([request()])
+    assert type(told.value) is error
+    assert len(vendor.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "most"),
+    [
+        ("7", 7, 7),
+        (format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True), 60, 90),
+        (format_datetime(datetime.now(UTC) - timedelta(seconds=90), usegmt=True), 0, 0),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_is_read_as_seconds_or_a_date(
+    client: Client, vendor: Vendor, value: str, least: float, most: float, status: int
+) -> None:
+    vendor.answers(Answer(status=status, kind="text/plain", headers={"Retry-After": value}))
+    with pytest.raises(SfmcError) as told:
+        client.execute([request()])
+    assert told.value.retry_after is not None
+    assert least <= told.value.retry_after <= most
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-5", "1e9"])
+def test_a_retry_after_that_says_nothing_is_none(
+    client: Client, vendor: Vendor, value: str
+) -> None:
+    vendor.answers(Answer(status=429, kind="text/plain", headers={"Retry-After": value}))
+    with pytest.raises(RateLimited) as told:
+        client.execute([request()])
+    assert told.value.retry_after is None
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://nowhere.invalid"])
+def test_where_nothing_was_sent_it_is_transient(new_auth: NewAuth, url: str) -> None:
+    client = Client(auth=new_auth(), soap_url=url, timeout=1.0)
+    with pytest.raises(TransientError) as told:
+        client.execute([request()])
+    assert not isinstance(told.value, UnknownOutcome)
+
+
+def test_an_address_that_is_none_is_configuration(new_auth: NewAuth) -> None:
+    client = Client(auth=new_auth(), soap_url="nonsense", timeout=1.0)
+    with pytest.raises(MisconfiguredError):
+        client.execute([request()])
+
+
+def test_a_connection_that_was_closed_while_idle_is_no_certainty(
+    client: Client, vendor: Vendor
+) -> None:
+    client.execute([request()])
+    vendor.answers(Answer(act=reset), Answer(body=reply()))
+    with pytest.raises(UnknownOutcome):
+        client.execute([request()])
+    assert client.execute([request()]).overall_status == "OK"
+
+
+def test_a_token_that_ran_out_is_replaced_and_the_call_repeated_unseen(
+    client: Client, vendor: Vendor
+) -> None:
+    expired = Answer(body=fault(faultcode="q0:Security", words="Token Expired"), status=500)
+    vendor.answers(expired, Answer(body=reply()))
+    vendor.tokens.append(vendor.tokens[0])
+    from_other = vendor.tokens[0]
+    vendor.tokens.clear()
+    vendor.tokens.extend(
+        [
+            from_other,
+            Answer(body=from_other.body.replace(TOKEN.encode(), b"fresh"), kind="application/json"),
+        ]
+    )
+    assert client.execute([request()]).overall_status == "OK"
+    assert len(vendor.messages) == 2
+    assert b"fresh" in vendor.messages[1]
+
+
+def test_a_token_that_is_refused_twice_is_told_once(client: Client, vendor: Vendor) -> None:
+    vendor.answers(Answer(body=fault(faultcode="q0:Security", words="Token Expired"), status=500))
+    vendor.tokens.append(vendor.tokens[0])
+    with pytest.raises(TransientError) as told:
+        client.execute([request()])
+    assert type(told.value) in {TokenExpired, TransientError}
+    assert len(vendor.messages) <= 2
+
+
+def test_a_user_name_goes_into_the_security_header(vendor: Vendor) -> None:
+    auth = UsernameToken(username="api-user", password="pass-word")
+    client = Client(auth=auth, soap_url=f"{vendor.url}/Service.asmx", timeout=1.0)
+    client.execute([request()])
+    assert b"UsernameToken" in vendor.messages[0]
+    assert b"#PasswordText" in vendor.messages[0]
+    assert not vendor.token_requests
+
+
+def test_the_token_says_where_to_call_when_no_setting_does(
+    vendor: Vendor, new_auth: NewAuth
+) -> None:
+    client = Client(auth=new_auth(), soap_url=None, timeout=1.0)
+    with pytest.raises(MisconfiguredError, match="SOAP address"):
+        client.execute([request()])
+    first = vendor.tokens[0]
+    body = first.body.replace(
+        b'"soap_instance_url": ""', f'"soap_instance_url": "{vendor.url}/"'.encode()
+    )
+    vendor.tokens[0] = Answer(body=body, kind=first.kind)
+    client = Client(auth=new_auth(), soap_url=None, timeout=1.0)
+    assert client.execute([request()]).overall_status == "OK"
+
+
+@pytest.mark.parametrize("status", list(SystemStatus))
+def test_the_system_status_is_read_with_all_that_comes_along(
+    client: Client, vendor: Vendor, status: SystemStatus
+) -> None:
+    vendor.answers(Answer(body=system_status(status.value)))
+    assert client.system_status() is status
+
+
+def test_a_status_that_nobody_knows_is_no_answer(client: Client, vendor: Vendor) -> None:
+    vendor.answers(Answer(body=system_status("Dancing")))
+    with pytest.raises(UnknownOutcome):
+        client.system_status()
+
+
+@pytest.mark.parametrize("reason", ["a\x00b", "\ud800", "\x1f", "\ufffe"])
+def test_what_xml_cannot_carry_is_refused_before_it_is_sent(
+    client: Client, vendor: Vendor, reason: str
+) -> None:
+    with pytest.raises(PermanentError):
+        client.execute([request(reason=reason)])
+    assert not vendor.messages
+
+
+def test_a_message_without_requests_is_a_mistake_of_the_caller(client: Client) -> None:
+    with pytest.raises(ValueError, match="needs a request"):
+        client.execute([])
+
+
+def test_one_client_serves_many_threads(client: Client, vendor: Vendor) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda n: client.execute([request(n)]), range(64)))
+    assert {answer.overall_status for answer in answers} == {"OK"}
+    assert len(vendor.token_requests) == 1
+    assert all(message.count(b"fueloauth") == 2 for message in vendor.messages)

@@ -1,0 +1,160 @@
+"""One token for all: fetched once, renewed early by one, and never by a crowd."""
+
+import json
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.sfmc.conftest import SECRET, NewAuth
+from tests.sfmc.vendor import Answer, Vendor, reset, sleep, token
+from unsub.sfmc import (
+    MemoryTokenStore,
+    MisconfiguredError,
+    OAuth,
+    RateLimited,
+    SfmcError,
+    Token,
+    TransientError,
+)
+
+
+class Clock:
+    """A clock that a test turns."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+def held(auth: OAuth) -> str:
+    """Return the token that a login is made with."""
+    login = auth.login()
+    assert login.token
+    return login.token.value
+
+
+def test_the_request_is_the_documented_one(new_auth: NewAuth, vendor: Vendor) -> None:
+    held(new_auth())
+    assert json.loads(vendor.token_requests[0]) == {
+        "grant_type": "client_credentials", "client_id": "id", "client_secret": SECRET,
+        "account_id": "510001",
+    }  # fmt: skip
+    held(new_auth(account_id=None))
+    assert "account_id" not in json.loads(vendor.token_requests[1])
+
+
+def test_many_threads_ask_once(new_auth: NewAuth, vendor: Vendor) -> None:
+    auth = new_auth()
+    vendor.tokens = deque([Answer(act=sleep(0.3), body=token().body, kind="application/json")])
+    with ThreadPoolExecutor(20) as pool:
+        values = set(pool.map(lambda _: held(auth), range(20)))
+    assert len(values) == len(vendor.token_requests) == 1
+
+
+def test_it_is_renewed_before_it_runs_out_and_by_one(new_auth: NewAuth, vendor: Vendor) -> None:
+    clock, store = Clock(), MemoryTokenStore()
+    auth = new_auth(store=store, clock=clock)
+    vendor.tokens = deque([token("first", life=1000), token("second", life=1000)])
+    assert held(auth) == "first"
+    clock.now += 700
+    assert held(auth) == "first"
+    clock.now += 250
+    with ThreadPoolExecutor(20) as pool:
+        values = set(pool.map(lambda _: held(auth), range(20)))
+    assert values <= {"first", "second"}
+    assert held(auth) == "second"
+    assert len(vendor.token_requests) == 2
+
+
+def test_an_early_renewal_that_fails_uses_the_old_token_while_it_lasts(
+    new_auth: NewAuth, vendor: Vendor
+) -> None:
+    clock = Clock()
+    auth = new_auth(clock=clock)
+    vendor.tokens = deque([token("first", life=1000), Answer(status=500, kind="")])
+    assert held(auth) == "first"
+    clock.now += 990
+    assert [held(auth) for _ in range(5)] == ["first"] * 5
+    assert len(vendor.token_requests) == 2
+    clock.now += 20
+    with pytest.raises(TransientError):
+        auth.login()
+
+
+def test_a_crowd_whose_token_is_refused_fetches_one(new_auth: NewAuth, vendor: Vendor) -> None:
+    auth = new_auth()
+    vendor.tokens = deque([token("first"), token("second")])
+    refused = auth.login()
+    with ThreadPoolExecutor(20) as pool:
+        logins = list(pool.map(lambda _: auth.login(refused=refused), range(20)))
+    assert {login.token.value for login in logins if login.token} == {"second"}
+    assert len(vendor.token_requests) == 2
+
+
+def test_who_cannot_get_the_lock_takes_what_the_other_fetched(
+    new_auth: NewAuth, vendor: Vendor
+) -> None:
+    store = MemoryTokenStore()
+    auth = new_auth(store=store)
+    with store.lock() as mine:
+        assert mine
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(held, auth)
+            store.put(Token(value="theirs", expires_at=9e9, renew_at=9e9, soap_url=""))
+            assert waiting.result(timeout=5) == "theirs"
+    assert not vendor.token_requests
+
+
+def test_nobody_waits_for_ever_for_somebody_else(new_auth: NewAuth) -> None:
+    store = MemoryTokenStore()
+    with store.lock(), pytest.raises(TransientError, match="somebody else"):
+        new_auth(store=store, timeout=0.3).login()
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer(status=400, kind="application/json", body=b'{"error":"x"}'), MisconfiguredError),
+        (Answer(status=401, kind="application/json"), MisconfiguredError),
+        (Answer(status=403, kind="text/html"), MisconfiguredError),
+        (Answer(status=404, kind="text/html"), MisconfiguredError),
+        (Answer(status=302, headers={"Location": "/elsewhere"}), MisconfiguredError),
+        (Answer(status=429, headers={"Retry-After": "5"}), RateLimited),
+        (Answer(status=500, kind="text/html"), TransientError),
+        (Answer(status=503, kind="text/html"), TransientError),
+        (Answer(act=reset), TransientError),
+        (Answer(act=sleep(2)), TransientError),
+        (Answer(body=b"<html>", kind="text/html"), TransientError),
+        (Answer(body=b"[]", kind="application/json"), TransientError),
+        (Answer(body=b"{}", kind="application/json"), TransientError),
+        (token("line\nbreak"), TransientError),
+        (token("", life=1), TransientError),
+        (token(life=0), TransientError),
+        (token(life=float("nan")), TransientError),
+        (token(life=float("inf")), TransientError),
+    ],
+)
+def test_every_failure_of_the_endpoint_has_its_name(
+    new_auth: NewAuth, vendor: Vendor, answer: Answer, error: type[SfmcError]
+) -> None:
+    vendor.tokens = deque([answer])
+    with pytest.raises(error) as told:
+        new_auth().login()
+    assert type(told.value) is error
+    assert len(vendor.token_requests) == 1
+
+
+def test_a_retry_after_of_the_endpoint_is_kept(new_auth: NewAuth, vendor: Vendor) -> None:
+    vendor.tokens = deque([Answer(status=429, headers={"Retry-After": "5"})])
+    with pytest.raises(RateLimited) as told:
+        new_auth().login()
+    assert told.value.retry_after == 5
+
+
+def test_nobody_listening_is_transient(new_auth: NewAuth) -> None:
+    with pytest.raises(TransientError):
+        new_auth(auth_url="http://127.0.0.1:1").login()

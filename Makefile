@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run manage test mutants check lock format clean
+.PHONY: help install run manage test screenshots mutants check lock format clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ manage: install ## A command of manage.py with the settings of `make run`
 
 test: install ## Run every test, on real servers and a real browser
 	@exec $(BIN)/python -m scripts.test $(ARGS)
+
+screenshots: install ## Take pictures of every page, in four languages, into var/screenshots
+	@exec $(BIN)/python -m scripts.screenshots $(ARGS)
 
 mutants: install ## Break outcomes and retry on purpose, and see that the tests notice
 	@exec $(BIN)/python -m scripts.mutants $(ARGS)

@@ -38,6 +38,7 @@ def steps() -> tuple[Step, ...]:
             title="djade",
             command=(tool("djade"), "--check", "--target-version", "5.2", *templates),
         ),
+        Step(title="translations", command=(PYTHON, "-m", "scripts.messages", "check")),
         Step(title="import-linter", command=(tool("lint-imports"), "--no-logo")),
         Step(
             title="deployment settings",

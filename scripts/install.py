@@ -56,7 +56,8 @@ def _fail(sentence: str) -> int:
 
 def _fingerprint(lock: Path) -> str:
     """Return what must be the same for an existing .venv to be left alone."""
-    parts = lock.read_bytes(), UV_LOCK.read_bytes(), str(ROOT).encode(), sys.version.encode()
+    files = (lock, UV_LOCK, *sorted(ROOT.glob("locale/*/LC_MESSAGES/django.po")))
+    parts = *(file.read_bytes() for file in files), str(ROOT).encode(), sys.version.encode()
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
@@ -71,6 +72,8 @@ def _fill(lock: Path) -> None:
     _say(f"installing {lock.relative_to(ROOT)}")
     STAMP.unlink(missing_ok=True)
     _run(str(BIN / "uv"), "pip", "sync", "--quiet", "--require-hashes", str(lock), env=uv_environ())
+    _say("compiling the translations")
+    _run(python, "-m", "scripts.messages", "compile")
 
 
 def _say(what: str) -> None:

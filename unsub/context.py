@@ -1,14 +1,15 @@
 """Who unsubscribes from what: frozen values that check themselves. Pure."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 MID_MAX = 2**31 - 1  # ClientID.ID is an int32
 ID_MAX = 2**63 - 1
 TEXT_MAX = 254  # SubscriberKey and EmailAddress
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# Control characters, and what XML 1.0 cannot carry.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 # What _messagecontext says of mail that really went out; anything else is a preview or a test.
 EARNEST = frozenset({"", "SEND", "VAWP", "FTAF"})
 
@@ -102,6 +103,14 @@ class UnsubContext:
     def is_expired(self, now: float) -> bool:
         """Return whether the link is past its `exp`; unsubscribing works all the same."""
         return self.expires_at is not None and now >= self.expires_at
+
+    def for_everything(self) -> "UnsubContext":
+        """Return the context of the same person and mail who leaves everything. Only ever by their
+        own choice: scope never widens by itself (design, invariant 3). Raises ContextError for a
+        test link, which must not become an earnest one."""
+        if self.is_test:
+            raise ContextError("a test link makes no call")
+        return replace(self, scope=Scope.ALL, scope_is_explicit=True)
 
     @property
     def effect(self) -> Effect:

@@ -1,8 +1,11 @@
 """The keys that sign links: which unit each speaks for, and their rotation."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc.errors import JoseError
@@ -12,6 +15,8 @@ ANY_UNIT = "*"
 LEAST_BYTES = 32
 HMACS = ("HS256", "HS384", "HS512")
 RSA = ("RS256",)
+# As a MID is written: a key listed under "0510001" would never speak for anybody.
+_MID = re.compile(r"[1-9][0-9]{0,9}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +35,12 @@ class LinkKey:
     @property
     def is_pem(self) -> bool:
         """Whether it is an RSA key, which must never serve as an HMAC secret."""
-        return self.text.lstrip().startswith("-----BEGIN")
+        return "-----BEGIN " in self.text
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether it makes links; an RSA public key only reads them."""
+        return not self.is_pem or "PRIVATE KEY-----" in self.text
 
     @property
     def is_weak(self) -> bool:
@@ -44,15 +54,14 @@ class LinkKey:
 
     def signing_key(self) -> OctKey | RSAKey:
         """Return the key for JWS; raises ValueError for a PEM that is no RSA key."""
-        return RSAKey.import_key(self.text) if self.is_pem else OctKey.import_key(self.text)
+        return _imported(self)
 
     def sealing_key(self) -> OctKey:
         """Return the 32-byte key for JWE, derived (RFC 5869) so that the two uses of one secret
         stay apart. From an RSA key there is none: raises ValueError."""
         if self.is_pem:
             raise ValueError("an RSA key cannot seal links")
-        hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"profile-center link seal v1")
-        return OctKey.import_key(hkdf.derive(self.text.encode()))
+        return _derived(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +91,29 @@ class Keyring:
         Raises ValueError where none of the algorithm's family is there."""
         for owner in (str(mid), ANY_UNIT):
             for key in self.keys:
-                if key.owner == owner and algorithm in key.algorithms:
+                if key.owner == owner and algorithm in key.algorithms and key.can_sign:
                     return key
         raise ValueError("no key in LINK_KEYS can sign for this business unit")
+
+
+# Checking an RSA private key takes some 30 ms, far more than reading a link: once is enough.
+@cache
+def _imported(key: LinkKey) -> OctKey | RSAKey:
+    """Return the key as the library wants it."""
+    return RSAKey.import_key(key.text) if key.is_pem else OctKey.import_key(key.text)
+
+
+@cache
+def _derived(key: LinkKey) -> OctKey:
+    """Return the key that seals."""
+    hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"profile-center link seal v1")
+    return OctKey.import_key(hkdf.derive(key.text.encode()))
 
 
 def _read(mapping: Mapping[str, object]) -> Iterator[LinkKey]:
     """Give the keys of LINK_KEYS in order, tried out, so that a bad one fails at start."""
     for owner, texts in mapping.items():
-        if owner != ANY_UNIT and not (owner.isascii() and owner.isdigit()):
+        if owner != ANY_UNIT and not _MID.fullmatch(owner):
             raise ValueError("LINK_KEYS: each name must be a MID or *")
         if not isinstance(texts, list) or not all(isinstance(t, str) and t for t in texts):
             raise ValueError("LINK_KEYS: each value must be a list of keys")
@@ -98,6 +121,6 @@ def _read(mapping: Mapping[str, object]) -> Iterator[LinkKey]:
             key = LinkKey(owner=owner, position=position, text=text)
             try:
                 key.signing_key()
-            except (JoseError, ValueError):
+            except (JoseError, ValueError, TypeError, UnsupportedAlgorithm):
                 raise ValueError(f"LINK_KEYS: {key.name} is no usable key") from None
             yield key

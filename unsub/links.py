@@ -26,6 +26,8 @@ _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]*){1,3}")
 # What we do not name is not refused: AMPscript and others may add `kid` and the like.
 _JWS_RULES = jws.JWSRegistry(algorithms=[*HMACS, *RSA], strict_check_header=False)
 _JWE_RULES = jwe.JWERegistry(algorithms=["dir", "A256GCM"], strict_check_header=False)
+# The library parses the header once more, from deeper in the stack: hence RecursionError.
+_NO_PROOF = (JoseError, ValueError, TypeError, RecursionError)
 
 
 class LinkFault(StrEnum):
@@ -76,15 +78,25 @@ def sign_link(
     context: UnsubContext, *, keys: Keyring, seal: bool = False, algorithm: str = "HS256"
 ) -> str:
     """Return the token of a link: signed, or with `seal` encrypted so that the URL tells nothing.
-    Raises ValueError where no key fits."""
+    Raises ValueError where no key fits, or where the link would be too long to be read."""
+    key = keys.signer(context.mid, algorithm=HMACS[0] if seal else algorithm)
     payload = payload_of(context)
-    if seal:
-        sealing = keys.signer(context.mid, algorithm=HMACS[0]).sealing_key()
-        header = {"alg": "dir", "enc": "A256GCM"}
-        return jwe.encrypt_compact(header, payload, sealing, registry=_JWE_RULES)
-    key = keys.signer(context.mid, algorithm=algorithm).signing_key()
+    token = _sealed(payload, key) if seal else _signed(payload, key, algorithm)
+    if len(token) > TOKEN_MAX:
+        raise ValueError("the link would be too long")
+    return token
+
+
+def _sealed(payload: str, key: LinkKey) -> str:
+    """Return the payload as a JWE."""
+    header = {"alg": "dir", "enc": "A256GCM"}
+    return jwe.encrypt_compact(header, payload, key.sealing_key(), registry=_JWE_RULES)
+
+
+def _signed(payload: str, key: LinkKey, algorithm: str) -> str:
+    """Return the payload as a JWS."""
     header = {"alg": algorithm, "typ": "JWT"}
-    return jws.serialize_compact(header, payload, key, registry=_JWS_RULES)
+    return jws.serialize_compact(header, payload, key.signing_key(), registry=_JWS_RULES)
 
 
 def _open(token: str, keys: Keyring) -> tuple[dict[str, Any], frozenset[str]]:
@@ -127,10 +139,8 @@ def _verified(token: str, header: Mapping[str, Any], key: LinkKey) -> bytes | No
     if header["alg"] not in key.algorithms:
         return None
     try:
-        signed = jws.deserialize_compact(
-            token, key.signing_key(), algorithms=key.algorithms, registry=_JWS_RULES
-        )
-    except (JoseError, ValueError, TypeError):
+        signed = jws.deserialize_compact(token, key.signing_key(), registry=_JWS_RULES)
+    except _NO_PROOF:
         return None
     return bytes(signed.payload)
 
@@ -141,7 +151,7 @@ def _decrypted(token: str, _header: Mapping[str, Any], key: LinkKey) -> bytes | 
         return None
     try:
         return jwe.decrypt_compact(token, key.sealing_key(), registry=_JWE_RULES).plaintext
-    except (JoseError, ValueError, TypeError):
+    except _NO_PROOF:
         return None
 
 

@@ -8,7 +8,10 @@ import unicodedata
 from .context import SubscriberContext
 
 _DOTS = "•••"
-_ADDRESS = re.compile(r"[^\s@<>\"'(),:;=\[\]]+@[^\s@<>\"'(),:;=\[\]]+")
+_MAILBOX = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+_WORD = r"[^\s@<>\"'(),:;=\[\]]"
+# Looks for the start of a word first: else a long line without any address takes quadratic time.
+_ADDRESS = re.compile(rf"(?<!{_WORD}){_WORD}+(?:@|%40){_WORD}+")
 
 
 def mask_email(address: str) -> str:
@@ -23,7 +26,7 @@ def mask_email(address: str) -> str:
 
 def mask_key(key: str) -> str:
     """Return a SubscriberKey masked: as an address where it is one, else its last characters."""
-    if "@" in key:
+    if _MAILBOX.fullmatch(key):
         return mask_email(key)
     return f"{_DOTS}{key[-min(4, len(key) // 3) :] if len(key) >= 3 else ''}"
 

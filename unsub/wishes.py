@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from .context import UnsubContext
+from .context import Scope, UnsubContext
 from .models import Channel, Reason, Status, UnsubRequest
 from .models.request import REASON_LENGTH
 from .privacy import keyed_digest
@@ -45,15 +45,20 @@ class Wish:
             "reason": self.reason,
             "words": self.words,
             "language": self.language,
+            "scope": self.context.scope.value,
             "received_at": received_at.isoformat(),
         }
 
     @classmethod
     def from_message(cls, message: Mapping[str, str]) -> "Wish":
         """Return the wish that `to_message` wrote; raises LinkError where the keys are gone."""
+        context = open_link(message["token"])
+        if message["scope"] == Scope.ALL:
+            # The link's own scope, or what its person chose on the page.
+            context = context.for_everything()
         return cls(
             token=message["token"],
-            context=open_link(message["token"]),
+            context=context,
             channel=Channel(message["channel"]),
             reason=message["reason"],
             words=message["words"],

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -180,3 +181,12 @@ def test_requeue_takes_refused_and_held_and_leaves_the_rest(
 )
 def test_the_reason_is_cleaned_and_cut_at_a_hundred(words: str, sent: str) -> None:
     assert wishes.reason_text("Something else", words) == sent
+
+
+def test_everything_chosen_on_the_page_survives_the_way_through_the_broker(
+    unit: BusinessUnit, make_wish: MakeWish
+) -> None:
+    wish = make_wish()
+    chosen = replace(wish, context=wish.context.for_everything())
+    tasks.record(chosen.to_message(received_at=datetime.now(UTC)))
+    assert UnsubRequest.objects.get().scope == Scope.ALL

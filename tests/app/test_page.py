@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 from unsub.context import JobContext, Scope, SubscriberContext
 from unsub.keyring import Keyring
 from unsub.links import sign_link
-from unsub.models import BusinessUnit, Channel, Reason, Status, UnsubRequest
+from unsub.models import BusinessUnit, Channel, MailingList, Reason, Status, UnsubRequest
 
 from .conftest import PARENT, context, link
 
@@ -297,3 +297,87 @@ def test_a_list_without_a_job_is_a_list(
 ) -> None:
     path = link(settings, job=JobContext(list_id=7001))
     assert "from this list" in seen(client.get(path).content)
+
+
+def test_everything_instead_is_a_wish_for_everything(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    answer = client.post(path, FORM | {"everything": "1"})
+    assert (answer.status_code, answer["Location"]) == (303, f"{path}/done?everything=1")
+    assert UnsubRequest.objects.get().scope == "all"
+    assert "no more mail of any kind" in seen(client.get(answer["Location"]).content)
+    assert "no more mail of any kind" in seen(client.get(path).content)
+    undone = client.post(f"{path}/undo?everything=1")
+    assert "still subscribed" in seen(client.get(undone["Location"]).content)
+    assert UnsubRequest.objects.get().status == Status.WITHDRAWN
+
+
+def test_a_test_link_never_turns_into_an_earnest_one(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings, job=None, scope_is_explicit=True)
+    assert b'name="everything"' not in client.get(path).content
+    client.post(path, FORM | {"everything": "1"})
+    client.post(f"{path}?everything=1")
+    assert not UnsubRequest.objects.exists()
+
+
+def test_a_list_is_called_by_the_unit_s_own_name(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    MailingList.objects.create(unit=unit, list_id=7001, name="Weekly <offers>")
+    answer = client.get(link(settings))
+    assert "no more Weekly <offers> from Example Outfitters" in seen(answer.content)
+    assert b"Weekly &lt;offers&gt;" in answer.content
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "unit_language", "changes", "language", "direction"),
+    [
+        ("", "", "en", {}, "en", "ltr"),
+        ("", "", "de", {}, "de", "ltr"),
+        ("", "xx, fr-CA;q=0.9, de;q=0.5", "de", {}, "fr", "ltr"),
+        ("", "fr", "de", {"language": "ar"}, "ar", "rtl"),
+        ("", "zh-CN", "en", {}, "zh-hans", "ltr"),
+        ("", "pt-BR", "en", {}, "pt", "ltr"),
+        ("?lang=he", "fr", "de", {"language": "ar"}, "he", "rtl"),
+        ("?lang=klingon", "fr", "de", {}, "fr", "ltr"),
+        ("", "*;q=x, \x00", "en", {}, "en", "ltr"),
+    ],
+)
+def test_the_page_speaks_the_reader_s_language(
+    client: Client, unit: BusinessUnit, settings: Settings, query: str, header: str,
+    unit_language: str, changes: dict[str, Any], language: str, direction: str,
+) -> None:  # fmt: skip
+    BusinessUnit.objects.update(language=unit_language)
+    answer = client.get(link(settings, **changes) + query, headers={"accept-language": header})
+    assert f'<html lang="{language}" dir="{direction}">' in answer.content.decode()
+
+
+def test_a_chosen_language_stays_on_the_way(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    page = client.get(f"{path}?lang=de")
+    assert f'action="{path}?lang=de"' in page.content.decode()
+    answer = client.post(f"{path}?lang=de", FORM)
+    assert answer["Location"] == f"{path}/done?lang=de"
+    assert "Ihre Abmeldung ist angekommen" in seen(client.get(answer["Location"]).content)
+    assert UnsubRequest.objects.get().language == "de"
+
+
+def test_the_done_page_looks_again_a_few_times(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    client.post(path, FORM)
+    url, looks = f"{path}/done", []
+    while refresh := client.get(url).get("Refresh"):
+        seconds, _, url = refresh.partition("; url=")
+        looks.append(int(seconds))
+        assert len(looks) < 9
+    assert looks == sorted(looks)
+    assert len(looks) == 3
+    UnsubRequest.objects.update(status=Status.DONE)
+    assert "Refresh" not in client.get(f"{path}/done")

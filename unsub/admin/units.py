@@ -14,20 +14,29 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from unsub import outbox
-from unsub.models import BusinessUnit, Status, UnsubRequest
+from unsub.models import BusinessUnit, MailingList, Status, UnsubRequest
 
 from . import show
 from .acting import acting
 
 if TYPE_CHECKING:
     UnitAdminBase = admin.ModelAdmin[BusinessUnit]
+    ListInlineBase = admin.TabularInline[MailingList, BusinessUnit]
 else:
     UnitAdminBase = admin.ModelAdmin
+    ListInlineBase = admin.TabularInline
 
 _STATE = (
     "queue", "held_since", "held_reason", "held_requests", "paused_until", "paused_reason",
     "singly_until",
 )  # fmt: skip
+
+
+class MailingListInline(ListInlineBase):
+    """What the unit calls its lists."""
+
+    model = MailingList
+    extra = 0
 
 
 @admin.register(BusinessUnit)
@@ -45,6 +54,7 @@ class BusinessUnitAdmin(UnitAdminBase):
         ),
         (_("Delivery"), {"fields": _STATE}),
     )
+    inlines = (MailingListInline,)
     actions = ("release",)
 
     class Media:

@@ -5,6 +5,7 @@ from unsub.outcomes import Outcome
 
 from .attempt import DeliveryAttempt
 from .business_unit import BusinessUnit
+from .mailing_list import MailingList
 from .reason import Reason
 from .request import Channel, Status, UnsubRequest
 
@@ -12,6 +13,7 @@ __all__ = [
     "BusinessUnit",
     "Channel",
     "DeliveryAttempt",
+    "MailingList",
     "Outcome",
     "Reason",
     "Status",

@@ -10,6 +10,8 @@ from .link import Link, linked
 from .standing import Standing, standing_of
 from .visit import visiting
 
+LOOKS = (10, 30, 120)  # seconds
+
 
 @linked("GET", "HEAD")
 def done(request: HttpRequest, link: Link) -> HttpResponse:
@@ -20,7 +22,19 @@ def done(request: HttpRequest, link: Link) -> HttpResponse:
         return SeeOther(link.url("unsubscribe"))
     late = {"too_late": "late" in request.GET}
     with visiting(request, link) as visit:
-        return page("unsub/done.html", visit.as_context() | standing.as_context() | late)
+        answer = page("unsub/done.html", visit.as_context() | standing.as_context() | late)
+    if standing.kind == "on_its_way":
+        _look_again(request, answer, link)
+    return answer
+
+
+def _look_again(request: HttpRequest, answer: HttpResponse, link: Link) -> None:
+    """Have the browser look again, gently and not for ever: a header, so that no script is needed,
+    and few times, so that nobody's reading is disturbed."""
+    looks = request.GET.get("look", "0")
+    look = int(looks) if looks in {"0", "1", "2"} else len(LOOKS)
+    if look < len(LOOKS):
+        answer["Refresh"] = f"{LOOKS[look]}; url={link.url('done', look=str(look + 1))}"
 
 
 def _standing(link: Link) -> Standing | None:
@@ -43,4 +57,4 @@ def undo(request: HttpRequest, link: Link) -> HttpResponse:
     except (DatabaseError, InterfaceError):
         with visiting(request, link) as visit:
             return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
-    return SeeOther(link.url("done") + ("" if taken_back else "?late"))
+    return SeeOther(link.url("done", late="" if taken_back else "1"))

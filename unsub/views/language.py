@@ -9,7 +9,8 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 
 
 def choose_language(request: HttpRequest, *, link: str | None = None, unit: str = "") -> str:
-    """Return the first language asked for that we have, or the project's own."""
+    """Return the first language asked for that we have, or the project's own. What was chosen on
+    the page comes before all of these: see `Link.language`."""
     for tag in _asked_for(request, link, unit):
         try:
             return get_supported_language_variant(tag.lower())

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -23,16 +25,31 @@ from .language import choose_language
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]*")
 
 
+EVERYTHING, LANGUAGE = "everything", "lang"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A link whose signature holds."""
+    """A link whose signature holds, and what its person chose: to leave everything, a language."""
 
     token: str
     context: UnsubContext
+    everything: bool = False
+    language: str = ""
 
-    def url(self, name: str) -> str:
-        """Return the path of a page of this link: `unsubscribe`, `done` or `undo`."""
-        return reverse(f"unsub:{name}", args=(self.token,))
+    def url(self, name: str, **more: str) -> str:
+        """Return the address of a page of this link: `unsubscribe`, `done` or `undo`, with what
+        was chosen, and `more`, in its query."""
+        chosen = {EVERYTHING: "1" if self.everything else "", LANGUAGE: self.language} | more
+        query = urlencode({key: value for key, value in chosen.items() if value})
+        path = reverse(f"unsub:{name}", args=(self.token,))
+        return f"{path}?{query}" if query else path
+
+    def for_everything(self) -> "Link":
+        """Return the link of somebody who leaves everything instead; a test link stays one."""
+        if self.context.is_test:
+            return self
+        return replace(self, context=self.context.for_everything(), everything=True)
 
 
 View = Callable[[HttpRequest, Link], HttpResponse]
@@ -64,7 +81,7 @@ def _open(request: HttpRequest, text: str) -> Link | HttpResponse:
     found = _TOKEN.match(text)
     token = found[0].rstrip(".") if found else ""
     try:
-        return Link(token=token, context=open_link(token))
+        link = Link(token=token, context=open_link(token), language=_language(request))
     except LinkError as err:
         metrics.BAD_LINKS.labels(reason=err.reason.value).inc()
         with translation.override(choose_language(request)):
@@ -72,6 +89,13 @@ def _open(request: HttpRequest, text: str) -> Link | HttpResponse:
     except (DatabaseError, InterfaceError):
         with translation.override(choose_language(request)):
             return with_retry(page("unsub/unavailable.html", status=503))
+    return link.for_everything() if EVERYTHING in request.GET else link
+
+
+def _language(request: HttpRequest) -> str:
+    """Return the language that was chosen on the page, if it is one we have."""
+    code = request.GET.get(LANGUAGE, "")
+    return code if code in dict(settings.LANGUAGES) else ""
 
 
 def _other_method(request: HttpRequest, methods: tuple[str, ...]) -> HttpResponse:

@@ -7,8 +7,9 @@ from django.db import DatabaseError, InterfaceError
 from django.utils.translation import gettext
 
 from unsub import metrics
+from unsub.context import UnsubContext
 from unsub.database import answering
-from unsub.models import BusinessUnit, Reason
+from unsub.models import BusinessUnit, MailingList, Reason
 
 log = structlog.get_logger(__name__)
 
@@ -20,6 +21,7 @@ class Sender:
     brand: str = ""
     contact_email: str = ""
     language: str = ""
+    list_name: str = ""
     reasons: tuple[Reason, ...] | None = None
 
     @property
@@ -28,13 +30,16 @@ class Sender:
         return self.brand or gettext("the sender")
 
 
-def find_sender(mid: int) -> Sender:
-    """Return the sender of a MID. One we do not know is a mistake of ours and not the reader's: it
-    is counted and logged, and the page shows all the same."""
+def find_sender(context: UnsubContext) -> Sender:
+    """Return the sender of a mail, with the name of its list where the unit gave it one. A MID that
+    we do not know is a mistake of ours and not the reader's: it is counted and logged, and the
+    page shows all the same."""
+    mid = context.mid
     try:
         with answering():
             unit = BusinessUnit.objects.filter(mid=mid).first()
             reasons = tuple(Reason.objects.offered_to(mid))
+            list_name = _list_name(context)
     except (DatabaseError, InterfaceError) as err:
         log.warning("page without the database", mid=mid, error=type(err).__name__)
         return Sender()
@@ -46,5 +51,14 @@ def find_sender(mid: int) -> Sender:
         brand=unit.name,
         contact_email=unit.contact_email,
         language=unit.language,
+        list_name=list_name,
         reasons=reasons,
     )
+
+
+def _list_name(context: UnsubContext) -> str:
+    """Return what the unit calls the list that the mail was sent to, or nothing."""
+    if context.job.list_id is None:
+        return ""
+    lists = MailingList.objects.filter(unit_id=context.mid, list_id=context.job.list_id)
+    return lists.values_list("name", flat=True).first() or ""

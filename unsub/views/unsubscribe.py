@@ -1,5 +1,6 @@
 """The page behind the link, its form, and the one-click POST at the same address (RFC 8058)."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from unsub.models import Channel, Status, UnsubRequest
 from unsub.outbox import Wish
 
 from .answers import SeeOther, page, plain, with_retry
-from .link import Link, linked
+from .link import EVERYTHING, Link, linked
 from .posted import TooLarge, read_form
 from .standing import standing_of
 from .visit import Visit, visiting
@@ -40,12 +41,13 @@ def unsubscribe(request: HttpRequest, link: Link) -> HttpResponse:
 
 def _choose_reason(visit: Visit) -> HttpResponse:
     """Return the page with its one button, or where an earlier wish stands."""
-    earlier = _earlier(visit)
-    if earlier and not _may_ask_anew(earlier):
-        return page(
-            "unsub/done.html",
-            visit.as_context() | standing_of(earlier, again=True).as_context(),
-        )
+    everything = replace(visit, link=visit.link.for_everything())
+    earlier = None
+    for asked in (everything, visit):
+        earlier = _earlier(asked)
+        if earlier and not _may_ask_anew(earlier):
+            standing = standing_of(earlier, again=True).as_context()
+            return page("unsub/done.html", asked.as_context() | standing)
     return _form_page(visit, ReasonForm(reasons=visit.sender.reasons), earlier=earlier)
 
 
@@ -77,6 +79,8 @@ def _submit(visit: Visit, data: QueryDict) -> HttpResponse:
     form = ReasonForm(data, reasons=visit.sender.reasons)
     if not form.is_valid():
         return _form_page(visit, form, status=422)
+    if EVERYTHING in data:
+        visit = replace(visit, link=visit.link.for_everything())
     if visit.link.context.is_test:
         metrics.TEST_LINKS.labels(channel=Channel.PAGE.value).inc()
         return SeeOther(visit.link.url("done"))

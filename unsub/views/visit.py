@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils import translation
 
@@ -33,18 +34,30 @@ class Visit:
             "masked": masked,
             "is_address": "@" in masked,
             "from_everything": context.effect is Effect.FROM_EVERYTHING,
+            "chose_everything": self.link.everything,
             "is_test": context.is_test,
             "page_url": self.link.url("unsubscribe"),
             "done_url": self.link.url("done"),
             "undo_url": self.link.url("undo"),
+            "languages": _languages(self.link),
         }
+
+
+def _languages(link: Link) -> list[tuple[str, str, str]]:
+    """Return the languages to choose from: code, name in itself, and the page in it."""
+    return [
+        (code, name, replace(link, language=code).url("unsubscribe"))
+        for code, name in settings.LANGUAGES
+    ]
 
 
 @contextmanager
 def visiting(request: HttpRequest, link: Link) -> Iterator[Visit]:
     """Give the visit, with its language switched on. It asks the database for the sender, which a
     one-click POST can do without."""
-    sender = find_sender(link.context.mid)
-    language = choose_language(request, link=link.context.language, unit=sender.language)
+    sender = find_sender(link.context)
+    language = link.language or choose_language(
+        request, link=link.context.language, unit=sender.language
+    )
     with translation.override(language):
         yield Visit(link=link, sender=sender, language=language)

@@ -1,0 +1,110 @@
+"""Pictures of every page that recipients meet, to be looked at.
+
+    python -m scripts.screenshots [FOLDER]        default: var/screenshots
+
+Each state in four languages, on a phone and a desktop, light and dark: real gunicorn, a database
+of its own, a real browser.
+"""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from . import browser
+from .ready import answers
+from .servers import HOST, Valkey, free_port
+from .steps import ROOT, say, tool
+
+LANGUAGES = ("en", "de", "ar", "ja")
+SIZES = {"phone": (390, 844), "desktop": (1100, 900)}
+STATES = (
+    "choose", "choose_everything", "error", "on_its_way", "done", "again", "withdrawn", "refused",
+    "test", "bad_link",
+)  # fmt: skip
+
+
+def main(arguments: list[str]) -> int:
+    """Return 0 once every picture is written."""
+    folder = Path(arguments[0]) if arguments else ROOT / "var" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        _site(Path(name)) as links,
+        sync_playwright() as playwright,
+    ):
+        running = playwright.chromium.launch(
+            executable_path=browser.ensure(), args=["--no-sandbox", "--disable-gpu"]
+        )
+        for at, state in enumerate(STATES, start=1):
+            say(f"[{at}/{len(STATES)}] {state}")
+            _take_all(running, state, links[state], folder)
+        running.close()
+    say(f"pictures in {folder}")
+    return 0
+
+
+def _take_all(running: Browser, state: str, link: str, folder: Path) -> None:
+    """Take a state in every language, size and scheme."""
+    for language in LANGUAGES:
+        for size, (width, height) in SIZES.items():
+            for scheme in ("light", "dark"):
+                context = running.new_context(
+                    viewport={"width": width, "height": height},
+                    color_scheme="dark" if scheme == "dark" else "light",
+                    locale=language,
+                )
+                page = context.new_page()
+                page.goto(link)
+                if state == "error":
+                    page.locator("input[name=reason]").first.evaluate("one => one.value = 'gone'")
+                    page.locator("input[name=reason]").first.check()
+                    page.locator("main form button[type=submit]").first.click()
+                page.screenshot(
+                    path=folder / f"{state}-{language}-{size}-{scheme}.png", full_page=True
+                )
+                context.close()
+
+
+@contextmanager
+def _site(folder: Path) -> Iterator[dict[str, str]]:
+    """Give a link for each state, while a site serves them."""
+    port = free_port()
+    with closing(Valkey()) as valkey:
+        valkey.start()
+        environ = os.environ | {
+            "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
+            "REDIS_URL": valkey.url,
+            "SECRET_KEY": secrets.token_urlsafe(50),
+            "LINK_KEYS": json.dumps({"*": [secrets.token_urlsafe(32)]}),
+            "PUBLIC_URL": f"http://{HOST}:{port}",
+            "UNDO_SECONDS": "600",
+            "LOG_LEVEL": "CRITICAL",
+            "DJANGO_SETTINGS_MODULE": "profilecenter.settings",
+        }
+        prepared = subprocess.run(
+            [sys.executable, "-m", "scripts.states"], cwd=ROOT, env=environ, check=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        command = [tool("gunicorn"), "profilecenter.wsgi", "-c", "profilecenter/gunicorn.conf.py"]
+        with subprocess.Popen(  # noqa: S603
+            [*command, "--bind", f"{HOST}:{port}", "--workers", "1", "--log-level", "error"],
+            cwd=ROOT, env=environ, stdin=subprocess.DEVNULL,
+        ) as web:  # fmt: skip
+            try:
+                while not answers(f"http://{HOST}:{port}/healthz"):
+                    web.poll()
+                yield json.loads(prepared.stdout.splitlines()[-1])
+            finally:
+                web.terminate()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

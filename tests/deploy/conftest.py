@@ -1,0 +1,26 @@
+"""One image and one broker for all real starts."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from scripts.servers import Valkey
+from tests.deploy.image import Image, build
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Valkey]:
+    """Give a broker that is nobody else's."""
+    valkey = Valkey()
+    valkey.start()
+    yield valkey
+    valkey.close()
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory, broker: Valkey) -> Image:
+    """Give the image's files, with a database that is up to date."""
+    made = build(tmp_path_factory.mktemp("image"), redis_url=broker.url)
+    done = made.run("python", "manage.py", "migrate", "--noinput")
+    assert done.returncode == 0, done.stderr[-2000:]
+    return made

@@ -1,0 +1,84 @@
+"""What the files of a deployment say, as values."""
+
+import json
+import re
+from typing import Any
+
+import yaml
+
+from scripts.steps import ROOT
+
+_ASSIGNED = re.compile(r"^#?([A-Z][A-Z_]+)=", re.MULTILINE)
+_READ = re.compile(r"""(?:\benv(?:\.\w+)?|_vendor_url)\(\s*"([A-Z_]+)\"""")
+_ROW = re.compile(r"^\|([^|]+)\|", re.MULTILINE)
+_NAME = re.compile(r"`([A-Z][A-Z_]+)`")
+
+# Read by gunicorn itself, or by its settings, in profilecenter/gunicorn.conf.py.
+GUNICORN = frozenset({"PORT", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"})
+# Read by docker-compose.yml alone.
+COMPOSE = frozenset({"WEB_ADDRESS"})
+
+
+def text(name: str) -> str:
+    """Return a file of the checkout."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def instructions(keyword: str) -> list[str]:
+    """Return the arguments of every instruction of the Dockerfile with this keyword, in order."""
+    lines = [line for line in text("Dockerfile").splitlines() if not line.startswith("#")]
+    joined = "\n".join(lines).replace("\\\n", " ")
+    pairs = (line.partition(" ") for line in joined.splitlines())
+    return [rest.strip() for word, _, rest in pairs if word == keyword]
+
+
+def exec_form(instruction: str) -> list[str]:
+    """Return the command of a CMD or HEALTHCHECK in exec form."""
+    command: list[str] = json.loads(instruction[instruction.index("[") :])
+    return command
+
+
+def compose() -> dict[str, Any]:
+    """Return the compose file, its anchors resolved."""
+    found: dict[str, Any] = yaml.safe_load(text("docker-compose.yml"))
+    return found
+
+
+def services() -> dict[str, dict[str, Any]]:
+    """Return the services by name."""
+    found: dict[str, dict[str, Any]] = compose()["services"]
+    return found
+
+
+def app_services() -> dict[str, dict[str, Any]]:
+    """Return the services that run our image."""
+    return {name: service for name, service in services().items() if "build" in service}
+
+
+def health_command(name: str) -> list[str]:
+    """Return a service's health check as a command to run."""
+    kind, *rest = services()[name]["healthcheck"]["test"]
+    words = [word.replace("$$", "$") for word in rest]
+    return ["sh", "-c", *words] if kind == "CMD-SHELL" else words
+
+
+def seconds(duration: str) -> int:
+    """Return a duration such as 1m30s in seconds."""
+    units = {"h": 3600, "m": 60, "s": 1}
+    return sum(int(number) * units[unit] for number, unit in re.findall(r"(\d+)([hms])", duration))
+
+
+def settings_names() -> set[str]:
+    """Return every variable that settings.py reads."""
+    return set(_READ.findall(text("profilecenter/settings.py")))
+
+
+def table_names(document: str) -> set[str]:
+    """Return the variables in the first column of a document's tables."""
+    cells = (cell for cell in _ROW.findall(text(document)) if "`" in cell)
+    return {name for cell in cells for name in _NAME.findall(cell)}
+
+
+def example_names() -> list[str]:
+    """Return the variables that .env.example offers, in order."""
+    return _ASSIGNED.findall(text(".env.example"))

@@ -1,0 +1,131 @@
+"""The image's files in a folder, and its commands as processes on this machine."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.check import deployment_environ
+from scripts.steps import ROOT
+from tests.deploy.files import instructions
+
+PATIENCE = 45.0
+IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """What the build makes, and the environment of a deployment."""
+
+    folder: Path
+    environ: dict[str, str]
+
+    def run(self, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Return a command that has ended, whatever its status."""
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environ | environ, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
+
+    @contextmanager
+    def started(self, name: str, command: list[str]) -> Iterator["Running"]:
+        """Give a running process; it has ended when the block has."""
+        log = self.folder.parent / f"{name}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command, cwd=self.folder, env=self.environ, stdin=subprocess.DEVNULL,
+                stdout=output, stderr=output, start_new_session=True,
+            )  # fmt: skip
+        try:
+            yield Running(process=process, file=log)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(timeout=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A process, and what it has written."""
+
+    process: subprocess.Popen[bytes]
+    file: Path
+
+    @property
+    def log(self) -> str:
+        """What it has written so far."""
+        return self.file.read_text(errors="replace")
+
+    def wait_until(self, probe: Callable[[], bool]) -> None:
+        """Return once `probe` says yes. Fails the test where the process ends, or takes long."""
+        until = time.monotonic() + PATIENCE
+        while not probe():
+            assert self.process.poll() is None, self.log[-2000:]
+            assert time.monotonic() < until, self.log[-2000:]
+            time.sleep(0.1)
+
+    def terminate(self) -> int:
+        """Return the exit status after SIGTERM, which is what `docker stop` sends."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=PATIENCE)
+
+
+def build(folder: Path, *, redis_url: str) -> Image:
+    """Return the image's files, made by the Dockerfile's own COPY and RUN lines."""
+    context = folder / "context"
+    context.mkdir()
+    for source in sources():
+        _copy(ROOT / source, context / source)
+    image = Image(folder=context, environ=_environ(folder, redis_url))
+    made = image.run("sh", "-euc", static_step(), **_NOTHING_YET)
+    assert made.returncode == 0, made.stderr[-2000:]
+    return image
+
+
+def sources() -> list[str]:
+    """Return what the image takes from the checkout."""
+    lines = (line.split() for line in instructions("COPY") if not line.startswith("--from"))
+    return [word for *words, _ in lines for word in words]
+
+
+def static_step() -> str:
+    """Return the RUN line that collects the static files."""
+    return next(line for line in instructions("RUN") if "collectstatic" in line)
+
+
+# At build time there is no setting but what the line itself gives.
+_NOTHING_YET = dict.fromkeys(("SECRET_KEY", "LINK_KEYS", "DATABASE_URL", "REDIS_URL"), "")
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=IGNORED)
+    else:
+        shutil.copy(source, target)
+
+
+def _environ(folder: Path, redis_url: str) -> dict[str, str]:
+    """Return the environment of a deployment, with nothing of this machine's but the path."""
+    scratch = folder / "tmp"
+    scratch.mkdir()
+    return deployment_environ() | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}",
+        "HOSTNAME": socket.gethostname(),
+        "HOME": str(folder),
+        "TMPDIR": str(scratch),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "REDIS_URL": redis_url,
+        "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
+        "CELERY_BEAT_SCHEDULE": str(folder / "celerybeat-schedule"),
+        "SWEEP_SECONDS": "1",
+        "WEB_CONCURRENCY": "2",
+    }

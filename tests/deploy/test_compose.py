@@ -1,0 +1,128 @@
+"""docker-compose.yml, without Docker."""
+
+import json
+import re
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+
+from scripts.steps import ROOT
+from tests.deploy.files import (
+    COMPOSE,
+    GUNICORN,
+    app_services,
+    compose,
+    seconds,
+    services,
+    settings_names,
+    text,
+)
+
+SCHEMA = ROOT / "tests" / "deploy" / "compose.schema.json"
+POSTGRES = {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"}
+ONE_OFF = {"migrate"}
+DEFAULT_TIMEOUT = 30  # seconds, SFMC_TIMEOUT
+
+
+def test_the_file_has_the_shape_of_a_compose_file() -> None:
+    schema = json.loads(SCHEMA.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(compose(), schema)
+
+
+def test_there_are_the_processes_of_a_deployment_and_what_they_stand_on() -> None:
+    assert set(services()) == {"migrate", "web", "worker", "beat", "postgres", "redis"}
+    assert set(app_services()) == {"migrate", "web", "worker", "beat"}
+
+
+@pytest.mark.parametrize("name", sorted(services()))
+def test_each_service_has_a_health_check_or_ends_by_itself(name: str) -> None:
+    service = services()[name]
+    assert (service["healthcheck"] == {"disable": True}) is (name in ONE_OFF)
+    assert (service["restart"] == "no") is (name in ONE_OFF)
+
+
+@pytest.mark.parametrize("name", sorted(services()))
+def test_each_image_is_pinned_or_built_here(name: str) -> None:
+    image = services()[name]["image"]
+    assert image == "profilecenter:local" or re.search(r":\d+(\.\d+)*-", image)
+
+
+def test_every_secret_is_declared_and_every_declaration_used() -> None:
+    used = {secret for service in services().values() for secret in service.get("secrets", ())}
+    assert used == set(compose()["secrets"])
+
+
+@pytest.mark.parametrize("name", sorted(services()))
+def test_secrets_reach_a_service_as_files_that_it_is_given(name: str) -> None:
+    service = services()[name]
+    given = {f"/run/secrets/{secret}" for secret in service.get("secrets", ())}
+    environment = service.get("environment", {})
+    files = {value for key, value in environment.items() if key.endswith("_FILE")}
+    assert files == given
+    assert not re.search(r"(SECRET|PASSWORD|KEYS?)\b(?!_FILE)", " ".join(environment))
+
+
+def test_every_variable_is_one_that_somebody_reads() -> None:
+    known = settings_names() | GUNICORN | POSTGRES
+    for service in services().values():
+        names = {name.removesuffix("_FILE") for name in service.get("environment", {})}
+        assert names <= known
+    assert set(re.findall(r"\$\{(\w+)", text("docker-compose.yml"))) <= known | COMPOSE
+
+
+@pytest.mark.parametrize("name", sorted(set(app_services()) - ONE_OFF))
+def test_every_process_waits_until_the_database_is_up_to_date(name: str) -> None:
+    wait = services()[name]["depends_on"]
+    assert wait["migrate"] == {"condition": "service_completed_successfully"}
+    assert wait["redis"] == {"condition": "service_healthy"}
+    assert services()["migrate"]["depends_on"]["postgres"] == {"condition": "service_healthy"}
+
+
+def test_workers_can_be_as_many_as_one_likes() -> None:
+    worker = services()["worker"]
+    assert "container_name" not in worker
+    assert "ports" not in worker
+    assert not any(word.startswith(("-n", "--hostname")) for word in worker["command"])
+
+
+def test_only_the_pages_are_published_and_only_to_this_machine() -> None:
+    ports = {name: service["ports"] for name, service in services().items() if "ports" in service}
+    assert ports == {"web": ["${WEB_ADDRESS:-127.0.0.1:8000}:8000"]}
+
+
+def test_database_and_broker_have_no_way_out() -> None:
+    assert compose()["networks"]["inside"] == {"internal": True}
+    assert services()["postgres"]["networks"] == services()["redis"]["networks"] == ["inside"]
+
+
+@pytest.mark.parametrize("name", sorted(app_services()))
+def test_our_containers_can_write_to_memory_alone(name: str) -> None:
+    service = services()[name]
+    assert service["read_only"] is True
+    folders = {mount.partition(":")[0] for mount in service["tmpfs"]}
+    assert folders == {"/tmp", "/srv/profilecenter/var"}  # noqa: S108
+    assert service["cap_drop"] == ["ALL"]
+
+
+@pytest.mark.parametrize("name", sorted(services()))
+def test_volumes_are_declared(name: str) -> None:
+    used = {mount.partition(":")[0] for mount in services()[name].get("volumes", ())}
+    assert used <= set(compose()["volumes"])
+
+
+def test_a_stop_leaves_time_for_what_is_under_way() -> None:
+    found = re.search(r"^graceful_timeout = (\d+)", text("profilecenter/gunicorn.conf.py"), re.M)
+    assert found
+    for service in app_services().values():
+        grace = seconds(service["stop_grace_period"])
+        assert grace > int(found[1])
+        assert grace > DEFAULT_TIMEOUT
+    # A token first, and then the call itself.
+    assert seconds(services()["worker"]["stop_grace_period"]) > 2 * DEFAULT_TIMEOUT
+
+
+def test_the_broker_keeps_what_it_has_taken() -> None:
+    command = services()["redis"]["command"]
+    assert command[command.index("--appendonly") + 1] == "yes"
+    assert services()["redis"]["volumes"] == ["broker:/data"]

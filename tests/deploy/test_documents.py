@@ -1,0 +1,148 @@
+"""What the documents say is so."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from scripts.steps import ROOT
+from tests.deploy.files import COMPOSE, GUNICORN, example_names, settings_names, table_names, text
+from unsub.explain import ERROR_CODES
+from unsub.models import Status
+from unsub.outcomes import Outcome, read_result
+from unsub.sfmc import ExecuteResult
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+DECISIONS = sorted(ROOT.glob("docs/adr/0*.md"))
+CONFIGURATION = ("Dockerfile", "docker-compose.yml", ".env.example", ".dockerignore")
+PARTS = ["Context", "Decision", "Consequences", "What would reopen it"]
+HOSTS = re.compile(
+    r"localhost|127\.0\.0\.1|redis|([\w-]+\.)*example\.(com|org|net)"
+    r"|keepachangelog\.com|semver\.org|www\.rfc-editor\.org|host|%s"
+)
+ADDRESS = re.compile(r"\b[a-z][a-z+]*://[^\s)\"'`<>]+")
+MACHINE = re.compile(r"/(work|root|home|Users)/")
+LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)")
+CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+
+
+def name_of(path: Path) -> str:
+    """Return a path as a person of the project would say it."""
+    return str(path.relative_to(ROOT))
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the anchors of a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_every_relative_link_leads_to_a_file(document: Path) -> None:
+    for link in LINK.findall(CODE.sub("", document.read_text())):
+        path, _, anchor = link.partition("#")
+        if urlsplit(link).scheme:
+            continue
+        target = (document.parent / path).resolve() if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("name", [*map(name_of, DOCUMENTS), *CONFIGURATION])
+def test_no_document_names_a_machine_or_a_server_of_somebodys(name: str) -> None:
+    content = text(name)
+    assert not MACHINE.search(content)
+    hosts = {
+        urlsplit(address.split("{")[0]).hostname or "host" for address in ADDRESS.findall(content)
+    }
+    assert not [host for host in hosts if not HOSTS.fullmatch(host)]
+
+
+def test_every_setting_is_in_one_of_the_two_tables() -> None:
+    readme, operations = table_names("README.md"), table_names("docs/operations.md")
+    assert not readme & operations
+    assert readme == settings_names() - operations
+    assert operations - settings_names() == GUNICORN | COMPOSE
+
+
+def test_the_example_offers_every_setting_once() -> None:
+    names = example_names()
+    assert len(names) == len(set(names))
+    assert set(names) == settings_names() | GUNICORN | COMPOSE
+
+
+def test_the_example_sets_nothing() -> None:
+    assert all(line.startswith("#") for line in text(".env.example").splitlines() if line)
+
+
+def test_every_metric_is_in_the_handbook() -> None:
+    counters = re.findall(r'Counter\(\s*"(\w+)"', text("unsub/metrics.py"))
+    gauges = re.findall(r'GaugeMetricFamily\(\s*"(\w+)"', text("unsub/views/metrics.py"))
+    names = {f"{name}_total" for name in counters} | set(gauges)
+    told = set(re.findall(r"`(unsub_\w+)", text("docs/operations.md")))
+    assert names == told
+
+
+def test_every_system_check_is_in_the_handbook() -> None:
+    ids = set(re.findall(r'"(?:unsub\.)?([EW]\d{3})"', text("unsub/checks.py")))
+    told = set(re.findall(r"`unsub\.([EW]\d{3})`", text("docs/operations.md")))
+    assert ids == told
+
+
+def test_every_claim_of_a_link_is_explained() -> None:
+    claims = set(re.findall(r'claims(?:\.get\(|, )"(\w+)"', text("unsub/claims.py")))
+    told = set(re.findall(r"^\| `(\w+)` \|", text("docs/links.md"), re.MULTILINE))
+    assert claims == told
+
+
+def test_the_snippet_is_the_same_in_both_places() -> None:
+    snippet = re.compile(r"```ampscript\n.*?```", re.DOTALL)
+    assert snippet.findall(text("README.md")) == snippet.findall(text("docs/links.md"))
+
+
+def code_rows() -> Iterator[tuple[int, str, str]]:
+    """Give each result code of docs/outcomes.md with its outcome and next state."""
+    section = text("docs/outcomes.md").partition("## Codes of a result")[2].partition("\n## ")[0]
+    for cells in re.findall(r"^\| ([\d, ]+) \|[^|]+\| `(\w+)` \| `(\w+)`", section, re.MULTILINE):
+        codes, outcome, status = cells
+        for code in codes.split(","):
+            yield int(code), outcome, status
+
+
+STEPS = {
+    "posted": Status.DONE, "already_unsubscribed": Status.DONE, "refused": Status.REFUSED,
+    "misconfigured": Status.HELD, "try_later": Status.PENDING, "unknown": Status.PENDING,
+}  # fmt: skip
+
+
+def test_every_code_has_a_row_and_no_row_is_for_nothing() -> None:
+    codes = [code for code, _, _ in code_rows()]
+    assert sorted(codes) == sorted(ERROR_CODES)
+
+
+@pytest.mark.parametrize(("code", "outcome", "status"), code_rows())
+def test_a_code_ends_as_its_row_says(code: int, outcome: str, status: str) -> None:
+    result = ExecuteResult(status_code="Error", status_message="", error_code=code, ordinal_id=None)
+    assert read_result(result).outcome is Outcome(outcome)
+    assert STEPS[outcome] == status
+
+
+def test_there_are_decisions_and_the_list_names_each() -> None:
+    listed = re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", text("docs/adr/README.md"))
+    assert listed == [path.name for path in DECISIONS]
+    assert len(listed) >= 7
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=name_of)
+def test_a_decision_says_why_and_what_would_reopen_it(decision: Path) -> None:
+    content = decision.read_text()
+    assert re.findall(r"^## (.+)$", content, re.MULTILINE) == PARTS
+    assert re.search(r"^Status: \w+", content, re.MULTILINE)
+    assert len(content.splitlines()) <= 70, "a decision is one page"
+
+
+def test_what_is_not_released_yet_comes_first_in_the_changelog() -> None:
+    assert re.findall(r"^## \[(\w+)", text("CHANGELOG.md"), re.MULTILINE)[0] == "Unreleased"

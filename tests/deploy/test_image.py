@@ -1,0 +1,74 @@
+"""The Dockerfile, without Docker."""
+
+import re
+import subprocess
+
+from scripts.steps import ROOT, tool
+from tests.deploy.files import exec_form, instructions, services, text
+from tests.deploy.image import Image, sources
+
+ALWAYS_OUTSIDE = (".env", "secrets", ".git", "var", "tests", ".venv")
+
+
+def test_hadolint_finds_nothing() -> None:
+    done = subprocess.run(
+        [tool("hadolint"), "Dockerfile"], cwd=ROOT, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_base_image_is_pinned_to_a_minor_version_of_python() -> None:
+    outside = [line for line in instructions("FROM") if not line.startswith("base ")]
+    assert outside
+    assert all(re.match(r"python:3\.\d+-slim-[a-z]+ AS base$", line) for line in outside)
+
+
+def test_packages_are_installed_by_hash_into_an_environment_of_their_own() -> None:
+    install = next(line for line in instructions("RUN") if "pip install" in line)
+    for option in ("--require-hashes", "--no-cache-dir", "-r requirements/base.txt"):
+        assert option in install
+    assert "/opt/venv/bin/pip" in install
+
+
+def test_the_process_is_nobody_and_has_a_number() -> None:
+    assert instructions("USER") == ["10001:10001"]
+
+
+def test_no_secret_stays_in_a_layer() -> None:
+    kept = " ".join([*instructions("ENV"), *instructions("ARG"), *instructions("COPY")])
+    assert not re.search(r"KEY|SECRET|PASSWORD|TOKEN|\.env|pip\.conf", kept, re.IGNORECASE)
+
+
+def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
+    first, *rest = [
+        line for line in text(".dockerignore").splitlines() if line and not line.startswith("#")
+    ]
+    let_in = {line.removeprefix("!") for line in rest if line.startswith("!")}
+    assert first == "*"
+    assert let_in == set(sources())
+    assert not let_in & set(ALWAYS_OUTSIDE)
+
+
+def test_the_image_runs_what_the_compose_file_runs() -> None:
+    assert exec_form(instructions("CMD")[-1]) == services()["web"]["command"]
+
+
+def test_static_files_are_found_by_the_names_that_pages_use(image: Image) -> None:
+    assert (image.folder / "staticfiles" / "staticfiles.json").is_file()
+
+
+def test_the_files_of_the_image_are_enough_for_gunicorn(image: Image) -> None:
+    command = exec_form(instructions("CMD")[-1])
+    done = image.run(*command, "--check-config")
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_a_deployment_with_every_setting_passes_the_checks(image: Image) -> None:
+    done = image.run("python", "manage.py", "check", "--deploy", "--fail-level", "WARNING")
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_gunicorn_does_not_start_without_a_secret_key(image: Image) -> None:
+    done = image.run(*exec_form(instructions("CMD")[-1]), "--check-config", SECRET_KEY="")
+    assert done.returncode != 0

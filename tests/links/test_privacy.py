@@ -1,0 +1,109 @@
+"""Masks, digests and scrubbed lines: nobody is named."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.links.strategies import FAST, addresses, keys
+from unsub.context import SubscriberContext
+from unsub.privacy import keyed_digest, mask, mask_email, mask_key, scrub
+
+SECRET = "sandbox-sandbox-sandbox"
+
+
+@pytest.mark.parametrize(
+    ("address", "masked"),
+    [
+        ("ada@example.com", "a•••@example.com"),
+        ("a@example.com", "a•••@example.com"),
+        ("grace.hopper+news@mail.example.com", "g•••@mail.example.com"),
+        ('"odd@one"@example.com', '"•••@example.com'),
+    ],
+)
+def test_an_address_is_known_to_its_owner_alone(address: str, masked: str) -> None:
+    assert mask_email(address) == masked
+
+
+@pytest.mark.parametrize(
+    ("key", "masked"),
+    [
+        ("", "•••"),
+        ("ab", "•••"),
+        ("abc", "•••c"),
+        ("ada-1001", "•••01"),
+        ("0033000000abcdefgh", "•••efgh"),
+        ("ada@example.com", "a•••@example.com"),
+        # It has the sign and is no address: a domain that is not one must not be shown.
+        ("@ada-lovelace", "•••lace"),
+        ("x@ada-lovelace", "•••lace"),
+    ],
+)
+def test_a_key_shows_a_third_of_itself_at_most(key: str, masked: str) -> None:
+    assert mask_key(key) == masked
+
+
+def test_a_person_is_masked_by_address_then_key_then_id() -> None:
+    person = SubscriberContext(subscriber_id=1001, subscriber_key="ada-1001", email_address="a@b.c")
+    assert mask(person) == "a•••@b.c"
+    assert mask(SubscriberContext(subscriber_id=1001, subscriber_key="ada-1001")) == "•••01"
+    assert mask(SubscriberContext(subscriber_id=123456)) == "•••56"
+
+
+@FAST
+@given(address=addresses, key=keys)
+def test_no_mask_gives_the_person_away(address: str, key: str) -> None:
+    assert address not in mask_email(address)
+    assert mask_key(key) == "•••" or key not in mask_key(key)
+
+
+def test_a_digest_is_the_same_for_one_person_written_two_ways() -> None:
+    def digest(value: str) -> str:
+        return keyed_digest(value, secret=SECRET, purpose="wish")
+
+    assert digest("Zo\u00eb@Example.com") == digest("zoe\u0308@example.COM")
+    assert digest("ada@example.com") != digest("ada@example.org")
+    assert len(digest("ada@example.com")) == 64
+
+
+def test_a_digest_tells_nothing_to_another_secret_or_purpose() -> None:
+    one = keyed_digest("ada", secret=SECRET, purpose="wish")
+    assert one != keyed_digest("ada", secret=SECRET + "x", purpose="wish")
+    assert one != keyed_digest("ada", secret=SECRET, purpose="link")
+    assert "ada" not in one
+
+
+@FAST
+@given(value=st.text(st.characters(exclude_categories=())))
+def test_any_text_has_a_digest(value: str) -> None:
+    assert keyed_digest(value, secret=SECRET, purpose="wish")
+
+
+@pytest.mark.parametrize(
+    ("line", "clean"),
+    [
+        ("to ada@example.com now", "to [address] now"),
+        ("to=<ada@example.com>, (grace@example.com)", "to=<[address]>, ([address])"),
+        ('{"em":"ada@example.com"}', '{"em":"[address]"}'),
+        ("?em=ada%40example.com", "?em=[address]"),
+        ("request 17 posted", "request 17 posted"),
+        ("lonely @ sign", "lonely @ sign"),
+    ],
+)
+def test_addresses_are_scrubbed_from_a_line(line: str, clean: str) -> None:
+    assert scrub(line) == clean
+
+
+@FAST
+@given(before=st.text(max_size=30), address=addresses, after=st.text(max_size=30))
+def test_no_address_is_left_whatever_stands_around_it(
+    before: str, address: str, after: str
+) -> None:
+    assert address not in scrub(f"{before} {address} {after}")
+
+
+def test_a_very_long_line_is_scrubbed_at_once() -> None:
+    began = time.perf_counter()
+    assert scrub("a" * 100_000) == "a" * 100_000
+    assert time.perf_counter() - began < 1

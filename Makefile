@@ -5,10 +5,10 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run manage test screenshots mutants check lock format clean
+.PHONY: help install run manage test one-click screenshots mutants check lock format clean
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## Make .venv from the hashed locks (done once, and again when a lock changes)
 	@$(PYTHON) scripts/install.py
@@ -21,6 +21,9 @@ manage: install ## A command of manage.py with the settings of `make run`
 
 test: install ## Run every test, on real servers and a real browser
 	@exec $(BIN)/python -m scripts.test $(ARGS)
+
+one-click: install ## Ask an address for one-click unsubscribes, as the field does: URL=...
+	@exec $(BIN)/python -m scripts.one_click $(URL)
 
 screenshots: install ## Take pictures of every page, in four languages, into var/screenshots
 	@exec $(BIN)/python -m scripts.screenshots $(ARGS)

@@ -25,6 +25,8 @@ from .steps import ROOT, say, tool
 
 LANGUAGES = ("en", "de", "ar", "ja")
 SIZES = {"phone": (390, 844), "desktop": (1100, 900)}
+# In Django's shell, because models cannot be imported before Django is set up.
+MAKE_STATES = "from scripts import states; states.main()"
 STATES = (
     "choose", "choose_everything", "error", "on_its_way", "done", "again", "withdrawn", "refused",
     "test", "bad_link",
@@ -67,9 +69,10 @@ def _take_all(running: Browser, state: str, link: str, folder: Path) -> None:
                     page.locator("input[name=reason]").first.evaluate("one => one.value = 'gone'")
                     page.locator("input[name=reason]").first.check()
                     page.locator("main form button[type=submit]").first.click()
-                page.screenshot(
-                    path=folder / f"{state}-{language}-{size}-{scheme}.png", full_page=True
-                )
+                # As high as the page, so that the button that sticks to the edge is at its end.
+                whole = page.evaluate("document.documentElement.scrollHeight")
+                page.set_viewport_size({"width": width, "height": max(height, whole)})
+                page.screenshot(path=folder / f"{state}-{language}-{size}-{scheme}.png")
                 context.close()
 
 
@@ -89,8 +92,9 @@ def _site(folder: Path) -> Iterator[dict[str, str]]:
             "LOG_LEVEL": "CRITICAL",
             "DJANGO_SETTINGS_MODULE": "profilecenter.settings",
         }
-        prepared = subprocess.run(
-            [sys.executable, "-m", "scripts.states"], cwd=ROOT, env=environ, check=True,
+        command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", MAKE_STATES]
+        prepared = subprocess.run(  # noqa: S603
+            command, cwd=ROOT, env=environ, check=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         command = [tool("gunicorn"), "profilecenter.wsgi", "-c", "profilecenter/gunicorn.conf.py"]

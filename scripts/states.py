@@ -1,12 +1,11 @@
 """Make a database with a wish in every state, and write a link for each as JSON.
 
-Run by scripts/screenshots.py, with the environment of its site.
+Run by scripts/screenshots.py in Django's shell, with the environment of its site.
 """
 
 import json
 import sys
 
-import django
 from django.conf import settings
 from django.core.management import call_command
 from django.db.models.functions import Now
@@ -29,7 +28,6 @@ PATHS = {"on_its_way": "/done", "done": "/done", "withdrawn": "/done"}
 
 def main() -> None:
     """Make the states, then write {state: link}."""
-    django.setup()
     call_command("migrate", verbosity=0)
     unit = BusinessUnit.objects.create(
         mid=MID, name="Example Outfitters", contact_email="post@example.com"
@@ -66,7 +64,3 @@ def _context(name: str, **changes: object) -> UnsubContext:
 
 def _link(context: UnsubContext) -> str:
     return f"{settings.PUBLIC_URL}/u/{sign_link(context, keys=settings.LINK_KEYRING)}"
-
-
-if __name__ == "__main__":
-    main()

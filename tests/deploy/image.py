@@ -83,10 +83,10 @@ def build(folder: Path, *, redis_url: str) -> Image:
     context.mkdir()
     for source in sources():
         _copy(ROOT / source, context / source)
-    image = Image(folder=context, environ=_environ(folder, redis_url))
-    made = image.run("sh", "-euc", static_step(), **_NOTHING_YET)
+    # At build time there is no setting but what the line itself gives.
+    made = Image(folder=context, environ=_machine(folder)).run("sh", "-euc", static_step())
     assert made.returncode == 0, made.stderr[-2000:]
-    return image
+    return Image(folder=context, environ=_machine(folder) | _settings(folder, redis_url))
 
 
 def sources() -> list[str]:
@@ -100,10 +100,6 @@ def static_step() -> str:
     return next(line for line in instructions("RUN") if "collectstatic" in line)
 
 
-# At build time there is no setting but what the line itself gives.
-_NOTHING_YET = dict.fromkeys(("SECRET_KEY", "LINK_KEYS", "DATABASE_URL", "REDIS_URL"), "")
-
-
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
@@ -112,17 +108,21 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy(source, target)
 
 
-def _environ(folder: Path, redis_url: str) -> dict[str, str]:
-    """Return the environment of a deployment, with nothing of this machine's but the path."""
-    scratch = folder / "tmp"
-    scratch.mkdir()
-    return deployment_environ() | {
+def _machine(folder: Path) -> dict[str, str]:
+    """Return an environment with nothing of this machine's but where its programs are."""
+    return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}",
         "HOSTNAME": socket.gethostname(),
         "HOME": str(folder),
-        "TMPDIR": str(scratch),
+        "TMPDIR": str(folder),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _settings(folder: Path, redis_url: str) -> dict[str, str]:
+    """Return the settings of a deployment."""
+    return deployment_environ() | {
         "REDIS_URL": redis_url,
         "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
         "CELERY_BEAT_SCHEDULE": str(folder / "celerybeat-schedule"),

@@ -112,7 +112,9 @@ def test_volumes_are_declared(name: str) -> None:
 
 
 def test_a_stop_leaves_time_for_what_is_under_way() -> None:
-    found = re.search(r"^graceful_timeout = (\d+)", text("profilecenter/gunicorn.conf.py"), re.M)
+    found = re.search(
+        r"^graceful_timeout = (\d+)", text("profilecenter/gunicorn.conf.py"), re.MULTILINE
+    )
     assert found
     for service in app_services().values():
         grace = seconds(service["stop_grace_period"])

@@ -92,6 +92,14 @@ def test_every_system_check_is_in_the_handbook() -> None:
     assert ids == told
 
 
+def test_every_warning_in_the_log_is_in_the_handbook() -> None:
+    event = re.compile(r'log\.(?:warning|error|exception)\(\s*"([^"]+)"')
+    files = [*ROOT.glob("unsub/*.py"), *ROOT.glob("unsub/views/*.py")]
+    events = {found for file in files for found in event.findall(file.read_text())}
+    handbook = text("docs/operations.md")
+    assert not [event for event in sorted(events) if f"`{event}`" not in handbook]
+
+
 def test_every_claim_of_a_link_is_explained() -> None:
     claims = set(re.findall(r'claims(?:\.get\(|, )"(\w+)"', text("unsub/claims.py")))
     told = set(re.findall(r"^\| `(\w+)` \|", text("docs/links.md"), re.MULTILINE))
@@ -123,7 +131,7 @@ def test_every_code_has_a_row_and_no_row_is_for_nothing() -> None:
     assert sorted(codes) == sorted(ERROR_CODES)
 
 
-@pytest.mark.parametrize(("code", "outcome", "status"), code_rows())
+@pytest.mark.parametrize(("code", "outcome", "status"), list(code_rows()))
 def test_a_code_ends_as_its_row_says(code: int, outcome: str, status: str) -> None:
     result = ExecuteResult(status_code="Error", status_message="", error_code=code, ordinal_id=None)
     assert read_result(result).outcome is Outcome(outcome)

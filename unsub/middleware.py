@@ -31,6 +31,8 @@ class RecipientMiddleware:
         """Return the response with its headers."""
         if not request.path_info.startswith(_PAGES):
             return self._get_response(request)
+        # Whoever is signed in to the admin, or was: nothing here depends on it, or answers to it.
+        request.META.pop("HTTP_COOKIE", None)
         response = _to_https(request) or self._get_response(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)

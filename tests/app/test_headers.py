@@ -69,3 +69,14 @@ def test_an_address_that_leads_nowhere_gets_a_kind_page(client: Client) -> None:
     answer = client.get("/nowhere")
     assert answer.status_code == 404
     assert "This link does not work" in answer.content.decode()
+
+
+def test_a_cookie_of_the_admin_is_neither_read_nor_answered(
+    admin_client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    assert admin_client.cookies
+    for answer in (admin_client.get(link(settings)), admin_client.post(link(settings))):
+        assert "Set-Cookie" not in answer
+        assert "Cookie" not in answer.get("Vary", "")
+    stale = Client(headers={"cookie": "sessionid=gone; csrftoken=x"})
+    assert "Set-Cookie" not in stale.post(link(settings))

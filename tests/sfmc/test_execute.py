@@ -200,6 +200,7 @@ def test_whatever_is_no_answer_has_its_name(
         (format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True), 60, 90),
         (format_datetime(datetime.now(UTC) - timedelta(seconds=90), usegmt=True), 0, 0),
     ],
+    ids=["seconds", "a date to come", "a date gone by"],
 )
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_is_read_as_seconds_or_a_date(

@@ -73,7 +73,8 @@ def _fill(lock: Path) -> None:
     STAMP.unlink(missing_ok=True)
     _run(str(BIN / "uv"), "pip", "sync", "--quiet", "--require-hashes", str(lock), env=uv_environ())
     _say("compiling the translations")
-    _run(python, "-m", "scripts.messages", "compile")
+    compiler = str(BIN / "pybabel")
+    _run(compiler, "--quiet", "compile", "--directory", "locale", "--domain", "django")
 
 
 def _say(what: str) -> None:

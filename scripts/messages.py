@@ -1,7 +1,6 @@
-"""The catalogues of what recipients read: gathered, compiled and checked.
+"""The catalogues of what recipients read: gathered and checked. `make install` compiles them.
 
     python -m scripts.messages update     write what is new into locale/*/LC_MESSAGES/django.po
-    python -m scripts.messages compile    django.po -> django.mo, for Django
     python -m scripts.messages check      fail where a translation is missing or cannot be right
 
 What the admin says is not among it: recipients have sixteen languages, marketers one.
@@ -15,7 +14,6 @@ from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
-from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
@@ -34,7 +32,7 @@ _PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|</?[a-z]+")
 def main(arguments: list[str]) -> int:
     """Return 0, or 1 where `check` finds something."""
     command = arguments[0] if arguments else ""
-    if command not in {"update", "compile", "check"}:
+    if command not in {"update", "check"}:
         say(__doc__ or "")
         return 2
     found = gather()
@@ -78,9 +76,6 @@ def _work(command: str, path: Path, found: Catalog) -> list[str]:
         catalog.obsolete.clear()
         with path.open("wb") as file:
             write_po(file, catalog, width=100, omit_header=False, include_lineno=False)
-    elif command == "compile":
-        with path.with_suffix(".mo").open("wb") as file:
-            write_mo(file, catalog)
     else:
         return list(_problems(language, catalog, found))
     return []

@@ -14,7 +14,7 @@ import structlog
 from celery import Task, shared_task
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
-from kombu.exceptions import OperationalError
+from kombu.exceptions import KombuError
 
 from . import delivery, wishes
 from .broker import quick_client
@@ -67,7 +67,7 @@ def ring(mid: int, seconds: float = 0.0) -> None:
         if _bells.set(bell, 1, nx=True, ex=math.ceil(seconds) + settings.SWEEP_SECONDS):
             later: dict[str, Any] = {"countdown": due - time.time()} if due else {}
             deliver.apply_async((mid, bell), **later)
-    except (redis.RedisError, OperationalError, OSError) as err:
+    except (redis.RedisError, KombuError, OSError) as err:
         log.warning("bell not rung", mid=mid, error=type(err).__name__)
         _silence(bell)
 

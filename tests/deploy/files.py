@@ -10,6 +10,7 @@ from scripts.steps import ROOT
 
 _ASSIGNED = re.compile(r"^#?([A-Z][A-Z_]+)=", re.MULTILINE)
 _READ = re.compile(r"""(?:\benv(?:\.\w+)?|_vendor_url)\(\s*"([A-Z_]+)\"""")
+_SETTINGS_TABLE = re.compile(r"^\| name \|.*\n((?:\|.*\n)+)", re.MULTILINE)
 _ROW = re.compile(r"^\|([^|]+)\|", re.MULTILINE)
 _NAME = re.compile(r"`([A-Z][A-Z_]+)`")
 
@@ -74,9 +75,9 @@ def settings_names() -> set[str]:
 
 
 def table_names(document: str) -> set[str]:
-    """Return the variables in the first column of a document's tables."""
-    cells = (cell for cell in _ROW.findall(text(document)) if "`" in cell)
-    return {name for cell in cells for name in _NAME.findall(cell)}
+    """Return the variables in the first column of a document's tables of settings."""
+    rows = "".join(_SETTINGS_TABLE.findall(text(document)))
+    return {name for cell in _ROW.findall(rows) for name in _NAME.findall(cell)}
 
 
 def example_names() -> list[str]:

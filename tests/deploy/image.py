@@ -17,7 +17,7 @@ from scripts.steps import ROOT
 from tests.deploy.files import instructions
 
 PATIENCE = 45.0
-IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
+IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.mo", ".*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

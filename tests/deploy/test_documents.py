@@ -20,7 +20,7 @@ CONFIGURATION = ("Dockerfile", "docker-compose.yml", ".env.example", ".dockerign
 PARTS = ["Context", "Decision", "Consequences", "What would reopen it"]
 HOSTS = re.compile(
     r"localhost|127\.0\.0\.1|redis|([\w-]+\.)*example\.(com|org|net)"
-    r"|keepachangelog\.com|semver\.org|www\.rfc-editor\.org|host|%s"
+    r"|keepachangelog\.com|semver\.org|www\.rfc-editor\.org|host|postgres|profilecenter|%s"
 )
 ADDRESS = re.compile(r"\b[a-z][a-z+]*://[^\s)\"'`<>]+")
 MACHINE = re.compile(r"/(work|root|home|Users)/")

@@ -58,6 +58,19 @@ def test_static_files_are_found_by_the_names_that_pages_use(image: Image) -> Non
     assert (image.folder / "staticfiles" / "staticfiles.json").is_file()
 
 
+def test_every_translation_is_compiled_by_the_build(image: Image) -> None:
+    sources = {path.with_suffix("") for path in image.folder.glob("locale/*/*/*.po")}
+    assert sources
+    assert sources == {path.with_suffix("") for path in image.folder.glob("locale/*/*/*.mo")}
+
+
+def test_what_the_build_runs_is_among_a_deployments_requirements() -> None:
+    locked = set(re.findall(r"^([\w-]+)==", text("requirements/base.txt"), re.MULTILINE))
+    wanted = {"babel": "pybabel", "django": "manage.py", "gunicorn": "gunicorn", "celery": "celery"}
+    used = text("Dockerfile") + text("docker-compose.yml")
+    assert {package for package, program in wanted.items() if program in used} <= locked
+
+
 def test_the_files_of_the_image_are_enough_for_gunicorn(image: Image) -> None:
     command = exec_form(instructions("CMD")[-1])
     done = image.run(*command, "--check-config")

@@ -2,6 +2,9 @@
 
 import signal
 import time
+from contextlib import closing
+
+import redis
 
 from scripts.servers import Postgres
 from tests.journeys.conftest import Deploy
@@ -135,3 +138,16 @@ def test_a_unit_behind_an_open_circuit_costs_one_probe_and_no_storm(deploy: Depl
     for subscriber in range(1001, 1021):
         wait_until(deployment, subscriber, "done", seconds=90)
     assert deployment.calls()["soap"]["GetSystemStatus"] >= 1
+
+
+def test_a_broker_that_was_flushed_goes_on_ringing(deploy: Deploy) -> None:
+    deployment = deploy(SWEEP_SECONDS="60")
+    deployment.one_click(deployment.link(1001))
+    wait_until(deployment, 1001, "done")
+    with closing(redis.Redis.from_url(deployment.valkey.url)) as broker:
+        broker.flushall()
+    started = time.monotonic()
+    deployment.one_click(deployment.link(1002))
+    wait_until(deployment, 1002, "done")
+    # The bell itself, long before the first sweep.
+    assert time.monotonic() - started < 30

@@ -52,7 +52,10 @@ def logging_config(style: str, level: str) -> dict[str, Any]:
         "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
     }
     quiet = {name: {"level": "WARNING"} for name in _CHATTY} | {
-        "django.request": {"level": "ERROR"}
+        "django.request": {"level": "ERROR"},
+        # Without Django's own handler, which mails whole requests to ADMINS: the address of a page
+        # is a credential, and a form may hold anything.
+        "django": {"handlers": [], "level": "INFO"},
     }
     return {
         "version": 1,

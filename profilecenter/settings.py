@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from kombu import Exchange, Queue
 from redis.backoff import NoBackoff
@@ -17,18 +16,19 @@ from redis.retry import Retry
 
 from unsub.links import Keyring
 
+from .environment import Env
 from .logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 
-env = environ.FileAwareEnv()
+env = Env()
 if (BASE_DIR / ".env").is_file():
     env.read_env(BASE_DIR / ".env")
 
 DEBUG = env.bool("DEBUG", default=False)
 # A process started without a SECRET_KEY fails at once instead of signing with a known one.
-SECRET_KEY = env.str("SECRET_KEY", default="only-for-debugging" if DEBUG else "")
+SECRET_KEY = env.str("SECRET_KEY", default="only-for-debugging") if DEBUG else env.str("SECRET_KEY")
 # Health checks of a container ask from inside, by these names.
 ALLOWED_HOSTS = [*env.list("ALLOWED_HOSTS", default=[]), "localhost", "127.0.0.1", "[::1]"]
 

@@ -1,0 +1,74 @@
+"""No token and no person in a log line, nor in a mail about an error."""
+
+import io
+import logging
+import logging.config
+
+import pytest
+from django.core import mail
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from profilecenter.logs import ScrubbingFormatter, logging_config
+
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzayI6ImFkYSJ9.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Internal Server Error: /u/{TOKEN}",
+        f"https://mail.example.com/u/{TOKEN}/done?x=1",
+        f'{{"path": "/p/{TOKEN}"}}',
+        f"/u/%C3%A9{TOKEN}",
+        f"/u/\\xf2{TOKEN}",
+    ],
+)
+def test_a_line_holds_no_token(style: str, text: str) -> None:
+    line = written(style, text)
+    assert TOKEN not in line
+    assert "c2lnbmF0dXJl" not in line
+    assert "[token]" in line
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_a_traceback_holds_no_address(style: str) -> None:
+    try:
+        raise ValueError("ada@example.com is no subscriber")  # noqa: TRY301
+    except ValueError:
+        line = written(style, "it failed", exc_info=True)
+    assert "ValueError" in line
+    assert "ada@" not in line
+
+
+def written(style: str, text: str, **more: object) -> str:
+    """Return what a logger of ours writes."""
+    config = logging_config(style, "DEBUG")["formatters"]["line"]
+    arguments = {key: value for key, value in config.items() if key != "()"}
+    handler = logging.StreamHandler(stream := io.StringIO())
+    handler.setFormatter(ScrubbingFormatter(**arguments))
+    logger = logging.getLogger("tests.written")
+    logger.addHandler(handler)
+    try:
+        logger.error(text, **more)  # type: ignore[arg-type]
+    finally:
+        logger.removeHandler(handler)
+    return stream.getvalue()
+
+
+@pytest.mark.django_db
+def test_an_error_of_ours_mails_nobody_s_link(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: str) -> None:
+        raise RuntimeError("ada@example.com")
+
+    settings.ADMINS = [("operator", "operator@example.com")]
+    monkeypatch.setattr("unsub.views.link.open_link", fails)
+    answer = Client(raise_request_exception=False).get(f"/u/{TOKEN}")
+    assert answer.status_code == 500
+    assert "That was our mistake" in answer.content.decode()
+    assert mail.outbox == []
+    assert not answer.cookies
+    assert answer["Referrer-Policy"] == "no-referrer"

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -14,7 +15,7 @@ from unsub.keyring import Keyring
 from unsub.links import sign_link
 from unsub.models import BusinessUnit, Channel, MailingList, Reason, Status, UnsubRequest
 
-from .conftest import PARENT, context, link
+from .conftest import CHILD, PARENT, context, link
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 FORM = {"form": "page"}
@@ -381,3 +382,44 @@ def test_the_done_page_looks_again_a_few_times(
     assert len(looks) == 3
     UnsubRequest.objects.update(status=Status.DONE)
     assert "Refresh" not in client.get(f"{path}/done")
+
+
+def test_a_bad_link_names_the_only_brand_there_is_and_whom_to_write_to(
+    client: Client, unit: BusinessUnit
+) -> None:
+    BusinessUnit.objects.update(contact_email="post@example.com", language="de")
+    words = seen(client.get("/u/cut").content)
+    assert "Example Outfitters" in words
+    assert "post@example.com" in words
+    assert "Dieser Link funktioniert nicht" in words
+    BusinessUnit.objects.create(mid=CHILD, name="Example Kids")
+    assert "Example" not in seen(client.get("/u/cut").content).replace("example.com", "")
+
+
+def test_the_unit_of_the_token_needs_nobody_to_make_it(
+    client: Client, db: None, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert settings.SFMC_ACCOUNT_ID == PARENT
+    assert client.get(link(settings)).status_code == 200
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_a_brand_s_colour_shows_in_both_schemes(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    BusinessUnit.objects.update(accent="#8b1e3f")
+    html = client.get(link(settings)).content.decode()
+    assert "--act:#8b1e3f;" in html
+    assert html.count("--act-ink:") == 4
+
+
+@pytest.mark.parametrize(
+    ("colour", "message"),
+    [("red", "Write a colour"), ("#ffff00", "nearest that will do: #"), ("#8B1E3F", "Write a")],
+)
+def test_a_colour_that_cannot_be_read_is_refused_with_one_that_can(
+    unit: BusinessUnit, colour: str, message: str
+) -> None:
+    unit.accent = colour
+    with pytest.raises(ValidationError, match=message):
+        unit.full_clean()

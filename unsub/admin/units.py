@@ -47,7 +47,7 @@ class BusinessUnitAdmin(UnitAdminBase):
     search_fields = ("name",)
     readonly_fields = _STATE
     fieldsets = (
-        (None, {"fields": ("mid", "name", "language", "contact_email")}),
+        (None, {"fields": ("mid", "name", "language", "contact_email", "accent")}),
         (
             _("In Marketing Cloud"),
             {"fields": ("subscriber_key_permission", "all_subscribers_list_id")},

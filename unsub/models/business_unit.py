@@ -1,10 +1,25 @@
 """A business unit of Marketing Cloud: who sends, and how its deliveries fare."""
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from unsub.colour import is_colour, readable
+
 MID_MAX = 2**31 - 1
+
+
+def validate_colour(text: str) -> None:
+    """Raise ValidationError for what is no colour, or one on which nobody could read white words;
+    the message names the nearest that will do."""
+    if not is_colour(text):
+        raise ValidationError(_("Write a colour such as #1d4f91."))
+    if (near := readable(text)) != text:
+        raise ValidationError(
+            _("White words on this colour cannot be read (WCAG AA). The nearest that will do: %s")
+            % near
+        )
 
 
 class BusinessUnit(models.Model):
@@ -24,6 +39,13 @@ class BusinessUnit(models.Model):
         _("contact address"),
         blank=True,
         help_text=_("Where a person whose link does not work can write to."),
+    )
+    accent = models.CharField(
+        _("colour"),
+        max_length=7,
+        blank=True,
+        validators=[validate_colour],
+        help_text=_("Of the button, such as #1d4f91. White words must be readable on it."),
     )
     subscriber_key_permission = models.BooleanField(
         _("SubscriberKey permission"),

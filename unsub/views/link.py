@@ -20,6 +20,7 @@ from unsub.units import open_link
 
 from .answers import page, with_retry
 from .language import choose_language
+from .sender import find_only_sender
 
 # Mail programs and Parameter Manager put things behind a link that are none of its own.
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]*")
@@ -84,8 +85,9 @@ def _open(request: HttpRequest, text: str) -> Link | HttpResponse:
         link = Link(token=token, context=open_link(token), language=_language(request))
     except LinkError as err:
         metrics.BAD_LINKS.labels(reason=err.reason.value).inc()
-        with translation.override(choose_language(request)):
-            return page("unsub/link_invalid.html", status=404)
+        sender = find_only_sender()
+        with translation.override(choose_language(request, unit=sender.language)):
+            return page("unsub/link_invalid.html", {"sender": sender}, status=404)
     except (DatabaseError, InterfaceError):
         with translation.override(choose_language(request)):
             return with_retry(page("unsub/unavailable.html", status=503))

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.utils.translation import gettext
 
 from unsub import metrics
+from unsub.colour import Palette, palettes
 from unsub.context import UnsubContext
 from unsub.database import answering
 from unsub.models import BusinessUnit, MailingList, Reason
@@ -22,7 +24,13 @@ class Sender:
     contact_email: str = ""
     language: str = ""
     list_name: str = ""
+    accent: str = ""
     reasons: tuple[Reason, ...] | None = None
+
+    @property
+    def palettes(self) -> tuple[Palette, Palette] | None:
+        """The brand's colours in the light and in the dark, or None where it has none."""
+        return palettes(self.accent) if self.accent else None
 
     @property
     def name(self) -> str:
@@ -44,16 +52,41 @@ def find_sender(context: UnsubContext) -> Sender:
         log.warning("page without the database", mid=mid, error=type(err).__name__)
         return Sender()
     if unit is None:
-        metrics.UNKNOWN_UNITS.inc()
-        log.error("no such business unit: its page shows without a name", mid=mid)
+        _tell_of(mid)
         return Sender(reasons=reasons)
     return Sender(
         brand=unit.name,
         contact_email=unit.contact_email,
         language=unit.language,
         list_name=list_name,
+        accent=unit.accent,
         reasons=reasons,
     )
+
+
+def find_only_sender() -> Sender:
+    """Return the deployment's only unit, for a link that does not say whose it is."""
+    try:
+        with answering():
+            units = list(BusinessUnit.objects.order_by()[:2])
+    except (DatabaseError, InterfaceError):
+        return Sender()
+    if len(units) != 1:
+        return Sender()
+    (unit,) = units
+    return Sender(
+        brand=unit.name,
+        contact_email=unit.contact_email,
+        language=unit.language,
+        accent=unit.accent,
+    )
+
+
+def _tell_of(mid: int) -> None:
+    """Tell the operator of a unit that nobody made; the token's own makes itself on delivery."""
+    if mid != settings.SFMC_ACCOUNT_ID:
+        metrics.UNKNOWN_UNITS.inc()
+        log.error("no such business unit: its page shows without a name", mid=mid)
 
 
 def _list_name(context: UnsubContext) -> str:

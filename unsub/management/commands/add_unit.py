@@ -11,6 +11,7 @@ from unsub.models import BusinessUnit
 _OPTIONS = {
     "name": "the brand, as recipients know it",
     "language": "the language of people whose own we do not have, such as en",
+    "accent": "the colour of the button, such as #1d4f91",
     "contact_email": "where somebody whose link does not work can write to",
 }
 

@@ -3,9 +3,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+DURATION ?= 120
+SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run manage test one-click screenshots mutants check lock format clean
+.PHONY: help install run manage test one-click screenshots chaos mutants check lock format clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +29,9 @@ one-click: install ## Ask an address for one-click unsubscribes, as the field do
 
 screenshots: install ## Take pictures of every page, in four languages, into var/screenshots
 	@exec $(BIN)/python -m scripts.screenshots $(ARGS)
+
+chaos: install ## Kill everything in turn under load and reconcile: DURATION=600 SEED=7
+	@exec $(BIN)/python -m tests.chaos $(DURATION) $(SEED)
 
 mutants: install ## Break outcomes and retry on purpose, and see that the tests notice
 	@exec $(BIN)/python -m scripts.mutants $(ARGS)

@@ -155,22 +155,22 @@ LEASE_SECONDS = env.int("LEASE_SECONDS", default=int(SFMC_TIMEOUT * 4 + 60))
 
 # Celery: the row is the letter, a task is only a bell, so no result and no retry is kept there.
 CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_TRANSPORT = "profilecenter.transport:Transport"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": REDIS_TIMEOUT,
     "socket_timeout": 5,
-    # A task that a killed worker held is given to another after this time. None takes longer: a
-    # bell works a few seconds beyond one lease.
+    # A bell for later that a killed worker held is given to another after this time.
     "visibility_timeout": LEASE_SECONDS + 120,
 }
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
+# A bell is acknowledged before it is answered. One that a killed worker had is rung again by the
+# sweep; and a late acknowledgement over a connection that broke meanwhile would end the worker.
+CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 0}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# A call under way is not killed for want of a broker: its row is leased, and that is enough.
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # The nameless exchange needs no binding in Redis. With one, a broker that was flushed takes no
 # message any more until every process has been restarted.
@@ -180,13 +180,15 @@ CELERY_BEAT_SCHEDULE_FILENAME = env.str(
     "CELERY_BEAT_SCHEDULE", default=str(VAR_DIR / "celerybeat-schedule")
 )
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {
-        "task": "unsub.tasks.sweep",
+    name: {
+        "task": f"unsub.tasks.{name}",
         "schedule": SWEEP_SECONDS,
-        # A sweep that nobody took in time is worthless: the next one does the same.
-        "options": {"expires": SWEEP_SECONDS},
+        # One that nobody took in time is worthless, the next does the same; but workers that are
+        # busy may take a while.
+        "options": {"expires": SWEEP_SECONDS + 30},
     }
-}
+    for name in ("sweep", "record")
+} | {"watch": {"task": "unsub.tasks.watch", "schedule": 60, "options": {"expires": 60}}}
 
 # Languages and time
 LANGUAGE_CODE = "en"
@@ -259,10 +261,14 @@ AUTH_PASSWORD_VALIDATORS = [
 # Alarms go to these people by mail.
 ADMINS = [("operator", address) for address in env.list("ADMINS", default=[])]
 SERVER_EMAIL = DEFAULT_FROM_EMAIL = env.str("SERVER_EMAIL", default="profile-center@localhost")
+EMAIL_TIMEOUT = 10  # seconds
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 
 # gunicorn.conf.py names the folder in which the counters of all processes meet.
 PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
+
+ALERT_WEBHOOK_URL = env.str("ALERT_WEBHOOK_URL", default="")
+ALERT_WEBHOOK_SECRET = env.str("ALERT_WEBHOOK_SECRET", default="")
 
 LOG_FORMAT = env.str("LOG_FORMAT", default="console" if sys.stderr.isatty() else "json")
 LOGGING = logging_config(LOG_FORMAT, env.str("LOG_LEVEL", default="INFO"))

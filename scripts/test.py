@@ -21,6 +21,7 @@ SUITES = (
     ("the app on PostgreSQL", ("app",), ("-n", "2", "--database=postgresql")),
     ("the deployment", ("deploy",), ()),
     ("whole journeys", ("journeys",), ("--database=postgresql",)),
+    ("chaos", ("chaos",), ("-p", "no:django", "-s")),
 )
 NOTHING_COLLECTED = 5
 

@@ -22,7 +22,7 @@ def register_all() -> None:
 
 def check_deployment(**_: Any) -> list[CheckMessage]:
     """Return what a deployment lacks to deliver or to be safe."""
-    return [*_credentials(), *_no_keys(), *_plain_text()]
+    return [*_credentials(), *_no_keys(), *_plain_text(), *_unsigned()]
 
 
 def check_values(**_: Any) -> list[CheckMessage]:
@@ -69,6 +69,16 @@ def _plain_text() -> Iterator[CheckMessage]:
                 hint=f"Set {name} to an https address, or leave it out and set SFMC_SUBDOMAIN.",
                 id="unsub.W002",
             )
+
+
+def _unsigned() -> Iterator[CheckMessage]:
+    """Give W007 for a webhook whose messages anybody could forge."""
+    if settings.ALERT_WEBHOOK_URL and not settings.ALERT_WEBHOOK_SECRET:
+        yield Warning(
+            "ALERT_WEBHOOK_SECRET is not set: whoever knows the webhook can forge alarms.",
+            hint="Set it to a long random text, here and where the alarms are received.",
+            id="unsub.W007",
+        )
 
 
 def _weak_keys() -> Iterator[CheckMessage]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
+import redis
 import structlog
 from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models.functions import Now
 
-from . import metrics, tasks, unit_queue, wishes
+from . import letterbox, metrics, tasks, unit_queue, wishes
 from .context import UnsubContext
 from .database import answering
 from .models import Status, UnsubRequest
@@ -57,8 +58,8 @@ def _leave_with_broker(wish: Wish, err: Exception) -> None:
     """Hand the wish to the broker, as the token it came with, until the database answers."""
     log.warning("database did not take a wish", mid=wish.context.mid, error=type(err).__name__)
     try:
-        tasks.leave_for_later(wish)
-    except Exception as broker_err:  # whatever the transport raises, nobody took the wish
+        letterbox.put(wish)
+    except redis.RedisError as broker_err:
         metrics.UNAVAILABLE.inc()
         log.exception("neither database nor broker took a wish", mid=wish.context.mid)
         raise Unavailable from broker_err

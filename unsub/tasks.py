@@ -1,29 +1,23 @@
-"""Doorbells. A bell says "look at this unit's rows": it carries no person and may be lost.
-
-`record` is the exception: it carries a wish that the database could not take, as its signed token.
-"""
+"""Doorbells. A bell says "look": it carries no person and may be lost, for beat rings again."""
 
 import math
 import time
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import redis
 import structlog
-from celery import Task, shared_task
+from celery import shared_task
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
 from kombu.exceptions import KombuError
 
-from . import delivery, wishes
+from . import alarms, alerts, delivery, letterbox, wishes
 from .broker import quick_client
-from .wishes import Wish
+from .models import Alarm
 
 log = structlog.get_logger(__name__)
 
 _bells = quick_client()
-RECORD_AGAIN_SECONDS = 5
 
 
 @shared_task
@@ -42,16 +36,32 @@ def sweep() -> None:
         ring(mid)
 
 
-@shared_task(bind=True, max_retries=None)
-def record(self: Task[..., None], wish: dict[str, str]) -> None:
-    """Write the row of a wish that was accepted while the database was away."""
-    try:
-        request, is_new = wishes.write(Wish.from_message(wish))
-    except (DatabaseError, InterfaceError) as err:
-        # There is no row yet for a retry to live in, so here the broker has to remember.
-        raise self.retry(countdown=RECORD_AGAIN_SECONDS, exc=err) from None
-    if is_new:
+@shared_task
+def record() -> None:
+    """Write the rows of wishes that were accepted while the database was away."""
+    for request in letterbox.empty():
         ring(request.unit_id, wishes.grace(request.channel))
+
+
+@shared_task
+def watch() -> None:
+    """Have people told of what is wrong, and of what is over."""
+    for alarm_id in alarms.look():
+        mail_alarm.delay(alarm_id)
+        if settings.ALERT_WEBHOOK_URL:
+            post_alarm.delay(alarm_id)
+
+
+@shared_task(autoretry_for=(OSError,), retry_backoff=5, max_retries=8)
+def mail_alarm(alarm_id: int) -> None:
+    """Mail an alarm; a mail server that does not answer is asked again, ever more slowly."""
+    alerts.send_mail(Alarm.objects.get(pk=alarm_id))
+
+
+@shared_task(autoretry_for=(alerts.NotTaken,), retry_backoff=5, max_retries=8)
+def post_alarm(alarm_id: int) -> None:
+    """Post an alarm to the webhook; one that does not take it is asked again."""
+    alerts.send_webhook(Alarm.objects.get(pk=alarm_id))
 
 
 def ring(mid: int, seconds: float = 0.0) -> None:
@@ -78,9 +88,3 @@ def _silence(bell: str) -> None:
         _bells.delete(bell)
     except redis.RedisError as err:
         log.warning("bell not silenced", error=type(err).__name__)
-
-
-def leave_for_later(wish: Wish) -> None:
-    """Hand a wish to the broker; raises what the broker raises where it does not take it."""
-    message = wish.to_message(received_at=datetime.now(UTC))
-    record.apply_async((message,), countdown=RECORD_AGAIN_SECONDS)

@@ -34,11 +34,14 @@ def test_a_line_holds_no_token(style: str, text: str) -> None:
 
 @pytest.mark.parametrize("style", ["json", "console"])
 def test_a_traceback_holds_no_address(style: str) -> None:
+    local = "a-local-variable-of-somebody"
     try:
+        assert local
         raise ValueError("ada@example.com is no subscriber")  # noqa: TRY301
     except ValueError:
         line = written(style, "it failed", exc_info=True)
     assert "ValueError" in line
+    assert local not in line
     assert "ada@" not in line
 
 

@@ -1,6 +1,7 @@
 """The POST of RFC 8058, as mail clients and others really send it."""
 
 import pytest
+import redis
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -8,8 +9,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from profilecenter.celery import app
+from unsub import letterbox
 from unsub.models import BusinessUnit, Channel, UnsubRequest
 
 from .conftest import link
@@ -99,8 +102,7 @@ def test_without_a_database_the_broker_keeps_the_wish(client: Client, settings: 
 def test_without_database_and_broker_nothing_is_pretended(
     client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
-    monkeypatch.setattr(app.amqp, "_producer_pool", None)
+    monkeypatch.setattr(letterbox, "_client", redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
     path = link(settings)
     for form in ({}, {"form": "page"}):
         answer = client.post(path, form)

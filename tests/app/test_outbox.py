@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import redis
-from django.db import connections
+from django.db import OperationalError, connections
 from django.db.models.functions import Now
 from pytest_django.fixtures import Settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from unsub import outbox, tasks, wishes
+from unsub import letterbox, outbox, tasks, wishes
 from unsub.context import ContextError, JobContext, Scope
 from unsub.models import BusinessUnit, Channel, Status, UnsubRequest
 from unsub.wishes import Wish
@@ -147,15 +147,14 @@ def test_a_dead_broker_costs_no_wish_and_hardly_any_time(
 def test_a_wish_survives_the_way_through_the_broker(
     unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
-    received = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    message = make_wish(reason="other", words="bye", channel=Channel.PAGE).to_message(
-        received_at=received
-    )
-    tasks.record(message)
+    before = datetime.now(UTC)
+    letterbox.put(make_wish(reason="other", words="bye", channel=Channel.PAGE))
+    tasks.record()
     row = UnsubRequest.objects.get()
-    assert (row.reason_text, row.channel, row.received_at) == (
-        "Something else: bye", "page", received,
-    )  # fmt: skip
+    assert (row.reason_text, row.channel) == ("Something else: bye", "page")
+    assert abs(row.received_at - before) < timedelta(seconds=5)
+    tasks.record()
+    assert UnsubRequest.objects.count() == 1
 
 
 def test_requeue_takes_refused_and_held_and_leaves_the_rest(
@@ -188,5 +187,41 @@ def test_everything_chosen_on_the_page_survives_the_way_through_the_broker(
 ) -> None:
     wish = make_wish()
     chosen = replace(wish, context=wish.context.for_everything())
-    tasks.record(chosen.to_message(received_at=datetime.now(UTC)))
+    letterbox.put(chosen)
+    tasks.record()
     assert UnsubRequest.objects.get().scope == Scope.ALL
+
+
+def test_a_wish_whose_key_was_taken_away_meanwhile_is_kept_and_told(
+    unit: BusinessUnit,
+    make_wish: MakeWish,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    letterbox.put(make_wish())
+    letterbox.put(make_wish(1002))
+    ring = settings.LINK_KEYRING
+    settings.LINK_KEYRING = type(ring).from_json({"*": ["another-key-another-key-another-key"]})
+    tasks.record()
+    assert not UnsubRequest.objects.exists()
+    assert "cannot be read" in caplog.text
+    with redis.Redis.from_url(settings.REDIS_URL) as broker:
+        assert broker.llen(letterbox.UNREADABLE) == 2
+        assert broker.llen(letterbox.KEY) == 0
+
+
+def test_a_letter_is_taken_out_only_when_its_row_is_there(
+    unit: BusinessUnit, make_wish: MakeWish, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: object) -> None:
+        raise OperationalError
+
+    letterbox.put(make_wish())
+    with monkeypatch.context() as patch:
+        patch.setattr(wishes, "write", fails)
+        with pytest.raises(OperationalError):
+            tasks.record()
+    with redis.Redis.from_url(settings.REDIS_URL) as broker:
+        assert broker.llen(letterbox.KEY) == 1
+    tasks.record()
+    assert UnsubRequest.objects.count() == 1

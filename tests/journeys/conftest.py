@@ -2,21 +2,18 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 
-import psycopg
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from scripts import browser as chromium
 from scripts.servers import Postgres
-from scripts.steps import ROOT
-from tests.journeys.deployment import CHILD, PARENT, Deployment
+from tests.journeys.databases import create_database, prepare_database
+from tests.journeys.deployment import Deployment
 from tests.journeys.reader import Reader
 
 ROUGH = {"LEASE_SECONDS": "3"}
@@ -35,7 +32,7 @@ def new_sqlite(tmp_path_factory: pytest.TempPathFactory) -> NewDatabase:
     """A function that makes a migrated SQLite database with both business units."""
     folder = tmp_path_factory.mktemp("sqlite")
     template = folder / "template.sqlite3"
-    _prepare(f"sqlite:///{template}")
+    prepare_database(f"sqlite:///{template}")
 
     def make() -> str:
         copy = folder / f"journey-{next(_numbers)}.sqlite3"
@@ -52,12 +49,12 @@ def new_database(request: pytest.FixtureRequest) -> NewDatabase:
         make_sqlite: NewDatabase = request.getfixturevalue("new_sqlite")
         return make_sqlite
     server, _, _ = os.environ["DATABASE_URL"].rpartition("/")
-    _create(server, "CREATE DATABASE journeys")
-    _prepare(f"{server}/journeys")
+    create_database(server, "CREATE DATABASE journeys")
+    prepare_database(f"{server}/journeys")
 
     def make() -> str:
         name = f"journey_{next(_numbers)}"
-        _create(server, f"CREATE DATABASE {name} TEMPLATE journeys")
+        create_database(server, f"CREATE DATABASE {name} TEMPLATE journeys")
         return f"{server}/{name}"
 
     return make
@@ -70,30 +67,11 @@ def own_postgres() -> Iterator[Postgres]:
     try:
         server.start()
         address, _, _ = server.url.rpartition("/")
-        _create(address, "CREATE DATABASE journeys")
-        _prepare(f"{address}/journeys")
+        create_database(address, "CREATE DATABASE journeys")
+        prepare_database(f"{address}/journeys")
         yield server
     finally:
         server.close()
-
-
-def _create(server: str, statement: str) -> None:
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(statement.encode())
-
-
-def _prepare(database: str) -> None:
-    """Migrate a database and name the two business units."""
-    environ = os.environ | {"DATABASE_URL": database}
-    units = ((PARENT, "Example Outfitters"), (CHILD, "Example Kids"))
-    for arguments in (
-        ("migrate", "--verbosity", "0"),
-        *(("add_unit", "--mid", str(mid), "--name", name) for mid, name in units),
-    ):
-        subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environ, check=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=120,
-        )  # fmt: skip
 
 
 @contextmanager

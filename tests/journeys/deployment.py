@@ -38,7 +38,10 @@ class Deployment:
     def __init__(self, *, database: str, folder: Path, settings: dict[str, str]) -> None:
         self.database = database
         self.folder = folder
-        self.valkey = Valkey()
+        # On disk, as a deployment's is: while the database is away it holds people's wishes.
+        kept = folder / "valkey"
+        kept.mkdir(exist_ok=True)
+        self.valkey = Valkey(folder=kept, persist=True)
         self._port, self._sandbox_port = free_port(), free_port()
         self.url = f"http://{HOST}:{self._port}"
         self.sandbox_url = f"http://{HOST}:{self._sandbox_port}"
@@ -89,12 +92,16 @@ class Deployment:
         for process in self._processes.values():
             process.start()
         self.wait_for_sandbox()
-        self._wait("web", lambda: answers(f"{self.url}/readyz"))
+        self.wait_for_web()
         self.wait_for_worker()
 
     def wait_for_sandbox(self) -> None:
         """Wait until the sandbox answers."""
         self._wait("sandbox", lambda: answers(f"{self.sandbox_url}/healthz"))
+
+    def wait_for_web(self) -> None:
+        """Wait until the pages, their database and their broker answer."""
+        self._wait("web", lambda: answers(f"{self.url}/readyz"))
 
     def wait_for_worker(self) -> None:
         """Wait until a worker answers a ping."""

@@ -47,6 +47,11 @@ class Process:
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 
+    def log_to(self, path: Path) -> Path:
+        """Write the log there from the next start on; return where it went before."""
+        before, self._log = self._log, path
+        return before
+
     @property
     def is_running(self) -> bool:
         """Whether the process was started and has not ended."""

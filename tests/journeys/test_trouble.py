@@ -151,3 +151,34 @@ def test_a_broker_that_was_flushed_goes_on_ringing(deploy: Deploy) -> None:
     wait_until(deployment, 1002, "done")
     # The bell itself, long before the first sweep.
     assert time.monotonic() - started < 30
+
+
+def test_workers_live_through_a_restart_of_the_broker_in_the_middle_of_a_call(
+    deploy: Deploy,
+) -> None:
+    deployment = deploy()
+    deployment.cue("latency", times=1, value=3)
+    deployment.one_click(deployment.link(1001))
+    wait_for("the call to be under way", lambda: deployment.story(1001) == [""])
+    deployment.valkey.kill()
+    time.sleep(4)
+    deployment.valkey.start()
+    wait_until(deployment, 1001, "done", seconds=30)
+    deployment.one_click(deployment.link(1002))
+    wait_until(deployment, 1002, "done", seconds=60)
+    assert deployment.worker.is_running
+    assert deployment.beat.is_running
+
+
+def test_workers_outlive_their_broker_again_and_again(deploy: Deploy) -> None:
+    deployment = deploy(UNDO_SECONDS="3", SWEEP_SECONDS="1")
+    for round_ in range(6):
+        for at in range(4):
+            deployment.one_click(deployment.link(1001 + round_ * 4 + at))
+        deployment.valkey.kill()
+        time.sleep(0.5 * (round_ % 3))
+        deployment.valkey.start()
+        time.sleep(0.3 * (round_ % 2))
+    assert deployment.worker.is_running
+    for subscriber in range(1001, 1025):
+        wait_until(deployment, subscriber, "done", seconds=90)

@@ -3,12 +3,19 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
+from .alarms import AlarmAdmin
 from .attempts import DeliveryAttemptAdmin
 from .reasons import ReasonAdmin
 from .requests import UnsubRequestAdmin
 from .units import BusinessUnitAdmin
 
-__all__ = ["BusinessUnitAdmin", "DeliveryAttemptAdmin", "ReasonAdmin", "UnsubRequestAdmin"]
+__all__ = [
+    "AlarmAdmin",
+    "BusinessUnitAdmin",
+    "DeliveryAttemptAdmin",
+    "ReasonAdmin",
+    "UnsubRequestAdmin",
+]
 
 admin.site.site_header = "Profile Center"
 admin.site.site_title = "Profile Center"

@@ -3,6 +3,7 @@ about it (DeliveryAttempt)."""
 
 from unsub.outcomes import Outcome
 
+from .alarm import Alarm, Cause
 from .attempt import DeliveryAttempt
 from .business_unit import BusinessUnit
 from .mailing_list import MailingList
@@ -10,7 +11,9 @@ from .reason import Reason
 from .request import Channel, Status, UnsubRequest
 
 __all__ = [
+    "Alarm",
     "BusinessUnit",
+    "Cause",
     "Channel",
     "DeliveryAttempt",
     "MailingList",

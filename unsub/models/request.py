@@ -103,6 +103,11 @@ class UnsubRequest(models.Model):
                 name="request_due",
             ),
             models.Index(
+                fields=("unit", "finished_at"),
+                condition=models.Q(status="done"),
+                name="request_honoured",
+            ),
+            models.Index(
                 fields=("lease_until",), condition=models.Q(status="sending"), name="request_leased"
             ),
             models.Index(

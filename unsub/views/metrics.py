@@ -1,8 +1,11 @@
 """Prometheus text: the counters of all processes, and the queues as the database has them."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
+import redis
 from django.conf import settings
+from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError
 from django.db.models import Count, Min
 from django.db.models.functions import Now
@@ -19,8 +22,11 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from unsub.models import BusinessUnit, Status, UnsubRequest
+from unsub.honour import late, time_to_honour
+from unsub.models import Alarm, BusinessUnit, Status, UnsubRequest
 
+Figures = dict[str, tuple[float | None, float | None, float | None, float | None, int]]
+_FIGURES = "honour"
 _OPEN = (Status.PENDING, Status.SENDING, Status.HELD, Status.REFUSED)
 
 
@@ -48,7 +54,7 @@ class _Queues(Collector):
     def collect(self) -> Iterator[Metric]:
         """Give the gauges; where the database does not answer, only that it does not."""
         try:
-            found = [_requests(), _oldest(), *_units()]
+            found = [_requests(), _oldest(), *_units(), *_honour(), _alarms()]
         except (DatabaseError, InterfaceError):
             found = []
         yield GaugeMetricFamily(
@@ -91,3 +97,50 @@ def _units() -> tuple[Metric, Metric]:
         held.add_metric(label, bool(unit.held_since))
         paused.add_metric(label, bool(unit.paused_until and unit.paused_until > unit.now))
     return held, paused
+
+
+def _honour() -> Iterator[Metric]:
+    """Give time to honour and what is late, by unit; looked up once a minute at most."""
+    times = GaugeMetricFamily(
+        "unsub_time_to_honour_seconds",
+        "From received to confirmed, over the last seven days.",
+        labels=("mid", "quantile"),
+    )
+    within = GaugeMetricFamily(
+        "unsub_honoured_within_48h_ratio", "Share confirmed within 48 hours.", labels=("mid",)
+    )
+    overdue = GaugeMetricFamily(
+        "unsub_late_requests", "Requests older than 48 hours that have not ended.", labels=("mid",)
+    )
+    for mid, (p50, p95, p99, share, number) in _figures().items():
+        for quantile, seconds in (("0.5", p50), ("0.95", p95), ("0.99", p99)):
+            if seconds is not None:
+                times.add_metric((mid, quantile), seconds)
+        if share is not None:
+            within.add_metric((mid,), share)
+        overdue.add_metric((mid,), number)
+    yield from (times, within, overdue)
+
+
+def _figures() -> Figures:
+    """Return p50, p95, p99, the share within 48 hours and the number of late ones, by MID."""
+    with suppress(redis.RedisError):
+        if known := cache.get(_FIGURES):
+            return dict(known)
+    figures: Figures = {}
+    for mid in BusinessUnit.objects.values_list("mid", flat=True):
+        one = time_to_honour(mid)
+        figures[str(mid)] = (one.p50, one.p95, one.p99, one.within, late(mid))
+    with suppress(redis.RedisError):
+        cache.set(_FIGURES, figures, timeout=60)
+    return figures
+
+
+def _alarms() -> Metric:
+    """Return which alarms are open."""
+    gauge = GaugeMetricFamily(
+        "unsub_alarms_open", "1 while an alarm is open.", labels=("cause", "mid")
+    )
+    for cause, mid in Alarm.objects.filter(cleared_at=None).values_list("cause", "mid"):
+        gauge.add_metric((cause, str(mid)), 1)
+    return gauge

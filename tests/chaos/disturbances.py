@@ -1,0 +1,205 @@
+"""What can go wrong: each does its harm for `seconds` and then mends it."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import redis
+
+from tests.chaos.world import World
+from unsub.database import REST
+
+Disturbance = Callable[[World, float], None]
+NAMES: dict[str, Disturbance] = {}
+
+
+def _named(name: str) -> Callable[[Disturbance], Disturbance]:
+    """Return a decorator that gives a disturbance its name."""
+
+    def keep(disturbance: Disturbance) -> Disturbance:
+        NAMES[name] = disturbance
+        return disturbance
+
+    return keep
+
+
+@contextmanager
+def _cue(world: World, kind: str, *, value: float | None = None) -> Iterator[None]:
+    """Let the sandbox misbehave within the block."""
+    more = {} if value is None else {"value": value}
+    world.cue(kind, times=None, **more)
+    try:
+        yield
+    finally:
+        world.clear_cues()
+
+
+def _sandbox(kind: str, *, value: float | None = None) -> Disturbance:
+    """Return a disturbance in which the sandbox does `kind`."""
+
+    def disturb(world: World, seconds: float) -> None:
+        with _cue(world, kind, value=value):
+            time.sleep(seconds)
+        world.heal()
+
+    return disturb
+
+
+for _kind, _value in (
+    ("latency", 10.0), ("http_500", None), ("http_503_html", None), ("html_200", None),
+    ("malformed_xml", None), ("fault_2", None), ("fault_9", None), ("fault_13", None),
+    ("fault_17", None), ("token_expired", None), ("token_500", None), ("drop_before", None),
+    ("drop_after_record", None), ("short_results", None), ("empty_202", None),
+):  # fmt: skip
+    NAMES[f"sandbox: {_kind}"] = _sandbox(_kind, value=_value)
+
+
+@_named("worker killed in the middle of a call")
+def kill_worker(world: World, seconds: float) -> None:
+    """SIGKILL of a worker while its calls are slow."""
+    with _cue(world, "latency", value=1.0):
+        time.sleep(min(seconds, 2.0))
+        world.worker.kill()
+        time.sleep(seconds / 2)
+    world.worker.start()
+
+
+@_named("worker ended in the middle of a batch")
+def end_worker(world: World, seconds: float) -> None:
+    """SIGTERM of a worker, which has to finish what it began."""
+    with _cue(world, "latency", value=0.5):
+        time.sleep(min(seconds, 2.0))
+        world.second.end(signal.SIGTERM, seconds=60)
+    world.second.kill()
+    world.second.start()
+
+
+@_named("both workers killed")
+def kill_workers(world: World, seconds: float) -> None:
+    """SIGKILL of both, and both claim at once when they are back."""
+    for worker in world.workers:
+        worker.kill()
+    time.sleep(seconds)
+    for worker in world.workers:
+        worker.start()
+
+
+@_named("gunicorn killed")
+def kill_web(world: World, _seconds: float) -> None:
+    """SIGKILL of the web processes; clients get no answer until they are back."""
+    world.restart(world.web)
+    world.wait_for_web()
+
+
+@_named("beat killed")
+def kill_beat(world: World, seconds: float) -> None:
+    """SIGKILL of beat."""
+    world.beat.kill()
+    time.sleep(seconds)
+    world.beat.start()
+
+
+@_named("broker killed")
+def kill_broker(world: World, seconds: float) -> None:
+    """The broker gone with all it had in memory, and back with what is on its disk."""
+    world.valkey.kill()
+    time.sleep(seconds)
+    world.valkey.start()
+
+
+@_named("broker restarted")
+def restart_broker(world: World, _seconds: float) -> None:
+    """The broker stopped and started at once."""
+    world.valkey.stop()
+    world.valkey.start()
+
+
+@_named("broker flushed")
+def flush_broker(world: World, _seconds: float) -> None:
+    """Everything in the broker deleted, three times; but never wishes that it alone holds."""
+    _wait_for_an_empty_letterbox(world)
+    with closing(redis.Redis.from_url(world.valkey.url)) as client:
+        for _ in range(3):
+            client.flushall()
+            time.sleep(0.3)
+
+
+def _wait_for_an_empty_letterbox(world: World) -> None:
+    """Wait until no wish was left with the broker for longer than a page remembers an outage."""
+    quiet_since = time.monotonic()
+    while time.monotonic() - quiet_since < REST + 2:
+        if world.letters():
+            quiet_since = time.monotonic()
+        time.sleep(0.1)
+
+
+@_named("database restarted")
+def restart_database(world: World, _seconds: float) -> None:
+    """PostgreSQL stopped and started; every connection breaks."""
+    world.postgres.stop()
+    world.postgres.start()
+
+
+@_named("database away")
+def stop_database(world: World, seconds: float) -> None:
+    """PostgreSQL stopped for a while."""
+    world.postgres.stop()
+    time.sleep(seconds)
+    world.postgres.start()
+
+
+@_named("database hangs")
+def hang_database(world: World, seconds: float) -> None:
+    """PostgreSQL alive, and silent."""
+    world.hang()
+    try:
+        time.sleep(seconds)
+    finally:
+        world.wake()
+
+
+@_named("database and broker away")
+def stop_both(world: World, seconds: float) -> None:
+    """Nobody is there to take a wish: the one time when 503 is the right answer."""
+    started = time.monotonic()
+    world.valkey.stop()
+    world.postgres.stop()
+    time.sleep(seconds)
+    world.postgres.start()
+    world.valkey.start()
+    world.both_away.append((started, time.monotonic()))
+
+
+@_named("sandbox away")
+def stop_sandbox(world: World, seconds: float) -> None:
+    """Marketing Cloud refuses connections. Its events are kept on disk, as theirs are."""
+    world.sandbox.kill()
+    time.sleep(seconds)
+    world.sandbox.start()
+    world.wait_for_sandbox()
+    world.heal()
+
+
+@_named("credentials revoked")
+def revoke(world: World, seconds: float) -> None:
+    """Every login fails; then they are restored."""
+    with _cue(world, "revoke_credentials"):
+        time.sleep(seconds)
+    world.heal()
+
+
+@_named("the disk of the logs is full")
+def fill_disk(world: World, seconds: float) -> None:
+    """Workers and pages write their logs to a device that takes nothing."""
+    processes = (world.web, *world.workers)
+    before = [process.log_to(Path("/dev/full")) for process in processes]
+    for process in processes:
+        world.restart(process)
+    world.wait_for_web()
+    time.sleep(seconds)
+    for process, path in zip(processes, before, strict=True):
+        process.log_to(path)
+        world.restart(process)
+    world.wait_for_web()

@@ -1,0 +1,58 @@
+"""What each client asked for and what it was told: the outside view that everything is held to."""
+
+import time
+from dataclasses import dataclass, field
+from itertools import count
+from threading import Lock
+
+FIRST = 10_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """One person's wish as its client saw it. `answers` are statuses; 0 is no answer at all."""
+
+    subscriber: int
+    kind: str
+    answers: list[int] = field(default_factory=list)
+    at: float = field(default_factory=time.monotonic)
+    undone: bool | None = None
+
+    @property
+    def was_accepted(self) -> bool:
+        """Whether any answer promised that the wish is safe."""
+        return any(status in {200, 303} for status in self.answers)
+
+    @property
+    def has_no_answer(self) -> bool:
+        """Whether some answer got lost, so that nobody outside can know."""
+        return 0 in self.answers
+
+
+class Ledger:
+    """All wishes of a run, and the answers over time."""
+
+    def __init__(self) -> None:
+        self.wishes: list[Asked] = []
+        self.refusals: list[tuple[float, int]] = []
+        self._numbers = count(FIRST)
+        self._lock = Lock()
+
+    def new(self, kind: str) -> Asked:
+        """Return a wish of somebody who asks for the first time."""
+        with self._lock:
+            asked = Asked(subscriber=next(self._numbers), kind=kind)
+            self.wishes.append(asked)
+        return asked
+
+    def note(self, asked: Asked, status: int) -> None:
+        """Write down an answer."""
+        with self._lock:
+            asked.answers.append(status)
+            if status >= 500:
+                self.refusals.append((time.monotonic(), status))
+
+    def accepted(self) -> int:
+        """Return how many wishes were accepted so far."""
+        with self._lock:
+            return sum(asked.was_accepted for asked in self.wishes)

@@ -1,0 +1,184 @@
+"""Every answer that a client got, against the database and the sandbox's own event log."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tests.chaos.ledger import Asked, Ledger
+from tests.chaos.stream import STRANGER
+from tests.chaos.world import World
+from tests.journeys.deployment import CHILD, KIDS, KIDS_JOB, NEWEST_WEEKLY_JOB, PARENT, WEEKLY
+
+ROWS = """
+    SELECT r.subscriber_id, r.status, r.scope, r.mid, r.job_id, r.list_id,
+           (SELECT count(*) FROM unsub_deliveryattempt a
+            WHERE a.request_id = r.id AND a.outcome = 'unknown')
+    FROM unsub_unsubrequest r
+"""
+OPEN = "SELECT count(*) FROM unsub_unsubrequest WHERE status IN ('pending', 'sending', 'held')"
+GRACE = 6.0  # seconds
+EVERYTHING = frozenset({"master", "everything"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line of the report: what, how many, and whether that is right."""
+
+    what: str
+    number: int
+    holds: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A request in the database."""
+
+    status: str
+    scope: str
+    mid: int
+    job: int
+    listed: int
+    unknowns: int
+
+
+class Reconciliation:
+    """The state of the world when all is over."""
+
+    def __init__(self, world: World, ledger: Ledger) -> None:
+        self._wishes = ledger.wishes
+        self._refusals = ledger.refusals
+        self._both_away = world.both_away
+        self._rows: dict[int, list[Row]] = {}
+        for subscriber, *fields in world.query(ROWS):
+            names = ("status", "scope", "mid", "job", "listed", "unknowns")
+            row = Row(**dict(zip(names, fields, strict=True)))
+            self._rows.setdefault(subscriber % STRANGER, []).append(row)
+        self._events = _by_subscriber(world.events())
+        self._masters = _by_subscriber(world.masters())
+        self._open = world.query(OPEN)[0][0]
+
+    def lines(self) -> Iterator[Line]:
+        """Give the lines of the report."""
+        accepted = [asked for asked in self._wishes if asked.was_accepted]
+        yield Line(what="wishes asked for", number=len(self._wishes), holds=bool(self._wishes))
+        yield Line(what="accepted", number=len(accepted), holds=bool(accepted))
+        yield self._none("accepted and not in the database", self._lost(accepted))
+        yield self._none("in the database twice", self._twice())
+        yield Line(what="still on their way", number=self._open, holds=self._open == 0)
+        yield self._none("ended otherwise than they should", self._wrong_end(accepted))
+        yield self._none("confirmed without an event", self._without_event())
+        yield self._none("events for the wrong list, job or unit", self._wrong_event())
+        yield self._none("wider than asked for", self._widened())
+        yield self._none("taken back and sent all the same", self._sent_anyway())
+        yield self._none("events nobody asked for", self._unasked())
+        repeated = self._repeated()
+        yield Line(
+            what="events made twice", number=len(repeated),
+            holds=all(self._lost_replies(n) for n in repeated),
+        )  # fmt: skip
+        yield from self._answers()
+
+    @staticmethod
+    def _none(what: str, found: list[int]) -> Line:
+        return Line(what=what, number=len(found), holds=not found)
+
+    def _lost(self, accepted: list[Asked]) -> list[int]:
+        return [asked.subscriber for asked in accepted if asked.subscriber not in self._rows]
+
+    def _twice(self) -> list[int]:
+        return [subscriber for subscriber, rows in self._rows.items() if len(rows) > 1]
+
+    def _row(self, asked: Asked) -> Row | None:
+        return self._rows.get(asked.subscriber, [None])[0]
+
+    def _wrong_end(self, accepted: list[Asked]) -> list[int]:
+        """Return whose wishes ended in a state that fits neither what they asked nor undid."""
+        wrong = []
+        for asked in accepted:
+            wanted = {"done"}
+            if asked.kind == "stranger":
+                wanted = {"refused"}
+            if asked.kind == "undo" and asked.undone is not False:
+                wanted = {"withdrawn"} if asked.undone else {"withdrawn", "done"}
+            row = self._row(asked)
+            if row and row.status not in wanted:
+                wrong.append(asked.subscriber)
+        return wrong
+
+    def _without_event(self) -> list[int]:
+        return [
+            asked.subscriber
+            for asked in self._wishes
+            if (row := self._row(asked)) and row.status == "done"
+            and asked.subscriber not in (self._masters if row.scope == "all" else self._events)
+        ]  # fmt: skip
+
+    def _wrong_event(self) -> list[int]:
+        return [
+            asked.subscriber
+            for asked in self._wishes
+            for event in self._events.get(asked.subscriber, [])
+            if (event["mid"], event["job_id"], event["list_id"]) != _target(asked)
+        ]
+
+    def _widened(self) -> list[int]:
+        return [
+            asked.subscriber
+            for asked in self._wishes
+            if asked.kind not in EVERYTHING and asked.subscriber in self._masters
+        ]
+
+    def _sent_anyway(self) -> list[int]:
+        return [
+            asked.subscriber
+            for asked in self._wishes
+            if asked.undone and asked.subscriber in self._events
+        ]
+
+    def _unasked(self) -> list[int]:
+        """Return who has an event and no wish that was, or may have been, accepted."""
+        asked = {a.subscriber for a in self._wishes if a.was_accepted or a.has_no_answer}
+        return [n for n in (*self._events, *self._masters) if n not in asked]
+
+    def _repeated(self) -> list[int]:
+        found = {**self._events, **self._masters}
+        return [subscriber for subscriber, events in found.items() if len(events) > 1]
+
+    def _lost_replies(self, subscriber: int) -> bool:
+        """Return whether there were as many lost replies as repeated events."""
+        rows = self._rows.get(subscriber, [])
+        events = len(self._events.get(subscriber, self._masters.get(subscriber, [])))
+        return sum(row.unknowns for row in rows) >= events - 1
+
+    def _answers(self) -> Iterator[Line]:
+        """Give how the answers fell out."""
+        counts = Counter(status for asked in self._wishes for status in asked.answers)
+        for status in sorted(counts):
+            what = f"answers with {status}" if status else "no answer (connection broken)"
+            right = status in {0, 200, 303, 503}
+            yield Line(what=what, number=counts[status], holds=right)
+        otherwise = [at for at, _ in self._refusals if not self._nobody_was_there(at)]
+        yield Line(
+            what="503 while the database or the broker was there",
+            number=len(otherwise), holds=not otherwise,
+        )  # fmt: skip
+
+    def _nobody_was_there(self, at: float) -> bool:
+        """Return whether a refusal came while both stores were away, or just after: an outage is
+        remembered for a few seconds."""
+        return any(start <= at <= end + GRACE for start, end in self._both_away)
+
+
+def _target(asked: Asked) -> tuple[int, int, int]:
+    """Return unit, job and list that a wish was for."""
+    if asked.kind == "child":
+        return CHILD, KIDS_JOB, KIDS
+    return PARENT, NEWEST_WEEKLY_JOB, WEEKLY
+
+
+def _by_subscriber(events: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = {}
+    for event in events:
+        found.setdefault(int(event["subscriber_id"]), []).append(event)
+    return found

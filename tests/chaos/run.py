@@ -1,0 +1,149 @@
+"""One run: the world, the stream, the disturbances, and the reckoning."""
+
+import random
+import tempfile
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from scripts.servers import Postgres, ServerError
+from scripts.steps import say
+from tests.chaos import disturbances
+from tests.chaos.ledger import Ledger
+from tests.chaos.reconcile import OPEN, Line, Reconciliation
+from tests.chaos.stream import Stream
+from tests.chaos.world import World
+from tests.journeys.databases import create_database, prepare_database
+
+RATE = 12.0
+SETTLE_SECONDS = 180.0
+FINISHED = "SELECT count(*) FROM unsub_deliveryattempt WHERE finished_at IS NOT NULL"
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What a run came to."""
+
+    seed: int
+    seconds: float = 0.0
+    steps: dict[str, list[float]] = field(default_factory=dict)
+    accepted: dict[str, int] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    settled: float = 0.0
+
+    @property
+    def holds(self) -> bool:
+        """Whether every line is right."""
+        return bool(self.lines) and all(line.holds for line in self.lines)
+
+    def __str__(self) -> str:
+        """Return the report as text for a terminal and for docs/reliability.md."""
+        rows = [f"seed {self.seed}, {self.seconds:.0f} s, settled in {self.settled:.0f} s", ""]
+        rows += [
+            f"| {'disturbance':<42} | times | accepted meanwhile |",
+            f"| {'-' * 42} | ----: | -----------------: |",
+        ]
+        rows += [
+            f"| {name:<42} | {len(times):>5} | {self.accepted[name]:>18} |"
+            for name, times in self.steps.items()
+        ]
+        rows += [
+            "",
+            f"| {'reconciled from outside':<42} | number | |",
+            f"| {'-' * 42} | -----: | --- |",
+        ]
+        rows += [
+            f"| {line.what:<42} | {line.number:>6} | {'ok' if line.holds else 'FAIL'} |"
+            for line in self.lines
+        ]
+        return "\n".join(rows)
+
+
+def run(*, duration: float, seed: int, harm: float) -> Report:
+    """Return the report of a run of about `duration` seconds, in which each disturbance lasts up
+    to `harm` seconds: each in turn first, then at random."""
+    report = Report(seed=seed)
+    with tempfile.TemporaryDirectory(prefix="pc-chaos-") as name, closing(Postgres()) as postgres:
+        postgres.start()
+        address = postgres.url.rpartition("/")[0]
+        create_database(address, "CREATE DATABASE chaos")
+        prepare_database(f"{address}/chaos")
+        world = World(folder=Path(name), postgres=postgres, database=f"{address}/chaos")
+        try:
+            world.start()
+            _disturb(world, report, duration=duration, harm=harm)
+        finally:
+            with suppress(ServerError, ProcessLookupError):
+                world.wake()
+            world.stop()
+    return report
+
+
+def _disturb(world: World, report: Report, *, duration: float, harm: float) -> None:
+    """Let the stream flow while one thing after another fails, then reckon up."""
+    ledger, dice = Ledger(), random.Random(report.seed)  # noqa: S311 - to be repeated
+    stream = Stream(world, ledger, rate=RATE, seed=report.seed)
+    started = time.monotonic()
+    stream.start()
+    try:
+        _one_after_another(world, report, ledger, dice, until=started + duration, harm=harm)
+    finally:
+        stream.stop()
+    report.seconds = time.monotonic() - started
+    report.settled = _settle(world)
+    report.lines += Reconciliation(world, ledger).lines()
+
+
+def _one_after_another(
+    world: World,
+    report: Report,
+    ledger: Ledger,
+    dice: random.Random,
+    *,
+    until: float,
+    harm: float,
+) -> None:
+    """Let one thing after another fail until the time is over."""
+    finished = 0
+    for name in _order(dice):
+        at = time.monotonic()
+        if at > until:
+            return
+        before = ledger.accepted()
+        disturbances.NAMES[name](world, harm * dice.uniform(0.5, 1.0))
+        time.sleep(0.5)
+        accepted = ledger.accepted() - before
+        report.steps.setdefault(name, []).append(time.monotonic() - at)
+        report.accepted[name] = report.accepted.get(name, 0) + accepted
+        finished = _still_there(world, report, finished)
+        say(f"[{until - time.monotonic():5.0f} s left] {name}: {accepted} accepted meanwhile")
+
+
+def _order(dice: random.Random) -> list[str]:
+    """Return the disturbances: each once in a shuffled order, then whatever the dice say."""
+    names = list(disturbances.NAMES)
+    return [*dice.sample(names, len(names)), *dice.choices(names, k=2000)]
+
+
+def _still_there(world: World, report: Report, before: int) -> int:
+    """Return how many attempts are finished; fewer than before would mean that some were lost."""
+    now = int(world.query(FINISHED)[0][0])
+    if now < before:
+        report.lines.append(Line(what="finished attempts that vanished", number=1, holds=False))
+    return now
+
+
+def _settle(world: World) -> float:
+    """Return the seconds until nothing was on its way any more, or until patience ran out."""
+    started = time.monotonic()
+    while time.monotonic() - started < SETTLE_SECONDS:
+        world.heal()
+        with psycopg.connect(world.database, autocommit=True) as connection:
+            row = connection.execute(OPEN).fetchone()
+        if row == (0,) and world.letters() == 0:
+            break
+        time.sleep(1.0)
+    return time.monotonic() - started

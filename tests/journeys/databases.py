@@ -1,0 +1,30 @@
+"""Migrated databases for whole deployments."""
+
+import os
+import subprocess
+import sys
+
+import psycopg
+
+from scripts.steps import ROOT
+from tests.journeys.deployment import CHILD, PARENT
+
+
+def create_database(server: str, statement: str) -> None:
+    """Run a CREATE DATABASE on a server."""
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def prepare_database(database: str) -> None:
+    """Migrate a database and name the two business units."""
+    environ = os.environ | {"DATABASE_URL": database}
+    units = ((PARENT, "Example Outfitters"), (CHILD, "Example Kids"))
+    for arguments in (
+        ("migrate", "--verbosity", "0"),
+        *(("add_unit", "--mid", str(mid), "--name", name) for mid, name in units),
+    ):
+        subprocess.run(
+            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environ, check=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=120,
+        )  # fmt: skip

@@ -1,0 +1,63 @@
+"""Time to honour: from a person's wish to Marketing Cloud's word that it is done."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models.functions import Now
+
+from .models import Status, UnsubRequest
+
+WINDOW = timedelta(days=7)
+NEWEST = 10_000  # rows at most: an index has them in order, so the cost is bounded
+PROMISE = timedelta(hours=48)  # what the mailbox providers ask for
+_ENDED = (Status.DONE, Status.WITHDRAWN, Status.REFUSED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Honour:
+    """How long wishes took, in seconds; None where none was confirmed in the window."""
+
+    number: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    longest: float | None
+    within: float | None
+
+
+def time_to_honour(mid: int) -> Honour:
+    """Return the figure for a unit's newest 10,000 confirmed wishes of the last seven days.
+    `within` is the share that took at most 48 hours."""
+    done = UnsubRequest.objects.filter(
+        unit_id=mid, status=Status.DONE, finished_at__gt=Now() - WINDOW
+    ).order_by("-finished_at")
+    times = sorted(
+        (end - start).total_seconds()
+        for start, end in done.values_list("received_at", "finished_at")[:NEWEST]
+        if end
+    )
+    if not times:
+        return Honour(number=0, p50=None, p95=None, p99=None, longest=None, within=None)
+    return Honour(
+        number=len(times),
+        p50=quantile(times, 0.50),
+        p95=quantile(times, 0.95),
+        p99=quantile(times, 0.99),
+        longest=times[-1],
+        within=sum(seconds <= PROMISE.total_seconds() for seconds in times) / len(times),
+    )
+
+
+def quantile(ordered: list[float], share: float) -> float:
+    """Return the nearest-rank quantile: the least value that `share` of all do not exceed."""
+    rank = -(-len(ordered) * share // 1)
+    return ordered[max(int(rank), 1) - 1]
+
+
+def late(mid: int) -> int:
+    """Return how many wishes of a unit are older than 48 hours and have not ended."""
+    return (
+        UnsubRequest.objects.filter(unit_id=mid, received_at__lt=Now() - PROMISE)
+        .exclude(status__in=_ENDED)
+        .count()
+    )

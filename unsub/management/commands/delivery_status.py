@@ -1,0 +1,134 @@
+"""manage.py delivery_status: how each business unit's deliveries fare."""
+
+import json
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db.models import Count, Min
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from unsub.honour import late, time_to_honour
+from unsub.models import BusinessUnit, Status, UnsubRequest
+
+_OPEN = (Status.PENDING, Status.SENDING, Status.HELD, Status.REFUSED)
+_CLEAR = "\x1b[2J\x1b[H"
+COLUMNS = (
+    "mid", "name", "pending", "oldest", "sending", "held", "refused", "per_hour", "late", "p50",
+    "p95", "p99", "state", "next_probe",
+)  # fmt: skip
+
+
+class Command(BaseCommand):
+    """Writes a row per unit."""
+
+    help = "Show each business unit's queue, its state and its time to honour (seconds)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--mid", type=int, action="append", help="business unit; repeatable")
+        parser.add_argument("--format", choices=("table", "json"), default="table")
+        parser.add_argument(
+            "--watch", nargs="?", type=float, const=2.0, help="draw again every so many seconds"
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Write the rows, once or until Ctrl-C."""
+        try:
+            while True:
+                text = self._text(options)
+                self.stdout.write(f"{_CLEAR}{text}" if options["watch"] else text)
+                self.stdout.flush()
+                if not options["watch"]:
+                    return
+                time.sleep(options["watch"])
+        except KeyboardInterrupt:
+            return
+
+    @staticmethod
+    def _text(options: dict[str, Any]) -> str:
+        rows = list(_rows(set(options["mid"] or ())))
+        return json.dumps(rows) if options["format"] == "json" else table(rows)
+
+
+def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
+    """Give what is known of each unit; of one that nobody made, what waits for it."""
+    counts = _counts()
+    units = {unit.mid: unit for unit in BusinessUnit.objects.order_by("mid")}
+    for mid in sorted({*units, *(mid for mid, _ in counts)}):
+        if wanted and mid not in wanted:
+            continue
+        honour = time_to_honour(mid)
+        yield {
+            "mid": mid,
+            "name": units[mid].name if mid in units else "(unknown unit)",
+            **{status.value: counts.get((mid, status.value), 0) for status in _OPEN},
+            "oldest": _oldest(mid),
+            "per_hour": _per_hour(mid),
+            "late": late(mid),
+            **{name: _round(getattr(honour, name)) for name in ("p50", "p95", "p99")},
+            "state": _state(units.get(mid)),
+            "next_probe": _next_probe(units.get(mid)),
+        }
+
+
+def _counts() -> dict[tuple[int, str], int]:
+    """Return the number of requests that are not done, by unit and status."""
+    rows = UnsubRequest.objects.filter(status__in=_OPEN).order_by()
+    found = rows.values_list("unit_id", "status").annotate(number=Count("pk"))
+    return {(mid, status): number for mid, status, number in found}
+
+
+def _oldest(mid: int) -> float | None:
+    """Return the age in seconds of the oldest request that waits."""
+    waiting = UnsubRequest.objects.filter(unit_id=mid, status__in=(Status.PENDING, Status.HELD))
+    since = waiting.aggregate(since=Min("received_at"))["since"]
+    return None if since is None else _round((timezone.now() - since).total_seconds())
+
+
+def _per_hour(mid: int) -> int:
+    """Return how many were confirmed within the last hour."""
+    hour = Now() - timedelta(hours=1)
+    return UnsubRequest.objects.filter(
+        unit_id=mid, status=Status.DONE, finished_at__gt=hour
+    ).count()
+
+
+def _state(unit: BusinessUnit | None) -> str:
+    """Return whether a unit's queue sends, in a word or two."""
+    if unit is None:
+        return "held: no such unit"
+    if unit.held_since:
+        return f"held: {unit.held_reason}"
+    if unit.paused_until and unit.paused_until > timezone.now():
+        return f"paused: {unit.paused_reason}"
+    return "open"
+
+
+def _next_probe(unit: BusinessUnit | None) -> str | None:
+    """Return when a unit that rests is tried again, in UTC."""
+    if unit is None or unit.paused_until is None or unit.paused_until <= timezone.now():
+        return None
+    return unit.paused_until.isoformat(" ", "seconds")
+
+
+def _round(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the rows as a table of the columns."""
+    cells = [list(COLUMNS), *([_cell(row[name]) for name in COLUMNS] for row in rows)]
+    widths = [max(len(line[at]) for line in cells) for at in range(len(COLUMNS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    )
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else str(value)

@@ -1,0 +1,83 @@
+"""manage.py requeue: have refused and held requests tried again."""
+
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Count, QuerySet
+
+from unsub import outbox
+from unsub.models import Status, UnsubRequest
+
+# The field of the audit, and the column behind it.
+FIELDS = {
+    "id": "pk", "status": "status", "mid": "unit_id", "outcome": "outcome",
+    "error_code": "error_code", "job_id": "job_id", "list_id": "list_id", "scope": "scope",
+    "channel": "channel",
+}  # fmt: skip
+NUMBERS = frozenset({"id", "mid", "error_code", "job_id", "list_id"})
+CHUNK = 500
+PATIENCE = 2.0  # seconds after which progress is shown
+
+
+class Command(BaseCommand):
+    """Puts requests back into the queue; with --dry-run it only counts."""
+
+    help = f"Try refused and held requests again. Fields: {', '.join(FIELDS)}."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument(
+            "--where", action="append", default=[], metavar="FIELD=VALUE",
+            help="repeatable; the same field again means one or the other",
+        )  # fmt: skip
+        parser.add_argument("--all", action="store_true", help="all that are refused or held")
+        parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Count, then requeue."""
+        if not options["where"] and not options["all"]:
+            raise CommandError("which? Give --where FIELD=VALUE, or --all.")
+        stuck = UnsubRequest.objects.filter(status__in=(Status.REFUSED, Status.HELD))
+        found = stuck.filter(**_conditions(options["where"]))
+        total = self._tell(found)
+        if options["dry_run"]:
+            self.stdout.write(f"{total} would be tried again; nothing was changed")
+            return
+        self.stdout.write(f"{self._requeue(found, total)} are on their way again")
+
+    def _tell(self, found: "QuerySet[UnsubRequest]") -> int:
+        """Write how many there are by unit, status and code; return how many in all."""
+        groups = found.order_by().values_list("unit_id", "status", "error_code")
+        counted = groups.annotate(number=Count("pk")).order_by("unit_id", "status", "error_code")
+        total = 0
+        for mid, status, code, number in counted:
+            self.stdout.write(f"{mid}  {status:<8} {'-' if code is None else code:>6} {number:>8}")
+            total += number
+        return total
+
+    def _requeue(self, found: "QuerySet[UnsubRequest]", total: int) -> int:
+        """Return how many went, a chunk at a time, each its own short transaction."""
+        started, sent, last = time.monotonic(), 0, 0
+        while ids := list(
+            found.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:CHUNK]
+        ):
+            sent += outbox.requeue(ids)
+            last = ids[-1]
+            if self.stderr.isatty() and time.monotonic() - started > PATIENCE:
+                self.stderr.write(f"\r{sent} of {total}", ending="")
+        return sent
+
+
+def _conditions(texts: list[str]) -> dict[str, list[Any]]:
+    """Return the filters that FIELD=VALUE texts mean; raises CommandError for another text."""
+    found: dict[str, list[Any]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or name not in FIELDS:
+            raise CommandError(f"{text}: write FIELD=VALUE with one of {', '.join(FIELDS)}")
+        if name in NUMBERS and not value.isdecimal():
+            raise CommandError(f"{text}: {name} is a number")
+        found.setdefault(f"{FIELDS[name]}__in", []).append(int(value) if name in NUMBERS else value)
+    return found

@@ -1,0 +1,42 @@
+"""What an operator has to know: one row for each cause and unit, while it lasts."""
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class Cause(models.TextChoices):
+    """Why somebody is called."""
+
+    LATE = "late", _("requests are late")
+    REFUSED = "refused", _("requests were refused")
+    GIVEN_UP = "given_up", _("requests were given up")
+    HELD = "held", _("a queue is held")
+    CIRCUIT_OPEN = "circuit_open", _("a circuit is open")
+    UNKNOWN_UNIT = "unknown_unit", _("wishes for an unknown business unit")
+
+
+class Alarm(models.Model):
+    """One cause in one business unit, from when it was seen until it was over."""
+
+    cause = models.CharField(_("cause"), max_length=20, choices=Cause.choices)
+    mid = models.BigIntegerField(_("MID"))
+    number = models.PositiveIntegerField(_("requests"), default=0)
+    detail = models.CharField(_("detail"), max_length=100, blank=True)
+    raised_at = models.DateTimeField(_("raised"), db_default=Now())
+    told_at = models.DateTimeField(_("told"), null=True, blank=True)
+    told_number = models.PositiveIntegerField(_("requests when told"), default=0)
+    cleared_at = models.DateTimeField(_("over since"), null=True, blank=True)
+
+    class Meta:
+        ordering = ("-pk",)
+        verbose_name = _("alarm")
+        verbose_name_plural = _("alarms")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("cause", "mid"), condition=models.Q(cleared_at=None), name="alarm_open_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.cause} {self.mid}"

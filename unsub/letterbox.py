@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import redis
 import structlog
+from django.db import DataError, IntegrityError
 
 from . import wishes
 from .broker import quick_client
@@ -39,8 +40,9 @@ def empty() -> Iterator[UnsubRequest]:
     while (letter := _first()) is not None:
         try:
             request, _ = wishes.write(Wish.from_message(json.loads(letter)))
-        except (LinkError, ValueError, LookupError) as err:
-            # Its key was taken away meanwhile, or it is not one of ours. Nothing is thrown away.
+        except (LinkError, ValueError, LookupError, DataError, IntegrityError) as err:
+            # Its key was taken away meanwhile, or no row can hold it. Nothing is thrown away, and
+            # nobody behind it has to wait.
             log.exception("a wish that was kept cannot be read", error=type(err).__name__)
             _client.rpush(UNREADABLE, letter)
         else:

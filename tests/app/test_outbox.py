@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import redis
-from django.db import OperationalError, connections
+from django.db import DataError, OperationalError, connections
 from django.db.models.functions import Now
 from pytest_django.fixtures import Settings
 from redis.backoff import NoBackoff
@@ -208,6 +208,24 @@ def test_a_wish_whose_key_was_taken_away_meanwhile_is_kept_and_told(
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
         assert broker.llen(letterbox.UNREADABLE) == 2
         assert broker.llen(letterbox.KEY) == 0
+
+
+def test_a_wish_that_no_row_can_hold_keeps_nobody_waiting(
+    unit: BusinessUnit, make_wish: MakeWish, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = wishes.write
+
+    def fails_once(wish: Wish) -> object:
+        monkeypatch.setattr(wishes, "write", write)
+        raise DataError
+
+    letterbox.put(make_wish())
+    letterbox.put(make_wish(1002))
+    monkeypatch.setattr(wishes, "write", fails_once)
+    tasks.record()
+    assert UnsubRequest.objects.get().subscriber_id == 1002
+    with redis.Redis.from_url(settings.REDIS_URL) as broker:
+        assert broker.llen(letterbox.UNREADABLE) == 1
 
 
 def test_a_letter_is_taken_out_only_when_its_row_is_there(

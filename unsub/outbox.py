@@ -7,9 +7,9 @@ import structlog
 from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models.functions import Now
 
-from . import letterbox, metrics, tasks, unit_queue, wishes
+from . import database, letterbox, metrics, tasks, unit_queue, wishes
 from .context import UnsubContext
-from .database import answering
+from .database import Away
 from .models import Status, UnsubRequest
 from .retry import HORIZON
 from .wishes import Wish
@@ -31,15 +31,47 @@ def enqueue(wish: Wish) -> UnsubRequest | None:
     """
     wish.context.parameters(all_subscribers_list_id=None)
     try:
-        with answering(), transaction.atomic():
-            request, is_new = wishes.write(wish)
-            if is_new:
-                _ring_on_commit(request)
+        return _write(wish)
     except (DatabaseError, InterfaceError) as err:
-        _leave_with_broker(wish, err)
+        log.warning("database did not take a wish", mid=wish.context.mid, error=type(err).__name__)
+        was_asked = not isinstance(err, Away)
+    if _is_kept_by_broker(wish):
         return None
+    if was_asked:
+        raise _unavailable(wish)
+    # It was given a rest after a failure; but now it is all there is, and may be back.
+    database.forget()
+    try:
+        return _write(wish)
+    except (DatabaseError, InterfaceError):
+        raise _unavailable(wish) from None
+
+
+def _write(wish: Wish) -> UnsubRequest:
+    """Return the wish's row, committed; raises DatabaseError or InterfaceError."""
+    with database.answering(), transaction.atomic():
+        request, is_new = wishes.write(wish)
+        if is_new:
+            _ring_on_commit(request)
     metrics.WISHES.labels(channel=wish.channel.value, repeated=str(not is_new).lower()).inc()
     return request
+
+
+def _is_kept_by_broker(wish: Wish) -> bool:
+    """Return whether the broker keeps the wish until the database answers."""
+    try:
+        letterbox.put(wish)
+    except redis.RedisError:
+        return False
+    metrics.WISHES.labels(channel=wish.channel.value, repeated="unknown").inc()
+    return True
+
+
+def _unavailable(wish: Wish) -> Unavailable:
+    """Return the refusal of a wish that nobody took, told and counted."""
+    metrics.UNAVAILABLE.inc()
+    log.error("neither database nor broker took a wish", mid=wish.context.mid)
+    return Unavailable()
 
 
 def _ring_on_commit(request: UnsubRequest) -> None:
@@ -54,21 +86,9 @@ def _ring_on_commit(request: UnsubRequest) -> None:
     transaction.on_commit(ring_bell, robust=True)
 
 
-def _leave_with_broker(wish: Wish, err: Exception) -> None:
-    """Hand the wish to the broker, as the token it came with, until the database answers."""
-    log.warning("database did not take a wish", mid=wish.context.mid, error=type(err).__name__)
-    try:
-        letterbox.put(wish)
-    except redis.RedisError as broker_err:
-        metrics.UNAVAILABLE.inc()
-        log.exception("neither database nor broker took a wish", mid=wish.context.mid)
-        raise Unavailable from broker_err
-    metrics.WISHES.labels(channel=wish.channel.value, repeated="unknown").inc()
-
-
 def find(context: UnsubContext) -> UnsubRequest | None:
     """Return the request that answers for this wish now, or None. Raises DatabaseError."""
-    with answering():
+    with database.answering():
         return wishes.find(context)
 
 
@@ -77,7 +97,7 @@ def withdraw(context: UnsubContext) -> bool:
     untried = UnsubRequest.objects.filter(
         wish=wishes.digest(context), status__in=(Status.PENDING, Status.HELD), attempts=0
     )
-    with answering():
+    with database.answering():
         return bool(untried.update(status=Status.WITHDRAWN, finished_at=Now()))
 
 

@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from unsub import letterbox, outbox, tasks, wishes
+from unsub import database, letterbox, outbox, tasks, wishes
 from unsub.context import ContextError, JobContext, Scope
 from unsub.models import BusinessUnit, Channel, Status, UnsubRequest
 from unsub.wishes import Wish
@@ -242,4 +242,15 @@ def test_a_letter_is_taken_out_only_when_its_row_is_there(
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
         assert broker.llen(letterbox.KEY) == 1
     tasks.record()
+    assert UnsubRequest.objects.count() == 1
+
+
+def test_a_database_that_is_back_is_asked_where_the_broker_is_gone(
+    unit: BusinessUnit, make_wish: MakeWish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(OperationalError), database.answering():
+        raise OperationalError
+    away = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
+    monkeypatch.setattr(letterbox, "_client", away)
+    assert outbox.enqueue(make_wish())
     assert UnsubRequest.objects.count() == 1

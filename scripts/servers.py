@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
@@ -115,7 +116,17 @@ class Server(ABC):
 
     def signal(self, number: int) -> None:
         """Send a signal to the server and its children; SIGSTOP makes it hang, SIGCONT wakes it."""
+        # The server first: one that is stopped makes no child that would be forgotten.
         os.killpg(self.pid, number)
+        for child in self.children():
+            with suppress(ProcessLookupError):
+                os.kill(child, number)
+
+    def children(self) -> tuple[int, ...]:
+        """Return the process ids of the server's children. Each of PostgreSQL's has a process
+        group of its own, so that no signal to the server's group reaches it."""
+        listed = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return tuple(map(int, listed.read_text().split())) if listed.exists() else ()
 
     def stop(self) -> None:
         """Shut the server down in order; its data stay."""

@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
-DURATION ?= 120
+DURATION ?=
 SEED ?=
 
 .DEFAULT_GOAL := help
@@ -31,7 +31,7 @@ screenshots: install ## Take pictures of every page, in four languages, into var
 	@exec $(BIN)/python -m scripts.screenshots $(ARGS)
 
 chaos: install ## Kill everything in turn under load and reconcile: DURATION=600 SEED=7
-	@exec $(BIN)/python -m tests.chaos $(DURATION) $(SEED)
+	@exec $(BIN)/python -m tests.chaos $(or $(DURATION),120) $(SEED)
 
 mutants: install ## Break outcomes and retry on purpose, and see that the tests notice
 	@exec $(BIN)/python -m scripts.mutants $(ARGS)

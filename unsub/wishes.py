@@ -95,7 +95,7 @@ def write(wish: Wish) -> tuple[UnsubRequest, bool]:
             with transaction.atomic():
                 return _insert(wish, key), True
         except IntegrityError:
-            _retire_old(key)
+            _retire_old(key, wish.received_at)
         found = UnsubRequest.objects.filter(wish=key).first()
         if found:
             return found, False
@@ -133,11 +133,14 @@ def grace(channel: str) -> int:
     return settings.UNDO_SECONDS if channel == Channel.PAGE else 0
 
 
-def _retire_old(key: str) -> None:
-    """Free the place of a row that no longer answers for its wish."""
+def _retire_old(key: str, received_at: datetime | None) -> None:
+    """Free the place of a row that no longer answers for its wish, received now or earlier."""
     # What is still on its way answers for the wish however old it is: one wish, one event.
     old = Q(received_at__lt=Now() - SAME_WISH, status__in=(Status.DONE, Status.REFUSED))
-    UnsubRequest.objects.filter(old | Q(status=Status.WITHDRAWN), wish=key).update(wish=None)
+    # Taking back answers for all that was asked before it: a letter that was kept while the
+    # database was away may be read only after its person pressed again, and then Undo.
+    taken_back = Q(status=Status.WITHDRAWN, finished_at__lte=received_at or Now())
+    UnsubRequest.objects.filter(old | taken_back, wish=key).update(wish=None)
 
 
 def reason_text(label: str, words: str) -> str:

@@ -52,6 +52,25 @@ def test_twenty_posts_at_once_are_one_row(unit: BusinessUnit, make_wish: MakeWis
     assert len(ids) == UnsubRequest.objects.count() == 1
 
 
+def test_a_letter_from_before_undo_is_not_sent(unit: BusinessUnit, make_wish: MakeWish) -> None:
+    wish = make_wish(channel=Channel.PAGE)
+    letterbox.put(wish)  # while the database was away
+    outbox.enqueue(wish)  # it is back, and the person presses again before the letter is read
+    assert outbox.withdraw(wish.context)
+    tasks.record()
+    assert [row.status for row in UnsubRequest.objects.all()] == [Status.WITHDRAWN]
+
+
+def test_a_letter_from_after_undo_is_a_new_wish(unit: BusinessUnit, make_wish: MakeWish) -> None:
+    wish = make_wish(channel=Channel.PAGE)
+    outbox.enqueue(wish)
+    assert outbox.withdraw(wish.context)
+    letterbox.put(wish)
+    tasks.record()
+    statuses = [row.status for row in UnsubRequest.objects.order_by("pk")]
+    assert statuses == [Status.WITHDRAWN, Status.PENDING]
+
+
 def test_after_a_day_the_same_wish_is_a_new_one(unit: BusinessUnit, make_wish: MakeWish) -> None:
     outbox.enqueue(make_wish())
     UnsubRequest.objects.update(

@@ -2,7 +2,9 @@
 
 import os
 import secrets
+import signal
 import sys
+from typing import NoReturn
 
 from scripts.steps import say
 from tests.chaos.run import run
@@ -11,6 +13,7 @@ from tests.plugins.servers import ENVIRONMENT, UNSET
 
 def main(arguments: list[str]) -> int:
     """Return 0 where every line of the report holds."""
+    signal.signal(signal.SIGTERM, _leave)
     for name in [name for name in os.environ if UNSET.fullmatch(name)]:
         del os.environ[name]
     # World brings its own broker; what prepares the database only has to be able to name one.
@@ -21,6 +24,11 @@ def main(arguments: list[str]) -> int:
     report = run(duration=duration, seed=seed, harm=max(4.0, min(20.0, duration / 30)))
     say(str(report))
     return 0 if report.holds else 1
+
+
+def _leave(number: int, _frame: object) -> NoReturn:
+    """End in order, everything that was started included."""
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -4,23 +4,42 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import redis
 
 from tests.chaos.world import World
 from unsub.database import REST
 
-Disturbance = Callable[[World, float], None]
+Act = Callable[[World, float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disturbance:
+    """What is done to the world. `times` is how many times the run's harm it lasts; None leaves
+    that to the dice."""
+
+    act: Act
+    times: float | None = None
+
+    def disturb(self, world: World, harm: float, dice: Random) -> None:
+        """Do the harm, and mend it."""
+        # Thrown every time, so that the rest of the order does not depend on this.
+        thrown = dice.uniform(0.5, 1.0)
+        self.act(world, harm * (self.times or thrown))
+
+
 NAMES: dict[str, Disturbance] = {}
 
 
-def _named(name: str) -> Callable[[Disturbance], Disturbance]:
+def _named(name: str, *, times: float | None = None) -> Callable[[Act], Act]:
     """Return a decorator that gives a disturbance its name."""
 
-    def keep(disturbance: Disturbance) -> Disturbance:
-        NAMES[name] = disturbance
-        return disturbance
+    def keep(act: Act) -> Act:
+        NAMES[name] = Disturbance(act=act, times=times)
+        return act
 
     return keep
 
@@ -36,7 +55,7 @@ def _cue(world: World, kind: str, *, value: float | None = None) -> Iterator[Non
         world.clear_cues()
 
 
-def _sandbox(kind: str, *, value: float | None = None) -> Disturbance:
+def _sandbox(kind: str, *, value: float | None = None) -> Act:
     """Return a disturbance in which the sandbox does `kind`."""
 
     def disturb(world: World, seconds: float) -> None:
@@ -53,7 +72,7 @@ for _kind, _value in (
     ("fault_17", None), ("token_expired", None), ("token_500", None), ("drop_before", None),
     ("drop_after_record", None), ("short_results", None), ("empty_202", None),
 ):  # fmt: skip
-    NAMES[f"sandbox: {_kind}"] = _sandbox(_kind, value=_value)
+    NAMES[f"sandbox: {_kind}"] = Disturbance(act=_sandbox(_kind, value=_value))
 
 
 @_named("worker killed in the middle of a call")
@@ -89,8 +108,8 @@ def kill_workers(world: World, seconds: float) -> None:
 @_named("gunicorn killed")
 def kill_web(world: World, _seconds: float) -> None:
     """SIGKILL of the web processes; clients get no answer until they are back."""
-    world.restart(world.web)
-    world.wait_for_web()
+    with world.without_web():
+        world.restart(world.web)
 
 
 @_named("beat killed")
@@ -150,10 +169,10 @@ def stop_database(world: World, seconds: float) -> None:
     world.postgres.start()
 
 
-@_named("database hangs")
+@_named("database hangs", times=1.25)
 def hang_database(world: World, seconds: float) -> None:
     """PostgreSQL alive, and silent."""
-    world.hang()
+    world.hang(seconds)
     try:
         time.sleep(seconds)
     finally:
@@ -172,7 +191,7 @@ def stop_both(world: World, seconds: float) -> None:
     world.both_away.append((started, time.monotonic()))
 
 
-@_named("sandbox away")
+@_named("sandbox away", times=3.0)
 def stop_sandbox(world: World, seconds: float) -> None:
     """Marketing Cloud refuses connections. Its events are kept on disk, as theirs are."""
     world.sandbox.kill()
@@ -195,11 +214,11 @@ def fill_disk(world: World, seconds: float) -> None:
     """Workers and pages write their logs to a device that takes nothing."""
     processes = (world.web, *world.workers)
     before = [process.log_to(Path("/dev/full")) for process in processes]
-    for process in processes:
-        world.restart(process)
-    world.wait_for_web()
+    with world.without_web():
+        for process in processes:
+            world.restart(process)
     time.sleep(seconds)
-    for process, path in zip(processes, before, strict=True):
-        process.log_to(path)
-        world.restart(process)
-    world.wait_for_web()
+    with world.without_web():
+        for process, path in zip(processes, before, strict=True):
+            process.log_to(path)
+            world.restart(process)

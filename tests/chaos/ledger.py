@@ -17,6 +17,7 @@ class Asked:
     answers: list[int] = field(default_factory=list)
     at: float = field(default_factory=time.monotonic)
     undone: bool | None = None
+    asked_to_undo: int | None = None
 
     @property
     def was_accepted(self) -> bool:
@@ -29,12 +30,30 @@ class Asked:
         return 0 in self.answers
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One exchange as its client saw it: times are seconds of the monotonic clock, 0 is none."""
+
+    status: int
+    began: float
+    ended: float
+
+    @property
+    def seconds(self) -> float:
+        """How long the client waited."""
+        return self.ended - self.began
+
+    def falls_into(self, spells: list[tuple[float, float]], *, grace: float) -> bool:
+        """Return whether the exchange touched one of these spells, or the `grace` seconds after."""
+        return any(self.ended >= begin and self.began <= end + grace for begin, end in spells)
+
+
 class Ledger:
     """All wishes of a run, and the answers over time."""
 
     def __init__(self) -> None:
         self.wishes: list[Asked] = []
-        self.refusals: list[tuple[float, int]] = []
+        self.answers: list[Answer] = []
         self._numbers = count(FIRST)
         self._lock = Lock()
 
@@ -45,12 +64,11 @@ class Ledger:
             self.wishes.append(asked)
         return asked
 
-    def note(self, asked: Asked, status: int) -> None:
+    def note(self, asked: Asked, answer: Answer) -> None:
         """Write down an answer."""
         with self._lock:
-            asked.answers.append(status)
-            if status >= 500:
-                self.refusals.append((time.monotonic(), status))
+            asked.answers.append(answer.status)
+            self.answers.append(answer)
 
     def accepted(self) -> int:
         """Return how many wishes were accepted so far."""

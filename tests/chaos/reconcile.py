@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tests.chaos import attempts
 from tests.chaos.ledger import Asked, Ledger
+from tests.chaos.lines import Line
 from tests.chaos.stream import STRANGER
 from tests.chaos.world import World
 from tests.journeys.deployment import CHILD, KIDS, KIDS_JOB, NEWEST_WEEKLY_JOB, PARENT, WEEKLY
@@ -17,17 +19,10 @@ ROWS = """
     FROM unsub_unsubrequest r
 """
 OPEN = "SELECT count(*) FROM unsub_unsubrequest WHERE status IN ('pending', 'sending', 'held')"
-GRACE = 6.0  # seconds
+GRACE = 6.0  # seconds for which a page remembers that a database was away
+START = 1.0  # seconds: gunicorn answers, and a client has still to hear that it did not
+SLOW = 15.0  # seconds: more than a database that hangs may ever cost
 EVERYTHING = frozenset({"master", "everything"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """One line of the report: what, how many, and whether that is right."""
-
-    what: str
-    number: int
-    holds: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +41,9 @@ class Reconciliation:
     """The state of the world when all is over."""
 
     def __init__(self, world: World, ledger: Ledger) -> None:
+        self._world = world
         self._wishes = ledger.wishes
-        self._refusals = ledger.refusals
-        self._both_away = world.both_away
+        self._exchanges = ledger.answers
         self._rows: dict[int, list[Row]] = {}
         for subscriber, *fields in world.query(ROWS):
             names = ("status", "scope", "mid", "job", "listed", "unknowns")
@@ -67,6 +62,7 @@ class Reconciliation:
         yield self._none("in the database twice", self._twice())
         yield Line(what="still on their way", number=self._open, holds=self._open == 0)
         yield self._none("ended otherwise than they should", self._wrong_end(accepted))
+        yield self._none("recorded otherwise than asked for", self._wrong_row())
         yield self._none("confirmed without an event", self._without_event())
         yield self._none("events for the wrong list, job or unit", self._wrong_event())
         yield self._none("wider than asked for", self._widened())
@@ -77,7 +73,9 @@ class Reconciliation:
             what="events made twice", number=len(repeated),
             holds=all(self._lost_replies(n) for n in repeated),
         )  # fmt: skip
+        yield from attempts.lines(self._world)
         yield from self._answers()
+        yield from self._times()
 
     @staticmethod
     def _none(what: str, found: list[int]) -> Line:
@@ -106,6 +104,18 @@ class Reconciliation:
                 wrong.append(asked.subscriber)
         return wrong
 
+    def _wrong_row(self) -> list[int]:
+        """Return whose row names another unit, job, list or scope than the link did."""
+        return [
+            asked.subscriber
+            for asked in self._wishes
+            if (row := self._row(asked))
+            and (
+                (row.mid, row.job, row.listed) != _target(asked)
+                or row.scope != ("all" if asked.kind in EVERYTHING else "list")
+            )
+        ]
+
     def _without_event(self) -> list[int]:
         return [
             asked.subscriber
@@ -120,13 +130,20 @@ class Reconciliation:
             for asked in self._wishes
             for event in self._events.get(asked.subscriber, [])
             if (event["mid"], event["job_id"], event["list_id"]) != _target(asked)
+            or event["batch_id"] != 0
+            or event["master"]
+            or asked.kind in EVERYTHING
         ]
 
     def _widened(self) -> list[int]:
         return [
             asked.subscriber
             for asked in self._wishes
-            if asked.kind not in EVERYTHING and asked.subscriber in self._masters
+            if asked.subscriber in self._masters
+            and (
+                asked.kind not in EVERYTHING
+                or any(entry["mid"] != PARENT for entry in self._masters[asked.subscriber])
+            )
         ]
 
     def _sent_anyway(self) -> list[int]:
@@ -137,8 +154,9 @@ class Reconciliation:
         ]
 
     def _unasked(self) -> list[int]:
-        """Return who has an event and no wish that was, or may have been, accepted."""
-        asked = {a.subscriber for a in self._wishes if a.was_accepted or a.has_no_answer}
+        """Return who has an event and never asked, or is a stranger."""
+        # Somebody who was told 503 may be recorded all the same: a COMMIT whose answer got lost.
+        asked = {a.subscriber for a in self._wishes if a.answers and a.kind != "stranger"}
         return [n for n in (*self._events, *self._masters) if n not in asked]
 
     def _repeated(self) -> list[int]:
@@ -158,16 +176,25 @@ class Reconciliation:
             what = f"answers with {status}" if status else "no answer (connection broken)"
             right = status in {0, 200, 303, 503}
             yield Line(what=what, number=counts[status], holds=right)
-        otherwise = [at for at, _ in self._refusals if not self._nobody_was_there(at)]
-        yield Line(
-            what="503 while the database or the broker was there",
-            number=len(otherwise), holds=not otherwise,
-        )  # fmt: skip
+        undos = Counter(asked.asked_to_undo for asked in self._wishes)
+        odd = [status for status in undos if status not in {None, 0, 303, 503}]
+        yield Line(what="undo answered otherwise than 303 or 503", number=len(odd), holds=not odd)
 
-    def _nobody_was_there(self, at: float) -> bool:
-        """Return whether a refusal came while both stores were away, or just after: an outage is
-        remembered for a few seconds."""
-        return any(start <= at <= end + GRACE for start, end in self._both_away)
+    def _times(self) -> Iterator[Line]:
+        """Give whether refusals and broken connections came only when they may, and how long the
+        slowest answer took."""
+        refused = [answer for answer in self._exchanges if answer.status >= 500]
+        broken = [answer for answer in self._exchanges if answer.status == 0]
+        both, web = self._world.both_away, self._world.web_away
+        otherwise = sum(not answer.falls_into(both, grace=GRACE) for answer in refused)
+        what = "503 while the database or the broker was there"
+        yield Line(what=what, number=otherwise, holds=otherwise == 0)
+        otherwise = sum(not answer.falls_into(web, grace=START) for answer in broken)
+        what = "no answer while gunicorn was there"
+        yield Line(what=what, number=otherwise, holds=otherwise == 0)
+        slowest = max((answer.seconds for answer in self._exchanges), default=0.0)
+        what = "seconds that the slowest answer took"
+        yield Line(what=what, number=round(slowest), holds=slowest < SLOW)
 
 
 def _target(asked: Asked) -> tuple[int, int, int]:

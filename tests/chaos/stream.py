@@ -8,7 +8,7 @@ from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.chaos.ledger import Asked, Ledger
+from tests.chaos.ledger import Answer, Asked, Ledger
 from tests.journeys.deployment import CHILD, KIDS, KIDS_JOB, Deployment
 from unsub.context import JobContext, Scope
 
@@ -63,6 +63,7 @@ class Stream:
         self._post(asked, path, body or "List-Unsubscribe=One-Click")
         if asked.kind == "undo" and asked.was_accepted:
             status, location = self._exchange(f"{path}/undo", "")
+            asked.asked_to_undo = status
             # No answer: it may have been taken back or not.
             asked.undone = None if status != 303 else "late" not in location
 
@@ -78,8 +79,9 @@ class Stream:
         return self._deployment.link(asked.subscriber, **changes)
 
     def _post(self, asked: Asked, path: str, body: str) -> None:
+        began = time.monotonic()
         status, _ = self._exchange(path, body)
-        self._ledger.note(asked, status)
+        self._ledger.note(asked, Answer(status=status, began=began, ended=time.monotonic()))
 
     def _exchange(self, path: str, body: str) -> tuple[int, str]:
         """Return status and Location of the answer; 0 where none came."""

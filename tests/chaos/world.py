@@ -1,7 +1,11 @@
 """The deployment under test: two workers, a PostgreSQL of its own, many subscribers."""
 
+import os
 import signal
-from contextlib import closing, suppress
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -21,9 +25,19 @@ SETTINGS = {
 }
 SUBSCRIBERS = 120_000
 # As if the rests, the waits and the probes' pauses had passed: maintenance alone is five minutes.
+# Each by itself, and past what is locked: healing must not get into a deadlock with a worker.
 HEAL = (
-    "UPDATE unsub_businessunit SET paused_until = now() WHERE paused_until IS NOT NULL",
-    "UPDATE unsub_unsubrequest SET next_attempt_at = now() WHERE status = 'pending'",
+    """
+    UPDATE unsub_businessunit SET paused_until = least(paused_until, now()),
+                                  singly_until = least(singly_until, now())
+        WHERE mid IN (SELECT mid FROM unsub_businessunit
+                      WHERE paused_until > now() OR singly_until > now() FOR UPDATE SKIP LOCKED)
+    """,
+    """
+    UPDATE unsub_unsubrequest SET next_attempt_at = now() WHERE id IN
+        (SELECT id FROM unsub_unsubrequest WHERE status = 'pending' AND next_attempt_at > now()
+         FOR UPDATE SKIP LOCKED)
+    """,
 )
 
 
@@ -34,6 +48,9 @@ class World(Deployment):
         self.postgres = postgres
         # When database and broker were both away, as seconds of the monotonic clock.
         self.both_away: list[tuple[float, float]] = []
+        # When gunicorn was down, in the same way.
+        self.web_away: list[tuple[float, float]] = []
+        self._alarm_clock: subprocess.Popen[bytes] | None = None
         super().__init__(database=database, folder=folder, settings=SETTINGS)
         self.second = self._processes["second"]
 
@@ -57,19 +74,38 @@ class World(Deployment):
         """Make whatever waits due."""
         with psycopg.connect(self.database, autocommit=True) as connection:
             for statement in HEAL:
-                # It takes many rows at once, in no order: a worker may be in the way.
-                with suppress(psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
-                    connection.execute(statement)
+                connection.execute(statement)
 
     def letters(self) -> int:
         """Return how many wishes wait in the broker for the database."""
         with closing(redis.Redis.from_url(self.valkey.url)) as client:
             return int(client.llen("profilecenter:wishes"))
 
-    def hang(self) -> None:
-        """Stop PostgreSQL in its tracks: it accepts connections and answers nothing."""
+    @contextmanager
+    def without_web(self) -> Iterator[None]:
+        """Remember that nobody listens within the block, and wait until somebody does again."""
+        began = time.monotonic()
+        try:
+            yield
+            self.wait_for_web()
+        finally:
+            self.web_away.append((began, time.monotonic()))
+
+    def hang(self, seconds: float) -> None:
+        """Stop PostgreSQL in its tracks: it accepts connections and answers nothing.
+
+        What is stopped cannot end either, so something else wakes it should we be killed
+        meanwhile: a few seconds after `seconds`.
+        """
         self.postgres.signal(signal.SIGSTOP)
+        family = " ".join(map(str, (self.postgres.pid, *self.postgres.children())))
+        wake = f"sleep {seconds + 10:.0f}; kill -CONT {family}"
+        self._alarm_clock = subprocess.Popen(["sh", "-c", wake], start_new_session=True)
 
     def wake(self) -> None:
         """Let PostgreSQL go on."""
         self.postgres.signal(signal.SIGCONT)
+        if self._alarm_clock:
+            os.killpg(self._alarm_clock.pid, signal.SIGKILL)
+            self._alarm_clock.wait()
+            self._alarm_clock = None

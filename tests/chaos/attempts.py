@@ -1,0 +1,51 @@
+"""What the attempts of a whole run have to add up to, whoever was killed while making them."""
+
+from collections.abc import Iterator
+
+from tests.chaos.lines import Line
+from tests.chaos.world import World
+
+# A worker's clock of the database begins with its transaction, hence the second of grace.
+NONE = {
+    "attempts without an end": """
+        SELECT count(*) FROM unsub_deliveryattempt WHERE finished_at IS NULL
+    """,
+    "attempts begun before the last one ended": """
+        SELECT count(*) FROM unsub_deliveryattempt a
+        JOIN unsub_deliveryattempt b ON b.request_id = a.request_id AND b.number = a.number + 1
+        WHERE a.finished_at > b.started_at + interval '1 second'
+    """,
+    "requests whose attempts are not all there": """
+        SELECT count(*) FROM unsub_unsubrequest r WHERE r.attempts <>
+            (SELECT count(*) FROM unsub_deliveryattempt a WHERE a.request_id = r.id)
+    """,
+    "called again after it was confirmed": """
+        SELECT count(*) FROM unsub_deliveryattempt a
+        JOIN unsub_deliveryattempt b ON b.request_id = a.request_id AND b.number > a.number
+        WHERE a.outcome IN ('posted', 'already_unsubscribed', 'refused')
+    """,
+    "found already done with no reply lost before": """
+        SELECT count(*) FROM unsub_deliveryattempt a
+        WHERE a.outcome = 'already_unsubscribed' AND NOT EXISTS
+            (SELECT 1 FROM unsub_deliveryattempt b
+             WHERE b.request_id = a.request_id AND b.number < a.number AND b.outcome = 'unknown')
+    """,
+}
+COUNTED = {
+    "attempts": "SELECT count(*) FROM unsub_deliveryattempt",
+    "attempts that nobody knows the end of": """
+        SELECT count(*) FROM unsub_deliveryattempt WHERE outcome = 'unknown'
+    """,
+    "wishes that were found already done": """
+        SELECT count(*) FROM unsub_deliveryattempt WHERE outcome = 'already_unsubscribed'
+    """,
+}
+
+
+def lines(world: World) -> Iterator[Line]:
+    """Give the lines of the report that are about attempts."""
+    for what, sql in COUNTED.items():
+        yield Line(what=what, number=world.query(sql)[0][0], holds=True)
+    for what, sql in NONE.items():
+        number = world.query(sql)[0][0]
+        yield Line(what=what, number=number, holds=number == 0)

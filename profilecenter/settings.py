@@ -53,6 +53,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # With a padding of random length, so that sizes tell nothing (BREACH).
+    "django.middleware.gzip.GZipMiddleware",
     "unsub.middleware.RecipientMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -231,7 +233,7 @@ if WHITENOISE_USE_FINDERS:
 # Requests
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 50
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["profilecenter.uploads.BoundedUploadHandler"]
 
 # Security
 _https = _public.scheme == "https"

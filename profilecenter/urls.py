@@ -3,7 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from unsub.views import preview
+
 urlpatterns = [
+    # Before the admin, which answers for all that stands below its own address.
+    path("admin/preview/<int:mid>/", preview, name="preview"),
     path("admin/", admin.site.urls),
     path("", include("unsub.urls")),
 ]

@@ -12,11 +12,12 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+import requests
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from . import browser
 from .ready import answers
@@ -29,7 +30,7 @@ SIZES = {"phone": (390, 844), "desktop": (1100, 900)}
 MAKE_STATES = "from scripts import states; states.main()"
 STATES = (
     "choose", "choose_everything", "error", "on_its_way", "done", "again", "withdrawn", "refused",
-    "test", "bad_link",
+    "test", "bad_link", "lost", "lost_error", "why", "brand",
 )  # fmt: skip
 
 
@@ -49,6 +50,7 @@ def main(arguments: list[str]) -> int:
             say(f"[{at}/{len(STATES)}] {state}")
             _take_all(running, state, links[state], folder)
         running.close()
+        (folder / "bytes.md").write_text(_weigh(links) + "\n")
     say(f"pictures in {folder}")
     return 0
 
@@ -65,15 +67,47 @@ def _take_all(running: Browser, state: str, link: str, folder: Path) -> None:
                 )
                 page = context.new_page()
                 page.goto(link)
-                if state == "error":
-                    page.locator("input[name=reason]").first.evaluate("one => one.value = 'gone'")
-                    page.locator("input[name=reason]").first.check()
-                    page.locator("main form button[type=submit]").first.click()
+                if state in ERRORS:
+                    ERRORS[state](page)
                 # As high as the page, so that the button that sticks to the edge is at its end.
                 whole = page.evaluate("document.documentElement.scrollHeight")
                 page.set_viewport_size({"width": width, "height": max(height, whole)})
                 page.screenshot(path=folder / f"{state}-{language}-{size}-{scheme}.png")
                 context.close()
+
+
+def _wrong_reason(page: Page) -> None:
+    """Choose a reason that is not on the list any more."""
+    page.locator("input[name=reason]").first.evaluate("one => one.value = 'gone'")
+    page.locator("input[name=reason]").first.check()
+    page.locator("main form button[type=submit]").first.click()
+
+
+def _wrong_address(page: Page) -> None:
+    """Send something that is no address."""
+    page.locator("input[name=email_address]").fill("ada at example")
+    page.locator("main form button[type=submit]").first.click()
+
+
+ERRORS: dict[str, Callable[[Page], None]] = {
+    "error": _wrong_reason,
+    "lost_error": _wrong_address,
+}
+
+
+def _weigh(links: dict[str, str]) -> str:
+    """Return a table of what each page weighs, plain and as it travels."""
+    rows = ["| page | HTML and style | as it travels (gzip) |", "| --- | ---: | ---: |"]
+    for state in STATES:
+        plain, packed = (_body(links[state], encoding) for encoding in ("identity", "gzip"))
+        rows.append(f"| {state} | {len(plain):,} | {len(packed):,} |")
+    return "\n".join(rows)
+
+
+def _body(link: str, encoding: str) -> bytes:
+    """Return the body of a page as it came."""
+    answer = requests.get(link, headers={"Accept-Encoding": encoding}, stream=True, timeout=10)
+    return bytes(answer.raw.read(decode_content=False))
 
 
 @contextmanager
@@ -88,6 +122,7 @@ def _site(folder: Path) -> Iterator[dict[str, str]]:
             "SECRET_KEY": secrets.token_urlsafe(50),
             "LINK_KEYS": json.dumps({"*": [secrets.token_urlsafe(32)]}),
             "PUBLIC_URL": f"http://{HOST}:{port}",
+            "ALLOWED_HOSTS": "garden.example.com",
             "UNDO_SECONDS": "600",
             "LOG_LEVEL": "CRITICAL",
             "DJANGO_SETTINGS_MODULE": "profilecenter.settings",

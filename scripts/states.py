@@ -3,35 +3,55 @@
 Run by scripts/screenshots.py in Django's shell, with the environment of its site.
 """
 
+import dataclasses
+import io
 import json
 import sys
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management import call_command
 from django.db.models.functions import Now
+from PIL import Image, ImageDraw
 
+from unsub import logos
 from unsub.context import JobContext, Scope, SubscriberContext, UnsubContext
 from unsub.links import sign_link
-from unsub.models import BusinessUnit, Channel, MailingList, Status, UnsubRequest
+from unsub.models import (
+    BusinessUnit,
+    Channel,
+    Logo,
+    MailingList,
+    PageText,
+    Place,
+    Status,
+    UnsubRequest,
+)
 from unsub.outbox import Wish, enqueue
 
-MID = 510001
+MID, BRAND = 510001, 510003
 WISHES = {
     "on_its_way": Status.PENDING,
     "done": Status.DONE,
     "again": Status.DONE,
     "withdrawn": Status.WITHDRAWN,
     "refused": Status.REFUSED,
+    "why": Status.DONE,
 }
-PATHS = {"on_its_way": "/done", "done": "/done", "withdrawn": "/done"}
+PATHS = {"on_its_way": "/done", "done": "/done", "withdrawn": "/done", "why": "/done?why=1"}
 
 
 def main() -> None:
     """Make the states, then write {state: link}."""
     call_command("migrate", verbosity=0)
     unit = BusinessUnit.objects.create(
-        mid=MID, name="Example Outfitters", contact_email="post@example.com"
+        mid=MID,
+        name="Example Outfitters",
+        contact_email="post@example.com",
+        lost_link_form=True,
+        domain=urlsplit(settings.PUBLIC_URL).hostname,
     )
+    _brand()
     MailingList.objects.create(unit=unit, list_id=7001, name="Weekly offers")
     links = {
         "choose": _link(_context("choose")),
@@ -39,6 +59,9 @@ def main() -> None:
         "choose_everything": _link(_context("everything", scope=Scope.ALL)),
         "test": _link(_context("test", message_context="PREVIEW")),
         "bad_link": f"{settings.PUBLIC_URL}/u/cut-in-two",
+        "lost": f"{settings.PUBLIC_URL}/lost-link?kept=1",
+        "lost_error": f"{settings.PUBLIC_URL}/lost-link",
+        "brand": _link(_context("brand", mid=BRAND)),
     }
     for state, status in WISHES.items():
         context = _context(state)
@@ -49,6 +72,31 @@ def main() -> None:
         )
         links[state] = _link(context) + PATHS.get(state, "")
     sys.stdout.write(json.dumps(links) + "\n")
+
+
+def _brand() -> None:
+    """Make a unit with looks and words of its own."""
+    unit = BusinessUnit.objects.create(
+        mid=BRAND,
+        name="Example Garden",
+        domain="garden.example.com",
+        contact_email="hello@example.com",
+        accent="#2f6b3a",
+    )
+    drawn = Image.new("RGBA", (480, 128), "#ffffff00")
+    pen = ImageDraw.Draw(drawn)
+    pen.ellipse((8, 8, 120, 120), fill="#2f6b3a")
+    pen.polygon(((64, 20), (96, 96), (64, 76), (32, 96)), fill="#ffffff")
+    pen.text((144, 36), "garden", fill="#1f4427", font_size=60)
+    written = io.BytesIO()
+    drawn.save(written, "PNG")
+    Logo.objects.create(unit=unit, **dataclasses.asdict(logos.encode(written.getvalue())))
+    texts = {
+        Place.INTRO: "In winter we write once a month.",
+        Place.FOOTER: "Example Garden Ltd, 1 Example Street, Exampleton",
+    }
+    for place, text in texts.items():
+        PageText.objects.create(unit=unit, language="en", place=place, text=text)
 
 
 def _context(name: str, **changes: object) -> UnsubContext:

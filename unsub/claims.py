@@ -8,6 +8,7 @@ from typing import Any
 from .context import ContextError, JobContext, Scope, SubscriberContext, UnsubContext
 
 _DIGITS = re.compile(r"[0-9]{1,40}")
+_SECONDS = re.compile(r"[1-9][0-9]{8,10}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
 
 
@@ -33,6 +34,7 @@ def context_of(claims: Mapping[str, Any], *, default_mid: int | None) -> UnsubCo
         scope_is_explicit=scope is not None,
         message_context=_text(claims, "ctx") or "",
         expires_at=_number(claims, "exp"),
+        issued_at=_moment(claims, "iat"),
         language=_language(claims),
     )
 
@@ -52,6 +54,7 @@ def payload_of(context: UnsubContext) -> str:
         "scope": context.scope.value if _names_scope(context) else None,
         "ctx": context.message_context or None,
         "exp": context.expires_at,
+        "iat": context.issued_at,
         "lang": context.language,
     }
     present = {name: value for name, value in claims.items() if value is not None}
@@ -85,6 +88,13 @@ def _language(claims: Mapping[str, Any]) -> str | None:
     """Return a well-formed language tag, or None: nobody is refused for a bad one."""
     tag = claims.get("lang")
     return tag if isinstance(tag, str) and _LANGUAGE.fullmatch(tag) else None
+
+
+def _moment(claims: Mapping[str, Any], name: str) -> int | None:
+    """Return seconds since 1970, or None for whatever else stands there: nobody is refused for
+    it."""
+    text = str(claims.get(name, ""))
+    return int(text) if _SECONDS.fullmatch(text) else None
 
 
 def _id(claims: Mapping[str, Any], name: str) -> int | None:

@@ -87,6 +87,7 @@ class UnsubContext:
     scope_is_explicit: bool = False
     message_context: str = ""
     expires_at: int | None = None
+    issued_at: int | None = None
     language: str | None = None
 
     def __post_init__(self) -> None:

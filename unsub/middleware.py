@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 
-_PAGES = ("/u/", "/p/")
+_PAGES = ("/u/", "/p/", "/lost-link", "/brand/")
 HEADERS = {
     # A page names its own, with the nonce of its style.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
@@ -45,4 +45,5 @@ def _to_https(request: HttpRequest) -> HttpResponse | None:
         return None
     if request.method not in {"GET", "HEAD"}:
         return None
-    return HttpResponsePermanentRedirect(settings.PUBLIC_URL + request.get_full_path())
+    # The host is one of ALLOWED_HOSTS, and may be a unit's own domain.
+    return HttpResponsePermanentRedirect(f"https://{request.get_host()}{request.get_full_path()}")

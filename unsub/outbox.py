@@ -14,7 +14,9 @@ from .models import Status, UnsubRequest
 from .retry import HORIZON
 from .wishes import Wish
 
-__all__ = ["Unavailable", "Wish", "enqueue", "find", "release", "requeue", "withdraw"]
+__all__ = [
+    "Unavailable", "Wish", "add_reason", "enqueue", "find", "release", "requeue", "withdraw",
+]  # fmt: skip
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +92,12 @@ def find(context: UnsubContext) -> UnsubRequest | None:
     """Return the request that answers for this wish now, or None. Raises DatabaseError."""
     with database.answering():
         return wishes.find(context)
+
+
+def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:
+    """Return whether a reason was added to a wish that had none. Raises DatabaseError."""
+    with database.answering():
+        return wishes.add_reason(context, reason=reason, words=words)
 
 
 def withdraw(context: UnsubContext) -> bool:

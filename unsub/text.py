@@ -10,5 +10,10 @@ def clean(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", spaced).split())
 
 
+def clean_lines(text: str) -> str:
+    """Return `text` cleaned as by `clean`, line by line; empty lines at its ends are gone."""
+    return "\n".join(map(clean, text.strip().splitlines()))
+
+
 # Control, surrogate and unassigned (non-characters such as U+FFFE among them).
 _UNFIT = frozenset({"Cc", "Cs", "Cn"})

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from .context import Scope, UnsubContext
 from .models import Channel, Reason, Status, UnsubRequest
@@ -22,12 +23,13 @@ from .units import open_link
 SAME_WISH = timedelta(hours=24)
 # Each round either wins the constraint or finds the row that did; a third means a storm.
 _ROUNDS = 5
+LINK_AGE_MAX = 2**31 - 1  # what the column holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What one person asked for, once. `token` is the signed link's; `reason` the code of the
-    choice, `words` the person's own."""
+    choice, `words` the person's own, `scanner` the name of a machine that is known for it."""
 
     token: str
     context: UnsubContext
@@ -36,6 +38,7 @@ class Wish:
     words: str = ""
     language: str = ""
     received_at: datetime | None = None
+    scanner: str = ""
 
     def to_message(self, *, received_at: datetime) -> dict[str, str]:
         """Return the wish as plain strings for the broker: the token stands for the context."""
@@ -46,6 +49,7 @@ class Wish:
             "words": self.words,
             "language": self.language,
             "scope": self.context.scope.value,
+            "scanner": self.scanner,
             "received_at": received_at.isoformat(),
         }
 
@@ -63,6 +67,8 @@ class Wish:
             reason=message["reason"],
             words=message["words"],
             language=message["language"],
+            # A letter of the version before has none.
+            scanner=message.get("scanner", ""),
             received_at=datetime.fromisoformat(message["received_at"]),
         )
 
@@ -121,11 +127,32 @@ def _insert(wish: Wish, key: str) -> UnsubRequest:
         reason=reason,
         reason_text=reason_text(reason.label if reason else "", wish.words),
         language=wish.language,
+        link_age=_link_age(wish),
+        scanner=wish.scanner,
         received_at=wish.received_at or Now(),
         next_attempt_at=Now() + timedelta(seconds=grace(wish.channel)),
         give_up_at=Now() + HORIZON,
         wish=key,
     )
+
+
+def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:
+    """Return whether a reason was written to a wish that had none. It goes with the call if that
+    is not made yet; else it is kept here alone."""
+    chosen = Reason.objects.offered_to(context.mid).filter(code=reason).first() if reason else None
+    text = reason_text(chosen.label if chosen else "", words)
+    without = UnsubRequest.objects.filter(wish=digest(context), reason=None, reason_text="")
+    without = without.exclude(status=Status.WITHDRAWN)
+    changes = {"reason": chosen, "reason_text": text, "reason_added_at": Now()}
+    return bool(text and without.update(**changes))
+
+
+def _link_age(wish: Wish) -> int | None:
+    """Return the seconds from the making of the link to the wish, or None where it does not say."""
+    if wish.context.issued_at is None:
+        return None
+    at = wish.received_at or timezone.now()
+    return min(max(int(at.timestamp()) - wish.context.issued_at, 0), LINK_AGE_MAX)
 
 
 def grace(channel: str) -> int:

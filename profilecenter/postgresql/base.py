@@ -13,11 +13,6 @@ from django.db.backends.postgresql import base
 
 from unsub.database import patience
 
-_ERRORS = (
-    "Error", "InterfaceError", "DatabaseError", "DataError", "OperationalError", "IntegrityError",
-    "InternalError", "ProgrammingError", "NotSupportedError", "Warning",
-)  # fmt: skip
-
 
 class PatientConnection(psycopg.Connection[Any]):
     """A connection that waits for an answer only as long as `patience` says."""
@@ -44,5 +39,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """Django's own, but for the connections it makes."""
 
     Database = SimpleNamespace(  # type: ignore[assignment]  # it stands for the module
-        connect=PatientConnection.connect, **{name: getattr(psycopg, name) for name in _ERRORS}
+        **vars(psycopg) | {"connect": PatientConnection.connect}
     )

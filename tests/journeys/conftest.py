@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from scripts import browser as chromium
 from scripts.servers import Postgres
@@ -126,6 +126,19 @@ def reader(browser: Browser) -> Iterator[Reader]:
     """Somebody who reads the mail: a browser window with no history."""
     with Reader(browser) as reader:
         yield reader
+
+
+@pytest.fixture
+def desk(browser: Browser) -> Iterator[Page]:
+    """A marketer's window. Errors of its scripts fail the test."""
+    context = browser.new_context(locale="en-GB", viewport={"width": 1200, "height": 900})
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert not errors, errors
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import sys
 
 import psycopg
 
+from scripts.servers import HOST
 from scripts.steps import ROOT
 from tests.journeys.deployment import CHILD, PARENT
 
@@ -17,12 +18,13 @@ def create_database(server: str, statement: str) -> None:
 
 
 def prepare_database(database: str) -> None:
-    """Migrate a database and name the two business units."""
+    """Migrate a database and name the two business units; one of them is at home on this host."""
     environ = os.environ | {"DATABASE_URL": database}
     units = ((PARENT, "Example Outfitters"), (CHILD, "Example Kids"))
     for arguments in (
         ("migrate", "--verbosity", "0"),
         *(("add_unit", "--mid", str(mid), "--name", name) for mid, name in units),
+        ("add_unit", "--mid", str(PARENT), "--domain", HOST, "--lost-link-form", "on"),
     ):
         subprocess.run(
             [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environ, check=True,

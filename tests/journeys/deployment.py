@@ -79,6 +79,7 @@ class Deployment:
         gunicorn = [tool("gunicorn"), "profilecenter.wsgi", "-c", "profilecenter/gunicorn.conf.py"]
         state = str(self.folder / "sandbox.jsonl")
         sandbox = ["sandbox", "--port", str(self._sandbox_port), "--state", state]
+        sandbox += ["--subscribers", "3000"]
         return {
             "sandbox": [sys.executable, "manage.py", *sandbox],
             "web": [*gunicorn, "--bind", f"{HOST}:{self._port}"],

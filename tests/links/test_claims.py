@@ -134,9 +134,16 @@ def test_a_malformed_language_is_ignored(lang: object) -> None:
     assert read({**ADA, "lang": lang}).language is None
 
 
-@pytest.mark.parametrize("iat", ["12/31/2025 11:59:59 PM", 1700000000, "", None, {"at": [1.5]}])
+@pytest.mark.parametrize(
+    "iat", ["12/31/2025 11:59:59 PM", "", None, {"at": [1.5]}, True, -5, 1.5, "9" * 12, "٣" * 10]
+)
 def test_iat_may_be_anything(iat: object) -> None:
     assert read({**ADA, "iat": iat}) == read(ADA)
+
+
+@pytest.mark.parametrize("iat", [1700000000, "1700000000"])
+def test_iat_is_when_the_link_was_made_where_it_can_be(iat: object) -> None:
+    assert read({**ADA, "iat": iat}).issued_at == 1_700_000_000
 
 
 def test_unknown_claims_are_ignored() -> None:

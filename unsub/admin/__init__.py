@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .alarms import AlarmAdmin
 from .attempts import DeliveryAttemptAdmin
+from .lost_links import LostLinkAdmin
 from .reasons import ReasonAdmin
 from .requests import UnsubRequestAdmin
 from .units import BusinessUnitAdmin
@@ -13,6 +14,7 @@ __all__ = [
     "AlarmAdmin",
     "BusinessUnitAdmin",
     "DeliveryAttemptAdmin",
+    "LostLinkAdmin",
     "ReasonAdmin",
     "UnsubRequestAdmin",
 ]

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from unsub.models import Outcome, UnsubRequest
+from unsub.models import Channel, Outcome, UnsubRequest
+from unsub.scanner_report import SCANNER_LIKE, SOON
 
 
 class OutcomeFilter(admin.SimpleListFilter):
@@ -31,3 +32,28 @@ class OutcomeFilter(admin.SimpleListFilter):
         if value is None:
             return queryset
         return queryset.filter(outcome="" if value == "none" else value)
+
+
+class ScannerFilter(admin.SimpleListFilter):
+    """By whether a machine may have pressed the button. Nothing is decided by it."""
+
+    title = _("scanner-like")
+    parameter_name = "scanner"
+
+    def lookups(
+        self, _request: HttpRequest, _model_admin: "admin.ModelAdmin[Any]"
+    ) -> Iterable[tuple[str, Any]]:
+        """Return the two sides."""
+        return [("yes", _("looks like a scanner")), ("no", _("does not"))]
+
+    def queryset(
+        self, _request: HttpRequest, queryset: QuerySet[UnsubRequest]
+    ) -> QuerySet[UnsubRequest]:
+        """Return the requests of the chosen side, of those from the page."""
+        value = self.value()
+        if value is None:
+            return queryset
+        page = queryset.filter(channel=Channel.PAGE)
+        if value == "yes":
+            return page.filter(SCANNER_LIKE)
+        return page.filter(Q(scanner=""), Q(link_age=None) | Q(link_age__gt=SOON))

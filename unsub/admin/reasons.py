@@ -10,14 +10,23 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from unsub.models import Reason, UnsubRequest
+from unsub.models import Reason, ReasonLabel, UnsubRequest
 
 from .acting import acting
 
 if TYPE_CHECKING:
     ReasonAdminBase = admin.ModelAdmin[Reason]
+    LabelInlineBase = admin.TabularInline[ReasonLabel, Reason]
 else:
     ReasonAdminBase = admin.ModelAdmin
+    LabelInlineBase = admin.TabularInline
+
+
+class LabelInline(LabelInlineBase):
+    """What the choice is called in other languages."""
+
+    model = ReasonLabel
+    extra = 0
 
 
 @admin.register(Reason)
@@ -29,6 +38,7 @@ class ReasonAdmin(ReasonAdminBase):
     list_filter = ("active", "unit")
     list_select_related = ("unit",)
     search_fields = ("label", "code")
+    inlines = (LabelInline,)
     actions = ("retire", "offer")
 
     def has_delete_permission(self, request: HttpRequest, obj: Reason | None = None) -> bool:

@@ -5,19 +5,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import admin, messages
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from unsub import scanner_report
 from unsub.models import BusinessUnit, UnsubRequest
 from unsub.privacy import mask
 
 from . import show
 from .attempts import AttemptInline, is_number
-from .filters import OutcomeFilter
+from .filters import OutcomeFilter, ScannerFilter
 from .read_only import BoundedPaginator, ReadOnly
 from .try_again import RETRYABLE, try_again
 
@@ -28,7 +30,10 @@ else:
 
 _WHO = ("subscriber_id", "subscriber_key", "email_address")
 _MAIL = ("job_id", "list_id", "batch_id")
-_ASKED = ("received", "channel", "unit_label", "scope", "reason", "reason_text", "language")
+_ASKED = (
+    "received", "channel", "unit_label", "scope", "reason", "reason_text", "reason_added_at",
+    "language", "link_age", "scanner",
+)  # fmt: skip
 _DELIVERY = ("status_badge", "outcome", "error_code", "attempts", "sfmc_request_id", "finished_at")
 _QUEUE = ("next_attempt_at", "give_up_at", "lease_until")
 
@@ -70,7 +75,15 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, RequestAdminBase):
         "id", "received", "unit_label", "who", "job_id", "scope", "channel", "reason",
         "status_badge", "outcome", "error_code", "attempts",
     )  # fmt: skip
-    list_filter = ("status", "unit", "reason", "channel", "received_at", OutcomeFilter)
+    list_filter = (
+        "status",
+        "unit",
+        "reason",
+        "channel",
+        "received_at",
+        OutcomeFilter,
+        ScannerFilter,
+    )
     # Not `unit`: it would be an inner join, and hide the wishes of a unit we do not know.
     list_select_related = ("reason",)
     sortable_by: ClassVar[tuple[str, ...]] = ("id", "received")
@@ -124,10 +137,29 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, RequestAdminBase):
         self._say(request, sent, left)
 
     def get_urls(self) -> list[URLPattern]:
-        """Return the admin's addresses and the button's."""
-        view = self.admin_site.admin_view(self.try_one_again)
-        button = path("<int:pk>/try-again/", view, name="unsub_unsubrequest_try_again")
-        return [button, *super().get_urls()]
+        """Return the admin's addresses, the button's and the report's."""
+        inside = self.admin_site.admin_view
+        return [
+            path(
+                "<int:pk>/try-again/",
+                inside(self.try_one_again),
+                name="unsub_unsubrequest_try_again",
+            ),
+            path("scanners/", inside(self.scanners), name="unsub_unsubrequest_scanners"),
+            *super().get_urls(),
+        ]
+
+    def scanners(self, request: HttpRequest) -> HttpResponse:
+        """Return the report of scanner-like wishes. 403 for who may not see requests."""
+        if not self.has_view_permission(request):
+            return HttpResponse(status=403)
+        context = self.admin_site.each_context(request) | {
+            "title": gettext("Scanner-like unsubscribes"),
+            "jobs": scanner_report.signs(self.get_queryset(request)),
+            "soon": scanner_report.SOON,
+            "crowd": scanner_report.CROWD,
+        }
+        return TemplateResponse(request, "admin/unsub/scanners.html", context)
 
     @method_decorator(require_POST)
     def try_one_again(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -7,17 +7,22 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
 from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from unsub import outbox
-from unsub.models import BusinessUnit, MailingList, Status, UnsubRequest
+from unsub.models import BusinessUnit, Logo, MailingList, Status, UnsubRequest
 
 from . import show
 from .acting import acting
+from .logo import UnitForm
+from .texts import edit_texts
 
 if TYPE_CHECKING:
     UnitAdminBase = admin.ModelAdmin[BusinessUnit]
@@ -45,9 +50,15 @@ class BusinessUnitAdmin(UnitAdminBase):
 
     list_display = ("mid", "name", "language", "queue", "held_requests")
     search_fields = ("name",)
-    readonly_fields = _STATE
+    form = UnitForm
+    readonly_fields = (*_STATE, "logo_now")
     fieldsets = (
-        (None, {"fields": ("mid", "name", "language", "contact_email", "accent")}),
+        (None, {"fields": ("mid", "name", "language", "contact_email")}),
+        (
+            _("Brand"),
+            {"fields": ("accent", "logo_now", "new_logo", "remove_logo", "domain")},
+        ),
+        (_("Pages"), {"fields": ("lost_link_form",)}),
         (
             _("In Marketing Cloud"),
             {"fields": ("subscriber_key_permission", "all_subscribers_list_id")},
@@ -78,13 +89,46 @@ class BusinessUnitAdmin(UnitAdminBase):
     ) -> tuple[str, ...]:
         """Return what cannot be edited: the state, and the MID of a unit that is there, because
         another MID would be another unit."""
-        return _STATE if obj is None else ("mid", *_STATE)
+        readonly = (*_STATE, "logo_now")
+        return readonly if obj is None else ("mid", *readonly)
 
     def has_delete_permission(self, request: HttpRequest, obj: BusinessUnit | None = None) -> bool:
         """Return whether it may go: a unit with requests stays, they are its audit."""
         if obj is not None and UnsubRequest.objects.filter(unit_id=obj.mid).exists():
             return False
         return super().has_delete_permission(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: BusinessUnit, form: Any, change: Any) -> None:
+        """Save a unit, and the logo that came with it."""
+        super().save_model(request, obj, form, change)
+        form.save_logo()
+
+    @admin.display(description=_("logo now"))
+    def logo_now(self, unit: BusinessUnit) -> SafeString | str:
+        """Return the logo as the page shows it, or a dash."""
+        logo = Logo.objects.filter(unit=unit).defer("image").first() if unit.pk else None
+        if logo is None:
+            return show.NOTHING
+        return format_html(
+            '<img class="unsub-logo" src="{}" width="{}" height="{}" alt="{}">',
+            reverse("unsub:logo", args=(logo.digest,)), logo.width, logo.height, unit.name,
+        )  # fmt: skip
+
+    def get_urls(self) -> list[URLPattern]:
+        """Return the admin's addresses and that of the texts."""
+        view = self.admin_site.admin_view(self.texts)
+        return [
+            path("<int:mid>/texts/", view, name="unsub_businessunit_texts"),
+            *super().get_urls(),
+        ]
+
+    def texts(self, request: HttpRequest, mid: int) -> HttpResponse:
+        """Return the page of a unit's texts. 403 for who may not change it, 404 without it."""
+        unit = get_object_or_404(self.get_queryset(request), mid=mid)
+        if not self.has_change_permission(request, unit):
+            return HttpResponse(status=403)
+        context = self.admin_site.each_context(request)
+        return edit_texts(request, unit, context=context, back=request.path)
 
     @admin.display(description=_("queue"))
     def queue(self, unit: BusinessUnit) -> SafeString:

@@ -6,8 +6,11 @@ from unsub.outcomes import Outcome
 from .alarm import Alarm, Cause
 from .attempt import DeliveryAttempt
 from .business_unit import BusinessUnit
+from .logo import Logo
+from .lost_link import LostLink
 from .mailing_list import MailingList
-from .reason import Reason
+from .page_text import PageText, Place
+from .reason import Reason, ReasonLabel
 from .request import Channel, Status, UnsubRequest
 
 __all__ = [
@@ -16,9 +19,14 @@ __all__ = [
     "Cause",
     "Channel",
     "DeliveryAttempt",
+    "Logo",
+    "LostLink",
     "MailingList",
     "Outcome",
+    "PageText",
+    "Place",
     "Reason",
+    "ReasonLabel",
     "Status",
     "UnsubRequest",
 ]

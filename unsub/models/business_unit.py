@@ -1,13 +1,19 @@
 """A business unit of Marketing Cloud: who sends, and how its deliveries fare."""
 
+import re
+from urllib.parse import urlsplit
+
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.http.request import validate_host
 from django.utils.translation import gettext_lazy as _
 
 from unsub.colour import is_colour, readable
 
 MID_MAX = 2**31 - 1
+_HOST = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def validate_colour(text: str) -> None:
@@ -20,6 +26,15 @@ def validate_colour(text: str) -> None:
             _("White words on this colour cannot be read (WCAG AA). The nearest that will do: %s")
             % near
         )
+
+
+def validate_domain(text: str) -> None:
+    """Raise ValidationError for what is no host name, or one that this deployment does not answer
+    to."""
+    if not _HOST.fullmatch(text):
+        raise ValidationError(_("Write a host name in small letters, such as mail.example.com."))
+    if not validate_host(text, settings.ALLOWED_HOSTS):
+        raise ValidationError(_("This host is not in ALLOWED_HOSTS: the operator has to add it."))
 
 
 class BusinessUnit(models.Model):
@@ -46,6 +61,24 @@ class BusinessUnit(models.Model):
         blank=True,
         validators=[validate_colour],
         help_text=_("Of the button, such as #1d4f91. White words must be readable on it."),
+    )
+    domain = models.CharField(
+        _("own domain"),
+        max_length=253,
+        blank=True,
+        validators=[validate_domain],
+        help_text=_(
+            "A host name that leads here, such as mail.example.com: links made here use it, and a "
+            "bad link opened there shows this brand."
+        ),
+    )
+    lost_link_form = models.BooleanField(
+        _("form for a lost link"),
+        default=False,
+        help_text=_(
+            "Where a link does not work, offer a form that takes an address. What is written "
+            "there waits for you under Lost links; nobody is unsubscribed by it."
+        ),
     )
     subscriber_key_permission = models.BooleanField(
         _("SubscriberKey permission"),
@@ -77,6 +110,20 @@ class BusinessUnit(models.Model):
         ordering = ("mid",)
         verbose_name = _("business unit")
         verbose_name_plural = _("business units")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("domain",), condition=~models.Q(domain=""), name="unit_domain_once"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.name} ({self.mid})"
+
+    @property
+    def url(self) -> str:
+        """The address that its links begin with: its own domain's, else the deployment's."""
+        if not self.domain:
+            return str(settings.PUBLIC_URL)
+        public = urlsplit(settings.PUBLIC_URL)
+        port = f":{public.port}" if public.port else ""
+        return f"{public.scheme}://{self.domain}{port}"

@@ -1,5 +1,6 @@
 """Why people leave: the choices a page offers."""
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -44,6 +45,28 @@ class Reason(models.Model):
             models.UniqueConstraint(
                 fields=("unit", "code"), name="reason_code_once_per_unit", nulls_distinct=False
             ),
+        )
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class ReasonLabel(models.Model):
+    """What a choice is called in another language. Marketing Cloud is told `Reason.label`, so that
+    reports need not know sixteen languages."""
+
+    reason = models.ForeignKey(
+        Reason, verbose_name=_("reason"), on_delete=models.CASCADE, related_name="labels"
+    )
+    language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES)
+    label = models.CharField(_("label"), max_length=80)
+
+    class Meta:
+        ordering = ("language",)
+        verbose_name = _("label in another language")
+        verbose_name_plural = _("labels in other languages")
+        constraints = (
+            models.UniqueConstraint(fields=("reason", "language"), name="label_once_per_language"),
         )
 
     def __str__(self) -> str:

@@ -61,6 +61,11 @@ class UnsubRequest(models.Model):
         _("reason as sent"), max_length=REASON_LENGTH, blank=True, help_text=_("Empty: none given.")
     )
     language = models.CharField(_("language"), max_length=35, blank=True)
+    # Since the link was made, where it says when; what its browser called itself. For reports.
+    link_age = models.PositiveIntegerField(_("age of the link in seconds"), null=True, blank=True)
+    scanner = models.CharField(_("known scanner"), max_length=20, blank=True, db_default="")
+    # A reason given after the press. Marketing Cloud hears of it where no call was made yet.
+    reason_added_at = models.DateTimeField(_("reason given later"), null=True, blank=True)
     received_at = models.DateTimeField(_("received"), db_default=Now())
 
     status = models.CharField(

@@ -9,7 +9,7 @@ from django.utils.translation import get_language, get_language_bidi
 
 RETRY_AFTER = "120"
 _POLICY = (
-    "default-src 'none'; style-src 'nonce-{}'; img-src data:; form-action 'self'; "
+    "default-src 'none'; style-src 'nonce-{}'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
 

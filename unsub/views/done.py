@@ -4,9 +4,11 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 
 from unsub import outbox
+from unsub.forms import ReasonForm
 
-from .answers import SeeOther, page, with_retry
+from .answers import SeeOther, page, plain, with_retry
 from .link import Link, linked
+from .posted import TooLarge, read_form
 from .standing import Standing, standing_of
 from .visit import visiting
 
@@ -20,12 +22,43 @@ def done(request: HttpRequest, link: Link) -> HttpResponse:
     standing = _standing(link)
     if standing is None:
         return SeeOther(link.url("unsubscribe"))
-    late = {"too_late": "late" in request.GET}
+    asks_why = standing.can_tell_why and "why" in request.GET
     with visiting(request, link) as visit:
-        answer = page("unsub/done.html", visit.as_context() | standing.as_context() | late)
-    if standing.kind == "on_its_way":
+        context = visit.as_context() | standing.as_context()
+        context |= {"too_late": "late" in request.GET, "was_told_why": "told" in request.GET}
+        if asks_why:
+            context["form"] = ReasonForm(reasons=visit.sender.reasons)
+        answer = page("unsub/done.html", context)
+    # Never under somebody's hands: a form that is being filled in stays.
+    if standing.kind == "on_its_way" and not asks_why:
         _look_again(request, answer, link)
     return answer
+
+
+@linked("POST")
+def reason(request: HttpRequest, link: Link) -> HttpResponse:
+    """Keep a reason that is given after the press, and return the way back to the page; the form
+    again where it cannot be read."""
+    standing = _standing(link)
+    if standing is None or not standing.can_tell_why:
+        return SeeOther(link.url("unsubscribe" if standing is None else "done"))
+    with visiting(request, link) as visit:
+        try:
+            form = ReasonForm(read_form(request), reasons=visit.sender.reasons)
+            if not form.is_valid():
+                context = visit.as_context() | standing.as_context() | {"form": form}
+                return page("unsub/done.html", context, status=422)
+            was_kept = outbox.add_reason(link.context, **_given(form))
+        except TooLarge:
+            return plain("The request is too large.", status=413)
+        except (DatabaseError, InterfaceError):
+            return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
+    return SeeOther(link.url("done", told="1" if was_kept else ""))
+
+
+def _given(form: ReasonForm) -> dict[str, str]:
+    """Return the choice and the words of a form."""
+    return {name: form.cleaned_data[name] for name in ("reason", "words")}
 
 
 def _look_again(request: HttpRequest, answer: HttpResponse, link: Link) -> None:

@@ -20,7 +20,8 @@ from unsub.units import open_link
 
 from .answers import page, with_retry
 from .language import choose_language
-from .sender import find_only_sender
+from .lost_link_form import lost_link_context
+from .sender import Sender, find_host_sender
 
 # Mail programs and Parameter Manager put things behind a link that are none of its own.
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]*")
@@ -39,8 +40,8 @@ class Link:
     language: str = ""
 
     def url(self, name: str, **more: str) -> str:
-        """Return the address of a page of this link: `unsubscribe`, `done` or `undo`, with what
-        was chosen, and `more`, in its query."""
+        """Return the address of a page of this link (`unsubscribe`, `done`, `undo`, `reason`), with
+        what was chosen, and `more`, in its query."""
         chosen = {EVERYTHING: "1" if self.everything else "", LANGUAGE: self.language} | more
         query = urlencode({key: value for key, value in chosen.items() if value})
         path = reverse(f"unsub:{name}", args=(self.token,))
@@ -85,13 +86,21 @@ def _open(request: HttpRequest, text: str) -> Link | HttpResponse:
         link = Link(token=token, context=open_link(token), language=_language(request))
     except LinkError as err:
         metrics.BAD_LINKS.labels(reason=err.reason.value).inc()
-        sender = find_only_sender()
-        with translation.override(choose_language(request, unit=sender.language)):
-            return page("unsub/link_invalid.html", {"sender": sender}, status=404)
+        return _refuse(request)
     except (DatabaseError, InterfaceError):
         with translation.override(choose_language(request)):
             return with_retry(page("unsub/unavailable.html", status=503))
     return link.for_everything() if EVERYTHING in request.GET else link
+
+
+def _refuse(request: HttpRequest) -> HttpResponse:
+    """Return the page for a bad link, with the brand and a way on where they can be known."""
+    try:
+        sender = find_host_sender(request.get_host())
+    except (DatabaseError, InterfaceError):
+        sender = Sender()
+    with translation.override(choose_language(request, unit=sender.language)):
+        return page("unsub/link_invalid.html", lost_link_context(sender), status=404)
 
 
 def _language(request: HttpRequest) -> str:

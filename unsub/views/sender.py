@@ -1,31 +1,47 @@
 """Whose mail it was, as the page shows it; something to show when the database does not answer."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 from unsub import metrics
 from unsub.colour import Palette, palettes
 from unsub.context import UnsubContext
 from unsub.database import answering
-from unsub.models import BusinessUnit, MailingList, Reason
+from unsub.forms import Choice
+from unsub.models import BusinessUnit, Logo, MailingList, PageText, Place, Reason, ReasonLabel
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
-    """The brand. `reasons` is None where they cannot be looked up now."""
+class Picture:
+    """A logo: the digest in its address, and its size in pixels of the page."""
 
+    digest: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """The brand. `reasons` is None where they cannot be looked up now; `texts` are the unit's own
+    words by language and place."""
+
+    mid: int | None = None
     brand: str = ""
     contact_email: str = ""
     language: str = ""
     list_name: str = ""
     accent: str = ""
-    reasons: tuple[Reason, ...] | None = None
+    logo: Picture | None = None
+    lost_link_form: bool = False
+    texts: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    reasons: tuple[Choice, ...] | None = None
 
     @property
     def palettes(self) -> tuple[Palette, Palette] | None:
@@ -37,6 +53,29 @@ class Sender:
         """The brand, or words that stand for it."""
         return self.brand or gettext("the sender")
 
+    @property
+    def intro(self) -> str:
+        """The unit's words above the button, in the language of the page."""
+        return self._text(Place.INTRO)
+
+    @property
+    def question(self) -> str:
+        """The unit's question for the reason, in the language of the page."""
+        return self._text(Place.QUESTION)
+
+    @property
+    def farewell(self) -> str:
+        """The unit's words after an unsubscribe, in the language of the page."""
+        return self._text(Place.DONE)
+
+    @property
+    def footer(self) -> str:
+        """The unit's words at the foot. An imprint is owed in any language: else the unit's own."""
+        return self._text(Place.FOOTER) or self.texts.get((self.language, Place.FOOTER), "")
+
+    def _text(self, place: Place) -> str:
+        return self.texts.get((get_language() or "", place), "")
+
 
 def find_sender(context: UnsubContext) -> Sender:
     """Return the sender of a mail, with the name of its list where the unit gave it one. A MID that
@@ -46,39 +85,71 @@ def find_sender(context: UnsubContext) -> Sender:
     try:
         with answering():
             unit = BusinessUnit.objects.filter(mid=mid).first()
-            reasons = tuple(Reason.objects.offered_to(mid))
+            reasons = _choices(mid)
             list_name = _list_name(context)
+            if unit is not None:
+                return _sender(unit, list_name=list_name, reasons=reasons)
     except (DatabaseError, InterfaceError) as err:
         log.warning("page without the database", mid=mid, error=type(err).__name__)
         return Sender()
-    if unit is None:
-        _tell_of(mid)
-        return Sender(reasons=reasons)
+    _tell_of(mid)
+    return Sender(reasons=reasons)
+
+
+def with_texts(sender: Sender, *, language: str, drafted: Mapping[str, str]) -> Sender:
+    """Return the sender with the texts of one language, by place, in place of those it has."""
+    texts = {key: text for key, text in sender.texts.items() if key[0] != language}
+    texts |= {(language, place): text for place, text in drafted.items()}
+    return replace(sender, texts=texts)
+
+
+def find_host_sender(host: str) -> Sender:
+    """Return the unit whose own domain this is, or the deployment's only unit: for a link that
+    does not say whose it is. Raises DatabaseError."""
+    before, _, port = host.rpartition(":")
+    name = before if port.isdecimal() else host
+    with answering():
+        unit = BusinessUnit.objects.filter(domain=name).first() if name else None
+        if unit is None:
+            units = list(BusinessUnit.objects.order_by()[:2])
+            unit = units[0] if len(units) == 1 else None
+        return _sender(unit) if unit else Sender()
+
+
+def _sender(
+    unit: BusinessUnit, *, list_name: str = "", reasons: tuple[Choice, ...] | None = None
+) -> Sender:
+    """Return what the pages show of a unit."""
+    logo = Logo.objects.filter(unit=unit).values("digest", "width", "height").first()
+    texts = PageText.objects.filter(unit=unit).values_list("language", "place", "text")
     return Sender(
+        mid=unit.mid,
         brand=unit.name,
         contact_email=unit.contact_email,
         language=unit.language,
         list_name=list_name,
         accent=unit.accent,
+        logo=Picture(**logo) if logo else None,
+        lost_link_form=unit.lost_link_form,
+        texts={(language, place): text for language, place, text in texts.order_by()},
         reasons=reasons,
     )
 
 
-def find_only_sender() -> Sender:
-    """Return the deployment's only unit, for a link that does not say whose it is."""
-    try:
-        with answering():
-            units = list(BusinessUnit.objects.order_by()[:2])
-    except (DatabaseError, InterfaceError):
-        return Sender()
-    if len(units) != 1:
-        return Sender()
-    (unit,) = units
-    return Sender(
-        brand=unit.name,
-        contact_email=unit.contact_email,
-        language=unit.language,
-        accent=unit.accent,
+def _choices(mid: int) -> tuple[Choice, ...]:
+    """Return the reasons that a unit offers, in all languages that somebody wrote them in."""
+    reasons = list(Reason.objects.offered_to(mid))
+    labels: dict[int, dict[str, str]] = {}
+    for label in ReasonLabel.objects.filter(reason__in=reasons).order_by():
+        labels.setdefault(label.reason_id, {})[label.language] = label.label
+    return tuple(
+        Choice(
+            code=reason.code,
+            label=reason.label,
+            asks_text=reason.asks_text,
+            labels=labels.get(reason.pk, {}),
+        )
+        for reason in reasons
     )
 
 

@@ -12,12 +12,13 @@ ON_ITS_WAY = frozenset({Status.PENDING, Status.SENDING, Status.HELD})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What the page says. `kind`: on_its_way, done, refused, withdrawn, or test; `again`: the
-    person comes back and finds it so."""
+    person comes back and finds it so. `can_tell_why`: no reason was given yet."""
 
     kind: str
     since: datetime | None = None
     can_undo: bool = False
     again: bool = False
+    can_tell_why: bool = False
 
     def as_context(self) -> dict[str, Any]:
         """Return it as the template takes it."""
@@ -35,4 +36,5 @@ def standing_of(request: UnsubRequest | None, *, again: bool = False) -> Standin
         # Sure only before the first call: afterwards somebody would have to subscribe them again.
         can_undo=request.attempts == 0 and request.status in (Status.PENDING, Status.HELD),
         again=again,
+        can_tell_why=not request.reason_text and kind in {"on_its_way", "done"},
     )

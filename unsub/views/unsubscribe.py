@@ -12,6 +12,7 @@ from unsub import metrics, outbox
 from unsub.forms import MARK, ReasonForm
 from unsub.models import Channel, Status, UnsubRequest
 from unsub.outbox import Wish
+from unsub.scanners import scanner_of
 
 from .answers import SeeOther, page, plain, with_retry
 from .link import EVERYTHING, Link, linked
@@ -36,7 +37,7 @@ def unsubscribe(request: HttpRequest, link: Link) -> HttpResponse:
     if form.get("form") != MARK:
         return _one_click(link)
     with visiting(request, link) as visit:
-        return _submit(visit, form)
+        return _submit(visit, form, scanner=scanner_of(request.headers.get("User-Agent", "")))
 
 
 def _choose_reason(visit: Visit) -> HttpResponse:
@@ -74,7 +75,7 @@ def _may_ask_anew(earlier: UnsubRequest) -> bool:
     return ended and timezone.now() - earlier.received_at > ANEW_AFTER
 
 
-def _submit(visit: Visit, data: QueryDict) -> HttpResponse:
+def _submit(visit: Visit, data: QueryDict, *, scanner: str) -> HttpResponse:
     """Return the way to the page that follows, or the form again with what is wrong."""
     form = ReasonForm(data, reasons=visit.sender.reasons)
     if not form.is_valid():
@@ -91,6 +92,7 @@ def _submit(visit: Visit, data: QueryDict) -> HttpResponse:
         reason=form.cleaned_data["reason"],
         words=form.cleaned_data["words"],
         language=visit.language,
+        scanner=scanner,
     )
     try:
         outbox.enqueue(wish)

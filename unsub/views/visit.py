@@ -39,6 +39,8 @@ class Visit:
             "page_url": self.link.url("unsubscribe"),
             "done_url": self.link.url("done"),
             "undo_url": self.link.url("undo"),
+            "reason_url": self.link.url("reason"),
+            "why_url": self.link.url("done", why="1"),
             "languages": _languages(self.link),
         }
 

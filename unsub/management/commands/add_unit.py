@@ -12,7 +12,13 @@ _OPTIONS = {
     "name": "the brand, as recipients know it",
     "language": "the language of people whose own we do not have, such as en",
     "accent": "the colour of the button, such as #1d4f91",
+    "domain": "its own host name, which has to be in ALLOWED_HOSTS",
     "contact_email": "where somebody whose link does not work can write to",
+}
+
+_SWITCHES = {
+    "subscriber_key_permission": "off: an e-mail address alone names a subscriber",
+    "lost_link_form": "on: a page with a bad link offers a form for an address",
 }
 
 
@@ -27,18 +33,15 @@ class Command(BaseCommand):
         for name, text in _OPTIONS.items():
             parser.add_argument(f"--{name.replace('_', '-')}", help=text)
         parser.add_argument("--all-subscribers-list-id", type=int, help="its All Subscribers list")
-        parser.add_argument(
-            "--subscriber-key-permission",
-            choices=("on", "off"),
-            help="off: an e-mail address alone names a subscriber",
-        )
+        for name, text in _SWITCHES.items():
+            option = f"--{name.replace('_', '-')}"
+            parser.add_argument(option, choices=("on", "off"), help=text)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Write the unit, or raise CommandError for values that cannot be."""
         names = (*_OPTIONS, "all_subscribers_list_id")
         given = {name: options[name] for name in names if options[name] is not None}
-        if options["subscriber_key_permission"]:
-            given["subscriber_key_permission"] = options["subscriber_key_permission"] == "on"
+        given |= {name: options[name] == "on" for name in _SWITCHES if options[name]}
         found = BusinessUnit.objects.filter(mid=options["mid"]).first()
         unit = found or BusinessUnit(mid=options["mid"])
         for name, value in given.items():

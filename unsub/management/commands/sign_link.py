@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from unsub.context import ContextError, JobContext, Scope, SubscriberContext, UnsubContext
 from unsub.keyring import HMACS, RSA
 from unsub.links import LinkError, sign_link
+from unsub.models import BusinessUnit
 from unsub.units import only_mid, open_link
 
 
@@ -49,7 +50,8 @@ class Command(BaseCommand):
             raise CommandError(f"such a link would be refused: {err.reason.value}") from err
         except ValueError as err:
             raise CommandError(str(err)) from err
-        self.stdout.write(f"{settings.PUBLIC_URL}/u/{token}")
+        unit = BusinessUnit.objects.filter(mid=context.mid).first()
+        self.stdout.write(f"{unit.url if unit else settings.PUBLIC_URL}/u/{token}")
 
 
 def _context(options: dict[str, Any]) -> UnsubContext:

@@ -1,0 +1,44 @@
+"""What else a person can do: say why afterwards, ask for help, read in another language."""
+
+from tests.journeys.deployment import Deployment
+from tests.journeys.reader import Reader
+
+REASON = "SELECT reason_text FROM unsub_unsubrequest WHERE subscriber_id = {mark}"
+
+
+def test_a_reason_after_one_press(shared: Deployment, plain_reader: Reader) -> None:
+    link = shared.link(1031)
+    shared.one_click(link)
+    plain_reader.open(link)
+    plain_reader.page.get_by_role("link", name="Would you tell us why?").click()
+    words = plain_reader.choose_first_reason()
+    plain_reader.page.get_by_role("button", name="Send").click()
+    plain_reader.page.wait_for_url("**told=1")
+    assert "Thank you for telling us why." in plain_reader.text
+    assert shared.query(REASON, 1031) == [(words,)]
+
+
+def test_a_lost_link_ends_in_the_queue_of_a_person(shared: Deployment, reader: Reader) -> None:
+    reader.page.goto(f"{shared.url}/u/cut-in-two")
+    # The page is a 404 for machines, which a console notes as an error; for people it is a way on.
+    reader.complaints.clear()
+    assert "This link does not work" in reader.text
+    reader.page.get_by_label("E-mail address").fill("grace@example.com")
+    reader.page.get_by_role("button", name="Send").click()
+    reader.page.wait_for_url("**/lost-link?kept=1")
+    assert "We have your request" in reader.text
+    assert shared.query("SELECT email_address FROM unsub_lostlink") == [("grace@example.com",)]
+
+
+def test_the_language_that_was_chosen_stays_to_the_end(
+    shared: Deployment, plain_reader: Reader
+) -> None:
+    plain_reader.open(shared.link(1032))
+    page = plain_reader.page
+    page.get_by_text("Language", exact=True).click()
+    page.get_by_role("link", name="العربية").click()
+    assert page.locator("html").get_attribute("dir") == "rtl"
+    page.locator("main form button[type=submit]").first.click()
+    page.wait_for_url("**/done?lang=ar")
+    assert page.locator("html").get_attribute("lang") == "ar"
+    assert shared.event_of(1032)["list_id"] == 7001

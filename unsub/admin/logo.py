@@ -1,0 +1,57 @@
+"""The logo in a unit's form: uploaded, re-encoded, shown, removed."""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext_lazy as _
+
+from unsub import logos
+from unsub.models import BusinessUnit, Logo
+
+if TYPE_CHECKING:
+    UnitFormBase = forms.ModelForm[BusinessUnit]
+else:
+    UnitFormBase = forms.ModelForm
+
+
+class UnitForm(UnitFormBase):
+    """A unit, and a picture for it."""
+
+    new_logo = forms.FileField(
+        label=_("logo"),
+        required=False,
+        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp,image/gif"}),
+        help_text=_(
+            "PNG, JPEG, WebP or GIF, at most 2 MB. It is made to fit 240 x 64 pixels and stored as "
+            "a new picture. In the dark it stands on white."
+        ),
+    )
+    remove_logo = forms.BooleanField(label=_("remove the logo"), required=False)
+
+    class Meta:
+        model = BusinessUnit
+        fields = "__all__"
+
+    def clean_new_logo(self) -> logos.Encoded | None:
+        """Return the picture as we wrote it, or None where none was uploaded."""
+        uploaded = self.cleaned_data.get("new_logo")
+        if not isinstance(uploaded, UploadedFile):
+            return None
+        # The size is asked first: what is too large was cut while it came.
+        if (uploaded.size or 0) > logos.BYTES_MAX:
+            raise ValidationError(_("The file is larger than 2 MB."))
+        try:
+            return logos.encode(uploaded.read())
+        except logos.NoLogo as err:
+            raise ValidationError(str(err)) from err
+
+    def save_logo(self) -> None:
+        """Write the picture of a unit that is saved."""
+        encoded: Any = self.cleaned_data.get("new_logo")
+        if encoded:
+            fields = {name: getattr(encoded, name) for name in Logo.WRITTEN}
+            Logo.objects.update_or_create(unit=self.instance, defaults=fields)
+        elif self.cleaned_data.get("remove_logo"):
+            Logo.objects.filter(unit=self.instance).delete()

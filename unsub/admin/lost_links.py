@@ -1,0 +1,107 @@
+"""People whose link does not work, waiting for somebody to look."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from unsub.models import LostLink
+from unsub.privacy import mask_email
+
+from . import show
+from .acting import acting
+
+if TYPE_CHECKING:
+    LostLinkAdminBase = admin.ModelAdmin[LostLink]
+else:
+    LostLinkAdminBase = admin.ModelAdmin
+
+
+class HandledFilter(admin.SimpleListFilter):
+    """What waits, unless told otherwise."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the states."""
+        return [("all", _("all")), ("handled", _("dealt with"))]
+
+    def choices(self, changelist: Any) -> Any:
+        """Give the choices, the first of them what waits."""
+        first, *rest = super().choices(changelist)
+        yield {**first, "display": _("waiting")}
+        yield from rest
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[LostLink]) -> QuerySet[LostLink]:
+        """Return the rows of the chosen state."""
+        if self.value() == "all":
+            return queryset
+        return queryset.filter(handled_at__isnull=self.value() != "handled")
+
+
+@admin.register(LostLink)
+class LostLinkAdmin(LostLinkAdminBase):
+    """The queue. An address may be deleted once it is dealt with."""
+
+    list_display = ("received", "unit", "who", "language", "state", "note")
+    list_filter = (HandledFilter, "unit")
+    list_select_related = ("unit",)
+    fields = (
+        "received", "unit", "email_address", "language", "note", "handled_at", "handled_by",
+    )  # fmt: skip
+    readonly_fields = (
+        "received", "unit", "email_address", "language", "handled_at", "handled_by",
+    )  # fmt: skip
+    actions = ("mark_handled",)
+
+    class Media:
+        css = show.STYLES
+
+    def has_add_permission(self, _request: HttpRequest) -> bool:
+        """Return False: people ask, nobody else."""
+        return False
+
+    @admin.display(description=_("received"), ordering="received_at")
+    def received(self, lost: LostLink) -> str:
+        """Return when it was asked."""
+        return show.moment(lost.received_at)
+
+    @admin.display(description=_("e-mail address"))
+    def who(self, lost: LostLink) -> str:
+        """Return the address, masked: a list may be seen by anybody who passes by."""
+        return mask_email(lost.email_address)
+
+    @admin.display(description=_("state"))
+    def state(self, lost: LostLink) -> str:
+        """Return whether it waits."""
+        if lost.handled_at:
+            return show.badge("done", str(_("dealt with")))
+        return show.badge("pending", str(_("waiting")))
+
+    def save_model(self, request: HttpRequest, obj: LostLink, form: Any, change: Any) -> None:
+        """Save the note; whoever writes one has dealt with it."""
+        super().save_model(request, obj, form, change)
+        if obj.note:
+            self._handle(request, LostLink.objects.filter(pk=obj.pk))
+
+    @admin.action(description=_("Mark as dealt with"), permissions=["change"])
+    def mark_handled(self, request: HttpRequest, queryset: QuerySet[LostLink]) -> None:
+        """Take the selected ones out of what waits."""
+        number = self._handle(request, queryset)
+        text = ngettext("%d is dealt with.", "%d are dealt with.", number)
+        self.message_user(request, text % number)
+
+    def _handle(self, request: HttpRequest, queryset: QuerySet[LostLink]) -> int:
+        """Return how many were marked; each is logged."""
+        with transaction.atomic():
+            waiting = list(queryset.filter(handled_at=None))
+            marked = LostLink.objects.filter(pk__in=[lost.pk for lost in waiting])
+            LogEntry.objects.log_actions(acting(request.user), waiting, CHANGE, "Dealt with.")
+            return marked.update(handled_at=Now(), handled_by=acting(request.user))

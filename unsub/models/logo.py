@@ -1,0 +1,32 @@
+"""A unit's logo, as a picture that we wrote ourselves."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from .business_unit import BusinessUnit
+
+
+class Logo(models.Model):
+    """One small WebP. In the database, because every web process has that and no common disk."""
+
+    unit = models.OneToOneField(
+        BusinessUnit,
+        verbose_name=_("business unit"),
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="logo",
+    )
+    image = models.BinaryField(_("picture"))
+    digest = models.CharField(max_length=32, unique=True)
+    width = models.PositiveSmallIntegerField(_("width"))
+    height = models.PositiveSmallIntegerField(_("height"))
+
+    # What is written of an encoded picture (unsub/logos.py).
+    WRITTEN = ("image", "digest", "width", "height")
+
+    class Meta:
+        verbose_name = _("logo")
+        verbose_name_plural = _("logos")
+
+    def __str__(self) -> str:
+        return f"{self.width} x {self.height}"

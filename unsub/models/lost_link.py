@@ -1,0 +1,48 @@
+"""Somebody whose link does not work, and who asks for a person's help."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from .business_unit import BusinessUnit
+
+
+class LostLink(models.Model):
+    """One address that somebody typed. It proves nothing about who typed it, so it does nothing
+    but wait for a marketer to look."""
+
+    unit = models.ForeignKey(
+        BusinessUnit,
+        verbose_name=_("business unit"),
+        on_delete=models.CASCADE,
+        related_name="lost_links",
+    )
+    email_address = models.EmailField(_("e-mail address"), max_length=254)
+    # So that the same address asks once a day, whatever its case: see unsub/lost_links.py.
+    digest = models.CharField(max_length=64, editable=False)
+    language = models.CharField(_("language"), max_length=35, blank=True)
+    received_at = models.DateTimeField(_("received"), db_default=Now())
+    handled_at = models.DateTimeField(_("dealt with"), null=True, blank=True, editable=False)
+    handled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("by"),
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+    )
+    note = models.CharField(_("note"), max_length=200, blank=True)
+
+    class Meta:
+        ordering = ("-pk",)
+        verbose_name = _("lost link")
+        verbose_name_plural = _("lost links")
+        indexes = (
+            models.Index(fields=("unit", "digest", "received_at"), name="lost_link_same"),
+            models.Index(fields=("unit", "received_at"), name="lost_link_received"),
+        )
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"

@@ -1,0 +1,25 @@
+"""How often somebody may do something, counted in the broker."""
+
+import redis
+import structlog
+
+from .broker import quick_client
+
+log = structlog.get_logger(__name__)
+_counters = quick_client()
+
+
+def may(what: str, who: str, *, times: int, seconds: int) -> bool:
+    """Return whether `who`, a digest, has done `what` fewer than `times` times in a window of
+    `seconds`, this one included. Where the broker does not answer everybody may."""
+    key = f"profilecenter:throttle:{what}:{who}"
+    try:
+        with _counters.pipeline() as pipe:
+            pipe.incr(key)
+            # Only the first one sets the end, so that trying again does not move it.
+            pipe.expire(key, seconds, nx=True)
+            number = int(pipe.execute()[0])
+    except redis.RedisError as err:
+        log.warning("nobody counts", what=what, error=type(err).__name__)
+        return True
+    return number <= times

@@ -1,0 +1,76 @@
+"""The page as a recipient would see it, with words that are not saved yet. For marketers."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.admin.views.decorators import staff_member_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone, translation
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_POST
+
+from unsub.context import JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.forms import ReasonForm
+from unsub.models import BusinessUnit, MailingList, Place
+from unsub.models.page_text import LENGTH
+
+from .answers import page
+from .link import Link
+from .lost_link_form import lost_link_context
+from .sender import Sender, find_sender, with_texts
+from .visit import Visit
+
+# Nothing in a preview can be sent anywhere; it may be shown in a frame of our own.
+_HARMLESS = (
+    ("form-action 'self'", "form-action 'none'"),
+    ("frame-ancestors 'none'", "frame-ancestors 'self'"),
+)
+
+
+@staff_member_required
+@xframe_options_sameorigin
+@require_POST
+def preview(request: HttpRequest, mid: int) -> HttpResponse:
+    """Return a page of the unit with the texts that were posted: `choose`, `done` or `lost`.
+    403 for who may not change the unit, 404 where there is none."""
+    unit = get_object_or_404(BusinessUnit, mid=mid)
+    if not request.user.has_perm("unsub.change_businessunit"):
+        raise PermissionDenied
+    language = request.POST.get("language", "")
+    language = language if language in dict(settings.LANGUAGES) else unit.language
+    drafted = {place.value: request.POST.get(place.value, "")[:LENGTH] for place in Place}
+    context = _sample(unit)
+    sender = with_texts(find_sender(context), language=language, drafted=drafted)
+    with translation.override(language):
+        answer = _render(request.POST.get("page", ""), context, sender, language)
+    for before, after in _HARMLESS:
+        policy = answer["Content-Security-Policy"]
+        answer["Content-Security-Policy"] = policy.replace(before, after)
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def _sample(unit: BusinessUnit) -> UnsubContext:
+    """Return the context of a mail to nobody."""
+    named = MailingList.objects.filter(unit=unit).values_list("list_id", flat=True).first()
+    return UnsubContext(
+        mid=unit.mid,
+        subscriber=SubscriberContext(email_address="ada@example.com", subscriber_key="ada"),
+        job=JobContext(job_id=1, list_id=named or 1),
+        scope=Scope.LIST,
+    )
+
+
+def _render(which: str, context: UnsubContext, sender: Sender, language: str) -> HttpResponse:
+    """Return one of the pages."""
+    if which == "lost":
+        return page("unsub/link_invalid.html", lost_link_context(sender))
+    link = Link(token="preview", context=context)  # noqa: S106 - it opens nothing
+    visit = Visit(link=link, sender=sender, language=language)
+    known: dict[str, Any] = visit.as_context() | {"languages": ()}
+    if which == "done":
+        known |= {"kind": "done", "since": timezone.now(), "can_tell_why": True}
+        return page("unsub/done.html", known)
+    return page("unsub/choose_reason.html", known | {"form": ReasonForm(reasons=sender.reasons)})

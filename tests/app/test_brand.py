@@ -112,11 +112,12 @@ def test_a_link_made_for_a_unit_with_its_own_domain_uses_it(
     unit: BusinessUnit, settings: Settings, capsys: pytest.CaptureFixture[str], client: Client
 ) -> None:
     settings.ALLOWED_HOSTS = ["mail.example.net", "testserver"]
+    settings.PUBLIC_URL = "http://localhost:9000"
     unit.domain = "mail.example.net"
     unit.full_clean()
     unit.save()
     BusinessUnit.objects.create(mid=CHILD, name="Example Kids")
-    assert unit.url == "http://mail.example.net"
+    assert unit.url == "http://mail.example.net:9000"
     for host, brand in (("mail.example.net", True), ("testserver", False)):
         words = seen(client.get("/u/cut", headers={"host": host}).content)
         assert ("Example Outfitters" in words) is brand

@@ -18,6 +18,7 @@ from unsub.links import Keyring
 
 from .environment import Env
 from .logs import logging_config
+from .theme import UNFOLD  # noqa: F401 - Django reads it here
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -40,11 +41,14 @@ if _public.hostname not in ALLOWED_HOSTS:
     ALLOWED_HOSTS.append(_public.hostname)
 
 INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.humanize",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "unsub",
@@ -56,6 +60,7 @@ MIDDLEWARE = [
     # With a padding of random length, so that sizes tell nothing (BREACH).
     "django.middleware.gzip.GZipMiddleware",
     "unsub.middleware.RecipientMiddleware",
+    "unsub.middleware.AdminMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -190,7 +195,10 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": SWEEP_SECONDS + 30},
     }
     for name in ("sweep", "record")
-} | {"watch": {"task": "unsub.tasks.watch", "schedule": 60, "options": {"expires": 60}}}
+} | {
+    name: {"task": f"unsub.tasks.{name}", "schedule": 60, "options": {"expires": 60}}
+    for name in ("watch", "keep_tally")
+}
 
 # Languages and time
 LANGUAGE_CODE = "en"
@@ -246,6 +254,7 @@ SECURE_HSTS_SECONDS = 63_072_000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
 SECURE_HSTS_PRELOAD = _https
 SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_AGE = 12 * 3600  # a working day
 SESSION_COOKIE_SECURE = _https
 CSRF_COOKIE_SECURE = _https
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]

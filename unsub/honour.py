@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from .models import Status, UnsubRequest
@@ -26,11 +27,15 @@ class Honour:
 
 
 def time_to_honour(mid: int) -> Honour:
-    """Return the figure for a unit's newest 10,000 confirmed wishes of the last seven days.
+    """Return the figure for a unit."""
+    return honour_of(UnsubRequest.objects.filter(unit_id=mid))
+
+
+def honour_of(requests: QuerySet[UnsubRequest]) -> Honour:
+    """Return the figure for the newest 10,000 confirmed of `requests` of the last seven days.
     `within` is the share that took at most 48 hours."""
-    done = UnsubRequest.objects.filter(
-        unit_id=mid, status=Status.DONE, finished_at__gt=Now() - WINDOW
-    ).order_by("-finished_at")
+    done = requests.filter(status=Status.DONE, finished_at__gt=Now() - WINDOW)
+    done = done.order_by("-finished_at")
     times = sorted(
         (end - start).total_seconds()
         for start, end in done.values_list("received_at", "finished_at")[:NEWEST]

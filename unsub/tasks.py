@@ -11,7 +11,7 @@ from celery import shared_task
 from django.conf import settings
 from kombu.exceptions import KombuError
 
-from . import alarms, alerts, delivery, letterbox, wishes
+from . import alarms, alerts, delivery, letterbox, tally, wishes
 from .broker import quick_client
 from .models import Alarm
 
@@ -41,6 +41,12 @@ def record() -> None:
     """Write the rows of wishes that were accepted while the database was away."""
     for request in letterbox.empty():
         ring(request.unit_id, wishes.grace(request.channel))
+
+
+@shared_task
+def keep_tally() -> None:
+    """Count anew the days on which something changed."""
+    tally.keep_up()
 
 
 @shared_task

@@ -206,6 +206,8 @@ def test_nobody_else_sees_a_preview_or_edits_texts(
     assert client.post(PREVIEW).status_code == 302
     viewer = django_user_model.objects.create_user("viewer", is_staff=True)
     client.force_login(viewer)
+    assert client.post(PREVIEW).status_code == 404
+    unit.members.add(viewer)
     assert client.post(PREVIEW).status_code == 403
     assert client.get(TEXTS).status_code in {403, 404}
     assert client.post(TEXTS, {"intro": "mine"}).status_code in {403, 404}

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from .alarms import AlarmAdmin
 from .attempts import DeliveryAttemptAdmin
 from .lost_links import LostLinkAdmin
+from .people import GroupAdmin, UserAdmin
 from .reasons import ReasonAdmin
 from .requests import UnsubRequestAdmin
 from .units import BusinessUnitAdmin
@@ -14,11 +15,11 @@ __all__ = [
     "AlarmAdmin",
     "BusinessUnitAdmin",
     "DeliveryAttemptAdmin",
+    "GroupAdmin",
     "LostLinkAdmin",
     "ReasonAdmin",
     "UnsubRequestAdmin",
+    "UserAdmin",
 ]
 
-admin.site.site_header = "Profile Center"
-admin.site.site_title = "Profile Center"
-admin.site.index_title = _("Unsubscribes and their delivery")
+admin.site.index_title = _("Overview")

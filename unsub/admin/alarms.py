@@ -3,20 +3,24 @@
 from typing import TYPE_CHECKING
 
 from django.contrib import admin
+from unfold.admin import ModelAdmin
 
 from unsub.models import Alarm
 
 from .read_only import ReadOnly
+from .scope import OfUnits
 
 if TYPE_CHECKING:
     AlarmAdminBase = admin.ModelAdmin[Alarm]
 else:
-    AlarmAdminBase = admin.ModelAdmin
+    AlarmAdminBase = ModelAdmin
 
 
 @admin.register(Alarm)
-class AlarmAdmin(ReadOnly, AlarmAdminBase):
+class AlarmAdmin(ReadOnly, OfUnits, AlarmAdminBase):
     """To read."""
+
+    unit_path = "mid"
 
     list_display = ("cause", "mid", "number", "raised_at", "told_at", "cleared_at", "detail")
     list_filter = ("cause",)

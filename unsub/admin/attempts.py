@@ -9,18 +9,20 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
 
 from unsub.models import DeliveryAttempt, UnsubRequest
 
 from . import show
 from .read_only import BoundedPaginator, ReadOnly
+from .scope import OfUnits
 
 if TYPE_CHECKING:
     AttemptAdminBase = admin.ModelAdmin[DeliveryAttempt]
     AttemptInlineBase = admin.TabularInline[DeliveryAttempt, UnsubRequest]
 else:
-    AttemptAdminBase = admin.ModelAdmin
-    AttemptInlineBase = admin.TabularInline
+    AttemptAdminBase = ModelAdmin
+    AttemptInlineBase = TabularInline
 
 
 class AttemptColumns:
@@ -61,8 +63,10 @@ class AttemptInline(AttemptColumns, ReadOnly, AttemptInlineBase):
 
 
 @admin.register(DeliveryAttempt)
-class DeliveryAttemptAdmin(AttemptColumns, ReadOnly, AttemptAdminBase):
+class DeliveryAttemptAdmin(AttemptColumns, ReadOnly, OfUnits, AttemptAdminBase):
     """All attempts, newest first."""
+
+    unit_path = "request__unit_id"
 
     list_display = (
         "id", "request_link", "number", "started", "took", "outcome_badge", "error_code",

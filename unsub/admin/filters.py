@@ -5,10 +5,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from unsub.models import Channel, Outcome, UnsubRequest
+from unsub.access import units_of
+from unsub.honour import PROMISE
+from unsub.models import Channel, MailingList, Outcome, Status, UnsubRequest
 from unsub.scanner_report import SCANNER_LIKE, SOON
 
 
@@ -57,3 +60,50 @@ class ScannerFilter(admin.SimpleListFilter):
         if value == "yes":
             return page.filter(SCANNER_LIKE)
         return page.filter(Q(scanner=""), Q(link_age=None) | Q(link_age__gt=SOON))
+
+
+class LateFilter(admin.SimpleListFilter):
+    """By whether a request is on its way for longer than the mailbox providers allow."""
+
+    title = _("late")
+    parameter_name = "late"
+
+    def lookups(
+        self, _request: HttpRequest, _model_admin: "admin.ModelAdmin[Any]"
+    ) -> Iterable[tuple[str, Any]]:
+        """Return the one choice."""
+        return [("yes", _("older than 48 hours"))]
+
+    def queryset(
+        self, _request: HttpRequest, queryset: QuerySet[UnsubRequest]
+    ) -> QuerySet[UnsubRequest]:
+        """Return the late requests."""
+        if self.value() != "yes":
+            return queryset
+        on_their_way = (Status.PENDING, Status.SENDING, Status.HELD)
+        return queryset.filter(status__in=on_their_way, received_at__lt=Now() - PROMISE)
+
+
+class ListFilter(admin.SimpleListFilter):
+    """By ListID, of the lists that a unit has named; another may stand in the address."""
+
+    title = _("list")
+    parameter_name = "list"
+
+    def lookups(
+        self, request: HttpRequest, _model_admin: "admin.ModelAdmin[Any]"
+    ) -> Iterable[tuple[str, Any]]:
+        """Return the lists of the user's units."""
+        named = MailingList.objects.filter(unit__in=units_of(request.user))
+        asked = request.GET.get(self.parameter_name, "")
+        choices = {str(one.list_id): one.name for one in named}
+        return list((({asked: asked} if asked.isdecimal() else {}) | choices).items())
+
+    def queryset(
+        self, _request: HttpRequest, queryset: QuerySet[UnsubRequest]
+    ) -> QuerySet[UnsubRequest]:
+        """Return the requests of the list; none for what is no number."""
+        value = self.value()
+        if not value:
+            return queryset
+        return queryset.filter(list_id=int(value)) if value.isdecimal() else queryset.none()

@@ -6,6 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldBooleanWidget
 
 from unsub import logos
 from unsub.models import BusinessUnit, Logo
@@ -22,13 +23,17 @@ class UnitForm(UnitFormBase):
     new_logo = forms.FileField(
         label=_("logo"),
         required=False,
-        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp,image/gif"}),
+        widget=UnfoldAdminFileFieldWidget(
+            attrs={"accept": "image/png,image/jpeg,image/webp,image/gif"}
+        ),
         help_text=_(
             "PNG, JPEG, WebP or GIF, at most 2 MB. It is made to fit 240 x 64 pixels and stored as "
             "a new picture. In the dark it stands on white."
         ),
     )
-    remove_logo = forms.BooleanField(label=_("remove the logo"), required=False)
+    remove_logo = forms.BooleanField(
+        label=_("remove the logo"), required=False, widget=UnfoldBooleanWidget
+    )
 
     class Meta:
         model = BusinessUnit

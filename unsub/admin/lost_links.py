@@ -10,17 +10,19 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin
 
 from unsub.models import LostLink
 from unsub.privacy import mask_email
 
 from . import show
 from .acting import acting
+from .scope import OfUnits, UnitFilter
 
 if TYPE_CHECKING:
     LostLinkAdminBase = admin.ModelAdmin[LostLink]
 else:
-    LostLinkAdminBase = admin.ModelAdmin
+    LostLinkAdminBase = ModelAdmin
 
 
 class HandledFilter(admin.SimpleListFilter):
@@ -47,11 +49,11 @@ class HandledFilter(admin.SimpleListFilter):
 
 
 @admin.register(LostLink)
-class LostLinkAdmin(LostLinkAdminBase):
+class LostLinkAdmin(OfUnits, LostLinkAdminBase):
     """The queue. An address may be deleted once it is dealt with."""
 
     list_display = ("received", "unit", "who", "language", "state", "note")
-    list_filter = (HandledFilter, "unit")
+    list_filter = (HandledFilter, ("unit", UnitFilter))
     list_select_related = ("unit",)
     fields = (
         "received", "unit", "email_address", "language", "note", "handled_at", "handled_by",

@@ -33,6 +33,7 @@ class BoundedPaginator(RowPaginator):
     """Counts to 10,000 and no further: counting every row of a large table takes seconds."""
 
     most = 10_000
+    template_name = "admin/unsub/bounded_pagination.html"  # Unfold asks for it
 
     @cached_property
     def count(self) -> int:

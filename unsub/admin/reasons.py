@@ -9,17 +9,19 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin, TabularInline
 
 from unsub.models import Reason, ReasonLabel, UnsubRequest
 
 from .acting import acting
+from .scope import OfUnits, UnitFilter
 
 if TYPE_CHECKING:
     ReasonAdminBase = admin.ModelAdmin[Reason]
     LabelInlineBase = admin.TabularInline[ReasonLabel, Reason]
 else:
-    ReasonAdminBase = admin.ModelAdmin
-    LabelInlineBase = admin.TabularInline
+    ReasonAdminBase = ModelAdmin
+    LabelInlineBase = TabularInline
 
 
 class LabelInline(LabelInlineBase):
@@ -30,12 +32,12 @@ class LabelInline(LabelInlineBase):
 
 
 @admin.register(Reason)
-class ReasonAdmin(ReasonAdminBase):
+class ReasonAdmin(OfUnits, ReasonAdminBase):
     """The choices."""
 
     list_display = ("label", "code", "unit", "position", "asks_text", "active")
     list_editable = ("position", "active")
-    list_filter = ("active", "unit")
+    list_filter = ("active", ("unit", UnitFilter))
     list_select_related = ("unit",)
     search_fields = ("label", "code")
     inlines = (LabelInline,)

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
+from unfold.admin import ModelAdmin
 
 from unsub import scanner_report
 from unsub.models import BusinessUnit, UnsubRequest
@@ -19,14 +20,15 @@ from unsub.privacy import mask
 
 from . import show
 from .attempts import AttemptInline, is_number
-from .filters import OutcomeFilter, ScannerFilter
+from .filters import LateFilter, ListFilter, OutcomeFilter, ScannerFilter
 from .read_only import BoundedPaginator, ReadOnly
+from .scope import OfUnits, ReasonFilter, UnitFilter
 from .try_again import RETRYABLE, try_again
 
 if TYPE_CHECKING:
     RequestAdminBase = admin.ModelAdmin[UnsubRequest]
 else:
-    RequestAdminBase = admin.ModelAdmin
+    RequestAdminBase = ModelAdmin
 
 _WHO = ("subscriber_id", "subscriber_key", "email_address")
 _MAIL = ("job_id", "list_id", "batch_id")
@@ -68,7 +70,7 @@ class RequestColumns:
 
 
 @admin.register(UnsubRequest)
-class UnsubRequestAdmin(RequestColumns, ReadOnly, RequestAdminBase):
+class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
     """The audit of wishes. Whoever may change requests may have them tried again."""
 
     list_display = (
@@ -77,11 +79,13 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, RequestAdminBase):
     )  # fmt: skip
     list_filter = (
         "status",
-        "unit",
-        "reason",
+        ("unit", UnitFilter),
+        ("reason", ReasonFilter),
         "channel",
         "received_at",
         OutcomeFilter,
+        ListFilter,
+        LateFilter,
         ScannerFilter,
     )
     # Not `unit`: it would be an inner join, and hide the wishes of a unit we do not know.
@@ -111,7 +115,8 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, RequestAdminBase):
     def get_queryset(self, request: HttpRequest) -> QuerySet[UnsubRequest]:
         """Return the requests, each with the name of its unit where there is one."""
         units = BusinessUnit.objects.filter(mid=OuterRef("unit_id"))
-        return super().get_queryset(request).annotate(unit_name=Subquery(units.values("name")[:1]))
+        rows: QuerySet[UnsubRequest] = super().get_queryset(request)
+        return rows.annotate(unit_name=Subquery(units.values("name")[:1]))
 
     def get_search_results(
         self, _request: HttpRequest, queryset: QuerySet[UnsubRequest], search_term: str
@@ -166,8 +171,8 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, RequestAdminBase):
         """Put one request back into the queue. 403 without the permission, 404 without the row."""
         if not self.has_try_again_permission(request):
             return HttpResponse(status=403)
-        one = UnsubRequest.objects.filter(pk=pk)
-        if not one.exists():
+        one = self.get_queryset(request).filter(pk=pk)
+        if self.get_object(request, str(pk)) is None:
             raise Http404
         self._say(request, *try_again(request.user, one))
         return HttpResponseRedirect(reverse("admin:unsub_unsubrequest_change", args=(pk,)))

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from unsub.models import BusinessUnit, PageText, Place
 from unsub.models.page_text import LENGTH
@@ -29,7 +30,7 @@ class TextsForm(forms.Form):
                 label=place.label,
                 required=False,
                 max_length=LENGTH,
-                widget=forms.Textarea(attrs={"rows": 3, "maxlength": LENGTH}),
+                widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "maxlength": LENGTH}),
             )
 
     def save(self, unit: BusinessUnit, language: str) -> None:
@@ -47,7 +48,9 @@ class TextsForm(forms.Form):
 class LanguageForm(forms.Form):
     """Which language is edited."""
 
-    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
+    language = forms.ChoiceField(
+        label=_("Language"), choices=settings.LANGUAGES, widget=UnfoldAdminSelectWidget
+    )
 
 
 def edit_texts(

@@ -7,34 +7,39 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
 from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
 
 from unsub import outbox
+from unsub.access import sees_all
 from unsub.models import BusinessUnit, Logo, MailingList, Status, UnsubRequest
 
 from . import show
 from .acting import acting
 from .logo import UnitForm
+from .scope import OfUnits
 from .texts import edit_texts
 
 if TYPE_CHECKING:
     UnitAdminBase = admin.ModelAdmin[BusinessUnit]
     ListInlineBase = admin.TabularInline[MailingList, BusinessUnit]
 else:
-    UnitAdminBase = admin.ModelAdmin
-    ListInlineBase = admin.TabularInline
+    UnitAdminBase = ModelAdmin
+    ListInlineBase = TabularInline
 
 _STATE = (
     "queue", "held_since", "held_reason", "held_requests", "paused_until", "paused_reason",
     "singly_until",
 )  # fmt: skip
+
+# Wrong values here stop the delivery, or show a unit to somebody else.
+_TECHNICAL = ("subscriber_key_permission", "all_subscribers_list_id", "domain", "members")
 
 
 class MailingListInline(ListInlineBase):
@@ -45,8 +50,10 @@ class MailingListInline(ListInlineBase):
 
 
 @admin.register(BusinessUnit)
-class BusinessUnitAdmin(UnitAdminBase):
+class BusinessUnitAdmin(OfUnits, UnitAdminBase):
     """The senders."""
+
+    unit_path = "mid"
 
     list_display = ("mid", "name", "language", "queue", "held_requests")
     search_fields = ("name",)
@@ -63,6 +70,7 @@ class BusinessUnitAdmin(UnitAdminBase):
             _("In Marketing Cloud"),
             {"fields": ("subscriber_key_permission", "all_subscribers_list_id")},
         ),
+        (_("People"), {"fields": ("members",)}),
         (_("Delivery"), {"fields": _STATE}),
     )
     inlines = (MailingListInline,)
@@ -75,21 +83,17 @@ class BusinessUnitAdmin(UnitAdminBase):
         """Return the units, each with the number of its held requests (an index has them)."""
         held = UnsubRequest.objects.filter(unit_id=OuterRef("mid"), status=Status.HELD).order_by()
         number = held.values("unit_id").annotate(number=Count("pk")).values("number")
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                held_number=Coalesce(Subquery(number, output_field=IntegerField()), Value(0)),
-            )
-            .order_by(F("held_since").asc(nulls_last=True), "mid")
-        )
+        units: QuerySet[BusinessUnit] = super().get_queryset(request)
+        return units.annotate(
+            held_number=Coalesce(Subquery(number, output_field=IntegerField()), Value(0)),
+        ).order_by(F("held_since").asc(nulls_last=True), "mid")
 
     def get_readonly_fields(
-        self, _request: HttpRequest, obj: BusinessUnit | None = None
+        self, request: HttpRequest, obj: BusinessUnit | None = None
     ) -> tuple[str, ...]:
-        """Return what cannot be edited: the state, and the MID of a unit that is there, because
-        another MID would be another unit."""
-        readonly = (*_STATE, "logo_now")
+        """Return what cannot be edited: the state, the MID of a unit that is there, because another
+        MID would be another unit, and for who does not see all what is Marketing Cloud's."""
+        readonly = (*_STATE, "logo_now", *(() if sees_all(request.user) else _TECHNICAL))
         return readonly if obj is None else ("mid", *readonly)
 
     def has_delete_permission(self, request: HttpRequest, obj: BusinessUnit | None = None) -> bool:
@@ -124,7 +128,9 @@ class BusinessUnitAdmin(UnitAdminBase):
 
     def texts(self, request: HttpRequest, mid: int) -> HttpResponse:
         """Return the page of a unit's texts. 403 for who may not change it, 404 without it."""
-        unit = get_object_or_404(self.get_queryset(request), mid=mid)
+        unit = self.get_object(request, str(mid))
+        if unit is None:
+            raise Http404
         if not self.has_change_permission(request, unit):
             return HttpResponse(status=403)
         context = self.admin_site.each_context(request)

@@ -12,12 +12,15 @@ from .mailing_list import MailingList
 from .page_text import PageText, Place
 from .reason import Reason, ReasonLabel
 from .request import Channel, Status, UnsubRequest
+from .tally import By, DailyTally, TallyMark
 
 __all__ = [
     "Alarm",
     "BusinessUnit",
+    "By",
     "Cause",
     "Channel",
+    "DailyTally",
     "DeliveryAttempt",
     "Logo",
     "LostLink",
@@ -28,5 +31,6 @@ __all__ = [
     "Reason",
     "ReasonLabel",
     "Status",
+    "TallyMark",
     "UnsubRequest",
 ]

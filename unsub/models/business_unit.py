@@ -72,6 +72,13 @@ class BusinessUnit(models.Model):
             "bad link opened there shows this brand."
         ),
     )
+    members = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("people"),
+        blank=True,
+        related_name="units",
+        help_text=_("Who sees this unit. Operators and administrators see every unit."),
+    )
     lost_link_form = models.BooleanField(
         _("form for a lost link"),
         default=False,
@@ -110,6 +117,7 @@ class BusinessUnit(models.Model):
         ordering = ("mid",)
         verbose_name = _("business unit")
         verbose_name_plural = _("business units")
+        permissions = (("all_units", "Can see every business unit"),)
         constraints = (
             models.UniqueConstraint(
                 fields=("domain",), condition=~models.Q(domain=""), name="unit_domain_once"

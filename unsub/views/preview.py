@@ -11,6 +11,7 @@ from django.utils import timezone, translation
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST
 
+from unsub.access import units_of
 from unsub.context import JobContext, Scope, SubscriberContext, UnsubContext
 from unsub.forms import ReasonForm
 from unsub.models import BusinessUnit, MailingList, Place
@@ -35,7 +36,7 @@ _HARMLESS = (
 def preview(request: HttpRequest, mid: int) -> HttpResponse:
     """Return a page of the unit with the texts that were posted: `choose`, `done` or `lost`.
     403 for who may not change the unit, 404 where there is none."""
-    unit = get_object_or_404(BusinessUnit, mid=mid)
+    unit = get_object_or_404(units_of(request.user), mid=mid)
     if not request.user.has_perm("unsub.change_businessunit"):
         raise PermissionDenied
     language = request.POST.get("language", "")

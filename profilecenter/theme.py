@@ -1,0 +1,101 @@
+"""How the admin looks, and what its side bar leads to (django-unfold's settings)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+
+def _may(permission: str) -> Callable[[HttpRequest], bool]:
+    """Return whether a page is to be offered to whoever asks."""
+
+    def check(request: HttpRequest) -> bool:
+        return request.user.has_perm(permission)
+
+    return check
+
+
+def _link(title: Any, icon: str, page: str, permission: str) -> dict[str, Any]:
+    """Return an entry of the side bar."""
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{page}"),
+        "permission": _may(permission),
+    }
+
+
+# A calm blue, the same as the recipients' button.
+_BLUE = {
+    "50": "#eef3fa", "100": "#dbe6f4", "200": "#b9cfe9", "300": "#8fb1da", "400": "#5f8cc6",
+    "500": "#3a6cae", "600": "#1d4f91", "700": "#163f75", "800": "#12335f", "900": "#0e284b",
+    "950": "#081a33",
+}  # fmt: skip
+
+UNFOLD = {
+    "SITE_TITLE": "Profile Center",
+    "SITE_HEADER": "Profile Center",
+    "SITE_SUBHEADER": _("Unsubscribes and their delivery"),
+    "SITE_SYMBOL": "unsubscribe",
+    "SITE_URL": None,
+    "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "unsub.admin.dashboard.fill",
+    "COLORS": {"primary": _BLUE},
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "title": _("Audit"),
+                "items": [
+                    _link(_("Overview"), "monitoring", "index", "unsub.view_unsubrequest"),
+                    _link(
+                        _("Requests"), "outbox", "unsub_unsubrequest_changelist",
+                        "unsub.view_unsubrequest",
+                    ),
+                    _link(
+                        _("Delivery attempts"), "send", "unsub_deliveryattempt_changelist",
+                        "unsub.view_deliveryattempt",
+                    ),
+                    _link(
+                        _("Scanner-like"), "smart_toy", "unsub_unsubrequest_scanners",
+                        "unsub.view_unsubrequest",
+                    ),
+                ],
+            },
+            {
+                "title": _("For a person"),
+                "separator": True,
+                "items": [
+                    _link(
+                        _("Lost links"), "link_off", "unsub_lostlink_changelist",
+                        "unsub.view_lostlink",
+                    ),
+                    _link(
+                        _("Alarms"), "notifications_active", "unsub_alarm_changelist",
+                        "unsub.view_alarm",
+                    ),
+                ],
+            },
+            {
+                "title": _("Pages"),
+                "separator": True,
+                "items": [
+                    _link(
+                        _("Business units"), "storefront", "unsub_businessunit_changelist",
+                        "unsub.view_businessunit",
+                    ),
+                    _link(_("Reasons"), "forum", "unsub_reason_changelist", "unsub.view_reason"),
+                ],
+            },
+            {
+                "title": _("People"),
+                "separator": True,
+                "items": [
+                    _link(_("Users"), "person", "auth_user_changelist", "auth.view_user"),
+                    _link(_("Groups"), "groups", "auth_group_changelist", "auth.view_group"),
+                ],
+            },
+        ]
+    },
+}  # fmt: skip

@@ -1,0 +1,198 @@
+"""The tallies and the overview that is drawn from them, against a count of the rows themselves."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from unsub import outbox, overview, tally
+from unsub.models import (
+    BusinessUnit,
+    By,
+    Channel,
+    DailyTally,
+    MailingList,
+    Reason,
+    Status,
+    TallyMark,
+    UnsubRequest,
+)
+
+from .conftest import CHILD, PARENT, MakeWish
+from .test_page import seen
+from .test_roles import person
+
+pytestmark = pytest.mark.django_db
+NOW = datetime.now(UTC)
+
+
+def request(days_ago: float = 0, **changes: Any) -> UnsubRequest:
+    """Make a request that was received some days ago."""
+    at = NOW - timedelta(days=days_ago)
+    fields = {
+        "unit_id": PARENT, "subscriber_id": 1, "job_id": 88002, "list_id": 7001, "scope": "list",
+        "channel": Channel.PAGE, "status": Status.DONE, "received_at": at, "attempts": 1,
+        "finished_at": at + timedelta(seconds=4), "give_up_at": at + timedelta(days=10),
+    }  # fmt: skip
+    return UnsubRequest.objects.create(**fields | changes)
+
+
+def tallied(mid: int, by: By, key: str | None = None) -> int:
+    """Return the sum of a unit's tallies."""
+    rows = DailyTally.objects.filter(mid=mid, by=by)
+    return sum(row.number for row in (rows.filter(key=key) if key else rows))
+
+
+def state() -> tuple[str, Any]:
+    """Return the one state that is tallied, and its day."""
+    row = DailyTally.objects.get(by=By.STATE)
+    return row.key, row.day
+
+
+def test_the_tallies_add_up_to_the_requests(unit: BusinessUnit, child: BusinessUnit) -> None:
+    dice = random.Random(7)  # noqa: S311 - to be repeated
+    reasons = list(Reason.objects.all())
+    for _ in range(300):
+        request(
+            dice.uniform(0, 40),
+            unit_id=dice.choice([PARENT, CHILD, 599_999]),
+            job_id=dice.choice([None, 88001, 88002]),
+            status=dice.choice([Status.DONE, Status.REFUSED, Status.WITHDRAWN, Status.PENDING]),
+            reason=dice.choice([*reasons, None]),
+        )
+    tally.keep_up()
+    unsubscribed = UnsubRequest.objects.exclude(status=Status.WITHDRAWN)
+    for mid in (PARENT, CHILD, 599_999):
+        rows = unsubscribed.filter(unit_id=mid)
+        assert tallied(mid, By.CHANNEL, "page") == rows.count()
+        assert tallied(mid, By.JOB, "88001") == rows.filter(job_id=88001).count()
+        assert tallied(mid, By.JOB) == rows.exclude(job_id=None).count()
+        assert tallied(mid, By.REASON) == rows.exclude(reason=None).count()
+        refused = rows.filter(status=Status.REFUSED)
+        assert tallied(mid, By.STATE, "refused") == refused.count() > 0
+    assert sum(tallied(mid, By.STATE) for mid in (PARENT, CHILD, 599_999)) == 300
+
+
+@pytest.mark.parametrize("before", [Status.PENDING, Status.REFUSED])
+def test_what_changes_later_is_counted_on_its_own_day(unit: BusinessUnit, before: str) -> None:
+    old = request(20, status=before, finished_at=None)
+    tally.keep_up()
+    assert state() == (before, old.received_at.date())
+    UnsubRequest.objects.filter(pk=old.pk).update(status=Status.DONE, finished_at=Now())
+    tally.keep_up()
+    assert state() == ("done", old.received_at.date())
+
+
+def test_one_that_is_tried_again_is_refused_no_longer(unit: BusinessUnit) -> None:
+    old = request(20, status=Status.REFUSED)
+    tally.keep_up()
+    outbox.requeue([old.pk])
+    tally.keep_up()
+    assert state() == ("pending", old.received_at.date())
+
+
+def test_only_days_on_which_something_changed_are_counted_anew(unit: BusinessUnit) -> None:
+    for days_ago in (0, 5, 30):
+        request(days_ago)
+    assert len(tally.keep_up()) >= 31
+    assert tally.keep_up() == [datetime.now(UTC).date()]
+    TallyMark.objects.update(upto=NOW - timedelta(days=1))
+    assert len(tally.keep_up()) == tally.RECOUNTED
+
+
+def test_without_any_request_there_is_nothing_to_count(db: None) -> None:
+    assert tally.keep_up() == []
+
+
+def test_the_overview_compares_with_the_time_before(unit: BusinessUnit) -> None:
+    for days_ago in (0, 1, 2, 8):
+        request(days_ago)
+    request(0, status=Status.WITHDRAWN)
+    tally.keep_up()
+    found = overview.look(mids=None, days=7)
+    assert (found.number, found.before) == (3, 1)
+    assert [day.number for day in found.by_day] == [0, 0, 0, 0, 1, 1, 1]
+    assert [(one.key, one.number, one.before) for one in found.by_unit] == [(PARENT, 3, 1)]
+    assert found.honour.number == 3
+    assert found.honour.p50 == pytest.approx(4)
+
+
+def test_a_send_that_stands_out_is_marked(unit: BusinessUnit) -> None:
+    for job, number in ((1, 12), (2, 2), (3, 2), (4, 3)):
+        for _ in range(number):
+            request(job_id=job)
+    tally.keep_up()
+    found = overview.look(mids=None, days=1)
+    assert [(job.key, job.stands_out) for job in found.by_job] == [
+        ("1", True), ("4", False), ("2", False), ("3", False),
+    ]  # fmt: skip
+
+
+def test_what_needs_a_person_is_one_click_away(admin_client: Client, unit: BusinessUnit) -> None:
+    assert "Nothing needs a person" in seen(admin_client.get("/admin/").content)
+    request(3, status=Status.HELD, finished_at=None)
+    request(1, status=Status.REFUSED)
+    html = admin_client.get("/admin/").content.decode()
+    for words in ("1 request is older than 48 hours", "1 request is held", "1 request was refused"):
+        assert words in html
+    for query in ("late=yes", "status__exact=held", "status__exact=refused"):
+        listed = seen(admin_client.get(f"/admin/unsub/unsubrequest/?{query}").content)
+        assert "1 unsubscribe request" in listed, query
+
+
+def test_every_row_leads_to_its_requests(admin_client: Client, unit: BusinessUnit) -> None:
+    MailingList.objects.create(unit=unit, list_id=7001, name="Weekly offers")
+    reason = Reason.objects.all()[0]
+    request(reason=reason)
+    request(job_id=None, list_id=7002, channel=Channel.ONE_CLICK)
+    tally.keep_up()
+    html = admin_client.get("/admin/?days=7").content.decode()
+    assert "Weekly offers" in html
+    for query in (
+        "list=7001", "list=7002", f"reason__id__exact={reason.pk}", "channel__exact=one_click",
+        "q=88002",
+    ):  # fmt: skip
+        assert f"?{query}" in html
+        listed = seen(admin_client.get(f"/admin/unsub/unsubrequest/?{query}").content)
+        assert "1 unsubscribe request" in listed, query
+
+
+def test_a_marketer_sees_the_numbers_of_their_units_alone(
+    unit: BusinessUnit, child: BusinessUnit
+) -> None:
+    request()
+    for _ in range(3):
+        request(unit_id=CHILD, job_id=88101, list_id=7101)
+    MailingList.objects.create(unit=child, list_id=7101, name="Kids only")
+    tally.keep_up()
+    words = seen(person("marketer", unit).get("/admin/").content)
+    for trace in ("Example Kids", "88101", "7101", "Kids only"):
+        assert trace not in words
+    assert "Example Outfitters 1 0" in words
+
+
+@pytest.mark.parametrize("days", ["0", "x", "-1", "1000000", ""])
+def test_a_period_that_is_none_is_thirty_days(
+    admin_client: Client, unit: BusinessUnit, days: str
+) -> None:
+    html = admin_client.get(f"/admin/?days={days}").content.decode()
+    assert '<a href="?days=30" aria-current="true">' in html
+
+
+def test_it_takes_few_questions(
+    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
+) -> None:
+    for number in range(40):
+        request(number % 20, job_id=number + 1, subscriber_id=number + 1)
+    tally.keep_up()
+    for path in ("/admin/?days=90", "/admin/unsub/unsubrequest/"):
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            assert admin_client.get(path).status_code == 200
+        assert len(queries) <= 30, path

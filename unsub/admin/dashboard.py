@@ -1,0 +1,186 @@
+"""The first page of the admin."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext, ngettext
+
+from unsub import overview
+from unsub.access import mids_of, units_of
+from unsub.models import Channel, MailingList, Reason
+from unsub.overview import Count, Overview
+
+from .charts import Bar, Columns, bars, columns
+
+LIST = "admin:unsub_unsubrequest_changelist"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A table with a bar in each row."""
+
+    title: str
+    rows: list[Bar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Something that needs a person, with the way to it."""
+
+    text: str
+    url: str
+
+
+def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Return the context of the index with the overview in it, for who may see requests. Called by
+    the theme (UNFOLD, DASHBOARD_CALLBACK)."""
+    if not request.user.has_perm("unsub.view_unsubrequest"):
+        return context
+    asked = request.GET.get("days", "")
+    days = int(asked) if asked in map(str, overview.PERIODS) else 30
+    found = overview.look(mids=mids_of(request.user), days=days)
+    return context | {
+        "overview": found,
+        "periods": _periods(days),
+        "chart": _chart(found),
+        "cards": _cards(request, found),
+        "tasks": _tasks(found),
+        "change": _change(found),
+        "honour": _honour(found),
+    }
+
+
+def _periods(chosen: int) -> list[tuple[int, str, bool]]:
+    """Return the periods to choose from."""
+    texts = {1: gettext("today")}
+    return [
+        (days, texts.get(days) or gettext("%d days") % days, days == chosen)
+        for days in overview.PERIODS
+    ]
+
+
+def _chart(found: Overview) -> Columns:
+    """Return the chart of the days."""
+    return columns([(date_format(day.key, "j M"), day.number) for day in found.by_day])
+
+
+def _cards(request: HttpRequest, found: Overview) -> list[Card]:
+    """Return the tables."""
+    units = {unit.mid: unit.name for unit in units_of(request.user)}
+    keys = [one.key for one in found.by_list]
+    named = MailingList.objects.filter(list_id__in=keys, unit__in=units)
+    lists = {str(one.list_id): one.name for one in named}
+    reasons = {
+        str(reason.pk): reason.label
+        for reason in Reason.objects.filter(pk__in=[one.key for one in found.by_reason])
+    }
+    channels = {channel.value: str(channel.label) for channel in Channel}
+    jobs = [_job(job) for job in found.by_job]
+    return [
+        Card(
+            title=gettext("By business unit"), rows=_rows(found.by_unit, units, "unit__mid__exact")
+        ),
+        Card(title=gettext("By send"), rows=bars(jobs)),
+        Card(title=gettext("By list"), rows=_rows(found.by_list, lists, "list")),
+        Card(title=gettext("By reason"), rows=_rows(found.by_reason, reasons, "reason__id__exact")),
+        Card(title=gettext("By channel"), rows=_rows(found.by_channel, channels, "channel__exact")),
+    ]
+
+
+def _rows(counts: list[Count], names: Mapping[Any, str], parameter: str) -> list[Bar]:
+    """Return the rows of a table, each with the way to its requests."""
+    return bars(
+        [
+            Bar(
+                label=names.get(one.key) or str(one.key),
+                number=one.number,
+                before=one.before,
+                url=f"{reverse(LIST)}?{parameter}={one.key}",
+            )
+            for one in counts
+        ]
+    )
+
+
+def _job(job: Count) -> Bar:
+    """Return the row of a send."""
+    note = gettext("stands out") if job.stands_out else ""
+    url = f"{reverse(LIST)}?q={job.key}"
+    return Bar(
+        label=gettext("Job %s") % job.key, number=job.number, before=job.before, note=note, url=url
+    )
+
+
+def _tasks(found: Overview) -> list[Task]:
+    """Return what needs a person, the most pressing first."""
+    waiting, requests = found.waiting, reverse(LIST)
+    offered = (
+        (
+            waiting.late,
+            ngettext(
+                "%d request is older than 48 hours", "%d requests are older than 48 hours",
+                waiting.late,
+            ),
+            f"{requests}?late=yes",
+        ),
+        (
+            waiting.held,
+            ngettext("%d request is held", "%d requests are held", waiting.held),
+            f"{requests}?status__exact=held",
+        ),
+        (
+            waiting.refused,
+            ngettext("%d request was refused", "%d requests were refused", waiting.refused),
+            f"{requests}?status__exact=refused",
+        ),
+        (
+            waiting.lost_links,
+            ngettext("%d lost link waits", "%d lost links wait", waiting.lost_links),
+            reverse("admin:unsub_lostlink_changelist"),
+        ),
+        (
+            waiting.alarms,
+            ngettext("%d alarm is open", "%d alarms are open", waiting.alarms),
+            reverse("admin:unsub_alarm_changelist"),
+        ),
+    )  # fmt: skip
+    return [Task(text=text % number, url=url) for number, text, url in offered if number]
+
+
+def _change(found: Overview) -> str:
+    """Return how the period compares with the one before, in words."""
+    if not found.before:
+        return gettext("none in the time before")
+    percent = round((found.number - found.before) / found.before * 100)
+    return gettext("%(sign)s%(percent)d%% against %(before)s in the time before") % {
+        "sign": "+" if percent >= 0 else "-",
+        "percent": abs(percent),
+        "before": number_format(found.before, force_grouping=True),
+    }
+
+
+def _honour(found: Overview) -> list[tuple[str, str]]:
+    """Return the time to honour, as names and values."""
+    honour = found.honour
+    if not honour.number:
+        return []
+    return [
+        (gettext("median"), _span(honour.p50)),
+        (gettext("95 of 100 within"), _span(honour.p95)),
+        (gettext("longest"), _span(honour.longest)),
+        (gettext("within 48 hours"), f"{(honour.within or 0) * 100:.1f}%"),
+    ]
+
+
+def _span(seconds: float | None) -> str:
+    """Return a time in the unit that suits it."""
+    if seconds is None:
+        return "-"
+    for size, name in ((86_400, gettext("d")), (3600, gettext("h")), (60, gettext("min"))):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {name}"
+    return f"{seconds:.1f} s"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +28,11 @@ def _link(title: Any, icon: str, page: str, permission: str) -> dict[str, Any]:
     }
 
 
+def _icon(_request: HttpRequest) -> str:
+    """Return the address of the icon."""
+    return static("unsub/icon.svg")
+
+
 # A calm blue, the same as the recipients' button.
 _BLUE = {
     "50": "#eef3fa", "100": "#dbe6f4", "200": "#b9cfe9", "300": "#8fb1da", "400": "#5f8cc6",
@@ -39,6 +45,7 @@ UNFOLD = {
     "SITE_HEADER": "Profile Center",
     "SITE_SUBHEADER": _("Unsubscribes and their delivery"),
     "SITE_SYMBOL": "unsubscribe",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "unsub.admin.dashboard.fill",
@@ -86,6 +93,9 @@ UNFOLD = {
                         "unsub.view_businessunit",
                     ),
                     _link(_("Reasons"), "forum", "unsub_reason_changelist", "unsub.view_reason"),
+                    _link(
+                        _("Links"), "link", "unsub_businessunit_links", "unsub.view_businessunit"
+                    ),
                 ],
             },
             {

@@ -83,3 +83,24 @@ def explain(outcome: str, error_code: int | None) -> str:
     if outcome != "posted" and error_code is not None and error_code in ERROR_CODES:
         return ERROR_CODES[error_code]
     return OUTCOMES.get(outcome, "")
+
+
+LINK_FAULTS: Mapping[str, str] = {
+    "malformed": _("This is no link of ours: it was cut, or changed by a mail program."),
+    "too_long": _("It is longer than 2,048 characters."),
+    "bad_algorithm": _("It is signed by an algorithm that the unit's key is not for."),
+    "bad_signature": _(
+        "No key of this deployment signed it. Compare the key's value in Key Management with "
+        "LINK_KEYS, and see whether the link was cut."
+    ),
+    "wrong_unit": _("The key that signed it speaks for another business unit than the link's."),
+    "no_unit": _("It names no business unit, and there are several: write mid into the claims."),
+    "not_an_object": _("What it says is no JSON object: see how the snippet puts it together."),
+    "duplicate_name": _(
+        "It has a claim twice. A value with a quote in it does that: keep the snippet's Replace."
+    ),
+    "bad_claim": _(
+        "A claim breaks the rules: no subscriber, an id that is no number, or an address alone "
+        "where people are known by their key."
+    ),
+}

@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from unsub import wishes
-from unsub.management.commands.export_audit import COLUMNS
+from unsub.audit import COLUMNS
 from unsub.models import BusinessUnit, Status, UnsubRequest
 from unsub.units import open_link
 

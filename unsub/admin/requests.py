@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
@@ -20,6 +21,7 @@ from unsub.privacy import mask
 
 from . import show
 from .attempts import AttemptInline, is_number
+from .evidence import FORMATS, export, proof, told
 from .filters import LateFilter, ListFilter, OutcomeFilter, ScannerFilter
 from .read_only import BoundedPaginator, ReadOnly
 from .scope import OfUnits, ReasonFilter, UnitFilter
@@ -151,8 +153,28 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
                 name="unsub_unsubrequest_try_again",
             ),
             path("scanners/", inside(self.scanners), name="unsub_unsubrequest_scanners"),
+            path("export.<str:kind>", inside(self.export), name="unsub_unsubrequest_export"),
+            path("<int:pk>/proof/", inside(self.proof), name="unsub_unsubrequest_proof"),
             *super().get_urls(),
         ]
+
+    def export(self, request: HttpRequest, kind: str) -> HttpResponseBase:
+        """Return exactly the requests that the list shows under the same filters, as a file."""
+        if not self.has_view_permission(request) or kind not in FORMATS:
+            raise Http404
+        try:
+            filtered = self.get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            raise Http404 from None
+        return export(request, filtered.get_queryset(request), kind)
+
+    def proof(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Return the proof for the person of a request; 404 where there is no such request."""
+        one = self.get_object(request, str(pk))
+        if one is None or not self.has_view_permission(request, one):
+            raise Http404
+        context = self.admin_site.each_context(request)
+        return proof(request, one, self.get_queryset(request), context)
 
     def scanners(self, request: HttpRequest) -> HttpResponse:
         """Return the report of scanner-like wishes. 403 for who may not see requests."""
@@ -200,4 +222,5 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
         context["can_try_again"] = (
             one is not None and one.status in RETRYABLE and self.has_try_again_permission(request)
         )
+        context["moments"] = told(one) if one else []
         return super().render_change_form(request, context, *args, **kwargs)

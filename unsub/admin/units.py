@@ -22,6 +22,7 @@ from unsub.models import BusinessUnit, Logo, MailingList, Status, UnsubRequest
 
 from . import show
 from .acting import acting
+from .links import links_page
 from .logo import UnitForm
 from .scope import OfUnits
 from .texts import edit_texts
@@ -119,12 +120,19 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         )  # fmt: skip
 
     def get_urls(self) -> list[URLPattern]:
-        """Return the admin's addresses and that of the texts."""
-        view = self.admin_site.admin_view(self.texts)
+        """Return the admin's addresses, and those of the texts and of the links."""
+        inside = self.admin_site.admin_view
         return [
-            path("<int:mid>/texts/", view, name="unsub_businessunit_texts"),
+            path("links/", inside(self.links), name="unsub_businessunit_links"),
+            path("<int:mid>/texts/", inside(self.texts), name="unsub_businessunit_texts"),
             *super().get_urls(),
         ]
+
+    def links(self, request: HttpRequest) -> HttpResponse:
+        """Return the page on links. 403 for who may see no unit."""
+        if not self.has_view_permission(request):
+            return HttpResponse(status=403)
+        return links_page(request, self.admin_site.each_context(request))
 
     def texts(self, request: HttpRequest, mid: int) -> HttpResponse:
         """Return the page of a unit's texts. 403 for who may not change it, 404 without it."""

@@ -1,0 +1,188 @@
+"""A page for whoever puts our links into mails: the snippet, a test link, and a link explained."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from unsub.access import sees_all, units_of
+from unsub.ampscript import is_key_name, snippet
+from unsub.context import Effect, JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.explain import LINK_FAULTS
+from unsub.links import LinkError, sign_link
+from unsub.models import BusinessUnit
+from unsub.privacy import mask
+from unsub.units import open_link
+
+_TOKEN = re.compile(r"(?:/[up]/)?([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){2,4})")
+
+
+class SnippetForm(forms.Form):
+    """What the snippet depends on."""
+
+    unit: Any = forms.ModelChoiceField(
+        label=_("Business unit"), queryset=None, empty_label=None, widget=UnfoldAdminSelectWidget
+    )
+    key = forms.CharField(
+        label=_("External key in Key Management"),
+        widget=UnfoldAdminTextInputWidget,
+    )
+    scope = forms.ChoiceField(
+        label=_("Leaves"),
+        choices=[(Scope.LIST.value, _("the list")), (Scope.ALL.value, _("everything"))],
+        widget=UnfoldAdminSelectWidget,
+    )
+    sk = forms.BooleanField(
+        label=_("with the SubscriberKey (readable in the link)"),
+        required=False,
+        widget=UnfoldBooleanWidget,
+    )
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+        """Offer the units of `user`."""
+        super().__init__(*args, **kwargs)
+        field = self.fields["unit"]
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - told to the type checker
+        field.queryset = units_of(user)
+
+    def clean_key(self) -> str:
+        """Return the key's name, if it needs no escaping."""
+        name = str(self.cleaned_data["key"]).strip()
+        if not is_key_name(name):
+            raise forms.ValidationError(_("Letters, digits, - and _ only, at most 36."))
+        return name
+
+
+class CheckForm(forms.Form):
+    """A link or a token, as somebody pasted it."""
+
+    link = forms.CharField(
+        label=_("A link, or its token"),
+        max_length=4000,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a link is: whether it opens, a sentence, and facts by name. The person is masked."""
+
+    is_good: bool
+    sentence: str
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+def links_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    """Return the page; a link that was posted is explained. Nothing is written anywhere."""
+    initial = {"key": "profile-center", "scope": Scope.LIST.value, "sk": True}
+    asked = SnippetForm(
+        request.GET if "unit" in request.GET else None, user=request.user, initial=initial
+    )
+    check = CheckForm(request.POST if request.method == "POST" else None)
+    verdict = None
+    if request.method == "POST" and check.is_valid():
+        verdict = explain_link(check.cleaned_data["link"], user=request.user)
+    more = {
+        "title": gettext("Links"),
+        "form": asked,
+        "check": check,
+        "verdict": verdict,
+    }
+    made = _made(asked, request)
+    return TemplateResponse(request, "admin/unsub/links.html", context | more | made)
+
+
+def _made(form: SnippetForm, request: HttpRequest) -> dict[str, Any]:
+    """Return the snippet, a test link and the headers, of the chosen unit or the first."""
+    if form.is_bound and not form.is_valid():
+        return {}
+    chosen: Any = form.cleaned_data if form.is_bound else form.initial
+    unit: BusinessUnit | None = chosen.get("unit") or units_of(request.user).first()
+    if unit is None:
+        return {}
+    code = snippet(
+        address=unit.url,
+        key_name=chosen["key"],
+        scope=chosen["scope"],
+        with_subscriber_key=chosen["sk"],
+    )
+    return {"unit": unit, "snippet": code} | _test_link(unit, Scope(chosen["scope"]))
+
+
+def _test_link(unit: BusinessUnit, scope: Scope) -> dict[str, Any]:
+    """Return a link that does nothing in earnest, and the headers with it."""
+    context = UnsubContext(
+        mid=unit.mid,
+        subscriber=SubscriberContext(subscriber_id=1001),
+        job=JobContext(job_id=1, list_id=1),
+        scope=scope,
+        scope_is_explicit=True,
+        message_context="PREVIEW",
+    )
+    try:
+        link = f"{unit.url}/u/{sign_link(context, keys=settings.LINK_KEYRING)}"
+    except ValueError as err:
+        return {"no_key": str(err)}
+    headers = f"List-Unsubscribe: <{link}>\nList-Unsubscribe-Post: List-Unsubscribe=One-Click"
+    return {"test_link": link, "headers": headers}
+
+
+def explain_link(text: str, *, user: Any) -> Verdict:
+    """Return what a link or a token would do. Of a unit that the user may not see nothing is told
+    but that."""
+    found = _TOKEN.search(text)
+    try:
+        context = open_link(found[1] if found else text.strip())
+    except LinkError as err:
+        return Verdict(is_good=False, sentence=gettext(LINK_FAULTS[err.reason.value]))
+    unit = units_of(user).filter(mid=context.mid).first()
+    if unit is None and not sees_all(user):
+        return Verdict(is_good=False, sentence=gettext("It belongs to a unit that you do not see."))
+    return Verdict(is_good=True, sentence=_effect(context), facts=_facts(context, unit))
+
+
+def _effect(context: UnsubContext) -> str:
+    """Return what a press of the button would do, in words."""
+    if context.is_test:
+        return gettext("A test link: the page shows, and nothing is recorded or sent.")
+    if context.effect is Effect.FROM_EVERYTHING:
+        return gettext("Whoever presses the button leaves everything of this unit.")
+    return gettext("Whoever presses the button leaves this one list.")
+
+
+def _facts(context: UnsubContext, unit: BusinessUnit | None) -> tuple[tuple[str, str], ...]:
+    """Return what a link says, and the call that would be made."""
+    job = context.job
+    facts = [
+        (gettext("Business unit"), str(unit or context.mid)),
+        (gettext("Subscriber"), mask(context.subscriber)),
+        ("JobID", str(job.job_id or "-")),
+        ("ListID", str(job.list_id or "-")),
+        ("BatchID", "-" if job.batch_id is None else str(job.batch_id)),
+        (gettext("Scope"), context.scope.value),
+    ]
+    if context.is_test:
+        return tuple(facts)
+    listed = unit.all_subscribers_list_id if unit else None
+    called = [name for name, _ in context.parameters(all_subscribers_list_id=listed)]
+    logs = "JobID" in called or "ListID" in called
+    facts += [
+        (gettext("LogUnsubEvent with"), ", ".join(called)),
+        (
+            gettext("UnsubEvent"),
+            gettext("tracked") if logs else gettext("none: a master unsubscribe"),
+        ),
+    ]
+    return tuple(facts)

@@ -1,0 +1,33 @@
+"""A bar for whoever watches, and nothing for logs."""
+
+import time
+from typing import Any
+
+WIDTH, EVERY, AFTER = 30, 0.2, 2.0
+
+
+class Progress:
+    """Draws how far `total` is done on a terminal, from two seconds on."""
+
+    def __init__(self, stream: Any, total: int) -> None:
+        self._stream, self._total = stream, max(total, 1)
+        self._began = time.monotonic()
+        self._next = self._began + AFTER
+        self._drew = False
+
+    def show(self, done: int, text: str) -> None:
+        """Draw, if it is time and somebody looks."""
+        now = time.monotonic()
+        if now < self._next or not self._stream.isatty():
+            return
+        self._next, self._drew = now + EVERY, True
+        share = min(done / self._total, 1.0)
+        left = (now - self._began) * (1 - share) / share if share else 0
+        bar = "#" * round(share * WIDTH)
+        self._stream.write(f"\r[{bar:<{WIDTH}}] {share:4.0%} {text}, {left:.0f} s left ", ending="")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Leave the line."""
+        if self._drew:
+            self._stream.write("")

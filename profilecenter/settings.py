@@ -186,18 +186,18 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = env.str(
     "CELERY_BEAT_SCHEDULE", default=str(VAR_DIR / "celerybeat-schedule")
 )
+# How often, in seconds; and for how long a task is worth doing. One that nobody took in time is
+# worthless, the next does the same; but workers that are busy may take a while.
+_PERIODIC = {
+    "sweep": (SWEEP_SECONDS, SWEEP_SECONDS + 30),
+    "record": (SWEEP_SECONDS, SWEEP_SECONDS + 30),
+    "watch": (60, 60),
+    "keep_tally": (60, 60),
+    "digests": (900, 900),
+}
 CELERY_BEAT_SCHEDULE = {
-    name: {
-        "task": f"unsub.tasks.{name}",
-        "schedule": SWEEP_SECONDS,
-        # One that nobody took in time is worthless, the next does the same; but workers that are
-        # busy may take a while.
-        "options": {"expires": SWEEP_SECONDS + 30},
-    }
-    for name in ("sweep", "record")
-} | {
-    name: {"task": f"unsub.tasks.{name}", "schedule": 60, "options": {"expires": 60}}
-    for name in ("watch", "keep_tally")
+    name: {"task": f"unsub.tasks.{name}", "schedule": every, "options": {"expires": expires}}
+    for name, (every, expires) in _PERIODIC.items()
 }
 
 # Languages and time

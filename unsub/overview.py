@@ -146,7 +146,7 @@ def _waiting(mids: Mids) -> Waiting:
         status__in=(Status.PENDING, Status.SENDING, Status.HELD), received_at__lt=Now() - PROMISE
     )
     return Waiting(
-        refused=requests.filter(status=Status.REFUSED).count(),
+        refused=requests.filter(status=Status.REFUSED, handlings=None).count(),
         held=requests.filter(status=Status.HELD).count(),
         late=on_their_way.count(),
         lost_links=_of(LostLink.objects.filter(handled_at=None), "unit_id", mids).count(),

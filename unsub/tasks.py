@@ -9,9 +9,10 @@ import redis
 import structlog
 from celery import shared_task
 from django.conf import settings
+from django.utils import timezone
 from kombu.exceptions import KombuError
 
-from . import alarms, alerts, delivery, letterbox, tally, wishes
+from . import alarms, alerts, delivery, digest, letterbox, tally, wishes
 from .broker import quick_client
 from .models import Alarm
 
@@ -47,6 +48,19 @@ def record() -> None:
 def keep_tally() -> None:
     """Count anew the days on which something changed."""
     tally.keep_up()
+
+
+@shared_task
+def digests() -> None:
+    """Have the weekly digests sent that are due."""
+    for digest_id in digest.due(timezone.now()):
+        mail_digest.delay(digest_id)
+
+
+@shared_task(autoretry_for=(OSError,), retry_backoff=5, max_retries=8)
+def mail_digest(digest_id: int) -> None:
+    """Mail a digest; a mail server that does not answer is asked again, ever more slowly."""
+    digest.send(digest_id)
 
 
 @shared_task

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils.translation import gettext
 
 from .explain import explain
-from .models import Channel, DeliveryAttempt, Status, UnsubRequest
+from .models import Channel, DeliveryAttempt, Handling, Status, UnsubRequest
 
 _ASKED = {
     Channel.PAGE: "pressed the button on the page",
@@ -45,6 +45,9 @@ def _moments(request: UnsubRequest, attempts: Iterable[DeliveryAttempt]) -> Iter
         yield Moment(at=request.finished_at, what=gettext("The person took it back."))
     if request.status == Status.REFUSED and request.finished_at:
         yield Moment(at=request.finished_at, what=gettext("Set aside for a person to look at."))
+    for handling in Handling.objects.filter(request=request).select_related("user"):
+        known = {"who": handling.user or gettext("somebody"), "note": handling.note}
+        yield Moment(at=handling.at, what=gettext("Dealt with by %(who)s: %(note)s") % known)
 
 
 def _calls(attempt: DeliveryAttempt) -> Iterator[Moment]:

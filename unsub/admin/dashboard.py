@@ -135,7 +135,7 @@ def _tasks(found: Overview) -> list[Task]:
         (
             waiting.refused,
             ngettext("%d request was refused", "%d requests were refused", waiting.refused),
-            f"{requests}?status__exact=refused",
+            f"{requests}?status__exact=refused&handled=no",
         ),
         (
             waiting.lost_links,

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from unsub.access import units_of
 from unsub.honour import PROMISE
-from unsub.models import Channel, MailingList, Outcome, Status, UnsubRequest
+from unsub.models import Channel, Handling, MailingList, Outcome, Status, UnsubRequest
 from unsub.scanner_report import SCANNER_LIKE, SOON
 
 
@@ -107,3 +107,25 @@ class ListFilter(admin.SimpleListFilter):
         if not value:
             return queryset
         return queryset.filter(list_id=int(value)) if value.isdecimal() else queryset.none()
+
+
+class HandledFilter(admin.SimpleListFilter):
+    """By whether a person dealt with a refused request."""
+
+    title = _("dealt with")
+    parameter_name = "handled"
+
+    def lookups(
+        self, _request: HttpRequest, _model_admin: "admin.ModelAdmin[Any]"
+    ) -> Iterable[tuple[str, Any]]:
+        """Return the two sides."""
+        return [("no", _("not yet")), ("yes", _("dealt with"))]
+
+    def queryset(
+        self, _request: HttpRequest, queryset: QuerySet[UnsubRequest]
+    ) -> QuerySet[UnsubRequest]:
+        """Return the requests of the chosen side."""
+        if self.value() not in {"yes", "no"}:
+            return queryset
+        notes = Handling.objects.filter(request=OuterRef("pk"))
+        return queryset.filter(Exists(notes) if self.value() == "yes" else ~Exists(notes))

@@ -21,8 +21,9 @@ from unsub.privacy import mask
 
 from . import show
 from .attempts import AttemptInline, is_number
+from .deal_with import ask_or_mark
 from .evidence import FORMATS, export, proof, told
-from .filters import LateFilter, ListFilter, OutcomeFilter, ScannerFilter
+from .filters import HandledFilter, LateFilter, ListFilter, OutcomeFilter, ScannerFilter
 from .read_only import BoundedPaginator, ReadOnly
 from .scope import OfUnits, ReasonFilter, UnitFilter
 from .try_again import RETRYABLE, try_again
@@ -86,6 +87,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
         "channel",
         "received_at",
         OutcomeFilter,
+        HandledFilter,
         ListFilter,
         LateFilter,
         ScannerFilter,
@@ -107,7 +109,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
         (_("Queue"), {"fields": _QUEUE, "classes": ("collapse",)}),
     )
     inlines = (AttemptInline,)
-    actions = ("try_selected_again",)
+    actions = ("try_selected_again", "mark_handled")
     paginator = BoundedPaginator
     show_full_result_count = False
 
@@ -142,6 +144,19 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
         """Put the selected requests back into the queue, and say how many went."""
         sent, left = try_again(request.user, queryset)
         self._say(request, sent, left)
+
+    @admin.action(description=_("Mark as dealt with (refused ones)"), permissions=["try_again"])
+    def mark_handled(
+        self, request: HttpRequest, queryset: QuerySet[UnsubRequest]
+    ) -> HttpResponse | None:
+        """Ask for a note, then mark the selected refused requests as dealt with."""
+        context = self.admin_site.each_context(request)
+        done = ask_or_mark(request, queryset, context, action="mark_handled")
+        if isinstance(done, HttpResponse):
+            return done
+        text = ngettext("%d request is dealt with.", "%d requests are dealt with.", done)
+        self.message_user(request, text % done, messages.SUCCESS)
+        return None
 
     def get_urls(self) -> list[URLPattern]:
         """Return the admin's addresses, the button's and the report's."""

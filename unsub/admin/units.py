@@ -71,7 +71,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
             _("In Marketing Cloud"),
             {"fields": ("subscriber_key_permission", "all_subscribers_list_id")},
         ),
-        (_("People"), {"fields": ("members",)}),
+        (_("People"), {"fields": ("members", "weekly_digest")}),
         (_("Delivery"), {"fields": _STATE}),
     )
     inlines = (MailingListInline,)

@@ -6,6 +6,8 @@ from unsub.outcomes import Outcome
 from .alarm import Alarm, Cause
 from .attempt import DeliveryAttempt
 from .business_unit import BusinessUnit
+from .digest import Digest
+from .handling import Handling
 from .logo import Logo
 from .lost_link import LostLink
 from .mailing_list import MailingList
@@ -22,6 +24,8 @@ __all__ = [
     "Channel",
     "DailyTally",
     "DeliveryAttempt",
+    "Digest",
+    "Handling",
     "Logo",
     "LostLink",
     "MailingList",

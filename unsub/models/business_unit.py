@@ -87,6 +87,11 @@ class BusinessUnit(models.Model):
             "there waits for you under Lost links; nobody is unsubscribed by it."
         ),
     )
+    weekly_digest = models.BooleanField(
+        _("weekly digest"),
+        default=False,
+        help_text=_("On Mondays, by e-mail to the people of this unit: numbers, reasons, words."),
+    )
     subscriber_key_permission = models.BooleanField(
         _("SubscriberKey permission"),
         default=True,

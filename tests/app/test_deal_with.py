@@ -1,0 +1,56 @@
+"""Refused requests that a person dealt with elsewhere."""
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+
+from unsub import overview
+from unsub.models import BusinessUnit, Handling, Status
+
+from .test_overview import request
+from .test_page import seen
+from .test_roles import person
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/unsub/unsubrequest/"
+
+
+def test_they_are_marked_with_a_note_after_a_second_look(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
+    refused = [request(status=Status.REFUSED) for _ in range(2)]
+    done = request()
+    ids = [row.pk for row in (*refused, done)]
+    data = {"action": "mark_handled", "_selected_action": ids}
+    asked = seen(admin_client.post(LIST, data).content)
+    assert "2 refused requests will be marked" in asked
+    assert "1 other is left as it is." in asked
+    assert not Handling.objects.exists()
+    empty = admin_client.post(LIST, data | {"confirmed": "1", "note": ""})
+    assert "This field is required." in seen(empty.content)
+    answer = admin_client.post(
+        LIST, data | {"confirmed": "1", "note": "Taken off by hand"}, follow=True
+    )
+    assert "2 requests are dealt with." in seen(answer.content)
+    assert Handling.objects.count() == LogEntry.objects.count() == 2
+    story = seen(admin_client.get(f"{LIST}{refused[0].pk}/change/").content)
+    assert "Dealt with by admin: Taken off by hand" in story
+    again = admin_client.post(LIST, data | {"confirmed": "1", "note": "again"}, follow=True)
+    assert "0 requests are dealt with." in seen(again.content)
+
+
+def test_they_need_a_person_no_longer(admin_client: Client, unit: BusinessUnit) -> None:
+    one = request(status=Status.REFUSED)
+    assert overview.look(mids=None, days=7).waiting.refused == 1
+    Handling.objects.create(request=one, note="done")
+    assert overview.look(mids=None, days=7).waiting.refused == 0
+    for side, number in (("yes", 1), ("no", 0)):
+        words = seen(admin_client.get(f"{LIST}?handled={side}").content)
+        assert f"{number} unsubscribe request" in words
+
+
+def test_a_viewer_marks_nothing(unit: BusinessUnit) -> None:
+    one = request(status=Status.REFUSED)
+    data = {"action": "mark_handled", "_selected_action": [one.pk], "confirmed": "1", "note": "x"}
+    person("viewer", unit).post(LIST, data)
+    assert not Handling.objects.exists()

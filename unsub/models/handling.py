@@ -1,0 +1,36 @@
+"""That a person dealt with a request which could not be carried out, and how."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from .request import UnsubRequest
+
+
+class Handling(models.Model):
+    """One note of one person. Added, never changed: it belongs to the proof."""
+
+    request = models.ForeignKey(
+        UnsubRequest,
+        verbose_name=_("request"),
+        on_delete=models.PROTECT,
+        related_name="handlings",
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("by"),
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+    )
+    at = models.DateTimeField(_("at"), db_default=Now())
+    note = models.CharField(_("note"), max_length=200)
+
+    class Meta:
+        ordering = ("pk",)
+        verbose_name = _("dealt with")
+        verbose_name_plural = _("dealt with")
+
+    def __str__(self) -> str:
+        return self.note

@@ -48,6 +48,7 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
+    "LOGIN": {"form": "unsub.sign_in.LoginForm"},
     "DASHBOARD_CALLBACK": "unsub.admin.dashboard.fill",
     "COLORS": {"primary": _BLUE},
     "SIDEBAR": {

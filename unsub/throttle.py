@@ -9,6 +9,16 @@ log = structlog.get_logger(__name__)
 _counters = quick_client()
 
 
+def count(what: str, who: str) -> int:
+    """Return how often `who` did it in the window; 0 where the broker does not answer."""
+    try:
+        number = _counters.get(f"profilecenter:throttle:{what}:{who}")
+    except redis.RedisError as err:
+        log.warning("nobody counts", what=what, error=type(err).__name__)
+        return 0
+    return int(str(number, "ascii") if isinstance(number, bytes) else number or 0)
+
+
 def may(what: str, who: str, *, times: int, seconds: int) -> bool:
     """Return whether `who`, a digest, has done `what` fewer than `times` times in a window of
     `seconds`, this one included. Where the broker does not answer everybody may."""

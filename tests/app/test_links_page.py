@@ -60,7 +60,10 @@ def test_its_test_link_opens_and_does_nothing_in_earnest(
     assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in html
 
 
-@pytest.mark.parametrize("dressed", ["http://x.example{}", "{}?utm_source=mail", "<http://a{}>"])
+@pytest.mark.parametrize(
+    "dressed",
+    ["http://127.0.0.1:8000{}", "https://a.b.example.com{}/", "{}?utm_source=mail", "<http://a{}>"],
+)
 def test_a_link_is_explained_in_words(
     admin_client: Client, unit: BusinessUnit, settings: Settings, dressed: str
 ) -> None:

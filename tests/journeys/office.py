@@ -9,16 +9,22 @@ from tests.journeys.deployment import Deployment
 
 PASSWORD = secrets.token_urlsafe(16)
 MAKE = (
-    "from django.contrib.auth import get_user_model as m; "
-    "m().objects.create_superuser('{name}', '', '{password}')"
+    "from django.contrib.auth.models import Group, User; from unsub.models import BusinessUnit;"
+    "one = User.objects.create_user('{name}', '', '{password}', is_staff=True,"
+    " is_superuser=not '{group}');"
+    "one.groups.set(Group.objects.filter(name='{group}'));"
+    "one.units.set(BusinessUnit.objects.filter(mid={unit}))"
 )
 
 
-def sign_in(page: Page, deployment: Deployment, path: str, *, name: str) -> None:
-    """Make an administrator, and open a page of the admin as them."""
-    deployment.manage("shell", "--no-imports", "-c", MAKE.format(name=name, password=PASSWORD))
+def sign_in(
+    page: Page, deployment: Deployment, path: str, *, name: str, group: str = "", unit: int = 0
+) -> None:
+    """Make somebody, a superuser where no group is given, and open a page of the admin as them."""
+    code = MAKE.format(name=name, password=PASSWORD, group=group, unit=unit)
+    deployment.manage("shell", "--no-imports", "-c", code)
     page.goto(f"{deployment.url}/admin/login/?{urlencode({'next': path})}")
-    page.get_by_label("Username").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
+    page.locator("input[name=username]").fill(name)
+    page.locator("input[name=password]").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url(f"**{path}")

@@ -26,7 +26,7 @@ def test_a_lost_link_ends_in_the_queue_of_a_person(shared: Deployment, reader: R
     reader.page.get_by_label("E-mail address").fill("grace@example.com")
     reader.page.get_by_role("button", name="Send").click()
     reader.page.wait_for_url("**/lost-link?kept=1")
-    assert "We have your request" in reader.text
+    assert "Your request needs a person" in reader.text
     assert shared.query("SELECT email_address FROM unsub_lostlink") == [("grace@example.com",)]
 
 

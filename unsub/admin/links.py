@@ -26,7 +26,8 @@ from unsub.models import BusinessUnit
 from unsub.privacy import mask
 from unsub.units import open_link
 
-_TOKEN = re.compile(r"(?:/[up]/)?([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){2,4})")
+# After the address, whatever host it names; or a bare token.
+_TOKEN = re.compile(r"(?:^\s*|/[up]/)([A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*){2,4})")
 
 
 class SnippetForm(forms.Form):

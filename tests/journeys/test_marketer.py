@@ -1,0 +1,101 @@
+"""A marketer's week in the admin: look, act, prove, hand out links. In a browser, per role."""
+
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.journeys.deployment import CHILD, KIDS, KIDS_JOB, PARENT, Deployment
+from tests.journeys.office import sign_in
+from unsub.context import JobContext
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+LIST = "/admin/unsub/unsubrequest/"
+PAGES = ("/admin/", LIST, f"/admin/unsub/businessunit/{PARENT}/texts/",
+         "/admin/unsub/businessunit/links/", f"{LIST}scanners/")  # fmt: skip
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe-core finds, of our own parts of the page: the theme's frame is not ours."""
+    page.evaluate(AXE)
+    found = page.evaluate("rules => axe.run('#content', {runOnly: rules})", RULES)
+    return [
+        f"{one['id']}: {one['help']} {[node['html'][:140] for node in one['nodes']][:3]}"
+        for one in found["violations"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_of_ours_breaks_a_rule(shared: Deployment, browser: Browser, scheme: Any) -> None:
+    shared.one_click(shared.link(1041))
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 1200, "height": 900})
+    page = context.new_page()
+    sign_in(page, shared, "/admin/", name=f"axe-{scheme}")
+    for path in PAGES:
+        page.goto(f"{shared.url}{path}")
+        page.wait_for_timeout(300)
+        assert violations(page) == [], path
+    context.close()
+
+
+def test_a_refused_request_is_found_and_dealt_with(shared: Deployment, desk: Page) -> None:
+    # Nobody of the sandbox: Marketing Cloud refuses it.
+    shared.one_click(shared.link(9_000_001))
+    assert shared.audit_of(9_000_001)["status"] == "refused"
+    sign_in(desk, shared, "/admin/", name="dealer")
+    desk.get_by_role("link", name="refused").click()
+    row = desk.locator("#result_list tbody tr").first
+    row.locator("input[type=checkbox]").first.check()
+    desk.locator("select[name=action]").select_option("mark_handled")
+    desk.get_by_role("button", name="Run").click()
+    desk.get_by_label("What did you do?").fill("Unknown person, nothing to do")
+    desk.get_by_role("button", name="Mark as dealt with").click()
+    expect(desk.get_by_text("1 request is dealt with.")).to_be_visible()
+
+
+def test_the_audit_tells_the_story_and_hands_it_out(shared: Deployment, desk: Page) -> None:
+    shared.one_click(shared.link(1042))
+    number = shared.audit_of(1042)["id"]
+    sign_in(desk, shared, f"{LIST}?q=1042", name="auditor")
+    with desk.expect_download() as started:
+        desk.get_by_role("link", name="Export CSV").click()
+    lines = Path(started.value.path()).read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["id", str(number)]
+    desk.locator("#result_list tbody tr a").first.click()
+    expect(
+        desk.get_by_text("Marketing Cloud confirmed the unsubscribe. (request ID")
+    ).to_be_visible()
+    desk.get_by_role("link", name="Proof for this person").click()
+    expect(desk.get_by_text("All that is held here of this person")).to_be_visible()
+
+
+def test_a_link_is_built_opened_and_explained(shared: Deployment, desk: Page) -> None:
+    sign_in(desk, shared, "/admin/unsub/businessunit/links/", name="linker")
+    expect(desk.locator("#snippet")).to_contain_text("GetJWTByKeyName")
+    address = desk.get_by_role("link", name="Open the page").get_attribute("href")
+    desk.get_by_label("A link, or its token").fill(str(address))
+    desk.get_by_role("button", name="Explain it").click()
+    expect(desk.get_by_text("A test link: the page shows, and nothing is recorded")).to_be_visible()
+    desk.goto(str(address))
+    expect(desk.get_by_text("This is a test link")).to_be_visible()
+
+
+def test_a_viewer_of_one_unit_finds_no_trace_of_the_other(shared: Deployment, desk: Page) -> None:
+    kids = JobContext(job_id=KIDS_JOB, list_id=KIDS, batch_id=0)
+    shared.one_click(shared.link(1043, mid=CHILD, job=kids))
+    shared.one_click(shared.link(1044))
+    theirs = shared.audit_of(1043)["id"]
+    sign_in(desk, shared, "/admin/", name="watcher", group="viewer", unit=PARENT)
+    for path in ("/admin/?days=7", LIST, "/admin/unsub/businessunit/", "/admin/unsub/reason/",
+                 "/admin/unsub/deliveryattempt/", "/admin/unsub/businessunit/links/"):  # fmt: skip
+        desk.goto(f"{shared.url}{path}")
+        words = desk.locator("body").inner_text()
+        for trace in ("Example Kids", str(CHILD), str(KIDS_JOB)):
+            assert trace not in words, path
+    answer = desk.goto(f"{shared.url}{LIST}{theirs}/change/")
+    assert answer is not None
+    assert answer.status == 403
+    assert desk.get_by_role("button", name="Try again").count() == 0

@@ -18,7 +18,8 @@ def units_of(user: Somebody) -> QuerySet[BusinessUnit]:
     """Return the units that somebody may see."""
     if sees_all(user):
         return BusinessUnit.objects.all()
-    return BusinessUnit.objects.filter(members=user.pk)
+    # For somebody without a number "no members" would match.
+    return BusinessUnit.objects.filter(members=user.pk) if user.pk else BusinessUnit.objects.none()
 
 
 def mids_of(user: Somebody) -> list[int] | None:

@@ -25,10 +25,10 @@ def may(what: str, who: str, *, times: int, seconds: int) -> bool:
     key = f"profilecenter:throttle:{what}:{who}"
     try:
         with _counters.pipeline() as pipe:
-            pipe.incr(key)
             # Only the first one sets the end, so that trying again does not move it.
-            pipe.expire(key, seconds, nx=True)
-            number = int(pipe.execute()[0])
+            pipe.set(key, 0, ex=seconds, nx=True)
+            pipe.incr(key)
+            number = int(pipe.execute()[1])
     except redis.RedisError as err:
         log.warning("nobody counts", what=what, error=type(err).__name__)
         return True

@@ -2,6 +2,8 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
 from unsub import overview
@@ -54,3 +56,21 @@ def test_a_viewer_marks_nothing(unit: BusinessUnit) -> None:
     data = {"action": "mark_handled", "_selected_action": [one.pk], "confirmed": "1", "note": "x"}
     person("viewer", unit).post(LIST, data)
     assert not Handling.objects.exists()
+
+
+def test_a_note_stays_as_it_was_and_outlives_whoever_wrote_it(unit: BusinessUnit) -> None:
+    if connection.vendor == "sqlite":
+        return  # the embedded default goes without triggers (docs/adr/0006)
+    writer = User.objects.create_user("writer")
+    note = Handling.objects.create(
+        request=request(status=Status.REFUSED), user=writer, note="Taken off by hand"
+    )
+    for change in (
+        lambda: Handling.objects.update(note="other"),
+        lambda: Handling.objects.all().delete(),
+    ):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            change()
+    writer.delete()
+    note.refresh_from_db()
+    assert (note.user, note.note) == (None, "Taken off by hand")

@@ -115,3 +115,12 @@ def test_a_wish_that_was_taken_back_or_set_aside_says_so(
     ):
         UnsubRequest.objects.update(status=status)
         assert words in seen(admin_client.get(f"{LIST}{told.pk}/change/").content)
+
+
+def test_an_export_goes_on_from_chunk_to_chunk(
+    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "CHUNK", 3)
+    made = [wishes.write(make_wish(1001 + number))[0].pk for number in range(8)]
+    rows = csv.DictReader(io.StringIO(body(admin_client.get(f"{LIST}export.csv"))))
+    assert [int(row["id"]) for row in rows] == made

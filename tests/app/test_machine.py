@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 
 from unsub import delivery, gateway, outbox, wishes
 from unsub.delivery import Batch
-from unsub.models import BusinessUnit, Channel, DeliveryAttempt, Status, UnsubRequest
+from unsub.models import BusinessUnit, Channel, DeliveryAttempt, Handling, Status, UnsubRequest
 from unsub.outbox import Wish
 from unsub.sfmc import (
     ExecuteReply,
@@ -221,7 +221,7 @@ CLOUD = MarketingCloud()
 
 def empty_tables() -> None:
     """Empty the tables of what the machine writes; attempts refuse a DELETE on PostgreSQL."""
-    tables = [m._meta.db_table for m in (DeliveryAttempt, UnsubRequest)]
+    tables = [m._meta.db_table for m in (DeliveryAttempt, Handling, UnsubRequest)]
     if connection.vendor == "postgresql":
         connection.ops.execute_sql_flush(connection.ops.sql_flush(no_style(), tables))
     else:

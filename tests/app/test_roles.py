@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import AnonymousUser, Group, User
 from django.test import Client
 
 from unsub import wishes
+from unsub.access import units_of
 from unsub.models import (
     Alarm,
     BusinessUnit,
@@ -182,3 +183,8 @@ def test_an_administrator_makes_nobody_mightier_than_themselves(unit: BusinessUn
     group = Group.objects.get(name="administrator")
     assert client.get(f"/admin/auth/group/{group.pk}/change/").status_code == 200
     assert client.post(f"/admin/auth/group/{group.pk}/change/", {"name": "x"}).status_code == 403
+
+
+def test_nobody_in_particular_sees_no_unit(unit: BusinessUnit) -> None:
+    assert list(units_of(AnonymousUser())) == []
+    assert list(units_of(User.objects.create_user("plain"))) == []

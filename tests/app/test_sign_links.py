@@ -158,3 +158,11 @@ def test_a_run_that_was_killed_goes_on_where_it_was(
     assert (again, refused_again) == (whole, refused)
     assert f"{len(whole)} links written" in said
     assert not (tmp_path / "out.csv.state").exists()
+
+
+def test_a_file_is_not_written_over_itself(unit: BusinessUnit, tmp_path: Path) -> None:
+    file = tmp_path / "in.csv"
+    file.write_bytes(b"sid,jid\n1001,88002\n")
+    with pytest.raises(CommandError, match="same file"):
+        call_command("sign_links", str(file), str(file))
+    assert file.read_bytes() == b"sid,jid\n1001,88002\n"

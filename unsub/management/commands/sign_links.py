@@ -44,6 +44,8 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Write the files, or raise CommandError. Status 0 also where rows were refused: they are
         counted and named."""
+        if options["outfile"].exists() and options["outfile"].samefile(options["infile"]):
+            raise CommandError("IN and OUT are the same file: its rows would be lost")
         job = _Job(options)
         try:
             with options["infile"].open("rb") as infile:

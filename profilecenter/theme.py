@@ -48,7 +48,12 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
-    "LOGIN": {"form": "unsub.sign_in.LoginForm"},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Password"), "link": reverse_lazy("account_change_password")},
+            {"title": _("Second factor"), "link": reverse_lazy("mfa_index")},
+        ]
+    },
     "DASHBOARD_CALLBACK": "unsub.admin.dashboard.fill",
     "COLORS": {"primary": _BLUE},
     "SIDEBAR": {

@@ -8,6 +8,7 @@ from unsub.views import preview
 urlpatterns = [
     # Before the admin, which answers for all that stands below its own address.
     path("admin/preview/<int:mid>/", preview, name="preview"),
+    path("admin/account/", include("unsub.sign_in.urls")),
     path("admin/", admin.site.urls),
     path("", include("unsub.urls")),
 ]

@@ -10,11 +10,12 @@ from uuid import uuid4
 
 import redis
 import structlog
-from django.core.cache import cache
+from django.core.cache import caches
 
 from .sfmc import MemoryTokenStore, Token
 
 log = structlog.get_logger(__name__)
+_shared = caches["shared"]
 
 LOCK_SECONDS = 60  # longer than a renewal may take, so that a dead renewer blocks nobody for long
 _FIELDS = ("value", "expires_at", "renew_at", "soap_url")
@@ -31,7 +32,7 @@ class CachedTokenStore:
     def get(self) -> Token | None:
         """Return the token that any process fetched last, or None."""
         try:
-            shared = cache.get(self._key)
+            shared = _shared.get(self._key)
         except redis.RedisError as err:
             log.warning("token cache does not answer", error=type(err).__name__)
             return self._own.get()
@@ -42,7 +43,7 @@ class CachedTokenStore:
         self._own.put(token)
         fields = {name: getattr(token, name) for name in _FIELDS}
         try:
-            cache.set(self._key, fields, timeout=3600)
+            _shared.set(self._key, fields, timeout=3600)
         except redis.RedisError as err:
             log.warning("token cache does not answer", error=type(err).__name__)
 
@@ -51,7 +52,7 @@ class CachedTokenStore:
         """Give True to the one process that is to renew, False to the others meanwhile."""
         mark = uuid4().hex
         try:
-            mine = cache.add(self._lock_key, mark, timeout=LOCK_SECONDS)
+            mine = _shared.add(self._lock_key, mark, timeout=LOCK_SECONDS)
         except redis.RedisError:
             # Alone with our own memory, we renew for ourselves.
             yield True
@@ -65,7 +66,7 @@ class CachedTokenStore:
     def _unlock(self, mark: str) -> None:
         """Free the lock if it is still ours."""
         try:
-            if cache.get(self._lock_key) == mark:
-                cache.delete(self._lock_key)
+            if _shared.get(self._lock_key) == mark:
+                _shared.delete(self._lock_key)
         except redis.RedisError as err:
             log.warning("token lock not freed", error=type(err).__name__)

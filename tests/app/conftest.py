@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from pytest_django.fixtures import Settings
 
@@ -70,7 +70,7 @@ def make_wish(settings: Settings) -> MakeWish:
 @pytest.fixture
 def sandbox(settings: Settings) -> Iterator[Sandbox]:
     """A Marketing Cloud of the test's own, with the settings pointed at it."""
-    cache.clear()
+    caches["shared"].clear()
     with Sandbox() as running:
         settings.SFMC_AUTH_URL = settings.SFMC_SOAP_URL = running.url
         settings.SFMC_CLIENT_ID = settings.SFMC_CLIENT_SECRET = "sandbox"
@@ -79,7 +79,7 @@ def sandbox(settings: Settings) -> Iterator[Sandbox]:
         gateway.client.cache_clear()
         yield running
     gateway.client.cache_clear()
-    cache.clear()
+    caches["shared"].clear()
 
 
 @pytest.fixture

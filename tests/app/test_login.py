@@ -1,63 +1,334 @@
-"""The door of the admin."""
+"""The door of the admin: password and second factor, the company's account, who stays outside."""
+
+import re
+from collections.abc import Iterator
+from io import StringIO
+from urllib.parse import urlsplit
 
 import pytest
-import redis
-from django.contrib.auth.models import User
+import requests
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_counter_from_time, hotp_value
+from django.contrib.auth.models import Group, User
+from django.core import mail
+from django.core.cache import caches
+from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django.fixtures import Settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from unsub import sign_in, throttle
+from unsub.models import BusinessUnit
+from unsub.sign_in import secret_box
 
+from .conftest import PARENT
+from .identity_provider import CLIENT_ID, IdentityProvider, running
 from .test_page import seen
 
 pytestmark = pytest.mark.django_db
-LOGIN = "/admin/login/?next=/admin/"
-RIGHT = {"username": "boss", "password": "right-and-long"}
+LOGIN = "/admin/account/login/?next=/admin/"
+RIGHT = {"login": "boss", "password": "right-and-long"}
 WRONG = RIGHT | {"password": "wrong"}
+COMPANY = "/admin/account/company/oidc/oidc/login/"
+TURNED_AWAY = "not correct"
+LOCKED_OUT = "Too many failed"
 
 
 @pytest.fixture(autouse=True)
-def nobody_counted(settings: Settings, db: None) -> None:
-    """A superuser, and a broker that counted nobody yet."""
-    User.objects.create_superuser("boss", password="right-and-long")
-    with redis.Redis.from_url(settings.REDIS_URL) as broker:
-        for key in broker.scan_iter("profilecenter:throttle:login:*"):
-            broker.delete(key)
+def boss(db: None) -> User:
+    """A superuser."""
+    return User.objects.create_superuser("boss", "boss@example.com", password="right-and-long")
+
+
+@pytest.fixture
+def provider(settings: Settings) -> Iterator[IdentityProvider]:
+    """The company's identity provider."""
+    with running() as one:
+        app = {
+            "provider_id": "oidc", "name": "Example SSO", "client_id": CLIENT_ID, "secret": "s",
+            "settings": {"server_url": one.url},
+        }  # fmt: skip
+        settings.SOCIALACCOUNT_PROVIDERS = {
+            "openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [app]}
+        }
+        yield one
+
+
+def code_of(user: User) -> str:
+    """Return what the authenticator app of somebody shows now."""
+    secret = TOTP(Authenticator.objects.get(user=user, type="totp")).instance.data["secret"]
+    return code_for(secret_box.unseal(secret))
+
+
+def code_for(secret: str) -> str:
+    """Return the code of a secret now."""
+    return str(format_hotp_value(hotp_value(secret, next(iter(hotp_counter_from_time())))))
+
+
+def through(client: Client, path: str) -> tuple[int, str]:
+    """Return the status and page at the end of a sign-in by the company's account."""
+    away = client.get(path)
+    assert away.status_code == 302
+    back = requests.get(away["Location"], allow_redirects=False, timeout=5).headers["Location"]
+    parts = urlsplit(back)
+    answer = client.get(f"{parts.path}?{parts.query}", follow=True)
+    return answer.status_code, seen(answer.content)
+
+
+def is_in(client: Client) -> bool:
+    """Return whether somebody is signed in."""
+    return "_auth_user_id" in client.session
+
+
+def test_the_admin_leads_to_the_sign_in(client: Client) -> None:
+    answer = client.get("/admin/", follow=True)
+    assert answer.redirect_chain[-1][0].startswith("/admin/account/login/")
+    assert "Sign in" in seen(answer.content)
+    assert "unsafe" not in answer["Content-Security-Policy"]
 
 
 def test_who_fails_ten_times_waits_even_with_the_right_password(client: Client) -> None:
-    for _ in range(sign_in.FAILURES):
-        assert "Please enter the correct" in seen(client.post(LOGIN, WRONG).content)
-    answer = client.post(LOGIN, RIGHT)
-    assert "Too many failures" in seen(answer.content)
-    assert "_auth_user_id" not in client.session
-    assert "Please enter the correct" in seen(
-        client.post(LOGIN, {"username": "other", "password": "x"}).content
-    )
+    for _ in range(10):
+        assert TURNED_AWAY in seen(client.post(LOGIN, WRONG).content)
+    assert LOCKED_OUT in seen(client.post(LOGIN, RIGHT).content)
+    assert not is_in(client)
+    other = client.post(LOGIN, {"login": "other", "password": "x"})
+    assert TURNED_AWAY in seen(other.content)
 
 
 def test_a_name_that_is_not_there_is_locked_the_same(client: Client) -> None:
-    nobody = {"username": "nobody", "password": "x"}
-    for _ in range(sign_in.FAILURES):
+    nobody = {"login": "nobody", "password": "x"}
+    for _ in range(10):
         client.post(LOGIN, nobody)
-    assert "Too many failures" in seen(client.post(LOGIN, nobody).content)
+    assert LOCKED_OUT in seen(client.post(LOGIN, nobody).content)
 
 
-def test_signing_in_is_no_failure(client: Client) -> None:
-    for _ in range(sign_in.FAILURES + 2):
-        assert client.post(LOGIN, RIGHT).status_code == 302
+def test_signing_in_is_no_failure() -> None:
+    for _ in range(12):
+        assert Client().post(LOGIN, RIGHT).status_code == 302
 
 
 def test_without_a_broker_the_right_password_still_opens(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(throttle, "_counters", redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
-    assert "Please enter the correct" in seen(client.post(LOGIN, WRONG).content)
+    monkeypatch.setattr(caches["default"], "_servers", ["redis://127.0.0.1:1/0"])
+    monkeypatch.delattr(caches["default"], "_cache", raising=False)
+    caches["default"].__dict__.pop("_cache", None)
+    assert TURNED_AWAY in seen(client.post(LOGIN, WRONG).content)
     assert client.post(LOGIN, RIGHT).status_code == 302
+    assert is_in(client)
+    caches["default"].__dict__.pop("_cache", None)
 
 
 def test_a_session_ends_after_a_working_day(client: Client) -> None:
     client.post(LOGIN, RIGHT)
     assert client.session.get_expiry_age() == 12 * 3600
+
+
+def test_who_may_not_is_not_led_in_circles(client: Client) -> None:
+    User.objects.create_user("guest", password="right-and-long")
+    client.post(LOGIN, RIGHT | {"login": "guest"})
+    assert is_in(client)
+    assert client.get("/admin/").status_code in {302, 403}
+    assert client.get("/admin/", follow=True).status_code == 403
+
+
+@pytest.mark.parametrize("page", ["signup/", "email/", "company/signup/"])
+def test_nobody_lets_themselves_in_or_takes_an_address(client: Client, page: str) -> None:
+    client.post(LOGIN, RIGHT)
+    assert client.get(f"/admin/account/{page}").status_code == 404
+
+
+class TestSecondFactor:
+    """Whoever has a password needs more than that."""
+
+    @pytest.fixture(autouse=True)
+    def required(self, settings: Settings) -> None:
+        """As in a deployment."""
+        settings.SECOND_FACTOR = True
+
+    @staticmethod
+    def set_up(client: Client) -> None:
+        """Set an app up, as the page asks for it."""
+        page = client.get("/admin/account/second-factor/totp/activate/")
+        secret = re.search(r'value="([A-Z2-7]{16,})"', page.content.decode())
+        assert secret
+        answer = client.post(
+            "/admin/account/second-factor/totp/activate/", {"code": code_for(secret[1])}
+        )
+        assert answer.status_code == 302, seen(answer.content)
+
+    def test_without_one_there_is_but_one_page(self, client: Client) -> None:
+        client.post(LOGIN, RIGHT)
+        for page in ("/admin/", "/admin/unsub/unsubrequest/", "/admin/preview/510001/"):
+            answer = client.get(page)
+            assert answer["Location"] == "/admin/account/second-factor/", page
+        assert "Set up a second factor first" in seen(
+            client.get("/admin/account/second-factor/").content
+        )
+
+    def test_with_one_the_next_sign_in_asks_for_it(self, client: Client, boss: User) -> None:
+        client.post(LOGIN, RIGHT)
+        self.set_up(client)
+        assert client.get("/admin/").status_code == 200
+        other = Client()
+        answer = other.post(LOGIN, RIGHT)
+        assert answer["Location"].startswith("/admin/account/second-factor/authenticate/")
+        assert not is_in(other)
+        assert other.get("/admin/").status_code == 302
+        wrong = other.post("/admin/account/second-factor/authenticate/", {"code": "000000"})
+        assert "Incorrect code" in seen(wrong.content)
+        caches["default"].clear()  # a code serves once; the app shows another in half a minute
+        other.post("/admin/account/second-factor/authenticate/", {"code": code_of(boss)})
+        assert is_in(other)
+        assert other.get("/admin/").status_code == 200
+
+    def test_codes_cannot_be_tried_out(self, client: Client, boss: User) -> None:
+        client.post(LOGIN, RIGHT)
+        self.set_up(client)
+        other = Client()
+        other.post(LOGIN, RIGHT)
+        for _ in range(10):
+            other.post("/admin/account/second-factor/authenticate/", {"code": "000000"})
+        late = other.post("/admin/account/second-factor/authenticate/", {"code": code_of(boss)})
+        assert not is_in(other)
+        assert "Incorrect code" not in seen(late.content)
+
+    def test_its_secret_is_sealed(self, client: Client, boss: User, settings: Settings) -> None:
+        client.post(LOGIN, RIGHT)
+        self.set_up(client)
+        kept = Authenticator.objects.get(user=boss, type="totp").data["secret"]
+        secret = secret_box.unseal(kept)
+        assert secret not in kept
+        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", [settings.SECRET_KEY]
+        assert secret_box.unseal(kept) == secret
+        settings.SECRET_KEY_FALLBACKS = []
+        with pytest.raises(ValueError, match="another SECRET_KEY"):
+            secret_box.unseal(kept)
+
+    def test_the_companys_account_has_its_own(
+        self, client: Client, provider: IdentityProvider
+    ) -> None:
+        provider.claims |= {"email": "boss@example.com", "email_verified": True}
+        assert through(client, COMPANY)[0] == 200
+        assert client.get("/admin/").status_code == 200
+
+    def test_an_administrator_forgets_a_lost_phone(self, client: Client, settings: Settings) -> None:
+        ada = User.objects.create_user("ada", "ada@example.com", "right-and-long", is_staff=True)
+        Authenticator.objects.create(user=ada, type="totp", data={"secret": "x"})
+        settings.SECOND_FACTOR = False
+        client.post(LOGIN, RIGHT)
+        client.post(
+            "/admin/auth/user/", {"action": "forget_second_factor", "_selected_action": ada.pk}
+        )
+        assert not Authenticator.objects.exists()
+        history = client.get(f"/admin/auth/user/{ada.pk}/history/")
+        assert "The second factor was forgotten" in seen(history.content)
+
+
+class TestCompany:
+    """OpenID Connect."""
+
+    def test_who_is_known_by_their_verified_address_comes_in(
+        self, client: Client, provider: IdentityProvider
+    ) -> None:
+        assert "Sign in with Example SSO" in seen(client.get(LOGIN).content)
+        provider.claims |= {"email": "Boss@example.com", "email_verified": True}
+        assert through(client, COMPANY)[0] == 200
+        assert is_in(client)
+        # From now on it is the account that counts, not the address.
+        provider.claims |= {"email": "married@example.com"}
+        again = Client()
+        through(again, COMPANY)
+        assert is_in(again)
+
+    @pytest.mark.parametrize(
+        "claims",
+        [
+            {"email": "boss@example.com", "email_verified": False},
+            {"email": "boss@example.com"},
+            {"email": "stranger@example.com", "email_verified": True},
+        ],
+    )
+    def test_nobody_else_does(
+        self, client: Client, provider: IdentityProvider, claims: dict[str, object]
+    ) -> None:
+        provider.claims = {"sub": "x-1"} | claims
+        page = through(client, COMPANY)[1]
+        assert "Nobody here knows this account" in page
+        assert not is_in(client)
+        assert User.objects.count() == 1
+
+    def test_a_state_that_we_did_not_give_is_refused(
+        self, client: Client, provider: IdentityProvider
+    ) -> None:
+        provider.claims |= {"email": "boss@example.com", "email_verified": True}
+        answer = client.get(f"{COMPANY}callback/?code=code&state=forged", follow=True)
+        assert "That did not work" in seen(answer.content)
+        assert not is_in(client)
+
+    def test_a_provider_that_is_away_is_told_of(
+        self, client: Client, settings: Settings, provider: IdentityProvider
+    ) -> None:
+        apps = settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"]
+        apps[0]["settings"]["server_url"] = "http://127.0.0.1:1"
+        answer = client.get(COMPANY, follow=True)
+        assert "That did not work" in seen(answer.content)
+
+
+class TestForgotten:
+    """Passwords by mail, and by command."""
+
+    def test_the_answer_tells_nobody_who_is_there(self, client: Client) -> None:
+        for email in ("boss@example.com", "nobody@example.com"):
+            answer = client.post("/admin/account/password/reset/", {"email": email})
+            assert answer["Location"] == "/admin/account/password/reset/done/"
+        assert {one.to[0] for one in mail.outbox} == {"boss@example.com", "nobody@example.com"}
+        link = [one for one in mail.outbox if one.to == ["boss@example.com"]][0].body
+        assert "/admin/account/password/reset/key/" in link
+
+    def test_a_mail_server_that_is_away_changes_nothing(
+        self, client: Client, settings: Settings
+    ) -> None:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+        answer = client.post("/admin/account/password/reset/", {"email": "boss@example.com"})
+        assert answer["Location"] == "/admin/account/password/reset/done/"
+
+    def test_the_first_administrator_is_made_by_a_command(
+        self, client: Client, unit: BusinessUnit
+    ) -> None:
+        said = StringIO()
+        call_command("add_user", "Ada@example.com", "--group", "administrator", stdout=said)
+        path = urlsplit(said.getvalue().strip().splitlines()[-1]).path
+        form = client.get(path, follow=True)
+        assert form.status_code == 200
+        long = "a-long-new-one-17"
+        client.post(form.redirect_chain[-1][0], {"password1": long, "password2": long})
+        client.post(LOGIN, {"login": "ada@example.com", "password": long})
+        assert client.get("/admin/").status_code == 200
+        assert [group.name for group in User.objects.get(email="ada@example.com").groups.all()] == [
+            "administrator"
+        ]
+        # The link served once.
+        assert "password1" not in seen(Client().get(path, follow=True).content)
+
+    def test_a_unit_and_a_lost_phone(self, unit: BusinessUnit) -> None:
+        call_command("add_user", "mina@example.com", "--group", "viewer", stdout=StringIO())
+        mina = User.objects.get(email="mina@example.com")
+        Authenticator.objects.create(user=mina, type="totp", data={"secret": "x"})
+        call_command(
+            "add_user", "mina@example.com", "--mid", str(PARENT), "--forget-second-factor",
+            stdout=StringIO(),
+        )  # fmt: skip
+        assert list(mina.units.all()) == [unit]
+        assert not Authenticator.objects.exists()
+        assert list(mina.groups.all()) == [Group.objects.get(name="viewer")]
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [("no address", "--group", "viewer"), ("new@example.com",),
+         ("new@example.com", "--group", "viewer", "--mid", "9")],
+    )  # fmt: skip
+    def test_what_cannot_be_is_said(self, arguments: tuple[str, ...]) -> None:
+        with pytest.raises(CommandError):
+            call_command("add_user", *arguments)
+        assert not User.objects.filter(email="new@example.com").exists()

@@ -24,7 +24,12 @@ def sign_in(
     code = MAKE.format(name=name, password=PASSWORD, group=group, unit=unit)
     deployment.manage("shell", "--no-imports", "-c", code)
     page.goto(f"{deployment.url}/admin/login/?{urlencode({'next': path})}")
-    page.locator("input[name=username]").fill(name)
-    page.locator("input[name=password]").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    enter(page, name)
     page.wait_for_url(f"**{path}")
+
+
+def enter(page: Page, name: str) -> None:
+    """Give name and password on the page of the sign-in."""
+    page.get_by_label("Name or e-mail address").fill(name)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()

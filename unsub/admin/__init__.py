@@ -1,5 +1,6 @@
 """What the marketer sees: requests and attempts to read, units and reasons to edit."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
@@ -23,3 +24,5 @@ __all__ = [
 ]
 
 admin.site.index_title = _("Overview")
+# One door: whoever is not signed in goes to unsub/sign_in, second factor and all.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]

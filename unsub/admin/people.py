@@ -2,12 +2,17 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group, User
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -25,6 +30,9 @@ else:
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+# Sign-in keeps these for itself: there is nothing in them to edit.
+for _kept in (EmailAddress, Authenticator, SocialAccount, SocialApp, SocialToken):
+    admin.site.unregister(_kept)
 # What makes somebody mightier than any group: for those who are it already.
 _MIGHT = ("is_superuser", "user_permissions")
 
@@ -36,18 +44,47 @@ class UserAdmin(UserBase):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "email", "first_name", "last_name", "is_staff", "last_login")
-    list_filter = ("is_staff", "is_active", "groups")
+    list_display = (
+        "username", "email", "first_name", "last_name", "is_active", "has_second_factor",
+        "last_login",
+    )  # fmt: skip
+    list_filter = ("is_active", "groups")
+    actions = ("forget_second_factor",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Return the people; superusers show to superusers alone."""
-        people = super().get_queryset(request)
+        factors = Authenticator.objects.filter(user=OuterRef("pk"))
+        people = super().get_queryset(request).annotate(second_factor=Exists(factors))
         return people if request.user.is_superuser else people.filter(is_superuser=False)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Return what cannot be edited."""
         readonly = super().get_readonly_fields(request, obj)
         return readonly if request.user.is_superuser else (*readonly, *_MIGHT)
+
+    @admin.display(description=_("second factor"), boolean=True)
+    def has_second_factor(self, user: User) -> bool:
+        """Return whether somebody has an app or a passkey."""
+        return bool(getattr(user, "second_factor", False))
+
+    @admin.action(description=_("Forget the second factor (a lost phone)"), permissions=["change"])
+    def forget_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Take apps, passkeys and codes away: the next sign-in sets new ones up."""
+        people = list(queryset)
+        Authenticator.objects.filter(user__in=people).delete()
+        for user in people:
+            self.log_change(request, user, gettext("The second factor was forgotten."))
+        text = ngettext(
+            "%d person sets up a new one at the next sign-in.",
+            "%d people set up new ones at the next sign-in.",
+            len(people),
+        )
+        self.message_user(request, text % len(people), messages.SUCCESS)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Save somebody. Whoever is made here is made for the admin."""
+        obj.is_staff = obj.is_staff or not change
+        super().save_model(request, obj, form, change)
 
 
 @admin.register(Group)

@@ -1,0 +1,90 @@
+"""manage.py add_user: let somebody in, the first administrator among them."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.urls import reverse
+
+from unsub.models import BusinessUnit
+
+GROUPS = ("viewer", "marketer", "operator", "administrator")
+
+
+class Command(BaseCommand):
+    """Makes somebody, or changes who is there, and prints a link that sets their password."""
+
+    help = "Let somebody into the admin; prints a link with which they choose a password, once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("email", help="their address; also the name they sign in with")
+        parser.add_argument("--group", choices=GROUPS, action="append", default=[])
+        parser.add_argument(
+            "--mid", type=int, action="append", default=[], help="a unit that they may see"
+        )
+        parser.add_argument(
+            "--forget-second-factor",
+            action="store_true",
+            help="after a lost phone: the next sign-in sets a new one up",
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Write the person and print the link. Raises CommandError for what cannot be."""
+        email = str(options["email"]).strip().casefold()
+        try:
+            validate_email(email)
+        except ValidationError:
+            raise CommandError("That is no e-mail address.") from None
+        units = self._units(options["mid"])
+        with transaction.atomic():
+            user, is_new = self._user(email)
+            if is_new and not options["group"]:
+                raise CommandError(f"Somebody new needs a --group: {', '.join(GROUPS)}.")
+            user.groups.add(*Group.objects.filter(name__in=options["group"]))
+            user.units.add(*units)
+            if options["forget_second_factor"]:
+                Authenticator.objects.filter(user=user).delete()
+        self.stdout.write(
+            f"{'Made' if is_new else 'Changed'} user {user.pk}. This link sets the password, "
+            f"once, within {settings.PASSWORD_RESET_TIMEOUT // 3600} hours:"
+        )
+        self.stdout.write(f"{settings.PUBLIC_URL}{_path(user)}")
+
+    @staticmethod
+    def _user(email: str) -> tuple[User, bool]:
+        """Return whoever has the address, and whether they are new."""
+        found = list(User.objects.filter(email__iexact=email)[:2])
+        if len(found) > 1:
+            raise CommandError("Several people have this address: mend that in the admin first.")
+        user = found[0] if found else User(username=email[:150], email=email)
+        user.is_staff = user.is_active = True
+        if not found:
+            user.set_unusable_password()
+        user.save()
+        return user, not found
+
+    @staticmethod
+    def _units(mids: list[int]) -> list[BusinessUnit]:
+        """Return the units; raises CommandError where one is not there."""
+        units = list(BusinessUnit.objects.filter(mid__in=mids))
+        if missing := set(mids) - {unit.mid for unit in units}:
+            raise CommandError(f"There is no business unit {min(missing)}: see add_unit.")
+        return units
+
+
+def _path(user: User) -> str:
+    """Return the path of the page on which somebody chooses a password."""
+    key = default_token_generator.make_token(user)
+    return reverse(
+        "account_reset_password_from_key",
+        kwargs={"uidb36": user_pk_to_url_str(user), "key": key},
+    )

@@ -1,0 +1,53 @@
+"""Who comes in: people whom an administrator has made, and nobody else."""
+
+from typing import Any
+
+import structlog
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.http import HttpRequest
+
+from . import secret_box
+
+log = structlog.get_logger(__name__)
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Nobody makes an account for themselves, and a mail server that is away stops nobody."""
+
+    def is_open_for_signup(self, _request: HttpRequest) -> bool:
+        """Return that it is not."""
+        return False
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Mail somebody about their account. Where the mail server does not answer the page says
+        what it would have said, so that it never tells which addresses are there."""
+        try:
+            super().send_mail(template_prefix, email, context)
+        except OSError as err:
+            log.exception("account mail not sent", mail=template_prefix, error=type(err).__name__)
+
+
+class CompanyAccountAdapter(DefaultSocialAccountAdapter):
+    """The company's identity provider says who somebody is; whether they may come in, we know."""
+
+    def is_open_for_signup(self, _request: HttpRequest, _login: Any) -> bool:
+        """Return that an account that nobody here was given opens nothing."""
+        return False
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):
+    """Secrets of authenticator apps are kept encrypted: a copy of the database opens no door."""
+
+    def encrypt(self, text: str) -> str:
+        """Return what to keep."""
+        return secret_box.seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Return what was kept. Raises ValueError where SECRET_KEY is another than then."""
+        return secret_box.unseal(encrypted_text)
+
+    def get_totp_issuer(self) -> str:
+        """Return what an authenticator app calls us."""
+        return "Profile Center"

@@ -22,7 +22,7 @@ def register_all() -> None:
 
 def check_deployment(**_: Any) -> list[CheckMessage]:
     """Return what a deployment lacks to deliver or to be safe."""
-    return [*_credentials(), *_no_keys(), *_plain_text(), *_unsigned()]
+    return [*_credentials(), *_no_keys(), *_plain_text(), *_unsigned(), *_one_factor()]
 
 
 def check_values(**_: Any) -> list[CheckMessage]:
@@ -78,6 +78,16 @@ def _unsigned() -> Iterator[CheckMessage]:
             "ALERT_WEBHOOK_SECRET is not set: whoever knows the webhook can forge alarms.",
             hint="Set it to a long random text, here and where the alarms are received.",
             id="unsub.W007",
+        )
+
+
+def _one_factor() -> Iterator[CheckMessage]:
+    """Give W008 where a password alone opens the admin."""
+    if not settings.SECOND_FACTOR:
+        yield Warning(
+            "SECOND_FACTOR is off: a password alone opens the admin.",
+            hint="Leave SECOND_FACTOR out, or set it to true.",
+            id="unsub.W008",
         )
 
 

@@ -64,11 +64,12 @@ def running() -> Iterator[IdentityProvider]:
                 self.send_header("Location", f"{given['redirect_uri'][0]}?{back}")
                 self.end_headers()
                 return
-            self._say(
-                {"/keys": provider.keys, "/userinfo": lambda: provider.claims}.get(
-                    asked.path, provider.discovery
-                )()
-            )
+            if asked.path == "/keys":
+                self._say(provider.keys())
+            elif asked.path == "/userinfo":
+                self._say(provider.claims)
+            else:
+                self._say(provider.discovery())
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))

@@ -15,6 +15,7 @@ def whole(settings: Settings) -> Settings:
     settings.SFMC_SOAP_URL = "https://example.soap.example.com"
     settings.SFMC_CLIENT_ID = settings.SFMC_CLIENT_SECRET = "x"
     settings.SFMC_ACCOUNT_ID = 510001
+    settings.SECOND_FACTOR = True
     settings.LINK_KEYRING = Keyring.from_json({"*": ["k" * 32]})
     return settings
 
@@ -42,6 +43,7 @@ def test_a_whole_configuration_has_nothing_to_tell(whole: Settings) -> None:
         ("SFMC_CONCURRENCY", 0, "unsub.W004"),
         ("UNDO_SECONDS", -1, "unsub.W005"),
         ("LEASE_SECONDS", 1, "unsub.W006"),
+        ("SECOND_FACTOR", False, "unsub.W008"),
     ],
 )
 def test_each_mistake_is_told(whole: Settings, name: str, value: object, wrong: str) -> None:

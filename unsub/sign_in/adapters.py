@@ -1,9 +1,13 @@
 """Who comes in: people whom an administrator has made, and nobody else."""
 
+import time
 from typing import Any
 
 import structlog
+from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import get_authentication_records
+from allauth.core import context as now
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.http import HttpRequest
@@ -13,12 +17,20 @@ from . import secret_box
 log = structlog.get_logger(__name__)
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """Nobody makes an account for themselves, and a mail server that is away stops nobody."""
 
     def is_open_for_signup(self, _request: HttpRequest) -> bool:
         """Return that it is not."""
         return False
+
+    def is_reauthentication_required(self, *, app: str) -> bool:
+        """Return whether to ask for the password again: not of whoever has just signed in."""
+        records = get_authentication_records(now.request, now.request.user)
+        just_now = time.time() - app_settings.REAUTHENTICATION_TIMEOUT
+        if any(record.get("at", 0) > just_now for record in records):
+            return False
+        return bool(super().is_reauthentication_required(app=app))
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Mail somebody about their account. Where the mail server does not answer the page says
@@ -29,7 +41,7 @@ class AccountAdapter(DefaultAccountAdapter):
             log.exception("account mail not sent", mail=template_prefix, error=type(err).__name__)
 
 
-class CompanyAccountAdapter(DefaultSocialAccountAdapter):
+class CompanyAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     """The company's identity provider says who somebody is; whether they may come in, we know."""
 
     def is_open_for_signup(self, _request: HttpRequest, _login: Any) -> bool:
@@ -37,7 +49,7 @@ class CompanyAccountAdapter(DefaultSocialAccountAdapter):
         return False
 
 
-class SecondFactorAdapter(DefaultMFAAdapter):
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Secrets of authenticator apps are kept encrypted: a copy of the database opens no door."""
 
     def encrypt(self, text: str) -> str:

@@ -4,6 +4,8 @@ from allauth.account import views as account
 from allauth.socialaccount import views as company
 from django.urls import include, path, re_path
 
+from . import views
+
 urlpatterns = [
     path("login/", account.login, name="account_login"),
     path("logout/", account.logout, name="account_logout"),
@@ -27,5 +29,6 @@ urlpatterns = [
     path("company/cancelled/", company.login_cancelled, name="socialaccount_login_cancelled"),
     path("company/error/", company.login_error, name="socialaccount_login_error"),
     path("company/", company.connections, name="socialaccount_connections"),
+    path("company/oidc/<str:provider_id>/login/", views.company_login, name="openid_connect_login"),
     path("company/", include("allauth.socialaccount.providers.openid_connect.urls")),
 ]

@@ -207,6 +207,7 @@ _PERIODIC = {
     "watch": (60, 60),
     "keep_tally": (60, 60),
     "digests": (900, 900),
+    "import_events": (900, 900),
 }
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"unsub.tasks.{name}", "schedule": every, "options": {"expires": expires}}

@@ -1,33 +1,46 @@
 """Settings -> one Marketing Cloud client. The seam that tests replace."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 from functools import cache
+from typing import Any, TypeVar
 
+import structlog
 from django.conf import settings
 from django.db import connection
 
 from .privacy import keyed_digest
 from .sfmc import (
     LOG_UNSUB_EVENT,
+    SUBSCRIBER_PROPERTIES,
+    UNSUB_EVENT_PROPERTIES,
     Auth,
     Client,
     ExecuteReply,
     ExecuteRequest,
+    Filter,
     MisconfiguredError,
     OAuth,
+    RetrieveRequest,
+    SubscriberName,
     SystemStatus,
+    UnsubEvent,
     UsernameToken,
+    read_subscriber_name,
+    read_unsub_event,
 )
 from .token_store import CachedTokenStore
 
 Parameters = tuple[tuple[str, str], ...]
+Row = TypeVar("Row")
+log = structlog.get_logger(__name__)
 
 
 def log_unsub_events(mid: int, calls: Sequence[Parameters]) -> ExecuteReply:
     """Return what Marketing Cloud answers to one message of LogUnsubEvents, in the order of
     `calls`. Raises an SfmcError; see unsub.sfmc.errors for what each means."""
-    if connection.in_atomic_block:
-        raise RuntimeError("no network inside a transaction (design, invariant 8)")
+    _outside()
     requests = [
         ExecuteRequest(name=LOG_UNSUB_EVENT, parameters=call, client_mid=_client_mid(mid))
         for call in calls
@@ -38,9 +51,67 @@ def log_unsub_events(mid: int, calls: Sequence[Parameters]) -> ExecuteReply:
 def system_status() -> SystemStatus:
     """Return what GetSystemStatus says: the probe that costs nobody anything. Raises an
     SfmcError."""
+    _outside()
+    return client().system_status()
+
+
+def unsub_events(mid: int, since: datetime) -> Iterator[list[UnsubEvent]]:
+    """Give the unit's UnsubEvents since a time, page by page, as tracking has them. Raises an
+    SfmcError."""
+    condition = Filter(property="EventDate", operator="greaterThanOrEqual", times=(since,))
+    yield from _pages(mid, "UnsubEvent", UNSUB_EVENT_PROPERTIES, condition, read_unsub_event)
+
+
+def subscriber_names(mid: int, keys: Sequence[str]) -> list[SubscriberName]:
+    """Return the names of the subscribers with these keys; whoever is gone is left out. Raises an
+    SfmcError."""
+    condition = Filter(
+        property="SubscriberKey", operator="IN" if len(keys) > 1 else "equals", values=tuple(keys)
+    )
+    pages = _pages(mid, "Subscriber", SUBSCRIBER_PROPERTIES, condition, read_subscriber_name)
+    return [name for page in pages for name in page]
+
+
+def _pages(
+    mid: int,
+    object_type: str,
+    properties: tuple[str, ...],
+    condition: Filter,
+    read: Callable[[Any], Row],
+) -> Iterator[list[Row]]:
+    """Give pages of rows, each read by `read`; a row that it cannot read is left out and counted
+    in the log."""
+    asked = RetrieveRequest(
+        object_type=object_type, properties=properties, filter=condition,
+        client_mid=_client_mid(mid),
+    )  # fmt: skip
+    while True:
+        _outside()
+        page = client().retrieve(asked)
+        found = [_read(row, read) for row in page.rows]
+        rows = [row for row in found if row is not None]
+        if len(rows) < len(found):
+            log.warning(
+                "rows not readable", mid=mid, object=object_type, rows=len(found) - len(rows)
+            )
+        yield rows
+        if page.next_id is None:
+            return
+        asked = replace(asked, continues=page.next_id)
+
+
+def _read(row: Any, read: Callable[[Any], Row]) -> Row | None:
+    """Return a row as a value, or None for one that is none."""
+    try:
+        return read(row)
+    except (AttributeError, TypeError, ValueError):
+        return None
+
+
+def _outside() -> None:
+    """Raise RuntimeError inside a transaction."""
     if connection.in_atomic_block:
         raise RuntimeError("no network inside a transaction (design, invariant 8)")
-    return client().system_status()
 
 
 def _client_mid(mid: int) -> int | None:

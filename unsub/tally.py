@@ -5,7 +5,7 @@ leaves nothing wrong behind.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -44,6 +44,15 @@ def keep_up() -> list[date]:
             _count(day)
         TallyMark.objects.filter(pk=1).update(upto=now)
     return days
+
+
+def recount(days: Iterable[date]) -> None:
+    """Count these days anew: something was written to them that shows no sign of change."""
+    for day in sorted(set(days)):
+        with transaction.atomic():
+            TallyMark.objects.get_or_create(pk=1)
+            TallyMark.objects.select_for_update().get(pk=1)
+            _count(day)
 
 
 def _first_days() -> Iterator[date]:

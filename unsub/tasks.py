@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import KombuError
 
-from . import alarms, alerts, delivery, digest, letterbox, tally, wishes
+from . import alarms, alerts, delivery, digest, event_import, letterbox, tally, wishes
 from .broker import quick_client
 from .models import Alarm
 
@@ -48,6 +48,19 @@ def record() -> None:
 def keep_tally() -> None:
     """Count anew the days on which something changed."""
     tally.keep_up()
+
+
+@shared_task
+def import_events() -> None:
+    """Take over what happened elsewhere, for the units that want it."""
+    for mid in event_import.wanted():
+        import_events_of.delay(mid)
+
+
+@shared_task
+def import_events_of(mid: int) -> None:
+    """Take over what happened elsewhere, for one unit, and count its days anew."""
+    tally.recount(event_import.take_over(mid))
 
 
 @shared_task

@@ -38,9 +38,12 @@ _STATE = (
     "queue", "held_since", "held_reason", "held_requests", "paused_until", "paused_reason",
     "singly_until",
 )  # fmt: skip
+_IMPORTED = ("imported_upto", "import_trouble")
 
 # Wrong values here stop the delivery, or show a unit to somebody else.
-_TECHNICAL = ("subscriber_key_permission", "all_subscribers_list_id", "domain", "members")
+_TECHNICAL = (
+    "subscriber_key_permission", "all_subscribers_list_id", "domain", "members", "import_events",
+)  # fmt: skip
 
 
 class MailingListInline(ListInlineBase):
@@ -59,7 +62,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
     list_display = ("mid", "name", "language", "queue", "held_requests")
     search_fields = ("name",)
     form = UnitForm
-    readonly_fields = (*_STATE, "logo_now")
+    readonly_fields = (*_STATE, *_IMPORTED, "logo_now")
     fieldsets = (
         (None, {"fields": ("mid", "name", "language", "contact_email")}),
         (
@@ -71,6 +74,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
             _("In Marketing Cloud"),
             {"fields": ("subscriber_key_permission", "all_subscribers_list_id")},
         ),
+        (_("From elsewhere"), {"fields": ("import_events", *_IMPORTED)}),
         (_("People"), {"fields": ("members", "weekly_digest")}),
         (_("Delivery"), {"fields": _STATE}),
     )
@@ -94,7 +98,12 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
     ) -> tuple[str, ...]:
         """Return what cannot be edited: the state, the MID of a unit that is there, because another
         MID would be another unit, and for who does not see all what is Marketing Cloud's."""
-        readonly = (*_STATE, "logo_now", *(() if sees_all(request.user) else _TECHNICAL))
+        readonly = (
+            *_STATE,
+            *_IMPORTED,
+            "logo_now",
+            *(() if sees_all(request.user) else _TECHNICAL),
+        )
         return readonly if obj is None else ("mid", *readonly)
 
     def has_delete_permission(self, request: HttpRequest, obj: BusinessUnit | None = None) -> bool:

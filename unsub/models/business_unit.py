@@ -107,6 +107,21 @@ class BusinessUnit(models.Model):
             "Without it, Marketing Cloud unsubscribes the person but logs no event."
         ),
     )
+    import_events = models.BooleanField(
+        _("take over unsubscribes from elsewhere"),
+        default=False,
+        help_text=_(
+            "Four times an hour, read the unsubscribes that happened in Marketing Cloud without "
+            "us (its own header and centre), so that the audit has them, too. The package needs "
+            "the right to read tracking events and subscribers."
+        ),
+    )
+    imported_upto = models.DateTimeField(
+        _("taken over up to"), null=True, blank=True, editable=False
+    )
+    import_trouble = models.CharField(
+        _("why nothing is taken over"), max_length=100, blank=True, editable=False, default=""
+    )
     paused_until = models.DateTimeField(_("paused until"), null=True, blank=True, editable=False)
     paused_reason = models.CharField(
         _("why it is paused"), max_length=100, blank=True, editable=False

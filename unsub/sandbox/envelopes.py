@@ -12,6 +12,7 @@ SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 PARTNER = "http://exacttarget.com/wsdl/partnerAPI"
 FUEL = "http://exacttarget.com"
 FAULT = "urn:fault.partner.exacttarget.com"
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
 WSA = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
 _OASIS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-"
 WSSE = f"{_OASIS}secext-1.0.xsd"
@@ -21,6 +22,7 @@ WSU = f"{_OASIS}utility-1.0.xsd"
 # None, which its type stubs do not know.
 _SOAP_MAP: dict[Any, str] = {"soap": SOAP, "wsa": WSA, "wsse": WSSE, "wsu": WSU}
 _PARTNER_MAP: dict[Any, str] = {None: PARTNER}
+_RETRIEVE_MAP: dict[Any, str] = {None: PARTNER, "xsi": XSI}
 _FAULT_MAP: dict[Any, str] = {None: FAULT}
 
 
@@ -38,6 +40,20 @@ class ExecuteRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retrieve:
+    """What a Retrieve asks for. `values` are texts or dates as they were written; `client_id` is
+    the first of ClientIDs; `filtered_by` and `operator` are empty without a filter."""
+
+    object_type: str
+    properties: tuple[str, ...]
+    client_id: str | None
+    filtered_by: str
+    operator: str
+    values: tuple[str, ...]
+    continues: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """A call: its operation (the body's element), who asks, and what for."""
 
@@ -46,6 +62,7 @@ class Message:
     username: str | None
     password: str | None
     requests: tuple[ExecuteRequest, ...]
+    retrieve: Retrieve | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +94,26 @@ def read(body: bytes) -> Message:
         username=_text(root, f"{{{SOAP}}}Header//{{{WSSE}}}Username"),
         password=_text(root, f"{{{SOAP}}}Header//{{{WSSE}}}Password"),
         requests=() if call is None else tuple(_requests(call)),
+        retrieve=None if call is None else _retrieve(call),
+    )
+
+
+def _retrieve(call: etree._Element) -> Retrieve | None:
+    item = call.find(f"{{{PARTNER}}}RetrieveRequest")
+    if item is None:
+        return None
+    condition = f"{{{PARTNER}}}Filter/{{{PARTNER}}}"
+    values = [*item.iterfind(f"{condition}Value"), *item.iterfind(f"{condition}DateValue")]
+    return Retrieve(
+        object_type=_text(item, f"{{{PARTNER}}}ObjectType") or "",
+        properties=tuple(
+            (one.text or "").strip() for one in item.iterfind(f"{{{PARTNER}}}Properties")
+        ),
+        client_id=_text(item, f"{{{PARTNER}}}ClientIDs/{{{PARTNER}}}ID"),
+        filtered_by=_text(item, f"{condition}Property") or "",
+        operator=_text(item, f"{condition}SimpleOperator") or "",
+        values=tuple((value.text or "").strip() for value in values),
+        continues=_text(item, f"{{{PARTNER}}}ContinueRequest"),
     )
 
 
@@ -129,6 +166,23 @@ def status_reply(system_status: str) -> bytes:
     _add(result, PARTNER, StatusCode="OK", StatusMessage="Read", SystemStatus=system_status)
     _add(reply, PARTNER, OverallStatus="OK", OverallStatusMessage="", RequestID=str(uuid.uuid4()))
     return _envelope(reply, action="GetSystemStatusResponse")
+
+
+def retrieve_reply(
+    overall: str, request_id: str, kind: str, rows: Sequence[Mapping[str, str]]
+) -> bytes:
+    """Return a RetrieveResponseMsg of rows of a kind; `List.ID` is an ID inside a List."""
+    reply = etree.Element(f"{{{PARTNER}}}RetrieveResponseMsg", nsmap=_RETRIEVE_MAP)
+    _add(reply, PARTNER, OverallStatus=overall, RequestID=request_id)
+    for row in rows:
+        result = etree.SubElement(reply, f"{{{PARTNER}}}Results")
+        result.set(f"{{{XSI}}}type", kind)
+        for name, value in row.items():
+            parent = result
+            for step in name.split("."):
+                parent = etree.SubElement(parent, f"{{{PARTNER}}}{step}")
+            parent.text = value
+    return _envelope(reply, action="RetrieveResponse")
 
 
 def security_fault(text: str) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from .faults import Cue, Faults
 from .journal import Journal
 from .memory import Memory
+from .retrieve import Shelf
 from .sample import PARENT, sample_jobs, sample_lists, sample_subscribers, sample_units
 from .server import Server
 from .service import Service
@@ -67,6 +68,11 @@ class Sandbox:
     def masters(self) -> list[dict[str, Any]]:
         """Return the master unsubscribes that made no UnsubEvent, newest last."""
         return [asdict(entry) for entry in self.memory.entries("master")]
+
+    @property
+    def shelf(self) -> Shelf:
+        """What Retrieve reads; `page_size` may be made smaller."""
+        return self._server.service.shelf
 
     def calls(self) -> dict[str, Any]:
         """Return the counts as `/calls.json` shows them."""

@@ -10,6 +10,7 @@ from .envelopes import ExecuteRequest, Message, Result
 from .faults import Faults
 from .memory import Memory
 from .replies import Reply, trouble
+from .retrieve import RetrieveError, Shelf
 from .rules import MESSAGES, RuleError
 from .tokens import Tokens
 
@@ -19,6 +20,7 @@ WS_PASSWORD = "sandbox"  # noqa: S105 - opens nothing but the stand-in
 _OPERATIONS = {
     f"{{{envelopes.PARTNER}}}ExecuteRequestMsg": "Execute",
     f"{{{envelopes.PARTNER}}}SystemStatusRequestMsg": "GetSystemStatus",
+    f"{{{envelopes.PARTNER}}}RetrieveRequestMsg": "Retrieve",
 }
 
 
@@ -41,6 +43,7 @@ class Service:
         self.tokens = tokens
         self.cues = cues
         self.calls = Calls()
+        self.shelf = Shelf(memory)
         self._account = account
         self._stopping = stopping
 
@@ -97,7 +100,23 @@ class Service:
         cue = self.cues.take(faults.API, mids)
         if cue is not None:
             raise _api_fault(int(cue.kind.removeprefix("fault_")))
+        if operation == "Retrieve":
+            return self._retrieve(message, account)
         return self._execute(message.requests, account, mids)
+
+    def _retrieve(self, message: Message, account: int) -> Reply:
+        if message.retrieve is None:
+            raise FaultError("client", envelopes.client_fault("RetrieveRequest is missing"))
+        asked = message.retrieve
+        mid = self._unit(asked.client_id, account)
+        try:
+            page = self.shelf.page(mid, asked)
+        except RetrieveError as err:
+            self.calls.count("results", "retrieve refused")
+            return Reply(body=envelopes.retrieve_reply(f"Error: {err}", "", "", ()))
+        return Reply(
+            body=envelopes.retrieve_reply(page.overall, page.request_id, page.kind, page.rows)
+        )
 
     def _log_in(self, message: Message, mids: set[int]) -> int:
         """Return the account that asks, or raise FaultError."""
@@ -126,7 +145,7 @@ class Service:
             self.calls.count("results", "no handler")
             overall = f"Error: Unable to find a handler for {unknown or 'a request without a name'}"
             return Reply(body=envelopes.execute_reply(overall, ()))
-        units = [self._unit(request, account) for request in requests]
+        units = [self._unit(request.client_id, account) for request in requests]
         spoilt = len(requests) > 1 and self.cues.take(faults.SECOND, mids) is not None
         results = [
             self._result(ordinal, mid, request, spoilt=spoilt and ordinal == 1)
@@ -134,15 +153,15 @@ class Service:
         ]
         return self._reply(results, mids)
 
-    def _unit(self, request: ExecuteRequest, account: int) -> int:
-        """Return the MID a request speaks for, or raise FaultError for the whole message.
+    def _unit(self, client_id: str | None, account: int) -> int:
+        """Return the MID that Client/ID speaks for, or raise FaultError for the whole message.
 
         Our reading: a unit that is unknown, or is neither the account's own nor its child's, is
         one that the account is not authorised for (11). The manual has no code for it.
         """
-        if not request.client_id:
+        if not client_id:
             return account
-        mid = _int32(request.client_id)
+        mid = _int32(client_id)
         if mid is None:
             raise FaultError("client", envelopes.client_fault("Client/ID has to be an int32"))
         unit = self.memory.units.get(mid)
@@ -183,7 +202,10 @@ class Service:
         """Return the units a message speaks for, as far as they can be read before the log-in."""
         account = self.tokens.account_of(message.token) if message.token else None
         own = self._account if account is None else account
-        given = {_int32(r.client_id) if r.client_id else own for r in message.requests}
+        named = [request.client_id for request in message.requests]
+        if message.retrieve:
+            named.append(message.retrieve.client_id)
+        given = {_int32(name) if name else own for name in named}
         return {mid for mid in given if mid is not None} or {own}
 
 

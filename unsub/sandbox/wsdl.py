@@ -1,4 +1,4 @@
-"""The stand-in's own WSDL: Execute and GetSystemStatus, with the types a client meets.
+"""The stand-in's own WSDL: Execute, GetSystemStatus and Retrieve, with the types a client meets.
 
 Names, order and occurrence are the vendor's interface (document/literal, SOAP 1.1); the text is
 written here and covers only what the stand-in serves.
@@ -82,17 +82,69 @@ _STATUS_TYPES = """
   </xs:sequence></xs:complexType></xs:element>
 """
 
+_RETRIEVE_TYPES = """
+  <xs:complexType name="RetrieveRequest"><xs:sequence>
+    <xs:element name="ClientIDs" type="api:ClientID" minOccurs="0" maxOccurs="unbounded"/>
+    <xs:element name="ObjectType" type="xs:string"/>
+    <xs:element name="Properties" type="xs:string" minOccurs="0" maxOccurs="unbounded"/>
+    <xs:element name="Filter" type="api:FilterPart" minOccurs="0"/>
+    <xs:element name="ContinueRequest" type="xs:string" minOccurs="0"/>
+  </xs:sequence></xs:complexType>
+  <xs:complexType name="FilterPart"/>
+  <xs:complexType name="SimpleFilterPart"><xs:complexContent>
+    <xs:extension base="api:FilterPart"><xs:sequence>
+      <xs:element name="Property" type="xs:string"/>
+      <xs:element name="SimpleOperator" type="xs:string"/>
+      <xs:element name="Value" type="xs:string" minOccurs="0" maxOccurs="unbounded"/>
+      <xs:element name="DateValue" type="xs:dateTime" minOccurs="0" maxOccurs="unbounded"/>
+    </xs:sequence></xs:extension>
+  </xs:complexContent></xs:complexType>
+  <xs:complexType name="APIObject"><xs:sequence>
+    <xs:element name="ID" type="xs:int" minOccurs="0"/>
+  </xs:sequence></xs:complexType>
+  <xs:complexType name="List"><xs:complexContent>
+    <xs:extension base="api:APIObject"/>
+  </xs:complexContent></xs:complexType>
+  <xs:complexType name="UnsubEvent"><xs:complexContent>
+    <xs:extension base="api:APIObject"><xs:sequence>
+      <xs:element name="SendID" type="xs:int" minOccurs="0"/>
+      <xs:element name="SubscriberKey" type="xs:string" minOccurs="0"/>
+      <xs:element name="EventDate" type="xs:dateTime" minOccurs="0"/>
+      <xs:element name="BatchID" type="xs:int" minOccurs="0"/>
+      <xs:element name="List" type="api:List" minOccurs="0"/>
+      <xs:element name="IsMasterUnsubscribed" type="xs:boolean" minOccurs="0"/>
+    </xs:sequence></xs:extension>
+  </xs:complexContent></xs:complexType>
+  <xs:complexType name="Subscriber"><xs:complexContent>
+    <xs:extension base="api:APIObject"><xs:sequence>
+      <xs:element name="EmailAddress" type="xs:string" minOccurs="0"/>
+      <xs:element name="SubscriberKey" type="xs:string" minOccurs="0"/>
+    </xs:sequence></xs:extension>
+  </xs:complexContent></xs:complexType>
+  <xs:element name="RetrieveRequestMsg"><xs:complexType><xs:sequence>
+    <xs:element name="RetrieveRequest" type="api:RetrieveRequest"/>
+  </xs:sequence></xs:complexType></xs:element>
+  <xs:element name="RetrieveResponseMsg"><xs:complexType><xs:sequence>
+    <xs:element name="OverallStatus" type="xs:string"/>
+    <xs:element name="RequestID" type="xs:string" minOccurs="0"/>
+    <xs:element name="Results" type="api:APIObject" minOccurs="0" maxOccurs="unbounded"/>
+  </xs:sequence></xs:complexType></xs:element>
+"""
+
+_OWN_TYPES = _EXECUTE_TYPES + _STATUS_TYPES + _RETRIEVE_TYPES
+
 # Operation -> the elements of its request and of its reply.
 _OPERATIONS = {
     "Execute": ("ExecuteRequestMsg", "ExecuteResponseMsg"),
     "GetSystemStatus": ("SystemStatusRequestMsg", "SystemStatusResponseMsg"),
+    "Retrieve": ("RetrieveRequestMsg", "RetrieveResponseMsg"),
 }
 
 
 def render(base_url: str) -> bytes:
     """Return the WSDL of the service at `{base_url}Service.asmx`, as UTF-8."""
     schema = f'<xs:schema targetNamespace="{PARTNER}" elementFormDefault="qualified">'
-    types = f"<types>{_FAULT_TYPES}{schema}{_EXECUTE_TYPES}{_STATUS_TYPES}</xs:schema></types>"
+    types = f"<types>{_FAULT_TYPES}{schema}{_OWN_TYPES}</xs:schema></types>"
     messages = "".join(_messages(name) for name in _OPERATIONS)
     ports = "".join(_port_operation(name) for name in _OPERATIONS)
     bindings = "".join(_binding_operation(name) for name in _OPERATIONS)

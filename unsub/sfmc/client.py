@@ -25,13 +25,19 @@ from .messages import (
     read_execute,
     read_system_status,
 )
+from .retrieve import Page, RetrieveRequest, read_page, server_time
 
 T = TypeVar("T")
 WSDL = Path(__file__).with_name("partner.wsdl")
 _BINDING = "{http://exacttarget.com/wsdl/partnerAPI}SoapBinding"
 _PATH = "/Service.asmx"
 # SOAPAction -> the element of its answer.
-_ANSWERS = {"Execute": "ExecuteResponseMsg", "GetSystemStatus": "SystemStatusResponseMsg"}
+_ANSWERS = {
+    "Execute": "ExecuteResponseMsg",
+    "GetSystemStatus": "SystemStatusResponseMsg",
+    "Retrieve": "RetrieveResponseMsg",
+}
+_FILTER = "{http://exacttarget.com/wsdl/partnerAPI}SimpleFilterPart"
 # Where zeep cannot read a value it logs it, with a traceback, at ERROR.
 logging.getLogger("zeep.xsd.types.simple").addFilter(lambda _: False)
 
@@ -72,6 +78,27 @@ class Client:
     def system_status(self) -> SystemStatus:
         """Return what GetSystemStatus says; raises an SfmcError."""
         return self._call("GetSystemStatus", read_system_status)
+
+    def retrieve(self, request: RetrieveRequest) -> Page:
+        """Return one page of rows; raises an SfmcError."""
+        element: dict[str, Any] = {
+            "ObjectType": request.object_type,
+            "Properties": list(request.properties),
+        }
+        if request.client_mid is not None:
+            element["ClientIDs"] = [{"ID": request.client_mid}]
+        if request.continues is not None:
+            element["ContinueRequest"] = request.continues
+        elif request.filter is not None:
+            condition = request.filter
+            kind = self._zeep.get_type(_FILTER)  # type: ignore[no-untyped-call]
+            element["Filter"] = kind(
+                Property=condition.property,
+                SimpleOperator=condition.operator,
+                Value=list(condition.values),
+                DateValue=[server_time(at) for at in condition.times],
+            )
+        return self._call("Retrieve", read_page, RetrieveRequest=element)
 
     def _call(self, name: str, read: Callable[[Any], T], **arguments: Any) -> T:
         """Return the value of a call's reply."""

@@ -1,0 +1,115 @@
+"""Retrieve: rows of Marketing Cloud's objects, page by page (manual: "Retrieve")."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+# Tracking has the vendor's own time, without a zone: Central Standard Time, summer and winter.
+SERVER_TIME = timezone(timedelta(hours=-6))
+MORE = "MoreDataAvailable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """A condition on one property: `operator` is one of the WSDL's SimpleOperators. Either texts or
+    times; times are aware."""
+
+    property: str
+    operator: str
+    values: tuple[str, ...] = ()
+    times: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrieveRequest:
+    """What to read: objects of a type, some properties of them, under a filter. `continues` is the
+    request ID of the page before; then nothing else counts."""
+
+    object_type: str
+    properties: tuple[str, ...]
+    filter: Filter | None = None
+    client_mid: int | None = None
+    continues: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of rows, as zeep read them; `next_id` continues, None where it was the last."""
+
+    rows: Sequence[Any]
+    next_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsubEvent:
+    """An unsubscribe as tracking has it. `at` is aware; `list_id` is absent for most sends."""
+
+    subscriber_key: str
+    at: datetime
+    job_id: int | None
+    batch_id: int | None
+    list_id: int | None
+    is_master: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriberName:
+    """The three names of a subscriber."""
+
+    subscriber_id: int
+    subscriber_key: str
+    email_address: str
+
+
+UNSUB_EVENT_PROPERTIES = (
+    "SendID", "SubscriberKey", "EventDate", "BatchID", "List.ID", "IsMasterUnsubscribed",
+)  # fmt: skip
+SUBSCRIBER_PROPERTIES = ("ID", "SubscriberKey", "EmailAddress")
+
+
+def server_time(at: datetime) -> datetime:
+    """Return a time as the vendor writes it: its own, without a zone."""
+    return at.astimezone(SERVER_TIME).replace(tzinfo=None)
+
+
+def aware(at: datetime) -> datetime:
+    """Return a time in UTC; one without a zone is the vendor's own."""
+    return (at if at.tzinfo else at.replace(tzinfo=SERVER_TIME)).astimezone(UTC)
+
+
+def read_page(reply: Any) -> Page:
+    """Return zeep's RetrieveResponseMsg as a page. Raises ValueError where the status says that
+    it is none, AttributeError where the message is another."""
+    status = str(reply.OverallStatus or "").strip()
+    if status not in {"OK", MORE}:
+        raise ValueError("the retrieve was refused")
+    request_id = str(reply.RequestID or "").strip()
+    if status == MORE and not request_id:
+        raise ValueError("more data, and no way to it")
+    return Page(rows=reply.Results or (), next_id=request_id if status == MORE else None)
+
+
+def read_unsub_event(row: Any) -> UnsubEvent:
+    """Return a row as a value. Raises AttributeError, TypeError or ValueError for one that says
+    neither who nor when."""
+    key = str(row.SubscriberKey or "").strip()
+    if not key or not isinstance(row.EventDate, datetime):
+        raise ValueError("an event without a person or a time")
+    return UnsubEvent(
+        subscriber_key=key,
+        at=aware(row.EventDate),
+        job_id=row.SendID or None,
+        batch_id=row.BatchID,
+        list_id=(row.List.ID or None) if row.List else None,
+        is_master=bool(row.IsMasterUnsubscribed),
+    )
+
+
+def read_subscriber_name(row: Any) -> SubscriberName:
+    """Return a row as a value. Raises AttributeError or TypeError for one without an ID."""
+    return SubscriberName(
+        subscriber_id=int(row.ID),
+        subscriber_key=str(row.SubscriberKey or ""),
+        email_address=str(row.EmailAddress or ""),
+    )

@@ -13,7 +13,7 @@ import structlog
 from django.db.models import Q
 from django.utils import timezone
 
-from . import gateway, slots
+from . import addresses, gateway, slots
 from .context import Scope
 from .models import BusinessUnit, Channel, Outcome, Status, UnsubRequest
 from .retry import HORIZON
@@ -137,6 +137,8 @@ def _request(mid: int, event: UnsubEvent, name: SubscriberName | None, key: str)
         unit_id=mid,
         subscriber_id=name.subscriber_id if name else None,
         subscriber_key=event.subscriber_key,
+        address_digest=addresses.digest_of(name.email_address if name else ""),
+        address_mask=addresses.masked(name.email_address if name else ""),
         job_id=event.job_id,
         list_id=event.list_id,
         batch_id=event.batch_id,

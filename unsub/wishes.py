@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from . import addresses
 from .context import Scope, UnsubContext
 from .models import Channel, Reason, Status, UnsubRequest
 from .models.request import REASON_LENGTH
@@ -119,6 +120,8 @@ def _insert(wish: Wish, key: str) -> UnsubRequest:
         subscriber_id=who.subscriber_id,
         subscriber_key=who.subscriber_key or "",
         email_address=who.email_address or "",
+        address_digest=addresses.digest_of(who.email_address or ""),
+        address_mask=addresses.masked(who.email_address or ""),
         job_id=context.job.job_id,
         list_id=context.job.list_id,
         batch_id=context.job.batch_id,

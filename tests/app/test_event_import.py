@@ -13,7 +13,7 @@ from unsub.sandbox import Sandbox
 
 from .conftest import CHILD, PARENT, MakeWish
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
 @pytest.fixture

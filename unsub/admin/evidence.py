@@ -67,7 +67,7 @@ def proof(
 
 def _same_person(one: UnsubRequest) -> Q:
     """Return what finds the requests that name the same subscriber of the same unit."""
-    names = ("subscriber_id", "subscriber_key", "email_address")
+    names = ("subscriber_id", "subscriber_key", "email_address", "address_digest")
     same = Q(pk=one.pk)
     for name in names:
         if value := getattr(one, name):

@@ -1,6 +1,7 @@
 """Filters that Django has not, or would build by reading the whole table."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -8,11 +9,14 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import RangeDateFilter, SingleNumericFilter
 
 from unsub.access import units_of
 from unsub.honour import PROMISE
 from unsub.models import Channel, Handling, MailingList, Outcome, Status, UnsubRequest
 from unsub.scanner_report import SCANNER_LIKE, SOON
+
+from .attempts import is_number
 
 Requests = QuerySet[UnsubRequest]
 _ON_THEIR_WAY = (Status.PENDING, Status.SENDING, Status.HELD)
@@ -112,3 +116,32 @@ class ListFilter(admin.SimpleListFilter):
         if not value:
             return queryset
         return queryset.filter(list_id=int(value)) if value.isdecimal() else queryset.none()
+
+
+class NumberFilter(SingleNumericFilter):  # type: ignore[misc]  # unfold has no types
+    """By one number, typed; what is no number finds nothing, lest all of it be exported."""
+
+    def queryset(self, _request: HttpRequest, queryset: Requests) -> Requests:
+        """Return the requests with that number."""
+        value = str(self.value() or "")
+        if not value:
+            return queryset
+        return queryset.filter(**{self.field_path: value}) if is_number(value) else queryset.none()
+
+
+class DaysFilter(RangeDateFilter):  # type: ignore[misc]
+    """By days (UTC), the first and the last included; what is no day finds nothing."""
+
+    def queryset(self, _request: HttpRequest, queryset: Requests) -> Requests:
+        """Return the requests of those days."""
+        for side, lookup, more in (("from", "gte", 0), ("to", "lt", 1)):
+            text = str(self.used_parameters.get(f"{self.field_path}_{side}") or "")
+            if not text:
+                continue
+            try:
+                day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+                end = day + timedelta(days=more)
+            except (ValueError, OverflowError):
+                return queryset.none()
+            queryset = queryset.filter(**{f"{self.field_path}__{lookup}": end})
+        return queryset

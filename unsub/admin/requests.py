@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 
 from unsub import scanner_report
+from unsub.addresses import digests_of
 from unsub.models import BusinessUnit, UnsubRequest
 from unsub.privacy import mask
 
@@ -23,7 +24,15 @@ from . import show
 from .attempts import AttemptInline, is_number
 from .deal_with import ask_or_mark
 from .evidence import FORMATS, export, proof, told
-from .filters import HandledFilter, LateFilter, ListFilter, OutcomeFilter, ScannerFilter
+from .filters import (
+    DaysFilter,
+    HandledFilter,
+    LateFilter,
+    ListFilter,
+    NumberFilter,
+    OutcomeFilter,
+    ScannerFilter,
+)
 from .read_only import BoundedPaginator, ReadOnly
 from .scope import OfUnits, ReasonFilter, UnitFilter
 from .try_again import RETRYABLE, try_again
@@ -33,7 +42,7 @@ if TYPE_CHECKING:
 else:
     RequestAdminBase = ModelAdmin
 
-_WHO = ("subscriber_id", "subscriber_key", "email_address")
+_WHO = ("subscriber_id", "subscriber_key", "email_address", "address_mask")
 _MAIL = ("job_id", "list_id", "batch_id")
 _ASKED = (
     "received", "channel", "unit_label", "scope", "reason", "reason_text", "reason_added_at",
@@ -59,7 +68,7 @@ class RequestColumns:
     @admin.display(description=_("subscriber"))
     def who(self, request: UnsubRequest) -> str:
         """Return the subscriber, masked: a list may be seen by anybody who passes by."""
-        return mask(request.subscriber)
+        return request.address_mask or mask(request.subscriber)
 
     @admin.display(description=_("status"))
     def status_badge(self, request: UnsubRequest) -> SafeString:
@@ -85,7 +94,9 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
         ("unit", UnitFilter),
         ("reason", ReasonFilter),
         "channel",
-        "received_at",
+        ("received_at", DaysFilter),
+        ("job_id", NumberFilter),
+        ("error_code", NumberFilter),
         OutcomeFilter,
         HandledFilter,
         ListFilter,
@@ -93,6 +104,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
         ScannerFilter,
     )
     # Not `unit`: it would be an inner join, and hide the wishes of a unit we do not know.
+    list_filter_submit = True
     list_select_related = ("reason",)
     sortable_by: ClassVar[tuple[str, ...]] = ("id", "received")
     # The names only switch the search box on; get_search_results says what is looked up.
@@ -130,6 +142,8 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
         if not term:
             return queryset, False
         match = Q(subscriber_key=term) | Q(email_address=term)
+        if "@" in term:
+            match |= Q(address_digest__in=digests_of(term))
         if is_number(number := term.removeprefix("#")):
             match |= Q(pk=int(number)) | Q(job_id=int(number)) | Q(subscriber_id=int(number))
         return queryset.filter(match), False

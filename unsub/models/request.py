@@ -47,6 +47,11 @@ class UnsubRequest(models.Model):
     subscriber_id = models.BigIntegerField(_("SubscriberID"), null=True, blank=True)
     subscriber_key = models.CharField(_("SubscriberKey"), max_length=254, blank=True)
     email_address = models.CharField(_("EmailAddress"), max_length=254, blank=True)
+    # Found by a keyed digest and shown as a mask, where the address itself is not kept, too.
+    address_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    address_mask = models.CharField(
+        _("address"), max_length=260, blank=True, default="", editable=False
+    )
     job_id = models.BigIntegerField(_("JobID"), null=True, blank=True)
     list_id = models.BigIntegerField(_("ListID"), null=True, blank=True)
     batch_id = models.BigIntegerField(_("BatchID"), null=True, blank=True)
@@ -123,6 +128,16 @@ class UnsubRequest(models.Model):
             models.Index(fields=("subscriber_key",), name="request_subscriber_key"),
             models.Index(fields=("subscriber_id",), name="request_subscriber_id"),
             models.Index(fields=("email_address",), name="request_email_address"),
+            models.Index(
+                fields=("address_digest",),
+                condition=~models.Q(address_digest=""),
+                name="request_address_digest",
+            ),
+            models.Index(
+                fields=("error_code",),
+                condition=models.Q(error_code__isnull=False),
+                name="request_error_code",
+            ),
             models.Index(fields=("job_id",), name="request_job"),
             models.Index(fields=("received_at",), name="request_received"),
         )

@@ -254,7 +254,7 @@ if WHITENOISE_USE_FINDERS:
 
 # Requests
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 50
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500  # a page of the admin has a hundred rows to tick
 FILE_UPLOAD_HANDLERS = ["profilecenter.uploads.BoundedUploadHandler"]
 
 # Security

@@ -18,14 +18,27 @@ def _may(permission: str) -> Callable[[HttpRequest], bool]:
     return check
 
 
+# Pages that stand below another one's address, and have an entry of their own.
+_OWN = ("/scanners/", "/links/")
+
+
 def _link(title: Any, icon: str, page: str, permission: str) -> dict[str, Any]:
     """Return an entry of the side bar."""
+    link = reverse_lazy(f"admin:{page}")
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"admin:{page}"),
+        "link": link,
         "permission": _may(permission),
+        "active": lambda request: _is_current(request.path, str(link)),
     }
+
+
+def _is_current(path: str, link: str) -> bool:
+    """Return whether a page belongs to an entry, and to no other that is more exact."""
+    if path.endswith(_OWN) or link.endswith((*_OWN, "/admin/")):
+        return path == link
+    return path.startswith(link)
 
 
 def _icon(_request: HttpRequest) -> str:

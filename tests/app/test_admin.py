@@ -71,9 +71,15 @@ def test_try_again_puts_a_refused_request_back_and_is_written_down(
     assert LogEntry.objects.get().object_id == str(refused.pk)
 
 
-def test_try_again_takes_a_selection(admin_client: Client, refused: UnsubRequest) -> None:
+def test_try_again_takes_a_selection_after_a_second_look(
+    admin_client: Client, refused: UnsubRequest
+) -> None:
     data = {"action": "try_selected_again", "_selected_action": [refused.pk]}
-    admin_client.post(LIST, data)
+    asked = admin_client.post(LIST, data)
+    assert "1 request will be sent to Marketing Cloud again." in asked.content.decode()
+    refused.refresh_from_db()
+    assert refused.status == Status.REFUSED
+    admin_client.post(LIST, data | {"confirmed": "1"})
     refused.refresh_from_db()
     assert refused.status == Status.PENDING
 

@@ -20,9 +20,9 @@ from unsub.addresses import digests_of
 from unsub.models import BusinessUnit, UnsubRequest
 from unsub.privacy import mask
 
-from . import show
+from . import in_bulk, show
 from .attempts import AttemptInline, is_number
-from .deal_with import ask_or_mark
+from .deal_with import DEAL_WITH
 from .evidence import FORMATS, export, proof, told
 from .filters import (
     DaysFilter,
@@ -35,7 +35,7 @@ from .filters import (
 )
 from .read_only import BoundedPaginator, ReadOnly
 from .scope import OfUnits, ReasonFilter, UnitFilter
-from .try_again import RETRYABLE, try_again
+from .try_again import RETRYABLE, TRY_AGAIN, others, try_again
 
 if TYPE_CHECKING:
     RequestAdminBase = admin.ModelAdmin[UnsubRequest]
@@ -89,22 +89,24 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
         "id", "received", "unit_label", "who", "job_id", "scope", "channel", "reason",
         "status_badge", "outcome", "error_code", "attempts",
     )  # fmt: skip
+    # What is typed comes first: below the choices nobody would find it.
     list_filter = (
-        "status",
-        ("unit", UnitFilter),
-        ("reason", ReasonFilter),
-        "channel",
         ("received_at", DaysFilter),
         ("job_id", NumberFilter),
         ("error_code", NumberFilter),
+        "status",
+        ("unit", UnitFilter),
+        ListFilter,
+        "channel",
+        ("reason", ReasonFilter),
         OutcomeFilter,
         HandledFilter,
-        ListFilter,
         LateFilter,
         ScannerFilter,
     )
     # Not `unit`: it would be an inner join, and hide the wishes of a unit we do not know.
     list_filter_submit = True
+    show_facets = admin.ShowFacets.NEVER  # each would count the whole table
     list_select_related = ("reason",)
     sortable_by: ClassVar[tuple[str, ...]] = ("id", "received")
     # The names only switch the search box on; get_search_results says what is looked up.
@@ -154,22 +156,26 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
         return request.user.has_perm("unsub.change_unsubrequest")
 
     @admin.action(description=_("Try again (refused and held ones)"), permissions=["try_again"])
-    def try_selected_again(self, request: HttpRequest, queryset: QuerySet[UnsubRequest]) -> None:
-        """Put the selected requests back into the queue, and say how many went."""
-        sent, left = try_again(request.user, queryset)
-        self._say(request, sent, left)
+    def try_selected_again(
+        self, request: HttpRequest, queryset: QuerySet[UnsubRequest]
+    ) -> HttpResponse | None:
+        """Ask, then put the selected requests back into the queue."""
+        done = in_bulk.run(request, queryset, self.admin_site.each_context(request), TRY_AGAIN)
+        if isinstance(done, HttpResponse):
+            return done
+        self._say(request, *done)
+        return None
 
     @admin.action(description=_("Mark as dealt with (refused ones)"), permissions=["try_again"])
     def mark_handled(
         self, request: HttpRequest, queryset: QuerySet[UnsubRequest]
     ) -> HttpResponse | None:
         """Ask for a note, then mark the selected refused requests as dealt with."""
-        context = self.admin_site.each_context(request)
-        done = ask_or_mark(request, queryset, context, action="mark_handled")
+        done = in_bulk.run(request, queryset, self.admin_site.each_context(request), DEAL_WITH)
         if isinstance(done, HttpResponse):
             return done
-        text = ngettext("%d request is dealt with.", "%d requests are dealt with.", done)
-        self.message_user(request, text % done, messages.SUCCESS)
+        text = ngettext("%d request is dealt with.", "%d requests are dealt with.", done[0])
+        self.message_user(request, text % done[0], messages.SUCCESS)
         return None
 
     def get_urls(self) -> list[URLPattern]:
@@ -222,10 +228,10 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
         """Put one request back into the queue. 403 without the permission, 404 without the row."""
         if not self.has_try_again_permission(request):
             return HttpResponse(status=403)
-        one = self.get_queryset(request).filter(pk=pk)
         if self.get_object(request, str(pk)) is None:
             raise Http404
-        self._say(request, *try_again(request.user, one))
+        sent = try_again(request.user, [pk])
+        self._say(request, sent, 1 - sent)
         return HttpResponseRedirect(reverse("admin:unsub_unsubrequest_change", args=(pk,)))
 
     def _say(self, request: HttpRequest, sent: int, left: int) -> None:
@@ -236,12 +242,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
             )
             self.message_user(request, text % sent, messages.SUCCESS)
         if left:
-            text = ngettext(
-                "%d request was left as it is: only refused and held ones can be tried again.",
-                "%d requests were left as they are: only refused and held ones can be tried again.",
-                left,
-            )
-            self.message_user(request, text % left, messages.WARNING)
+            self.message_user(request, others(left), messages.WARNING)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

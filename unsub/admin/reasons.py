@@ -1,18 +1,22 @@
 """Reasons: what the page offers, per unit. One that was given is evidence: retire it instead."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin, TabularInline
 
-from unsub.models import Reason, ReasonLabel, UnsubRequest
+from unsub.access import units_of
+from unsub.models import BusinessUnit, Reason, ReasonLabel, UnsubRequest
 
+from . import show
 from .acting import acting
 from .scope import OfUnits, UnitFilter
 
@@ -35,13 +39,33 @@ class LabelInline(LabelInlineBase):
 class ReasonAdmin(OfUnits, ReasonAdminBase):
     """The choices."""
 
-    list_display = ("label", "code", "unit", "position", "asks_text", "active")
-    list_editable = ("position", "active")
+    list_display = ("label", "code", "unit", "asks_text", "active")
+    list_editable = ("active",)
+    # Rows are put in order by dragging them; the number is kept out of sight.
+    ordering_field = "position"
+    hide_ordering_field = True
     list_filter = ("active", ("unit", UnitFilter))
     list_select_related = ("unit",)
     search_fields = ("label", "code")
     inlines = (LabelInline,)
     actions = ("retire", "offer")
+
+    class Media:
+        css = show.STYLES
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Return the form, with the page of a unit that would offer the reason beside it."""
+        reason: Reason | None = kwargs.get("obj")
+        unit = _shown_on(request, reason)
+        if unit and request.user.has_perm("unsub.change_businessunit"):
+            context |= {
+                "preview_unit": unit,
+                "preview_url": reverse("preview", args=(unit.mid,)),
+                "languages": settings.LANGUAGES,
+            }
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def has_delete_permission(self, request: HttpRequest, obj: Reason | None = None) -> bool:
         """Return whether it may go: a reason that somebody gave can only be retired."""
@@ -71,3 +95,12 @@ class ReasonAdmin(OfUnits, ReasonAdminBase):
             note = "Offered again." if active else "Retired."
             LogEntry.objects.log_actions(acting(request.user), reasons, CHANGE, note)
             return changed.update(active=active)
+
+
+def _shown_on(request: HttpRequest, reason: Reason | None) -> BusinessUnit | None:
+    """Return a unit of the user's whose page would offer the reason, or any."""
+    units = units_of(request.user)
+    if reason and reason.unit_id:
+        return units.filter(mid=reason.unit_id).first()
+    own = Reason.objects.filter(unit=OuterRef("pk"), active=True)
+    return units.filter(~Exists(own)).first() or units.first()

@@ -1,11 +1,12 @@
 """The page as a recipient would see it, with words that are not saved yet. For marketers."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 from django.contrib.admin.views.decorators import staff_member_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
 from django.utils import timezone, translation
 from django.views.decorators.clickjacking import xframe_options_sameorigin
@@ -13,8 +14,8 @@ from django.views.decorators.http import require_POST
 
 from unsub.access import units_of
 from unsub.context import JobContext, Scope, SubscriberContext, UnsubContext
-from unsub.forms import ReasonForm
-from unsub.models import BusinessUnit, MailingList, Place
+from unsub.forms import Choice, ReasonForm
+from unsub.models import BusinessUnit, MailingList, Place, Reason
 from unsub.models.page_text import LENGTH
 
 from .answers import page
@@ -23,6 +24,7 @@ from .lost_link_form import lost_link_context
 from .sender import Sender, find_sender, with_texts
 from .visit import Visit
 
+LABELS_MAX = 32  # more than there are languages
 # Nothing in a preview can be sent anywhere; it may be shown in a frame of our own.
 _HARMLESS = (
     ("form-action 'self'", "form-action 'none'"),
@@ -44,6 +46,7 @@ def preview(request: HttpRequest, mid: int) -> HttpResponse:
     drafted = {place.value: request.POST.get(place.value, "")[:LENGTH] for place in Place}
     context = _sample(unit)
     sender = with_texts(find_sender(context), language=language, drafted=drafted)
+    sender = _with_reason(sender, request.POST)
     with translation.override(language):
         answer = _render(request.POST.get("page", ""), context, sender, language)
     for before, after in _HARMLESS:
@@ -51,6 +54,29 @@ def preview(request: HttpRequest, mid: int) -> HttpResponse:
         answer["Content-Security-Policy"] = policy.replace(before, after)
     answer["Cache-Control"] = "no-store"
     return answer
+
+
+def _with_reason(sender: Sender, posted: QueryDict) -> Sender:
+    """Return the sender with the reason of a form of the admin among the choices, if there is one:
+    at its position, and only if it is offered."""
+    code, label = posted.get("code", ""), posted.get("label", "")
+    if not code or not label:
+        return sender
+    languages = (posted.get(f"labels-{number}-language", "") for number in range(LABELS_MAX))
+    labels = (posted.get(f"labels-{number}-label", "") for number in range(LABELS_MAX))
+    draft = Choice(
+        code=code,
+        label=label,
+        asks_text="asks_text" in posted,
+        labels={one: text for one, text in zip(languages, labels, strict=True) if one and text},
+    )
+    reasons = [choice for choice in sender.reasons or () if choice.code != code]
+    if "active" in posted:
+        position = posted.get("position", "")
+        before = Reason.objects.offered_to(sender.mid or 0).exclude(code=code)
+        place = before.filter(position__lt=int(position)) if position.isdecimal() else before
+        reasons.insert(place.count(), draft)
+    return replace(sender, reasons=tuple(reasons))
 
 
 def _sample(unit: BusinessUnit) -> UnsubContext:

@@ -309,6 +309,7 @@ ACCOUNT_RATE_LIMITS = {
 }
 MFA_ADAPTER = "unsub.sign_in.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 1  # a phone whose clock is half a minute off
 MFA_PASSKEY_LOGIN_ENABLED = True
 # Browsers allow passkeys on http://localhost alone.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _https

@@ -18,12 +18,20 @@ MAKE = (
 
 
 def sign_in(
-    page: Page, deployment: Deployment, path: str, *, name: str, group: str = "", unit: int = 0
+    page: Page,
+    deployment: Deployment,
+    path: str,
+    *,
+    name: str,
+    group: str = "",
+    unit: int = 0,
+    base: str = "",
 ) -> None:
-    """Make somebody, a superuser where no group is given, and open a page of the admin as them."""
+    """Make somebody, a superuser where no group is given, and open a page of the admin as them, at
+    `base` or where the deployment is."""
     code = MAKE.format(name=name, password=PASSWORD, group=group, unit=unit)
     deployment.manage("shell", "--no-imports", "-c", code)
-    page.goto(f"{deployment.url}/admin/login/?{urlencode({'next': path})}")
+    page.goto(f"{base or deployment.url}/admin/login/?{urlencode({'next': path})}")
     enter(page, name)
     page.wait_for_url(f"**{path}")
 
@@ -33,3 +41,10 @@ def enter(page: Page, name: str) -> None:
     page.get_by_label("Name or e-mail address").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def leave(page: Page, base: str) -> None:
+    """Sign out."""
+    page.goto(f"{base}/admin/account/logout/")
+    page.locator("main").get_by_role("button").click()
+    page.wait_for_url("**/login/**")

@@ -3,29 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.journeys.deployment import CHILD, KIDS, KIDS_JOB, PARENT, Deployment
 from tests.journeys.office import sign_in
+from tests.journeys.rules import violations
 from unsub.context import JobContext
 
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 LIST = "/admin/unsub/unsubrequest/"
 PAGES = ("/admin/", LIST, f"/admin/unsub/businessunit/{PARENT}/texts/",
          "/admin/unsub/businessunit/links/", f"{LIST}scanners/")  # fmt: skip
-
-
-def violations(page: Page) -> list[str]:
-    """Return what axe-core finds, of our own parts of the page: the theme's frame is not ours."""
-    page.evaluate(AXE)
-    found = page.evaluate("rules => axe.run('#content', {runOnly: rules})", RULES)
-    return [
-        f"{one['id']}: {one['help']} {[node['html'][:140] for node in one['nodes']][:3]}"
-        for one in found["violations"]
-    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -37,7 +25,8 @@ def test_no_page_of_ours_breaks_a_rule(shared: Deployment, browser: Browser, sch
     for path in PAGES:
         page.goto(f"{shared.url}{path}")
         page.wait_for_timeout(300)
-        assert violations(page) == [], path
+        # The theme's own frame around our pages is not ours to mend (docs/adr/0009).
+        assert violations(page, "#content") == [], path
     context.close()
 
 
@@ -63,7 +52,9 @@ def test_the_audit_tells_the_story_and_hands_it_out(shared: Deployment, desk: Pa
     with desk.expect_download() as started:
         desk.get_by_role("link", name="Export CSV").click()
     lines = Path(started.value.path()).read_text().splitlines()
-    assert [line.split(",")[0] for line in lines] == ["id", str(number)]
+    ids = [line.split(",")[0] for line in lines]
+    assert ids[0] == "id"
+    assert ids.count(str(number)) == 1
     desk.locator("#result_list tbody tr a").first.click()
     expect(
         desk.get_by_text("Marketing Cloud confirmed the unsubscribe. (request ID")

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -214,7 +215,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
     def scanners(self, request: HttpRequest) -> HttpResponse:
         """Return the report of scanner-like wishes. 403 for who may not see requests."""
         if not self.has_view_permission(request):
-            return HttpResponse(status=403)
+            raise PermissionDenied
         context = self.admin_site.each_context(request) | {
             "title": gettext("Scanner-like unsubscribes"),
             "jobs": scanner_report.signs(self.get_queryset(request)),
@@ -227,7 +228,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
     def try_one_again(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Put one request back into the queue. 403 without the permission, 404 without the row."""
         if not self.has_try_again_permission(request):
-            return HttpResponse(status=403)
+            raise PermissionDenied
         if self.get_object(request, str(pk)) is None:
             raise Http404
         sent = try_again(request.user, [pk])

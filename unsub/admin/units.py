@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
@@ -140,7 +141,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
     def links(self, request: HttpRequest) -> HttpResponse:
         """Return the page on links. 403 for who may see no unit."""
         if not self.has_view_permission(request):
-            return HttpResponse(status=403)
+            raise PermissionDenied
         return links_page(request, self.admin_site.each_context(request))
 
     def texts(self, request: HttpRequest, mid: int) -> HttpResponse:
@@ -149,7 +150,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         if unit is None:
             raise Http404
         if not self.has_change_permission(request, unit):
-            return HttpResponse(status=403)
+            raise PermissionDenied
         context = self.admin_site.each_context(request)
         return edit_texts(request, unit, context=context, back=request.path)
 

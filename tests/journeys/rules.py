@@ -1,0 +1,19 @@
+"""axe-core, asked about a page that is open in a browser."""
+
+from pathlib import Path
+
+import axe_playwright_python
+from playwright.sync_api import Page
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def violations(page: Page, part: str) -> list[str]:
+    """Return what axe-core finds in a part of the page, a CSS selector."""
+    page.evaluate(AXE)
+    found = page.evaluate("([part, rules]) => axe.run(part, {runOnly: rules})", [part, RULES])
+    return [
+        f"{one['id']}: {one['help']} {[node['html'][:140] for node in one['nodes']][:3]}"
+        for one in found["violations"]
+    ]

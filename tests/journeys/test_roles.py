@@ -1,0 +1,118 @@
+"""What each role does in a week, and what it does not find: in a browser, on real servers."""
+
+from playwright.sync_api import Page, expect
+
+from tests.journeys.deployment import PARENT, Deployment
+from tests.journeys.office import sign_in
+
+LIST = "/admin/unsub/unsubrequest/"
+UNIT = f"/admin/unsub/businessunit/{PARENT}/change/"
+MANY = 1203
+REFUSE = (
+    "from datetime import timedelta; from django.utils import timezone;"
+    "from unsub.models import UnsubRequest; now = timezone.now();"
+    "UnsubRequest.objects.bulk_create(UnsubRequest(unit_id={mid}, subscriber_id=9_100_000 + n,"
+    " job_id=88777, scope='list', channel='page', status='refused', outcome='refused',"
+    " error_code=400, attempts=1, received_at=now, finished_at=now, next_attempt_at=now,"
+    " give_up_at=now + timedelta(days=10)) for n in range({many}))"
+)
+
+
+def side_bar(page: Page) -> str:
+    """Return the words of the side bar."""
+    return page.locator("#nav-sidebar").inner_text()
+
+
+def test_a_viewer_looks_and_can_do_nothing(shared: Deployment, desk: Page) -> None:
+    shared.one_click(shared.link(1051))
+    number = shared.audit_of(1051)["id"]
+    sign_in(desk, shared, "/admin/", name="looker", group="viewer", unit=PARENT)
+    assert "Users" not in side_bar(desk)
+    desk.goto(f"{shared.url}{LIST}")
+    assert desk.locator("select[name=action]").count() == 0
+    desk.goto(f"{shared.url}{LIST}{number}/change/")
+    expect(desk.get_by_text("Marketing Cloud confirmed the unsubscribe. (request")).to_be_visible()
+    desk.goto(f"{shared.url}{UNIT}")
+    assert desk.get_by_role("button", name="Save").count() == 0
+    texts = desk.goto(f"{shared.url}/admin/unsub/businessunit/{PARENT}/texts/")
+    assert texts is not None
+    assert texts.status == 403
+
+
+def test_a_marketer_finds_many_and_has_all_tried_again(shared: Deployment, desk: Page) -> None:
+    shared.manage("shell", "--no-imports", "-c", REFUSE.format(mid=PARENT, many=MANY))
+    sign_in(desk, shared, LIST, name="seller", group="marketer", unit=PARENT)
+    desk.goto(f"{shared.url}{LIST}?job_id=88777&error_code=400")
+    desk.locator("#action-toggle").check()
+    desk.locator("select[name=action]").select_option("try_selected_again")
+    desk.locator(".question a, .question button, span.question").first.click()
+    desk.get_by_role("button", name="Run").click()
+    expect(desk.get_by_text(f"{MANY} requests will be sent to Marketing Cloud")).to_be_visible()
+    desk.get_by_role("button", name="Try again").click()
+    expect(desk.locator("progress")).to_be_visible()
+    expect(desk.get_by_text(f"{MANY} requests are on their way again.")).to_be_visible(
+        timeout=60_000
+    )
+
+
+def test_a_marketer_writes_a_reason_and_sees_it_on_the_page(shared: Deployment, desk: Page) -> None:
+    sign_in(desk, shared, "/admin/unsub/reason/add/", name="writer", group="marketer", unit=PARENT)
+    desk.locator("select[name=unit]").select_option(str(PARENT))
+    desk.get_by_label("Code").fill("just-looking")
+    desk.get_by_label("Label").first.fill("I was just looking")
+    preview = desk.frame_locator("iframe[name=preview]")
+    expect(preview.get_by_text("I was just looking")).to_be_visible()
+    desk.get_by_role("button", name="Save", exact=True).click()
+    expect(desk.locator("#result_list").get_by_text("I was just looking")).to_be_visible()
+    # Retired again, so that the other journeys find the common ones.
+    row = desk.locator("#result_list tbody tr", has_text="I was just looking")
+    row.locator("input.action-select").check()
+    desk.locator("select[name=action]").select_option("retire")
+    desk.get_by_role("button", name="Run").click()
+    expect(desk.get_by_text("1 reason retired.")).to_be_visible()
+    desk.goto(f"{shared.url}{UNIT}")
+    # What is Marketing Cloud's is for operators.
+    assert desk.locator("input[name=all_subscribers_list_id]").count() == 0
+
+
+def test_an_operator_steers_queues_and_makes_units(shared: Deployment, desk: Page) -> None:
+    sign_in(desk, shared, "/admin/unsub/businessunit/", name="steerer", group="operator")
+    assert "Users" not in side_bar(desk)
+    desk.locator("#result_list tbody tr").first.locator("input.action-select").check()
+    desk.locator("select[name=action]").select_option("release")
+    desk.get_by_role("button", name="Run").click()
+    expect(desk.get_by_text("held requests are on their way again.")).to_be_visible()
+    desk.goto(f"{shared.url}/admin/unsub/businessunit/add/")
+    desk.get_by_label("MID").fill("510077")
+    desk.locator("input[name=name]").fill("Example Garden")
+    desk.locator("input[name=import_events]").check()
+    desk.get_by_role("button", name="Save", exact=True).click()
+    expect(desk.locator("#result_list").get_by_text("Example Garden")).to_be_visible()
+    desk.goto(f"{shared.url}/admin/unsub/businessunit/510077/change/")
+    expect(desk.locator("input[name=import_events]")).to_be_checked()
+    desk.locator("input[name=import_events]").uncheck()
+    desk.get_by_role("button", name="Save", exact=True).click()
+
+
+def test_an_administrator_lets_somebody_in(shared: Deployment, desk: Page) -> None:
+    sign_in(desk, shared, "/admin/auth/user/add/", name="chief", group="administrator")
+    desk.locator("input[name=username]").fill("newcomer")
+    for field in ("password1", "password2"):
+        desk.locator(f"input[name={field}]").fill("a-long-new-one-17")
+    desk.get_by_role("button", name="Save", exact=True).click()
+    expect(desk.get_by_text("was added successfully").first).to_be_visible()
+    # Nobody makes somebody mightier than themselves.
+    assert desk.locator("input[name=is_superuser]").count() == 0
+    answer = desk.goto(f"{shared.url}/admin/auth/group/add/")
+    assert answer is not None
+    assert answer.status == 403
+    context = desk.context.browser.new_context()  # type: ignore[union-attr]
+    page = context.new_page()
+    page.goto(f"{shared.url}/admin/")
+    page.get_by_label("Name or e-mail address").fill("newcomer")
+    page.get_by_label("Password", exact=True).fill("a-long-new-one-17")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/admin/")
+    # In, and with nothing to see until a group says so.
+    assert "Requests" not in page.locator("body").inner_text()
+    context.close()

@@ -30,6 +30,7 @@ def main(arguments: list[str]) -> int:
             "DATABASE_URL": postgres.url,
             "REDIS_URL": valkey.url,
             "SECRET_KEY": secrets.token_urlsafe(50),
+            "SECOND_FACTOR": "false",
             "LINK_KEYS": json.dumps({"*": [secrets.token_urlsafe(32)]}),
             "LOG_LEVEL": "CRITICAL",
             "DJANGO_SETTINGS_MODULE": "profilecenter.settings",

@@ -85,9 +85,6 @@ class DeliveryAttemptAdmin(AttemptColumns, ReadOnly, OfUnits, AttemptAdminBase):
     paginator = BoundedPaginator
     show_full_result_count = False
 
-    class Media:
-        css = show.STYLES
-
     @admin.display(description=_("request"))
     def request_link(self, attempt: DeliveryAttempt) -> SafeString:
         """Return a link to the request, made without reading it."""

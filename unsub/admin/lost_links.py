@@ -63,9 +63,6 @@ class LostLinkAdmin(OfUnits, LostLinkAdminBase):
     )  # fmt: skip
     actions = ("mark_handled",)
 
-    class Media:
-        css = show.STYLES
-
     def has_add_permission(self, _request: HttpRequest) -> bool:
         """Return False: people ask, nobody else."""
         return False

@@ -16,7 +16,6 @@ from unfold.admin import ModelAdmin, TabularInline
 from unsub.access import units_of
 from unsub.models import BusinessUnit, Reason, ReasonLabel, UnsubRequest
 
-from . import show
 from .acting import acting
 from .scope import OfUnits, UnitFilter
 
@@ -40,7 +39,6 @@ class ReasonAdmin(OfUnits, ReasonAdminBase):
     """The choices."""
 
     list_display = ("label", "code", "unit", "asks_text", "active")
-    list_editable = ("active",)
     # Rows are put in order by dragging them; the number is kept out of sight.
     ordering_field = "position"
     hide_ordering_field = True
@@ -49,9 +47,6 @@ class ReasonAdmin(OfUnits, ReasonAdminBase):
     search_fields = ("label", "code")
     inlines = (LabelInline,)
     actions = ("retire", "offer")
-
-    class Media:
-        css = show.STYLES
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

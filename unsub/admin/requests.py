@@ -128,9 +128,6 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
     paginator = BoundedPaginator
     show_full_result_count = False
 
-    class Media:
-        css = show.STYLES
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[UnsubRequest]:
         """Return the requests, each with the name of its unit where there is one."""
         units = BusinessUnit.objects.filter(mid=OuterRef("unit_id"))

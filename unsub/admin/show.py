@@ -12,7 +12,6 @@ from django.utils.translation import gettext
 
 from unsub.explain import STATUSES, explain
 
-STYLES = {"all": ("unsub/admin.css",)}
 NOTHING = "-"
 
 

@@ -82,9 +82,6 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
     inlines = (MailingListInline,)
     actions = ("release",)
 
-    class Media:
-        css = show.STYLES
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[BusinessUnit]:
         """Return the units, each with the number of its held requests (an index has them)."""
         held = UnsubRequest.objects.filter(unit_id=OuterRef("mid"), status=Status.HELD).order_by()

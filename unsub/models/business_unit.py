@@ -110,6 +110,7 @@ class BusinessUnit(models.Model):
     import_events = models.BooleanField(
         _("take over unsubscribes from elsewhere"),
         default=False,
+        db_default=False,
         help_text=_(
             "Four times an hour, read the unsubscribes that happened in Marketing Cloud without "
             "us (its own header and centre), so that the audit has them, too. The package needs "
@@ -120,7 +121,7 @@ class BusinessUnit(models.Model):
         _("taken over up to"), null=True, blank=True, editable=False
     )
     import_trouble = models.CharField(
-        _("why nothing is taken over"), max_length=100, blank=True, editable=False, default=""
+        _("why nothing is taken over"), max_length=100, blank=True, editable=False, db_default=""
     )
     paused_until = models.DateTimeField(_("paused until"), null=True, blank=True, editable=False)
     paused_reason = models.CharField(

@@ -48,9 +48,9 @@ class UnsubRequest(models.Model):
     subscriber_key = models.CharField(_("SubscriberKey"), max_length=254, blank=True)
     email_address = models.CharField(_("EmailAddress"), max_length=254, blank=True)
     # Found by a keyed digest and shown as a mask, where the address itself is not kept, too.
-    address_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    address_digest = models.CharField(max_length=64, blank=True, db_default="", editable=False)
     address_mask = models.CharField(
-        _("address"), max_length=260, blank=True, default="", editable=False
+        _("address"), max_length=260, blank=True, db_default="", editable=False
     )
     job_id = models.BigIntegerField(_("JobID"), null=True, blank=True)
     list_id = models.BigIntegerField(_("ListID"), null=True, blank=True)

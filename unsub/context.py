@@ -113,6 +113,15 @@ class UnsubContext:
             raise ContextError("a test link makes no call")
         return replace(self, scope=Scope.ALL, scope_is_explicit=True)
 
+    def for_list(self, list_id: int) -> "UnsubContext":
+        """Return the context of the same person who leaves a list of their choice: tracked against
+        the mail's job where that was sent to it, else against the newest job of the list (manual:
+        "Job Context"). Raises ContextError for a test link, and for a ListID that cannot be."""
+        if self.is_test:
+            raise ContextError("a test link makes no call")
+        job = self.job if self.job.list_id == list_id else JobContext(list_id=list_id)
+        return replace(self, job=job, scope=Scope.LIST, scope_is_explicit=True)
+
     @property
     def effect(self) -> Effect:
         """What the call will do."""

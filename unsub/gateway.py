@@ -10,8 +10,11 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
+from .context import SubscriberContext
 from .privacy import keyed_digest
 from .sfmc import (
+    LIST_PROPERTIES,
+    LIST_SUBSCRIBER_PROPERTIES,
     LOG_UNSUB_EVENT,
     SUBSCRIBER_PROPERTIES,
     UNSUB_EVENT_PROPERTIES,
@@ -20,6 +23,8 @@ from .sfmc import (
     ExecuteReply,
     ExecuteRequest,
     Filter,
+    MailList,
+    Membership,
     MisconfiguredError,
     OAuth,
     RetrieveRequest,
@@ -27,6 +32,8 @@ from .sfmc import (
     SystemStatus,
     UnsubEvent,
     UsernameToken,
+    read_list,
+    read_membership,
     read_subscriber_name,
     read_unsub_event,
 )
@@ -68,15 +75,44 @@ def subscriber_names(mid: int, keys: Sequence[str]) -> list[SubscriberName]:
     condition = Filter(
         property="SubscriberKey", operator="IN" if len(keys) > 1 else "equals", values=tuple(keys)
     )
-    pages = _pages(mid, "Subscriber", SUBSCRIBER_PROPERTIES, condition, read_subscriber_name)
-    return [name for page in pages for name in page]
+    return _all(_pages(mid, "Subscriber", SUBSCRIBER_PROPERTIES, condition, read_subscriber_name))
+
+
+def mail_lists(mid: int) -> list[MailList]:
+    """Return the unit's lists, groups and suppression lists among them. Raises an SfmcError."""
+    return _all(_pages(mid, "List", LIST_PROPERTIES, None, read_list))
+
+
+def memberships(mid: int, subscriber_key: str) -> list[Membership]:
+    """Return somebody's places on the unit's lists. Raises an SfmcError."""
+    condition = Filter(property="SubscriberKey", operator="equals", values=(subscriber_key,))
+    pages = _pages(mid, "ListSubscriber", LIST_SUBSCRIBER_PROPERTIES, condition, read_membership)
+    return _all(pages)
+
+
+def key_of(mid: int, subscriber: SubscriberContext) -> str:
+    """Return the SubscriberKey of somebody who is named otherwise, or an empty text. Raises an
+    SfmcError."""
+    if subscriber.subscriber_id is not None:
+        name, value = "ID", str(subscriber.subscriber_id)
+    else:
+        name, value = "EmailAddress", subscriber.email_address or ""
+    condition = Filter(property=name, operator="equals", values=(value,))
+    found = _all(_pages(mid, "Subscriber", SUBSCRIBER_PROPERTIES, condition, read_subscriber_name))
+    # Several people may share an address; then it names nobody.
+    return found[0].subscriber_key if len(found) == 1 else ""
+
+
+def _all(pages: Iterator[list[Row]]) -> list[Row]:
+    """Return the rows of all pages."""
+    return [row for page in pages for row in page]
 
 
 def _pages(
     mid: int,
     object_type: str,
     properties: tuple[str, ...],
-    condition: Filter,
+    condition: Filter | None,
     read: Callable[[Any], Row],
 ) -> Iterator[list[Row]]:
     """Give pages of rows, each read by `read`; a row that it cannot read is left out and counted

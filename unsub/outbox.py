@@ -15,7 +15,8 @@ from .retry import HORIZON
 from .wishes import Wish
 
 __all__ = [
-    "Unavailable", "Wish", "add_reason", "enqueue", "find", "release", "requeue", "withdraw",
+    "Unavailable", "Wish", "add_reason", "enqueue", "find", "find_all", "release", "requeue",
+    "withdraw",
 ]  # fmt: skip
 
 log = structlog.get_logger(__name__)
@@ -92,6 +93,13 @@ def find(context: UnsubContext) -> UnsubRequest | None:
     """Return the request that answers for this wish now, or None. Raises DatabaseError."""
     with database.answering():
         return wishes.find(context)
+
+
+def find_all(contexts: Iterable[UnsubContext]) -> list[UnsubRequest | None]:
+    """Return, in order, the request that answers for each of these wishes now, or None. Raises
+    DatabaseError."""
+    with database.answering():
+        return wishes.find_all(contexts)
 
 
 def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:

@@ -11,6 +11,7 @@ urlpatterns = [
     re_path(r"^u/(?P<token>[^/]+)/done/?\Z", views.done, name="done"),
     re_path(r"^u/(?P<token>[^/]+)/undo/?\Z", views.undo, name="undo"),
     re_path(r"^u/(?P<token>[^/]+)/reason/?\Z", views.reason, name="reason"),
+    re_path(r"^p/(?P<token>[^/]+)/?\Z", views.centre, name="centre"),
     re_path(r"^lost-link/?\Z", views.lost_link, name="lost_link"),
     re_path(r"^brand/(?P<digest>[0-9a-f]{32})\.webp\Z", views.logo, name="logo"),
     path("healthz", views.healthz, name="healthz"),

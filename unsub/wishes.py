@@ -1,7 +1,7 @@
 """A wish becomes a row, once. Used by the outbox, and by the task that catches up after a database
 was away; nothing else writes new requests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -51,6 +51,7 @@ class Wish:
             "language": self.language,
             "scope": self.context.scope.value,
             "scanner": self.scanner,
+            "list_id": str(self.context.job.list_id or ""),
             "received_at": received_at.isoformat(),
         }
 
@@ -61,6 +62,8 @@ class Wish:
         if message["scope"] == Scope.ALL:
             # The link's own scope, or what its person chose on the page.
             context = context.for_everything()
+        elif message["channel"] == Channel.PROFILE:
+            context = context.for_list(int(message["list_id"]))
         return cls(
             token=message["token"],
             context=context,
@@ -88,6 +91,13 @@ def digest(context: UnsubContext) -> str:
 def find(context: UnsubContext) -> UnsubRequest | None:
     """Return the request that answers for this wish now, or None."""
     return UnsubRequest.objects.filter(wish=digest(context)).first()
+
+
+def find_all(contexts: Iterable[UnsubContext]) -> list[UnsubRequest | None]:
+    """Return, in order, the request that answers for each of these wishes now, or None."""
+    digests = [digest(context) for context in contexts]
+    found = {row.wish: row for row in UnsubRequest.objects.filter(wish__in=digests)}
+    return [found.get(one) for one in digests]
 
 
 def write(wish: Wish) -> tuple[UnsubRequest, bool]:

@@ -7,6 +7,8 @@ import pytest
 from allauth.mfa.totp.internal import auth as totp
 from playwright.sync_api import Browser, Page, expect
 
+from tests.app.identity_provider import CLIENT_ID, running
+from tests.journeys.conftest import Deploy
 from tests.journeys.deployment import Deployment
 from tests.journeys.office import enter, leave, sign_in
 from tests.journeys.rules import violations
@@ -58,6 +60,24 @@ def test_a_passkey_opens_the_door_alone(shared: Deployment, desk: Page) -> None:
     desk.get_by_role("button", name="Sign in with a passkey").click()
     desk.wait_for_url(f"{base}/admin/")
     expect(desk.get_by_text("passenger").first).to_be_attached()
+
+
+def test_the_companys_account_opens_the_door(deploy: Deploy, desk: Page) -> None:
+    with running() as provider:
+        provider.claims |= {"email": "ada@example.com", "email_verified": True}
+        own = deploy(
+            OIDC_URL=provider.url, OIDC_CLIENT_ID=CLIENT_ID, OIDC_CLIENT_SECRET="s",
+            OIDC_NAME="Example SSO", SECOND_FACTOR="true",
+        )  # fmt: skip
+        own.manage("add_user", "ada@example.com", "--group", "viewer")
+        desk.goto(f"{own.url}/admin/")
+        desk.get_by_role("link", name="Sign in with Example SSO").click()
+        desk.wait_for_url(f"{own.url}/admin/")
+        expect(desk.locator("#nav-sidebar")).to_contain_text("Requests")
+        leave(desk, own.url)
+        provider.claims |= {"sub": "b-2", "email": "stranger@example.com"}
+        desk.get_by_role("link", name="Sign in with Example SSO").click()
+        expect(desk.get_by_text("no administrator has let this address in")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -44,6 +44,7 @@ _IMPORTED = ("imported_upto", "import_trouble")
 # Wrong values here stop the delivery, or show a unit to somebody else.
 _TECHNICAL = (
     "subscriber_key_permission", "all_subscribers_list_id", "domain", "members", "import_events",
+    "profile_centre",
 )  # fmt: skip
 
 
@@ -70,7 +71,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
             _("Brand"),
             {"fields": ("accent", "logo_now", "new_logo", "remove_logo", "domain")},
         ),
-        (_("Pages"), {"fields": ("lost_link_form",)}),
+        (_("Pages"), {"fields": ("lost_link_form", "profile_centre", "profile_days")}),
         (
             _("In Marketing Cloud"),
             {"fields": ("subscriber_key_permission", "all_subscribers_list_id")},

@@ -87,6 +87,22 @@ class BusinessUnit(models.Model):
             "there waits for you under Lost links; nobody is unsubscribed by it."
         ),
     )
+    profile_centre = models.BooleanField(
+        _("profile centre"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "A page at /p/… on which people see their lists and leave any of them. The package "
+            "needs the right to read lists and subscribers."
+        ),
+    )
+    profile_days = models.PositiveSmallIntegerField(
+        _("links open it for (days)"),
+        default=90,
+        db_default=90,
+        validators=[MinValueValidator(1)],
+        help_text=_("An older link still unsubscribes, but does not show what somebody gets."),
+    )
     weekly_digest = models.BooleanField(
         _("weekly digest"),
         default=False,

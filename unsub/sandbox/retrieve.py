@@ -8,6 +8,7 @@ from threading import Lock
 
 from .envelopes import Retrieve
 from .memory import Memory
+from .values import ListKind, MailList
 
 PAGE_SIZE = 2500
 # Tracking is in the vendor's own time, without a zone: Central Standard Time all year round.
@@ -38,6 +39,8 @@ class Shelf:
         self._kinds: Mapping[str, Callable[[int], Iterator[Row]]] = {
             "UnsubEvent": self._events,
             "Subscriber": self._subscribers,
+            "List": self._lists,
+            "ListSubscriber": self._list_subscribers,
         }
         self._rest: dict[str, tuple[str, list[Row]]] = {}
         self._lock = Lock()
@@ -90,6 +93,41 @@ class Shelf:
                 "EmailAddress": person.email,
                 "SubscriberKey": person.key,
             }
+
+    def _lists(self, mid: int) -> Iterator[Row]:
+        for one in self._memory.lists.values():
+            if one.mid == mid:
+                yield {
+                    "ID": str(one.list_id),
+                    "ListName": one.name,
+                    "Type": _type(one),
+                    "Description": one.description,
+                    "ListClassification": _CLASSES[one.kind],
+                }
+
+    def _list_subscribers(self, mid: int) -> Iterator[Row]:
+        """Give everybody's place on every list of the unit: all got every job, so all are on."""
+        lists = [one for one in self._memory.lists.values() if one.mid == mid]
+        for person in self._memory.subscribers.values():
+            for one in lists:
+                yield {
+                    "Status": self._memory.status(person.subscriber_id, one),
+                    "ListID": str(one.list_id),
+                    "SubscriberKey": person.key,
+                }
+
+
+_CLASSES = {
+    ListKind.ALL: "ExactTargetList",
+    ListKind.PUBLICATION: "PublicationList",
+    ListKind.SUPPRESSION: "SuppressionList",
+}
+
+
+def _type(one: MailList) -> str:
+    if one.kind is ListKind.ALL:
+        return "Master"
+    return "Public" if one.public else "Private"
 
 
 def _condition(asked: Retrieve) -> Callable[[Row], bool]:

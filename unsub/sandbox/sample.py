@@ -21,8 +21,11 @@ def sample_lists() -> tuple[MailList, ...]:
     """Return the lists of both units, the All Subscribers list of each first."""
     return (
         MailList(list_id=7000, mid=PARENT, name="All Subscribers", kind=ListKind.ALL),
-        MailList(list_id=7001, mid=PARENT, name="Weekly offers"),
+        MailList(
+            list_id=7001, mid=PARENT, name="Weekly offers", description="Every Friday: what is new."
+        ),
         MailList(list_id=7002, mid=PARENT, name="Product news"),
+        MailList(list_id=7003, mid=PARENT, name="Staff", public=False),
         MailList(list_id=7009, mid=PARENT, name="Do not mail", kind=ListKind.SUPPRESSION),
         MailList(list_id=7100, mid=CHILD, name="All Subscribers", kind=ListKind.ALL),
         MailList(list_id=7101, mid=CHILD, name="Kids club"),

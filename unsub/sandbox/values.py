@@ -31,6 +31,8 @@ class MailList:
     mid: int
     name: str
     kind: ListKind = ListKind.PUBLICATION
+    description: str = ""
+    public: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,7 +103,19 @@ _RETRIEVE_TYPES = """
     <xs:element name="ID" type="xs:int" minOccurs="0"/>
   </xs:sequence></xs:complexType>
   <xs:complexType name="List"><xs:complexContent>
-    <xs:extension base="api:APIObject"/>
+    <xs:extension base="api:APIObject"><xs:sequence>
+      <xs:element name="ListName" type="xs:string" minOccurs="0"/>
+      <xs:element name="Type" type="xs:string" minOccurs="0"/>
+      <xs:element name="Description" type="xs:string" minOccurs="0"/>
+      <xs:element name="ListClassification" type="xs:string" minOccurs="0"/>
+    </xs:sequence></xs:extension>
+  </xs:complexContent></xs:complexType>
+  <xs:complexType name="ListSubscriber"><xs:complexContent>
+    <xs:extension base="api:APIObject"><xs:sequence>
+      <xs:element name="Status" type="xs:string" minOccurs="0"/>
+      <xs:element name="ListID" type="xs:int" minOccurs="0"/>
+      <xs:element name="SubscriberKey" type="xs:string" minOccurs="0"/>
+    </xs:sequence></xs:extension>
   </xs:complexContent></xs:complexType>
   <xs:complexType name="UnsubEvent"><xs:complexContent>
     <xs:extension base="api:APIObject"><xs:sequence>

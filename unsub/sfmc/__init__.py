@@ -23,19 +23,27 @@ from .messages import (
     SystemStatus,
 )
 from .retrieve import (
+    LIST_PROPERTIES,
+    LIST_SUBSCRIBER_PROPERTIES,
     SUBSCRIBER_PROPERTIES,
     UNSUB_EVENT_PROPERTIES,
     Filter,
+    MailList,
+    Membership,
     Page,
     RetrieveRequest,
     SubscriberName,
     UnsubEvent,
+    read_list,
+    read_membership,
     read_subscriber_name,
     read_unsub_event,
 )
 from .tokens import MemoryTokenStore, Token, TokenStore
 
 __all__ = [
+    "LIST_PROPERTIES",
+    "LIST_SUBSCRIBER_PROPERTIES",
     "LOG_UNSUB_EVENT",
     "SUBSCRIBER_PROPERTIES",
     "UNSUB_EVENT_PROPERTIES",
@@ -47,6 +55,8 @@ __all__ = [
     "Filter",
     "InMaintenance",
     "Login",
+    "MailList",
+    "Membership",
     "MemoryTokenStore",
     "MisconfiguredError",
     "OAuth",
@@ -64,6 +74,8 @@ __all__ = [
     "UnknownOutcome",
     "UnsubEvent",
     "UsernameToken",
+    "read_list",
+    "read_membership",
     "read_subscriber_name",
     "read_unsub_event",
 ]

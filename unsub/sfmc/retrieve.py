@@ -62,6 +62,28 @@ class SubscriberName:
     email_address: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailList:
+    """A list of a unit. `is_public`: a publication list that people may know of, no group and no
+    suppression list."""
+
+    list_id: int
+    name: str
+    description: str
+    is_public: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """A subscriber's place on a list, `status` as Marketing Cloud says it: Active, Bounced, Held,
+    Unsubscribed or Deleted."""
+
+    list_id: int
+    status: str
+
+
+LIST_PROPERTIES = ("ID", "ListName", "Type", "Description", "ListClassification")
+LIST_SUBSCRIBER_PROPERTIES = ("Status", "ListID", "SubscriberKey")
 UNSUB_EVENT_PROPERTIES = (
     "SendID", "SubscriberKey", "EventDate", "BatchID", "List.ID", "IsMasterUnsubscribed",
 )  # fmt: skip
@@ -113,3 +135,18 @@ def read_subscriber_name(row: Any) -> SubscriberName:
         subscriber_key=str(row.SubscriberKey or ""),
         email_address=str(row.EmailAddress or ""),
     )
+
+
+def read_list(row: Any) -> MailList:
+    """Return a row as a value. Raises AttributeError or TypeError for one without an ID."""
+    return MailList(
+        list_id=int(row.ID),
+        name=str(row.ListName or "").strip(),
+        description=str(row.Description or "").strip(),
+        is_public=row.Type == "Public" and row.ListClassification == "PublicationList",
+    )
+
+
+def read_membership(row: Any) -> Membership:
+    """Return a row as a value. Raises AttributeError or TypeError for one without a list."""
+    return Membership(list_id=int(row.ListID), status=str(row.Status or ""))

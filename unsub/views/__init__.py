@@ -1,5 +1,6 @@
 """What recipients, mail clients and probes meet."""
 
+from .centre import centre
 from .done import done, reason, undo
 from .errors import bad_request, forbidden, not_found, server_error
 from .health import healthz, readyz
@@ -11,6 +12,7 @@ from .unsubscribe import unsubscribe
 
 __all__ = [
     "bad_request",
+    "centre",
     "done",
     "forbidden",
     "healthz",

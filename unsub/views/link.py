@@ -40,7 +40,7 @@ class Link:
     language: str = ""
 
     def url(self, name: str, **more: str) -> str:
-        """Return the address of a page of this link (`unsubscribe`, `done`, `undo`, `reason`), with
+        """Return the address of a page of this link (`unsubscribe`, `done`, `centre` ...), with
         what was chosen, and `more`, in its query."""
         chosen = {EVERYTHING: "1" if self.everything else "", LANGUAGE: self.language} | more
         query = urlencode({key: value for key, value in chosen.items() if value})

@@ -40,6 +40,8 @@ class Sender:
     accent: str = ""
     logo: Picture | None = None
     lost_link_form: bool = False
+    profile_centre: bool = False
+    profile_days: int = 90
     texts: Mapping[tuple[str, str], str] = field(default_factory=dict)
     reasons: tuple[Choice, ...] | None = None
 
@@ -132,6 +134,8 @@ def _sender(
         logo=Picture(**logo) if logo else None,
         lost_link_form=unit.lost_link_form,
         texts={(language, place): text for language, place, text in texts.order_by()},
+        profile_centre=unit.profile_centre,
+        profile_days=unit.profile_days,
         reasons=reasons,
     )
 

@@ -40,6 +40,7 @@ class Visit:
             "done_url": self.link.url("done"),
             "undo_url": self.link.url("undo"),
             "reason_url": self.link.url("reason"),
+            "centre_url": self.link.url("centre") if self.sender.profile_centre else "",
             "why_url": self.link.url("done", why="1"),
             "languages": _languages(self.link),
         }

@@ -1,0 +1,219 @@
+"""The profile centre: a person's lists, and leaving some of them."""
+
+import time
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from unsub import database, delivery, letterbox
+from unsub.context import JobContext, SubscriberContext
+from unsub.models import BusinessUnit, UnsubRequest
+from unsub.profile import reading
+from unsub.sandbox import Sandbox
+
+from .conftest import CHILD, PARENT, link
+from .test_page import seen
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+@pytest.fixture(autouse=True)
+def offering(unit: BusinessUnit) -> BusinessUnit:
+    """The parent unit, which offers it."""
+    cache.clear()
+    BusinessUnit.objects.filter(pk=unit.pk).update(profile_centre=True)
+    return unit
+
+
+def path(settings: Settings, subscriber: int | SubscriberContext = 1001, **changes: Any) -> str:
+    """Return the path of somebody's profile centre, of a link that was made just now."""
+    changes = {"issued_at": int(time.time())} | changes
+    return link(settings, subscriber, **changes).replace("/u/", "/p/", 1)
+
+
+def ticked(page: bytes) -> list[str]:
+    """Return the ListIDs that the page shows as on."""
+    parts = page.decode().split('name="keep" value="')[1:]
+    return [part.split('"')[0] for part in parts]
+
+
+def deliver() -> None:
+    """Do what the worker does."""
+    delivery.drain(PARENT, more=lambda: None)
+
+
+def test_public_lists_show_and_nothing_else(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    answer = client.get(path(settings))
+    words = seen(answer.content)
+    assert ticked(answer.content) == ["7002", "7001"]  # by name
+    assert "Every Friday: what is new." in words
+    for hidden in ("All Subscribers", "Do not mail", "Staff", "Kids club", "ada@example.com"):
+        assert hidden not in words
+    assert not UnsubRequest.objects.exists()
+    assert not client.cookies
+
+
+@pytest.mark.parametrize(
+    "who",
+    [1001, SubscriberContext(subscriber_key="ada-1001"),
+     SubscriberContext(subscriber_id=1001, email_address="ada@example.com")],
+)  # fmt: skip
+def test_leaving_a_list_is_an_event_against_the_job_of_the_mail(
+    client: Client, settings: Settings, sandbox: Sandbox, who: Any
+) -> None:
+    there = path(settings, who)
+    answer = client.post(there, {"shown": ["7001", "7002"], "keep": ["7002"]})
+    assert answer.status_code == 303
+    row = UnsubRequest.objects.get()
+    assert (row.channel, row.job_id, row.list_id, row.scope) == ("profile", 88002, 7001, "list")
+    page = client.get(answer["Location"])
+    assert "You are leaving Weekly offers" in seen(page.content)
+    assert ticked(page.content) == ["7002"]
+    deliver()
+    (event,) = sandbox.events()
+    assert (event["job_id"], event["list_id"]) == (88002, 7001)
+    cache.clear()
+    assert "You do not get Weekly offers" in seen(client.get(there).content)
+
+
+def test_another_list_is_charged_to_its_newest_job(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    client.post(path(settings), {"shown": ["7001", "7002"], "keep": ["7001"]})
+    deliver()
+    (event,) = sandbox.events()
+    assert (event["job_id"], event["list_id"], event["master"]) == (88003, 7002, False)
+
+
+def test_what_was_not_shown_is_not_left(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    # Another tab: this page knew of one list alone.
+    client.post(path(settings), {"shown": ["7001"], "keep": ["7001"]})
+    client.post(path(settings), {"keep": []})
+    client.post(path(settings), {"shown": ["x", "-1", "0", "9" * 30, "7001 or 1"], "keep": []})
+    assert not UnsubRequest.objects.exists()
+
+
+def test_twice_is_once(client: Client, settings: Settings, sandbox: Sandbox) -> None:
+    for _ in range(2):
+        client.post(path(settings), {"shown": ["7001", "7001"], "keep": []})
+    assert UnsubRequest.objects.count() == 1
+
+
+def test_everything_is_left_from_here_too(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    answer = client.post(path(settings), {"shown": ["7001"], "keep": ["7001"], "everything": "1"})
+    assert "/done" in answer["Location"]
+    row = UnsubRequest.objects.get()
+    assert (row.scope, row.channel) == ("all", "profile")
+    page = client.get(answer["Location"])
+    assert "You will get no more mail of any kind" in seen(page.content)
+
+
+@pytest.mark.parametrize("fault", ["http_500", "fault_11", "latency", "token_500"])
+def test_without_marketing_cloud_the_page_comes_and_leaving_works(
+    client: Client, settings: Settings, sandbox: Sandbox, monkeypatch: Any, fault: str
+) -> None:
+    monkeypatch.setattr(reading, "PATIENCE", 0.5)
+    sandbox.cue(fault, times=None, seconds=60, value=1.5)
+    page = client.get(path(settings))
+    assert page.status_code == 200
+    words = seen(page.content)
+    assert "cannot be shown right now" in words
+    assert "Unsubscribe from everything" in words
+    assert client.post(path(settings), {"everything": "1"}).status_code == 303
+    assert UnsubRequest.objects.get().scope == "all"
+
+
+def test_names_are_asked_for_once_and_a_person_s_lists_briefly(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    for person in (1001, 1001, 1002):
+        client.get(path(settings, person))
+    # Lists once; for each of two people their key, and their place on the lists.
+    assert sandbox.calls()["soap"]["Retrieve"] == 5
+
+
+def test_a_child_unit_reads_as_itself(
+    client: Client, settings: Settings, sandbox: Sandbox, child: BusinessUnit
+) -> None:
+    BusinessUnit.objects.update(profile_centre=True)
+    there = path(settings, mid=CHILD, job=JobContext(job_id=88101, list_id=7101))
+    assert ticked(client.get(there).content) == ["7101"]
+
+
+def test_an_old_link_shows_nothing_and_still_unsubscribes(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    now = int(time.time())
+    for changes in (
+        {"issued_at": now - 91 * 86_400},
+        {"issued_at": None},
+        {"issued_at": now, "expires_at": now - 1},
+    ):
+        there = path(settings, **changes)
+        page = client.get(there)
+        assert "too old" in seen(page.content)
+        assert "Weekly offers" not in seen(page.content)
+        client.post(there, {"shown": ["7001"], "keep": []})
+    assert not UnsubRequest.objects.exists()
+    assert "Retrieve" not in sandbox.calls()["soap"]
+    young = path(settings, issued_at=now - 91 * 86_400, expires_at=now + 60)
+    assert ticked(client.get(young).content)
+
+
+def test_without_it_the_link_leads_to_unsubscribing(
+    client: Client, settings: Settings, offering: BusinessUnit
+) -> None:
+    BusinessUnit.objects.update(profile_centre=False)
+    answer = client.get(path(settings))
+    assert (answer.status_code, answer["Location"][:3]) == (303, "/u/")
+
+
+def test_a_test_link_shows_and_records_nothing(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    there = path(settings, message_context="PREVIEW")
+    assert "This is a test link" in seen(client.get(there).content)
+    client.post(there, {"shown": ["7001"], "keep": []})
+    assert not UnsubRequest.objects.exists()
+
+
+def test_one_link_cannot_be_used_without_end(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    there = path(settings)
+    for number in range(60):
+        client.post(there, {"shown": [str(7100 + number)], "keep": []})
+    assert client.post(there, {"shown": ["7001"], "keep": []}).status_code == 429
+    assert UnsubRequest.objects.filter(list_id=7001).count() == 0
+
+
+def test_while_the_database_is_away_the_list_travels_by_letter(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    there = path(settings)
+    options = connection.settings_dict
+    before = dict(options)
+    connection.close()
+    options.update(
+        {"NAME": "/nowhere/db.sqlite3"} if connection.vendor == "sqlite" else {"PORT": 1}
+    )
+    try:
+        assert ticked(client.get(there).content) == ["7002", "7001"]
+        assert client.post(there, {"shown": ["7002"], "keep": []}).status_code == 303
+    finally:
+        connection.close()
+        options.update(before)
+        database.forget()
+    assert len(list(letterbox.empty())) == 1
+    row = UnsubRequest.objects.get()
+    assert (row.channel, row.list_id, row.job_id, row.status) == ("profile", 7002, None, "pending")

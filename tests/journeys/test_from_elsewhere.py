@@ -1,0 +1,63 @@
+"""Somebody unsubscribes in Marketing Cloud's own centre; a worker brings it into the audit."""
+
+from playwright.sync_api import Page, expect
+
+from tests.journeys.deployment import NEWEST_WEEKLY_JOB, PARENT, Deployment
+from tests.journeys.office import sign_in
+from unsub.sfmc import LOG_UNSUB_EVENT, Client, ExecuteRequest, MemoryTokenStore, OAuth
+
+ELSEWHERE = 1061
+TAKE_OVER = (
+    "from unsub.models import BusinessUnit; from unsub.tasks import import_events;"
+    "BusinessUnit.objects.filter(mid={mid}).update(import_events={on});"
+    "import_events.delay()"
+)
+
+
+def unsubscribe_elsewhere(deployment: Deployment, subscriber: int) -> None:
+    """Log an event past us, as Marketing Cloud's own centre does."""
+    auth = OAuth(
+        auth_url=deployment.sandbox_url, client_id="sandbox", client_secret="sandbox",
+        account_id=PARENT, store=MemoryTokenStore(), timeout=5,
+    )  # fmt: skip
+    parameters = (("SubscriberID", str(subscriber)), ("JobID", str(NEWEST_WEEKLY_JOB)))
+    Client(auth=auth, soap_url=deployment.sandbox_url, timeout=5).execute(
+        [ExecuteRequest(name=LOG_UNSUB_EVENT, parameters=parameters)]
+    )
+
+
+def test_what_happened_elsewhere_is_found_in_the_audit(shared: Deployment, desk: Page) -> None:
+    shared.one_click(shared.link(1062))
+    shared.event_of(1062)
+    unsubscribe_elsewhere(shared, ELSEWHERE)
+    try:
+        shared.manage("shell", "--no-imports", "-c", TAKE_OVER.format(mid=PARENT, on=True))
+        assert shared.audit_of(ELSEWHERE)["status"] == "done"
+    finally:
+        shared.manage("shell", "--no-imports", "-c", TAKE_OVER.format(mid=PARENT, on=False))
+    # What came by us is there once, as what it was.
+    assert shared.audit_of(1062)["channel"] == "one_click"
+    # Of the address a digest is kept, and it is found all the same.
+    sign_in(desk, shared, "/admin/unsub/unsubrequest/", name="finder")
+    desk.locator("#searchbar").fill(f"SUB{ELSEWHERE}@example.com")
+    desk.locator("#searchbar").press("Enter")
+    row = desk.locator("#result_list tbody tr")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("import")
+    expect(row).to_contain_text("s•••@example.com")
+    row.locator("a").first.click()
+    expect(desk.get_by_text("taken over from Marketing Cloud").first).to_be_visible()
+
+
+def test_filters_are_typed_in_the_panel(shared: Deployment, desk: Page) -> None:
+    shared.one_click(shared.link(1063))
+    shared.audit_of(1063)
+    sign_in(desk, shared, "/admin/unsub/unsubrequest/", name="typist")
+    desk.get_by_text("Filters", exact=True).first.click()
+    desk.locator("input[name=job_id]").fill("88999")
+    desk.get_by_role("button", name="Apply Filters").click()
+    expect(desk.locator("#result_list tbody tr")).to_have_count(0)
+    desk.get_by_text("Filters", exact=True).first.click()
+    desk.locator("input[name=job_id]").fill(str(NEWEST_WEEKLY_JOB))
+    desk.get_by_role("button", name="Apply Filters").click()
+    expect(desk.locator("#result_list tbody tr").first).to_contain_text(str(NEWEST_WEEKLY_JOB))

@@ -1,0 +1,1 @@
+"""The profile centre: what a person gets from a sender, as Marketing Cloud has it."""

@@ -37,7 +37,10 @@ def unit_form(**more: Any) -> dict[str, Any]:
             "TOTAL_FORMS": "0", "INITIAL_FORMS": "0", "MIN_NUM_FORMS": "0", "MAX_NUM_FORMS": "9",
         }.items()
     }  # fmt: skip
-    given = {"name": "Example Outfitters", "language": "en", "subscriber_key_permission": "on"}
+    given = {
+        "name": "Example Outfitters", "language": "en", "subscriber_key_permission": "on",
+        "profile_days": "90",
+    }  # fmt: skip
     return given | inline | more
 
 

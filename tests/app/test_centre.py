@@ -57,6 +57,8 @@ def test_public_lists_show_and_nothing_else(
         assert hidden not in words
     assert not UnsubRequest.objects.exists()
     assert not client.cookies
+    # Another language is the same page.
+    assert f'href="{path(settings).split("?")[0]}?lang=de"' in answer.content.decode()
 
 
 @pytest.mark.parametrize(

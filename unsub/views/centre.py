@@ -59,7 +59,11 @@ def _show(visit: Visit, *, saved: bool) -> HttpResponse:
     """Return the page with the lists; without them where Marketing Cloud does not answer."""
     context = visit.link.context
     found = reading.subscriptions(context.mid, context.subscriber)
-    shown: dict[str, Any] = {"saved": saved, "read": found is not None}
+    shown: dict[str, Any] = {
+        "saved": saved,
+        "read": found is not None,
+        "languages": visit.languages("centre"),
+    }
     if found is not None:
         asked = _asked(visit, found)
         shown |= {

@@ -42,16 +42,15 @@ class Visit:
             "reason_url": self.link.url("reason"),
             "centre_url": self.link.url("centre") if self.sender.profile_centre else "",
             "why_url": self.link.url("done", why="1"),
-            "languages": _languages(self.link),
+            "languages": self.languages(),
         }
 
-
-def _languages(link: Link) -> list[tuple[str, str, str]]:
-    """Return the languages to choose from: code, name in itself, and the page in it."""
-    return [
-        (code, name, replace(link, language=code).url("unsubscribe"))
-        for code, name in settings.LANGUAGES
-    ]
+    def languages(self, page: str = "unsubscribe") -> list[tuple[str, str, str]]:
+        """Return the languages to choose from: code, name in itself, and a page in it."""
+        return [
+            (code, name, replace(self.link, language=code).url(page))
+            for code, name in settings.LANGUAGES
+        ]
 
 
 @contextmanager

@@ -292,6 +292,7 @@ AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"
 ACCOUNT_ADAPTER = "unsub.sign_in.adapters.AccountAdapter"
+ACCOUNT_FORMS = {"reset_password": "unsub.sign_in.forms.ForgottenForm"}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_EMAIL_VERIFICATION = "none"  # an administrator wrote the address down
 ACCOUNT_EMAIL_NOTIFICATIONS = True

@@ -10,6 +10,7 @@ import pytest
 import requests
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.models import Group, User
 from django.core import mail
 from django.core.cache import caches
@@ -286,6 +287,19 @@ class TestForgotten:
         assert len(mail.outbox) == 1
         assert letter.to == ["boss@example.com"]
         assert "/admin/account/password/reset/key/" in letter.body
+
+    def test_who_has_the_company_s_account_gets_no_password(
+        self, client: Client, boss: User
+    ) -> None:
+        boss.set_unusable_password()
+        boss.save()
+        SocialAccount.objects.create(user=boss, provider="oidc", uid="a-1")
+        client.post("/admin/account/password/reset/", {"email": "boss@example.com"})
+        assert mail.outbox == []
+        client.force_login(boss)
+        for page in ("change", "set"):
+            answer = client.get(f"/admin/account/password/{page}/", follow=True)
+            assert answer.redirect_chain[-1][0] == "/admin/account/second-factor/", page
 
     def test_a_mail_server_that_is_away_changes_nothing(
         self, client: Client, settings: Settings

@@ -3,6 +3,7 @@
 from allauth.account import views as account
 from allauth.socialaccount import views as company
 from django.urls import include, path, re_path
+from django.views.generic import RedirectView
 
 from . import views
 
@@ -12,7 +13,10 @@ urlpatterns = [
     path("inactive/", account.account_inactive, name="account_inactive"),
     path("confirm/", account.reauthenticate, name="account_reauthenticate"),
     path("password/change/", account.password_change, name="account_change_password"),
-    path("password/set/", account.password_set, name="account_set_password"),
+    # Whoever has the company's account has no password, so that leaving the company is enough.
+    path(
+        "password/set/", RedirectView.as_view(pattern_name="mfa_index"), name="account_set_password"
+    ),
     path("password/reset/", account.password_reset, name="account_reset_password"),
     path("password/reset/done/", account.password_reset_done, name="account_reset_password_done"),
     re_path(

@@ -120,7 +120,7 @@ def _submit(visit: Visit, form: QueryDict) -> HttpResponse:
     reading.forget(link.context.mid, link.context.subscriber)
     if EVERYTHING in form:
         return SeeOther(replace(link, everything=True).url("done"))
-    return SeeOther(link.url("centre", saved="1"))
+    return SeeOther(link.url("centre", saved="1" if leaving else ""))
 
 
 def left(form: QueryDict) -> list[int]:

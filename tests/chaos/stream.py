@@ -9,13 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.chaos.ledger import Answer, Asked, Ledger
-from tests.journeys.deployment import CHILD, KIDS, KIDS_JOB, Deployment
+from tests.journeys.deployment import CHILD, KIDS, KIDS_JOB, WEEKLY, Deployment
 from unsub.context import JobContext, Scope
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 KINDS = (
     "one_click", "one_click", "one_click", "page", "page", "everything", "master", "child",
-    "thrice", "stranger", "undo",
+    "thrice", "stranger", "undo", "profile",
 )  # fmt: skip
 STRANGER = 5_000_000
 TIMEOUT = 30.0
@@ -50,6 +50,11 @@ class Stream:
 
     def _ask(self, asked: Asked) -> None:
         path = urlsplit(self._link(asked)).path
+        if asked.kind == "profile":
+            # The list of the mail is unticked, the other one stays.
+            kept = f"shown={WEEKLY}&shown={WEEKLY + 1}&keep={WEEKLY + 1}"
+            self._post(asked, path.replace("/u/", "/p/", 1), kept)
+            return
         if asked.kind == "thrice":
             with ThreadPoolExecutor(3) as pool:
                 list(
@@ -76,6 +81,8 @@ class Stream:
             changes = {"mid": CHILD, "job": job}
         if asked.kind == "master":
             changes = {"scope": Scope.ALL}
+        if asked.kind == "profile":
+            changes = {"issued_at": int(time.time())}
         return self._deployment.link(asked.subscriber, **changes)
 
     def _post(self, asked: Asked, path: str, body: str) -> None:

@@ -24,7 +24,17 @@ def prepare_database(database: str) -> None:
     for arguments in (
         ("migrate", "--verbosity", "0"),
         *(("add_unit", "--mid", str(mid), "--name", name) for mid, name in units),
-        ("add_unit", "--mid", str(PARENT), "--domain", HOST, "--lost-link-form", "on"),
+        (
+            "add_unit",
+            "--mid",
+            str(PARENT),
+            "--domain",
+            HOST,
+            "--lost-link-form",
+            "on",
+            "--profile-centre",
+            "on",
+        ),
     ):
         subprocess.run(
             [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environ, check=True,

@@ -6,21 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.journeys.deployment import PARENT, WEEKLY, Deployment
+from tests.journeys.deployment import WEEKLY, Deployment
 from tests.journeys.reader import Reader
 from tests.journeys.rules import violations
-
-ON = (
-    "from unsub.models import BusinessUnit;"
-    "BusinessUnit.objects.filter(mid={mid}).update(profile_centre=True)"
-)
-
-
-@pytest.fixture(scope="module")
-def offering(shared: Deployment) -> Deployment:
-    """A deployment whose parent unit offers it."""
-    shared.manage("shell", "--no-imports", "-c", ON.format(mid=PARENT))
-    return shared
 
 
 def centre(deployment: Deployment, subscriber: int) -> str:
@@ -30,17 +18,17 @@ def centre(deployment: Deployment, subscriber: int) -> str:
 
 
 def test_a_list_is_left_without_a_script_and_ends_as_an_event(
-    offering: Deployment, plain_reader: Reader
+    shared: Deployment, plain_reader: Reader
 ) -> None:
-    address = centre(offering, 1071)
+    address = centre(shared, 1071)
     plain_reader.open(address)
     page = plain_reader.page
     page.get_by_label("Weekly offers").uncheck()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="You are leaving")).to_be_visible()
-    event = offering.event_of(1071)
+    event = shared.event_of(1071)
     assert (event["list_id"], event["job_id"], event["master"]) == (WEEKLY, 88002, False)
-    assert offering.audit_of(1071)["channel"] == "profile"
+    assert shared.audit_of(1071)["channel"] == "profile"
     # Once what was read a moment ago is forgotten, it is among those that they do not get.
     deadline = time.monotonic() + 90
     while page.locator("section.help li", has_text="Weekly offers").count() == 0:
@@ -50,21 +38,21 @@ def test_a_list_is_left_without_a_script_and_ends_as_an_event(
     expect(page.get_by_label("Product news")).to_be_checked()
 
 
-def test_the_page_of_the_mail_leads_there_and_back(offering: Deployment, reader: Reader) -> None:
-    reader.open(offering.link(1072, issued_at=int(time.time())))
+def test_the_page_of_the_mail_leads_there_and_back(shared: Deployment, reader: Reader) -> None:
+    reader.open(shared.link(1072, issued_at=int(time.time())))
     reader.page.get_by_role("link", name="Your lists").click()
     expect(reader.page.get_by_label("Weekly offers")).to_be_checked()
     reader.page.get_by_role("button", name="Unsubscribe from everything instead").click()
     expect(reader.page.get_by_text("no more mail of any kind")).to_be_visible()
-    assert offering.audit_of(1072)["scope"] == "all"
+    assert shared.audit_of(1072)["scope"] == "all"
 
 
-def test_while_marketing_cloud_is_away_the_page_comes(offering: Deployment, reader: Reader) -> None:
-    offering.cue("latency", value=8, seconds=20)
+def test_while_marketing_cloud_is_away_the_page_comes(shared: Deployment, reader: Reader) -> None:
+    shared.cue("latency", value=8, seconds=20)
     try:
-        reader.open(centre(offering, 1073))
+        reader.open(centre(shared, 1073))
     finally:
-        offering.clear_cues()
+        shared.clear_cues()
     assert "cannot be shown right now" in reader.text
     assert "Unsubscribe from everything" in reader.text
 
@@ -72,15 +60,15 @@ def test_while_marketing_cloud_is_away_the_page_comes(offering: Deployment, read
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "de", "ar"])
 def test_it_breaks_no_rule(
-    offering: Deployment, browser: Browser, language: str, scheme: Any
+    shared: Deployment, browser: Browser, language: str, scheme: Any
 ) -> None:
     context = browser.new_context(color_scheme=scheme, viewport={"width": 320, "height": 700})
     page = context.new_page()
-    page.goto(f"{centre(offering, 1074)}?lang={language}")
+    page.goto(f"{centre(shared, 1074)}?lang={language}")
     expect(page.locator("input[name=keep]")).to_have_count(2)
     assert violations(page, "body") == []
     wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
     assert not wide
-    page.goto(f"{offering.link(1074).replace('/u/', '/p/', 1)}?lang={language}")
+    page.goto(f"{shared.link(1074).replace('/u/', '/p/', 1)}?lang={language}")
     assert violations(page, "body") == []
     context.close()

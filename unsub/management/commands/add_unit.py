@@ -18,6 +18,7 @@ _OPTIONS = {
 
 _SWITCHES = {
     "subscriber_key_permission": "off: an e-mail address alone names a subscriber",
+    "profile_centre": "on: links at /p/ show people their lists, and let them leave any",
     "lost_link_form": "on: a page with a bad link offers a form for an address",
 }
 

@@ -7,7 +7,7 @@ DURATION ?=
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run manage test one-click screenshots chaos bench mutants check lock format clean
+.PHONY: help install run manage test one-click screenshots chaos bench bench-centre mutants check lock format clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ chaos: install ## Kill everything in turn under load and reconcile: DURATION=600
 
 bench: install ## Measure the admin over a million requests
 	@exec $(BIN)/python -m scripts.bench_admin $(ARGS)
+
+bench-centre: install ## Measure the profile centre over a slow Marketing Cloud
+	@exec $(BIN)/python -m scripts.bench_centre $(ARGS)
 
 mutants: install ## Break outcomes and retry on purpose, and see that the tests notice
 	@exec $(BIN)/python -m scripts.mutants $(ARGS)

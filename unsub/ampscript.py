@@ -18,6 +18,21 @@ _SNIPPET = r"""%%[
     GetJWTByKeyName("KEY", "HS256", @claims))
 ]%%
 <a href="%%=RedirectTo(@unsubscribe)=%%">Unsubscribe</a>"""
+# The profile centre opens for links whose age is known. DateDiff counts minutes, of the vendor's
+# own time, which is six hours behind UTC all year round; Now(1) is the time of the send, also
+# where the mail is looked at again as a web page.
+_MADE = """\
+  SET @made = Add(Multiply(DateDiff("1970-01-01", Now(1), "MI"), 60), 21600)
+"""
+_AGE = """\
+    '","iat":"',  @made,
+"""
+_BOTH = r"""  SET @token = GetJWTByKeyName("KEY", "HS256", @claims)
+  SET @unsubscribe = Concat("ADDRESS/u/", @token)
+  SET @lists = Concat("ADDRESS/p/", @token)
+]%%
+<a href="%%=RedirectTo(@unsubscribe)=%%">Unsubscribe</a>
+<a href="%%=RedirectTo(@lists)=%%">Your lists</a>"""
 _SUBSCRIBER_KEY = re.compile(r"^  SET @key.*\n|^.*@key,\n", re.MULTILINE)
 
 
@@ -26,10 +41,25 @@ def is_key_name(name: str) -> bool:
     return bool(_KEY_NAME.fullmatch(name))
 
 
-def snippet(*, address: str, key_name: str, scope: str, with_subscriber_key: bool = True) -> str:
-    """Return the snippet for links that begin with `address`. Raises ValueError for a key's name
-    that would have to be escaped."""
+def snippet(
+    *,
+    address: str,
+    key_name: str,
+    scope: str,
+    with_subscriber_key: bool = True,
+    with_centre: bool = False,
+) -> str:
+    """Return the snippet for links that begin with `address`, with one to the profile centre beside
+    it where the unit has one. Raises ValueError for a key's name that would have to be escaped."""
     if not is_key_name(key_name):
         raise ValueError("a key's name has letters, digits, - and _, at most 36")
     text = _SNIPPET if with_subscriber_key else _SUBSCRIBER_KEY.sub("", _SNIPPET)
+    text = _with_centre(text) if with_centre else text
     return text.replace("SCOPE", scope).replace("ADDRESS", address).replace("KEY", key_name)
+
+
+def _with_centre(text: str) -> str:
+    """Return the snippet with the time of the send, and a second link."""
+    head, _, _ = text.partition("  SET @unsubscribe")
+    head = head.replace("  SET @claims", f"{_MADE}  SET @claims")
+    return head.replace('    \'","scope"', f'{_AGE}    \'","scope"') + _BOTH

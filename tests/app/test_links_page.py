@@ -1,5 +1,6 @@
 """The admin's page on links."""
 
+import json
 import re
 from typing import Any
 
@@ -24,6 +25,41 @@ def test_the_documents_show_the_snippet_that_the_page_builds() -> None:
     made = snippet(address="https://mail.example.com", key_name="profile-center", scope="list")
     for name in ("README.md", "docs/links.md"):
         assert made in (ROOT / name).read_text()
+
+
+def ampscript(code: str, values: dict[str, str], minutes: int) -> dict[str, str]:
+    """Return the claims that the snippet would make: its Concat, with values for its calls."""
+    made = str(minutes * 60 + 21_600)
+    assert 'Add(Multiply(DateDiff("1970-01-01", Now(1), "MI"), 60), 21600)' in code
+    inner = code.split("SET @claims = Concat(")[1].split("}')", maxsplit=1)[0] + "}'"
+    parts = re.findall(r"'([^']*)'|AttributeValue\(\"(\w+)\"\)|(@\w+)", inner)
+    known = {"@made": made, "@key": values["_subscriberkey"]}
+    text = "".join(
+        quoted or values.get(name, "") or known.get(word, "") for quoted, name, word in parts
+    )
+    claims: dict[str, str] = json.loads(text)
+    return claims
+
+
+def test_with_a_profile_centre_the_snippet_tells_the_age_and_leads_there() -> None:
+    code = snippet(
+        address="https://mail.example.com", key_name="profile-center", scope="list",
+        with_centre=True,
+    )  # fmt: skip
+    assert code in (ROOT / "docs/profile-centre.md").read_text()
+    values = {
+        "memberid": "510001",
+        "subscriberid": "1001",
+        "_subscriberkey": "ada",
+        "jobid": "88002",
+    }
+    # The vendor's clock stands six hours behind UTC.
+    claims = ampscript(code, values, minutes=(1_764_000_000 - 21_600) // 60)
+    assert claims["iat"] == "1764000000"
+    assert (claims["mid"], claims["sk"], claims["jid"], claims["scope"]) == (
+        "510001", "ada", "88002", "list",
+    )  # fmt: skip
+    assert code.count("@token") == 3
 
 
 def test_it_builds_the_snippet_for_a_unit(admin_client: Client, unit: BusinessUnit) -> None:

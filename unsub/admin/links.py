@@ -118,6 +118,7 @@ def _made(form: SnippetForm, request: HttpRequest) -> dict[str, Any]:
         key_name=chosen["key"],
         scope=chosen["scope"],
         with_subscriber_key=chosen["sk"],
+        with_centre=unit.profile_centre,
     )
     return {"unit": unit, "snippet": code} | _test_link(unit, Scope(chosen["scope"]))
 

@@ -70,7 +70,7 @@ def test_beat_starts_writes_its_schedule_and_ends_when_told(image: Image) -> Non
 
 
 @pytest.mark.parametrize(
-    "command", ["add_unit", "export_audit", "sign_link", "migrate", "createsuperuser"]
+    "command", ["add_unit", "export_audit", "sign_link", "migrate", "add_user"]
 )
 def test_the_commands_of_the_handbook_are_in_the_image(image: Image, command: str) -> None:
     done: subprocess.CompletedProcess[str] = image.run("python", "manage.py", command, "--help")

@@ -11,40 +11,41 @@ from django.conf import settings
 from django.db import connection
 
 from .context import SubscriberContext
-from .privacy import keyed_digest
+from .credentials import credentials
 from .sfmc import (
     LIST_PROPERTIES,
     LIST_SUBSCRIBER_PROPERTIES,
     LOG_UNSUB_EVENT,
+    PROFILE_PROPERTIES,
     SUBSCRIBER_PROPERTIES,
     UNSUB_EVENT_PROPERTIES,
-    Auth,
+    CallReply,
     Client,
-    ExecuteReply,
+    Definition,
     ExecuteRequest,
     Filter,
     MailList,
     Membership,
-    MisconfiguredError,
-    OAuth,
+    Profile,
     RetrieveRequest,
     SubscriberName,
+    SubscriberUpdate,
     SystemStatus,
+    TriggeredSend,
     UnsubEvent,
-    UsernameToken,
     read_list,
     read_membership,
+    read_profile,
     read_subscriber_name,
     read_unsub_event,
 )
-from .token_store import CachedTokenStore
 
 Parameters = tuple[tuple[str, str], ...]
 Row = TypeVar("Row")
 log = structlog.get_logger(__name__)
 
 
-def log_unsub_events(mid: int, calls: Sequence[Parameters]) -> ExecuteReply:
+def log_unsub_events(mid: int, calls: Sequence[Parameters]) -> CallReply:
     """Return what Marketing Cloud answers to one message of LogUnsubEvents, in the order of
     `calls`. Raises an SfmcError; see unsub.sfmc.errors for what each means."""
     _outside()
@@ -72,10 +73,8 @@ def unsub_events(mid: int, since: datetime) -> Iterator[list[UnsubEvent]]:
 def subscriber_names(mid: int, keys: Sequence[str]) -> list[SubscriberName]:
     """Return the names of the subscribers with these keys; whoever is gone is left out. Raises an
     SfmcError."""
-    condition = Filter(
-        property="SubscriberKey", operator="IN" if len(keys) > 1 else "equals", values=tuple(keys)
-    )
-    return _all(_pages(mid, "Subscriber", SUBSCRIBER_PROPERTIES, condition, read_subscriber_name))
+    pages = _pages(mid, "Subscriber", SUBSCRIBER_PROPERTIES, _keyed(keys), read_subscriber_name)
+    return _all(pages)
 
 
 def mail_lists(mid: int) -> list[MailList]:
@@ -84,23 +83,87 @@ def mail_lists(mid: int) -> list[MailList]:
 
 
 def memberships(mid: int, subscriber_key: str) -> list[Membership]:
-    """Return somebody's places on the unit's lists. Raises an SfmcError."""
-    condition = Filter(property="SubscriberKey", operator="equals", values=(subscriber_key,))
-    pages = _pages(mid, "ListSubscriber", LIST_SUBSCRIBER_PROPERTIES, condition, read_membership)
-    return _all(pages)
+    """Return somebody's places on the unit's lists, without their key: these are kept in the cache,
+    where nobody's name should lie. Raises an SfmcError."""
+    found = memberships_of(mid, [subscriber_key])[subscriber_key]
+    return [replace(one, subscriber_key="") for one in found]
+
+
+def memberships_of(mid: int, keys: Sequence[str]) -> dict[str, list[Membership]]:
+    """Return the places of each on the unit's lists, by the keys that were asked for. Raises an
+    SfmcError."""
+    found: dict[str, list[Membership]] = {key: [] for key in keys}
+    # Marketing Cloud may write a key in other letters than it was asked for.
+    spelled = {key.casefold(): key for key in keys} | {key: key for key in keys}
+    for one in _memberships(mid, keys) if keys else ():
+        key = spelled.get(one.subscriber_key) or spelled.get(one.subscriber_key.casefold())
+        if key is not None:
+            found[key].append(one)
+    return found
+
+
+def _memberships(mid: int, keys: Sequence[str]) -> list[Membership]:
+    """Return the places of all of them."""
+    properties = LIST_SUBSCRIBER_PROPERTIES
+    return _all(_pages(mid, "ListSubscriber", properties, _keyed(keys), read_membership))
 
 
 def key_of(mid: int, subscriber: SubscriberContext) -> str:
     """Return the SubscriberKey of somebody who is named otherwise, or an empty text. Raises an
     SfmcError."""
-    if subscriber.subscriber_id is not None:
-        name, value = "ID", str(subscriber.subscriber_id)
-    else:
-        name, value = "EmailAddress", subscriber.email_address or ""
-    condition = Filter(property=name, operator="equals", values=(value,))
-    found = _all(_pages(mid, "Subscriber", SUBSCRIBER_PROPERTIES, condition, read_subscriber_name))
-    # Several people may share an address; then it names nobody.
-    return found[0].subscriber_key if len(found) == 1 else ""
+    condition = _named(subscriber)
+    pages = _pages(mid, "Subscriber", SUBSCRIBER_PROPERTIES, condition, read_subscriber_name)
+    found = _only(_all(pages))
+    return found.subscriber_key if found else ""
+
+
+def profile_of(mid: int, subscriber: SubscriberContext) -> Profile | None:
+    """Return somebody's profile, or None where nobody is named so, or several by their address.
+    Raises an SfmcError."""
+    pages = _pages(mid, "Subscriber", PROFILE_PROPERTIES, _named(subscriber), read_profile)
+    return _only(_all(pages))
+
+
+def definitions(mid: int) -> tuple[Definition, ...]:
+    """Return the unit's profile attributes in the order of display. Raises an SfmcError."""
+    _outside()
+    return client().describe("Subscriber", client_mid=_client_mid(mid))
+
+
+def update_subscribers(mid: int, updates: Sequence[SubscriberUpdate]) -> CallReply:
+    """Return what Marketing Cloud answers to one message of changes, in the order of `updates`.
+    Raises an SfmcError."""
+    _outside()
+    return client().update([replace(one, client_mid=_client_mid(mid)) for one in updates])
+
+
+def send_mails(mid: int, sends: Sequence[TriggeredSend]) -> CallReply:
+    """Return what Marketing Cloud answers to one message of mails, in the order of `sends`. Raises
+    an SfmcError."""
+    _outside()
+    return client().create([replace(one, client_mid=_client_mid(mid)) for one in sends])
+
+
+def _keyed(keys: Sequence[str]) -> Filter:
+    """Return the condition for the rows of these keys; IN is refused for one alone."""
+    operator = "IN" if len(keys) > 1 else "equals"
+    return Filter(property="SubscriberKey", operator=operator, values=tuple(keys))
+
+
+def _named(subscriber: SubscriberContext) -> Filter:
+    """Return the condition for one person: by key, else by ID, else by address."""
+    names = {
+        "SubscriberKey": subscriber.subscriber_key,
+        "ID": subscriber.subscriber_id,
+        "EmailAddress": subscriber.email_address,
+    }
+    name, value = next((name, value) for name, value in names.items() if value is not None)
+    return Filter(property=name, operator="equals", values=(str(value),))
+
+
+def _only(rows: Sequence[Row]) -> Row | None:
+    """Return the one row. Several people may share an address; then it names nobody."""
+    return rows[0] if len(rows) == 1 else None
 
 
 def _all(pages: Iterator[list[Row]]) -> list[Row]:
@@ -159,31 +222,8 @@ def _client_mid(mid: int) -> int | None:
 def client() -> Client:
     """Return this process's client; raises MisconfiguredError where credentials are missing."""
     return Client(
-        auth=_auth(),
+        auth=credentials(),
         soap_url=settings.SFMC_SOAP_URL or None,
         timeout=settings.SFMC_TIMEOUT,
         pool_size=settings.SFMC_CONCURRENCY,
     )
-
-
-def _auth() -> Auth:
-    """Return the way to authenticate that the settings describe."""
-    if settings.SFMC_CLIENT_ID and settings.SFMC_CLIENT_SECRET and settings.SFMC_AUTH_URL:
-        return OAuth(
-            auth_url=settings.SFMC_AUTH_URL,
-            client_id=settings.SFMC_CLIENT_ID,
-            client_secret=settings.SFMC_CLIENT_SECRET,
-            account_id=settings.SFMC_ACCOUNT_ID,
-            store=CachedTokenStore(_credentials_name()),
-            timeout=settings.SFMC_TIMEOUT,
-        )
-    if settings.SFMC_USERNAME and settings.SFMC_PASSWORD and settings.SFMC_SOAP_URL:
-        return UsernameToken(username=settings.SFMC_USERNAME, password=settings.SFMC_PASSWORD)
-    raise MisconfiguredError("no Marketing Cloud credentials: see unsub.E001")
-
-
-def _credentials_name() -> str:
-    """Return a name for the credentials in use, so that new ones never meet an old token."""
-    parts = (settings.SFMC_AUTH_URL, settings.SFMC_CLIENT_ID, str(settings.SFMC_ACCOUNT_ID))
-    secret = settings.SECRET_KEY + settings.SFMC_CLIENT_SECRET
-    return keyed_digest(" ".join(parts), secret=secret, purpose="sfmc-token")[:16]

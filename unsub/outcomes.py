@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from unsub.sfmc import (
-    ExecuteReply,
-    ExecuteResult,
+    CallReply,
+    CallResult,
     InMaintenance,
     MisconfiguredError,
     PermanentError,
@@ -94,7 +94,7 @@ _SLOW = {9: Slow.MAINTENANCE, 17: Slow.RATE_LIMIT}
 _SECOND_CHANCE = 2
 
 
-def read_result(result: ExecuteResult, *, request_id: str = "") -> Verdict:
+def read_result(result: CallResult, *, request_id: str = "") -> Verdict:
     """Return the verdict on one result. StatusCode speaks first: an ErrorCode may be 0 or absent
     on an error (manual: Execute; facts 1.2)."""
     outcome, tries = _classify(result)
@@ -110,7 +110,7 @@ def read_result(result: ExecuteResult, *, request_id: str = "") -> Verdict:
     )
 
 
-def _classify(result: ExecuteResult) -> tuple[Outcome, int | None]:
+def _classify(result: CallResult) -> tuple[Outcome, int | None]:
     """Return the outcome a result stands for, and how many tries it may cost (None: no limit)."""
     if result.status_code == "OK":
         return Outcome.POSTED, None
@@ -125,7 +125,7 @@ def _classify(result: ExecuteResult) -> tuple[Outcome, int | None]:
     return Outcome.TRY_LATER, _SECOND_CHANCE
 
 
-def read_reply(reply: ExecuteReply, *, sent: int) -> tuple[Verdict, ...] | None:
+def read_reply(reply: CallReply, *, sent: int) -> tuple[Verdict, ...] | None:
     """Return a verdict per request in the order sent, or None where the reply does not tell which
     result is whose, so that each must be asked for by itself."""
     request_id = reply.request_id or ""
@@ -136,7 +136,7 @@ def read_reply(reply: ExecuteReply, *, sent: int) -> tuple[Verdict, ...] | None:
     return (_without_result(reply, request_id),)
 
 
-def _in_order(results: tuple[ExecuteResult, ...]) -> tuple[ExecuteResult, ...]:
+def _in_order(results: tuple[CallResult, ...]) -> tuple[CallResult, ...]:
     """Return the results in the order of the requests: by OrdinalID where that is a permutation
     of 0..n-1, else as they came (a success carries no OrdinalID)."""
     ordinals = [result.ordinal_id for result in results]
@@ -147,7 +147,7 @@ def _in_order(results: tuple[ExecuteResult, ...]) -> tuple[ExecuteResult, ...]:
     return tuple(sorted(results, key=lambda result: result.ordinal_id or 0))
 
 
-def _without_result(reply: ExecuteReply, request_id: str) -> Verdict:
+def _without_result(reply: CallReply, request_id: str) -> Verdict:
     """Return the verdict on a reply that holds no usable result for the one request sent."""
     if reply.overall_status.startswith("Error:") and not reply.results:
         # "Unable to find a handler": the request's name is unknown, which is our fault.

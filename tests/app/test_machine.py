@@ -29,8 +29,8 @@ from unsub.delivery import Batch
 from unsub.models import BusinessUnit, Channel, DeliveryAttempt, Handling, Status, UnsubRequest
 from unsub.outbox import Wish
 from unsub.sfmc import (
-    ExecuteReply,
-    ExecuteResult,
+    CallReply,
+    CallResult,
     InMaintenance,
     MisconfiguredError,
     PermanentError,
@@ -62,7 +62,7 @@ class MarketingCloud:
     events: dict[gateway.Parameters, int] = field(default_factory=dict)
     lost: dict[gateway.Parameters, int] = field(default_factory=dict)
 
-    def log_unsub_events(self, mid: int, calls: Sequence[gateway.Parameters]) -> ExecuteReply:
+    def log_unsub_events(self, mid: int, calls: Sequence[gateway.Parameters]) -> CallReply:
         """Answer as the real one does, or fail as `answer` says."""
         assert mid == PARENT
         assert not connection.in_atomic_block
@@ -78,15 +78,15 @@ class MarketingCloud:
             raise UnknownOutcome("as asked")
         if self.answer == "short" and len(results) > 1:
             results.pop()
-        return ExecuteReply(overall_status="OK", request_id="r", results=tuple(results))
+        return CallReply(overall_status="OK", request_id="r", results=tuple(results))
 
-    def _result(self, number: int, call: gateway.Parameters) -> ExecuteResult:
+    def _result(self, number: int, call: gateway.Parameters) -> CallResult:
         if self.answer == "some refused" and number % 2:
-            return ExecuteResult(status_code="Error", error_code=400)
+            return CallResult(status_code="Error", error_code=400)
         if call in self.events:
-            return ExecuteResult(status_code="Error", error_code=401)
+            return CallResult(status_code="Error", error_code=401)
         self.events[call] = 1
-        return ExecuteResult(status_code="OK")
+        return CallResult(status_code="OK")
 
 
 class Journey(RuleBasedStateMachine):

@@ -12,7 +12,7 @@ from tests.deploy.files import COMPOSE, GUNICORN, example_names, settings_names,
 from unsub.explain import ERROR_CODES
 from unsub.models import Status
 from unsub.outcomes import Outcome, read_result
-from unsub.sfmc import ExecuteResult
+from unsub.sfmc import CallResult
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 DECISIONS = sorted(ROOT.glob("docs/adr/0*.md"))
@@ -134,7 +134,7 @@ def test_every_code_has_a_row_and_no_row_is_for_nothing() -> None:
 
 @pytest.mark.parametrize(("code", "outcome", "status"), list(code_rows()))
 def test_a_code_ends_as_its_row_says(code: int, outcome: str, status: str) -> None:
-    result = ExecuteResult(status_code="Error", status_message="", error_code=code, ordinal_id=None)
+    result = CallResult(status_code="Error", status_message="", error_code=code, ordinal_id=None)
     assert read_result(result).outcome is Outcome(outcome)
     assert STEPS[outcome] == status
 

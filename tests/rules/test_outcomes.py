@@ -13,8 +13,8 @@ from unsub.outcomes import (
     read_status,
 )
 from unsub.sfmc import (
-    ExecuteReply,
-    ExecuteResult,
+    CallReply,
+    CallResult,
     InMaintenance,
     MisconfiguredError,
     PermanentError,
@@ -38,14 +38,14 @@ CODES = (
 
 def result(
     code: int | None = None, *, status: str = "Error", ordinal: int | None = None
-) -> ExecuteResult:
+) -> CallResult:
     """Return a result as the client gives it."""
-    return ExecuteResult(status_code=status, status_message="", ordinal_id=ordinal, error_code=code)
+    return CallResult(status_code=status, status_message="", ordinal_id=ordinal, error_code=code)
 
 
-def reply(*results: ExecuteResult, overall: str = "OK") -> ExecuteReply:
+def reply(*results: CallResult, overall: str = "OK") -> CallReply:
     """Return a reply as the client gives it."""
-    return ExecuteReply(overall_status=overall, request_id="038cce1e", results=results)
+    return CallReply(overall_status=overall, request_id="038cce1e", results=results)
 
 
 @pytest.mark.parametrize(("code", "outcome", "step"), CODES)
@@ -136,7 +136,7 @@ def test_every_error_has_its_outcome(error: type[SfmcError], outcome: Outcome, s
 
 
 def test_what_is_kept_fits_its_column() -> None:
-    long = ExecuteResult(status_code="E" * 50, error_code=400)
+    long = CallResult(status_code="E" * 50, error_code=400)
     verdict = read_result(long, request_id="r" * 70)
     assert (verdict.status_code, verdict.sfmc_request_id) == ("E" * 40, "r" * 64)
     failed = read_error(UnknownOutcome("d" * 250, request_id="r" * 70))
@@ -171,7 +171,7 @@ def test_a_failure_that_is_told_keeps_how_it_was_told() -> None:
 
 
 def test_a_reply_without_a_request_id_has_none() -> None:
-    answer = ExecuteReply(overall_status="OK", request_id=None, results=(result(status="OK"),))
+    answer = CallReply(overall_status="OK", request_id=None, results=(result(status="OK"),))
     verdicts = read_reply(answer, sent=1)
     assert verdicts is not None
     assert verdicts[0].sfmc_request_id == ""

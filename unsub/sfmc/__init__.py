@@ -5,6 +5,7 @@ Give a `Client` a way to authenticate, and ask it: `client.execute([ExecuteReque
 
 from .auth import Auth, Login, OAuth, UsernameToken
 from .client import Client
+from .definitions import Choice, Definition
 from .errors import (
     InMaintenance,
     MisconfiguredError,
@@ -15,29 +16,37 @@ from .errors import (
     TransientError,
     UnknownOutcome,
 )
+from .mails import TriggeredSend
 from .messages import (
     LOG_UNSUB_EVENT,
-    ExecuteReply,
+    CallReply,
+    CallResult,
     ExecuteRequest,
-    ExecuteResult,
     SystemStatus,
 )
 from .retrieve import (
     LIST_PROPERTIES,
     LIST_SUBSCRIBER_PROPERTIES,
-    SUBSCRIBER_PROPERTIES,
     UNSUB_EVENT_PROPERTIES,
     Filter,
     MailList,
     Membership,
     Page,
     RetrieveRequest,
-    SubscriberName,
     UnsubEvent,
     read_list,
     read_membership,
-    read_subscriber_name,
     read_unsub_event,
+)
+from .subscribers import (
+    PROFILE_PROPERTIES,
+    SUBSCRIBER_PROPERTIES,
+    ListChange,
+    Profile,
+    SubscriberName,
+    SubscriberUpdate,
+    read_profile,
+    read_subscriber_name,
 )
 from .tokens import MemoryTokenStore, Token, TokenStore
 
@@ -45,15 +54,19 @@ __all__ = [
     "LIST_PROPERTIES",
     "LIST_SUBSCRIBER_PROPERTIES",
     "LOG_UNSUB_EVENT",
+    "PROFILE_PROPERTIES",
     "SUBSCRIBER_PROPERTIES",
     "UNSUB_EVENT_PROPERTIES",
     "Auth",
+    "CallReply",
+    "CallResult",
+    "Choice",
     "Client",
-    "ExecuteReply",
+    "Definition",
     "ExecuteRequest",
-    "ExecuteResult",
     "Filter",
     "InMaintenance",
+    "ListChange",
     "Login",
     "MailList",
     "Membership",
@@ -62,20 +75,24 @@ __all__ = [
     "OAuth",
     "Page",
     "PermanentError",
+    "Profile",
     "RateLimited",
     "RetrieveRequest",
     "SfmcError",
     "SubscriberName",
+    "SubscriberUpdate",
     "SystemStatus",
     "Token",
     "TokenExpired",
     "TokenStore",
     "TransientError",
+    "TriggeredSend",
     "UnknownOutcome",
     "UnsubEvent",
     "UsernameToken",
     "read_list",
     "read_membership",
+    "read_profile",
     "read_subscriber_name",
     "read_unsub_event",
 ]

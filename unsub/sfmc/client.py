@@ -3,41 +3,37 @@
 import logging
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
-import requests
 import zeep
 import zeep.exceptions
-import zeep.transports
 from lxml import etree
 
-from . import faults
 from .auth import Auth, Login
+from .definitions import Definition, read_definitions
 from .errors import MisconfiguredError, PermanentError, SfmcError, TokenExpired, UnknownOutcome
-from .http import new_session, post
+from .http import new_session
+from .mails import TriggeredSend
 from .messages import (
-    ExecuteReply,
+    CallReply,
     ExecuteRequest,
     SystemStatus,
-    read_execute,
+    client_element,
+    read_call,
     read_system_status,
 )
-from .retrieve import Page, RetrieveRequest, read_page, server_time
+from .retrieve import Page, RetrieveRequest, read_page
+from .subscribers import SubscriberUpdate
+from .transport import Transport
 
 T = TypeVar("T")
+Saved = SubscriberUpdate | TriggeredSend
 WSDL = Path(__file__).with_name("partner.wsdl")
-_BINDING = "{http://exacttarget.com/wsdl/partnerAPI}SoapBinding"
+_API = "{http://exacttarget.com/wsdl/partnerAPI}"
+_BINDING = f"{_API}SoapBinding"
 _PATH = "/Service.asmx"
-# SOAPAction -> the element of its answer.
-_ANSWERS = {
-    "Execute": "ExecuteResponseMsg",
-    "GetSystemStatus": "SystemStatusResponseMsg",
-    "Retrieve": "RetrieveResponseMsg",
-}
-_FILTER = "{http://exacttarget.com/wsdl/partnerAPI}SimpleFilterPart"
 # Where zeep cannot read a value it logs it, with a traceback, at ERROR.
 logging.getLogger("zeep.xsd.types.simple").addFilter(lambda _: False)
 
@@ -55,16 +51,17 @@ class Client:
         self._auth = auth
         self._soap_url = soap_url
         # strict=False: an element that the vendor adds must not turn a success into an error.
-        # What it would also forgive, broken XML, `faults.check` has refused before.
-        settings = zeep.Settings(strict=False)
-        transport = _Transport(timeout=timeout, session=new_session(pool_size))
+        # What it would also forgive, broken XML, `faults.check` has refused before. And the order
+        # is ignored, or all that comes after such an element would be lost.
+        settings = zeep.Settings(strict=False, xsd_ignore_sequence_order=True)
+        transport = Transport(timeout=timeout, session=new_session(pool_size))
         self._zeep = zeep.Client(  # type: ignore[no-untyped-call]
             str(WSDL), transport=transport, settings=settings
         )
         self._services: dict[str, Any] = {}
         self._lock = Lock()
 
-    def execute(self, requests: Sequence[ExecuteRequest]) -> ExecuteReply:
+    def execute(self, requests: Sequence[ExecuteRequest]) -> CallReply:
         """Return the answer to one Execute message of one or more requests.
 
         Raises an SfmcError. A token that ran out is replaced and the call repeated, once.
@@ -73,7 +70,7 @@ class Client:
             raise ValueError("an Execute message needs a request")
         if not all(request.fits_xml for request in requests):
             raise PermanentError("a parameter holds what XML cannot carry")
-        return self._call("Execute", read_execute, Requests=[r.as_element() for r in requests])
+        return self._call("Execute", read_call, Requests=[r.as_element() for r in requests])
 
     def system_status(self) -> SystemStatus:
         """Return what GetSystemStatus says; raises an SfmcError."""
@@ -81,24 +78,47 @@ class Client:
 
     def retrieve(self, request: RetrieveRequest) -> Page:
         """Return one page of rows; raises an SfmcError."""
-        element: dict[str, Any] = {
-            "ObjectType": request.object_type,
-            "Properties": list(request.properties),
-        }
-        if request.client_mid is not None:
-            element["ClientIDs"] = [{"ID": request.client_mid}]
-        if request.continues is not None:
-            element["ContinueRequest"] = request.continues
-        elif request.filter is not None:
-            condition = request.filter
-            kind = self._zeep.get_type(_FILTER)  # type: ignore[no-untyped-call]
-            element["Filter"] = kind(
-                Property=condition.property,
-                SimpleOperator=condition.operator,
-                Value=list(condition.values),
-                DateValue=[server_time(at) for at in condition.times],
-            )
-        return self._call("Retrieve", read_page, RetrieveRequest=element)
+        return self._call(
+            "Retrieve",
+            read_page,
+            RetrieveRequest=request.as_element(self._type("SimpleFilterPart")),
+        )
+
+    def describe(self, object_type: str, client_mid: int | None = None) -> tuple[Definition, ...]:
+        """Return the attributes that the unit gave objects of a type, in the order of display;
+        raises an SfmcError."""
+        asked = client_element(client_mid) | {"ObjectType": object_type}
+        requests = {"ObjectDefinitionRequest": [asked]}
+        return self._call("Describe", read_definitions, DescribeRequests=requests)
+
+    def update(self, updates: Sequence[SubscriberUpdate]) -> CallReply:
+        """Return the answer to one Update message of one or more subscribers. Raises as `execute`
+        does."""
+        return self._save("Update", "Subscriber", updates)
+
+    def create(self, sends: Sequence[TriggeredSend]) -> CallReply:
+        """Return the answer to one Create message of one or more mails; a mail whose reader was
+        refused is an Error. Raises as `execute` does."""
+        return self._save("Create", "TriggeredSend", sends)
+
+    def _save(self, name: str, kind: str, objects: Sequence[Saved]) -> CallReply:
+        """Return the answer to one message that writes objects of a kind."""
+        if not objects:
+            raise ValueError(f"an {name} message needs an object")
+        if not all(one.fits_xml for one in objects):
+            raise PermanentError("a value holds what XML cannot carry")
+        # Made as what they are: in the schema Objects is their parent, and the kind would be lost.
+        new = self._type(kind)
+        elements = [new(**one.as_element()) for one in objects]
+        # Options has nothing to say, and must be there.
+        return self._call(name, read_call, Options={}, Objects=elements)
+
+    def _type(self, name: str) -> Callable[..., Any]:
+        """Return what makes values of a type of the WSDL."""
+        made: Callable[..., Any] = self._zeep.get_type(  # type: ignore[no-untyped-call]
+            f"{_API}{name}"
+        )
+        return made
 
     def _call(self, name: str, read: Callable[[Any], T], **arguments: Any) -> T:
         """Return the value of a call's reply."""
@@ -139,22 +159,3 @@ class Client:
                 )
                 self._services[address] = service
             return self._services[address]
-
-
-class _Transport(zeep.transports.Transport):
-    """zeep's transport, with our own exchange: checked before it is parsed, and never logged."""
-
-    def __init__(self, *, timeout: float, session: requests.Session) -> None:
-        super().__init__(  # type: ignore[no-untyped-call]
-            session=session, timeout=timeout, operation_timeout=timeout
-        )
-
-    def post(self, address: str, message: bytes, headers: dict[str, str]) -> requests.Response:
-        """Return a reply that holds an answer; raises the SfmcError it is otherwise."""
-        reply = post(self.session, address, message, headers, timeout=self.operation_timeout)
-        faults.check(reply, answer=_ANSWERS[headers["SOAPAction"].strip('"')])
-        response = requests.Response()
-        response.status_code = reply.status
-        response.headers["Content-Type"] = reply.kind
-        response.raw = BytesIO(reply.body)
-        return response

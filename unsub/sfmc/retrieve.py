@@ -1,7 +1,7 @@
 """Retrieve: rows of Marketing Cloud's objects, page by page (manual: "Retrieve")."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -20,6 +20,15 @@ class Filter:
     values: tuple[str, ...] = ()
     times: tuple[datetime, ...] = ()
 
+    def as_element(self) -> dict[str, Any]:
+        """Return the condition as zeep takes it."""
+        return {
+            "Property": self.property,
+            "SimpleOperator": self.operator,
+            "Value": list(self.values),
+            "DateValue": [server_time(at) for at in self.times],
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrieveRequest:
@@ -31,6 +40,21 @@ class RetrieveRequest:
     filter: Filter | None = None
     client_mid: int | None = None
     continues: str | None = None
+
+    def as_element(self, new_filter: Callable[..., Any]) -> dict[str, Any]:
+        """Return the request as zeep takes it; `new_filter` makes a SimpleFilterPart, whose name
+        must stand in the message beside that of its parent."""
+        element: dict[str, Any] = {
+            "ObjectType": self.object_type,
+            "Properties": list(self.properties),
+        }
+        if self.client_mid is not None:
+            element["ClientIDs"] = [{"ID": self.client_mid}]
+        if self.continues is not None:
+            element["ContinueRequest"] = self.continues
+        elif self.filter is not None:
+            element["Filter"] = new_filter(**self.filter.as_element())
+        return element
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +78,6 @@ class UnsubEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubscriberName:
-    """The three names of a subscriber."""
-
-    subscriber_id: int
-    subscriber_key: str
-    email_address: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MailList:
     """A list of a unit. `is_public`: a publication list that people may know of, no group and no
     suppression list."""
@@ -80,6 +95,7 @@ class Membership:
 
     list_id: int
     status: str
+    subscriber_key: str = field(default="", repr=False)
 
 
 LIST_PROPERTIES = ("ID", "ListName", "Type", "Description", "ListClassification")
@@ -87,7 +103,6 @@ LIST_SUBSCRIBER_PROPERTIES = ("Status", "ListID", "SubscriberKey")
 UNSUB_EVENT_PROPERTIES = (
     "SendID", "SubscriberKey", "EventDate", "BatchID", "List.ID", "IsMasterUnsubscribed",
 )  # fmt: skip
-SUBSCRIBER_PROPERTIES = ("ID", "SubscriberKey", "EmailAddress")
 
 
 def server_time(at: datetime) -> datetime:
@@ -128,15 +143,6 @@ def read_unsub_event(row: Any) -> UnsubEvent:
     )
 
 
-def read_subscriber_name(row: Any) -> SubscriberName:
-    """Return a row as a value. Raises AttributeError or TypeError for one without an ID."""
-    return SubscriberName(
-        subscriber_id=int(row.ID),
-        subscriber_key=str(row.SubscriberKey or ""),
-        email_address=str(row.EmailAddress or ""),
-    )
-
-
 def read_list(row: Any) -> MailList:
     """Return a row as a value. Raises AttributeError or TypeError for one without an ID."""
     return MailList(
@@ -149,4 +155,8 @@ def read_list(row: Any) -> MailList:
 
 def read_membership(row: Any) -> Membership:
     """Return a row as a value. Raises AttributeError or TypeError for one without a list."""
-    return Membership(list_id=int(row.ListID), status=str(row.Status or ""))
+    return Membership(
+        list_id=int(row.ListID),
+        status=str(row.Status or ""),
+        subscriber_key=str(row.SubscriberKey or ""),
+    )

@@ -9,7 +9,7 @@ import structlog
 from unsub.privacy import scrub
 
 # Whatever follows /u/ or /p/ is a credential; Django's own "Not Found: /u/..." carries it.
-_TOKEN_PATH = re.compile(r"""/([up])/(?:[^\s/?"'\\]|\\{1,2}[xuU][0-9a-f]{2,8})+""")
+_TOKEN_PATH = re.compile(r"""/([upc])/(?:[^\s/?"'\\]|\\{1,2}[xuU][0-9a-f]{2,8})+""")
 
 
 # Of every task Celery writes twice that it came and went; our own lines say what it did.

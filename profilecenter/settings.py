@@ -208,6 +208,7 @@ _PERIODIC = {
     "keep_tally": (60, 60),
     "digests": (900, 900),
     "import_events": (900, 900),
+    "end_pauses": (300, 300),
 }
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"unsub.tasks.{name}", "schedule": every, "options": {"expires": expires}}

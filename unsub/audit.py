@@ -17,7 +17,7 @@ COLUMNS = {
     "attempts": "attempts", "mid": "unit_id", "job_id": "job_id", "list_id": "list_id",
     "batch_id": "batch_id", "scope": "scope", "reason": "reason_text", "channel": "channel",
     "received_at": "received_at", "finished_at": "finished_at",
-    "sfmc_request_id": "sfmc_request_id",
+    "sfmc_request_id": "sfmc_request_id", "kind": "kind", "about": "aspect",
 }  # fmt: skip
 CHUNK = 2000
 # A spreadsheet takes a cell that begins so for a formula (OWASP: CSV injection).

@@ -1,22 +1,30 @@
 """claim -> call -> settle: each its own short transaction, with no network in any of them."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from random import random
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Min
+from django.db.models import Min
 from django.db.models.functions import Now
 
-from . import gateway, slots, unit_queue
+from . import changes, gateway, mails, slots, unit_queue
+from .claiming import Batch, Family, claim
 from .context import unsub_parameters
 from .models import BusinessUnit, DeliveryAttempt, Status, UnsubRequest
-from .outcomes import Outcome, Step, Verdict, read_error, read_reply, read_status
+from .outcomes import (
+    Outcome,
+    Step,
+    Verdict,
+    read_error,
+    read_reply,
+    read_status,
+    without_holding,
+)
 from .retry import delay
 from .sfmc import PermanentError, SfmcError, UnknownOutcome
 
@@ -24,18 +32,8 @@ log = structlog.get_logger(__name__)
 
 # One task works this long for one unit, then queues up again behind the other units' bells.
 DRAIN_SECONDS = 5.0
+CONFIRM_WITHIN = timedelta(days=7)
 NO_SLOT_SECONDS = 0.5  # until another look where all calls at once are taken
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Rows of one business unit that this worker holds under one lease."""
-
-    mid: int
-    lease: UUID
-    all_subscribers_list_id: int | None
-    rows: tuple[UnsubRequest, ...]
-    full: bool
 
 
 def drain(mid: int, *, more: Callable[[], None]) -> float | None:
@@ -85,67 +83,26 @@ def _is_up(mid: int) -> bool:
     return verdict is None
 
 
-def claim(mid: int, *, probing: bool = False) -> Batch | None:
-    """Return due rows of a unit, leased to this worker and committed, or None. `probing` takes
-    one row although the unit rests."""
-    lease = uuid4()
-    with transaction.atomic(durable=True):
-        leave = unit_queue.leave(mid, probing=probing)
-        if not leave.limit:
-            return None
-        taken = _take(mid, leave, lease)
-        if not taken:
-            return None
-        rows = tuple(UnsubRequest.objects.filter(lease=lease).order_by("pk"))
-        _write_attempts(rows, lease)
-        unit = BusinessUnit.objects.get(mid=mid)
-    return Batch(
-        mid=mid,
-        lease=lease,
-        all_subscribers_list_id=unit.all_subscribers_list_id,
-        rows=rows,
-        full=(taken == leave.limit and leave.limit > 1) or settings.SFMC_BATCH_SIZE == 1,
-    )
-
-
-def _take(mid: int, leave: unit_queue.Leave, lease: UUID) -> int:
-    """Return how many due rows were put under the lease. PostgreSQL skips rows that others hold;
-    SQLite has one writer at a time, so the condition on the status is enough there."""
-    due = UnsubRequest.objects.filter(unit_id=mid, status=leave.status)
-    if leave.status == Status.PENDING:
-        due = due.filter(next_attempt_at__lte=Now())
-    ids = list(
-        due.select_for_update(skip_locked=True, of=("self",))
-        .order_by("next_attempt_at", "pk")
-        .values_list("pk", flat=True)[: leave.limit]
-    )
-    return UnsubRequest.objects.filter(pk__in=ids, status=leave.status).update(
-        status=Status.SENDING,
-        lease=lease,
-        lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS),
-        attempts=F("attempts") + 1,
-    )
-
-
-def _write_attempts(rows: tuple[UnsubRequest, ...], lease: UUID) -> None:
-    """Write down that we are about to call, before we call."""
-    DeliveryAttempt.objects.bulk_create(
-        DeliveryAttempt(request=row, number=row.attempts, lease=lease, batch_size=len(rows))
-        for row in rows
-    )
-
-
 def call(batch: Batch) -> tuple[Verdict, ...]:
     """Return a verdict per row, in order, whatever happens on the way."""
-    calls = [_parameters(row, batch.all_subscribers_list_id) for row in batch.rows]
     try:
-        reply = gateway.log_unsub_events(batch.mid, calls)
+        verdicts = _SENDERS[batch.family](batch)
     except PermanentError as err:
         return _resolve_singly(batch, read_error(err))
     except SfmcError as err:
-        return (read_error(err),) * len(batch.rows)
-    verdicts = read_reply(reply, sent=len(batch.rows))
-    return verdicts or _resolve_singly(batch, None)
+        verdicts = (read_error(err),) * len(batch.rows)
+    if verdicts is None:
+        return _resolve_singly(batch, None)
+    if batch.family is Family.UNSUBSCRIBES:
+        return verdicts
+    # A right that is missing for these must not hold up everybody's unsubscribes.
+    return tuple(map(without_holding, verdicts))
+
+
+def _unsubscribe(batch: Batch) -> tuple[Verdict, ...] | None:
+    """Return what became of the rows' LogUnsubEvents, or None where the reply does not tell."""
+    calls = [_parameters(row, batch.all_subscribers_list_id) for row in batch.rows]
+    return read_reply(gateway.log_unsub_events(batch.mid, calls), sent=len(batch.rows))
 
 
 def _parameters(row: UnsubRequest, all_subscribers_list_id: int | None) -> gateway.Parameters:
@@ -157,6 +114,13 @@ def _parameters(row: UnsubRequest, all_subscribers_list_id: int | None) -> gatew
         all_subscribers_list_id=all_subscribers_list_id,
     )
     return (*parameters, ("Reason", row.reason_text)) if row.reason_text else parameters
+
+
+_SENDERS: Mapping[Family, Callable[[Batch], tuple[Verdict, ...] | None]] = {
+    Family.UNSUBSCRIBES: _unsubscribe,
+    Family.CHANGES: changes.send,
+    Family.MAILS: mails.send,
+}
 
 
 def _resolve_singly(batch: Batch, refusal: Verdict | None) -> tuple[Verdict, ...]:
@@ -185,7 +149,8 @@ def settle(batch: Batch, verdicts: tuple[Verdict, ...]) -> None:
     for row, verdict in zip(batch.rows, verdicts, strict=True):
         log.info(
             "attempt settled", request_id=row.pk, mid=batch.mid, job_id=row.job_id,
-            attempt=row.attempts, outcome=verdict.outcome.value, error_code=verdict.error_code,
+            attempt=row.attempts, kind=row.kind, outcome=verdict.outcome.value,
+            error_code=verdict.error_code,
         )  # fmt: skip
 
 
@@ -247,6 +212,7 @@ def sweep() -> list[int]:
     business units that have something to do now."""
     _free_leases()
     _give_up()
+    _forget_unconfirmed()
     unknown = UnsubRequest.objects.filter(status=Status.PENDING, next_attempt_at__lte=Now())
     due = set(unknown.order_by().values_list("unit_id", flat=True).distinct())
     return sorted(due | set(unit_queue.reopen_or_probe()))
@@ -278,3 +244,11 @@ def _give_up() -> None:
     given_up = late.update(status=Status.REFUSED, finished_at=Now())
     if given_up:
         log.error("requests given up: past the horizon", requests=given_up)
+
+
+def _forget_unconfirmed() -> None:
+    """End what its person was asked to confirm by a mail and did not."""
+    waiting = UnsubRequest.objects.filter(
+        status=Status.WAITING, received_at__lt=Now() - CONFIRM_WITHIN
+    )
+    waiting.update(status=Status.WITHDRAWN, finished_at=Now(), wish=None)

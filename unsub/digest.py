@@ -61,7 +61,7 @@ def compose(unit: BusinessUnit, week: date) -> str:
     this = tallies.filter(day__gte=week, day__lt=week + WEEK)
     before = tallies.filter(day__gte=week - WEEK, day__lt=week)
     begin = datetime(week.year, week.month, week.day, tzinfo=UTC)
-    received = UnsubRequest.objects.filter(
+    received = UnsubRequest.objects.unsubscribes().filter(
         unit_id=unit.mid, received_at__gte=begin, received_at__lt=begin + WEEK
     )
     context: dict[str, Any] = {

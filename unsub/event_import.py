@@ -110,7 +110,11 @@ def _ours(mid: int, names: Mapping[str, SubscriberName], events: Iterable[UnsubE
     keys = [event.subscriber_key for event in events]
     emails = [name.email_address for name in names.values()]
     people = Q(subscriber_id__in=by_id) | Q(subscriber_key__in=keys) | Q(email_address__in=emails)
-    rows = UnsubRequest.objects.filter(people, unit_id=mid).exclude(channel=Channel.IMPORT)
+    rows = (
+        UnsubRequest.objects.unsubscribes()
+        .filter(people, unit_id=mid)
+        .exclude(channel=Channel.IMPORT)
+    )
     rows = rows.exclude(status__in=(Status.WITHDRAWN, Status.REFUSED)).order_by()
     found: dict[str, list[tuple[int | None, datetime]]] = {}
     for number, key, email, job_id, at in rows.values_list(

@@ -11,7 +11,7 @@ from .models import Channel, Status, UnsubRequest
 WINDOW = timedelta(days=7)
 NEWEST = 10_000  # rows at most: an index has them in order, so the cost is bounded
 PROMISE = timedelta(hours=48)  # what the mailbox providers ask for
-_ENDED = (Status.DONE, Status.WITHDRAWN, Status.REFUSED)
+_ENDED = (Status.DONE, Status.WITHDRAWN, Status.REFUSED, Status.SUPERSEDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Honour:
 
 def time_to_honour(mid: int) -> Honour:
     """Return the figure for a unit."""
-    return honour_of(UnsubRequest.objects.filter(unit_id=mid))
+    return honour_of(UnsubRequest.objects.unsubscribes().filter(unit_id=mid))
 
 
 def honour_of(requests: QuerySet[UnsubRequest]) -> Honour:

@@ -16,7 +16,7 @@ from . import wishes
 from .broker import quick_client
 from .links import LinkError
 from .models import UnsubRequest
-from .wishes import Wish
+from .wish import Wish
 
 log = structlog.get_logger(__name__)
 

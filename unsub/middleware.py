@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 
-_PAGES = ("/u/", "/p/", "/lost-link", "/brand/")
+_PAGES = ("/u/", "/p/", "/c/", "/lost-link", "/brand/")
 HEADERS = {
     # A page names its own, with the nonce of its style.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",

@@ -1,21 +1,23 @@
 """The row first, the bell on commit. What views and admin call; nothing else."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 import redis
 import structlog
 from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models.functions import Now
 
-from . import database, letterbox, metrics, tasks, unit_queue, wishes
+from . import database, erasures, letterbox, metrics, pauses, tasks, unit_queue, wishes
 from .context import UnsubContext
 from .database import Away
-from .models import Status, UnsubRequest
+from .models import Kind, Pause, PauseEnd, Status, UnsubRequest
 from .retry import HORIZON
-from .wishes import Wish
+from .wish import Change, Wish, digest, person_of
 
 __all__ = [
-    "Unavailable", "Wish", "add_reason", "enqueue", "find", "find_all", "release", "requeue",
+    "Change", "Unavailable", "Wish", "add_reason", "ask_for_erasure", "confirm", "end_pause",
+    "enqueue", "find", "find_waiting", "recent", "release", "requeue", "running_pauses",
     "withdraw",
 ]  # fmt: skip
 
@@ -95,11 +97,11 @@ def find(context: UnsubContext) -> UnsubRequest | None:
         return wishes.find(context)
 
 
-def find_all(contexts: Iterable[UnsubContext]) -> list[UnsubRequest | None]:
-    """Return, in order, the request that answers for each of these wishes now, or None. Raises
-    DatabaseError."""
+def recent(context: UnsubContext, since: timedelta) -> list[UnsubRequest]:
+    """Return the wishes of one who is named as in this link, oldest first: on their way, ended
+    within `since`, or not carried out. Raises DatabaseError."""
     with database.answering():
-        return wishes.find_all(contexts)
+        return wishes.recent(context, since)
 
 
 def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:
@@ -108,10 +110,57 @@ def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:
         return wishes.add_reason(context, reason=reason, words=words)
 
 
+def find_waiting(request_id: int) -> UnsubRequest | None:
+    """Return the wish that waits, or waited, for a confirmation by mail, or None. Raises
+    DatabaseError."""
+    asked = UnsubRequest.objects.filter(pk=request_id).exclude(kind=Kind.UNSUBSCRIBE)
+    with database.answering():
+        return asked.first()
+
+
+def confirm(request: UnsubRequest) -> bool:
+    """Return whether a wish that waited for its confirmation is on its way now. Raises
+    DatabaseError."""
+    waiting = UnsubRequest.objects.filter(pk=request.pk, status=Status.WAITING)
+    with database.answering(), transaction.atomic():
+        confirmed = waiting.update(
+            status=Status.PENDING,
+            confirmed_at=Now(),
+            next_attempt_at=Now(),
+            give_up_at=Now() + HORIZON,
+        )
+        _ring_all_on_commit({request.unit_id})
+    return bool(confirmed)
+
+
+def running_pauses(context: UnsubContext) -> list[Pause]:
+    """Return the pauses of one who is named as in this link. Raises DatabaseError."""
+    with database.answering():
+        return list(pauses.running(person_of(context)))
+
+
+def end_pause(pause: Pause, wish: Wish | None) -> bool:
+    """Return whether a pause ended now: by coming back, which is the wish, or by staying away.
+    Raises DatabaseError."""
+    with database.answering(), transaction.atomic():
+        ended = pauses.end(pause.pk, PauseEnd.CANCELLED if wish else PauseEnd.STAYED)
+        if ended and wish:
+            request, _ = wishes.write(wish)
+            _ring_on_commit(request)
+    return ended
+
+
+def ask_for_erasure(context: UnsubContext, *, language: str) -> None:
+    """Have a marketer asked to erase what is held of somebody; asking twice asks once. Raises
+    DatabaseError."""
+    with database.answering():
+        erasures.ask(context, language=language)
+
+
 def withdraw(context: UnsubContext) -> bool:
     """Return whether the wish was taken back: only while no call for it was ever made."""
     untried = UnsubRequest.objects.filter(
-        wish=wishes.digest(context), status__in=(Status.PENDING, Status.HELD), attempts=0
+        wish=digest(context), status__in=(Status.PENDING, Status.HELD), attempts=0
     )
     with database.answering():
         return bool(untried.update(status=Status.WITHDRAWN, finished_at=Now()))

@@ -4,7 +4,7 @@ The codes are those of the manual's pages "Error Codes" (400-499, 12000-12099, 1
 Faults"; docs/outcomes.md has the table in prose.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from unsub.sfmc import (
@@ -25,6 +25,7 @@ class Outcome(StrEnum):
 
     POSTED = "posted"
     ALREADY_UNSUBSCRIBED = "already_unsubscribed"
+    ALREADY_SUBSCRIBED = "already_subscribed"
     TRY_LATER = "try_later"
     REFUSED = "refused"
     MISCONFIGURED = "misconfigured"
@@ -76,6 +77,7 @@ class Verdict:
 _STEPS = {
     Outcome.POSTED: Step.FINISH,
     Outcome.ALREADY_UNSUBSCRIBED: Step.FINISH,
+    Outcome.ALREADY_SUBSCRIBED: Step.FINISH,
     Outcome.TRY_LATER: Step.RETRY,
     Outcome.UNKNOWN: Step.RETRY,
     Outcome.REFUSED: Step.REFUSE,
@@ -85,7 +87,8 @@ _STEPS = {
 # 401: already off this list. 12012: already off everything. Nothing is left to do.
 _ALREADY = frozenset({401, 12012})
 # 400, 402-409: subscriber validation. 12001, 12015: nobody of that name. 5, 6, 8: our message.
-_REFUSED = frozenset({400, *range(402, 410), 12001, 12015, 5, 6, 8})
+# 12018: somebody who left may not be subscribed again by a call.
+_REFUSED = frozenset({400, *range(402, 410), 12001, 12015, 12018, 5, 6, 8})
 _TRY_LATER = frozenset({2, 9, 10, 13, 17})
 _MISCONFIGURED = frozenset({11, 12})
 _SLOW = {9: Slow.MAINTENANCE, 17: Slow.RATE_LIMIT}
@@ -179,6 +182,14 @@ def read_error(err: SfmcError) -> Verdict:
         retry_after=err.retry_after,
         slow=slow,
     )
+
+
+def without_holding(verdict: Verdict) -> Verdict:
+    """Return the verdict on a change of a profile or a mail: where the vendor says by a code that
+    we have not the right to it, that call is refused, and nobody's unsubscribe waits for it."""
+    if verdict.outcome is Outcome.MISCONFIGURED and verdict.error_code is not None:
+        return replace(verdict, outcome=Outcome.REFUSED)
+    return verdict
 
 
 def read_status(status: SystemStatus) -> Verdict | None:

@@ -81,7 +81,7 @@ def look(*, mids: Mids, days: int) -> Overview:
         by_job=_marked(_by(now, earlier, By.JOB, most=JOBS_MAX)),
         by_reason=_by(now, earlier, By.REASON),
         by_channel=_by(now, earlier, By.CHANNEL),
-        honour=honour_of(_of(UnsubRequest.objects.all(), "unit_id", mids)),
+        honour=honour_of(_of(UnsubRequest.objects.unsubscribes(), "unit_id", mids)),
         waiting=_waiting(mids),
         upto=TallyMark.objects.values_list("upto", flat=True).first(),
     )

@@ -24,6 +24,11 @@ def mask_email(address: str) -> str:
     return f"{local[:1]}{_DOTS}{at}{domain}"
 
 
+def is_address(text: str) -> bool:
+    """Return whether a text is an e-mail address and nothing else."""
+    return _MAILBOX.fullmatch(text) is not None
+
+
 def mask_key(key: str) -> str:
     """Return a SubscriberKey masked: as an address where it is one, else its last characters."""
     if _MAILBOX.fullmatch(key):

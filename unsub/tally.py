@@ -90,7 +90,7 @@ def _days(requests: QuerySet[UnsubRequest]) -> Iterator[date]:
 def _count(day: date) -> None:
     """Count one day anew."""
     start = datetime.combine(day, time(), UTC)
-    received = UnsubRequest.objects.filter(
+    received = UnsubRequest.objects.unsubscribes().filter(
         received_at__gte=start, received_at__lt=start + timedelta(days=1)
     )
     sums: Counter[tuple[int, By, str]] = Counter()

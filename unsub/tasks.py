@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import KombuError
 
-from . import alarms, alerts, delivery, digest, event_import, letterbox, tally, wishes
+from . import alarms, alerts, delivery, digest, event_import, letterbox, pauses, tally, wishes
 from .broker import quick_client
 from .models import Alarm
 
@@ -74,6 +74,13 @@ def digests() -> None:
 def mail_digest(digest_id: int) -> None:
     """Mail a digest; a mail server that does not answer is asked again, ever more slowly."""
     digest.send(digest_id)
+
+
+@shared_task
+def end_pauses() -> None:
+    """End the pauses whose time is over, and ring for what follows."""
+    for mid in pauses.end_due():
+        ring(mid)
 
 
 @shared_task

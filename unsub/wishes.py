@@ -1,9 +1,10 @@
 """A wish becomes a row, once. Used by the outbox, and by the task that catches up after a database
 was away; nothing else writes new requests."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -11,81 +12,36 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from . import addresses
-from .context import Scope, UnsubContext
-from .models import Channel, Reason, Status, UnsubRequest
-from .models.request import REASON_LENGTH
-from .privacy import keyed_digest
+from . import addresses, succession
+from .context import UnsubContext
+from .models import (
+    BusinessUnit,
+    Channel,
+    Kind,
+    Pause,
+    PauseEnd,
+    PauseEnds,
+    Reason,
+    Status,
+    UnsubRequest,
+    Wording,
+)
+from .models.request import REASON_LENGTH, Purpose
 from .retry import HORIZON
 from .text import clean
-from .units import open_link
+from .wish import Change, Wish, digest, digest_of, keyed, person_of
 
-# The same person, scope and job within this time is the same wish (design, invariant 4).
+# The same person, scope and job within this time is the same wish (design, invariant 4); with the
+# other kinds what is meant is a button pressed twice, and a mail that was asked for twice.
 SAME_WISH = timedelta(hours=24)
+_SAME = {Kind.UNSUBSCRIBE.value: SAME_WISH, Kind.MAIL.value: timedelta(hours=1)}
+_SAME_CHANGE = timedelta(minutes=2)
+# How long a wish that could not be carried out shows on the person's page.
+_SHOWN = timedelta(days=30)
 # Each round either wins the constraint or finds the row that did; a third means a storm.
 _ROUNDS = 5
+_RECENT_MAX = 500
 LINK_AGE_MAX = 2**31 - 1  # what the column holds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What one person asked for, once. `token` is the signed link's; `reason` the code of the
-    choice, `words` the person's own, `scanner` the name of a machine that is known for it."""
-
-    token: str
-    context: UnsubContext
-    channel: Channel
-    reason: str = ""
-    words: str = ""
-    language: str = ""
-    received_at: datetime | None = None
-    scanner: str = ""
-
-    def to_message(self, *, received_at: datetime) -> dict[str, str]:
-        """Return the wish as plain strings for the broker: the token stands for the context."""
-        return {
-            "token": self.token,
-            "channel": self.channel.value,
-            "reason": self.reason,
-            "words": self.words,
-            "language": self.language,
-            "scope": self.context.scope.value,
-            "scanner": self.scanner,
-            "list_id": str(self.context.job.list_id or ""),
-            "received_at": received_at.isoformat(),
-        }
-
-    @classmethod
-    def from_message(cls, message: Mapping[str, str]) -> "Wish":
-        """Return the wish that `to_message` wrote; raises LinkError where the keys are gone."""
-        context = open_link(message["token"])
-        if message["scope"] == Scope.ALL:
-            # The link's own scope, or what its person chose on the page.
-            context = context.for_everything()
-        elif message["channel"] == Channel.PROFILE:
-            context = context.for_list(int(message["list_id"]))
-        return cls(
-            token=message["token"],
-            context=context,
-            channel=Channel(message["channel"]),
-            reason=message["reason"],
-            words=message["words"],
-            language=message["language"],
-            # A letter of the version before has none.
-            scanner=message.get("scanner", ""),
-            received_at=datetime.fromisoformat(message["received_at"]),
-        )
-
-
-def digest(context: UnsubContext) -> str:
-    """Return the hex digest by which the same wish is known again: person, scope and job."""
-    who, job = context.subscriber, context.job
-    parts = (
-        context.mid, who.subscriber_id, who.subscriber_key, who.email_address,
-        context.scope.value, job.job_id, job.list_id, job.batch_id,
-    )  # fmt: skip
-    text = "\x1f".join("" if part is None else str(part) for part in parts)
-    return keyed_digest(text, secret=settings.SECRET_KEY, purpose="wish")
 
 
 def find(context: UnsubContext) -> UnsubRequest | None:
@@ -100,21 +56,32 @@ def find_all(contexts: Iterable[UnsubContext]) -> list[UnsubRequest | None]:
     return [found.get(one) for one in digests]
 
 
+def recent(context: UnsubContext, since: timedelta) -> list[UnsubRequest]:
+    """Return the wishes of one who is named as in this link, oldest first: those that are on their
+    way, those that ended within `since`, and those that could not be carried out lately."""
+    open_ = Q(status__in=(Status.WAITING, Status.PENDING, Status.SENDING, Status.HELD))
+    ended = Q(finished_at__gte=Now() - since)
+    refused = Q(status=Status.REFUSED, finished_at__gte=Now() - _SHOWN, handlings=None)
+    rows = UnsubRequest.objects.filter(open_ | ended | refused, person=person_of(context))
+    return list(rows.exclude(kind=Kind.MAIL).select_related("pause").order_by("pk")[:_RECENT_MAX])
+
+
 def write(wish: Wish) -> tuple[UnsubRequest, bool]:
     """Return the row that answers for this wish, and whether it is new.
 
     The unique column `wish` decides, so that any number of processes may write at once. A row
     that is older than SAME_WISH gives its place up to the new one.
     """
-    key = digest(wish.context)
+    key = digest_of(wish)
     for _ in range(_ROUNDS):
         try:
             with transaction.atomic():
                 return _insert(wish, key), True
         except IntegrityError:
-            _retire_old(key, wish.received_at)
+            _retire_old(wish, key)
         found = UnsubRequest.objects.filter(wish=key).first()
         if found:
+            _pause_or_not(found, wish)
             return found, False
     raise IntegrityError("a wish could not be written: its place was taken again and again")
 
@@ -125,7 +92,7 @@ def _insert(wish: Wish, key: str) -> UnsubRequest:
     reason = None
     if wish.reason:
         reason = Reason.objects.offered_to(context.mid).filter(code=wish.reason).first()
-    return UnsubRequest.objects.create(
+    request = UnsubRequest.objects.create(
         unit_id=context.mid,
         subscriber_id=who.subscriber_id,
         subscriber_key=who.subscriber_key or "",
@@ -146,6 +113,63 @@ def _insert(wish: Wish, key: str) -> UnsubRequest:
         next_attempt_at=Now() + timedelta(seconds=grace(wish.channel)),
         give_up_at=Now() + HORIZON,
         wish=key,
+        aspect=wish.aspect,
+        person=person_of(context),
+        **_changed(wish),
+    )
+    if wish.pause_days:
+        _pause_or_not(request, wish)
+    if request.status == Status.WAITING:
+        write(_confirmation(request, wish))
+    return request
+
+
+def _confirmation(request: UnsubRequest, wish: Wish) -> Wish:
+    """Return the mail that asks a person to confirm a wish."""
+    change = Change(kind=Kind.MAIL, name=Purpose.CONFIRM, value=str(request.pk))
+    return replace(wish, change=change, pause_days=0, reason="", words="")
+
+
+def _changed(wish: Wish) -> dict[str, Any]:
+    """Return the columns of a change; none for an unsubscribe."""
+    change = wish.change
+    if change is None:
+        return {}
+    return {
+        "kind": change.kind,
+        "value": change.value,
+        "wording": _wording(wish, change.wording) if change.wording else None,
+        "status": Status.WAITING if change.waits else Status.PENDING,
+    }
+
+
+def _wording(wish: Wish, text: str) -> Wording:
+    """Return the version of the words that were agreed to: written the first time it happens."""
+    wording, _ = Wording.objects.get_or_create(
+        unit_id=wish.context.mid,
+        language=wish.language,
+        digest=keyed("wording", text),
+        defaults={"text": text},
+    )
+    return wording
+
+
+def _pause_or_not(request: UnsubRequest, wish: Wish) -> None:
+    """Note that a leave is a pause, or is no longer one: what was asked for last holds."""
+    if not wish.pause_days:
+        running = Pause.objects.filter(request=request, ended_at=None)
+        running.update(ended_at=Now(), end=PauseEnd.STAYED)
+        return
+    unit = BusinessUnit.objects.filter(mid=wish.context.mid).first()
+    began = wish.received_at or timezone.now()
+    Pause.objects.update_or_create(
+        request=request,
+        defaults={
+            "until": began + timedelta(days=wish.pause_days),
+            "ends": unit.pause_ends if unit else PauseEnds.ASK,
+            "ended_at": None,
+            "end": "",
+        },
     )
 
 
@@ -173,14 +197,16 @@ def grace(channel: str) -> int:
     return settings.UNDO_SECONDS if channel == Channel.PAGE else 0
 
 
-def _retire_old(key: str, received_at: datetime | None) -> None:
+def _retire_old(wish: Wish, key: str) -> None:
     """Free the place of a row that no longer answers for its wish, received now or earlier."""
     # What is still on its way answers for the wish however old it is: one wish, one event.
-    old = Q(received_at__lt=Now() - SAME_WISH, status__in=(Status.DONE, Status.REFUSED))
+    same = _SAME.get(wish.kind, _SAME_CHANGE)
+    old = Q(received_at__lt=Now() - same, status__in=(Status.DONE, Status.REFUSED))
     # Taking back answers for all that was asked before it: a letter that was kept while the
     # database was away may be read only after its person pressed again, and then Undo.
-    taken_back = Q(status=Status.WITHDRAWN, finished_at__lte=received_at or Now())
-    UnsubRequest.objects.filter(old | taken_back, wish=key).update(wish=None)
+    taken_back = Q(status=Status.WITHDRAWN, finished_at__lte=wish.received_at or Now())
+    contrary = succession.answered_anew(wish)
+    UnsubRequest.objects.filter(old | taken_back | contrary, wish=key).update(wish=None)
 
 
 def reason_text(label: str, words: str) -> str:

@@ -12,7 +12,7 @@ from unsub.context import JobContext, Scope, SubscriberContext, UnsubContext
 from unsub.links import sign_link
 from unsub.models import BusinessUnit, Channel
 from unsub.sandbox import Sandbox
-from unsub.wishes import Wish
+from unsub.wish import Wish
 
 PARENT, CHILD = 510001, 510002
 MakeWish = Callable[..., Wish]

@@ -9,13 +9,14 @@ from django.db import connection
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from unsub import database, delivery, letterbox
+from unsub import database, letterbox
 from unsub.context import JobContext, SubscriberContext
 from unsub.models import BusinessUnit, UnsubRequest
 from unsub.profile import reading
 from unsub.sandbox import Sandbox
 
-from .conftest import CHILD, PARENT, link
+from .centre_page import deliver, drawn, offered, path, save, ticked
+from .conftest import CHILD
 from .test_page import seen
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -27,23 +28,6 @@ def offering(unit: BusinessUnit) -> BusinessUnit:
     cache.clear()
     BusinessUnit.objects.filter(pk=unit.pk).update(profile_centre=True)
     return unit
-
-
-def path(settings: Settings, subscriber: int | SubscriberContext = 1001, **changes: Any) -> str:
-    """Return the path of somebody's profile centre, of a link that was made just now."""
-    changes = {"issued_at": int(time.time())} | changes
-    return link(settings, subscriber, **changes).replace("/u/", "/p/", 1)
-
-
-def ticked(page: bytes) -> list[str]:
-    """Return the ListIDs that the page shows as on."""
-    parts = page.decode().split('name="keep" value="')[1:]
-    return [part.split('"')[0] for part in parts]
-
-
-def deliver() -> None:
-    """Do what the worker does."""
-    delivery.drain(PARENT, more=lambda: None)
 
 
 def test_public_lists_show_and_nothing_else(
@@ -71,51 +55,76 @@ def test_leaving_a_list_is_an_event_against_the_job_of_the_mail(
     client: Client, settings: Settings, sandbox: Sandbox, who: Any
 ) -> None:
     there = path(settings, who)
-    answer = client.post(there, {"shown": ["7001", "7002"], "keep": ["7002"]})
+    answer = save(client, there, leave=("7001",))
     assert answer.status_code == 303
     row = UnsubRequest.objects.get()
     assert (row.channel, row.job_id, row.list_id, row.scope) == ("profile", 88002, 7001, "list")
     page = client.get(answer["Location"])
-    assert "You are leaving Weekly offers" in seen(page.content)
+    assert "Weekly offers You are leaving" in seen(page.content)
     assert ticked(page.content) == ["7002"]
     deliver()
     (event,) = sandbox.events()
     assert (event["job_id"], event["list_id"]) == (88002, 7001)
     cache.clear()
-    assert "You do not get Weekly offers" in seen(client.get(there).content)
+    page = client.get(there)
+    assert "You are leaving" not in seen(page.content)
+    assert "7001" in offered(page.content)
 
 
 def test_another_list_is_charged_to_its_newest_job(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
-    client.post(path(settings), {"shown": ["7001", "7002"], "keep": ["7001"]})
+    save(client, path(settings), leave=("7002",))
     deliver()
     (event,) = sandbox.events()
     assert (event["job_id"], event["list_id"], event["master"]) == (88003, 7002, False)
 
 
-def test_what_was_not_shown_is_not_left(
+def test_what_was_not_changed_is_no_wish(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
-    # Another tab: this page knew of one list alone.
-    answer = client.post(path(settings), {"shown": ["7001"], "keep": ["7001"]})
-    assert "saved" not in answer["Location"]  # nothing was asked for
-    client.post(path(settings), {"keep": []})
-    client.post(path(settings), {"List-Unsubscribe": "One-Click"})
-    client.post(path(settings), {"shown": ["x", "-1", "0", "9" * 30, "7001 or 1"], "keep": []})
+    there = path(settings)
+    assert "saved" not in save(client, there)["Location"]
+    of = drawn(client.get(there).content)
+    forms: tuple[dict[str, Any], ...] = (
+        {"keep": []},
+        {"List-Unsubscribe": "One-Click"},
+        {"drawn": "x", "keep": ["7002"]},
+        {"drawn": of[:-1], "keep": ["7002"]},
+        # Somebody else's page.
+        {"drawn": drawn(client.get(path(settings, 1002)).content), "keep": []},
+    )
+    for form in forms:
+        answer = client.post(there, form)
+        assert answer.status_code == 409
+        assert "look at it and save again" in seen(answer.content)
+    client.post(there, {"drawn": of, "keep": ["x", "-1", "0", "9" * 30, "7001", "7002", "7003"]})
     assert not UnsubRequest.objects.exists()
 
 
+def test_two_tabs_do_not_undo_each_other(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    there = path(settings)
+    first, second = client.get(there).content, client.get(there).content
+    save(client, there, leave=("7001",), page=first)
+    save(client, there, leave=("7002",), page=second)
+    left = UnsubRequest.objects.order_by("list_id").values_list("list_id", flat=True)
+    assert list(left) == [7001, 7002]
+
+
 def test_twice_is_once(client: Client, settings: Settings, sandbox: Sandbox) -> None:
+    there = path(settings)
+    page = client.get(there).content
     for _ in range(2):
-        client.post(path(settings), {"shown": ["7001", "7001"], "keep": []})
+        save(client, there, leave=("7001",), page=page)
     assert UnsubRequest.objects.count() == 1
 
 
 def test_everything_is_left_from_here_too(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
-    answer = client.post(path(settings), {"shown": ["7001"], "keep": ["7001"], "everything": "1"})
+    answer = client.post(path(settings), {"everything": "1"})
     assert "/done" in answer["Location"]
     row = UnsubRequest.objects.get()
     assert (row.scope, row.channel) == ("all", "profile")
@@ -168,7 +177,7 @@ def test_an_old_link_shows_nothing_and_still_unsubscribes(
         page = client.get(there)
         assert "too old" in seen(page.content)
         assert "Weekly offers" not in seen(page.content)
-        client.post(there, {"shown": ["7001"], "keep": []})
+        client.post(there, {"everything": "1"})
     assert not UnsubRequest.objects.exists()
     assert "Retrieve" not in sandbox.calls()["soap"]
     young = path(settings, issued_at=now - 91 * 86_400, expires_at=now + 60)
@@ -188,7 +197,8 @@ def test_a_test_link_shows_and_records_nothing(
 ) -> None:
     there = path(settings, message_context="PREVIEW")
     assert "This is a test link" in seen(client.get(there).content)
-    client.post(there, {"shown": ["7001"], "keep": []})
+    save(client, there, leave=("7001",))
+    client.post(there, {"everything": "1"})
     assert not UnsubRequest.objects.exists()
 
 
@@ -196,10 +206,10 @@ def test_one_link_cannot_be_used_without_end(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings)
-    for number in range(60):
-        client.post(there, {"shown": [str(7100 + number)], "keep": []})
-    assert client.post(there, {"shown": ["7001"], "keep": []}).status_code == 429
-    assert UnsubRequest.objects.filter(list_id=7001).count() == 0
+    for _ in range(60):
+        client.post(there, {"drawn": "x"})
+    assert save(client, there, leave=("7001",)).status_code == 429
+    assert not UnsubRequest.objects.exists()
 
 
 def test_while_the_database_is_away_the_list_travels_by_letter(
@@ -214,7 +224,7 @@ def test_while_the_database_is_away_the_list_travels_by_letter(
     )
     try:
         assert ticked(client.get(there).content) == ["7002", "7001"]
-        assert client.post(there, {"shown": ["7002"], "keep": []}).status_code == 303
+        assert save(client, there, leave=("7002",)).status_code == 303
     finally:
         connection.close()
         options.update(before)

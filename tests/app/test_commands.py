@@ -95,6 +95,7 @@ def test_the_audit_has_the_columns_of_the_contract_in_both_formats(
     assert list(from_csv) == list(from_json) == list(COLUMNS) == [
         "id", "status", "outcome", "error_code", "attempts", "mid", "job_id", "list_id",
         "batch_id", "scope", "reason", "channel", "received_at", "finished_at", "sfmc_request_id",
+        "kind", "about",
     ]  # fmt: skip
     assert from_json["reason"] == from_csv["reason"] == "I get too many messages"
     assert from_json["finished_at"] is None

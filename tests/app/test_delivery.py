@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from pytest_django.fixtures import Settings
 
 from unsub import delivery, gateway, unit_queue, wishes
+from unsub.claiming import claim
 from unsub.models import BusinessUnit, DeliveryAttempt, Status, UnsubRequest
 from unsub.sandbox import Sandbox
 
@@ -134,7 +135,7 @@ def test_maintenance_and_rate_limits_pause_the_unit(
     assert (request.status, request.outcome) == (Status.PENDING, outcome)
     assert unit.paused_reason == reason
     UnsubRequest.objects.update(next_attempt_at=Now())
-    assert delivery.claim(PARENT) is None
+    assert claim(PARENT) is None
     due_now()
     drain()
     request.refresh_from_db()
@@ -206,13 +207,13 @@ def test_the_circuit_opens_after_repeated_unknowns_and_one_success_closes_it(
     sandbox.cue("http_500", times=unit_queue.CIRCUIT_OPENS_AT)
     for _ in range(unit_queue.CIRCUIT_OPENS_AT):
         due_now()
-        batch = delivery.claim(PARENT)
+        batch = claim(PARENT)
         assert batch
         delivery.settle(batch, delivery.call(batch))
     unit.refresh_from_db()
     assert unit.paused_reason == "circuit open"
     UnsubRequest.objects.update(next_attempt_at=Now())
-    assert delivery.claim(PARENT) is None
+    assert claim(PARENT) is None
     due_now()
     drain()
     unit.refresh_from_db()
@@ -224,7 +225,7 @@ def test_a_lease_that_runs_out_is_an_unknown_attempt_and_the_row_goes_again(
     unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
 ) -> None:
     request, _ = wishes.write(make_wish())
-    batch = delivery.claim(PARENT)
+    batch = claim(PARENT)
     assert batch
     assert delivery.sweep() == []
     UnsubRequest.objects.update(lease_until=Now() - timedelta(seconds=1))
@@ -238,8 +239,8 @@ def test_a_lease_that_runs_out_is_an_unknown_attempt_and_the_row_goes_again(
 
 def test_two_claims_never_hold_one_row(unit: BusinessUnit, make_wish: MakeWish) -> None:
     wishes.write(make_wish())
-    assert delivery.claim(PARENT) is not None
-    assert delivery.claim(PARENT) is None
+    assert claim(PARENT) is not None
+    assert claim(PARENT) is None
 
 
 def test_what_is_past_its_horizon_is_refused(unit: BusinessUnit, make_wish: MakeWish) -> None:

@@ -24,8 +24,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from unsub import delivery, gateway, outbox, wishes
-from unsub.delivery import Batch
+from unsub import delivery, gateway, outbox
+from unsub.claiming import Batch, claim
 from unsub.models import BusinessUnit, Channel, DeliveryAttempt, Handling, Status, UnsubRequest
 from unsub.outbox import Wish
 from unsub.sfmc import (
@@ -39,6 +39,7 @@ from unsub.sfmc import (
     TransientError,
     UnknownOutcome,
 )
+from unsub.wish import digest
 
 from .conftest import PARENT, context
 
@@ -115,7 +116,7 @@ class Journey(RuleBasedStateMachine):
         request = outbox.enqueue(wish)
         assert request
         assert request.status != Status.WITHDRAWN
-        self.accepted.add(wishes.digest(wish.context))
+        self.accepted.add(digest(wish.context))
 
     @rule(subscriber=st.integers(1001, 1004), job=st.sampled_from([88001, 88002, None]))
     def undo(self, subscriber: int, job: int | None) -> None:
@@ -130,7 +131,7 @@ class Journey(RuleBasedStateMachine):
     @rule(target=batches)
     def claim(self) -> Batch | None:
         """A worker takes what is due."""
-        return delivery.claim(PARENT)
+        return claim(PARENT)
 
     @rule(batch=consumes(batches), answer=st.sampled_from(ANSWERS))
     def call_and_settle(self, batch: Batch | None, answer: str) -> None:

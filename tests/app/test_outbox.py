@@ -16,7 +16,7 @@ from redis.retry import Retry
 from unsub import database, letterbox, outbox, tasks, wishes
 from unsub.context import ContextError, JobContext, Scope
 from unsub.models import BusinessUnit, Channel, Status, UnsubRequest
-from unsub.wishes import Wish
+from unsub.wish import Wish
 
 from .conftest import MakeWish
 

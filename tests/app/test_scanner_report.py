@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from unsub import letterbox, outbox, scanner_report, tasks
 from unsub.models import BusinessUnit, Channel, Status, UnsubRequest
-from unsub.wishes import Wish
+from unsub.wish import Wish
 
 from .conftest import MakeWish, link
 from .test_page import FORM, seen

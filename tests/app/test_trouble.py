@@ -7,7 +7,8 @@ import pytest
 from django.db import OperationalError, connections
 from django.db.models.functions import Now
 
-from unsub import database, delivery, unit_queue, wishes
+from unsub import database, unit_queue, wishes
+from unsub.claiming import claim
 from unsub.models import BusinessUnit, Status, UnsubRequest
 from unsub.sandbox import Sandbox
 
@@ -58,7 +59,7 @@ def test_only_one_worker_knocks(unit: BusinessUnit, make_wish: MakeWish) -> None
     with ThreadPoolExecutor(8) as pool:
         chosen = [reason for reason in pool.map(knock, range(8)) if reason]
     assert chosen == ["circuit open"]
-    assert delivery.claim(PARENT) is None
+    assert claim(PARENT) is None
 
 
 def test_a_probe_takes_one_row_however_many_wait(
@@ -68,7 +69,7 @@ def test_a_probe_takes_one_row_however_many_wait(
         wishes.write(make_wish(number))
     trouble("circuit open")
     assert unit_queue.take_probe(PARENT)
-    batch = delivery.claim(PARENT, probing=True)
+    batch = claim(PARENT, probing=True)
     assert batch
     assert len(batch.rows) == 1
 

@@ -5,16 +5,19 @@ from unsub.outcomes import Outcome
 
 from .alarm import Alarm, Cause
 from .attempt import DeliveryAttempt
-from .business_unit import BusinessUnit
+from .business_unit import BusinessUnit, PauseEnds
 from .digest import Digest
+from .erasure import Erasure
 from .handling import Handling
 from .logo import Logo
 from .lost_link import LostLink
 from .mailing_list import MailingList
 from .page_text import PageText, Place
+from .pause import Pause, PauseEnd
 from .reason import Reason, ReasonLabel
-from .request import Channel, Status, UnsubRequest
+from .request import Channel, Kind, Status, UnsubRequest
 from .tally import By, DailyTally, TallyMark
+from .wording import Wording
 
 __all__ = [
     "Alarm",
@@ -25,16 +28,22 @@ __all__ = [
     "DailyTally",
     "DeliveryAttempt",
     "Digest",
+    "Erasure",
     "Handling",
+    "Kind",
     "Logo",
     "LostLink",
     "MailingList",
     "Outcome",
     "PageText",
+    "Pause",
+    "PauseEnd",
+    "PauseEnds",
     "Place",
     "Reason",
     "ReasonLabel",
     "Status",
     "TallyMark",
     "UnsubRequest",
+    "Wording",
 ]

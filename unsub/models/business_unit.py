@@ -1,6 +1,7 @@
 """A business unit of Marketing Cloud: who sends, and how its deliveries fare."""
 
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -11,6 +12,9 @@ from django.http.request import validate_host
 from django.utils.translation import gettext_lazy as _
 
 from unsub.colour import is_colour, readable
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 MID_MAX = 2**31 - 1
 _HOST = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -35,6 +39,18 @@ def validate_domain(text: str) -> None:
         raise ValidationError(_("Write a host name in small letters, such as mail.example.com."))
     if not validate_host(text, settings.ALLOWED_HOSTS):
         raise ValidationError(_("This host is not in ALLOWED_HOSTS: the operator has to add it."))
+
+
+class PauseEnds(models.TextChoices):
+    """What happens when a pause is over."""
+
+    ASK = "ask", _("asked by mail whether they want to come back")
+    PUT_BACK = "put_back", _("put back")
+
+
+def _triggered_send(name: "_StrPromise", help_text: "_StrPromise") -> "models.CharField[str, str]":
+    """Return a field for the customer key of a triggered send definition."""
+    return models.CharField(name, max_length=36, blank=True, db_default="", help_text=help_text)
 
 
 class BusinessUnit(models.Model):
@@ -103,6 +119,56 @@ class BusinessUnit(models.Model):
         validators=[MinValueValidator(1)],
         help_text=_("An older link still unsubscribes, but does not show what somebody gets."),
     )
+    profile_details = models.BooleanField(
+        _("details in the profile centre"),
+        default=True,
+        db_default=True,
+        help_text=_(
+            "Show the profile attributes that Marketing Cloud marks as viewable, and let people "
+            "change those that it marks as editable, and HTML or text."
+        ),
+    )
+    unicode_attributes = models.BooleanField(
+        _("details in any alphabet"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "Marketing Cloud documents characters 32 to 254 alone for attributes: without this, "
+            "others are refused at the field. Switch it on where your account holds them."
+        ),
+    )
+    confirm_key = _triggered_send(
+        _("mail that confirms joining"),
+        _(
+            "Customer key of a triggered send definition. With it, joining a list counts only once "
+            "the person has confirmed it from that mail (double opt-in)."
+        ),
+    )
+    confirm_address_key = _triggered_send(
+        _("mail that confirms a new address"),
+        _("Sent to the new address. Without it, people cannot change their address here."),
+    )
+    new_link_key = _triggered_send(
+        _("mail with a new link"),
+        _("Offered to people whose link is too old for the profile centre."),
+    )
+    ask_back_key = _triggered_send(
+        _("mail at the end of a pause"),
+        _("Needed where people are asked whether they want to come back."),
+    )
+    pause_offered = models.BooleanField(
+        _("pause"),
+        default=False,
+        db_default=False,
+        help_text=_("Let people stop a list, or everything, for 30, 60 or 90 days."),
+    )
+    pause_ends = models.CharField(
+        _("after a pause people are"),
+        max_length=10,
+        choices=PauseEnds.choices,
+        default=PauseEnds.ASK,
+        db_default=PauseEnds.ASK,
+    )
     weekly_digest = models.BooleanField(
         _("weekly digest"),
         default=False,
@@ -163,6 +229,12 @@ class BusinessUnit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.mid})"
+
+    @property
+    def offers_pause(self) -> bool:
+        """Whether people may pause: also a mail is needed where they are to be asked back."""
+        asks = self.pause_ends == PauseEnds.ASK
+        return self.pause_offered and (bool(self.ask_back_key) or not asks)
 
     @property
     def url(self) -> str:

@@ -15,6 +15,7 @@ class Place(models.TextChoices):
     INTRO = "intro", _("above the button")
     QUESTION = "question", _("the question for the reason")
     DONE = "done", _("after the unsubscribe")
+    CONSENT = "consent", _("what people agree to when they join a list")
     FOOTER = "footer", _("at the foot of every page")
 
 

@@ -8,19 +8,45 @@ from unsub.context import JobContext, Scope, SubscriberContext
 
 from .business_unit import BusinessUnit
 from .reason import Reason
+from .wording import Wording
 
+# How a wish's `aspect` begins, or what it is.
+ALL, JOB, LIST, ATTRIBUTE = "all", "job:", "list:", "attribute:"
 REASON_LENGTH = 100  # _BusinessUnitUnsubscribes.UnsubReason is varchar(100)
 
 
-class Status(models.TextChoices):
-    """Where a wish stands (design 3.5)."""
+class Kind(models.TextChoices):
+    """What a wish asks for. The first is LogUnsubEvent; a mail is a triggered send; all others are
+    an Update of the Subscriber."""
 
+    UNSUBSCRIBE = "unsubscribe", _("unsubscribe")
+    SUBSCRIBE = "subscribe", _("join a list")
+    RESUBSCRIBE = "resubscribe", _("subscribe again")
+    ATTRIBUTE = "attribute", _("change a detail")
+    FORMAT = "format", _("HTML or text")
+    ADDRESS = "address", _("change the address")
+    MAIL = "mail", _("mail a link")
+
+
+class Purpose(models.TextChoices):
+    """What a mail is for."""
+
+    CONFIRM = "confirm", _("to confirm a wish")
+    NEW_LINK = "new_link", _("a new link")
+    ASK_BACK = "ask_back", _("the end of a pause")
+
+
+class Status(models.TextChoices):
+    """Where a wish stands (design 3.5). Waiting: until its person confirms it by a mail."""
+
+    WAITING = "waiting", _("waiting for confirmation")
     PENDING = "pending", _("pending")
     SENDING = "sending", _("sending")
     DONE = "done", _("done")
     REFUSED = "refused", _("refused")
     HELD = "held", _("held")
     WITHDRAWN = "withdrawn", _("withdrawn")
+    SUPERSEDED = "superseded", _("superseded")
 
 
 class Channel(models.TextChoices):
@@ -32,8 +58,17 @@ class Channel(models.TextChoices):
     IMPORT = "import", _("import")
 
 
+class RequestQuerySet(models.QuerySet["UnsubRequest"]):
+    """Questions about requests."""
+
+    def unsubscribes(self) -> "RequestQuerySet":
+        """Return the wishes to leave: what is counted, reported and measured."""
+        return self.filter(kind=Kind.UNSUBSCRIBE)
+
+
 class UnsubRequest(models.Model):
-    """One wish to unsubscribe. What was asked never changes; the delivery fields do."""
+    """One wish: to unsubscribe, or from the profile centre to change something. What was asked
+    never changes; the delivery fields do."""
 
     # A wish is kept even when its MID is not (yet) a unit of ours, hence no constraint.
     unit = models.ForeignKey(
@@ -72,6 +107,36 @@ class UnsubRequest(models.Model):
     # A reason given after the press. Marketing Cloud hears of it where no call was made yet.
     reason_added_at = models.DateTimeField(_("reason given later"), null=True, blank=True)
     received_at = models.DateTimeField(_("received"), db_default=Now())
+    # What it is about: `list:7001`, `all`, `job:88002`, `attribute:City`, `format`, `address` or
+    # `mail:...`. Of two wishes of a person about the same, the later one counts.
+    kind = models.CharField(
+        _("kind"),
+        max_length=12,
+        choices=Kind.choices,
+        default=Kind.UNSUBSCRIBE,
+        db_default=Kind.UNSUBSCRIBE,
+    )
+    aspect = models.CharField(_("about"), max_length=160, blank=True, db_default="")
+    value = models.TextField(_("new value"), blank=True, db_default="")
+    # A keyed digest of who the link names; empty on rows from before there was one.
+    person = models.CharField(max_length=64, blank=True, db_default="", editable=False)
+    wording = models.ForeignKey(
+        Wording,
+        verbose_name=_("agreed to"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+    confirmed_at = models.DateTimeField(_("confirmed by mail"), null=True, blank=True)
+    superseded_by = models.ForeignKey(
+        "self",
+        verbose_name=_("superseded by"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
 
     status = models.CharField(
         _("status"), max_length=10, choices=Status.choices, default=Status.PENDING
@@ -88,6 +153,8 @@ class UnsubRequest(models.Model):
     # The digest of person, scope and job while this row is the one that answers for them.
     # NULL where it is none: a unique column takes any number of those.
     wish = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001
+
+    objects = RequestQuerySet.as_manager()
 
     class Meta:
         ordering = ("-pk",)
@@ -137,6 +204,12 @@ class UnsubRequest(models.Model):
                 fields=("error_code",),
                 condition=models.Q(error_code__isnull=False),
                 name="request_error_code",
+            ),
+            models.Index(fields=("person",), condition=~models.Q(person=""), name="request_person"),
+            models.Index(
+                fields=("received_at",),
+                condition=models.Q(status="waiting"),
+                name="request_waiting",
             ),
             models.Index(fields=("job_id",), name="request_job"),
             models.Index(fields=("received_at",), name="request_received"),

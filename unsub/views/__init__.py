@@ -1,6 +1,6 @@
 """What recipients, mail clients and probes meet."""
 
-from .centre import centre
+from .centre import centre, confirm, details, erase, new_link, pause, yours, yours_json
 from .done import done, reason, undo
 from .errors import bad_request, forbidden, not_found, server_error
 from .health import healthz, readyz
@@ -13,17 +13,24 @@ from .unsubscribe import unsubscribe
 __all__ = [
     "bad_request",
     "centre",
+    "confirm",
+    "details",
     "done",
+    "erase",
     "forbidden",
     "healthz",
     "logo",
     "lost_link",
     "metrics",
+    "new_link",
     "not_found",
+    "pause",
     "preview",
     "readyz",
     "reason",
     "server_error",
     "undo",
     "unsubscribe",
+    "yours",
+    "yours_json",
 ]

@@ -13,7 +13,16 @@ from unsub.colour import Palette, palettes
 from unsub.context import UnsubContext
 from unsub.database import answering
 from unsub.forms import Choice
-from unsub.models import BusinessUnit, Logo, MailingList, PageText, Place, Reason, ReasonLabel
+from unsub.models import (
+    BusinessUnit,
+    Logo,
+    MailingList,
+    PageText,
+    PauseEnds,
+    Place,
+    Reason,
+    ReasonLabel,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +51,13 @@ class Sender:
     lost_link_form: bool = False
     profile_centre: bool = False
     profile_days: int = 90
+    profile_details: bool = True
+    any_alphabet: bool = False
+    confirms_joining: bool = False
+    changes_address: bool = False
+    mails_links: bool = False
+    offers_pause: bool = False
+    puts_back: bool = False
     texts: Mapping[tuple[str, str], str] = field(default_factory=dict)
     reasons: tuple[Choice, ...] | None = None
 
@@ -74,6 +90,14 @@ class Sender:
     def footer(self) -> str:
         """The unit's words at the foot. An imprint is owed in any language: else the unit's own."""
         return self._text(Place.FOOTER) or self.texts.get((self.language, Place.FOOTER), "")
+
+    @property
+    def consent(self) -> str:
+        """What somebody agrees to who joins a list, in the language of the page."""
+        return self._text(Place.CONSENT) or gettext(
+            "By ticking a list you agree that %(name)s sends you its mail. You can leave it at any "
+            "time."
+        ) % {"name": self.name}
 
     def _text(self, place: Place) -> str:
         return self.texts.get((get_language() or "", place), "")
@@ -136,6 +160,13 @@ def _sender(
         texts={(language, place): text for language, place, text in texts.order_by()},
         profile_centre=unit.profile_centre,
         profile_days=unit.profile_days,
+        profile_details=unit.profile_details,
+        any_alphabet=unit.unicode_attributes,
+        confirms_joining=bool(unit.confirm_key),
+        changes_address=bool(unit.confirm_address_key),
+        mails_links=bool(unit.new_link_key),
+        offers_pause=unit.offers_pause,
+        puts_back=unit.pause_ends == PauseEnds.PUT_BACK,
         reasons=reasons,
     )
 

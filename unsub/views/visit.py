@@ -41,6 +41,12 @@ class Visit:
             "undo_url": self.link.url("undo"),
             "reason_url": self.link.url("reason"),
             "centre_url": self.link.url("centre") if self.sender.profile_centre else "",
+            "details_url": self.link.url("details"),
+            "pause_url": self.link.url("pause"),
+            "yours_url": self.link.url("yours"),
+            "yours_json_url": self.link.url("yours_json"),
+            "erase_url": self.link.url("erase"),
+            "new_link_url": self.link.url("new_link"),
             "why_url": self.link.url("done", why="1"),
             "languages": self.languages(),
         }

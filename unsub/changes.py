@@ -1,0 +1,108 @@
+"""A batch of changes from the profile centre -> one Update of Subscribers -> a verdict for each.
+
+What has to be known first is asked first: the SubscriberKey where the link had none, whether
+somebody is on the list that they join, and whether an attribute is there at all, for Marketing
+Cloud ignores one that it does not know (facts 6).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from . import catalogue, gateway
+from .claiming import Batch
+from .models import Kind, UnsubRequest
+from .models.request import ATTRIBUTE
+from .outcomes import Outcome, Verdict, read_reply
+from .sfmc import ListChange, Membership, SfmcError, SubscriberUpdate
+
+ACTIVE = "Active"
+Plan = SubscriberUpdate | Verdict
+
+
+def send(batch: Batch) -> tuple[Verdict, ...] | None:
+    """Return what became of each change, or None where the reply does not tell which result is
+    whose. Raises an SfmcError."""
+    plans = _plans(batch.mid, batch.rows)
+    updates = [plan for plan in plans if isinstance(plan, SubscriberUpdate)]
+    if not updates:
+        return tuple(plan for plan in plans if isinstance(plan, Verdict))
+    found = read_reply(gateway.update_subscribers(batch.mid, updates), sent=len(updates))
+    if found is None:
+        return None
+    told = iter(found)
+    verdicts = [plan if isinstance(plan, Verdict) else next(told) for plan in plans]
+    return tuple(
+        _checked(batch.mid, row, verdict) for row, verdict in zip(batch.rows, verdicts, strict=True)
+    )
+
+
+def _plans(mid: int, rows: Sequence[UnsubRequest]) -> list[Plan]:
+    """Return, for each row, what to send, or a verdict where there is nothing to send."""
+    keys = _keys(mid, rows)
+    joining = {keys[row.pk] for row in rows if row.kind == Kind.SUBSCRIBE} - {""}
+    places = gateway.memberships_of(mid, sorted(joining)) if joining else {}
+    # Marketing Cloud tells no keys apart by case.
+    places = {key.casefold(): found for key, found in places.items()}
+    attributes = any(row.kind == Kind.ATTRIBUTE for row in rows)
+    names = {one.name for one in catalogue.definitions(mid)} if attributes else set()
+    return [_plan(row, keys[row.pk], places, names) for row in rows]
+
+
+def _keys(mid: int, rows: Sequence[UnsubRequest]) -> dict[int, str]:
+    """Return each row's SubscriberKey, or an empty text; nobody's is asked for twice."""
+    known = {row.subscriber: row.subscriber_key for row in rows}
+    for subscriber, key in known.items():
+        if not key:
+            known[subscriber] = gateway.key_of(mid, subscriber)
+    return {row.pk: known[row.subscriber] for row in rows}
+
+
+def _plan(
+    row: UnsubRequest, key: str, places: Mapping[str, list[Membership]], names: set[str]
+) -> Plan:
+    """Return what to send for a row: only what the person changed."""
+    if not key:
+        return Verdict(outcome=Outcome.REFUSED, detail="nobody by these details")
+    if row.kind == Kind.SUBSCRIBE:
+        return _joining(row, key, places.get(key.casefold(), []))
+    name = row.aspect.removeprefix(ATTRIBUTE)
+    if row.kind == Kind.ATTRIBUTE and name not in names:
+        return Verdict(outcome=Outcome.REFUSED, detail="no such attribute")
+    return _update(row, SubscriberUpdate(subscriber_key=key), name)
+
+
+def _update(row: UnsubRequest, nothing: SubscriberUpdate, name: str) -> SubscriberUpdate:
+    """Return the update that changes what the row says, and nothing else."""
+    if row.kind == Kind.RESUBSCRIBE:
+        return replace(nothing, status=ACTIVE)
+    if row.kind == Kind.FORMAT:
+        return replace(nothing, email_type=row.value)
+    if row.kind == Kind.ADDRESS:
+        return replace(nothing, email_address=row.value)
+    return replace(nothing, attributes=((name, row.value),))
+
+
+def _joining(row: UnsubRequest, key: str, places: list[Membership]) -> Plan:
+    """Return what puts somebody on a list: an update of their place on it, or a new place."""
+    if row.list_id is None:
+        return Verdict(outcome=Outcome.REFUSED, detail="no list")
+    place = next((one for one in places if one.list_id == row.list_id), None)
+    if place and place.status == ACTIVE:
+        return Verdict(outcome=Outcome.ALREADY_SUBSCRIBED, detail="on the list already")
+    change = ListChange(list_id=row.list_id, status=ACTIVE, action="update" if place else "create")
+    return SubscriberUpdate(subscriber_key=key, lists=(change,))
+
+
+def _checked(mid: int, row: UnsubRequest, verdict: Verdict) -> Verdict:
+    """Return the verdict on a row; on one who subscribes again, only once Marketing Cloud says that
+    they are: it may need another level of the enterprise, too (facts 6)."""
+    if row.kind != Kind.RESUBSCRIBE or verdict.outcome is not Outcome.POSTED:
+        return verdict
+    try:
+        profile = gateway.profile_of(mid, row.subscriber)
+    except SfmcError:
+        # It said OK, and now it does not answer: the word that we have is the one that counts.
+        return verdict
+    if profile is None or profile.status == ACTIVE:
+        return verdict
+    return replace(verdict, outcome=Outcome.REFUSED, detail="still unsubscribed")

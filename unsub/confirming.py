@@ -1,0 +1,32 @@
+"""The link in a mail by which a person confirms a wish: the number of its row, signed.
+
+It names nobody. Who holds it got a mail at the address that it was sent to, which is all that is to
+be shown.
+"""
+
+from datetime import timedelta
+
+from django.core import signing
+
+WITHIN = timedelta(days=7)
+_SALT = "unsub.confirm"
+
+
+class NotConfirmed(Exception):  # noqa: N818 - the person's word for it
+    """The link was cut, made by somebody else, or is too old."""
+
+
+def token_of(request_id: int) -> str:
+    """Return the token that confirms a wish."""
+    return signing.dumps(request_id, salt=_SALT)
+
+
+def request_of(token: str) -> int:
+    """Return the number of the wish that a token confirms; raises NotConfirmed."""
+    try:
+        found = signing.loads(token, salt=_SALT, max_age=WITHIN)
+    except signing.BadSignature:
+        raise NotConfirmed from None
+    if not isinstance(found, int):
+        raise NotConfirmed
+    return found

@@ -1,0 +1,96 @@
+"""Erasure: asked for by a person, granted by a marketer, and then of our own rows.
+
+What stays is the proof that somebody asked and that Marketing Cloud confirmed (GDPR, article
+17(3)(e)): times, job, list, request id, and a keyed digest that finds them again where the same
+person shows their link.
+"""
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+
+from . import addresses
+from .context import UnsubContext
+from .models import Erasure, LostLink, Pause, PauseEnd, Status, UnsubRequest
+from .wish import person_of
+
+ERASED = "erased-"
+_OPEN = (Status.PENDING, Status.SENDING, Status.HELD)
+
+
+class StillOpen(Exception):  # noqa: N818 - no mistake of anybody's
+    """Wishes of the person are on their way: they have to go out under the person's name."""
+
+
+def ask(context: UnsubContext, *, language: str) -> None:
+    """Write that somebody asks for it; one that is open already stays the only one."""
+    who = context.subscriber
+    try:
+        with transaction.atomic():
+            Erasure.objects.create(
+                unit_id=context.mid,
+                person=person_of(context),
+                subscriber_id=who.subscriber_id,
+                subscriber_key=who.subscriber_key or "",
+                email_address=who.email_address or "",
+                language=language,
+            )
+    except IntegrityError:
+        # Asked for already, perhaps by another process just now: the constraint decides.
+        return
+
+
+def grant(erasure: Erasure, *, user_id: int, note: str) -> int:
+    """Return how many wishes name nobody any more. Raises StillOpen where one is on its way."""
+    with transaction.atomic():
+        rows = requests_of(erasure)
+        if rows.filter(status__in=_OPEN).exists():
+            raise StillOpen
+        Pause.objects.filter(request__in=rows, ended_at=None).update(
+            ended_at=Now(), end=PauseEnd.STAYED
+        )
+        rows.filter(status=Status.WAITING).update(
+            status=Status.WITHDRAWN, finished_at=Now(), wish=None
+        )
+        _forget_lost_links(erasure, rows)
+        erased = sum(_pseudonymise(row) for row in rows)
+        Erasure.objects.filter(pk=erasure.pk).update(
+            granted_at=Now(), handled_by=user_id, note=note,
+            subscriber_id=None, subscriber_key="", email_address="",
+        )  # fmt: skip
+    return erased
+
+
+def requests_of(erasure: Erasure) -> QuerySet[UnsubRequest]:
+    """Return the wishes of the person, by whatever name a link had for them."""
+    same = Q(person=erasure.person)
+    for name in ("subscriber_id", "subscriber_key", "email_address"):
+        if value := getattr(erasure, name):
+            same |= Q(**{name: value})
+    # Whoever shares another of these names with them is the same person to Marketing Cloud.
+    rows = UnsubRequest.objects.filter(same, unit_id=erasure.unit_id)
+    for name in ("subscriber_id", "subscriber_key", "address_digest"):
+        values = set(rows.exclude(**{name: None}).values_list(name, flat=True)) - {"", None}
+        if values:
+            same |= Q(**{f"{name}__in": values})
+    return UnsubRequest.objects.filter(same, unit_id=erasure.unit_id)
+
+
+def _pseudonymise(row: UnsubRequest) -> int:
+    """Return 1 once a row names nobody."""
+    return UnsubRequest.objects.filter(pk=row.pk).update(
+        subscriber_id=None,
+        subscriber_key=f"{ERASED}{row.person[:32] or row.pk}",
+        email_address="",
+        address_digest="",
+        address_mask="",
+        reason_text=row.reason.label if row.reason else "",
+        value="",
+    )
+
+
+def _forget_lost_links(erasure: Erasure, rows: QuerySet[UnsubRequest]) -> None:
+    """Delete what somebody typed into the form for a lost link."""
+    typed = {row.email_address for row in rows if row.email_address} | {erasure.email_address}
+    digests = [one for address in typed - {""} for one in addresses.digests_of(address)]
+    LostLink.objects.filter(unit_id=erasure.unit_id, digest__in=digests).delete()

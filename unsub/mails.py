@@ -1,0 +1,110 @@
+"""A batch of links to mail -> one Create of TriggeredSends -> a verdict for each.
+
+The unit's own triggered send definitions say how the mails look; they get the link and what it is
+about as attributes (docs/profile-centre.md). The address is Marketing Cloud's, asked for when the
+mail is sent: a link proves nothing about whose address is in it.
+"""
+
+import time
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from . import confirming, gateway
+from .claiming import Batch
+from .context import SubscriberContext, UnsubContext
+from .links import sign_link
+from .models import BusinessUnit, Kind, MailingList, UnsubRequest
+from .models.request import Purpose
+from .outcomes import Outcome, Verdict, read_reply
+from .sfmc import Profile, TriggeredSend
+
+LINK, ABOUT = "ProfileCentreLink", "ProfileCentreAbout"
+_PREFIX = f"{Kind.MAIL.value}:"
+Plan = TriggeredSend | Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Letter:
+    """What one mail says, by which definition, and to whom where it is not the address on file."""
+
+    definition: str
+    link: str
+    about: str = ""
+    to: str = ""
+
+
+def send(batch: Batch) -> tuple[Verdict, ...] | None:
+    """Return what became of each mail, or None where the reply does not tell which result is
+    whose. Raises an SfmcError."""
+    unit = BusinessUnit.objects.get(mid=batch.mid)
+    plans = [_plan(unit, row) for row in batch.rows]
+    sends = [plan for plan in plans if isinstance(plan, TriggeredSend)]
+    if not sends:
+        return tuple(plan for plan in plans if isinstance(plan, Verdict))
+    found = read_reply(gateway.send_mails(batch.mid, sends), sent=len(sends))
+    if found is None:
+        return None
+    told = iter(found)
+    return tuple(plan if isinstance(plan, Verdict) else next(told) for plan in plans)
+
+
+def _plan(unit: BusinessUnit, row: UnsubRequest) -> Plan:
+    """Return the send of a row, or a verdict where there is none to make."""
+    profile = gateway.profile_of(unit.mid, row.subscriber)
+    if profile is None:
+        return Verdict(outcome=Outcome.REFUSED, detail="nobody by these details")
+    letter = _letter(unit, row, profile)
+    if letter is None:
+        return Verdict(outcome=Outcome.REFUSED, detail="not wanted any more")
+    if not letter.definition:
+        return Verdict(outcome=Outcome.REFUSED, detail="the unit has no mail for it")
+    return TriggeredSend(
+        definition_key=letter.definition,
+        # A new address is not the subscriber's yet: under their own key Marketing Cloud would write
+        # it down before anybody has confirmed it.
+        subscriber_key=letter.to or profile.subscriber_key,
+        email_address=letter.to or profile.email_address,
+        attributes=((LINK, letter.link), (ABOUT, letter.about)),
+    )
+
+
+def _letter(unit: BusinessUnit, row: UnsubRequest, profile: Profile) -> _Letter | None:
+    """Return what a mail says, or None where what it is about is over."""
+    purpose = row.aspect.removeprefix(_PREFIX)
+    if purpose == Purpose.CONFIRM:
+        return _confirmation(unit, row)
+    definition = unit.new_link_key if purpose == Purpose.NEW_LINK else unit.ask_back_key
+    return _Letter(definition=definition, link=_new_link(unit, row, profile), about=unit.name)
+
+
+def _confirmation(unit: BusinessUnit, row: UnsubRequest) -> _Letter | None:
+    """Return the mail that asks for a confirmation of the wish that the row names."""
+    wish = UnsubRequest.objects.filter(pk=int(row.value), unit_id=unit.mid).first()
+    if wish is None or wish.person != row.person:
+        return None
+    link = f"{unit.url}/c/{confirming.token_of(wish.pk)}"
+    if wish.kind == Kind.ADDRESS:
+        definition = unit.confirm_address_key
+        return _Letter(definition=definition, link=link, about=unit.name, to=wish.value)
+    return _Letter(definition=unit.confirm_key, link=link, about=_list_name(wish) or unit.name)
+
+
+def _list_name(wish: UnsubRequest) -> str:
+    """Return what the unit calls the list of a wish, or nothing."""
+    lists = MailingList.objects.filter(unit_id=wish.unit_id, list_id=wish.list_id or 0)
+    return lists.values_list("name", flat=True).first() or ""
+
+
+def _new_link(unit: BusinessUnit, row: UnsubRequest, profile: Profile) -> str:
+    """Return a link to the profile centre that was made just now, sealed: it tells nobody whose it
+    is. It keeps the mail's job, so that leaving is still charged to it."""
+    context = UnsubContext(
+        mid=unit.mid,
+        subscriber=SubscriberContext(
+            subscriber_id=profile.subscriber_id, subscriber_key=profile.subscriber_key
+        ),
+        job=row.job,
+        issued_at=int(time.time()),
+    )
+    return f"{unit.url}/p/{sign_link(context, keys=settings.LINK_KEYRING, seal=True)}"

@@ -1,0 +1,68 @@
+"""That somebody asks to have what is held about them erased (GDPR, article 17)."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from unsub.context import SubscriberContext
+
+from .business_unit import BusinessUnit
+
+
+class Erasure(models.Model):
+    """One request for erasure, for a marketer to grant or to answer otherwise. Once it is granted
+    its own names are gone, too: `person` is what is left."""
+
+    unit = models.ForeignKey(
+        BusinessUnit,
+        verbose_name=_("business unit"),
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="erasures",
+    )
+    person = models.CharField(max_length=64, editable=False)
+    subscriber_id = models.BigIntegerField(_("SubscriberID"), null=True, blank=True)
+    subscriber_key = models.CharField(_("SubscriberKey"), max_length=254, blank=True)
+    email_address = models.CharField(_("EmailAddress"), max_length=254, blank=True)
+    language = models.CharField(_("language"), max_length=35, blank=True)
+    received_at = models.DateTimeField(_("received"), db_default=Now())
+    granted_at = models.DateTimeField(_("granted"), null=True, blank=True, editable=False)
+    declined_at = models.DateTimeField(_("answered otherwise"), null=True, blank=True)
+    handled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("by"),
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+    )
+    note = models.CharField(_("note"), max_length=200, blank=True)
+
+    class Meta:
+        ordering = ("-pk",)
+        verbose_name = _("request for erasure")
+        verbose_name_plural = _("requests for erasure")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("unit", "person"),
+                condition=models.Q(granted_at=None, declined_at=None),
+                name="erasure_open_once",
+            ),
+        )
+        indexes = (models.Index(fields=("unit", "received_at"), name="erasure_received"),)
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+    @property
+    def subscriber(self) -> SubscriberContext | None:
+        """Who it is, or None once nothing is left that says so."""
+        if not (self.subscriber_id or self.subscriber_key or self.email_address):
+            return None
+        return SubscriberContext(
+            subscriber_id=self.subscriber_id,
+            subscriber_key=self.subscriber_key or None,
+            email_address=self.email_address or None,
+        )

@@ -1,0 +1,38 @@
+"""What somebody agreed to when they joined a list: the very words that stood on the page."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from .business_unit import BusinessUnit
+
+
+class Wording(models.Model):
+    """One version of the words in one language. Made the first time that somebody agrees to it, and
+    never changed: new words are a new version."""
+
+    unit = models.ForeignKey(
+        BusinessUnit,
+        verbose_name=_("business unit"),
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        related_name="wordings",
+    )
+    language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES)
+    text = models.CharField(_("text"), max_length=500)
+    digest = models.CharField(max_length=64, editable=False)
+    first_used_at = models.DateTimeField(_("first used"), db_default=Now())
+
+    class Meta:
+        ordering = ("unit", "pk")
+        verbose_name = _("wording")
+        verbose_name_plural = _("wordings")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("unit", "language", "digest"), name="wording_once_per_unit_and_language"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return _("version %(number)s: %(text)s") % {"number": self.pk, "text": self.text}

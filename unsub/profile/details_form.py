@@ -1,0 +1,166 @@
+"""The form in which a person changes what is known of them. Made from what Describe says."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from unsub.text import clean
+
+from .drawn import mark
+from .fields import NO, YES, Asks, Field, unsupported
+
+FORMAT, ADDRESS = "format", "address"
+FORMATS = (("HTML", _("With pictures and colours")), ("Text", _("Plain text")))
+ADDRESS_MAX = 254
+# What browsers may fill in by themselves (WCAG 2.2, 1.3.5), by the names that accounts mostly use.
+_PURPOSES = {
+    "firstname": "given-name", "lastname": "family-name", "fullname": "name", "name": "name",
+    "birthday": "bday", "birthdate": "bday", "dateofbirth": "bday", "city": "address-level2",
+    "postalcode": "postal-code", "zipcode": "postal-code", "zip": "postal-code",
+    "country": "country-name", "company": "organization", "phone": "tel", "mobile": "tel",
+}  # fmt: skip
+
+
+class Line(forms.CharField):
+    """A line of text, without what Marketing Cloud and XML cannot hold."""
+
+    def __init__(self, *, any_alphabet: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.any_alphabet = any_alphabet
+
+    def to_python(self, value: Any) -> str:
+        """Return the text on one line."""
+        return clean(str(value or ""))
+
+    def validate(self, value: str) -> None:
+        """Raise ValidationError where it has characters that are not documented as supported."""
+        super().validate(value)
+        if not self.any_alphabet and (bad := unsupported(value)):
+            raise forms.ValidationError(
+                gettext("These characters cannot be kept: %(characters)s")
+                % {"characters": " ".join(bad[:10])}
+            )
+
+
+class DetailsForm(forms.Form):
+    """A field for each attribute that may be changed, the format of mails, and the address.
+
+    `now` holds the values as they are, by field id; `drawn` marks of those that the page showed,
+    where the form was sent. After `is_valid()`, `changes` holds what the person changed, by field
+    id. A value that was changed by somebody else meanwhile is an error at its field.
+    """
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        fields: Sequence[Field],
+        now: Mapping[str, str],
+        drawn: Mapping[str, str],
+        any_alphabet: bool,
+        changes_address: bool,
+    ) -> None:
+        super().__init__(data, initial=dict(now))
+        self.now, self.drawn = now, drawn
+        self.changes: dict[str, str] = {}
+        self.required = {field.id for field in fields if field.is_required}
+        self.by_id = {field.id: field for field in fields}
+        for one in fields:
+            if one.is_editable:
+                self.fields[one.id] = _form_field(one, now.get(one.id, ""), any_alphabet)
+        self.fields[FORMAT] = forms.ChoiceField(
+            label=_("How mails look"), choices=FORMATS, widget=forms.RadioSelect, required=False
+        )
+        if changes_address:
+            self.fields[ADDRESS] = forms.EmailField(
+                label=_("E-mail address"),
+                max_length=ADDRESS_MAX,
+                required=False,
+                widget=forms.EmailInput(attrs={"autocomplete": "email", "dir": "ltr"}),
+            )
+            self.required.add(ADDRESS)
+
+    def clean(self) -> dict[str, Any]:
+        """Find out what was changed; errors about what was not are no errors."""
+        for name in self.fields:
+            self._look_at(name)
+        return self.cleaned_data
+
+    def _look_at(self, name: str) -> None:
+        """Note the change of one field, or what is wrong with it."""
+        typed = str(self[name].value() or "").strip()
+        if name not in self.data or self._is_as_drawn(name, typed):
+            self.errors.pop(name, None)
+            return
+        if name in self.errors:
+            return
+        value = _text(self.cleaned_data.get(name))
+        if not value and name in self.required:
+            self.add_error(name, gettext("This is needed."))
+        elif self._was_changed_by_others(name, value):
+            self.add_error(name, self._conflict(name))
+        elif value != self.now.get(name, ""):
+            self.changes[name] = value
+
+    def _is_as_drawn(self, name: str, typed: str) -> bool:
+        return mark(typed) == self.drawn.get(name, mark(""))
+
+    def _was_changed_by_others(self, name: str, value: str) -> bool:
+        now = self.now.get(name, "")
+        return mark(now) != self.drawn.get(name, mark("")) and value != now
+
+    def _conflict(self, name: str) -> str:
+        """Return the words for a field that somebody else has changed since the page was drawn."""
+        now = self.now.get(name, "")
+        if not now:
+            return gettext("This was emptied meanwhile. Save again to keep what you wrote.")
+        return gettext(
+            "This was changed meanwhile, to: %(value)s. Save again to keep what you wrote."
+        ) % {"value": now}
+
+    def attributes(self) -> Iterator[tuple[Field, str]]:
+        """Give the attributes that were changed, with their new values."""
+        for name, value in self.changes.items():
+            if name in self.by_id:
+                yield self.by_id[name], value
+
+
+def _form_field(one: Field, now: str, any_alphabet: bool) -> forms.Field:
+    """Return the form's field for an attribute. What is required is checked where it is changed."""
+    common: dict[str, Any] = {
+        "label": one.label, "help_text": one.help_text, "required": False,
+    }  # fmt: skip
+    if one.asks is Asks.CHOICE:
+        known = [value for value, _label in one.choices]
+        # A value that is no longer offered stays until its person chooses another.
+        kept = [(now, now)] if now and now not in known else []
+        return forms.ChoiceField(choices=[("", "—"), *one.choices, *kept], **common)
+    if one.asks is Asks.YES_NO:
+        choices = [("", "—"), (YES, gettext("Yes")), (NO, gettext("No"))]
+        kept = [(now, now)] if now not in {"", YES, NO} else []
+        return forms.ChoiceField(choices=[*choices, *kept], **common)
+    if one.asks is Asks.DATE:
+        return forms.DateField(widget=forms.DateInput(attrs={"type": "date"}), **common)
+    if one.asks is Asks.NUMBER:
+        attrs = {"step": "any", "inputmode": "decimal"}
+        return forms.DecimalField(widget=forms.NumberInput(attrs=attrs), **common)
+    if one.asks is Asks.EMAIL:
+        attrs = {"autocomplete": "email", "dir": "ltr"}
+        length = min(one.length, ADDRESS_MAX)
+        return forms.EmailField(max_length=length, widget=forms.EmailInput(attrs=attrs), **common)
+    purpose = _PURPOSES.get(one.name.replace(" ", "").replace("_", "").casefold(), "")
+    widget = forms.TextInput(attrs={"autocomplete": purpose} if purpose else {})
+    if one.asks is Asks.PHONE:
+        widget = forms.TextInput(attrs={"type": "tel", "autocomplete": "tel", "dir": "ltr"})
+    return Line(any_alphabet=any_alphabet, max_length=one.length, widget=widget, **common)
+
+
+def _text(value: Any) -> str:
+    """Return a cleaned value as Marketing Cloud takes it."""
+    if value is None:
+        return ""
+    return format(value, "f") if isinstance(value, Decimal) else str(value)

@@ -1,0 +1,106 @@
+"""What is held of a person, in Marketing Cloud and here (GDPR, articles 15 and 20)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from unsub.context import UnsubContext
+from unsub.database import answering
+from unsub.models import Kind, Status, UnsubRequest
+from unsub.models.request import ATTRIBUTE
+from unsub.wish import person_of
+
+from .present import Present
+
+MOST = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """One wish as its person reads it. `state` is `done`, `on_its_way`, `waiting`, `refused`,
+    `withdrawn` or `superseded`."""
+
+    at: datetime
+    kind: str
+    about: str
+    name: str
+    state: str
+    reason: str
+    ended_at: datetime | None
+    agreed_to: str
+    confirmed_at: datetime | None
+    request_id: str
+
+
+def of_person(context: UnsubContext) -> list[Held]:
+    """Return the wishes of one who is named as in this link, the newest first. Raises
+    DatabaseError."""
+    who = context.subscriber
+    same = Q(person=person_of(context))
+    for name in ("subscriber_id", "subscriber_key", "email_address"):
+        if value := getattr(who, name):
+            same |= Q(**{name: value})
+    rows = UnsubRequest.objects.filter(same, unit_id=context.mid).select_related("wording")
+    with answering():
+        return [_held(row) for row in rows.order_by("-pk")[:MOST]]
+
+
+def _held(row: UnsubRequest) -> Held:
+    """Return a row as its person reads it."""
+    on_its_way = row.status in (Status.PENDING, Status.SENDING, Status.HELD)
+    return Held(
+        at=row.received_at,
+        kind=row.kind,
+        about=row.aspect or (f"list:{row.list_id}" if row.list_id else ""),
+        name=row.aspect.removeprefix(ATTRIBUTE) if row.kind == Kind.ATTRIBUTE else "",
+        state="on_its_way" if on_its_way else str(row.status),
+        reason=row.reason_text,
+        ended_at=row.finished_at,
+        agreed_to=row.wording.text if row.wording else "",
+        confirmed_at=row.confirmed_at,
+        request_id=row.sfmc_request_id,
+    )
+
+
+def as_json(now: Present, wishes: list[Held], *, at: datetime) -> dict[str, Any]:
+    """Return everything as JSON takes it; `marketing_cloud` is null where it did not answer."""
+    return {
+        "made_at": at.isoformat(),
+        "marketing_cloud": _profile(now),
+        "requests": [
+            {
+                "received_at": one.at.isoformat(),
+                "kind": one.kind,
+                "about": one.about,
+                "state": one.state,
+                "reason": one.reason,
+                "finished_at": one.ended_at.isoformat() if one.ended_at else None,
+                "agreed_to": one.agreed_to,
+                "confirmed_at": one.confirmed_at.isoformat() if one.confirmed_at else None,
+                "marketing_cloud_request_id": one.request_id,
+            }
+            for one in wishes
+        ],
+    }
+
+
+def _profile(now: Present) -> dict[str, Any] | None:
+    """Return what Marketing Cloud has of the person. Attributes that people are not to see are not
+    theirs to take along here: the marketer answers for them."""
+    profile = now.seen.profile
+    if profile is None:
+        return None
+    seen = {one.name for one in now.seen.definitions or () if one.is_viewable}
+    return {
+        "subscriber_key": profile.subscriber_key,
+        "email_address": profile.email_address,
+        "status": profile.status,
+        "email_type_preference": profile.email_type,
+        "attributes": {name: value for name, value in profile.attributes.items() if name in seen},
+        "lists": [
+            {"list_id": one.list_id, "name": one.name, "on": one.is_on}
+            for one in now.subscriptions()
+        ],
+    }

@@ -1,0 +1,132 @@
+"""What a person gets and is, as Marketing Cloud had it a moment ago, with their own wishes since
+laid over it. Pure: the rows are given."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from unsub.models import Kind, Status, UnsubRequest
+from unsub.models.request import ALL, ATTRIBUTE, LIST
+
+from .reading import PERSON_FOR, UNSUBSCRIBED, Seen
+
+# As long what was read may be older than a wish that is done.
+JUST_DONE = timedelta(seconds=2 * PERSON_FOR)
+_ON_ITS_WAY = (Status.PENDING, Status.SENDING, Status.HELD)
+IN = (Kind.SUBSCRIBE, Kind.RESUBSCRIBE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A public list, whether somebody gets it, and what is on its way: `leaving`, `joining`,
+    `waiting` for their confirmation, `refused`, or nothing."""
+
+    list_id: int
+    name: str
+    description: str
+    is_on: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """How things stand for one person. `asked` holds, for each thing, their last wish that is being
+    carried out; `last` whatever they asked for last, unconfirmed and refused wishes included."""
+
+    seen: Seen
+    asked: Mapping[str, UnsubRequest] = field(default_factory=dict)
+    last: Mapping[str, UnsubRequest] = field(default_factory=dict)
+
+    @property
+    def left_everything(self) -> bool:
+        """Whether the person has left everything, or has asked to."""
+        wish = self.asked.get(ALL)
+        return _after(wish, UNSUBSCRIBED if self.seen.left_everything else "") == UNSUBSCRIBED
+
+    def subscriptions(self) -> list[Subscription]:
+        """Return the public lists by name; empty where they could not be read."""
+        if not self.seen.shows_lists:
+            return []
+        places = self.seen.places or {}
+        return [
+            Subscription(
+                list_id=one.list_id, name=one.name, description=one.description,
+                is_on=self._is_on(one.list_id, places.get(one.list_id, UNSUBSCRIBED)),
+                note=_note(self.last.get(f"{LIST}{one.list_id}")),
+            )
+            for one in self.seen.lists or ()
+        ]  # fmt: skip
+
+    def _is_on(self, list_id: int, status: str) -> bool:
+        """Return whether somebody gets a list, once what they asked for is done."""
+        return _after(self.asked.get(f"{LIST}{list_id}"), status) != UNSUBSCRIBED
+
+    def attribute(self, name: str) -> str:
+        """Return the value of an attribute, once what was asked for is done."""
+        there = self.seen.profile.attributes.get(name, "") if self.seen.profile else ""
+        return _value(self.asked.get(f"{ATTRIBUTE}{name}"), there)
+
+    @property
+    def email_type(self) -> str:
+        """`HTML`, `Text`, or nothing where it is not known."""
+        there = self.seen.profile.email_type if self.seen.profile else ""
+        return _value(self.asked.get(Kind.FORMAT.value), there)
+
+    @property
+    def address(self) -> str:
+        """The address on file, or nothing where it is not known."""
+        there = self.seen.profile.email_address if self.seen.profile else ""
+        return _value(self.asked.get(Kind.ADDRESS.value), there)
+
+    @property
+    def has_open_wishes(self) -> bool:
+        """Whether anything is on its way."""
+        return any(wish.status in _ON_ITS_WAY for wish in self.asked.values())
+
+    @property
+    def refused(self) -> bool:
+        """Whether something could not be carried out, so that a person has to look at it."""
+        return any(wish.status == Status.REFUSED for wish in self.last.values())
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something waits for a confirmation by mail."""
+        return any(wish.status == Status.WAITING for wish in self.last.values())
+
+
+def present(seen: Seen, wishes: Iterable[UnsubRequest]) -> Present:
+    """Return how things stand after these wishes, which are in the order they were made."""
+    asked: dict[str, UnsubRequest] = {}
+    last: dict[str, UnsubRequest] = {}
+    for wish in wishes:
+        if wish.status in (Status.WITHDRAWN, Status.SUPERSEDED):
+            continue
+        last[wish.aspect] = wish
+        if wish.status in (Status.WAITING, Status.REFUSED):
+            continue
+        asked[wish.aspect] = wish
+        if wish.aspect == ALL and wish.kind == Kind.UNSUBSCRIBE:
+            # Whatever was joined before is left with it.
+            asked = {key: one for key, one in asked.items() if one.kind not in IN}
+    return Present(seen=seen, asked=asked, last=last)
+
+
+def _after(wish: UnsubRequest | None, status: str) -> str:
+    """Return somebody's status once a wish is done."""
+    if wish is None:
+        return status
+    return "" if wish.kind in IN else UNSUBSCRIBED
+
+
+def _value(wish: UnsubRequest | None, there: str) -> str:
+    """Return a value once a wish is done."""
+    return wish.value if wish else there
+
+
+def _note(wish: UnsubRequest | None) -> str:
+    """Return what the page says beside a list."""
+    if wish is None or wish.status == Status.DONE:
+        return ""
+    if wish.status in (Status.WAITING, Status.REFUSED):
+        return str(wish.status)
+    return "joining" if wish.kind in IN else "leaving"

@@ -1,0 +1,132 @@
+"""Of two wishes of one person about the same thing the later one counts: which makes an earlier
+one void, and which has to wait until an earlier one is out.
+
+Looked up by the worker and not by the page, so that a wish is one insert, and two pages at once
+need not agree on anything: the order of the rows decides.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+
+from .models import Kind, Status, UnsubRequest
+from .models.request import ALL, JOB
+
+IN = frozenset({Kind.SUBSCRIBE, Kind.RESUBSCRIBE})
+# A wish that nobody confirmed, took back, or that was refused makes no other one void.
+_SPEAKS_FOR_NOBODY = (Status.WAITING, Status.WITHDRAWN, Status.REFUSED)
+
+
+class Mark(Protocol):
+    """What a wish is about: a row, or what is to become one."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of the wish."""
+
+    @property
+    def aspect(self) -> str:
+        """What the wish is about."""
+
+
+def voids(later: Mark, earlier: Mark) -> bool:
+    """Return whether the later of two wishes of one person makes the earlier one void.
+
+    Two unsubscribes never do: each is an event of its own job. A mail is never void.
+    """
+    if later.kind == Kind.UNSUBSCRIBE:
+        return earlier.kind in IN and later.aspect in {ALL, earlier.aspect}
+    if earlier.kind == Kind.UNSUBSCRIBE:
+        return later.kind in IN and later.aspect == earlier.aspect
+    same = later.kind == earlier.kind and later.aspect == earlier.aspect
+    return same and later.kind != Kind.MAIL
+
+
+def ready(due: QuerySet[UnsubRequest]) -> QuerySet[UnsubRequest]:
+    """Return those of the due rows that need not wait for an earlier wish of the same person.
+
+    What goes to Marketing Cloud as another message must not overtake: an unsubscribe under way, or
+    one of which nobody knows the list, comes before a subscription that was asked for after it.
+    """
+    earlier = UnsubRequest.objects.filter(person=OuterRef("person"), pk__lt=OuterRef("pk"))
+    under_way = earlier.filter(status=Status.SENDING).exclude(kind=Kind.MAIL)
+    leaving = earlier.filter(
+        Q(aspect=ALL) | Q(aspect__startswith=JOB),
+        kind=Kind.UNSUBSCRIBE,
+        status__in=(Status.PENDING, Status.HELD),
+    )
+    alone = Q(person="")
+    leaves = Q(kind=Kind.UNSUBSCRIBE) & ~Exists(under_way.exclude(kind=Kind.UNSUBSCRIBE))
+    joins = Q(kind=Kind.SUBSCRIBE) & ~Exists(under_way) & ~Exists(leaving)
+    others = ~Q(kind__in=(Kind.UNSUBSCRIBE, Kind.SUBSCRIBE)) & ~Exists(under_way)
+    return due.filter(alone | leaves | joins | others)
+
+
+def still_wanted(ids: Sequence[int]) -> list[int]:
+    """Return those of the due rows `ids`, which the caller holds locked, that may go now. Those
+    that a later wish made void are marked with it; those whose person's earlier wish another worker
+    is just taking stay as they are."""
+    rows = UnsubRequest.objects.in_bulk(ids)
+    void = _void(rows)
+    for pk, by in void.items():
+        UnsubRequest.objects.filter(pk=pk).update(
+            status=Status.SUPERSEDED, superseded_by=by, finished_at=Now(), wish=None
+        )
+    busy = _busy(rows)
+    return [pk for pk in ids if pk not in void and rows[pk].person not in busy]
+
+
+def _void(rows: Mapping[int, UnsubRequest]) -> dict[int, int]:
+    """Return the rows that are void, each with the wish that made it so."""
+    later = _others(rows).filter(pk__gt=min(rows)).exclude(status__in=_SPEAKS_FOR_NOBODY)
+    if _are_all_unsubscribes(rows):
+        later = later.filter(kind__in=IN)
+    found: dict[int, int] = {}
+    for one in later.only("pk", "person", "kind", "aspect").order_by("-pk"):
+        for pk, row in rows.items():
+            if one.person == row.person and one.pk > pk and voids(one, row):
+                found[pk] = one.pk
+    return found
+
+
+def _busy(rows: Mapping[int, UnsubRequest]) -> set[str]:
+    """Return whose earlier wish, of another kind of message, is in another worker's hands: leased
+    already, or locked by one who has not committed yet what `ready` would have had to see."""
+    earlier = _others(rows).filter(
+        pk__lt=max(rows), status__in=(Status.PENDING, Status.SENDING, Status.HELD)
+    )
+    if _are_all_unsubscribes(rows):
+        earlier = earlier.exclude(kind=Kind.UNSUBSCRIBE)
+    there = dict(earlier.values_list("pk", "person"))
+    if not there:
+        return set()
+    free = earlier.exclude(status=Status.SENDING).select_for_update(skip_locked=True, of=("self",))
+    mine = set(free.values_list("pk", flat=True))
+    return {person for pk, person in there.items() if pk not in mine}
+
+
+def _others(rows: Mapping[int, UnsubRequest]) -> QuerySet[UnsubRequest]:
+    """Return the other wishes of these rows' persons, but for mails."""
+    persons = {row.person for row in rows.values()} - {""}
+    others = UnsubRequest.objects.filter(person__in=persons).exclude(pk__in=rows)
+    return others.exclude(kind=Kind.MAIL)
+
+
+def _are_all_unsubscribes(rows: Mapping[int, UnsubRequest]) -> bool:
+    return all(row.kind == Kind.UNSUBSCRIBE for row in rows.values())
+
+
+def answered_anew(mark: Mark) -> Q:
+    """Return what finds, among the rows that answer for a wish, those that no longer do: something
+    to the contrary was asked for since, so the same words are a new wish."""
+    later = UnsubRequest.objects.filter(person=OuterRef("person"), pk__gt=OuterRef("pk"))
+    later = later.exclude(status__in=_SPEAKS_FOR_NOBODY)
+    if mark.kind == Kind.UNSUBSCRIBE:
+        later = later.filter(kind__in=IN)
+    elif mark.kind in IN:
+        later = later.filter(kind=Kind.UNSUBSCRIBE)
+    else:
+        later = later.filter(kind=mark.kind, aspect=mark.aspect)
+    return ~Q(person="") & Q(Exists(later))

@@ -1,0 +1,174 @@
+"""The page of the profile centre: what somebody gets, and joining or leaving any of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, QueryDict
+
+from unsub.models import Channel, Kind
+from unsub.outbox import Change, Wish
+from unsub.profile import drawn, reading
+from unsub.profile.drawn import Drawn
+from unsub.profile.fields import fields_of
+from unsub.profile.present import Present
+from unsub.views.answers import SeeOther, page
+from unsub.views.link import EVERYTHING
+from unsub.views.posted import read_form
+from unsub.views.visit import Visit
+
+from .asking import ask, show_as
+from .door import entered
+from .pauses import DAYS, pauses_of
+
+LISTS_MAX = 500  # ListIDs that one form may name
+AGAIN = "again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What a form says, compared with what it was drawn from."""
+
+    leaving: tuple[int, ...] = ()
+    joining: tuple[int, ...] = ()
+
+
+@entered("GET", "HEAD", "POST")
+def centre(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Return the page, or the answer to its form."""
+    if request.method == "POST":
+        return _submit(visit, read_form(request))
+    return _show(visit, saved="saved" in request.GET)
+
+
+def _show(
+    visit: Visit, *, saved: bool = False, problem: str = "", kept: frozenset[str] | None = None
+) -> HttpResponse:
+    """Return the page; without the lists where Marketing Cloud does not answer. `kept` holds the
+    ticks of a form that could not be taken."""
+    now = show_as(visit)
+    shown = _lists(visit, now, kept) if now.seen.shows_lists else _known(visit)
+    names = dict(shown["known"]) | {one.list_id: one.name for one in shown["lists"] or ()}
+    pauses = pauses_of(visit, names)
+    context = (
+        visit.as_context()
+        | shown
+        | {
+            "saved": saved,
+            "problem": problem,
+            "now": now,
+            "languages": visit.languages("centre"),
+            "details": _details(visit, now),
+            "pauses": pauses,
+            "can_pause": visit.sender.offers_pause and shown["lists"] and not now.left_everything,
+            "pause_days": DAYS,
+        }
+    )
+    return page("unsub/centre.html", context, status=409 if problem else 200)
+
+
+def _lists(visit: Visit, now: Present, kept: frozenset[str] | None) -> dict[str, Any]:
+    """Return what the page shows of the lists, and what it is drawn from."""
+    lists = now.subscriptions()
+    of = Drawn(
+        on=tuple(one.list_id for one in lists if one.is_on),
+        off=tuple(one.list_id for one in lists if not one.is_on),
+        wording=drawn.mark(visit.sender.consent),
+    )
+    if kept is not None:
+        lists = [replace(one, is_on=str(one.list_id) in kept) for one in lists]
+    return {
+        "lists": lists,
+        "known": [],
+        "can_join": bool(of.off),
+        "drawn": drawn.draw(visit.link.context, of),
+    }
+
+
+def _known(visit: Visit) -> dict[str, Any]:
+    """Return the lists that can be left although nobody can say which of them somebody gets."""
+    context = visit.link.context
+    try:
+        known = reading.known_lists(context.mid)
+    except (DatabaseError, InterfaceError):
+        known = []
+    wording = drawn.mark(visit.sender.consent)
+    of = Drawn(on=tuple(number for number, _ in known), wording=wording, is_known=False)
+    return {"lists": None, "known": known, "drawn": drawn.draw(context, of)}
+
+
+def _details(visit: Visit, now: Present) -> list[tuple[str, str]]:
+    """Return labels and values of what is known of somebody, addresses masked; empty where the unit
+    does not show it or it could not be read."""
+    if not visit.sender.profile_details or now.seen.profile is None:
+        return []
+    return [
+        (field.label, field.masked(now.attribute(field.name)))
+        for field in fields_of(now.seen.definitions or ())
+    ]
+
+
+def _submit(visit: Visit, form: QueryDict) -> HttpResponse:
+    """Return the way back to the page once everything that was changed is a wish."""
+    context = visit.link.context
+    if EVERYTHING in form:
+        wish = Wish(
+            token=visit.link.token, context=context.for_everything(), channel=Channel.PROFILE,
+            language=visit.language,
+        )  # fmt: skip
+        there = replace(visit.link, everything=True).url("done")
+        return ask(visit, [wish]) or SeeOther(there)
+    of = drawn.read(context, form.get("drawn", ""))
+    kept = frozenset(form.getlist("keep"))
+    if of is None:
+        return _show(visit, problem="old", kept=kept)
+    if AGAIN in form:
+        chosen, change = Chosen(), True
+    else:
+        chosen, change = choice(of, form), False
+    if (chosen.joining or change) and of.wording != drawn.mark(visit.sender.consent):
+        return _show(visit, problem="wording", kept=kept)
+    wishes = list(_wishes(visit, chosen, again=change))
+    back = visit.link.url("centre", saved="1" if wishes else "")
+    return ask(visit, wishes) or SeeOther(back)
+
+
+def choice(of: Drawn, form: QueryDict) -> Chosen:
+    """Return what was changed on the page since it was drawn. What somebody joined or left
+    meanwhile, in another tab, is not among it."""
+    kept = _numbers(form.getlist("keep"))
+    if not of.is_known:
+        # The page could not say what is on: what is ticked there is left.
+        left = _numbers(form.getlist("leave"))
+        return Chosen(leaving=tuple(one for one in of.on if one in left))
+    return Chosen(
+        leaving=tuple(one for one in of.on if one not in kept),
+        joining=tuple(one for one in of.off if one in kept),
+    )
+
+
+def _numbers(texts: list[str]) -> frozenset[int]:
+    """Return the ListIDs among these texts."""
+    usable = (text for text in texts[:LISTS_MAX] if text.isascii() and text.isdigit())
+    return frozenset(int(text) for text in usable if len(text) < 10)
+
+
+def _wishes(visit: Visit, chosen: Chosen, *, again: bool) -> Iterator[Wish]:
+    """Give a wish for each list that is left or joined, and for subscribing again."""
+    context = visit.link.context
+    common: dict[str, Any] = {
+        "token": visit.link.token, "channel": Channel.PROFILE, "language": visit.language,
+    }  # fmt: skip
+    for number in chosen.leaving:
+        yield Wish(context=context.for_list(number), **common)
+    consent: dict[str, Any] = {
+        "wording": visit.sender.consent,
+        "waits": visit.sender.confirms_joining,
+    }
+    for number in chosen.joining:
+        change = Change(kind=Kind.SUBSCRIBE, **consent)
+        yield Wish(context=context.for_list(number), change=change, **common)
+    if again:
+        change = Change(kind=Kind.RESUBSCRIBE, **consent)
+        yield Wish(context=context.for_everything(), change=change, **common)

@@ -1,0 +1,64 @@
+"""What is held of a person, for that person to read and to take along; and asking to have it
+erased."""
+
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+
+from unsub import outbox
+from unsub.profile import holding
+from unsub.profile.fields import fields_of
+from unsub.views.answers import SeeOther, page, with_retry
+from unsub.views.visit import Visit
+
+from .asking import show_as
+from .door import entered
+
+
+@entered("GET", "HEAD")
+def yours(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Return the page: what Marketing Cloud has, and what we have, with addresses masked."""
+    now = show_as(visit)
+    profile = now.seen.profile
+    fields = fields_of(now.seen.definitions or ()) if profile else ()
+    try:
+        wishes = holding.of_person(visit.link.context)
+    except (DatabaseError, InterfaceError):
+        return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
+    context: dict[str, Any] = {
+        "now": now,
+        "details": [(one.label, one.masked(now.attribute(one.name))) for one in fields],
+        "lists": now.subscriptions(),
+        "wishes": wishes,
+        "was_asked": "asked" in request.GET,
+        "languages": visit.languages("yours"),
+    }
+    return page("unsub/yours.html", visit.as_context() | context)
+
+
+@entered("GET", "HEAD")
+def yours_json(_request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Return the same as a file, in full: whoever takes it along has chosen to see it."""
+    now = show_as(visit)
+    try:
+        wishes = holding.of_person(visit.link.context)
+    except (DatabaseError, InterfaceError):
+        return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
+    answer = JsonResponse(
+        holding.as_json(now, wishes, at=timezone.now()),
+        json_dumps_params={"ensure_ascii": False, "indent": 2},
+    )
+    answer["Content-Disposition"] = 'attachment; filename="what-is-held-about-me.json"'
+    return answer
+
+
+@entered("POST")
+def erase(_request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Have a marketer asked, and return the way back to the page that says so."""
+    try:
+        outbox.ask_for_erasure(visit.link.context, language=visit.language)
+    except (DatabaseError, InterfaceError):
+        return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
+    return SeeOther(visit.link.url("yours", asked="1"))

@@ -121,6 +121,12 @@ def cut(handler: BaseHTTPRequestHandler) -> None:
     handler.close_connection = True
 
 
+class _Server(ThreadingHTTPServer):
+    # Five callers in the queue, as by default, and a crowd of sixteen has some of its calls reset.
+    request_queue_size = 64
+    daemon_threads = True
+
+
 class Vendor:
     """Listens on 127.0.0.1; `soap` and `tokens` are the answers to come, the last one stays."""
 
@@ -131,8 +137,7 @@ class Vendor:
         self.headers: list[dict[str, str]] = []
         self.token_requests: list[bytes] = []
         self._lock = Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 

@@ -6,11 +6,29 @@ from collections import deque
 
 import pytest
 
-from tests.sfmc.conftest import KEY, SECRET, NewAuth, request
+from tests.sfmc.calls import ADDRESS, CALLS, MAIL, UPDATE, Call
+from tests.sfmc.conftest import KEY, SECRET, NewAuth
+from tests.sfmc.replies import (
+    attribute,
+    created,
+    described,
+    place,
+    result,
+    rows,
+    subscriber,
+    updated,
+)
 from tests.sfmc.vendor import TOKEN, Answer, Vendor, fault, reply, reset, token
-from unsub.sfmc import Client, SfmcError, UsernameToken
+from unsub.sfmc import (
+    Client,
+    RetrieveRequest,
+    SfmcError,
+    UsernameToken,
+    read_membership,
+    read_profile,
+)
 
-SECRETS = (KEY, SECRET, TOKEN, "pass-word", "WORDS-OF-THEIRS")
+SECRETS = (KEY, SECRET, TOKEN, "pass-word", "WORDS-OF-THEIRS", ADDRESS, "Lovelace")
 ANSWERS = (
     Answer(body=reply()),
     Answer(body=reply("<Results><ErrorCode>WORDS-OF-THEIRS</ErrorCode></Results>")),
@@ -20,18 +38,24 @@ ANSWERS = (
     Answer(body=b"WORDS-OF-THEIRS", status=503, kind="text/html"),
     Answer(body=b"<x>WORDS-OF-THEIRS", status=200),
     Answer(act=reset),
+    Answer(body=updated(result("UpdateResult", "Error", f"WORDS-OF-THEIRS about {ADDRESS}"))),
+    Answer(body=updated(result("UpdateResult", more="<ErrorCode>WORDS-OF-THEIRS</ErrorCode>"))),
+    Answer(body=created(result("WORDS-OF-THEIRS"))),
+    Answer(body=described(attribute("x", MaxLength="WORDS-OF-THEIRS"))),
+    Answer(body=described(attribute("x", DisplayOrder=KEY))),
 )
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("call", CALLS)
 def test_nothing_is_told_whatever_the_answer(
-    client: Client, vendor: Vendor, caplog: pytest.LogCaptureFixture, answer: Answer
+    client: Client, vendor: Vendor, caplog: pytest.LogCaptureFixture, answer: Answer, call: Call
 ) -> None:
     caplog.set_level(logging.DEBUG)
     vendor.answers(answer)
     told = ""
     try:
-        client.execute([request()])
+        told = repr(call(client))
     except SfmcError as err:
         told = f"{err!s} {err!r} {''.join(traceback.format_exception(err))}"
     for secret in SECRETS:
@@ -63,5 +87,15 @@ def test_values_do_not_show_what_they_hold(new_auth: NewAuth, vendor: Vendor) ->
     login = auth.login()
     user = UsernameToken(username="api-user", password="pass-word")
     for value in (login, login.token, auth, user, user.login()):
+        for secret in SECRETS:
+            assert secret not in repr(value)
+
+
+def test_values_of_persons_do_not_show_who_they_are(client: Client, vendor: Vendor) -> None:
+    vendor.answers(
+        Answer(body=rows(subscriber(1001, KEY, ADDRESS, ("Name", "Lovelace")), place(KEY, 7001)))
+    )
+    person, listed = client.retrieve(RetrieveRequest(object_type="x", properties=())).rows
+    for value in (read_profile(person), read_membership(listed), UPDATE, MAIL):
         for secret in SECRETS:
             assert secret not in repr(value)

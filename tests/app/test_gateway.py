@@ -1,0 +1,148 @@
+"""What the gateway asks and answers, in front of a server that says what a test tells it."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import transaction
+from lxml import etree
+from pytest_django.fixtures import Settings
+
+from tests.sfmc.replies import (
+    attribute,
+    created,
+    described,
+    place,
+    result,
+    rows,
+    subscriber,
+    updated,
+)
+from tests.sfmc.vendor import Answer, Vendor
+from unsub import gateway
+from unsub.context import SubscriberContext
+from unsub.sfmc import Client, SubscriberUpdate, TriggeredSend, UsernameToken
+
+API = "{http://exacttarget.com/wsdl/partnerAPI}"
+PARENT, CHILD = 510001, 510002
+ADA = subscriber(1001, "ada", "ada@example.com", ("City", "London"))
+TWIN = subscriber(1002, "bea", "ada@example.com")
+UPDATES = [SubscriberUpdate(subscriber_key=key) for key in ("ada", "bea")]
+SENDS = [
+    TriggeredSend(definition_key="welcome", subscriber_key=key, email_address="ada@example.com")
+    for key in ("ada", "bea")
+]
+
+
+@pytest.fixture
+def vendor(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vendor]:
+    """A server that the gateway's client calls."""
+    settings.SFMC_ACCOUNT_ID = PARENT
+    with Vendor() as running:
+        auth = UsernameToken(username="api-user", password="pass-word")
+        client = Client(auth=auth, soap_url=running.url, timeout=2.0)
+        monkeypatch.setattr(gateway, "client", lambda: client)
+        yield running
+
+
+def texts(vendor: Vendor, name: str) -> list[str | None]:
+    """Return what the elements of that name say in the last message."""
+    return [one.text for one in etree.fromstring(vendor.messages[-1]).iter(f"{API}{name}")]
+
+
+@pytest.mark.parametrize(
+    ("person", "asked", "value"),
+    [
+        ({"subscriber_key": "ada", "subscriber_id": 1}, "SubscriberKey", "ada"),
+        ({"subscriber_id": 1001, "email_address": "a@example.com"}, "ID", "1001"),
+        ({"email_address": "ada@example.com"}, "EmailAddress", "ada@example.com"),
+    ],
+)
+def test_a_profile_is_asked_for_by_the_surest_name(
+    vendor: Vendor, person: dict[str, object], asked: str, value: str
+) -> None:
+    vendor.answers(Answer(body=rows(ADA)))
+    found = gateway.profile_of(PARENT, SubscriberContext(**person))  # type: ignore[arg-type]
+    assert found is not None
+    assert (found.subscriber_key, found.attributes) == ("ada", {"City": "London"})
+    assert texts(vendor, "Property") == [asked]
+    assert texts(vendor, "Value") == [value]
+    assert gateway.key_of(PARENT, SubscriberContext(**person)) == "ada"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("found", [(), (ADA, TWIN)], ids=["nobody", "several"])
+def test_an_address_of_nobody_or_of_several_has_no_profile(
+    vendor: Vendor, found: tuple[str, ...]
+) -> None:
+    vendor.answers(Answer(body=rows(*found)))
+    ada = SubscriberContext(email_address="ada@example.com")
+    assert gateway.profile_of(PARENT, ada) is None
+    assert not gateway.key_of(PARENT, ada)
+
+
+def test_places_of_several_are_asked_for_at_once(vendor: Vendor) -> None:
+    more = Answer(body=rows(place("ada", 7001), status="MoreDataAvailable"))
+    last = Answer(body=rows(place("BEA", 7002), place("ada", 7003), place("eve", 7001)))
+    vendor.answers(more, last)
+    found = gateway.memberships_of(CHILD, ["ada", "bea", "cia"])
+    assert {key: [one.list_id for one in places] for key, places in found.items()} == {
+        "ada": [7001, 7003], "bea": [7002], "cia": [],
+    }  # fmt: skip
+    assert b"ContinueRequest" not in vendor.messages[0]
+    assert b"ContinueRequest" in vendor.messages[1]
+    assert vendor.messages[0].count(b"Value>") == 6
+    assert b">IN<" in vendor.messages[0]
+
+
+def test_keys_that_differ_in_case_alone_are_not_confused(vendor: Vendor) -> None:
+    vendor.answers(Answer(body=rows(place("ada", 7001), place("ADA", 7002))))
+    found = gateway.memberships_of(PARENT, ["ADA", "ada"])
+    assert [one.list_id for one in found["ada"]] == [7001]
+    assert [one.list_id for one in found["ADA"]] == [7002]
+
+
+def test_nobody_is_asked_for_nobody(vendor: Vendor) -> None:
+    assert gateway.memberships_of(PARENT, []) == {}
+    assert not vendor.messages
+
+
+def test_what_may_be_cached_names_nobody(vendor: Vendor) -> None:
+    vendor.answers(Answer(body=rows(place("ada", 7001))))
+    (found,) = gateway.memberships(PARENT, "ada")
+    assert (found.list_id, found.status, found.subscriber_key) == (7001, "Active", "")
+    assert b">equals<" in vendor.messages[0]
+
+
+def test_the_attributes_of_a_unit_are_its_own(vendor: Vendor) -> None:
+    vendor.answers(Answer(body=described(attribute("B"), attribute("A"))))
+    assert [one.name for one in gateway.definitions(CHILD)] == ["A", "B"]
+    assert texts(vendor, "ObjectType") == ["Subscriber"]
+    assert texts(vendor, "ID") == [str(CHILD)]
+
+
+@pytest.mark.parametrize(("mid", "named"), [(PARENT, []), (CHILD, [str(CHILD)] * 2)])
+def test_writing_names_the_unit_where_the_token_is_anothers(
+    vendor: Vendor, mid: int, named: list[str]
+) -> None:
+    vendor.answers(Answer(body=updated(result("UpdateResult") * 2)))
+    assert len(gateway.update_subscribers(mid, UPDATES).results) == 2
+    assert texts(vendor, "ID") == named
+    assert texts(vendor, "SubscriberKey") == ["ada", "bea"]
+    vendor.answers(Answer(body=created(result("TriggeredSendCreateResult") * 2)))
+    assert len(gateway.send_mails(mid, SENDS).results) == 2
+    assert texts(vendor, "ID") == named
+    assert texts(vendor, "SubscriberKey") == ["ada", "bea"]
+
+
+def test_nothing_is_asked_inside_a_transaction(db: None, vendor: Vendor) -> None:
+    ada = SubscriberContext(subscriber_key="ada")
+    with transaction.atomic():
+        for call in (
+            lambda: gateway.definitions(PARENT),
+            lambda: gateway.profile_of(PARENT, ada),
+            lambda: gateway.memberships_of(PARENT, ["ada"]),
+            lambda: gateway.update_subscribers(PARENT, UPDATES),
+            lambda: gateway.send_mails(PARENT, SENDS),
+        ):
+            with pytest.raises(RuntimeError, match="transaction"):
+                call()
+    assert not vendor.messages

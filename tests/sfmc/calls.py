@@ -1,0 +1,61 @@
+"""The calls of the client, each with a person in it as far as it can have one."""
+
+from collections.abc import Callable
+
+from tests.sfmc.conftest import KEY, request
+from unsub.sfmc import (
+    PROFILE_PROPERTIES,
+    Client,
+    Filter,
+    ListChange,
+    RetrieveRequest,
+    SubscriberUpdate,
+    TriggeredSend,
+)
+
+ADDRESS = "lovelace@example.com"
+ATTRIBUTES = (("Name", "Lovelace"), ("Empty", ""))
+UPDATE = SubscriberUpdate(
+    subscriber_key=KEY, email_address=ADDRESS, attributes=ATTRIBUTES, email_type="HTML",
+    status="Active", client_mid=510002,
+    lists=(ListChange(list_id=7001, status="Active", action="create"),),
+)  # fmt: skip
+MAIL = TriggeredSend(
+    definition_key="welcome", subscriber_key=KEY, email_address=ADDRESS, attributes=ATTRIBUTES,
+    client_mid=510002,
+)  # fmt: skip
+Call = Callable[[Client], object]
+
+
+def execute(client: Client) -> object:
+    """Call Execute."""
+    return client.execute([request(mid=510002, reason="why"), request(1002)])
+
+
+def retrieve(client: Client) -> object:
+    """Call Retrieve for a profile; the answer is a page, which is not to be shown."""
+    named = Filter(property="SubscriberKey", operator="equals", values=(KEY,))
+    page = client.retrieve(
+        RetrieveRequest(
+            object_type="Subscriber", properties=PROFILE_PROPERTIES, filter=named, client_mid=510002
+        )
+    )
+    return len(page.rows)
+
+
+def describe(client: Client) -> object:
+    """Call Describe."""
+    return client.describe("Subscriber", client_mid=510002)
+
+
+def update(client: Client) -> object:
+    """Call Update."""
+    return client.update([UPDATE, SubscriberUpdate(subscriber_key=KEY)])
+
+
+def create(client: Client) -> object:
+    """Call Create."""
+    return client.create([MAIL])
+
+
+CALLS: tuple[Call, ...] = (execute, retrieve, describe, update, create)

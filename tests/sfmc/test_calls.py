@@ -1,0 +1,84 @@
+"""Each call fails the way the others do."""
+
+import pytest
+
+from tests.sfmc.calls import CALLS, Call, create, describe, retrieve, update
+from tests.sfmc.replies import created, described, result, rows, updated
+from tests.sfmc.vendor import TOKEN, Answer, Vendor, fault, reply, reset, token
+from unsub.sfmc import (
+    Client,
+    InMaintenance,
+    MisconfiguredError,
+    PermanentError,
+    RateLimited,
+    SfmcError,
+    TransientError,
+    UnknownOutcome,
+)
+
+HTML = b"<!doctype html><html><body>Service Unavailable</body></html>"
+EXPIRED = Answer(body=fault(faultcode="q0:Security", words="Token Expired"), status=500)
+GOOD = {
+    retrieve: rows(),
+    describe: described(),
+    update: updated(result("UpdateResult") * 2),
+    create: created(result("TriggeredSendCreateResult")),
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    {
+        "HTML 503": (Answer(body=HTML, status=503, kind="text/html"), UnknownOutcome),
+        "HTML 200": (Answer(body=HTML), UnknownOutcome),
+        "empty 202": (Answer(status=202), UnknownOutcome),
+        "reset": (Answer(act=reset), UnknownOutcome),
+        "not authorised": (Answer(body=fault(11), status=500), MisconfiguredError),
+        "maintenance": (Answer(body=fault(9), status=500), InMaintenance),
+        "rate limited": (Answer(body=fault(17), status=500), RateLimited),
+        "unsupported": (Answer(body=fault(8), status=500), PermanentError),
+        "429": (Answer(status=429, kind="text/plain"), RateLimited),
+        "Bad Request": (
+            Answer(body=b"Bad Request", status=400, kind="text/plain"), PermanentError,
+        ),
+    }.values(),
+)  # fmt: skip
+@pytest.mark.parametrize("call", CALLS)
+def test_a_failure_has_the_same_name_whatever_was_called(
+    client: Client, vendor: Vendor, call: Call, answer: Answer, error: type[SfmcError]
+) -> None:
+    vendor.answers(answer)
+    with pytest.raises(error) as told:
+        call(client)
+    assert type(told.value) is error
+    assert len(vendor.messages) == 1
+
+
+@pytest.mark.parametrize("call", GOOD)
+def test_the_answer_to_another_call_is_none(client: Client, vendor: Vendor, call: Call) -> None:
+    for other, body in [*GOOD.items(), (None, reply())]:
+        if other is not call:
+            vendor.answers(Answer(body=body))
+            with pytest.raises(UnknownOutcome):
+                call(client)
+
+
+@pytest.mark.parametrize("call", GOOD)
+def test_a_token_that_ran_out_costs_one_more_message(
+    client: Client, vendor: Vendor, call: Call
+) -> None:
+    vendor.answers(EXPIRED, Answer(body=GOOD[call]))
+    vendor.tokens.append(token("fresh"))
+    call(client)
+    first, second = vendor.messages
+    assert TOKEN.encode() in first
+    assert b"fresh" in second
+
+
+@pytest.mark.parametrize("call", GOOD)
+def test_a_token_that_is_refused_again_ends_it(client: Client, vendor: Vendor, call: Call) -> None:
+    vendor.answers(EXPIRED)
+    vendor.tokens.append(token("fresh"))
+    with pytest.raises(TransientError):
+        call(client)
+    assert len(vendor.messages) == 2

@@ -24,6 +24,10 @@ MAIL = TriggeredSend(
     definition_key="welcome", subscriber_key=KEY, email_address=ADDRESS, attributes=ATTRIBUTES,
     client_mid=510002,
 )  # fmt: skip
+PROFILE = RetrieveRequest(
+    object_type="Subscriber", properties=PROFILE_PROPERTIES, client_mid=510002,
+    filter=Filter(property="SubscriberKey", operator="equals", values=(KEY,)),
+)  # fmt: skip
 Call = Callable[[Client], object]
 
 
@@ -34,13 +38,7 @@ def execute(client: Client) -> object:
 
 def retrieve(client: Client) -> object:
     """Call Retrieve for a profile; the answer is a page, which is not to be shown."""
-    named = Filter(property="SubscriberKey", operator="equals", values=(KEY,))
-    page = client.retrieve(
-        RetrieveRequest(
-            object_type="Subscriber", properties=PROFILE_PROPERTIES, filter=named, client_mid=510002
-        )
-    )
-    return len(page.rows)
+    return len(client.retrieve(PROFILE).rows)
 
 
 def describe(client: Client) -> object:

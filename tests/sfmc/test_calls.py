@@ -18,7 +18,7 @@ from unsub.sfmc import (
 
 HTML = b"<!doctype html><html><body>Service Unavailable</body></html>"
 EXPIRED = Answer(body=fault(faultcode="q0:Security", words="Token Expired"), status=500)
-GOOD = {
+GOOD: dict[Call, bytes] = {
     retrieve: rows(),
     describe: described(),
     update: updated(result("UpdateResult") * 2),

@@ -6,8 +6,8 @@ from collections import deque
 
 import pytest
 
-from tests.sfmc.calls import ADDRESS, CALLS, MAIL, UPDATE, Call
-from tests.sfmc.conftest import KEY, SECRET, NewAuth
+from tests.sfmc.calls import ADDRESS, CALLS, MAIL, PROFILE, UPDATE, Call
+from tests.sfmc.conftest import KEY, SECRET, NewAuth, request
 from tests.sfmc.replies import (
     attribute,
     created,
@@ -21,11 +21,11 @@ from tests.sfmc.replies import (
 from tests.sfmc.vendor import TOKEN, Answer, Vendor, fault, reply, reset, token
 from unsub.sfmc import (
     Client,
-    RetrieveRequest,
     SfmcError,
     UsernameToken,
     read_membership,
     read_profile,
+    read_subscriber_name,
 )
 
 SECRETS = (KEY, SECRET, TOKEN, "pass-word", "WORDS-OF-THEIRS", ADDRESS, "Lovelace")
@@ -95,7 +95,8 @@ def test_values_of_persons_do_not_show_who_they_are(client: Client, vendor: Vend
     vendor.answers(
         Answer(body=rows(subscriber(1001, KEY, ADDRESS, ("Name", "Lovelace")), place(KEY, 7001)))
     )
-    person, listed = client.retrieve(RetrieveRequest(object_type="x", properties=())).rows
-    for value in (read_profile(person), read_membership(listed), UPDATE, MAIL):
+    person, listed = client.retrieve(PROFILE).rows
+    read = (read_profile(person), read_subscriber_name(person), read_membership(listed))
+    for value in (*read, UPDATE, MAIL, PROFILE, request()):
         for secret in SECRETS:
             assert secret not in repr(value)

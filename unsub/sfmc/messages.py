@@ -19,7 +19,7 @@ class ExecuteRequest:
     that the credentials speak for."""
 
     name: str
-    parameters: tuple[tuple[str, str], ...]
+    parameters: tuple[tuple[str, str], ...] = field(repr=False)
     client_mid: int | None = None
 
     @property

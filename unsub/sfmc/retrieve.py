@@ -17,7 +17,7 @@ class Filter:
 
     property: str
     operator: str
-    values: tuple[str, ...] = ()
+    values: tuple[str, ...] = field(default=(), repr=False)
     times: tuple[datetime, ...] = ()
 
     def as_element(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class Page:
 class UnsubEvent:
     """An unsubscribe as tracking has it. `at` is aware; `list_id` is absent for most sends."""
 
-    subscriber_key: str
+    subscriber_key: str = field(repr=False)
     at: datetime
     job_id: int | None
     batch_id: int | None

@@ -16,8 +16,8 @@ class SubscriberName:
     """The three names of a subscriber."""
 
     subscriber_id: int
-    subscriber_key: str
-    email_address: str
+    subscriber_key: str = field(repr=False)
+    email_address: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,7 @@ def _fail(sentence: str) -> int:
 
 def _fingerprint(lock: Path) -> str:
     """Return what must be the same for an existing .venv to be left alone."""
-    files = (lock, UV_LOCK, *sorted(ROOT.glob("locale/*/LC_MESSAGES/django.po")))
+    files = (lock, UV_LOCK, Path(__file__), *sorted(ROOT.glob("locale/*/LC_MESSAGES/django.po")))
     parts = *(file.read_bytes() for file in files), str(ROOT).encode(), sys.version.encode()
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
@@ -71,7 +71,9 @@ def _fill(lock: Path) -> None:
     _run(python, "-m", "pip", "install", *quiet, "--require-hashes", "-r", str(UV_LOCK))
     _say(f"installing {lock.relative_to(ROOT)}")
     STAMP.unlink(missing_ok=True)
-    _run(str(BIN / "uv"), "pip", "sync", "--quiet", "--require-hashes", str(lock), env=uv_environ())
+    # Compiled once: where PYTHONDONTWRITEBYTECODE is set, every process would do it for itself.
+    sync = ("pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", str(lock))
+    _run(str(BIN / "uv"), *sync, env=uv_environ())
     _say("compiling the translations")
     compiler = str(BIN / "pybabel")
     _run(compiler, "--quiet", "compile", "--directory", "locale", "--domain", "django")

@@ -2,12 +2,14 @@
 
 import os
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException
 
+import redis
 from celery import Celery
+from kombu.exceptions import KombuError
 
 from .environment import FILE, Ports
 from .servers import HOST
@@ -15,6 +17,10 @@ from .steps import ROOT, say
 
 PATIENCE = 2.0  # seconds between two words of progress
 RULE = "=" * 78
+# kombu would try for six seconds and then raise, and wait for ever for a broker that is silent.
+IMPATIENT = {"max_retries": 0, "socket_connect_timeout": 1, "socket_timeout": 2}
+# What listens on this machine is asked itself, whatever proxy the machine is set to.
+_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,16 +76,18 @@ class Watch:
 def answers(url: str) -> bool:
     """Return whether a GET of this address is answered with 200 within two seconds."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310
+        with _open(url, timeout=2) as response:
             return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
+    except (OSError, HTTPException):
         return False
 
 
 def worker_answers(broker: str) -> bool:
-    """Return whether a Celery worker answers a ping within half a second."""
+    """Return whether a Celery worker answers a ping within a second. False as well where the broker
+    does not listen yet, is loading, or says nothing: whoever waits asks again."""
     try:
         with Celery(broker=broker, set_as_current=False) as app:
-            return bool(app.control.ping(timeout=0.5))
-    except OSError:
+            app.conf.broker_transport_options = IMPATIENT
+            return bool(app.control.ping(timeout=1, limit=1))
+    except (OSError, KombuError, redis.RedisError):
         return False

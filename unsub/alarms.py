@@ -9,6 +9,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from .models import Alarm, BusinessUnit, Cause, Status, UnsubRequest
+from .states import in_states
 from .unit_queue import CIRCUIT_OPEN
 
 LATE = timedelta(hours=1)
@@ -38,7 +39,7 @@ def look() -> list[int]:
 
 def find() -> Iterator[Finding]:
     """Give what is wrong now."""
-    open_ = UnsubRequest.objects.filter(status__in=(Status.PENDING, Status.SENDING))
+    open_ = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.SENDING))
     yield from _count(Cause.LATE, open_.filter(received_at__lt=Now() - LATE))
     refused = UnsubRequest.objects.filter(
         status=Status.REFUSED, finished_at__gt=Now() - RECENT
@@ -47,7 +48,7 @@ def find() -> Iterator[Finding]:
     yield from _count(Cause.REFUSED, refused.exclude(at_the_horizon))
     yield from _count(Cause.GIVEN_UP, refused.filter(at_the_horizon))
     unit = BusinessUnit.objects.filter(mid=OuterRef("unit_id"))
-    waiting = UnsubRequest.objects.filter(status__in=(Status.PENDING, Status.HELD))
+    waiting = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD))
     yield from _count(Cause.UNKNOWN_UNIT, waiting.exclude(Exists(unit)))
     yield from _units()
 

@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 
 from .honour import time_to_honour
 from .models import BusinessUnit, By, DailyTally, Digest, Reason, Status, UnsubRequest
+from .states import ON_THEIR_WAY, in_states
 
 WEEK = timedelta(days=7)
 HOUR = 7  # on Monday, UTC: the first at work finds it there
@@ -74,9 +75,7 @@ def compose(unit: BusinessUnit, week: date) -> str:
         "sends": _top(this, By.JOB),
         "words": _words(received),
         "refused": received.filter(status=Status.REFUSED).count(),
-        "waiting": received.filter(
-            status__in=(Status.PENDING, Status.SENDING, Status.HELD)
-        ).count(),
+        "waiting": received.filter(in_states(*ON_THEIR_WAY)).count(),
         "honour": time_to_honour(unit.mid),
         "admin": f"{settings.PUBLIC_URL}/admin/",
     }

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import QuerySet
+from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from .models import Channel, Status, UnsubRequest
+from .states import ON_THEIR_WAY, in_states
 
 WINDOW = timedelta(days=7)
 NEWEST = 10_000  # rows at most: an index has them in order, so the cost is bounded
 PROMISE = timedelta(hours=48)  # what the mailbox providers ask for
-_ENDED = (Status.DONE, Status.WITHDRAWN, Status.REFUSED, Status.SUPERSEDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +37,9 @@ def honour_of(requests: QuerySet[UnsubRequest]) -> Honour:
     done = requests.filter(status=Status.DONE, finished_at__gt=Now() - WINDOW)
     # What happened elsewhere took us no time, and is no merit of ours.
     done = done.exclude(channel=Channel.IMPORT).order_by("-finished_at")
-    times = sorted(
-        (end - start).total_seconds()
-        for start, end in done.values_list("received_at", "finished_at")[:NEWEST]
-        if end
-    )
+    # The difference is the database's work: two times for each row would take twice as long.
+    took = ExpressionWrapper(F("finished_at") - F("received_at"), output_field=DurationField())
+    times = sorted(one.total_seconds() for one in done.values_list(took, flat=True)[:NEWEST])
     if not times:
         return Honour(number=0, p50=None, p95=None, p99=None, longest=None, within=None)
     return Honour(
@@ -62,8 +60,9 @@ def quantile(ordered: list[float], share: float) -> float:
 
 def late(mid: int) -> int:
     """Return how many wishes of a unit are older than 48 hours and have not ended."""
-    return (
-        UnsubRequest.objects.filter(unit_id=mid, received_at__lt=Now() - PROMISE)
-        .exclude(status__in=_ENDED)
-        .count()
-    )
+    return UnsubRequest.objects.filter(is_late(), unit_id=mid).count()
+
+
+def is_late() -> Q:
+    """Return what finds the wishes that are on their way for longer than 48 hours."""
+    return in_states(*ON_THEIR_WAY) & Q(received_at__lt=Now() - PROMISE)

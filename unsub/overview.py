@@ -7,9 +7,8 @@ from statistics import median
 from typing import Any
 
 from django.db.models import QuerySet, Sum
-from django.db.models.functions import Now
 
-from .honour import PROMISE, Honour, honour_of
+from .honour import Honour, honour_of, is_late
 from .models import Alarm, By, DailyTally, LostLink, Status, TallyMark, UnsubRequest
 
 PERIODS = (1, 7, 30, 90)
@@ -142,13 +141,10 @@ def _by_day(
 def _waiting(mids: Mids) -> Waiting:
     """Return what needs a person, each from an index."""
     requests = _of(UnsubRequest.objects.order_by(), "unit_id", mids)
-    on_their_way = requests.filter(
-        status__in=(Status.PENDING, Status.SENDING, Status.HELD), received_at__lt=Now() - PROMISE
-    )
     return Waiting(
         refused=requests.filter(status=Status.REFUSED, handlings=None).count(),
         held=requests.filter(status=Status.HELD).count(),
-        late=on_their_way.count(),
+        late=requests.filter(is_late()).count(),
         lost_links=_of(LostLink.objects.filter(handled_at=None), "unit_id", mids).count(),
         alarms=_of(Alarm.objects.filter(cleared_at=None), "mid", mids).count(),
     )

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from unsub import outbox, overview, tally
+from unsub.honour import is_late
 from unsub.models import (
     BusinessUnit,
     By,
@@ -31,15 +32,22 @@ pytestmark = pytest.mark.django_db
 NOW = datetime.now(UTC)
 
 
-def request(days_ago: float = 0, **changes: Any) -> UnsubRequest:
-    """Make a request that was received some days ago."""
+def made(days_ago: float = 0, **changes: Any) -> UnsubRequest:
+    """Return a request that was received some days ago, not saved."""
     at = NOW - timedelta(days=days_ago)
     fields = {
         "unit_id": PARENT, "subscriber_id": 1, "job_id": 88002, "list_id": 7001, "scope": "list",
         "channel": Channel.PAGE, "status": Status.DONE, "received_at": at, "attempts": 1,
         "finished_at": at + timedelta(seconds=4), "give_up_at": at + timedelta(days=10),
     }  # fmt: skip
-    return UnsubRequest.objects.create(**fields | changes)
+    return UnsubRequest(**fields | changes)
+
+
+def request(days_ago: float = 0, **changes: Any) -> UnsubRequest:
+    """Make a request that was received some days ago."""
+    one = made(days_ago, **changes)
+    one.save()
+    return one
 
 
 def tallied(mid: int, by: By, key: str | None = None) -> int:
@@ -196,3 +204,14 @@ def test_it_takes_few_questions(
         ) as queries:
             assert admin_client.get(path).status_code == 200
         assert len(queries) <= 30, path
+
+
+def test_what_is_late_is_not_looked_for_among_all(unit: BusinessUnit) -> None:
+    if connection.vendor != "postgresql":
+        return  # SQLite has no plan of the kind
+    UnsubRequest.objects.bulk_create(made(3) for _ in range(3000))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE unsub_unsubrequest")
+    plan = UnsubRequest.objects.order_by().filter(is_late()).explain()
+    for index in ("request_due", "request_leased", "request_needs_a_person"):
+        assert index in plan

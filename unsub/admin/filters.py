@@ -6,20 +6,18 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter, SingleNumericFilter
 
 from unsub.access import units_of
-from unsub.honour import PROMISE
-from unsub.models import Channel, Handling, MailingList, Outcome, Status, UnsubRequest
+from unsub.honour import is_late
+from unsub.models import Channel, Handling, MailingList, Outcome, UnsubRequest
 from unsub.scanner_report import SCANNER_LIKE, SOON
 
 from .attempts import is_number
 
 Requests = QuerySet[UnsubRequest]
-_ON_THEIR_WAY = (Status.PENDING, Status.SENDING, Status.HELD)
 
 
 class Sides(admin.SimpleListFilter):
@@ -75,12 +73,7 @@ class LateFilter(Sides):
 
     title = _("late")
     parameter_name = "late"
-    sides: ClassVar = {
-        "yes": (
-            _("older than 48 hours"),
-            lambda rows: rows.filter(status__in=_ON_THEIR_WAY, received_at__lt=Now() - PROMISE),
-        )
-    }
+    sides: ClassVar = {"yes": (_("older than 48 hours"), lambda rows: rows.filter(is_late()))}
 
 
 class HandledFilter(Sides):

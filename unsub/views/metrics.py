@@ -24,11 +24,11 @@ from prometheus_client.registry import Collector
 
 from unsub.honour import late, time_to_honour
 from unsub.models import Alarm, BusinessUnit, Status, UnsubRequest
+from unsub.states import OPEN, in_states
 
 Figures = dict[str, tuple[float | None, float | None, float | None, float | None, int]]
 _FIGURES = "honour"
 _shared = caches["shared"]
-_OPEN = (Status.PENDING, Status.SENDING, Status.HELD, Status.REFUSED)
 
 
 @never_cache
@@ -69,7 +69,7 @@ def _requests() -> Metric:
     gauge = GaugeMetricFamily(
         "unsub_requests", "Requests that are not done, by status.", labels=("mid", "status")
     )
-    rows = UnsubRequest.objects.filter(status__in=_OPEN).order_by()
+    rows = UnsubRequest.objects.filter(in_states(*OPEN)).order_by()
     for row in rows.values("unit_id", "status").annotate(number=Count("pk")):
         gauge.add_metric((str(row["unit_id"]), row["status"]), row["number"])
     return gauge
@@ -80,7 +80,7 @@ def _oldest() -> Metric:
     gauge = GaugeMetricFamily(
         "unsub_oldest_pending_seconds", "Age of the oldest request on its way.", labels=("mid",)
     )
-    waiting = UnsubRequest.objects.filter(status__in=(Status.PENDING, Status.HELD)).order_by()
+    waiting = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD)).order_by()
     ages = waiting.values("unit_id").annotate(age=Now() - Min("received_at"))
     for row in ages:
         gauge.add_metric((str(row["unit_id"]),), row["age"].total_seconds())

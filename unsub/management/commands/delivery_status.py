@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from unsub.honour import late, time_to_honour
 from unsub.models import BusinessUnit, Status, UnsubRequest
+from unsub.states import OPEN, in_states
 
-_OPEN = (Status.PENDING, Status.SENDING, Status.HELD, Status.REFUSED)
 _CLEAR = "\x1b[2J\x1b[H"
 COLUMNS = (
     "mid", "name", "pending", "oldest", "sending", "held", "refused", "per_hour", "late", "p50",
@@ -66,7 +66,7 @@ def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
         yield {
             "mid": mid,
             "name": units[mid].name if mid in units else "(unknown unit)",
-            **{status.value: counts.get((mid, status.value), 0) for status in _OPEN},
+            **{status.value: counts.get((mid, status.value), 0) for status in OPEN},
             "oldest": _oldest(mid),
             "per_hour": _per_hour(mid),
             "late": late(mid),
@@ -78,14 +78,14 @@ def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
 
 def _counts() -> dict[tuple[int, str], int]:
     """Return the number of requests that are not done, by unit and status."""
-    rows = UnsubRequest.objects.filter(status__in=_OPEN).order_by()
+    rows = UnsubRequest.objects.filter(in_states(*OPEN)).order_by()
     found = rows.values_list("unit_id", "status").annotate(number=Count("pk"))
     return {(mid, status): number for mid, status, number in found}
 
 
 def _oldest(mid: int) -> float | None:
     """Return the age in seconds of the oldest request that waits."""
-    waiting = UnsubRequest.objects.filter(unit_id=mid, status__in=(Status.PENDING, Status.HELD))
+    waiting = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD), unit_id=mid)
     since = waiting.aggregate(since=Min("received_at"))["since"]
     return None if since is None else _round((timezone.now() - since).total_seconds())
 

@@ -12,10 +12,10 @@ from django.db.models.functions import Now
 from . import addresses
 from .context import UnsubContext
 from .models import Erasure, LostLink, Pause, PauseEnd, Status, UnsubRequest
+from .states import ON_THEIR_WAY, in_states
 from .wish import person_of
 
 ERASED = "erased-"
-_OPEN = (Status.PENDING, Status.SENDING, Status.HELD)
 
 
 class StillOpen(Exception):  # noqa: N818 - no mistake of anybody's
@@ -44,7 +44,7 @@ def grant(erasure: Erasure, *, user_id: int, note: str) -> int:
     """Return how many wishes name nobody any more. Raises StillOpen where one is on its way."""
     with transaction.atomic():
         rows = requests_of(erasure)
-        if rows.filter(status__in=_OPEN).exists():
+        if rows.filter(in_states(*ON_THEIR_WAY)).exists():
             raise StillOpen
         Pause.objects.filter(request__in=rows, ended_at=None).update(
             ended_at=Now(), end=PauseEnd.STAYED

@@ -1,7 +1,6 @@
 """A wish becomes a row, once. Used by the outbox, and by the task that catches up after a database
 was away; nothing else writes new requests."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -49,13 +48,6 @@ def find(context: UnsubContext) -> UnsubRequest | None:
     return UnsubRequest.objects.filter(wish=digest(context)).first()
 
 
-def find_all(contexts: Iterable[UnsubContext]) -> list[UnsubRequest | None]:
-    """Return, in order, the request that answers for each of these wishes now, or None."""
-    digests = [digest(context) for context in contexts]
-    found = {row.wish: row for row in UnsubRequest.objects.filter(wish__in=digests)}
-    return [found.get(one) for one in digests]
-
-
 def recent(context: UnsubContext, since: timedelta) -> list[UnsubRequest]:
     """Return the wishes of one who is named as in this link, oldest first: those that are on their
     way, those that ended within `since`, and those that could not be carried out lately."""
@@ -63,7 +55,7 @@ def recent(context: UnsubContext, since: timedelta) -> list[UnsubRequest]:
     ended = Q(finished_at__gte=Now() - since)
     refused = Q(status=Status.REFUSED, finished_at__gte=Now() - _SHOWN, handlings=None)
     rows = UnsubRequest.objects.filter(open_ | ended | refused, person=person_of(context))
-    return list(rows.exclude(kind=Kind.MAIL).select_related("pause").order_by("pk")[:_RECENT_MAX])
+    return list(rows.exclude(kind=Kind.MAIL).order_by("pk")[:_RECENT_MAX])
 
 
 def write(wish: Wish) -> tuple[UnsubRequest, bool]:

@@ -8,8 +8,9 @@ from django.db.models import Q
 
 from unsub.context import UnsubContext
 from unsub.database import answering
-from unsub.models import Kind, Status, UnsubRequest
+from unsub.models import Kind, UnsubRequest
 from unsub.models.request import ATTRIBUTE
+from unsub.states import ON_THEIR_WAY
 from unsub.wish import person_of
 
 from .present import Present
@@ -49,7 +50,7 @@ def of_person(context: UnsubContext) -> list[Held]:
 
 def _held(row: UnsubRequest) -> Held:
     """Return a row as its person reads it."""
-    on_its_way = row.status in (Status.PENDING, Status.SENDING, Status.HELD)
+    on_its_way = row.status in ON_THEIR_WAY
     return Held(
         at=row.received_at,
         kind=row.kind,

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from unsub.models import Kind, Status, UnsubRequest
 from unsub.models.request import ALL, ATTRIBUTE, LIST
+from unsub.states import ON_THEIR_WAY
 
 from .reading import PERSON_FOR, UNSUBSCRIBED, Seen
 
 # As long what was read may be older than a wish that is done.
 JUST_DONE = timedelta(seconds=2 * PERSON_FOR)
-_ON_ITS_WAY = (Status.PENDING, Status.SENDING, Status.HELD)
 IN = (Kind.SUBSCRIBE, Kind.RESUBSCRIBE)
 
 
@@ -81,7 +81,7 @@ class Present:
     @property
     def has_open_wishes(self) -> bool:
         """Whether anything is on its way."""
-        return any(wish.status in _ON_ITS_WAY for wish in self.asked.values())
+        return any(wish.status in ON_THEIR_WAY for wish in self.asked.values())
 
     @property
     def refused(self) -> bool:

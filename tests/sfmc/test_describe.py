@@ -72,6 +72,11 @@ def test_nil_and_empty_elements_are_as_if_absent(client: Client, vendor: Vendor,
     assert describe(client, vendor, with_nothing) == describe(client, vendor, BARE)
 
 
+def test_a_length_of_nothing_is_no_limit(client: Client, vendor: Vendor) -> None:
+    (found,) = describe(client, vendor, attribute("A", MaxLength="0"))
+    assert found.max_length is None
+
+
 def test_a_choice_without_a_value_cannot_be_made(client: Client, vendor: Vendor) -> None:
     items = f"<PicklistItem {NIL}/><PicklistItem/><PicklistItem><Label>x</Label></PicklistItem>"
     items += "<PicklistItem><Value>only</Value></PicklistItem>"

@@ -90,6 +90,7 @@ def test_what_is_absent_stays_out_of_the_message(client: Client, vendor: Vendor)
     client.update([LEAN])
     (sent,) = objects(vendor, "Update")
     assert names(sent) == ["SubscriberKey"]
+    assert LEAN.as_element() == {"SubscriberKey": KEY}
     vendor.answers(Answer(body=created(result("TriggeredSendCreateResult"))))
     client.create([LEAN_SEND])
     (sent,) = objects(vendor, "Create")

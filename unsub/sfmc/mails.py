@@ -9,7 +9,8 @@ from .messages import client_element, fits_xml, pairs
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggeredSend:
     """One mail to one reader, by the definition with that external key. `attributes` are what the
-    mail fills in; those that are named as a profile attribute also change the profile."""
+    mail fills in; one that is named as a profile attribute may change the profile as well, where
+    the definition updates its subscribers."""
 
     definition_key: str
     subscriber_key: str = field(repr=False)

@@ -85,17 +85,19 @@ def mail_lists(mid: int) -> list[MailList]:
 def memberships(mid: int, subscriber_key: str) -> list[Membership]:
     """Return somebody's places on the unit's lists, without their key: these are kept in the cache,
     where nobody's name should lie. Raises an SfmcError."""
-    found = memberships_of(mid, [subscriber_key])[subscriber_key]
+    found = _memberships(mid, [subscriber_key])
     return [replace(one, subscriber_key="") for one in found]
 
 
 def memberships_of(mid: int, keys: Sequence[str]) -> dict[str, list[Membership]]:
     """Return the places of each on the unit's lists, by the keys that were asked for. Raises an
     SfmcError."""
+    if len(set(keys)) == 1:
+        return {keys[0]: _memberships(mid, keys[:1])}
     found: dict[str, list[Membership]] = {key: [] for key in keys}
     # Marketing Cloud may write a key in other letters than it was asked for.
     spelled = {key.casefold(): key for key in keys} | {key: key for key in keys}
-    for one in _memberships(mid, keys) if keys else ():
+    for one in _memberships(mid, tuple(found)) if keys else ():
         key = spelled.get(one.subscriber_key) or spelled.get(one.subscriber_key.casefold())
         if key is not None:
             found[key].append(one)

@@ -100,6 +100,15 @@ def test_keys_that_differ_in_case_alone_are_not_confused(vendor: Vendor) -> None
     assert [one.list_id for one in found["ADA"]] == [7002]
 
 
+def test_the_places_of_one_alone_are_theirs_however_the_key_is_written(vendor: Vendor) -> None:
+    vendor.answers(Answer(body=rows(place("ada ", 7001), place("", 7002))))
+    for keys in (["ada"], ["ada", "ada"]):
+        found = gateway.memberships_of(PARENT, keys)
+        assert [one.list_id for one in found["ada"]] == [7001, 7002]
+        assert b">equals<" in vendor.messages[-1]
+    assert len(gateway.memberships(PARENT, "ada")) == 2
+
+
 def test_nobody_is_asked_for_nobody(vendor: Vendor) -> None:
     assert gateway.memberships_of(PARENT, []) == {}
     assert not vendor.messages

@@ -13,6 +13,7 @@ from zeep.wsse.username import UsernameToken
 
 from tests.sandbox.talk import Caller
 from unsub.sandbox import Sandbox
+from unsub.sandbox.faults import OPERATIONS
 from unsub.sandbox.sample import CHILD
 
 # zeep's own signatures have no types.
@@ -52,7 +53,7 @@ def test_zeep_reads_the_names_of_the_service(sfmc: Sandbox, http: requests.Sessi
     assert port.binding_options["address"] == f"{sfmc.url}Service.asmx"
     assert port.binding.name.localname == "SoapBinding"
     operations = {name: op.soapaction for name, op in port.binding.all().items()}
-    assert operations == {name: name for name in ("Execute", "GetSystemStatus", "Retrieve")}
+    assert operations == {name: name for name in OPERATIONS}
 
 
 def test_zeep_unsubscribes_with_a_token(

@@ -248,7 +248,7 @@ def test_the_page_shows_what_happened_and_escapes_it(caller: Caller) -> None:
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert 'http-equiv="refresh"' in page
-    assert page.count("Unsubscribed</span>") == 1 + 6
+    assert page.count("Unsubscribed</span>") == 1 + 7
     assert "latency (until cleared)" in page
     assert "88002" in page
 

@@ -12,12 +12,18 @@ BEFORE = frozenset(
 )
 API = frozenset({"fault_2", "fault_9", "fault_10", "fault_11", "fault_13", "fault_17"})
 SECOND = frozenset({"fail_second"})
-REPLY = frozenset({"short_results", "malformed_xml", "drop_after_record"})
+SHORT = frozenset({"short_results"})
+CUT = frozenset({"malformed_xml", "drop_after_record"})
+REPLY = SHORT | CUT
 TOKEN = frozenset({"token_500", "token_429"})
 LATENCY = frozenset({"latency"})
 EXPIRED = frozenset({"token_expired"})
 REVOKED = "revoke_credentials"
-KINDS = BEFORE | API | SECOND | REPLY | TOKEN | LATENCY | EXPIRED | {REVOKED}
+ANY_UPDATE = frozenset({"update_refused"})
+# Those that meet an object of an Update which would make somebody Active.
+UPDATE = ANY_UPDATE | {"resubscribe_12018", "no_permission"}
+KINDS = BEFORE | API | SECOND | REPLY | TOKEN | LATENCY | EXPIRED | UPDATE | {REVOKED}
+OPERATIONS = frozenset({"Execute", "Retrieve", "Describe", "Update", "Create", "GetSystemStatus"})
 
 # The apifault messages, in our own words; the code is what counts.
 API_MESSAGES = {
@@ -39,7 +45,8 @@ class Cue:
     """One fault to come.
 
     `times` None is for ever, `seconds` None has no end, `after` lets that many matching calls
-    through first, `mid` limits it to calls in one unit. `value` is the seconds of `latency` (1)
+    through first, `mid` limits it to calls in one unit, `operation` to calls of one operation
+    (`Update`) or for one type of object (`Retrieve:List`). `value` is the seconds of `latency` (1)
     and of Retry-After (1).
     """
 
@@ -49,6 +56,7 @@ class Cue:
     after: int = 0
     value: float | None = None
     mid: int | None = None
+    operation: str | None = None
 
     def __post_init__(self) -> None:
         """Check the cue, or raise CueError."""
@@ -58,6 +66,7 @@ class Cue:
             _check_number(name, getattr(self, name), int)
         for name in ("seconds", "value"):
             _check_number(name, getattr(self, name), (int, float))
+        _check_operation(self.operation, self.kind)
 
     @classmethod
     def from_json(cls, data: object) -> "Cue":
@@ -80,6 +89,15 @@ def _check_number(name: str, value: object, types: type | tuple[type, ...]) -> N
         raise CueError(f"{name} has to be a number, not below 0")
 
 
+def _check_operation(value: object, kind: str) -> None:
+    if value is None:
+        return
+    if not isinstance(value, str) or value.partition(":")[0] not in OPERATIONS:
+        raise CueError(f"operation has to be one of {', '.join(sorted(OPERATIONS))}")
+    if kind in TOKEN:
+        raise CueError("a request for a token is no operation")
+
+
 def _at_least_zero(value: object) -> bool:
     return isinstance(value, int | float) and value >= 0
 
@@ -96,8 +114,12 @@ class _Live:
     def over(self, now: float) -> bool:
         return self.times == 0 or (self.until is not None and now >= self.until)
 
-    def matches(self, kinds: Collection[str], mids: Collection[int]) -> bool:
-        return self.cue.kind in kinds and (self.cue.mid is None or self.cue.mid in mids)
+    def matches(
+        self, kinds: Collection[str], mids: Collection[int], labels: Collection[str]
+    ) -> bool:
+        mid, operation = self.cue.mid, self.cue.operation
+        here = mid is None or mid in mids
+        return self.cue.kind in kinds and here and (operation is None or operation in labels)
 
 
 class Faults:
@@ -124,11 +146,16 @@ class Faults:
             self._sweep()
             return [{**asdict(x.cue), "times": x.times, "after": x.after} for x in self._live]
 
-    def take(self, kinds: Collection[str], mids: Collection[int] = ()) -> Cue | None:
+    def take(
+        self,
+        kinds: Collection[str],
+        mids: Collection[int] = (),
+        labels: Collection[str] = (),
+    ) -> Cue | None:
         """Return the first cue of these kinds that is due for this call, and count it."""
         with self._lock:
             self._sweep()
-            waiting = [live for live in self._live if live.matches(kinds, mids)]
+            waiting = [live for live in self._live if live.matches(kinds, mids, labels)]
             due = next((live for live in waiting if live.after == 0), None)
             for live in waiting:
                 live.after = max(0, live.after - 1)
@@ -138,11 +165,11 @@ class Faults:
                 due.times -= 1
             return due.cue
 
-    def holds(self, kind: str, mids: Collection[int] = ()) -> bool:
+    def holds(self, kind: str, mids: Collection[int] = (), labels: Collection[str] = ()) -> bool:
         """Return whether a cue of that kind is under way, without counting it."""
         with self._lock:
             self._sweep()
-            return any(x.matches((kind,), mids) and x.after == 0 for x in self._live)
+            return any(x.matches((kind,), mids, labels) and x.after == 0 for x in self._live)
 
     def _sweep(self) -> None:
         now = self._clock()

@@ -4,23 +4,23 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from .values import Entry
+from .records import Change, Entry, ListChange, Mail, Record, Update
 
 
 class Journal:
-    """An append-only file of entries."""
+    """An append-only file of records."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: BinaryIO | None = None
 
-    def read(self) -> Iterator[Entry]:
-        """Yield the entries so far, and cut off a last line that was only half written.
+    def read(self) -> Iterator[Record]:
+        """Yield the records so far, and cut off a last line that was only half written.
 
         A kill in the middle of a write leaves such a line; its caller never got an answer, and
-        the next entry must not be glued to it.
+        the next record must not be glued to it.
         """
         if not self._path.exists():
             return
@@ -28,17 +28,17 @@ class Journal:
         for line in self._path.read_bytes().splitlines(keepends=True):
             if not line.endswith(b"\n"):
                 break
-            yield Entry(**json.loads(line))
+            yield _record(json.loads(line))
             whole += len(line)
         with self._path.open("r+b") as file:
             file.truncate(whole)
 
-    def append(self, entry: Entry) -> None:
-        """Write one entry and hand it to the operating system before returning."""
+    def append(self, record: Record) -> None:
+        """Write one record and hand it to the operating system before returning."""
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("ab")
-        self._file.write(json.dumps(asdict(entry), ensure_ascii=False).encode() + b"\n")
+        self._file.write(json.dumps(asdict(record), ensure_ascii=False).encode() + b"\n")
         self._file.flush()
 
     def close(self) -> None:
@@ -46,3 +46,12 @@ class Journal:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _record(data: dict[str, Any]) -> Record:
+    """Return the record of a line; `kind` tells which, as it did when there was but one class."""
+    if data["kind"] == "update":
+        given = data["given"]
+        lists = tuple(ListChange(**one) for one in given["lists"])
+        return Update(**data | {"given": Change(**given | {"lists": lists})})
+    return Mail(**data) if data["kind"] == "mail" else Entry(**data)

@@ -5,7 +5,8 @@ from html import escape
 from typing import Any
 
 from .memory import Memory
-from .values import Entry, Job, ListKind, MailList, Subscriber
+from .records import Entry
+from .values import Job, ListKind, MailList, Subscriber
 
 MOST_SUBSCRIBERS = 50
 MOST_EVENTS = 100
@@ -128,9 +129,7 @@ def _shown(memory: Memory) -> list[Subscriber]:
 
 
 def _person(memory: Memory, person: Subscriber, lists: Iterable[MailList]) -> str:
-    cells = "".join(
-        f"<td>{_pill(memory.status(person.subscriber_id, item))}</td>" for item in lists
-    )
+    cells = "".join(f"<td>{_pill(memory.people.status(person, item))}</td>" for item in lists)
     return f"<tr><td>{person.subscriber_id}</td><td>{escape(person.key)}</td>{cells}</tr>"
 
 

@@ -7,38 +7,19 @@ comment at that line says so.
 from collections.abc import Mapping
 from typing import Protocol
 
-from .values import Effect, Job, ListKind, MailList, Subscriber, Unit
+from .records import Effect
+from .refusals import RuleError
+from .values import Job, ListKind, MailList, Subscriber, Unit
 
 SUBSCRIBER_PARAMETERS = ("SubscriberID", "SubscriberKey", "EmailAddress")
 JOB_PARAMETERS = ("JobID", "ListID", "BatchID")
 KNOWN_PARAMETERS = frozenset((*SUBSCRIBER_PARAMETERS, *JOB_PARAMETERS, "Reason"))
 DEFAULT_REASON = "Unsubscribed via Log Unsub Event Execute call"
 REASON_LENGTH = 100
-
-# Our own words: clients have to read the code, and a test that matches on words should fail.
-MESSAGES = {
-    400: "No such subscriber was found on that JobID",
-    401: "The subscriber has left the given list already",
-    402: "Parameters was empty, or held none of the names this call looks for",
-    403: "SubscriberID, SubscriberKey and EmailAddress were all missing or empty",
-    404: "EmailAddress alone is not enough while the SubscriberKey permission is on",
-    405: "SubscriberID and the other values belong to different subscribers",
-    406: "SubscriberKey and the other values belong to different subscribers",
-    407: "EmailAddress and the other values belong to different subscribers",
-    12008: "The master unsubscribe failed",
-    12012: "The subscriber has been master unsubscribed already",
-}
+# Nobody can leave them by this call.
+UNUSABLE = frozenset({ListKind.SUPPRESSION, ListKind.GROUP})
 
 _MISMATCH = {"SubscriberID": 405, "SubscriberKey": 406, "EmailAddress": 407}
-
-
-class RuleError(Exception):
-    """A call that a rule refuses, with the vendor's error code."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-        self.message = MESSAGES[code]
 
 
 class Lookup(Protocol):
@@ -137,8 +118,8 @@ def _list_to_leave(memory: Lookup, unit: Unit, list_id: str | None) -> MailList 
         return None
     number = _number(list_id)
     found = memory.mail_list(number) if number is not None else None
-    # 400 is our reading for all three: the page names no code for a list that cannot be used.
-    if found is None or found.mid != unit.mid or found.kind is ListKind.SUPPRESSION:
+    # 400 is our reading for all: the page names no code for a list that cannot be used.
+    if found is None or found.mid != unit.mid or found.kind in UNUSABLE:
         raise RuleError(400)
     return found
 

@@ -1,12 +1,34 @@
 """The sample world that `make run`, documentation and tests share. All of it is invented."""
 
-from .values import Job, ListKind, MailList, Subscriber, Unit
+from collections.abc import Mapping
+
+from .values import Attribute, Job, ListKind, MailList, Subscriber, Unit
 
 PARENT = 510001
 CHILD = 510002
 FIRST_SUBSCRIBER = 1001
 
+# Customer keys of the triggered sends.
+DEFINITIONS = ("confirm-subscription", "confirm-address", "new-link", "ask-back")
+
 _NAMED = ("ada", "grace", "emil", "mina")
+# As Retrieve shows them: dates in the American way, with a time.
+_TRAITS: Mapping[str, Mapping[str, str]] = {
+    "ada": {
+        "First Name": "Ada",
+        "Last Name": "Lovelace",
+        "Birthday": "5/17/1990 12:00:00 AM",
+        "City": "London",
+        "Shoe size": "38",
+        "Newsletter by post": "True",
+        "Loyalty ID": "L-20417",
+        "Internal score": "7",
+    },
+    "grace": {"First Name": "Grace", "Last Name": "Hopper", "City": "Paris"},
+    "emil": {"First Name": "Emil", "Last Name": "Tischbein", "City": "Berlin"},
+    "mina": {"First Name": "Mina", "Last Name": "Harker", "Newsletter by post": "False"},
+}
+_STRANGER: Mapping[str, str] = {"Last Name": "Sample"}
 
 
 def sample_units(*, key_permission: bool = True) -> tuple[Unit, ...]:
@@ -26,6 +48,14 @@ def sample_lists() -> tuple[MailList, ...]:
         ),
         MailList(list_id=7002, mid=PARENT, name="Product news"),
         MailList(list_id=7003, mid=PARENT, name="Staff", public=False),
+        MailList(
+            list_id=7004,
+            mid=PARENT,
+            name="Events near you",
+            description="Twice a year, when we come to your town.",
+            members=frozenset(),
+        ),
+        MailList(list_id=7008, mid=PARENT, name="Window shoppers", kind=ListKind.GROUP),
         MailList(list_id=7009, mid=PARENT, name="Do not mail", kind=ListKind.SUPPRESSION),
         MailList(list_id=7100, mid=CHILD, name="All Subscribers", kind=ListKind.ALL),
         MailList(list_id=7101, mid=CHILD, name="Kids club"),
@@ -42,6 +72,26 @@ def sample_jobs() -> tuple[Job, ...]:
     )
 
 
+def sample_attributes() -> tuple[Attribute, ...]:
+    """Return the profile attributes: each data type once, and what may not be edited or seen."""
+    return (
+        Attribute(name="First Name", max_length=50),
+        Attribute(name="Last Name", max_length=50, required=True),
+        Attribute(name="Birthday", data_type="Date"),
+        Attribute(
+            name="City",
+            max_length=50,
+            choices=("Berlin", "Köln", "Paris", "London"),
+            description="The shop that is nearest to you.",
+        ),
+        Attribute(name="Shoe size", data_type="Number"),
+        Attribute(name="Newsletter by post", data_type="Boolean"),
+        Attribute(name="Second address", data_type="EmailAddress", max_length=254),
+        Attribute(name="Loyalty ID", max_length=20, editable=False),
+        Attribute(name="Internal score", data_type="Number", viewable=False, editable=False),
+    )
+
+
 def sample_subscribers(count: int) -> tuple[Subscriber, ...]:
     """Return `count` people from SubscriberID 1001 on, the first four with a name."""
     return tuple(_person(FIRST_SUBSCRIBER + index) for index in range(count))
@@ -55,9 +105,11 @@ def _person(subscriber_id: int) -> Subscriber:
             subscriber_id=subscriber_id,
             key=f"{name}-{subscriber_id}",
             email=f"{name}@example.com",
+            attributes=_TRAITS[name],
         )
     return Subscriber(
         subscriber_id=subscriber_id,
         key=f"sub-{subscriber_id}",
         email=f"sub{subscriber_id}@example.com",
+        attributes=_STRANGER,
     )

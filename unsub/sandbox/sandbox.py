@@ -10,19 +10,27 @@ from typing import Any, Self
 from .faults import Cue, Faults
 from .journal import Journal
 from .memory import Memory
-from .retrieve import Shelf
-from .sample import PARENT, sample_jobs, sample_lists, sample_subscribers, sample_units
+from .sample import (
+    DEFINITIONS,
+    PARENT,
+    sample_attributes,
+    sample_jobs,
+    sample_lists,
+    sample_subscribers,
+    sample_units,
+)
 from .server import Server
 from .service import Service
+from .shelf import Shelf
 from .tokens import EXPIRES_IN, Tokens
-from .values import Job, MailList, Subscriber, Unit
+from .values import Attribute, Job, MailList, Subscriber, Unit
 
 
 class Sandbox:
     """A stand-in that listens as soon as it is made; close() or leaving `with` ends it.
 
     Raises OSError where the port is taken. `token_lifetime` is in seconds; `state` is a file
-    that the unsubscribes are read from and kept in.
+    that what happened is read from and kept in. `definitions` are customer keys of triggered sends.
     """
 
     def __init__(
@@ -37,6 +45,8 @@ class Sandbox:
         units: Iterable[Unit] | None = None,
         lists: Iterable[MailList] | None = None,
         jobs: Iterable[Job] | None = None,
+        attributes: Iterable[Attribute] | None = None,
+        definitions: Iterable[str] = DEFINITIONS,
     ) -> None:
         self._journal = Journal(state) if state else None
         self._stopping = Event()
@@ -46,6 +56,8 @@ class Sandbox:
             lists=sample_lists() if lists is None else lists,
             jobs=sample_jobs() if jobs is None else jobs,
             subscribers=people,
+            attributes=sample_attributes() if attributes is None else attributes,
+            definitions=definitions,
             keep=self._journal.append if self._journal else None,
         )
         self.faults = Faults()
@@ -69,6 +81,18 @@ class Sandbox:
         """Return the master unsubscribes that made no UnsubEvent, newest last."""
         return [asdict(entry) for entry in self.memory.entries("master")]
 
+    def updates(self) -> list[dict[str, Any]]:
+        """Return the updates of subscribers as `/updates.json` shows them, newest last."""
+        return [asdict(update) for update in self.memory.updates()]
+
+    def mails(self) -> list[dict[str, Any]]:
+        """Return the mails of triggered sends as `/mails.json` shows them, newest last."""
+        return [asdict(mail) for mail in self.memory.mails()]
+
+    def person(self, subscriber_id: int) -> dict[str, Any]:
+        """Return somebody's present state, `lists` by ListID; raises KeyError for nobody."""
+        return self.memory.portrait(subscriber_id)
+
     @property
     def shelf(self) -> Shelf:
         """What Retrieve reads; `page_size` may be made smaller."""
@@ -87,10 +111,19 @@ class Sandbox:
         after: int = 0,
         value: float | None = None,
         mid: int | None = None,
+        operation: str | None = None,
     ) -> None:
         """Put a fault on cue; see faults.Cue. Raises CueError for a kind there is not."""
         self.faults.add(
-            Cue(kind=kind, times=times, seconds=seconds, after=after, value=value, mid=mid)
+            Cue(
+                kind=kind,
+                times=times,
+                seconds=seconds,
+                after=after,
+                value=value,
+                mid=mid,
+                operation=operation,
+            )
         )
 
     def clear(self) -> None:

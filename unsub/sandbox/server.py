@@ -7,8 +7,10 @@ from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock
 from typing import Any, ClassVar
+from urllib.parse import parse_qs
 
 from . import page, wsdl
+from .elements import number
 from .faults import Cue, CueError
 from .replies import Reply
 from .service import Service
@@ -110,6 +112,19 @@ class Handler(BaseHTTPRequestHandler):
     def _masters(self) -> None:
         self._json(200, [asdict(x) for x in self.server.service.memory.entries("master")])
 
+    def _updates(self) -> None:
+        self._json(200, [asdict(x) for x in self.server.service.memory.updates()])
+
+    def _mails(self) -> None:
+        self._json(200, [asdict(x) for x in self.server.service.memory.mails()])
+
+    def _person(self) -> None:
+        found = number(parse_qs(self.path.partition("?")[2]).get("id", [""])[0])
+        if found is None or found not in self.server.service.memory.subscribers:
+            self._json(404, {"error": "no subscriber has that id"})
+        else:
+            self._json(200, self.server.service.memory.portrait(found))
+
     def _calls(self) -> None:
         self._json(200, self.server.service.calls.as_json())
 
@@ -200,6 +215,9 @@ class Handler(BaseHTTPRequestHandler):
         "/etframework.wsdl": _wsdl,
         "/events.json": _events,
         "/masters.json": _masters,
+        "/updates.json": _updates,
+        "/mails.json": _mails,
+        "/people.json": _person,
         "/calls.json": _calls,
         "/faults": _list_faults,
     }

@@ -1,7 +1,7 @@
-"""What the stand-in knows about: units, lists, jobs, subscribers, and what was unsubscribed."""
+"""What the stand-in knows about: units, lists, jobs, attributes and subscribers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -11,6 +11,7 @@ class ListKind(StrEnum):
     ALL = "all subscribers"
     PUBLICATION = "publication"
     SUPPRESSION = "suppression"
+    GROUP = "group"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,8 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailList:
-    """A list of one unit."""
+    """A list of one unit. `members` are the SubscriberIDs that have a place on it from the start;
+    None is everybody."""
 
     list_id: int
     mid: int
@@ -33,6 +35,11 @@ class MailList:
     kind: ListKind = ListKind.PUBLICATION
     description: str = ""
     public: bool = True
+    members: frozenset[int] | None = None
+
+    def holds(self, subscriber_id: int) -> bool:
+        """Return whether somebody has a place on it from the start."""
+        return self.members is None or subscriber_id in self.members
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,46 +59,34 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """A profile attribute. `data_type` is the vendor's word: Text, Number, Decimal, Date, Boolean,
+    EmailAddress or Phone. With `choices` it is a restricted pick-list."""
+
+    name: str
+    data_type: str = "Text"
+    max_length: int | None = None
+    min_length: int | None = None
+    required: bool = False
+    viewable: bool = True
+    editable: bool = True
+    choices: tuple[str, ...] = ()
+    default: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriber:
-    """A person of the enterprise, under the three names that LogUnsubEvent accepts."""
+    """A person of the enterprise as they are now, under the three names that LogUnsubEvent accepts.
+
+    `status` is the account's: Active, Bounced, Held, Deleted, or Unsubscribed, which is a master
+    unsubscribe. `unsubscribed_at` is ISO 8601 in UTC. `attributes` are as Retrieve shows them.
+    """
 
     subscriber_id: int
     key: str
     email: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """What a call that passed every rule will do: whom it takes off, and what it is charged to.
-
-    `job` None is a master unsubscribe without an UnsubEvent. `master` with a job is the All
-    Subscribers list: master unsubscribed, and tracked against the job.
-    """
-
-    subscriber: Subscriber
-    master: bool
-    reason: str
-    job: Job | None = None
-    list_id: int | None = None
-    batch_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One unsubscribe that happened. `at` is ISO 8601 in UTC; `parameters` are as received.
-
-    `kind` is `event` for an UnsubEvent and `master` for a master unsubscribe that left none.
-    """
-
-    id: int
-    at: str
-    kind: str
-    mid: int
-    parameters: Mapping[str, str]
-    subscriber_id: int
-    subscriber_key: str
-    job_id: int | None
-    list_id: int | None
-    batch_id: int | None
-    reason: str
-    master: bool
+    status: str = "Active"
+    email_type: str = "HTML"
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    unsubscribed_at: str | None = None

@@ -1,4 +1,4 @@
-"""The stand-in's own WSDL: Execute, GetSystemStatus and Retrieve, with the types a client meets.
+"""The stand-in's own WSDL: its operations, with the types a client meets.
 
 Names, order and occurrence are the vendor's interface (document/literal, SOAP 1.1); the text is
 written here and covers only what the stand-in serves.
@@ -6,7 +6,9 @@ written here and covers only what the stand-in serves.
 
 from xml.sax.saxutils import quoteattr
 
-from .envelopes import FAULT, PARTNER
+from .names import FAULT, PARTNER
+from .schema_calls import CALL_TYPES
+from .schema_objects import OBJECT_TYPES
 
 _HEAD = f"""<?xml version="1.0" encoding="utf-8"?>
 <definitions name="PartnerAPI" targetNamespace="{PARTNER}"
@@ -25,13 +27,6 @@ _FAULT_TYPES = f"""
 """
 
 _EXECUTE_TYPES = """
-  <xs:complexType name="APIProperty"><xs:sequence>
-    <xs:element name="Name" type="xs:string"/>
-    <xs:element name="Value" type="xs:string"/>
-  </xs:sequence></xs:complexType>
-  <xs:complexType name="ClientID"><xs:sequence>
-    <xs:element name="ID" type="xs:int" minOccurs="0"/>
-  </xs:sequence></xs:complexType>
   <xs:complexType name="ExecuteRequest"><xs:sequence>
     <xs:element name="Client" type="api:ClientID" minOccurs="0"/>
     <xs:element name="Name" type="xs:string" minOccurs="0"/>
@@ -82,74 +77,16 @@ _STATUS_TYPES = """
   </xs:sequence></xs:complexType></xs:element>
 """
 
-_RETRIEVE_TYPES = """
-  <xs:complexType name="RetrieveRequest"><xs:sequence>
-    <xs:element name="ClientIDs" type="api:ClientID" minOccurs="0" maxOccurs="unbounded"/>
-    <xs:element name="ObjectType" type="xs:string"/>
-    <xs:element name="Properties" type="xs:string" minOccurs="0" maxOccurs="unbounded"/>
-    <xs:element name="Filter" type="api:FilterPart" minOccurs="0"/>
-    <xs:element name="ContinueRequest" type="xs:string" minOccurs="0"/>
-  </xs:sequence></xs:complexType>
-  <xs:complexType name="FilterPart"/>
-  <xs:complexType name="SimpleFilterPart"><xs:complexContent>
-    <xs:extension base="api:FilterPart"><xs:sequence>
-      <xs:element name="Property" type="xs:string"/>
-      <xs:element name="SimpleOperator" type="xs:string"/>
-      <xs:element name="Value" type="xs:string" minOccurs="0" maxOccurs="unbounded"/>
-      <xs:element name="DateValue" type="xs:dateTime" minOccurs="0" maxOccurs="unbounded"/>
-    </xs:sequence></xs:extension>
-  </xs:complexContent></xs:complexType>
-  <xs:complexType name="APIObject"><xs:sequence>
-    <xs:element name="ID" type="xs:int" minOccurs="0"/>
-  </xs:sequence></xs:complexType>
-  <xs:complexType name="List"><xs:complexContent>
-    <xs:extension base="api:APIObject"><xs:sequence>
-      <xs:element name="ListName" type="xs:string" minOccurs="0"/>
-      <xs:element name="Type" type="xs:string" minOccurs="0"/>
-      <xs:element name="Description" type="xs:string" minOccurs="0"/>
-      <xs:element name="ListClassification" type="xs:string" minOccurs="0"/>
-    </xs:sequence></xs:extension>
-  </xs:complexContent></xs:complexType>
-  <xs:complexType name="ListSubscriber"><xs:complexContent>
-    <xs:extension base="api:APIObject"><xs:sequence>
-      <xs:element name="Status" type="xs:string" minOccurs="0"/>
-      <xs:element name="ListID" type="xs:int" minOccurs="0"/>
-      <xs:element name="SubscriberKey" type="xs:string" minOccurs="0"/>
-    </xs:sequence></xs:extension>
-  </xs:complexContent></xs:complexType>
-  <xs:complexType name="UnsubEvent"><xs:complexContent>
-    <xs:extension base="api:APIObject"><xs:sequence>
-      <xs:element name="SendID" type="xs:int" minOccurs="0"/>
-      <xs:element name="SubscriberKey" type="xs:string" minOccurs="0"/>
-      <xs:element name="EventDate" type="xs:dateTime" minOccurs="0"/>
-      <xs:element name="BatchID" type="xs:int" minOccurs="0"/>
-      <xs:element name="List" type="api:List" minOccurs="0"/>
-      <xs:element name="IsMasterUnsubscribed" type="xs:boolean" minOccurs="0"/>
-    </xs:sequence></xs:extension>
-  </xs:complexContent></xs:complexType>
-  <xs:complexType name="Subscriber"><xs:complexContent>
-    <xs:extension base="api:APIObject"><xs:sequence>
-      <xs:element name="EmailAddress" type="xs:string" minOccurs="0"/>
-      <xs:element name="SubscriberKey" type="xs:string" minOccurs="0"/>
-    </xs:sequence></xs:extension>
-  </xs:complexContent></xs:complexType>
-  <xs:element name="RetrieveRequestMsg"><xs:complexType><xs:sequence>
-    <xs:element name="RetrieveRequest" type="api:RetrieveRequest"/>
-  </xs:sequence></xs:complexType></xs:element>
-  <xs:element name="RetrieveResponseMsg"><xs:complexType><xs:sequence>
-    <xs:element name="OverallStatus" type="xs:string"/>
-    <xs:element name="RequestID" type="xs:string" minOccurs="0"/>
-    <xs:element name="Results" type="api:APIObject" minOccurs="0" maxOccurs="unbounded"/>
-  </xs:sequence></xs:complexType></xs:element>
-"""
-
-_OWN_TYPES = _EXECUTE_TYPES + _STATUS_TYPES + _RETRIEVE_TYPES
+_OWN_TYPES = _EXECUTE_TYPES + _STATUS_TYPES + OBJECT_TYPES + CALL_TYPES
 
 # Operation -> the elements of its request and of its reply.
 _OPERATIONS = {
     "Execute": ("ExecuteRequestMsg", "ExecuteResponseMsg"),
     "GetSystemStatus": ("SystemStatusRequestMsg", "SystemStatusResponseMsg"),
     "Retrieve": ("RetrieveRequestMsg", "RetrieveResponseMsg"),
+    "Describe": ("DefinitionRequestMsg", "DefinitionResponseMsg"),
+    "Update": ("UpdateRequest", "UpdateResponse"),
+    "Create": ("CreateRequest", "CreateResponse"),
 }
 
 

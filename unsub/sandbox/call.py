@@ -1,0 +1,50 @@
+"""One call under way: what the operations ask and tell while they work on it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from . import envelopes, faults
+from .calls import Calls
+from .elements import number
+from .envelopes import FaultError
+from .faults import Cue, Faults
+from .memory import Memory
+from .shelf import Shelf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call of an account that is logged in; `labels` and `mids` are what cues go by."""
+
+    account: int
+    mids: Collection[int]
+    labels: Collection[str]
+    memory: Memory
+    shelf: Shelf
+    cues: Faults
+    calls: Calls
+
+    def take(self, kinds: Collection[str]) -> Cue | None:
+        """Return the first cue of these kinds that is due for this call, and count it."""
+        return self.cues.take(kinds, self.mids, self.labels)
+
+    def unit(self, client_id: str | None) -> int:
+        """Return the MID that Client/ID speaks for, or raise FaultError for the whole message.
+
+        Our reading: a unit that is unknown, or is neither the account's own nor its child's, is
+        one that the account is not authorised for (11). The manual has no code for it.
+        """
+        if not client_id:
+            return self.account
+        mid = number(client_id)
+        if mid is None:
+            raise FaultError("client", envelopes.client_fault("Client/ID has to be an int32"))
+        unit = self.memory.units.get(mid)
+        if unit is None or self.account not in (unit.mid, unit.parent):
+            raise api_error(11)
+        return mid
+
+
+def api_error(code: int) -> FaultError:
+    """Return the fault of that apifault code."""
+    return FaultError(f"fault_{code}", envelopes.api_fault(code, faults.API_MESSAGES[code]))

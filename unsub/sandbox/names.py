@@ -1,0 +1,11 @@
+"""XML namespaces, under the short names that the rest of the stand-in uses."""
+
+SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
+PARTNER = "http://exacttarget.com/wsdl/partnerAPI"
+FUEL = "http://exacttarget.com"
+FAULT = "urn:fault.partner.exacttarget.com"
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+WSA = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
+_OASIS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-"
+WSSE = f"{_OASIS}secext-1.0.xsd"
+WSU = f"{_OASIS}utility-1.0.xsd"

@@ -1,0 +1,119 @@
+"""Rows of what can be read: UnsubEvents, Subscribers, lists and places on lists, of one unit.
+
+A row has a text for each property; `List.ID` is an ID inside a List. Properties stand in the order
+of the schema.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import TypeAlias
+
+from .asked import Retrieve
+from .memory import Memory
+from .trees import Node
+from .values import Attribute, ListKind, MailList, Subscriber
+
+# Tracking is in the vendor's own time, without a zone: Central Standard Time all year round.
+SERVER_TIME = timezone(timedelta(hours=-6))
+# Operators that name the values themselves.
+EXACT = frozenset({"equals", "IN"})
+# They come whatever Properties asked for.
+ALWAYS = frozenset({"Attributes"})
+Row: TypeAlias = Mapping[str, Node]
+
+_CLASSES = {
+    ListKind.ALL: "ExactTargetList",
+    ListKind.PUBLICATION: "PublicationList",
+    ListKind.SUPPRESSION: "SuppressionList",
+}
+_NAMES = {"ID": "SubscriberID", "SubscriberKey": "SubscriberKey", "EmailAddress": "EmailAddress"}
+
+
+def unsub_events(memory: Memory, mid: int, _asked: Retrieve) -> Iterator[Row]:
+    """Yield the unit's UnsubEvents, oldest first."""
+    for entry in memory.entries("event"):
+        if entry.mid == mid:
+            found = {
+                "SendID": entry.job_id,
+                "SubscriberKey": entry.subscriber_key,
+                "EventDate": _server_time(entry.at),
+                "BatchID": entry.batch_id,
+                "List.ID": entry.list_id,
+                "IsMasterUnsubscribed": "true" if entry.master else "false",
+            }
+            yield {name: str(value) for name, value in found.items() if value is not None}
+
+
+def subscribers(memory: Memory, _mid: int, asked: Retrieve) -> Iterator[Row]:
+    """Yield the subscribers of the enterprise, or those alone whom the filter names."""
+    for person in _people(memory, asked, _NAMES):
+        found: dict[str, Node] = {
+            "ID": str(person.subscriber_id),
+            "EmailAddress": person.email,
+            "Attributes": _attributes(memory.attributes.values(), person),
+            "SubscriberKey": person.key,
+            "UnsubscribedDate": person.unsubscribed_at and _server_time(person.unsubscribed_at),
+            "Status": person.status,
+            "EmailTypePreference": person.email_type,
+        }
+        yield {name: value for name, value in found.items() if value is not None}
+
+
+def lists(memory: Memory, mid: int, _asked: Retrieve) -> Iterator[Row]:
+    """Yield the lists of the unit. Groups are another type of object."""
+    for one in memory.lists.values():
+        if one.mid == mid and one.kind in _CLASSES:
+            yield {
+                "ID": str(one.list_id),
+                "ListName": one.name,
+                "Type": _type(one),
+                "Description": one.description,
+                "ListClassification": _CLASSES[one.kind],
+            }
+
+
+def list_subscribers(memory: Memory, mid: int, asked: Retrieve) -> Iterator[Row]:
+    """Yield the places on the unit's lists, groups included."""
+    known = [one for one in memory.lists.values() if one.mid == mid]
+    for person in _people(memory, asked, {"SubscriberKey": "SubscriberKey"}):
+        for one in known:
+            status = memory.people.status(person, one)
+            if status:
+                yield {
+                    "Status": status,
+                    "ListID": str(one.list_id),
+                    "SubscriberKey": person.key,
+                }
+
+
+KINDS: Mapping[str, Callable[[Memory, int, Retrieve], Iterator[Row]]] = {
+    "UnsubEvent": unsub_events,
+    "Subscriber": subscribers,
+    "List": lists,
+    "ListSubscriber": list_subscribers,
+}
+
+
+def _people(memory: Memory, asked: Retrieve, names: Mapping[str, str]) -> Iterable[Subscriber]:
+    """Return whom a filter by name can let through; without one, everybody. With 100,000
+    subscribers and more, a look at each would take longer than a page may."""
+    name = names.get(asked.filtered_by)
+    if name is None or asked.operator not in EXACT:
+        return list(memory.subscribers.values())
+    found = (person for value in asked.values for person in memory.people.named(name, value))
+    return {person.subscriber_id: person for person in found}.values()
+
+
+def _attributes(known: Iterable[Attribute], person: Subscriber) -> Sequence[Node]:
+    return [{"Name": x.name, "Value": person.attributes.get(x.name, "")} for x in known]
+
+
+def _server_time(at: str) -> str:
+    local = datetime.fromisoformat(at).astimezone(SERVER_TIME)
+    return local.replace(tzinfo=None).isoformat(timespec="milliseconds")
+
+
+def _type(one: MailList) -> str:
+    if one.kind is ListKind.ALL:
+        return "Master"
+    return "Public" if one.public else "Private"

@@ -1,0 +1,128 @@
+"""The objects that the operations read and write, as types of the schema."""
+
+from .schema import complex_type
+
+_BASES = (
+    complex_type("APIProperty", "Name string \n Value string"),
+    complex_type("ClientID", "ID int ?"),
+    complex_type(
+        "APIObject",
+        """
+        Client ClientID ?
+        PartnerKey string ? nil
+        CreatedDate dateTime ?
+        ModifiedDate dateTime ? nil
+        ID int ?
+        ObjectID string ? nil
+        CustomerKey string ?
+        """,
+    ),
+    complex_type("Attribute", "Name string \n Value string"),
+)
+_LISTS = (
+    complex_type(
+        "List",
+        """
+        ListName string ?
+        Category int ?
+        Type string ?
+        Description string ?
+        ListClassification string ?
+        """,
+        base="APIObject",
+    ),
+    complex_type(
+        "ListSubscriber",
+        "Status string ? \n ListID int ? \n SubscriberKey string ?",
+        base="APIObject",
+    ),
+    complex_type(
+        "SubscriberList",
+        "Status string ? \n List List ? \n Action string ?",
+        base="APIObject",
+    ),
+)
+_PEOPLE = (
+    complex_type(
+        "Subscriber",
+        """
+        EmailAddress string ?
+        Attributes Attribute *
+        SubscriberKey string ?
+        UnsubscribedDate dateTime ?
+        Status string ?
+        PartnerType string ?
+        EmailTypePreference string ?
+        Lists SubscriberList *
+        """,
+        base="APIObject",
+    ),
+    complex_type(
+        "UnsubEvent",
+        """
+        SendID int ?
+        SubscriberKey string ?
+        EventDate dateTime ?
+        BatchID int ?
+        List List ?
+        IsMasterUnsubscribed boolean ?
+        """,
+        base="APIObject",
+    ),
+)
+_SENDS = (
+    complex_type("TriggeredSendDefinition", base="APIObject"),
+    complex_type(
+        "TriggeredSend",
+        """
+        TriggeredSendDefinition TriggeredSendDefinition
+        Subscribers Subscriber +
+        Attributes Attribute *
+        """,
+        base="APIObject",
+    ),
+)
+_DEFINITIONS = (
+    complex_type("PicklistItem", "IsDefaultValue boolean ? \n Label string ? \n Value string ?"),
+    complex_type(
+        "PropertyDefinition",
+        """
+        Name string ?
+        DataType string ?
+        PropertyType string ?
+        IsCreatable boolean ?
+        IsUpdatable boolean ?
+        IsRetrievable boolean ?
+        Label string ?
+        Description string ?
+        DefaultValue string ?
+        MinLength int ?
+        MaxLength int ?
+        IsRequired boolean ?
+        IsViewable boolean ?
+        IsEditable boolean ?
+        IsRestrictedPicklist boolean ?
+        PicklistItems {
+        PicklistItem PicklistItem *
+        }
+        DisplayOrder int ?
+        """,
+        base="APIObject",
+    ),
+    complex_type(
+        "ObjectDefinition",
+        """
+        ObjectType string ?
+        Name string ?
+        IsCreatable boolean ?
+        IsUpdatable boolean ?
+        IsRetrievable boolean ?
+        Properties PropertyDefinition *
+        ExtendedProperties {
+        ExtendedProperty PropertyDefinition *
+        }
+        """,
+    ),
+)
+
+OBJECT_TYPES = "".join((*_BASES, *_LISTS, *_PEOPLE, *_SENDS, *_DEFINITIONS))

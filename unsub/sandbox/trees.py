@@ -1,0 +1,56 @@
+"""Plain values to XML elements of the partner API, in the order they are given."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from lxml import etree
+
+from .names import PARTNER, XSI
+
+# A text, elements inside, several of the same name, `NIL` - or None, which is left out.
+Node: TypeAlias = "str | int | bool | Nil | Mapping[str, Node] | Sequence[Node] | None"
+Content: TypeAlias = Mapping[str, Node]
+
+# The key that says which type of the schema stands in the place of its base.
+TYPE = "@type"
+
+# The default namespace, so that the elements are as bare as in the vendor's samples. lxml names it
+# None, which its type stubs do not know.
+_MAP: dict[Any, str] = {None: PARTNER, "xsi": XSI}
+
+
+class Nil:
+    """An element that is there and says that it has no value."""
+
+
+NIL = Nil()
+
+
+def message(name: str, content: Content) -> etree._Element:
+    """Return the element of that name with the content inside."""
+    element = etree.Element(f"{{{PARTNER}}}{name}", nsmap=_MAP)
+    _fill(element, content)
+    return element
+
+
+def _fill(element: etree._Element, content: Content) -> None:
+    for name, node in content.items():
+        if name == TYPE:
+            element.set(f"{{{XSI}}}type", str(node))
+        elif isinstance(node, Sequence) and not isinstance(node, str):
+            for one in node:
+                _add(element, name, one)
+        else:
+            _add(element, name, node)
+
+
+def _add(parent: etree._Element, name: str, node: Node) -> None:
+    if node is None:
+        return
+    element = etree.SubElement(parent, f"{{{PARTNER}}}{name}")
+    if isinstance(node, Mapping):
+        _fill(element, node)
+    elif isinstance(node, Nil):
+        element.set(f"{{{XSI}}}nil", "true")
+    else:
+        element.text = str(node).lower() if isinstance(node, bool) else str(node)

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.cache import cache
 
 from . import gateway
+from .models import MailingList
 from .sfmc import Definition, MailList
 
 FRESH_FOR, KEPT_FOR = 600, 86_400  # seconds
@@ -33,6 +34,15 @@ def known_lists(mid: int) -> list[MailList]:
 def known_definitions(mid: int) -> tuple[Definition, ...]:
     """Return the attributes as they were within the last day, or nothing. Asks nobody."""
     return tuple(cache.get(f"catalogue:attributes:{mid}:kept") or ())
+
+
+def list_name(mid: int, list_id: int | None) -> str:
+    """Return what people know a list by: the unit's own name for it, else Marketing Cloud's of the
+    last day, or nothing. Asks nobody but the database. Raises DatabaseError."""
+    named = MailingList.objects.filter(unit_id=mid, list_id=list_id or 0)
+    own = named.values_list("name", flat=True).first()
+    public = (one.name for one in known_lists(mid) if one.list_id == list_id and one.is_public)
+    return own or next(public, "")
 
 
 def _kept(key: str, read: Callable[[], Any]) -> Any:

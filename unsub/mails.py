@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from . import confirming, gateway
+from . import catalogue, confirming, gateway
 from .claiming import Batch
 from .context import SubscriberContext, UnsubContext
 from .links import sign_link
-from .models import BusinessUnit, Kind, MailingList, UnsubRequest
+from .models import BusinessUnit, Kind, UnsubRequest
 from .models.request import Purpose
 from .outcomes import Outcome, Verdict, read_reply
 from .sfmc import Profile, TriggeredSend
@@ -87,13 +87,8 @@ def _confirmation(unit: BusinessUnit, row: UnsubRequest) -> _Letter | None:
     if wish.kind == Kind.ADDRESS:
         definition = unit.confirm_address_key
         return _Letter(definition=definition, link=link, about=unit.name, to=wish.value)
-    return _Letter(definition=unit.confirm_key, link=link, about=_list_name(wish) or unit.name)
-
-
-def _list_name(wish: UnsubRequest) -> str:
-    """Return what the unit calls the list of a wish, or nothing."""
-    lists = MailingList.objects.filter(unit_id=wish.unit_id, list_id=wish.list_id or 0)
-    return lists.values_list("name", flat=True).first() or ""
+    about = catalogue.list_name(unit.mid, wish.list_id) or unit.name
+    return _Letter(definition=unit.confirm_key, link=link, about=about)
 
 
 def _new_link(unit: BusinessUnit, row: UnsubRequest, profile: Profile) -> str:

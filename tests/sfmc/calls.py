@@ -14,7 +14,7 @@ from unsub.sfmc import (
 )
 
 ADDRESS = "lovelace@example.com"
-ATTRIBUTES = (("Name", "Lovelace"), ("Empty", ""))
+ATTRIBUTES = (("Name", "Sample"), ("Empty", ""))
 UPDATE = SubscriberUpdate(
     subscriber_key=KEY, email_address=ADDRESS, attributes=ATTRIBUTES, email_type="HTML",
     status="Active", client_mid=510002,

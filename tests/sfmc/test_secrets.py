@@ -28,7 +28,7 @@ from unsub.sfmc import (
     read_subscriber_name,
 )
 
-SECRETS = (KEY, SECRET, TOKEN, "pass-word", "WORDS-OF-THEIRS", ADDRESS, "Lovelace")
+SECRETS = (KEY, SECRET, TOKEN, "pass-word", "WORDS-OF-THEIRS", ADDRESS, "Sample")
 ANSWERS = (
     Answer(body=reply()),
     Answer(body=reply("<Results><ErrorCode>WORDS-OF-THEIRS</ErrorCode></Results>")),
@@ -93,7 +93,7 @@ def test_values_do_not_show_what_they_hold(new_auth: NewAuth, vendor: Vendor) ->
 
 def test_values_of_persons_do_not_show_who_they_are(client: Client, vendor: Vendor) -> None:
     vendor.answers(
-        Answer(body=rows(subscriber(1001, KEY, ADDRESS, ("Name", "Lovelace")), place(KEY, 7001)))
+        Answer(body=rows(subscriber(1001, KEY, ADDRESS, ("Name", "Sample")), place(KEY, 7001)))
     )
     person, listed = client.retrieve(PROFILE).rows
     read = (read_profile(person), read_subscriber_name(person), read_membership(listed))

@@ -55,8 +55,8 @@ class Field:
 
     def masked(self, raw: str) -> str:
         """Return a value to be read: addresses are masked, whatever the attribute is called."""
-        text = self.shown(raw)
-        return mask_key(text) if self.asks is Asks.EMAIL or is_address(text) else text
+        text = self.shown(raw).strip()
+        return mask_key(text) if text and (self.asks is Asks.EMAIL or is_address(text)) else text
 
     def shown(self, raw: str) -> str:
         """Return a value that Marketing Cloud holds as its form field takes it: a date in ISO 8601,

@@ -16,7 +16,7 @@ _NAMED = ("ada", "grace", "emil", "mina")
 _TRAITS: Mapping[str, Mapping[str, str]] = {
     "ada": {
         "First Name": "Ada",
-        "Last Name": "Lovelace",
+        "Last Name": "Sample",
         "Birthday": "5/17/1990 12:00:00 AM",
         "City": "London",
         "Shoe size": "38",
@@ -24,9 +24,9 @@ _TRAITS: Mapping[str, Mapping[str, str]] = {
         "Loyalty ID": "L-20417",
         "Internal score": "7",
     },
-    "grace": {"First Name": "Grace", "Last Name": "Hopper", "City": "Paris"},
-    "emil": {"First Name": "Emil", "Last Name": "Tischbein", "City": "Berlin"},
-    "mina": {"First Name": "Mina", "Last Name": "Harker", "Newsletter by post": "False"},
+    "grace": {"First Name": "Grace", "Last Name": "Model", "City": "Paris"},
+    "emil": {"First Name": "Emil", "Last Name": "Muster", "City": "Berlin"},
+    "mina": {"First Name": "Mina", "Last Name": "Example", "Newsletter by post": "False"},
 }
 _STRANGER: Mapping[str, str] = {"Last Name": "Sample"}
 

@@ -10,8 +10,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from unsub import outbox
+from unsub.catalogue import list_name
 from unsub.confirming import NotConfirmed, request_of
-from unsub.models import MailingList, Status, UnsubRequest
+from unsub.models import Status, UnsubRequest
 from unsub.pauses import context_of
 from unsub.privacy import mask_email
 from unsub.views.answers import page, with_retry
@@ -52,12 +53,11 @@ def _wish(token: str) -> UnsubRequest:
 
 def _shown(wish: UnsubRequest, sender: Sender) -> dict[str, Any]:
     """Return what the page says of a wish."""
-    lists = MailingList.objects.filter(unit_id=wish.unit_id, list_id=wish.list_id or 0)
     return {
         "sender": sender,
         "kind": wish.kind,
         "is_confirmed": wish.status != Status.WAITING,
-        "list_name": lists.values_list("name", flat=True).first() or "",
+        "list_name": list_name(wish.unit_id, wish.list_id),
         "address": mask_email(wish.value) if wish.kind == "address" else "",
         "wording": wish.wording.text if wish.wording else "",
     }

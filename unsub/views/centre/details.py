@@ -16,7 +16,7 @@ from unsub.views.answers import SeeOther, page, with_retry
 from unsub.views.posted import read_form
 from unsub.views.visit import Visit
 
-from .asking import ask, show_as
+from .asking import ask, page_of, readable, show_as
 from .door import entered
 
 
@@ -40,16 +40,14 @@ def _show(
     """Return the page with a form, and with what may be read but not changed."""
     of = Drawn(values=drawn.marks(_values(now, fields).items()))
     fixed = [
-        (one.label, one.masked(now.attribute(one.name))) for one in fields if not one.is_editable
+        (one.label, readable(one, now.attribute(one.name))) for one in fields if not one.is_editable
     ]
     context: dict[str, Any] = {
         "form": form,
         "fixed": fixed,
-        "now": now,
         "drawn": drawn.draw(visit.link.context, of),
-        "languages": visit.languages("details"),
     }
-    return page("unsub/details.html", visit.as_context() | context, status=status)
+    return page("unsub/details.html", page_of(visit, now, "details") | context, status=status)
 
 
 def _submit(visit: Visit, now: Present, fields: tuple[Field, ...], data: QueryDict) -> HttpResponse:

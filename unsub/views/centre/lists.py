@@ -11,14 +11,13 @@ from unsub.models import Channel, Kind
 from unsub.outbox import Change, Wish
 from unsub.profile import drawn, reading
 from unsub.profile.drawn import Drawn
-from unsub.profile.fields import fields_of
 from unsub.profile.present import Present
 from unsub.views.answers import SeeOther, page
 from unsub.views.link import EVERYTHING
 from unsub.views.posted import read_form
 from unsub.views.visit import Visit
 
-from .asking import ask, show_as
+from .asking import ask, facts_of, page_of, show_as
 from .door import entered
 from .pauses import DAYS, pauses_of
 
@@ -52,14 +51,12 @@ def _show(
     names = dict(shown["known"]) | {one.list_id: one.name for one in shown["lists"] or ()}
     pauses = pauses_of(visit, names)
     context = (
-        visit.as_context()
+        page_of(visit, now, "centre")
         | shown
         | {
             "saved": saved,
             "problem": problem,
-            "now": now,
-            "languages": visit.languages("centre"),
-            "details": _details(visit, now),
+            "details": facts_of(now) if visit.sender.profile_details else [],
             "pauses": pauses,
             "can_pause": visit.sender.offers_pause and shown["lists"] and not now.left_everything,
             "pause_days": DAYS,
@@ -96,17 +93,6 @@ def _known(visit: Visit) -> dict[str, Any]:
     wording = drawn.mark(visit.sender.consent)
     of = Drawn(on=tuple(number for number, _ in known), wording=wording, is_known=False)
     return {"lists": None, "known": known, "drawn": drawn.draw(context, of)}
-
-
-def _details(visit: Visit, now: Present) -> list[tuple[str, str]]:
-    """Return labels and values of what is known of somebody, addresses masked; empty where the unit
-    does not show it or it could not be read."""
-    if not visit.sender.profile_details or now.seen.profile is None:
-        return []
-    return [
-        (field.label, field.masked(now.attribute(field.name)))
-        for field in fields_of(now.seen.definitions or ())
-    ]
 
 
 def _submit(visit: Visit, form: QueryDict) -> HttpResponse:

@@ -9,11 +9,10 @@ from django.utils import timezone
 
 from unsub import outbox
 from unsub.profile import holding
-from unsub.profile.fields import fields_of
 from unsub.views.answers import SeeOther, page, with_retry
 from unsub.views.visit import Visit
 
-from .asking import show_as
+from .asking import facts_of, page_of, show_as
 from .door import entered
 
 
@@ -21,21 +20,17 @@ from .door import entered
 def yours(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Return the page: what Marketing Cloud has, and what we have, with addresses masked."""
     now = show_as(visit)
-    profile = now.seen.profile
-    fields = fields_of(now.seen.definitions or ()) if profile else ()
     try:
         wishes = holding.of_person(visit.link.context)
     except (DatabaseError, InterfaceError):
         return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
     context: dict[str, Any] = {
-        "now": now,
-        "details": [(one.label, one.masked(now.attribute(one.name))) for one in fields],
+        "details": facts_of(now),
         "lists": now.subscriptions(),
         "wishes": wishes,
         "was_asked": "asked" in request.GET,
-        "languages": visit.languages("yours"),
     }
-    return page("unsub/yours.html", visit.as_context() | context)
+    return page("unsub/yours.html", page_of(visit, now, "yours") | context)
 
 
 @entered("GET", "HEAD")

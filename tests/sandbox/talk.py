@@ -17,6 +17,10 @@ CREDENTIALS = {
     "client_secret": "sandbox",
 }
 _SECEXT = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+_SPACES = (
+    'xmlns="http://exacttarget.com/wsdl/partnerAPI" '
+    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+)
 STATUS_CALL = '<SystemStatusRequestMsg xmlns="http://exacttarget.com/wsdl/partnerAPI"/>'
 
 
@@ -47,6 +51,71 @@ def execute_call(*items: str) -> str:
     return (
         '<ExecuteRequestMsg xmlns="http://exacttarget.com/wsdl/partnerAPI">'
         f"{''.join(items)}</ExecuteRequestMsg>"
+    )
+
+
+def update_call(*items: str, options: str = "") -> str:
+    """Return the body of an Update call."""
+    return f"<UpdateRequest {_SPACES}><Options>{options}</Options>{''.join(items)}</UpdateRequest>"
+
+
+def create_call(*items: str) -> str:
+    """Return the body of a Create call."""
+    return f"<CreateRequest {_SPACES}><Options/>{''.join(items)}</CreateRequest>"
+
+
+def subscriber(key: str = "ada-1001", /, inside: str = "", *, mid: int | None = None) -> str:
+    """Return one `Objects` element of an Update."""
+    client = "" if mid is None else f"<Client><ID>{mid}</ID></Client>"
+    return (
+        f'<Objects xsi:type="Subscriber">{client}<SubscriberKey>{key}</SubscriberKey>'
+        f"{inside}</Objects>"
+    )
+
+
+def attributes(given: Mapping[str, str]) -> str:
+    """Return the `Attributes` elements of a Subscriber or a TriggeredSend."""
+    return "".join(
+        f"<Attributes><Name>{escape(name)}</Name><Value>{escape(value)}</Value></Attributes>"
+        for name, value in given.items()
+    )
+
+
+def on_list(list_id: int | str, status: str = "", action: str = "") -> str:
+    """Return a `Lists` element of a Subscriber."""
+    said = f"<Status>{status}</Status>" if status else ""
+    done = f"<Action>{action}</Action>" if action else ""
+    return f"<Lists><ID>{list_id}</ID>{said}{done}</Lists>"
+
+
+def retrieve_call(
+    kind: str, *properties: str, where: tuple[str, str] | None = None, more: str = ""
+) -> str:
+    """Return the body of a Retrieve call; `where` is a property and what it equals."""
+    named = "".join(f"<Properties>{one}</Properties>" for one in properties)
+    filtered = (
+        ""
+        if where is None
+        else (
+            f'<Filter xsi:type="SimpleFilterPart"><Property>{where[0]}</Property>'
+            f"<SimpleOperator>equals</SimpleOperator><Value>{escape(where[1])}</Value></Filter>"
+        )
+    )
+    return (
+        f"<RetrieveRequestMsg {_SPACES}><RetrieveRequest><ObjectType>{kind}</ObjectType>{named}"
+        f"{filtered}{more}</RetrieveRequest></RetrieveRequestMsg>"
+    )
+
+
+def describe_call(*kinds: str) -> str:
+    """Return the body of a Describe call."""
+    asked = "".join(
+        f"<ObjectDefinitionRequest><ObjectType>{kind}</ObjectType></ObjectDefinitionRequest>"
+        for kind in kinds
+    )
+    return (
+        f"<DefinitionRequestMsg {_SPACES}><DescribeRequests>{asked}</DescribeRequests>"
+        "</DefinitionRequestMsg>"
     )
 
 
@@ -115,6 +184,25 @@ class Caller:
         """Return the only result of a LogUnsubEvent."""
         (said,) = results(self.post(execute_call(request(parameters, mid=mid))))
         return said
+
+    def update(self, *items: str, options: str = "") -> Sequence[Said]:
+        """Return the results of an Update."""
+        return results(self.post(update_call(*items, options=options), action="Update"))
+
+    def retrieve(
+        self, kind: str, *properties: str, where: tuple[str, str] | None = None
+    ) -> list[etree._Element]:
+        """Return the rows of a Retrieve."""
+        answer = self.post(retrieve_call(kind, *properties, where=where), action="Retrieve")
+        return etree.fromstring(answer.content).findall(f".//{API}Results")
+
+    def places(self, key: str) -> dict[int, str]:
+        """Return the status of somebody on each list that holds them."""
+        rows = self.retrieve("ListSubscriber", "ListID", "Status", where=("SubscriberKey", key))
+        return {
+            int(row.findtext(f"{API}ListID") or 0): str(row.findtext(f"{API}Status"))
+            for row in rows
+        }
 
     def get(self, path: str) -> Any:
         answer = self.http.get(f"{self.url}{path}", timeout=10)

@@ -12,11 +12,17 @@ from tests.sandbox.talk import (
     API,
     STATUS_CALL,
     Caller,
+    create_call,
+    describe_call,
     execute_call,
     fault,
+    on_list,
     overall,
     request,
     results,
+    retrieve_call,
+    subscriber,
+    update_call,
     user,
 )
 from unsub.sandbox import Sandbox
@@ -212,6 +218,107 @@ def test_the_cues_are_listed_with_what_is_left_of_them(caller: Caller) -> None:
     assert (left["kind"], left["times"]) == ("http_500", 1)
 
 
+JOIN = on_list(7004, "Active", "create")
+OTHERS = {
+    "Retrieve": retrieve_call("List", "ID"),
+    "Describe": describe_call("Subscriber"),
+    "Update": update_call(subscriber("ada-1001", JOIN)),
+    "Create": create_call(
+        '<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition><CustomerKey>new-link'
+        "</CustomerKey></TriggeredSendDefinition><Subscribers><EmailAddress>ada@example.com"
+        "</EmailAddress><SubscriberKey>ada-1001</SubscriberKey></Subscribers></Objects>"
+    ),
+}
+
+
+@pytest.mark.parametrize("operation", OTHERS)
+def test_a_cue_for_one_operation_leaves_the_others_alone(
+    sfmc: Sandbox, caller: Caller, operation: str
+) -> None:
+    sfmc.cue("http_500", operation=operation)
+    assert caller.unsub(**ADA).status == "OK"
+    for name, call in OTHERS.items():
+        assert caller.post(call, action=name).status_code == (500 if name == operation else 200)
+    assert caller.get("faults") == []
+
+
+def test_a_cue_for_one_type_of_object_leaves_the_others_alone(caller: Caller) -> None:
+    assert caller.token
+    caller.cue("latency", times=None, value=0.3, operation="Retrieve:List")
+    begun = time.monotonic()
+    caller.retrieve("Subscriber", "ID", where=("ID", "1001"))
+    caller.places("ada-1001")
+    assert time.monotonic() - begun < 0.3
+    caller.retrieve("List", "ID")
+    assert time.monotonic() - begun >= 0.3
+    assert caller.get("faults")[0]["operation"] == "Retrieve:List"
+
+
+@pytest.mark.parametrize("operation", OTHERS)
+@pytest.mark.parametrize("kind", ["fault_2", "token_expired", "malformed_xml", "drop_after_record"])
+def test_faults_meet_every_operation(
+    sfmc: Sandbox, caller: Caller, operation: str, kind: str
+) -> None:
+    assert caller.token
+    sfmc.cue(kind, operation=operation)
+    if kind == "drop_after_record":
+        with pytest.raises(requests.ConnectionError):
+            caller.post(OTHERS[operation], action=operation)
+    elif kind == "malformed_xml":
+        with pytest.raises(etree.XMLSyntaxError):
+            etree.fromstring(caller.post(OTHERS[operation], action=operation).content)
+    else:
+        assert fault(caller.post(OTHERS[operation], action=operation))
+    happened = kind in {"drop_after_record", "malformed_xml"}
+    assert bool(sfmc.updates()) is (happened and operation == "Update")
+    assert bool(sfmc.mails()) is (happened and operation == "Create")
+
+
+@pytest.mark.parametrize("operation", ["Update", "Create"])
+def test_a_result_can_be_missing_where_each_object_has_one(
+    sfmc: Sandbox, caller: Caller, operation: str
+) -> None:
+    sfmc.cue("short_results", operation=operation)
+    assert not results(caller.post(OTHERS[operation], action=operation))
+    assert len(sfmc.updates() + sfmc.mails()) == 1
+
+
+@pytest.mark.parametrize(("kind", "code"), [("resubscribe_12018", 12018), ("no_permission", 11)])
+@pytest.mark.parametrize(
+    ("inside", "met"),
+    [
+        (JOIN, True),
+        (on_list(7004, action="create"), True),
+        (on_list(7001, "Active", "update"), True),
+        ("<Status>Active</Status>", True),
+        ("<Status>Unsubscribed</Status>", False),
+        (on_list(7001, "Unsubscribed", "update"), False),
+        (on_list(7001, "Active", "delete"), False),
+        ("<EmailTypePreference>Text</EmailTypePreference>", False),
+    ],
+)
+def test_becoming_active_is_refused_on_cue(
+    sfmc: Sandbox, caller: Caller, kind: str, code: int, inside: str, met: bool
+) -> None:
+    before = sfmc.person(1001)
+    sfmc.cue(kind)
+    (said,) = caller.update(subscriber("ada-1001", inside))
+    assert (said.status, said.code) == (("Error", code) if met else ("OK", None))
+    if met:
+        assert sfmc.person(1001) == before
+        assert caller.get("calls.json")["faults"] == {kind: 1}
+    assert len(caller.get("faults")) == (0 if met else 1)
+
+
+def test_any_update_is_refused_on_cue_one_at_a_time(sfmc: Sandbox, caller: Caller) -> None:
+    sfmc.cue("update_refused", after=1)
+    text = "<EmailTypePreference>Text</EmailTypePreference>"
+    said = caller.update(*(subscriber(key, text) for key in ("ada-1001", "grace-1002")))
+    assert [(x.status, x.code) for x in said] == [("OK", None), ("Error", None)]
+    assert sfmc.person(1002)["email_type"] == "HTML"
+    assert caller.update(subscriber("grace-1002", text))[0].status == "OK"
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -226,6 +333,9 @@ def test_the_cues_are_listed_with_what_is_left_of_them(caller: Caller) -> None:
         '{"kind": "http_500", "after": null}',
         '{"kind": "http_500", "count": 1}',
         '{"kind": "http_500", "mid": true}',
+        '{"kind": "http_500", "operation": "Dance"}',
+        '{"kind": "http_500", "operation": 7}',
+        '{"kind": "token_500", "operation": "Update"}',
     ],
 )
 def test_a_cue_that_makes_no_sense_is_refused(caller: Caller, body: str) -> None:

@@ -14,7 +14,7 @@ from zeep.wsse.username import UsernameToken
 from tests.sandbox.talk import Caller
 from unsub.sandbox import Sandbox
 from unsub.sandbox.faults import OPERATIONS
-from unsub.sandbox.sample import CHILD
+from unsub.sandbox.sample import CHILD, sample_attributes
 
 # zeep's own signatures have no types.
 _Client: Any = Client
@@ -108,3 +108,100 @@ def test_hand_written_envelopes_and_zeep_see_the_same_memory(
     client = _client(sfmc, http, wsse=_UsernameToken("sandbox", "sandbox"))
     reply = client.service.Execute(Requests=[_request(SubscriberID="1001", JobID="88002")])
     assert reply.Results[0].ErrorCode == 401
+
+
+def test_zeep_describes_a_subscriber(sfmc: Sandbox, caller: Caller, http: requests.Session) -> None:
+    reply = _client(sfmc, http).service.Describe(
+        DescribeRequests={"ObjectDefinitionRequest": [{"ObjectType": "Subscriber"}]},
+        _soapheaders=[_fuel(caller.token)],
+    )
+    (found,) = reply.ObjectDefinition
+    names = [one.Name for one in found.ExtendedProperties.ExtendedProperty]
+    assert names == [one.name for one in sample_attributes()]
+    city = found.ExtendedProperties.ExtendedProperty[3]
+    assert (city.IsRestrictedPicklist, city.MaxLength, city.DisplayOrder) == (True, 50, 3)
+    assert [one.Value for one in city.PicklistItems.PicklistItem][1] == "Köln"
+    assert "EmailAddress" in [one.Name for one in found.Properties]
+
+
+def test_zeep_reads_a_subscriber_with_all_attributes(
+    sfmc: Sandbox, caller: Caller, http: requests.Session
+) -> None:
+    caller.unsub(SubscriberID="1001")
+    client = _client(sfmc, http)
+    api = client.type_factory("http://exacttarget.com/wsdl/partnerAPI")
+    condition = api.SimpleFilterPart(
+        Property="SubscriberKey", SimpleOperator="equals", Value=["ada-1001"]
+    )
+    asked = api.RetrieveRequest(
+        ObjectType="Subscriber",
+        Properties=["SubscriberKey", "Status", "EmailTypePreference", "UnsubscribedDate"],
+        Filter=condition,
+    )
+    reply = client.service.Retrieve(RetrieveRequest=asked, _soapheaders=[_fuel(caller.token)])
+    (row,) = reply.Results
+    assert (row.Status, row.EmailTypePreference) == ("Unsubscribed", "HTML")
+    assert row.UnsubscribedDate.tzinfo is None
+    # What is empty is None in zeep.
+    assert {one.Name: one.Value for one in row.Attributes}["Second address"] is None
+
+
+def test_zeep_updates_subscribers(sfmc: Sandbox, caller: Caller, http: requests.Session) -> None:
+    client = _client(sfmc, http)
+    api = client.type_factory("http://exacttarget.com/wsdl/partnerAPI")
+    place = api.SubscriberList(ID=7004, Status="Active", Action="create")
+    people = [
+        api.Subscriber(
+            SubscriberKey=key,
+            Attributes=[api.Attribute(Name="City", Value="Köln")],
+            Lists=[place],
+            Client={"ID": 510001},
+        )
+        for key in ("ada-1001", "nobody")
+    ]
+    reply = client.service.Update(Options={}, Objects=people, _soapheaders=[_fuel(caller.token)])
+    assert (reply.OverallStatus, bool(reply.RequestID)) == ("Has Errors", True)
+    said = [(one.StatusCode, one.OrdinalID, one.ErrorCode) for one in reply.Results]
+    assert said == [("OK", 0, None), ("Error", 1, 12015)]
+    assert reply.Results[0].Object.SubscriberKey == "ada-1001"
+    assert sfmc.person(1001)["lists"][7004] == "Active"
+    assert sfmc.person(1001)["attributes"]["City"] == "Köln"
+
+
+def test_zeep_creates_a_triggered_send(
+    sfmc: Sandbox, caller: Caller, http: requests.Session
+) -> None:
+    client = _client(sfmc, http)
+    api = client.type_factory("http://exacttarget.com/wsdl/partnerAPI")
+    people = [
+        api.Subscriber(
+            EmailAddress=email,
+            SubscriberKey="ada-1001",
+            Attributes=[api.Attribute(Name="Link", Value="https://example.com/")],
+        )
+        for email in ("ada@example.com", "nowhere")
+    ]
+    send = api.TriggeredSend(
+        TriggeredSendDefinition=api.TriggeredSendDefinition(CustomerKey="new-link"),
+        Subscribers=people,
+    )
+    reply = client.service.Create(Options={}, Objects=[send], _soapheaders=[_fuel(caller.token)])
+    (result,) = reply.Results
+    assert (reply.OverallStatus, result.StatusCode, result.NewID) == ("OK", "OK", 0)
+    (failure,) = result.SubscriberFailures
+    assert (failure.ErrorCode, failure.Ordinal) == ("5", 1)
+    assert failure.Subscriber.EmailAddress == "nowhere"
+    assert sfmc.mails()[0]["attributes"] == {"Link": "https://example.com/"}
+
+
+def test_each_operation_has_the_elements_of_the_vendor(
+    sfmc: Sandbox, http: requests.Session
+) -> None:
+    port = _client(sfmc, http).wsdl.services["PartnerAPI"].ports["Soap"]
+    bodies = {
+        name: (op.input.body.qname.localname, op.output.body.qname.localname)
+        for name, op in port.binding.all().items()
+    }
+    assert bodies["Describe"] == ("DefinitionRequestMsg", "DefinitionResponseMsg")
+    assert bodies["Update"] == ("UpdateRequest", "UpdateResponse")
+    assert bodies["Create"] == ("CreateRequest", "CreateResponse")

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.sandbox.talk import Caller
+from tests.sandbox.talk import Caller, attributes, create_call, on_list, subscriber
 from unsub.sandbox import Sandbox
+from unsub.sandbox.values import Attribute
 
 ROOT = Path(__file__).parents[2]
 # The command on its own: what it does must not depend on anybody's settings.
@@ -26,6 +27,17 @@ settings.configure()
 Command().run_from_argv(["manage.py", "sandbox", *sys.argv[1:]])
 """
 ADA = {"SubscriberID": "1001", "JobID": "88002"}
+MAIL = (
+    '<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition><CustomerKey>new-link'
+    "</CustomerKey></TriggeredSendDefinition><Subscribers><EmailAddress>ada@example.com"
+    "</EmailAddress><SubscriberKey>ada-1001</SubscriberKey></Subscribers></Objects>"
+)
+OLD_LINE = (
+    '{"id": 1, "at": "2026-05-04T10:00:00.000+00:00", "kind": "event", "mid": 510001, '
+    '"parameters": {"SubscriberID": "1001", "JobID": "88002"}, "subscriber_id": 1001, '
+    '"subscriber_key": "ada-1001", "job_id": 88002, "list_id": 7001, "batch_id": 0, '
+    '"reason": "Too many", "master": false}\n'
+)
 
 
 def test_what_was_confirmed_outlives_a_restart(tmp_path: Path) -> None:
@@ -40,6 +52,48 @@ def test_what_was_confirmed_outlives_a_restart(tmp_path: Path) -> None:
         assert caller.unsub(SubscriberID="1002", JobID="88002").code == 12012
         caller.unsub(SubscriberID="1003", JobID="88002")
         assert [event["id"] for event in second.events()] == [1, 3]
+
+
+def test_updates_and_mails_outlive_a_restart_in_their_order(tmp_path: Path) -> None:
+    state = tmp_path / "state.jsonl"
+    join = attributes({"City": "Köln"}) + on_list(7004, "Active", "create")
+    with Sandbox(state=state) as first, Caller(first.url) as caller:
+        caller.unsub(**ADA)
+        caller.update(subscriber("ada-1001", on_list(7001, "Active", "update") + join))
+        caller.post(create_call(MAIL), action="Create")
+        caller.unsub(SubscriberID="1002")
+        caller.update(subscriber("grace-1002", "<Status>Active</Status>"))
+        before = (first.updates(), first.mails(), first.person(1001), first.person(1002))
+    with Sandbox(state=state) as second, Caller(second.url) as caller:
+        assert (
+            second.updates(),
+            second.mails(),
+            second.person(1001),
+            second.person(1002),
+        ) == before
+        assert second.person(1001)["lists"][7001] == "Active"
+        assert caller.get("mails.json")[0]["id"] == 3
+        caller.update(subscriber("ada-1001", on_list(7004, action="delete")))
+        assert second.updates()[-1]["id"] == 6
+
+
+def test_lines_of_before_there_were_updates_are_read(tmp_path: Path) -> None:
+    state = tmp_path / "state.jsonl"
+    state.write_text(OLD_LINE)
+    with Sandbox(state=state) as sandbox, Caller(sandbox.url) as caller:
+        assert sandbox.events()[0]["job_id"] == 88002
+        assert caller.unsub(**ADA).code == 401
+
+
+def test_an_update_that_the_world_no_longer_allows_is_passed_over(tmp_path: Path) -> None:
+    state = tmp_path / "state.jsonl"
+    with Sandbox(state=state) as first, Caller(first.url) as caller:
+        caller.update(subscriber("ada-1001", attributes({"City": "Paris"})))
+        caller.update(subscriber("emil-1003", "<Status>Unsubscribed</Status>"))
+    city = Attribute(name="City", choices=("Oslo",))
+    with Sandbox(state=state, attributes=[city], subscribers=1) as second:
+        assert second.person(1001)["attributes"]["City"] == "London"
+        assert len(second.updates()) == 2
 
 
 def test_a_line_that_was_cut_by_a_kill_is_dropped(tmp_path: Path) -> None:

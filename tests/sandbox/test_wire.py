@@ -13,13 +13,16 @@ from tests.sandbox.talk import (
     API,
     STATUS_CALL,
     Caller,
+    attributes,
     envelope,
     execute_call,
     fault,
     fuel,
+    on_list,
     overall,
     request,
     results,
+    subscriber,
     user,
 )
 from unsub.sandbox import Sandbox
@@ -248,9 +251,27 @@ def test_the_page_shows_what_happened_and_escapes_it(caller: Caller) -> None:
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert 'http-equiv="refresh"' in page
-    assert page.count("Unsubscribed</span>") == 1 + 7
+    assert page.count("Unsubscribed</span>") == 1 + 8
     assert "latency (until cleared)" in page
     assert "88002" in page
+
+
+def test_the_page_shows_people_updates_and_mails_and_escapes_them(
+    sfmc: Sandbox, caller: Caller
+) -> None:
+    given = {"First Name": "<b>Eve", "Birthday": "1990-05-17"}
+    caller.update(subscriber("ada-1001", attributes(given) + on_list(7004, "Active", "create")))
+    sfmc.memory.send(
+        PARENT, "new-link", key="<i>", email="ada@example.com", attributes={"Link": "<u>x"}
+    )
+    caller.cue("latency", times=None, value=0, operation="Retrieve:List")
+    page = caller.http.get(caller.url, timeout=10).text
+    for text in ("<b>", "<i>", "<u>"):
+        assert text not in page
+    for text in ("&lt;b&gt;Eve", "&lt;i&gt;", "Link: &lt;u&gt;x", "5/17/1990 12:00:00 AM"):
+        assert text in page
+    assert "list 7004 create Active" in page
+    assert "latency of Retrieve:List" in page
 
 
 def test_the_page_of_many_subscribers_shows_those_who_left() -> None:

@@ -20,7 +20,10 @@ from django.utils.translation.template import templatize
 from .steps import ROOT, say
 
 LOCALE = ROOT / "locale"
-SOURCES = ("unsub/forms.py", "unsub/profile/*.py", "unsub/views/**/*.py", "unsub/migrations/0003_common_reasons.py")
+SOURCES = (
+    "unsub/forms.py", "unsub/profile/*.py", "unsub/views/**/*.py",
+    "unsub/migrations/0003_common_reasons.py",
+)  # fmt: skip
 TEMPLATES = "templates/unsub/*.html"
 KEYWORDS = {
     "_": None, "gettext": None, "gettext_lazy": None, "gettext_noop": None,

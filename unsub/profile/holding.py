@@ -1,5 +1,6 @@
 """What is held of a person, in Marketing Cloud and here (GDPR, articles 15 and 20)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,9 +10,9 @@ from django.db.models import Q
 from unsub.context import UnsubContext
 from unsub.database import answering
 from unsub.models import Kind, UnsubRequest
-from unsub.models.request import ATTRIBUTE
+from unsub.models.request import ALL, ATTRIBUTE
 from unsub.states import ON_THEIR_WAY
-from unsub.wish import person_of
+from unsub.wish import LISTS, person_of
 
 from .present import Present
 
@@ -35,9 +36,9 @@ class Held:
     request_id: str
 
 
-def of_person(context: UnsubContext) -> list[Held]:
-    """Return the wishes of one who is named as in this link, the newest first. Raises
-    DatabaseError."""
+def of_person(context: UnsubContext, names: Mapping[int, str]) -> list[Held]:
+    """Return the wishes of one who is named as in this link, the newest first; `names` are those of
+    lists. Raises DatabaseError."""
     who = context.subscriber
     same = Q(person=person_of(context))
     for name in ("subscriber_id", "subscriber_key", "email_address"):
@@ -45,17 +46,19 @@ def of_person(context: UnsubContext) -> list[Held]:
             same |= Q(**{name: value})
     rows = UnsubRequest.objects.filter(same, unit_id=context.mid).select_related("wording")
     with answering():
-        return [_held(row) for row in rows.order_by("-pk")[:MOST]]
+        return [_held(row, names) for row in rows.order_by("-pk")[:MOST]]
 
 
-def _held(row: UnsubRequest) -> Held:
+def _held(row: UnsubRequest, names: Mapping[int, str]) -> Held:
     """Return a row as its person reads it."""
     on_its_way = row.status in ON_THEIR_WAY
     return Held(
         at=row.received_at,
         kind=row.kind,
         about=row.aspect or (f"list:{row.list_id}" if row.list_id else ""),
-        name=row.aspect.removeprefix(ATTRIBUTE) if row.kind == Kind.ATTRIBUTE else "",
+        name=row.aspect.removeprefix(ATTRIBUTE)
+        if row.kind == Kind.ATTRIBUTE
+        else _list(row, names),
         state="on_its_way" if on_its_way else str(row.status),
         reason=row.reason_text,
         ended_at=row.finished_at,
@@ -63,6 +66,13 @@ def _held(row: UnsubRequest) -> Held:
         confirmed_at=row.confirmed_at,
         request_id=row.sfmc_request_id,
     )
+
+
+def _list(row: UnsubRequest, names: Mapping[int, str]) -> str:
+    """Return the name of the list that a wish is about, or nothing."""
+    if row.kind not in LISTS or row.aspect == ALL or not row.list_id:
+        return ""
+    return names.get(row.list_id, str(row.list_id))
 
 
 def as_json(now: Present, wishes: list[Held], *, at: datetime) -> dict[str, Any]:

@@ -95,8 +95,7 @@ class Sender:
     def consent(self) -> str:
         """What somebody agrees to who joins a list, in the language of the page."""
         return self._text(Place.CONSENT) or gettext(
-            "By ticking a list you agree that %(name)s sends you its mail. You can leave it at any "
-            "time."
+            "By joining you agree that %(name)s sends you its mail. You can leave at any time."
         ) % {"name": self.name}
 
     def _text(self, place: Place) -> str:

@@ -17,7 +17,7 @@ from unsub.pauses import context_of
 from unsub.privacy import mask_email
 from unsub.views.answers import page, with_retry
 from unsub.views.language import choose_language
-from unsub.views.sender import Sender, find_sender
+from unsub.views.sender import Sender, find_host_sender, find_sender
 
 _OVER = (Status.WITHDRAWN, Status.SUPERSEDED, Status.REFUSED)
 
@@ -37,10 +37,18 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
             return page("unsub/confirm.html", _shown(wish, sender))
     except NotConfirmed:
         with translation.override(choose_language(request)):
-            return page("unsub/confirm_over.html", {"sender": Sender()}, status=404)
+            return page("unsub/confirm_over.html", {"sender": _sender(request)}, status=404)
     except (DatabaseError, InterfaceError):
         with translation.override(choose_language(request)):
             return with_retry(page("unsub/unavailable.html", status=503))
+
+
+def _sender(request: HttpRequest) -> Sender:
+    """Return whose page it is where no wish says so."""
+    try:
+        return find_host_sender(request.get_host())
+    except (DatabaseError, InterfaceError):
+        return Sender()
 
 
 def _wish(token: str) -> UnsubRequest:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from unsub import outbox
 from unsub.profile import holding
+from unsub.profile.present import Present
 from unsub.views.answers import SeeOther, page, with_retry
 from unsub.views.visit import Visit
 
@@ -21,7 +22,7 @@ def yours(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Return the page: what Marketing Cloud has, and what we have, with addresses masked."""
     now = show_as(visit)
     try:
-        wishes = holding.of_person(visit.link.context)
+        wishes = holding.of_person(visit.link.context, _names(now))
     except (DatabaseError, InterfaceError):
         return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
     context: dict[str, Any] = {
@@ -33,12 +34,17 @@ def yours(request: HttpRequest, visit: Visit) -> HttpResponse:
     return page("unsub/yours.html", page_of(visit, now, "yours") | context)
 
 
+def _names(now: Present) -> dict[int, str]:
+    """Return the names of the public lists."""
+    return {one.list_id: one.name for one in now.seen.lists or ()}
+
+
 @entered("GET", "HEAD")
 def yours_json(_request: HttpRequest, visit: Visit) -> HttpResponse:
     """Return the same as a file, in full: whoever takes it along has chosen to see it."""
     now = show_as(visit)
     try:
-        wishes = holding.of_person(visit.link.context)
+        wishes = holding.of_person(visit.link.context, _names(now))
     except (DatabaseError, InterfaceError):
         return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
     answer = JsonResponse(

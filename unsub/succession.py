@@ -80,7 +80,8 @@ def still_wanted(ids: Sequence[int]) -> list[int]:
 
 def _void(rows: Mapping[int, UnsubRequest]) -> dict[int, int]:
     """Return the rows that are void, each with the wish that made it so."""
-    later = _others(rows).filter(pk__gt=min(rows)).exclude(status__in=_SPEAKS_FOR_NOBODY)
+    # Among them may be others of these rows.
+    later = _of_persons(rows).filter(pk__gt=min(rows)).exclude(status__in=_SPEAKS_FOR_NOBODY)
     if _are_all_unsubscribes(rows):
         later = later.filter(kind__in=IN)
     found: dict[int, int] = {}
@@ -94,7 +95,8 @@ def _void(rows: Mapping[int, UnsubRequest]) -> dict[int, int]:
 def _busy(rows: Mapping[int, UnsubRequest]) -> set[str]:
     """Return whose earlier wish, of another kind of message, is in another worker's hands: leased
     already, or locked by one who has not committed yet what `ready` would have had to see."""
-    earlier = _others(rows).filter(
+    earlier = _of_persons(rows).exclude(pk__in=rows)
+    earlier = earlier.filter(
         pk__lt=max(rows), status__in=(Status.PENDING, Status.SENDING, Status.HELD)
     )
     if _are_all_unsubscribes(rows):
@@ -107,11 +109,10 @@ def _busy(rows: Mapping[int, UnsubRequest]) -> set[str]:
     return {person for pk, person in there.items() if pk not in mine}
 
 
-def _others(rows: Mapping[int, UnsubRequest]) -> QuerySet[UnsubRequest]:
-    """Return the other wishes of these rows' persons, but for mails."""
+def _of_persons(rows: Mapping[int, UnsubRequest]) -> QuerySet[UnsubRequest]:
+    """Return the wishes of these rows' persons, but for mails."""
     persons = {row.person for row in rows.values()} - {""}
-    others = UnsubRequest.objects.filter(person__in=persons).exclude(pk__in=rows)
-    return others.exclude(kind=Kind.MAIL)
+    return UnsubRequest.objects.filter(person__in=persons).exclude(kind=Kind.MAIL)
 
 
 def _are_all_unsubscribes(rows: Mapping[int, UnsubRequest]) -> bool:

@@ -64,7 +64,9 @@ class DetailsForm(forms.Form):
         any_alphabet: bool,
         changes_address: bool,
     ) -> None:
-        super().__init__(data, initial=dict(now))
+        # One value each, so that what was left alone can be shown as it is now.
+        once = None if data is None else {name: data[name] for name in data}
+        super().__init__(once, initial=dict(now))
         self.now, self.drawn = now, drawn
         self.changes: dict[str, str] = {}
         self.required = {field.id for field in fields if field.is_required}
@@ -95,6 +97,7 @@ class DetailsForm(forms.Form):
         typed = str(self[name].value() or "").strip()
         if name not in self.data or self._is_as_drawn(name, typed):
             self.errors.pop(name, None)
+            self._as_now(name)
             return
         if name in self.errors:
             return
@@ -105,6 +108,11 @@ class DetailsForm(forms.Form):
             self.add_error(name, self._conflict(name))
         elif value != self.now.get(name, ""):
             self.changes[name] = value
+
+    def _as_now(self, name: str) -> None:
+        """Show what is there now in a field that its person left alone: drawn again, what stood
+        there would look like a change of theirs."""
+        self.data = {**self.data, name: self.now.get(name, "")}
 
     def _is_as_drawn(self, name: str, typed: str) -> bool:
         return mark(typed) == self.drawn.get(name, mark(""))

@@ -11,7 +11,7 @@ from unsub.models import Channel, Kind
 from unsub.outbox import Change, Wish
 from unsub.profile import drawn, reading
 from unsub.profile.drawn import Drawn
-from unsub.profile.present import Present
+from unsub.profile.present import Present, Subscription
 from unsub.views.answers import SeeOther, page
 from unsub.views.link import EVERYTHING
 from unsub.views.posted import read_form
@@ -32,6 +32,10 @@ class Chosen:
     leaving: tuple[int, ...] = ()
     joining: tuple[int, ...] = ()
 
+    def leaves_on(self, one: Subscription) -> bool:
+        """Return whether a list is on once this is done."""
+        return one.list_id in self.joining or (one.is_on and one.list_id not in self.leaving)
+
 
 @entered("GET", "HEAD", "POST")
 def centre(request: HttpRequest, visit: Visit) -> HttpResponse:
@@ -42,12 +46,12 @@ def centre(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 
 def _show(
-    visit: Visit, *, saved: bool = False, problem: str = "", kept: frozenset[str] | None = None
+    visit: Visit, *, saved: bool = False, problem: str = "", chosen: Chosen | None = None
 ) -> HttpResponse:
-    """Return the page; without the lists where Marketing Cloud does not answer. `kept` holds the
-    ticks of a form that could not be taken."""
+    """Return the page; without the lists where Marketing Cloud does not answer. `chosen` is what
+    was changed on a page that could not be taken."""
     now = show_as(visit)
-    shown = _lists(visit, now, kept) if now.seen.shows_lists else _known(visit)
+    shown = _lists(visit, now, chosen or Chosen()) if now.seen.shows_lists else _known(visit)
     names = dict(shown["known"]) | {one.list_id: one.name for one in shown["lists"] or ()}
     pauses = pauses_of(visit, names)
     context = (
@@ -65,7 +69,7 @@ def _show(
     return page("unsub/centre.html", context, status=409 if problem else 200)
 
 
-def _lists(visit: Visit, now: Present, kept: frozenset[str] | None) -> dict[str, Any]:
+def _lists(visit: Visit, now: Present, chosen: Chosen) -> dict[str, Any]:
     """Return what the page shows of the lists, and what it is drawn from."""
     lists = now.subscriptions()
     of = Drawn(
@@ -73,8 +77,7 @@ def _lists(visit: Visit, now: Present, kept: frozenset[str] | None) -> dict[str,
         off=tuple(one.list_id for one in lists if not one.is_on),
         wording=drawn.mark(visit.sender.consent),
     )
-    if kept is not None:
-        lists = [replace(one, is_on=str(one.list_id) in kept) for one in lists]
+    lists = [replace(one, is_on=chosen.leaves_on(one)) for one in lists]
     return {
         "lists": lists,
         "known": [],
@@ -106,15 +109,14 @@ def _submit(visit: Visit, form: QueryDict) -> HttpResponse:
         there = replace(visit.link, everything=True).url("done")
         return ask(visit, [wish]) or SeeOther(there)
     of = drawn.read(context, form.get("drawn", ""))
-    kept = frozenset(form.getlist("keep"))
     if of is None:
-        return _show(visit, problem="old", kept=kept)
+        return _show(visit, problem="old")
     if AGAIN in form:
         chosen, change = Chosen(), True
     else:
         chosen, change = choice(of, form), False
     if (chosen.joining or change) and of.wording != drawn.mark(visit.sender.consent):
-        return _show(visit, problem="wording", kept=kept)
+        return _show(visit, problem="wording", chosen=chosen)
     wishes = list(_wishes(visit, chosen, again=change))
     back = visit.link.url("centre", saved="1" if wishes else "")
     return ask(visit, wishes) or SeeOther(back)

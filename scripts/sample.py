@@ -6,9 +6,12 @@ Run with the environment of scripts/environment.py. Doing it again changes nothi
 import json
 import os
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import django
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
@@ -22,6 +25,14 @@ ADMIN = "admin"
 PARENT, CHILD = sorted(UNITS)
 WEEKLY = JobContext(job_id=88002, list_id=7001, batch_id=0)
 KIDS = JobContext(job_id=88101, list_id=7101, batch_id=0)
+
+
+# The sandbox has these triggered sends.
+CENTRE = {
+    "profile_centre": "on", "confirm_key": "confirm-subscription", "pause_offered": "on",
+    "confirm_address_key": "confirm-address", "new_link_key": "new-link",
+    "ask_back_key": "ask-back",
+}  # fmt: skip
 
 
 def samples() -> tuple[tuple[str, UnsubContext, bool], ...]:
@@ -48,13 +59,23 @@ def _link(
 def prepare() -> None:
     """Bring the database up to date, with both business units and an administrator."""
     call_command("migrate", verbosity=0)
+    unit_model = apps.get_model("unsub", "BusinessUnit")
     for mid, name in UNITS.items():
-        call_command("add_unit", mid=mid, name=name, verbosity=0, stdout=sys.stderr)
+        # What was changed in the admin since stays as it is.
+        centre = {} if unit_model.objects.filter(mid=mid).exists() else CENTRE
+        call_command("add_unit", mid=mid, name=name, verbosity=0, stdout=sys.stderr, **centre)
     admin, _ = get_user_model().objects.get_or_create(
         username=ADMIN, defaults={"is_staff": True, "is_superuser": True}
     )
     admin.set_password(os.environ["ADMIN_PASSWORD"])
     admin.save()
+
+
+def _centre() -> str:
+    """Return a link to Ada's profile centre, which opens for 90 days."""
+    ada = _link(PARENT, SubscriberContext(subscriber_id=1001), WEEKLY)
+    token = sign_link(replace(ada, issued_at=int(time.time())), keys=settings.LINK_KEYRING)
+    return f"{settings.PUBLIC_URL}/p/{token}"
 
 
 def main() -> None:
@@ -65,6 +86,7 @@ def main() -> None:
         who: f"{settings.PUBLIC_URL}/u/{sign_link(context, keys=settings.LINK_KEYRING, seal=seal)}"
         for who, context, seal in samples()
     }
+    links["Ada, the profile centre"] = _centre()
     Path(sys.argv[1]).write_text(json.dumps(links))
 
 

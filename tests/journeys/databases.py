@@ -17,6 +17,13 @@ def create_database(server: str, statement: str) -> None:
         connection.execute(statement.encode())
 
 
+# The sandbox has these triggered sends.
+CENTRE = (
+    "--profile-centre", "on", "--confirm-key", "confirm-subscription", "--new-link-key", "new-link",
+    "--confirm-address-key", "confirm-address", "--pause-offered", "on", "--pause-ends", "put_back",
+)  # fmt: skip
+
+
 def prepare_database(database: str) -> None:
     """Migrate a database and name the two business units; one of them is at home on this host."""
     environ = os.environ | {"DATABASE_URL": database}
@@ -32,8 +39,7 @@ def prepare_database(database: str) -> None:
             HOST,
             "--lost-link-form",
             "on",
-            "--profile-centre",
-            "on",
+            *CENTRE,
         ),
     ):
         subprocess.run(

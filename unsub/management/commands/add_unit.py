@@ -14,11 +14,19 @@ _OPTIONS = {
     "accent": "the colour of the button, such as #1d4f91",
     "domain": "its own host name, which has to be in ALLOWED_HOSTS",
     "contact_email": "where somebody whose link does not work can write to",
+    "confirm_key": "customer key of the triggered send that confirms joining a list",
+    "confirm_address_key": "customer key of the one that confirms a new address",
+    "new_link_key": "customer key of the one that mails a new link",
+    "ask_back_key": "customer key of the one that asks back after a pause",
+    "pause_ends": "ask or put_back: what happens after a pause",
 }
 
 _SWITCHES = {
     "subscriber_key_permission": "off: an e-mail address alone names a subscriber",
-    "profile_centre": "on: links at /p/ show people their lists, and let them leave any",
+    "profile_centre": "on: links at /p/ show people their lists, and let them leave and join any",
+    "profile_details": "off: the profile centre does not show what is known of people",
+    "unicode_attributes": "on: details may be written in any alphabet",
+    "pause_offered": "on: people may pause a list, or everything",
     "lost_link_form": "on: a page with a bad link offers a form for an address",
 }
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.test import Client
 
@@ -183,6 +184,18 @@ def test_an_administrator_makes_nobody_mightier_than_themselves(unit: BusinessUn
     group = Group.objects.get(name="administrator")
     assert client.get(f"/admin/auth/group/{group.pk}/change/").status_code == 200
     assert client.post(f"/admin/auth/group/{group.pk}/change/", {"name": "x"}).status_code == 403
+
+
+def test_whoever_acted_cannot_be_deleted_with_the_record_of_it(unit: BusinessUnit) -> None:
+    client = person("administrator", unit)
+    one = User.objects.create_user("one")
+    gone = f"/admin/auth/user/{one.pk}/delete/"
+    assert client.get(gone).status_code == 200
+    LogEntry.objects.log_actions(one.pk, [unit], CHANGE, "Queue released.")
+    assert client.post(gone, {"post": "yes"}).status_code == 403
+    many = {"action": "delete_selected", "_selected_action": [one.pk], "post": "yes"}
+    client.post("/admin/auth/user/", many)
+    assert LogEntry.objects.filter(user=one).exists()
 
 
 def test_nobody_in_particular_sees_no_unit(unit: BusinessUnit) -> None:

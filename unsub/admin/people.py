@@ -6,6 +6,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group, User
@@ -34,7 +35,7 @@ admin.site.unregister(Group)
 for _kept in (EmailAddress, Authenticator, SocialAccount, SocialApp, SocialToken):
     admin.site.unregister(_kept)
 # What makes somebody mightier than any group: for those who are it already.
-_MIGHT = ("is_superuser", "user_permissions")
+_MIGHT = ("is_superuser",)
 
 
 @admin.register(User)
@@ -49,6 +50,15 @@ class UserAdmin(UserBase):
         "last_login",
     )  # fmt: skip
     list_filter = ("is_active", "groups")
+    # Rights come with groups. Two lists side by side would be wider than most screens.
+    filter_horizontal = ()
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        (_("Personal info"), {"fields": ("first_name", "last_name", "email")}),
+        (_("May do"), {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+        (_("Important dates"), {"fields": ("last_login", "date_joined")}),
+    )
+    readonly_fields = ("last_login", "date_joined")
     actions = ("forget_second_factor",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -80,6 +90,13 @@ class UserAdmin(UserBase):
             len(people),
         )
         self.message_user(request, text % len(people), messages.SUCCESS)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Return whether somebody may go: whoever acted here stays, or the record of it would go,
+        too. They are made inactive instead."""
+        if obj is not None and LogEntry.objects.filter(user=obj).exists():
+            return False
+        return super().has_delete_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save somebody. Whoever is made here is made for the admin."""

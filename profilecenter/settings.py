@@ -239,6 +239,7 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["profilecenter.formats"]
 
 # Static files
 STATIC_URL = "static/"

@@ -1,5 +1,7 @@
 """What the marketer sees, and what nobody can change."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
@@ -119,7 +121,22 @@ def test_releasing_a_unit_lets_its_wishes_go(
     request, _ = wishes.write(make_wish())
     UnsubRequest.objects.update(status=Status.HELD)
     data = {"action": "release", "_selected_action": [unit.mid]}
-    answer = admin_client.post("/admin/unsub/businessunit/", data, follow=True)
+    asked = admin_client.post("/admin/unsub/businessunit/", data)
+    assert "The queue of 1 business unit will be opened" in asked.content.decode()
+    assert UnsubRequest.objects.get().status == Status.HELD
+    answer = admin_client.post("/admin/unsub/businessunit/", data | {"confirmed": "1"}, follow=True)
     assert "1 held request is on its way again" in answer.content.decode()
     request.refresh_from_db()
     assert request.status == Status.PENDING
+
+
+def test_an_empty_list_says_why_it_is_empty(admin_client: Client, unit: BusinessUnit) -> None:
+    assert "They appear here by themselves." in admin_client.get(LIST).content.decode()
+    html = admin_client.get(f"{LIST}?job_id=1").content.decode()
+    assert "Nothing fits what you searched and filtered by." in html
+
+
+def test_a_time_has_its_seconds_and_its_zone(admin_client: Client, refused: UnsubRequest) -> None:
+    UnsubRequest.objects.update(finished_at=datetime(2026, 11, 2, 9, 31, 7, tzinfo=UTC))
+    html = admin_client.get(f"{LIST}{refused.pk}/change/").content.decode()
+    assert "2026-11-02 09:31:07 UTC" in html

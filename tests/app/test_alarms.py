@@ -200,5 +200,5 @@ def test_open_alarms_show_in_the_metrics_and_in_the_admin(
 ) -> None:
     line = 'unsub_alarms_open{cause="held",mid="510001"} 1.0'
     assert line in client.get("/metrics").content.decode()
-    assert admin_client.get("/admin/unsub/alarm/").status_code == 200
+    assert "Example Outfitters (510001)" in admin_client.get("/admin/unsub/alarm/").content.decode()
     assert admin_client.get("/admin/unsub/alarm/add/").status_code == 403

@@ -9,6 +9,7 @@ from django.test import Client
 from unsub import overview
 from unsub.models import BusinessUnit, Handling, Status
 
+from .test_in_bulk import hidden
 from .test_overview import request
 from .test_page import seen
 from .test_roles import person
@@ -39,6 +40,18 @@ def test_they_are_marked_with_a_note_after_a_second_look(
     assert "Dealt with by admin: Taken off by hand" in story
     again = admin_client.post(LIST, data | {"confirmed": "1", "note": "again"}, follow=True)
     assert "0 requests are dealt with." in seen(again.content)
+
+
+def test_one_is_marked_from_its_own_page(admin_client: Client, unit: BusinessUnit) -> None:
+    one, done = request(status=Status.REFUSED), request()
+    page = admin_client.get(f"{LIST}{one.pk}/change/").content.decode()
+    assert "1 refused request will be marked" in seen(admin_client.post(LIST, hidden(page)).content)
+    Handling.objects.create(request=one, note="done")
+    for row in (one, done):
+        assert "mark_handled" not in admin_client.get(f"{LIST}{row.pk}/change/").content.decode()
+    other = request(status=Status.REFUSED)
+    client = person("viewer", unit)
+    assert "mark_handled" not in client.get(f"{LIST}{other.pk}/change/").content.decode()
 
 
 def test_they_need_a_person_no_longer(admin_client: Client, unit: BusinessUnit) -> None:

@@ -12,6 +12,7 @@ from django.http import StreamingHttpResponse
 from django.test import Client
 
 from unsub import audit, wishes
+from unsub.admin import evidence
 from unsub.models import BusinessUnit, DeliveryAttempt, Status, UnsubRequest
 
 from .conftest import CHILD, MakeWish
@@ -68,6 +69,18 @@ def test_a_proof_has_all_of_one_person_and_nothing_of_others(
     assert f"#{again.pk} · pending · JobID 88003" in words
     assert f"#{other.pk} ·" not in words
     assert f"#{elsewhere.pk} ·" not in words
+
+
+def test_a_proof_says_when_there_is_more(
+    admin_client: Client, told: UnsubRequest, make_wish: MakeWish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wishes.write(make_wish(1001, job=88003))
+    address = f"{LIST}{told.pk}/proof/"
+    assert "there are more" not in seen(admin_client.get(address).content)
+    monkeypatch.setattr(evidence, "PROOF_MAX", 1)
+    words = seen(admin_client.get(address).content)
+    assert "These are the newest 1 requests; there are more." in words
+    assert "JobID 88003" in words
 
 
 def test_the_export_has_exactly_what_is_filtered(

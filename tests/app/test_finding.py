@@ -79,6 +79,11 @@ def test_an_address_is_found_after_the_key_was_changed(
         ("job_id=99999999999999999999", []),
         ("received_at_from=yesterday", []),
         ("received_at_to=9999-12-31", []),
+        ("outcome=bogus", []),
+        ("late=maybe", []),
+        ("list=bogus", []),
+        # A unit that nobody made, where there is but one to choose.
+        ("unit__mid__exact=599999", []),
     ],
 )
 def test_the_filters_keep_to_what_they_say(
@@ -88,3 +93,20 @@ def test_the_filters_keep_to_what_they_say(
     assert found(admin_client, query) == wanted
     lines = b"".join(admin_client.get(f"{LIST}export.jsonl?{query}").streaming_content)  # type: ignore[attr-defined]
     assert lines.count(b"\n") == len(which)
+
+
+@pytest.mark.parametrize("query", ["job_id__in=x", "unit__mid__exact=x"])
+def test_a_filter_that_cannot_be_right_is_told_of_and_logged(
+    three: list[UnsubRequest], admin_client: Client, caplog: pytest.LogCaptureFixture, query: str
+) -> None:
+    answer = admin_client.get(f"{LIST}?{query}", follow=True)
+    assert "The filter in the address cannot be right." in answer.content.decode()
+    assert "a filter was refused" in caplog.text
+    assert admin_client.get(f"{LIST}export.csv?{query}").status_code == 404
+
+
+@pytest.mark.parametrize("model", ["unsubrequest/?status__exact", "alarm/?cause__exact"])
+def test_a_character_that_no_database_keeps_breaks_nothing(
+    three: list[UnsubRequest], admin_client: Client, model: str
+) -> None:
+    assert admin_client.get(f"/admin/unsub/{model}=%00", follow=True).status_code == 200

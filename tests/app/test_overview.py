@@ -161,6 +161,7 @@ def test_every_row_leads_to_its_requests(admin_client: Client, unit: BusinessUni
     tally.keep_up()
     html = admin_client.get("/admin/?days=7").content.decode()
     assert "Weekly offers" in html
+    assert "List 7002" in html
     for query in (
         "list=7001", "list=7002", f"reason__id__exact={reason.pk}", "channel__exact=one_click",
         "q=88002",
@@ -168,6 +169,12 @@ def test_every_row_leads_to_its_requests(admin_client: Client, unit: BusinessUni
         assert f"?{query}" in html
         listed = seen(admin_client.get(f"/admin/unsub/unsubrequest/?{query}").content)
         assert "1 unsubscribe request" in listed, query
+
+
+def test_a_unit_that_nobody_made_is_named_as_such(admin_client: Client, unit: BusinessUnit) -> None:
+    request(unit_id=599_999)
+    tally.keep_up()
+    assert "599999: unknown unit" in seen(admin_client.get("/admin/").content)
 
 
 def test_a_marketer_sees_the_numbers_of_their_units_alone(

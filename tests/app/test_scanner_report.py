@@ -104,7 +104,7 @@ def test_the_marketer_reads_it_and_finds_the_requests(
     client.post(link(settings), FORM, headers={"user-agent": "curl/8"})
     client.post(link(settings, 1002, job=88001), FORM, headers={"user-agent": "Mozilla/5.0"})
     html = seen(admin_client.get(REPORT).content)
-    assert "88002 510001 1 1 0 0 100%" in html
+    assert "88002 Example Outfitters (510001) 1 1 0 0 100%" in html
     assert "88001" not in html
     assert "1 unsubscribe request" in seen(admin_client.get(f"{LIST}?scanner=yes").content)
     assert "1 unsubscribe request" in seen(admin_client.get(f"{LIST}?scanner=no").content)

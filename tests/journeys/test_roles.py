@@ -81,6 +81,7 @@ def test_an_operator_steers_queues_and_makes_units(shared: Deployment, desk: Pag
     desk.locator("#result_list tbody tr").first.locator("input.action-select").check()
     desk.locator("select[name=action]").select_option("release")
     desk.get_by_role("button", name="Run").click()
+    desk.get_by_role("button", name="Release").click()
     expect(desk.get_by_text("held requests are on their way again.")).to_be_visible()
     desk.goto(f"{shared.url}/admin/unsub/businessunit/add/")
     desk.get_by_label("MID").fill("510077")

@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unsub.models import DeliveryAttempt, UnsubRequest
 
 from . import show
-from .read_only import BoundedPaginator, ReadOnly
+from .read_only import Bounded, ReadOnly
 from .scope import OfUnits
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class AttemptInline(AttemptColumns, ReadOnly, AttemptInlineBase):
 
 
 @admin.register(DeliveryAttempt)
-class DeliveryAttemptAdmin(AttemptColumns, ReadOnly, OfUnits, AttemptAdminBase):
+class DeliveryAttemptAdmin(AttemptColumns, ReadOnly, Bounded, OfUnits, AttemptAdminBase):
     """All attempts, newest first."""
 
     unit_path = "request__unit_id"
@@ -82,8 +82,6 @@ class DeliveryAttemptAdmin(AttemptColumns, ReadOnly, OfUnits, AttemptAdminBase):
     search_help_text = _("Search by the ID of a request.")
     ordering = ("-pk",)
     sortable_by: ClassVar[tuple[str, ...]] = ("id",)
-    paginator = BoundedPaginator
-    show_full_result_count = False
 
     @admin.display(description=_("request"))
     def request_link(self, attempt: DeliveryAttempt) -> SafeString:

@@ -15,6 +15,7 @@ from unsub.models import Channel, MailingList, Reason
 from unsub.overview import Count, Overview
 
 from .charts import Bar, Columns, bars, columns
+from .show import unit_words
 
 LIST = "admin:unsub_unsubrequest_changelist"
 
@@ -71,9 +72,11 @@ def _chart(found: Overview) -> Columns:
 def _cards(request: HttpRequest, found: Overview) -> list[Card]:
     """Return the tables."""
     units = {unit.mid: unit.name for unit in units_of(request.user)}
+    names = {one.key: unit_words(one.key, units.get(one.key)) for one in found.by_unit}
     keys = [one.key for one in found.by_list]
     named = MailingList.objects.filter(list_id__in=keys, unit__in=units)
-    lists = {str(one.list_id): one.name for one in named}
+    lists = {key: gettext("List %s") % key for key in keys}
+    lists |= {str(one.list_id): one.name for one in named}
     reasons = {
         str(reason.pk): reason.label
         for reason in Reason.objects.filter(pk__in=[one.key for one in found.by_reason])
@@ -82,7 +85,7 @@ def _cards(request: HttpRequest, found: Overview) -> list[Card]:
     jobs = [_job(job) for job in found.by_job]
     return [
         Card(
-            title=gettext("By business unit"), rows=_rows(found.by_unit, units, "unit__mid__exact")
+            title=gettext("By business unit"), rows=_rows(found.by_unit, names, "unit__mid__exact")
         ),
         Card(title=gettext("By send"), rows=bars(jobs)),
         Card(title=gettext("By list"), rows=_rows(found.by_list, lists, "list")),

@@ -55,11 +55,13 @@ def proof(
     """Return a page to print: all that is held of the person of `one` among `requests`, and what
     was done. Who opened it is logged."""
     log.info("proof opened", user=request.user.pk, request_id=one.pk)
-    theirs = requests.filter(_same_person(one)).order_by("received_at")[:PROOF_MAX]
+    theirs = requests.filter(_same_person(one)).order_by("-received_at")[: PROOF_MAX + 1]
+    newest = sorted(theirs[:PROOF_MAX], key=lambda row: row.received_at)
     more = {
+        "most": PROOF_MAX if len(theirs) > PROOF_MAX else 0,
         "title": gettext("Proof for one person"),
         "one": one,
-        "told": [Told(request=row, moments=told(row)) for row in theirs],
+        "told": [Told(request=row, moments=told(row)) for row in newest],
         "now": timezone.now(),
     }
     return TemplateResponse(request, "admin/unsub/unsubrequest/proof.html", context | more)

@@ -22,7 +22,7 @@ Requests = QuerySet[UnsubRequest]
 
 class Sides(admin.SimpleListFilter):
     """A filter of a few named sides: what each is called, and which requests are on it. Whatever
-    else stands in the address filters nothing."""
+    else stands in the address finds nothing, lest all of it be taken for the answer."""
 
     sides: ClassVar[Mapping[str, tuple[Any, Callable[[Requests], Requests]]]]
 
@@ -34,8 +34,11 @@ class Sides(admin.SimpleListFilter):
 
     def queryset(self, _request: HttpRequest, queryset: Requests) -> Requests:
         """Return the requests of the chosen side."""
-        side = self.sides.get(str(self.value()))
-        return side[1](queryset) if side else queryset
+        value = self.value()
+        if not value:
+            return queryset
+        side = self.sides.get(value)
+        return side[1](queryset) if side else queryset.none()
 
 
 class OutcomeFilter(Sides):
@@ -100,7 +103,7 @@ class ListFilter(admin.SimpleListFilter):
         """Return the lists of the user's units."""
         asked = request.GET.get(self.parameter_name, "")
         named = MailingList.objects.filter(unit__in=units_of(request.user))
-        choices = {asked: asked} if asked.isdecimal() else {}
+        choices = {asked: asked} if asked else {}
         return list((choices | {str(one.list_id): one.name for one in named}).items())
 
     def queryset(self, _request: HttpRequest, queryset: Requests) -> Requests:
@@ -108,7 +111,7 @@ class ListFilter(admin.SimpleListFilter):
         value = self.value()
         if not value:
             return queryset
-        return queryset.filter(list_id=int(value)) if value.isdecimal() else queryset.none()
+        return queryset.filter(list_id=int(value)) if is_number(value) else queryset.none()
 
 
 class NumberFilter(SingleNumericFilter):  # type: ignore[misc]  # unfold has no types

@@ -71,6 +71,7 @@ def _page(
         "action": act.name,
         "across": request.POST.get("select_across", "0"),
         "checkbox": ACTION_CHECKBOX_NAME,
+        "back": request.get_full_path(),
         "ids": request.POST.getlist(ACTION_CHECKBOX_NAME),
     }
     return TemplateResponse(

@@ -21,7 +21,7 @@ class UnitForm(UnitFormBase):
     """A unit, and a picture for it."""
 
     new_logo = forms.FileField(
-        label=_("logo"),
+        label=_("Logo"),
         required=False,
         widget=UnfoldAdminFileFieldWidget(
             attrs={"accept": "image/png,image/jpeg,image/webp,image/gif"}
@@ -32,7 +32,7 @@ class UnitForm(UnitFormBase):
         ),
     )
     remove_logo = forms.BooleanField(
-        label=_("remove the logo"), required=False, widget=UnfoldBooleanWidget
+        label=_("Remove the logo"), required=False, widget=UnfoldBooleanWidget
     )
 
     class Meta:

@@ -1,11 +1,12 @@
 """Rows that nobody edits: they are evidence, and there may be millions of them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from unfold.views import ChangeList
 
 if TYPE_CHECKING:
     RowPaginator = Paginator[Model]
@@ -42,3 +43,23 @@ class BoundedPaginator(RowPaginator):
         if isinstance(rows, QuerySet):
             return rows.order_by().values("pk")[: self.most].count()
         return min(len(rows), self.most)
+
+
+class BoundedList(ChangeList):  # type: ignore[misc]  # unfold has no types
+    """A list whose head names no number: the foot does, and says where it stopped counting."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Find the rows of the page."""
+        super().get_results(request)
+        self.full_result_count = self.result_count
+
+
+class Bounded:
+    """An admin of rows that may be millions: nothing counts them all."""
+
+    paginator: Any = BoundedPaginator
+    show_full_result_count = False
+
+    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[Any]:  # noqa: ARG002
+        """Return the kind of list."""
+        return BoundedList

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -17,8 +17,9 @@ from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 
 from unsub import scanner_report
+from unsub.access import units_of
 from unsub.addresses import digests_of
-from unsub.models import BusinessUnit, UnsubRequest
+from unsub.models import UnsubRequest
 from unsub.privacy import mask
 
 from . import in_bulk, show
@@ -34,8 +35,8 @@ from .filters import (
     OutcomeFilter,
     ScannerFilter,
 )
-from .read_only import BoundedPaginator, ReadOnly
-from .scope import OfUnits, ReasonFilter, UnitFilter
+from .read_only import Bounded, ReadOnly
+from .scope import OfUnits, ReasonFilter, UnitFilter, with_unit_names
 from .try_again import RETRYABLE, TRY_AGAIN, others, try_again
 
 if TYPE_CHECKING:
@@ -83,12 +84,12 @@ class RequestColumns:
 
 
 @admin.register(UnsubRequest)
-class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
+class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, OfUnits, RequestAdminBase):
     """The audit of wishes. Whoever may change requests may have them tried again."""
 
     list_display = (
-        "id", "received", "unit_label", "who", "job_id", "scope", "channel", "reason",
-        "status_badge", "outcome", "error_code", "attempts",
+        "id", "received", "status_badge", "unit_label", "who", "job_id", "scope", "channel",
+        "reason", "outcome", "error_code", "attempts",
     )  # fmt: skip
     # What is typed comes first: below the choices nobody would find it.
     list_filter = (
@@ -125,14 +126,10 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
     )
     inlines = (AttemptInline,)
     actions = ("try_selected_again", "mark_handled")
-    paginator = BoundedPaginator
-    show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UnsubRequest]:
         """Return the requests, each with the name of its unit where there is one."""
-        units = BusinessUnit.objects.filter(mid=OuterRef("unit_id"))
-        rows: QuerySet[UnsubRequest] = super().get_queryset(request)
-        return rows.annotate(unit_name=Subquery(units.values("name")[:1]))
+        return with_unit_names(super().get_queryset(request), "unit_id")
 
     def get_search_results(
         self, _request: HttpRequest, queryset: QuerySet[UnsubRequest], search_term: str
@@ -213,9 +210,11 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
         """Return the report of scanner-like wishes. 403 for who may not see requests."""
         if not self.has_view_permission(request):
             raise PermissionDenied
+        names = dict(units_of(request.user).values_list("mid", "name"))
+        signs = scanner_report.signs(self.get_queryset(request))
         context = self.admin_site.each_context(request) | {
             "title": gettext("Scanner-like unsubscribes"),
-            "jobs": scanner_report.signs(self.get_queryset(request)),
+            "jobs": [(job, show.unit_label(job.mid, names.get(job.mid))) for job in signs],
             "soon": scanner_report.SOON,
             "crowd": scanner_report.CROWD,
         }
@@ -249,6 +248,11 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, OfUnits, RequestAdminBase):
         one: UnsubRequest | None = kwargs.get("obj")
         context["can_try_again"] = (
             one is not None and one.status in RETRYABLE and self.has_try_again_permission(request)
+        )
+        context["can_deal_with"] = (
+            one is not None
+            and self.has_try_again_permission(request)
+            and DEAL_WITH.eligible(UnsubRequest.objects.filter(pk=one.pk)).exists()
         )
         context["moments"] = told(one) if one else []
         return super().render_change_form(request, context, *args, **kwargs)

@@ -3,14 +3,17 @@
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import ForeignKey, Q, QuerySet
+from django.db import DataError
+from django.db.models import ForeignKey, OuterRef, Q, QuerySet, Subquery
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from unsub.access import mids_of, sees_all, units_of
-from unsub.models import Reason
+from unsub.models import BusinessUnit, Reason
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +49,16 @@ class OfUnits(ScopedBase):
             raise PermissionDenied
         return found
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the list. A filter that was typed into the address and cannot be right is told of,
+        logged, and led away from by Django."""
+        try:
+            return super().get_changelist_instance(request)
+        except (IncorrectLookupParameters, DataError, ValueError, OverflowError) as err:
+            log.warning("a filter was refused", user=request.user.pk, model=self.opts.model_name)
+            messages.error(request, gettext("The filter in the address cannot be right."))
+            raise IncorrectLookupParameters from err
+
     def _is_there(self, object_id: str) -> bool:
         """Return whether anybody has such a row."""
         try:
@@ -64,6 +77,14 @@ class OfUnits(ScopedBase):
             field.queryset = units_of(request.user)
             field.required = field.required or not sees_all(request.user)
         return field
+
+
+def with_unit_names(rows: QuerySet[Any], path: str) -> QuerySet[Any]:
+    """Return the rows, each with the name of the unit whose MID is at `path`, where there is one.
+    No join: rows of a unit that is not known here stay."""
+    units = BusinessUnit.objects.filter(mid=OuterRef(path))
+    named: QuerySet[Any] = rows.annotate(unit_name=Subquery(units.values("name")[:1]))
+    return named
 
 
 class OwnFilter(admin.RelatedFieldListFilter):
@@ -89,8 +110,9 @@ class OwnFilter(admin.RelatedFieldListFilter):
         return [(str(row.pk), str(row)) for row in self.rows(request)]
 
     def has_output(self) -> bool:
-        """Return whether there is anything to choose between."""
-        return len(self.lookup_choices) > 1
+        """Return whether there is anything to choose between, or something was chosen by hand: a
+        filter that is not put out would filter nothing."""
+        return len(self.lookup_choices) > 1 or bool(self.lookup_val)
 
 
 class UnitFilter(OwnFilter):

@@ -39,10 +39,15 @@ def seconds(start: datetime, end: datetime | None) -> str:
     return f"{number_format((end - start).total_seconds(), decimal_pos=3)} s"
 
 
+def unit_words(mid: int, name: str | None) -> str:
+    """Return a unit's name, or a warning where no such unit is known here."""
+    return name or gettext("%(mid)s: unknown unit") % {"mid": mid}
+
+
 def unit_label(mid: int, name: str | None) -> SafeString:
     """Return a unit's name and MID, or a warning where no such unit is known here."""
     if name is None:
-        return badge("refused", gettext("%(mid)s: unknown unit") % {"mid": mid})
+        return badge("refused", unit_words(mid, name))
     return format_html("{} ({})", name, mid)
 
 

@@ -2,10 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,18 +11,17 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
-from unsub import outbox
 from unsub.access import sees_all
 from unsub.models import BusinessUnit, Logo, MailingList, Status, UnsubRequest
 
-from . import show
-from .acting import acting
+from . import in_bulk, show
 from .links import links_page
 from .logo import UnitForm
+from .release import RELEASE
 from .scope import OfUnits
 from .texts import edit_texts
 
@@ -168,13 +165,9 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         return int(number)
 
     @admin.action(description=_("Release held queues"), permissions=["change"])
-    def release(self, request: HttpRequest, queryset: QuerySet[BusinessUnit]) -> None:
-        """Open the selected units' queues, and say how many requests are on their way again."""
-        units = list(queryset)
-        with transaction.atomic():
-            sent = outbox.release([unit.mid for unit in units])
-            LogEntry.objects.log_actions(acting(request.user), units, CHANGE, "Queue released.")
-        text = ngettext(
-            "%d held request is on its way again.", "%d held requests are on their way again.", sent
-        )
-        self.message_user(request, text % sent, messages.SUCCESS)
+    def release(
+        self, request: HttpRequest, queryset: QuerySet[BusinessUnit]
+    ) -> HttpResponse | None:
+        """Ask, then open the selected units' queues."""
+        done = in_bulk.run(request, queryset, self.admin_site.each_context(request), RELEASE)
+        return done if isinstance(done, HttpResponse) else None

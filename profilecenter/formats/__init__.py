@@ -1,0 +1,1 @@
+"""How times read where a page says nothing else (FORMAT_MODULE_PATH)."""

@@ -1,0 +1,3 @@
+"""Times of an audit: to the second, and with their zone."""
+
+DATETIME_FORMAT = "Y-m-d H:i:s e"

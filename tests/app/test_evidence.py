@@ -65,6 +65,7 @@ def test_a_proof_has_all_of_one_person_and_nothing_of_others(
     other, _ = wishes.write(make_wish(1002))
     elsewhere, _ = wishes.write(make_wish(1001, mid=CHILD, job=88101))
     words = seen(admin_client.get(f"{LIST}{told.pk}/proof/").content)
+    assert "in business unit Example Outfitters (510001), and what was done" in words
     assert f"#{told.pk} · done · JobID 88002" in words
     assert f"#{again.pk} · pending · JobID 88003" in words
     assert f"#{other.pk} ·" not in words

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from unsub import outbox, overview, tally
+from unsub.admin import dashboard
 from unsub.honour import is_late
 from unsub.models import (
     BusinessUnit,
@@ -169,6 +170,16 @@ def test_every_row_leads_to_its_requests(admin_client: Client, unit: BusinessUni
         assert f"?{query}" in html
         listed = seen(admin_client.get(f"/admin/unsub/unsubrequest/?{query}").content)
         assert "1 unsubscribe request" in listed, query
+
+
+def test_it_says_of_how_many_the_time_to_honour_is(
+    admin_client: Client, unit: BusinessUnit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        request()
+    assert "of the last seven days." in seen(admin_client.get("/admin/").content)
+    monkeypatch.setattr(dashboard, "NEWEST", 2)
+    assert "of the newest 2 of the last seven days." in seen(admin_client.get("/admin/").content)
 
 
 def test_a_unit_that_nobody_made_is_named_as_such(admin_client: Client, unit: BusinessUnit) -> None:

@@ -12,6 +12,7 @@ from tests.journeys.rules import violations
 from unsub.context import JobContext
 
 LIST = "/admin/unsub/unsubrequest/"
+BLACK = "rgb(0, 0, 0)"
 PAGES = ("/admin/", LIST, f"/admin/unsub/businessunit/{PARENT}/texts/",
          "/admin/unsub/businessunit/links/", f"{LIST}scanners/", "/admin/unsub/reason/",
          f"/admin/unsub/businessunit/{PARENT}/change/", "/admin/unsub/deliveryattempt/",
@@ -62,6 +63,13 @@ def test_the_audit_tells_the_story_and_hands_it_out(shared: Deployment, desk: Pa
     ).to_be_visible()
     desk.get_by_role("link", name="Proof for this person").click()
     expect(desk.get_by_text("All that is held here of this person")).to_be_visible()
+    # On paper it is dark on white, whatever the screen is.
+    desk.emulate_media(color_scheme="dark")
+    desk.reload()
+    ink = "getComputedStyle(document.querySelector('.unsub-story li span')).color"
+    assert desk.evaluate(ink) != BLACK
+    desk.emulate_media(media="print", color_scheme="dark")
+    assert desk.evaluate(ink) == BLACK
 
 
 def test_a_link_is_built_opened_and_explained(shared: Deployment, desk: Page) -> None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext, ngettext
 
 from unsub import overview
 from unsub.access import mids_of, units_of
+from unsub.honour import NEWEST
 from unsub.models import Channel, MailingList, Reason
 from unsub.overview import Count, Overview
 
@@ -52,6 +53,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "tasks": _tasks(found),
         "change": _change(found),
         "honour": _honour(found),
+        "honour_newest": NEWEST if found.honour.number >= NEWEST else 0,
     }
 
 

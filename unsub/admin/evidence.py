@@ -14,6 +14,8 @@ from unsub import audit, timeline
 from unsub.models import DeliveryAttempt, UnsubRequest
 from unsub.timeline import Moment
 
+from .show import unit_label
+
 log = structlog.get_logger(__name__)
 FORMATS = {
     "csv": (audit.csv_lines, "text/csv; charset=utf-8"),
@@ -61,6 +63,7 @@ def proof(
         "most": PROOF_MAX if len(theirs) > PROOF_MAX else 0,
         "title": gettext("Proof for one person"),
         "one": one,
+        "unit": unit_label(one.unit_id, getattr(one, "unit_name", None)),
         "told": [Told(request=row, moments=told(row)) for row in newest],
         "now": timezone.now(),
     }

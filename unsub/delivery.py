@@ -27,6 +27,7 @@ from .outcomes import (
 )
 from .retry import delay
 from .sfmc import PermanentError, SfmcError, UnknownOutcome
+from .states import in_states
 
 log = structlog.get_logger(__name__)
 
@@ -238,9 +239,7 @@ def _free_leases() -> None:
 
 def _give_up() -> None:
     """Refuse what could not be sent within its horizon, and say so loudly."""
-    late = UnsubRequest.objects.filter(
-        status__in=(Status.PENDING, Status.HELD), give_up_at__lt=Now()
-    )
+    late = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD), give_up_at__lt=Now())
     given_up = late.update(status=Status.REFUSED, finished_at=Now())
     if given_up:
         log.error("requests given up: past the horizon", requests=given_up)

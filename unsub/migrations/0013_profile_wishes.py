@@ -407,6 +407,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="unsubrequest",
             index=models.Index(
+                condition=models.Q(("list_id__isnull", False)),
+                fields=["list_id"],
+                name="request_list",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="unsubrequest",
+            index=models.Index(
                 condition=models.Q(("person", ""), _negated=True),
                 fields=["person"],
                 name="request_person",

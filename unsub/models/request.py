@@ -212,6 +212,11 @@ class UnsubRequest(models.Model):
                 name="request_waiting",
             ),
             models.Index(fields=("job_id",), name="request_job"),
+            models.Index(
+                fields=("list_id",),
+                condition=models.Q(list_id__isnull=False),
+                name="request_list",
+            ),
             models.Index(fields=("received_at",), name="request_received"),
         )
 

@@ -22,6 +22,14 @@ _CREDENTIALS = _(
     "Marketing Cloud did not accept our credentials or their permissions. Nobody's wish is lost: "
     "all go out when an operator has corrected this."
 )
+_NO_RIGHT = _(
+    "The installed package has not the right to do this. Nobody's unsubscribe waits for it: give "
+    "it the right in Marketing Cloud, then choose “Try again”."
+)
+_LEFT_FOR_GOOD = _(
+    "Marketing Cloud lets nobody be subscribed again by a call here. The person has to do it in "
+    "Marketing Cloud's own subscription centre, or its support does it for them."
+)
 _NOBODY = _("Marketing Cloud knows no subscriber by these details. Was the contact deleted?")
 
 ERROR_CODES: Mapping[int, str] = {
@@ -54,32 +62,69 @@ ERROR_CODES: Mapping[int, str] = {
     12012: _("The subscriber was already unsubscribed from everything: nothing was left to do."),
     12013: _UNSUBSCRIBE_FAILED,
     12015: _NOBODY,
+    12018: _LEFT_FOR_GOOD,
 }
 
 OUTCOMES: Mapping[str, str] = {
-    "posted": _("Marketing Cloud confirmed the unsubscribe."),
+    "posted": _("Marketing Cloud confirmed it."),
     "already_unsubscribed": _("The subscriber was already unsubscribed: nothing was left to do."),
+    "already_subscribed": _("The subscriber was on this list already: nothing was left to do."),
     "try_later": _("Marketing Cloud asked us to come back later. We try again by ourselves."),
-    "refused": _("Marketing Cloud refused the unsubscribe. A person must look at it."),
+    "refused": _("Marketing Cloud refused it. A person must look at it."),
     "misconfigured": _CREDENTIALS,
     "unknown": _("We called and got no readable answer. Calling again does no harm, so we do."),
 }
 
+# Refused by these codes were a change or a mail: an unsubscribe would be held (unsub/outcomes.py).
+_RIGHTS = frozenset({11, 12})
+
+# What was found before anything was sent, so that nothing was: the words are those of the modules
+# `changes` and `mails`.
+FOUND: Mapping[str, str] = {
+    "nobody by these details": _NOBODY,
+    "no such attribute": _(
+        "Marketing Cloud has no such attribute any more, and would have ignored the change without "
+        "a word. Was it renamed or deleted?"
+    ),
+    "no list": _("It does not say which list. Tell your operator."),
+    "on the list already": _("The subscriber was on this list already: nothing was left to do."),
+    "not wanted any more": _("What the mail was for is over, so none was sent."),
+    "the unit has no mail for it": _(
+        "The business unit names no triggered send definition for this mail. Enter its key under "
+        "Profile centre in the unit, then choose “Try again”."
+    ),
+}
+# What was found after it.
+_DETAILS: Mapping[str, str] = {
+    **FOUND,
+    "still unsubscribed": _(
+        "Marketing Cloud took the change, and the person is unsubscribed all the same: most often "
+        "by another level of the enterprise. Subscribe them there, or let Marketing Cloud's "
+        "support do it."
+    ),
+}
+
 STATUSES: Mapping[str, str] = {
+    "waiting": _("Not sent: it counts once the person has confirmed it from a mail."),
     "pending": _("Accepted, and waiting for its turn."),
     "sending": _("A worker is calling Marketing Cloud now."),
     "done": _("Done."),
     "refused": _("Not carried out: a person must look at it, then choose “Try again”."),
     "held": _("Waiting until the connection to Marketing Cloud is put right."),
-    "withdrawn": _("The person took it back before it was sent."),
+    "withdrawn": _("Taken back, or never confirmed, before it was sent."),
+    "superseded": _("Not sent: the person asked for something else later, and that counts."),
 }
 
 
-def explain(outcome: str, error_code: int | None) -> str:
+def explain(outcome: str, error_code: int | None, detail: str = "") -> str:
     """Return one sentence for what an attempt came to, or "" where none was made.
 
-    A confirmed unsubscribe is one, whatever code came with it.
+    What is confirmed is confirmed, whatever code came with it.
     """
+    if detail in _DETAILS:
+        return _DETAILS[detail]
+    if outcome == "refused" and error_code in _RIGHTS:
+        return _NO_RIGHT
     if outcome != "posted" and error_code is not None and error_code in ERROR_CODES:
         return ERROR_CODES[error_code]
     return OUTCOMES.get(outcome, "")

@@ -46,7 +46,7 @@ class AttemptColumns:
     @admin.display(description=_("in words"))
     def words(self, attempt: DeliveryAttempt) -> str:
         """Return what Marketing Cloud's answer means."""
-        return show.in_words(attempt.outcome, attempt.error_code)
+        return show.in_words(attempt.outcome, attempt.error_code, attempt.detail)
 
 
 class AttemptInline(AttemptColumns, ReadOnly, AttemptInlineBase):

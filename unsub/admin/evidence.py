@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from unsub import audit, timeline
+from unsub.about import about, name_of
 from unsub.models import DeliveryAttempt, UnsubRequest
 from unsub.timeline import Moment
 
@@ -29,6 +30,7 @@ class Told:
     """A request with its story."""
 
     request: UnsubRequest
+    what: str
     moments: list[Moment]
 
 
@@ -57,14 +59,17 @@ def proof(
     """Return a page to print: all that is held of the person of `one` among `requests`, and what
     was done. Who opened it is logged."""
     log.info("proof opened", user=request.user.pk, request_id=one.pk)
-    theirs = requests.filter(_same_person(one)).order_by("-received_at")[: PROOF_MAX + 1]
+    theirs = requests.filter(_same_person(one)).select_related("wording")
+    theirs = theirs.order_by("-received_at")[: PROOF_MAX + 1]
     newest = sorted(theirs[:PROOF_MAX], key=lambda row: row.received_at)
     more = {
         "most": PROOF_MAX if len(theirs) > PROOF_MAX else 0,
         "title": gettext("Proof for one person"),
         "one": one,
         "unit": unit_label(one.unit_id, getattr(one, "unit_name", None)),
-        "told": [Told(request=row, moments=told(row)) for row in newest],
+        "told": [
+            Told(request=row, what=about(row, name_of(row)), moments=told(row)) for row in newest
+        ],
         "now": timezone.now(),
     }
     return TemplateResponse(request, "admin/unsub/unsubrequest/proof.html", context | more)

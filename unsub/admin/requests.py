@@ -10,7 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Ht
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
@@ -20,9 +19,8 @@ from unsub import scanner_report
 from unsub.access import units_of
 from unsub.addresses import digests_of
 from unsub.models import UnsubRequest
-from unsub.privacy import mask
 
-from . import in_bulk, show
+from . import in_bulk
 from .attempts import AttemptInline, is_number
 from .deal_with import DEAL_WITH
 from .evidence import FORMATS, export, proof, told
@@ -36,7 +34,8 @@ from .filters import (
     ScannerFilter,
 )
 from .read_only import Bounded, ReadOnly
-from .scope import OfUnits, ReasonFilter, UnitFilter, with_unit_names
+from .request_columns import FIELDS, RequestColumns, named, sections
+from .scope import OfUnits, ReasonFilter, UnitFilter
 from .try_again import RETRYABLE, TRY_AGAIN, others, try_again
 
 if TYPE_CHECKING:
@@ -44,51 +43,13 @@ if TYPE_CHECKING:
 else:
     RequestAdminBase = ModelAdmin
 
-_WHO = ("subscriber_id", "subscriber_key", "email_address", "address_mask")
-_MAIL = ("job_id", "list_id", "batch_id")
-_ASKED = (
-    "received", "channel", "unit_label", "scope", "reason", "reason_text", "reason_added_at",
-    "language", "link_age", "scanner",
-)  # fmt: skip
-_DELIVERY = ("status_badge", "outcome", "error_code", "attempts", "sfmc_request_id", "finished_at")
-_QUEUE = ("next_attempt_at", "give_up_at", "lease_until")
-
-
-class RequestColumns:
-    """How a request shows."""
-
-    @admin.display(description=_("received"), ordering="received_at")
-    def received(self, request: UnsubRequest) -> str:
-        """Return when the wish reached us."""
-        return show.moment(request.received_at)
-
-    @admin.display(description=_("business unit"))
-    def unit_label(self, request: UnsubRequest) -> SafeString:
-        """Return the unit; one that is not known here shows as such."""
-        return show.unit_label(request.unit_id, getattr(request, "unit_name", None))
-
-    @admin.display(description=_("subscriber"))
-    def who(self, request: UnsubRequest) -> str:
-        """Return the subscriber, masked: a list may be seen by anybody who passes by."""
-        return request.address_mask or mask(request.subscriber)
-
-    @admin.display(description=_("status"))
-    def status_badge(self, request: UnsubRequest) -> SafeString:
-        """Return the status as a badge."""
-        return show.badge(request.status, request.get_status_display())
-
-    @admin.display(description=_("in words"))
-    def words(self, request: UnsubRequest) -> str:
-        """Return where the request stands, in a sentence or two."""
-        return show.story(request.status, request.outcome, request.error_code)
-
 
 @admin.register(UnsubRequest)
 class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, OfUnits, RequestAdminBase):
     """The audit of wishes. Whoever may change requests may have them tried again."""
 
     list_display = (
-        "id", "received", "status_badge", "unit_label", "who", "job_id", "scope", "channel",
+        "id", "received", "status_badge", "unit_label", "who", "asks_for", "job_id", "channel",
         "reason", "outcome", "error_code", "attempts",
     )  # fmt: skip
     # What is typed comes first: below the choices nobody would find it.
@@ -97,6 +58,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, OfUnits, RequestAdmin
         ("job_id", NumberFilter),
         ("error_code", NumberFilter),
         "status",
+        "kind",
         ("unit", UnitFilter),
         ListFilter,
         "channel",
@@ -116,20 +78,19 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, OfUnits, RequestAdmin
     search_help_text = _(
         "The whole value: a request's ID, a JobID, SubscriberID, SubscriberKey or e-mail address."
     )
-    readonly_fields = (*_WHO, *_MAIL, *_ASKED, *_DELIVERY, *_QUEUE, "words")
-    fieldsets = (
-        (None, {"fields": ("words", *_DELIVERY)}),
-        (_("What was asked"), {"fields": _ASKED}),
-        (_("By whom"), {"fields": _WHO}),
-        (_("For which mail"), {"fields": _MAIL}),
-        (_("Queue"), {"fields": _QUEUE, "classes": ("collapse",)}),
-    )
+    fields = readonly_fields = FIELDS
     inlines = (AttemptInline,)
     actions = ("try_selected_again", "mark_handled")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UnsubRequest]:
-        """Return the requests, each with the name of its unit where there is one."""
-        return with_unit_names(super().get_queryset(request), "unit_id")
+        """Return the requests, each with the names of its unit and list where they have one."""
+        return named(super().get_queryset(request))
+
+    def get_fieldsets(
+        self, _request: HttpRequest, obj: UnsubRequest | None = None
+    ) -> list[tuple[Any, dict[str, Any]]]:
+        """Return the sections of a request's page."""
+        return sections(obj)
 
     def get_search_results(
         self, _request: HttpRequest, queryset: QuerySet[UnsubRequest], search_term: str

@@ -51,13 +51,13 @@ def unit_label(mid: int, name: str | None) -> SafeString:
     return format_html("{} ({})", name, mid)
 
 
-def in_words(outcome: str, error_code: int | None) -> str:
+def in_words(outcome: str, error_code: int | None, detail: str = "") -> str:
     """Return one sentence for what an attempt came to, or a dash."""
-    sentence = explain(outcome, error_code)
+    sentence = explain(outcome, error_code, detail)
     return gettext(sentence) if sentence else NOTHING
 
 
-def story(status: str, outcome: str, error_code: int | None) -> str:
+def story(status: str, outcome: str, error_code: int | None, detail: str = "") -> str:
     """Return where a request stands, and what its last attempt came to, in words."""
-    sentences = (STATUSES.get(status, ""), explain(outcome, error_code))
+    sentences = (STATUSES.get(status, ""), explain(outcome, error_code, detail))
     return " ".join(gettext(sentence) for sentence in sentences if sentence)

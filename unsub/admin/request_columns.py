@@ -1,0 +1,122 @@
+"""How a request shows: its columns in the list, and the sections of its page."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from unsub.about import about
+from unsub.erasures import ERASED
+from unsub.models import DeliveryAttempt, Kind, MailingList, UnsubRequest
+from unsub.privacy import mask
+
+from . import show
+from .scope import with_unit_names
+
+_WHO = ("subscriber_id", "subscriber_key", "email_address", "address_mask")
+_MAIL = ("job_id", "list_id", "batch_id")
+_ASKED = ("received", "asks_for", "kind", "channel", "unit_label")
+_LEFT = ("scope", "reason", "reason_text", "reason_added_at")
+_HOW = ("language", "link_age", "scanner")
+_CONSENT = ("wording_version", "wording_text", "confirmed")
+_DELIVERY = (
+    "status_badge", "outcome", "error_code", "attempts", "sfmc_request_id", "finished_at",
+)  # fmt: skip
+_VOID = ("superseded",)
+_QUEUE = ("next_attempt_at", "give_up_at", "lease_until")
+FIELDS = (
+    "words", *_DELIVERY, *_VOID, *_ASKED, "value", *_LEFT, *_HOW, *_CONSENT, *_WHO, *_MAIL, *_QUEUE,
+)  # fmt: skip
+
+
+def named(rows: QuerySet[UnsubRequest]) -> QuerySet[UnsubRequest]:
+    """Return the requests, each with the names of its unit and list where they have one."""
+    lists = MailingList.objects.filter(unit_id=OuterRef("unit_id"), list_id=OuterRef("list_id"))
+    rows = with_unit_names(rows, "unit_id")
+    return rows.annotate(list_name=Subquery(lists.values("name")[:1]))
+
+
+def sections(request: UnsubRequest | None) -> list[tuple[Any, dict[str, Any]]]:
+    """Return the sections of the page of a request: those that its kind has something in."""
+    leaves = request is None or request.kind == Kind.UNSUBSCRIBE
+    asked = (*_ASKED, *_LEFT, *_HOW) if leaves else (*_ASKED, "value", *_HOW)
+    is_void = request is not None and request.superseded_by_id is not None
+    found: list[tuple[Any, dict[str, Any]]] = [
+        (None, {"fields": ("words", *_DELIVERY, *(_VOID if is_void else ()))}),
+        (_("What was asked"), {"fields": asked}),
+    ]
+    if request is not None and (request.wording_id or request.confirmed_at):
+        found.append((_("Consent"), {"fields": _CONSENT}))
+    return [
+        *found,
+        (_("By whom"), {"fields": _WHO}),
+        (_("For which mail"), {"fields": _MAIL}),
+        (_("Queue"), {"fields": _QUEUE, "classes": ("collapse",)}),
+    ]
+
+
+class RequestColumns:
+    """How a request shows."""
+
+    @admin.display(description=_("received"), ordering="received_at")
+    def received(self, request: UnsubRequest) -> str:
+        """Return when the wish reached us."""
+        return show.moment(request.received_at)
+
+    @admin.display(description=_("business unit"))
+    def unit_label(self, request: UnsubRequest) -> SafeString:
+        """Return the unit; one that is not known here shows as such."""
+        return show.unit_label(request.unit_id, getattr(request, "unit_name", None))
+
+    @admin.display(description=_("subscriber"))
+    def who(self, request: UnsubRequest) -> str:
+        """Return the subscriber, masked: a list may be seen by anybody who passes by."""
+        if request.subscriber_key.startswith(ERASED):
+            return gettext("erased")
+        return request.address_mask or mask(request.subscriber)
+
+    @admin.display(description=_("asks for"))
+    def asks_for(self, request: UnsubRequest) -> str:
+        """Return what the wish is about; to which value stands on its own page alone."""
+        return about(request, getattr(request, "list_name", None) or "")
+
+    @admin.display(description=_("status"))
+    def status_badge(self, request: UnsubRequest) -> SafeString:
+        """Return the status as a badge."""
+        return show.badge(request.status, request.get_status_display())
+
+    @admin.display(description=_("in words"))
+    def words(self, request: UnsubRequest) -> str:
+        """Return where the request stands, in a sentence or two."""
+        attempts = DeliveryAttempt.objects.filter(request=request).order_by("-number")
+        detail = attempts.values_list("detail", flat=True).first() or ""
+        return show.story(request.status, request.outcome, request.error_code, detail)
+
+    @admin.display(description=_("version of the words"))
+    def wording_version(self, request: UnsubRequest) -> str:
+        """Return which words were agreed to, in which language."""
+        wording = request.wording
+        return f"{wording.pk} ({wording.get_language_display()})" if wording else show.NOTHING
+
+    @admin.display(description=_("the words"))
+    def wording_text(self, request: UnsubRequest) -> str:
+        """Return the words that were agreed to."""
+        return request.wording.text if request.wording else show.NOTHING
+
+    @admin.display(description=_("confirmed by mail"))
+    def confirmed(self, request: UnsubRequest) -> str:
+        """Return when it was confirmed from a mail."""
+        return show.moment(request.confirmed_at)
+
+    @admin.display(description=_("superseded by"))
+    def superseded(self, request: UnsubRequest) -> SafeString | str:
+        """Return a link to the wish that counts instead."""
+        if request.superseded_by_id is None:
+            return show.NOTHING
+        address = reverse("admin:unsub_unsubrequest_change", args=(request.superseded_by_id,))
+        return format_html('<a href="{}">#{}</a>', address, request.superseded_by_id)

@@ -90,6 +90,10 @@ UNFOLD = {
                         "unsub.view_deliveryattempt",
                     ),
                     _link(
+                        _("Pauses"), "pause_circle", "unsub_pause_changelist",
+                        "unsub.view_pause",
+                    ),
+                    _link(
                         _("Scanner-like"), "smart_toy", "unsub_unsubrequest_scanners",
                         "unsub.view_unsubrequest",
                     ),
@@ -102,6 +106,10 @@ UNFOLD = {
                     _link(
                         _("Lost links"), "link_off", "unsub_lostlink_changelist",
                         "unsub.view_lostlink",
+                    ),
+                    _link(
+                        _("Erasures"), "person_remove", "unsub_erasure_changelist",
+                        "unsub.view_erasure",
                     ),
                     _link(
                         _("Alarms"), "notifications_active", "unsub_alarm_changelist",
@@ -118,6 +126,10 @@ UNFOLD = {
                         "unsub.view_businessunit",
                     ),
                     _link(_("Reasons"), "forum", "unsub_reason_changelist", "unsub.view_reason"),
+                    _link(
+                        _("Words agreed to"), "handshake", "unsub_wording_changelist",
+                        "unsub.view_wording",
+                    ),
                     _link(
                         _("Links"), "link", "unsub_businessunit_links", "unsub.view_businessunit"
                     ),

@@ -44,7 +44,7 @@ def grant(erasure: Erasure, *, user_id: int, note: str) -> int:
     """Return how many wishes name nobody any more. Raises StillOpen where one is on its way."""
     with transaction.atomic():
         rows = requests_of(erasure)
-        if rows.filter(in_states(*ON_THEIR_WAY)).exists():
+        if on_their_way(erasure).exists():
             raise StillOpen
         Pause.objects.filter(request__in=rows, ended_at=None).update(
             ended_at=Now(), end=PauseEnd.STAYED
@@ -59,6 +59,16 @@ def grant(erasure: Erasure, *, user_id: int, note: str) -> int:
             subscriber_id=None, subscriber_key="", email_address="",
         )  # fmt: skip
     return erased
+
+
+def decline(erasure: Erasure, *, user_id: int, note: str) -> None:
+    """Write down that the person was answered otherwise, and how."""
+    Erasure.objects.filter(pk=erasure.pk).update(declined_at=Now(), handled_by=user_id, note=note)
+
+
+def on_their_way(erasure: Erasure) -> QuerySet[UnsubRequest]:
+    """Return the wishes that have to go out first."""
+    return requests_of(erasure).filter(in_states(*ON_THEIR_WAY))
 
 
 def requests_of(erasure: Erasure) -> QuerySet[UnsubRequest]:

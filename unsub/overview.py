@@ -9,7 +9,17 @@ from typing import Any
 from django.db.models import QuerySet, Sum
 
 from .honour import Honour, honour_of, is_late
-from .models import Alarm, By, DailyTally, LostLink, Status, TallyMark, UnsubRequest
+from .models import (
+    Alarm,
+    By,
+    DailyTally,
+    Erasure,
+    Kind,
+    LostLink,
+    Status,
+    TallyMark,
+    UnsubRequest,
+)
 
 PERIODS = (1, 7, 30, 90)
 TOP, JOBS_MAX = 10, 1000
@@ -36,6 +46,7 @@ class Waiting:
     held: int
     late: int
     lost_links: int
+    erasures: int
     alarms: int
 
 
@@ -50,6 +61,7 @@ class Overview:
     by_job: list[Count]
     by_reason: list[Count]
     by_channel: list[Count]
+    by_kind: list[Count]
     honour: Honour
     waiting: Waiting
     upto: datetime | None
@@ -80,6 +92,7 @@ def look(*, mids: Mids, days: int) -> Overview:
         by_job=_marked(_by(now, earlier, By.JOB, most=JOBS_MAX)),
         by_reason=_by(now, earlier, By.REASON),
         by_channel=_by(now, earlier, By.CHANNEL),
+        by_kind=[one for one in _by(now, earlier, By.KIND) if one.key != Kind.UNSUBSCRIBE],
         honour=honour_of(_of(UnsubRequest.objects.unsubscribes(), "unit_id", mids)),
         waiting=_waiting(mids),
         upto=TallyMark.objects.values_list("upto", flat=True).first(),
@@ -146,5 +159,6 @@ def _waiting(mids: Mids) -> Waiting:
         held=requests.filter(status=Status.HELD).count(),
         late=requests.filter(is_late()).count(),
         lost_links=_of(LostLink.objects.filter(handled_at=None), "unit_id", mids).count(),
+        erasures=_of(Erasure.objects.open(), "unit_id", mids).count(),
         alarms=_of(Alarm.objects.filter(cleared_at=None), "mid", mids).count(),
     )

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Count, Max, Min, QuerySet
 from django.db.models.functions import Now, TruncDate
 
-from .models import BusinessUnit, By, DailyTally, Status, TallyMark, UnsubRequest
+from .models import BusinessUnit, By, DailyTally, Kind, Status, TallyMark, UnsubRequest
 
 # A transaction that began before the last run may have ended after it.
 OVERLAP = timedelta(minutes=5)
@@ -28,7 +28,10 @@ _FIELDS = {
     By.JOB: "job_id",
     By.LIST: "list_id",
     By.REASON: "reason_id",
+    By.KIND: "kind",
 }
+# What was taken back, never confirmed or made void by a later wish was not carried out.
+_NOTHING = frozenset({Status.WITHDRAWN, Status.SUPERSEDED, Status.WAITING})
 
 
 def keep_up() -> list[date]:
@@ -90,7 +93,7 @@ def _days(requests: QuerySet[UnsubRequest]) -> Iterator[date]:
 def _count(day: date) -> None:
     """Count one day anew."""
     start = datetime.combine(day, time(), UTC)
-    received = UnsubRequest.objects.unsubscribes().filter(
+    received = UnsubRequest.objects.filter(
         received_at__gte=start, received_at__lt=start + timedelta(days=1)
     )
     sums: Counter[tuple[int, By, str]] = Counter()
@@ -111,6 +114,12 @@ def _count(day: date) -> None:
 def _counts_as(row: Mapping[str, Any]) -> Iterator[tuple[int, By, str]]:
     """Give the tallies that a row of the count belongs to."""
     for by, field in _FIELDS.items():
-        withdrawn = row["status"] == Status.WITHDRAWN and by is not By.STATE
-        if row[field] is not None and not withdrawn:
+        if row[field] is not None and _counts_by(by, row):
             yield row["unit_id"], by, str(row[field])
+
+
+def _counts_by(by: By, row: Mapping[str, Any]) -> bool:
+    """Return whether a row of the count counts by this."""
+    if row["kind"] != Kind.UNSUBSCRIBE and by is not By.KIND:
+        return False
+    return by is By.STATE or row["status"] not in _NOTHING

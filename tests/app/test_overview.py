@@ -18,6 +18,7 @@ from unsub.models import (
     By,
     Channel,
     DailyTally,
+    Kind,
     MailingList,
     Reason,
     Status,
@@ -49,6 +50,11 @@ def request(days_ago: float = 0, **changes: Any) -> UnsubRequest:
     one = made(days_ago, **changes)
     one.save()
     return one
+
+
+def leased(status: Status) -> datetime | None:
+    """Return the end of the lease that a state needs."""
+    return NOW if status is Status.SENDING else None
 
 
 def tallied(mid: int, by: By, key: str | None = None) -> int:
@@ -200,6 +206,44 @@ def test_a_marketer_sees_the_numbers_of_their_units_alone(
     for trace in ("Example Kids", "88101", "7101", "Kids only"):
         assert trace not in words
     assert "Example Outfitters 1 0" in words
+
+
+def test_each_kind_is_tallied_and_disturbs_no_other_number(unit: BusinessUnit) -> None:
+    request()
+    request(kind=Kind.UNSUBSCRIBE, status=Status.SUPERSEDED)
+    for status in Status:
+        request(kind=Kind.SUBSCRIBE, status=status, lease_until=leased(status))
+    request(kind=Kind.ATTRIBUTE, aspect="attribute:City")
+    tally.keep_up()
+    found = overview.look(mids=None, days=7)
+    assert [(one.key, one.number) for one in found.by_kind] == [("subscribe", 5), ("attribute", 1)]
+    assert found.number == 1
+    assert [(one.key, one.number) for one in found.by_channel] == [("page", 1)]
+    assert tallied(PARENT, By.JOB) == tallied(PARENT, By.KIND, "unsubscribe") == 1
+    assert tallied(PARENT, By.STATE) == 2
+
+
+def test_the_centres_card_leads_to_its_requests(admin_client: Client, unit: BusinessUnit) -> None:
+    request()
+    tally.keep_up()
+    assert "Profile centre" not in seen(admin_client.get("/admin/").content)
+    request(kind=Kind.SUBSCRIBE)
+    tally.keep_up()
+    html = admin_client.get("/admin/").content.decode()
+    assert '?kind__exact=subscribe">join a list</a>' in html
+    assert "Profile centre" in html
+    listed = seen(admin_client.get("/admin/unsub/unsubrequest/?kind__exact=subscribe").content)
+    assert "1 unsubscribe request" in listed
+
+
+def test_a_kind_is_found_by_its_index(unit: BusinessUnit) -> None:
+    if connection.vendor != "postgresql":
+        return  # SQLite has no plan of the kind
+    UnsubRequest.objects.bulk_create(made(3) for _ in range(3000))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE unsub_unsubrequest")
+    plan = UnsubRequest.objects.filter(kind=Kind.FORMAT).order_by("-pk")[:100].explain()
+    assert "request_kind" in plan
 
 
 @pytest.mark.parametrize("days", ["0", "x", "-1", "1000000", ""])

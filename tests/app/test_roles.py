@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import AnonymousUser, Group, User
+from django.db.models.functions import Now
 from django.test import Client
 
 from unsub import wishes
@@ -14,11 +15,14 @@ from unsub.models import (
     BusinessUnit,
     Cause,
     DeliveryAttempt,
+    Erasure,
     LostLink,
     MailingList,
+    Pause,
     Reason,
     Status,
     UnsubRequest,
+    Wording,
 )
 
 from .conftest import CHILD, PARENT, MakeWish
@@ -28,7 +32,8 @@ SECRET = "Example Kids"  # the name of the other unit
 PAGES = (
     "/admin/", "/admin/unsub/unsubrequest/", "/admin/unsub/deliveryattempt/",
     "/admin/unsub/businessunit/", "/admin/unsub/reason/", "/admin/unsub/lostlink/",
-    "/admin/unsub/alarm/", "/admin/unsub/unsubrequest/scanners/",
+    "/admin/unsub/alarm/", "/admin/unsub/unsubrequest/scanners/", "/admin/unsub/pause/",
+    "/admin/unsub/wording/", "/admin/unsub/erasure/",
 )  # fmt: skip
 
 
@@ -49,6 +54,13 @@ def rows(unit: BusinessUnit, child: BusinessUnit, make_wish: MakeWish) -> dict[s
             unit=child, email_address="mina@example.com", digest="0"
         ),
         "alarm": Alarm.objects.create(cause=Cause.LATE, mid=CHILD),
+        "pause": Pause.objects.create(request=theirs, until=Now(), ends="ask"),
+        "wording": Wording.objects.create(
+            unit=child, language="en", text=f"{SECRET} sends you mail.", digest="0"
+        ),
+        "erasure": Erasure.objects.create(
+            unit=child, person="0", subscriber_id=1001, email_address="mina@example.com"
+        ),
     }
 
 
@@ -78,8 +90,10 @@ def test_nobody_finds_a_trace_of_another_unit(
 
 
 @pytest.mark.parametrize(
-    "model", ["unsubrequest", "deliveryattempt", "businessunit", "reason", "lostlink", "alarm"]
-)
+    "model",
+    ["unsubrequest", "deliveryattempt", "businessunit", "reason", "lostlink", "alarm", "pause",
+     "wording", "erasure"],
+)  # fmt: skip
 @pytest.mark.parametrize("act", ["change", "history", "delete"])
 def test_an_id_of_another_unit_is_refused_and_logged(
     unit: BusinessUnit, rows: dict[str, Any], caplog: pytest.LogCaptureFixture, model: str, act: str
@@ -97,9 +111,10 @@ def test_acts_on_another_units_rows_do_nothing(unit: BusinessUnit, rows: dict[st
     assert client.post(f"/admin/unsub/unsubrequest/{theirs.pk}/try-again/").status_code == 403
     for model, action in (
         ("unsubrequest", "try_selected_again"), ("reason", "retire"), ("lostlink", "mark_handled"),
-        ("businessunit", "release"),
+        ("businessunit", "release"), ("erasure", "grant"), ("erasure", "decline"),
     ):  # fmt: skip
-        data = {"action": action, "_selected_action": [rows[model].pk]}
+        data = {"action": action, "_selected_action": [rows[model].pk], "confirmed": "1"}
+        data |= {"note": "Not mine"}
         client.post(f"/admin/unsub/{model}/", data)
     theirs.refresh_from_db()
     rows["reason"].refresh_from_db()
@@ -107,6 +122,7 @@ def test_acts_on_another_units_rows_do_nothing(unit: BusinessUnit, rows: dict[st
     assert theirs.status == Status.REFUSED
     assert rows["reason"].active
     assert rows["lostlink"].handled_at is None
+    assert Erasure.objects.open().count() == 1
     for path in (f"/admin/unsub/businessunit/{CHILD}/texts/", f"/admin/preview/{CHILD}/"):
         assert client.post(path, {"intro": "mine"}).status_code in {403, 404}
 
@@ -115,8 +131,9 @@ def test_a_filter_by_another_unit_is_refused_and_logged(
     unit: BusinessUnit, rows: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     client = person("viewer", unit)
-    for model in ("unsubrequest", "reason", "lostlink"):
-        answer = client.get(f"/admin/unsub/{model}/?unit__mid__exact={CHILD}")
+    for model in ("unsubrequest", "reason", "lostlink", "wording", "erasure", "pause"):
+        path = "request__unit" if model == "pause" else "unit"
+        answer = client.get(f"/admin/unsub/{model}/?{path}__mid__exact={CHILD}")
         assert answer.status_code == 403, model
     assert "another unit was filtered by" in caplog.text
     hidden = client.get("/admin/unsub/unsubrequest/?unit__name__startswith=Ex")
@@ -140,9 +157,9 @@ def test_a_reason_cannot_be_given_to_another_unit_or_to_all(
     ("group", "may"),
     [
         ("viewer", set()),
-        ("marketer", {"try", "brand", "reason"}),
+        ("marketer", {"try", "brand", "reason", "erase"}),
         ("operator", {"try", "brand", "add_unit", "all"}),
-        ("administrator", {"try", "brand", "reason", "add_unit", "all", "people"}),
+        ("administrator", {"try", "brand", "reason", "add_unit", "all", "people", "erase"}),
     ],
 )
 def test_each_group_may_do_its_part(
@@ -150,6 +167,11 @@ def test_each_group_may_do_its_part(
 ) -> None:
     client = person(group, unit)
     mine = UnsubRequest.objects.get(unit_id=PARENT)
+    Erasure.objects.create(unit=unit, person="1", subscriber_id=9)
+    for act in ("decline", "nothing"):
+        data = {"action": act, "_selected_action": Erasure.objects.values_list("pk", flat=True)}
+        client.post("/admin/unsub/erasure/", data | {"confirmed": "1", "note": "No"})
+    assert Erasure.objects.filter(person="1").exclude(declined_at=None).exists() is ("erase" in may)
     asked = {
         "try": client.post(f"/admin/unsub/unsubrequest/{mine.pk}/try-again/"),
         "brand": client.get(f"/admin/unsub/businessunit/{PARENT}/texts/"),
@@ -158,7 +180,9 @@ def test_each_group_may_do_its_part(
         "all": client.get(f"/admin/unsub/businessunit/{CHILD}/change/"),
         "people": client.get("/admin/auth/user/"),
     }
-    assert {name for name, answer in asked.items() if answer.status_code in {200, 302}} == may
+    assert {name for name, answer in asked.items() if answer.status_code in {200, 302}} == may - {
+        "erase"
+    }
 
 
 def test_a_marketer_cannot_change_what_is_marketing_clouds(

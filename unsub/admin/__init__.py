@@ -6,21 +6,27 @@ from django.utils.translation import gettext_lazy as _
 
 from .alarms import AlarmAdmin
 from .attempts import DeliveryAttemptAdmin
+from .erasures import ErasureAdmin
 from .lost_links import LostLinkAdmin
+from .pauses import PauseAdmin
 from .people import GroupAdmin, UserAdmin
 from .reasons import ReasonAdmin
 from .requests import UnsubRequestAdmin
 from .units import BusinessUnitAdmin
+from .wordings import WordingAdmin
 
 __all__ = [
     "AlarmAdmin",
     "BusinessUnitAdmin",
     "DeliveryAttemptAdmin",
+    "ErasureAdmin",
     "GroupAdmin",
     "LostLinkAdmin",
+    "PauseAdmin",
     "ReasonAdmin",
     "UnsubRequestAdmin",
     "UserAdmin",
+    "WordingAdmin",
 ]
 
 admin.site.index_title = _("Overview")

@@ -12,7 +12,7 @@ from django.utils.translation import gettext, ngettext
 from unsub import overview
 from unsub.access import mids_of, units_of
 from unsub.honour import NEWEST
-from unsub.models import Channel, MailingList, Reason
+from unsub.models import Channel, Kind, MailingList, Reason
 from unsub.overview import Count, Overview
 
 from .charts import Bar, Columns, bars, columns
@@ -23,10 +23,11 @@ LIST = "admin:unsub_unsubrequest_changelist"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A table with a bar in each row."""
+    """A table with a bar in each row, and the name of what it counts."""
 
     title: str
     rows: list[Bar]
+    counts: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,8 @@ def _chart(found: Overview) -> Columns:
 
 def _cards(request: HttpRequest, found: Overview) -> list[Card]:
     """Return the tables."""
-    units = {unit.mid: unit.name for unit in units_of(request.user)}
+    seen = list(units_of(request.user))
+    units = {unit.mid: unit.name for unit in seen}
     names = {one.key: unit_words(one.key, units.get(one.key)) for one in found.by_unit}
     keys = [one.key for one in found.by_list]
     named = MailingList.objects.filter(list_id__in=keys, unit__in=units)
@@ -93,7 +95,17 @@ def _cards(request: HttpRequest, found: Overview) -> list[Card]:
         Card(title=gettext("By list"), rows=_rows(found.by_list, lists, "list")),
         Card(title=gettext("By reason"), rows=_rows(found.by_reason, reasons, "reason__id__exact")),
         Card(title=gettext("By channel"), rows=_rows(found.by_channel, channels, "channel__exact")),
+        *_centre(found, is_offered=any(unit.profile_centre for unit in seen)),
     ]
+
+
+def _centre(found: Overview, *, is_offered: bool) -> list[Card]:
+    """Return the table of what else people asked for, where any unit of theirs has the page."""
+    if not (is_offered or found.by_kind):
+        return []
+    kinds = {kind.value: str(kind.label) for kind in Kind}
+    rows = _rows(found.by_kind, kinds, "kind__exact")
+    return [Card(title=gettext("Profile centre"), rows=rows, counts=gettext("Requests"))]
 
 
 def _rows(counts: list[Count], names: Mapping[Any, str], parameter: str) -> list[Bar]:
@@ -146,6 +158,13 @@ def _tasks(found: Overview) -> list[Task]:
             waiting.lost_links,
             ngettext("%d lost link waits", "%d lost links wait", waiting.lost_links),
             reverse("admin:unsub_lostlink_changelist"),
+        ),
+        (
+            waiting.erasures,
+            ngettext(
+                "%d person asks to be erased", "%d people ask to be erased", waiting.erasures
+            ),
+            reverse("admin:unsub_erasure_changelist"),
         ),
         (
             waiting.alarms,

@@ -66,7 +66,7 @@ def proof(
         "most": PROOF_MAX if len(theirs) > PROOF_MAX else 0,
         "title": gettext("Proof for one person"),
         "one": one,
-        "unit": unit_label(one.unit_id, getattr(one, "unit_name", None)),
+        "unit": unit_label(one.unit_id, getattr(one, "of_unit", None)),
         "told": [
             Told(request=row, what=about(row, name_of(row)), moments=told(row)) for row in newest
         ],

@@ -16,7 +16,6 @@ from unsub.models import DeliveryAttempt, Kind, MailingList, UnsubRequest
 from unsub.privacy import mask
 
 from . import show
-from .scope import with_unit_names
 
 _WHO = ("subscriber_id", "subscriber_key", "email_address", "address_mask")
 _MAIL = ("job_id", "list_id", "batch_id")
@@ -35,10 +34,16 @@ FIELDS = (
 
 
 def named(rows: QuerySet[UnsubRequest]) -> QuerySet[UnsubRequest]:
-    """Return the requests, each with the names of its unit and list where they have one."""
+    """Return the requests, each with the name of its list where the unit gave it one."""
     lists = MailingList.objects.filter(unit_id=OuterRef("unit_id"), list_id=OuterRef("list_id"))
-    rows = with_unit_names(rows, "unit_id")
     return rows.annotate(list_name=Subquery(lists.values("name")[:1]))
+
+
+def masked(request: UnsubRequest) -> str:
+    """Return whose request it is, masked: a list may be seen by anybody who passes by."""
+    if request.subscriber_key.startswith(ERASED):
+        return gettext("erased")
+    return request.address_mask or mask(request.subscriber)
 
 
 def sections(request: UnsubRequest | None) -> list[tuple[Any, dict[str, Any]]]:
@@ -68,17 +73,10 @@ class RequestColumns:
         """Return when the wish reached us."""
         return show.moment(request.received_at)
 
-    @admin.display(description=_("business unit"))
-    def unit_label(self, request: UnsubRequest) -> SafeString:
-        """Return the unit; one that is not known here shows as such."""
-        return show.unit_label(request.unit_id, getattr(request, "unit_name", None))
-
     @admin.display(description=_("subscriber"))
     def who(self, request: UnsubRequest) -> str:
-        """Return the subscriber, masked: a list may be seen by anybody who passes by."""
-        if request.subscriber_key.startswith(ERASED):
-            return gettext("erased")
-        return request.address_mask or mask(request.subscriber)
+        """Return the subscriber, masked."""
+        return masked(request)
 
     @admin.display(description=_("asks for"))
     def asks_for(self, request: UnsubRequest) -> str:

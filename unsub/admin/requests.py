@@ -20,7 +20,7 @@ from unsub.access import units_of
 from unsub.addresses import digests_of
 from unsub.models import UnsubRequest
 
-from . import in_bulk
+from . import in_bulk, show
 from .attempts import AttemptInline, is_number
 from .deal_with import DEAL_WITH
 from .evidence import FORMATS, export, proof, told
@@ -35,8 +35,9 @@ from .filters import (
 )
 from .read_only import Bounded, ReadOnly
 from .request_columns import FIELDS, RequestColumns, named, sections
-from .scope import OfUnits, ReasonFilter, UnitFilter
+from .scope import ReasonFilter, UnitFilter
 from .try_again import RETRYABLE, TRY_AGAIN, others, try_again
+from .unit_column import NamingUnits
 
 if TYPE_CHECKING:
     RequestAdminBase = admin.ModelAdmin[UnsubRequest]
@@ -45,7 +46,7 @@ else:
 
 
 @admin.register(UnsubRequest)
-class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, OfUnits, RequestAdminBase):
+class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestAdminBase):
     """The audit of wishes. Whoever may change requests may have them tried again."""
 
     list_display = (
@@ -83,7 +84,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, OfUnits, RequestAdmin
     actions = ("try_selected_again", "mark_handled")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UnsubRequest]:
-        """Return the requests, each with the names of its unit and list where they have one."""
+        """Return the requests, each with the names of its unit and list."""
         return named(super().get_queryset(request))
 
     def get_fieldsets(

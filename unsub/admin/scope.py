@@ -7,13 +7,13 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DataError
-from django.db.models import ForeignKey, OuterRef, Q, QuerySet, Subquery
+from django.db.models import ForeignKey, Q, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
 from unsub.access import mids_of, sees_all, units_of
-from unsub.models import BusinessUnit, Reason
+from unsub.models import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -77,14 +77,6 @@ class OfUnits(ScopedBase):
             field.queryset = units_of(request.user)
             field.required = field.required or not sees_all(request.user)
         return field
-
-
-def with_unit_names(rows: QuerySet[Any], path: str) -> QuerySet[Any]:
-    """Return the rows, each with the name of the unit whose MID is at `path`, where there is one.
-    No join: rows of a unit that is not known here stay."""
-    units = BusinessUnit.objects.filter(mid=OuterRef(path))
-    named: QuerySet[Any] = rows.annotate(unit_name=Subquery(units.values("name")[:1]))
-    return named
 
 
 class OwnFilter(admin.RelatedFieldListFilter):

@@ -10,6 +10,14 @@ from unsub.context import SubscriberContext
 from .business_unit import BusinessUnit
 
 
+class ErasureQuerySet(models.QuerySet["Erasure"]):
+    """Questions about requests for erasure."""
+
+    def open(self) -> "ErasureQuerySet":
+        """Return those that nobody has answered."""
+        return self.filter(granted_at=None, declined_at=None)
+
+
 class Erasure(models.Model):
     """One request for erasure, for a marketer to grant or to answer otherwise. Once it is granted
     its own names are gone, too: `person` is what is left."""
@@ -39,6 +47,8 @@ class Erasure(models.Model):
         related_name="+",
     )
     note = models.CharField(_("note"), max_length=200, blank=True)
+
+    objects = ErasureQuerySet.as_manager()
 
     class Meta:
         ordering = ("-pk",)

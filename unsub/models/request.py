@@ -211,6 +211,11 @@ class UnsubRequest(models.Model):
                 condition=models.Q(status="waiting"),
                 name="request_waiting",
             ),
+            models.Index(
+                fields=("kind", "id"),
+                condition=~models.Q(kind="unsubscribe"),
+                name="request_kind",
+            ),
             models.Index(fields=("job_id",), name="request_job"),
             models.Index(
                 fields=("list_id",),

@@ -5,14 +5,16 @@ from django.utils.translation import gettext_lazy as _
 
 
 class By(models.TextChoices):
-    """What a tally counts by. Each request counts once in each that it has a value for; one that
-    was withdrawn counts by state alone, for it was no unsubscribe."""
+    """What a tally counts by. Each unsubscribe counts once in each that it has a value for; one
+    that was withdrawn counts by state alone, for it was none. Wishes of the other kinds count by
+    their kind and by nothing else, once they are confirmed."""
 
     STATE = "state", _("state")
     CHANNEL = "channel", _("channel")
     JOB = "job", _("job")
     LIST = "list", _("list")
     REASON = "reason", _("reason")
+    KIND = "kind", _("kind")
 
 
 class DailyTally(models.Model):

@@ -1,0 +1,144 @@
+"""People who ask to have what is held about them erased, waiting for somebody to answer."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+
+from unsub import erasures
+from unsub.models import Erasure
+from unsub.privacy import mask
+
+from . import in_bulk, show
+from .answering import DECLINE, GRANT
+from .in_bulk import Act
+from .read_only import ReadOnly
+from .scope import UnitFilter
+from .unit_column import NamingUnits
+
+if TYPE_CHECKING:
+    ErasureAdminBase = admin.ModelAdmin[Erasure]
+else:
+    ErasureAdminBase = ModelAdmin
+
+REQUESTS_MAX = 200
+
+
+class StateFilter(admin.SimpleListFilter):
+    """What waits, unless told otherwise."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> Iterable[tuple[str, Any]]:
+        """Return the states."""
+        return [("all", _("all")), ("granted", _("granted")), ("declined", _("otherwise"))]
+
+    def choices(self, changelist: Any) -> Any:
+        """Give the choices, the first of them what waits."""
+        first, *rest = super().choices(changelist)
+        yield {**first, "display": _("waiting")}
+        yield from rest
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Erasure]) -> QuerySet[Erasure]:
+        """Return the rows of the chosen state."""
+        if self.value() == "all":
+            return queryset
+        if self.value() == "granted":
+            return queryset.exclude(granted_at=None)
+        if self.value() == "declined":
+            return queryset.exclude(declined_at=None)
+        return queryset.filter(granted_at=None, declined_at=None)
+
+
+@admin.register(Erasure)
+class ErasureAdmin(ReadOnly, NamingUnits, ErasureAdminBase):
+    """The queue. Nobody adds, edits or deletes: whoever may change one answers it."""
+
+    list_display = (
+        "id", "received", "unit_label", "who", "language", "state", "handled_by", "note",
+    )  # fmt: skip
+    list_filter = (StateFilter, ("unit", UnitFilter))
+    list_select_related = ("handled_by",)
+    fields = readonly_fields = (
+        "state", "received", "unit_label", "subscriber_id", "subscriber_key", "email_address",
+        "language", "requests", "answered", "handled_by", "note",
+    )  # fmt: skip
+    sortable_by: ClassVar[tuple[str, ...]] = ("id",)
+    actions = ("grant", "decline")
+
+    def has_answer_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user may answer: the right to change, which gives nothing else."""
+        return request.user.has_perm("unsub.change_erasure")
+
+    @admin.display(description=_("received"), ordering="received_at")
+    def received(self, erasure: Erasure) -> str:
+        """Return when it was asked."""
+        return show.moment(erasure.received_at)
+
+    @admin.display(description=_("subscriber"))
+    def who(self, erasure: Erasure) -> str:
+        """Return the person, masked; nobody once it is granted."""
+        return mask(erasure.subscriber) if erasure.subscriber else gettext("erased")
+
+    @admin.display(description=_("state"))
+    def state(self, erasure: Erasure) -> SafeString:
+        """Return whether it waits, or how it was answered."""
+        if erasure.granted_at:
+            return show.badge("done", gettext("granted"))
+        if erasure.declined_at:
+            return show.badge("declined", gettext("answered otherwise"))
+        return show.badge("pending", gettext("waiting"))
+
+    @admin.display(description=_("answered"))
+    def answered(self, erasure: Erasure) -> str:
+        """Return when it was answered."""
+        return show.moment(erasure.granted_at or erasure.declined_at)
+
+    @admin.display(description=_("their requests"))
+    def requests(self, erasure: Erasure) -> SafeString | str:
+        """Return links to what it is about, with how each stands."""
+        rows = erasures.requests_of(erasure).order_by("pk")[:REQUESTS_MAX]
+        page = "admin:unsub_unsubrequest_change"
+        links = ((reverse(page, args=(row.pk,)), row.pk, row.get_status_display()) for row in rows)
+        return format_html_join(", ", '<a href="{}">#{}</a> ({})', links) or show.NOTHING
+
+    @admin.action(description=GRANT.title, permissions=["answer"])
+    def grant(self, request: HttpRequest, queryset: QuerySet[Erasure]) -> HttpResponse | None:
+        """Ask, then erase the names of the selected people from our rows."""
+        return self._answer(request, queryset, GRANT)
+
+    @admin.action(description=DECLINE.title, permissions=["answer"])
+    def decline(self, request: HttpRequest, queryset: QuerySet[Erasure]) -> HttpResponse | None:
+        """Ask what was answered, then take the selected ones out of what waits."""
+        return self._answer(request, queryset, DECLINE)
+
+    def _answer(
+        self, request: HttpRequest, queryset: QuerySet[Erasure], act: Act
+    ) -> HttpResponse | None:
+        """Return the page that asks; or nothing once it is done and said."""
+        done = in_bulk.run(request, queryset, self.admin_site.each_context(request), act)
+        if isinstance(done, HttpResponse):
+            return done
+        if done[0]:
+            text = ngettext("%d is answered.", "%d are answered.", done[0])
+            self.message_user(request, text % done[0], messages.SUCCESS)
+        return None
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Return the page of one, with the two answers where it waits for one."""
+        one: Erasure | None = kwargs.get("obj")
+        is_open = one is not None and not (one.granted_at or one.declined_at)
+        may = is_open and self.has_answer_permission(request)
+        context["acts"] = (GRANT, DECLINE) if may else ()
+        return super().render_change_form(request, context, *args, **kwargs)

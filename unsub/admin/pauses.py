@@ -1,0 +1,110 @@
+"""Who takes a break from what, until when, and how it ended. To read."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+
+from unsub.about import subject
+from unsub.models import MailingList, Pause, PauseEnd
+
+from . import show
+from .read_only import BoundedPaginator, ReadOnly
+from .request_columns import masked
+from .scope import UnitFilter
+from .unit_column import NamingUnits
+
+if TYPE_CHECKING:
+    PauseAdminBase = admin.ModelAdmin[Pause]
+else:
+    PauseAdminBase = ModelAdmin
+
+RUNNING = "running"
+
+
+class EndFilter(admin.SimpleListFilter):
+    """By whether a pause runs, or how it ended."""
+
+    title = _("how it ended")
+    parameter_name = "end"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> Iterable[tuple[str, Any]]:
+        """Return the ways."""
+        return [(RUNNING, _("it runs")), *PauseEnd.choices]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Pause]) -> QuerySet[Pause]:
+        """Return the pauses that ended so."""
+        if self.value() == RUNNING:
+            return queryset.filter(ended_at=None)
+        return queryset.filter(end=self.value()) if self.value() else queryset
+
+
+@admin.register(Pause)
+class PauseAdmin(ReadOnly, NamingUnits, PauseAdminBase):
+    """All pauses, newest first."""
+
+    unit_path = "request__unit_id"
+
+    list_display = ("id", "began", "unit_label", "who", "what", "until_day", "ends", "how")
+    list_filter = (EndFilter, ("request__unit", UnitFilter))
+    list_select_related = ("request",)
+    fields = readonly_fields = (
+        "request_link", "began", "unit_label", "who", "what", "until_day", "ends", "how", "ended",
+    )  # fmt: skip
+    sortable_by = ("id",)
+    paginator = BoundedPaginator
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Pause]:
+        """Return the pauses, each with the name of its list where the unit gave it one."""
+        lists = MailingList.objects.filter(
+            unit_id=OuterRef("request__unit_id"), list_id=OuterRef("request__list_id")
+        )
+        rows: QuerySet[Pause] = super().get_queryset(request)
+        return rows.annotate(list_name=Subquery(lists.values("name")[:1]))
+
+    @admin.display(description=_("request"))
+    def request_link(self, pause: Pause) -> SafeString:
+        """Return a link to the unsubscribe that the pause began with."""
+        address = reverse("admin:unsub_unsubrequest_change", args=(pause.request_id,))
+        return format_html('<a href="{}">#{}</a>', address, pause.request_id)
+
+    @admin.display(description=_("began"))
+    def began(self, pause: Pause) -> str:
+        """Return when it was asked for."""
+        return show.moment(pause.began_at)
+
+    @admin.display(description=_("subscriber"))
+    def who(self, pause: Pause) -> str:
+        """Return the person, masked."""
+        return masked(pause.request)
+
+    @admin.display(description=_("from"))
+    def what(self, pause: Pause) -> str:
+        """Return the list, or everything."""
+        return subject(pause.request, getattr(pause, "list_name", None) or "")
+
+    @admin.display(description=_("until"))
+    def until_day(self, pause: Pause) -> str:
+        """Return when it is over."""
+        return show.moment(pause.until)
+
+    @admin.display(description=_("how it ended"))
+    def how(self, pause: Pause) -> SafeString:
+        """Return how it ended, or that it runs."""
+        if pause.ended_at is None:
+            return show.badge("pending", gettext("it runs"))
+        return show.badge(pause.end, pause.get_end_display())
+
+    @admin.display(description=_("ended"))
+    def ended(self, pause: Pause) -> str:
+        """Return when it ended."""
+        return show.moment(pause.ended_at)

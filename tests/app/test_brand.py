@@ -39,7 +39,7 @@ def unit_form(**more: Any) -> dict[str, Any]:
     }  # fmt: skip
     given = {
         "name": "Example Outfitters", "language": "en", "subscriber_key_permission": "on",
-        "profile_days": "90",
+        "profile_days": "90", "pause_ends": "ask",
     }  # fmt: skip
     return given | inline | more
 
@@ -187,13 +187,17 @@ def test_a_reason_is_offered_in_the_words_of_each_language_and_sent_in_its_own(
 
 @pytest.mark.parametrize(
     ("which", "words"),
-    [("choose", "Bevor Sie gehen"), ("done", "Bis bald"), ("lost", "Musterstraße")],
-)
+    [("choose", "Bevor Sie gehen"), ("done", "Bis bald"), ("lost", "Musterstraße"),
+     ("centre", "Mit einem Haken willigen Sie ein"), ("centre", "Weekly offers")],
+)  # fmt: skip
 def test_the_preview_shows_drafted_words_and_can_do_nothing(
     admin_client: Client, unit: BusinessUnit, which: str, words: str
 ) -> None:
     MailingList.objects.create(unit=unit, list_id=7001, name="Weekly offers")
-    drafted = {"intro": "Bevor Sie gehen", "done": "Bis bald", "footer": "Musterstraße"}
+    drafted = {
+        "intro": "Bevor Sie gehen", "done": "Bis bald", "footer": "Musterstraße",
+        "consent": "Mit einem Haken willigen Sie ein",
+    }  # fmt: skip
     answer = admin_client.post(PREVIEW, drafted | {"language": "de", "page": which})
     assert words in seen(answer.content)
     policy = answer["Content-Security-Policy"]

@@ -17,7 +17,7 @@ else:
     UnitFormBase = forms.ModelForm
 
 
-class UnitForm(UnitFormBase):
+class LogoForm(UnitFormBase):
     """A unit, and a picture for it."""
 
     new_logo = forms.FileField(

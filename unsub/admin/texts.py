@@ -19,6 +19,14 @@ from unsub.text import clean_lines
 
 from .acting import acting
 
+_HELP = {
+    Place.CONSENT: _(
+        "Kept with each request that agrees to it. New words are a new version: who joined before "
+        "agreed to the old one. Without any, the page says whose mail it is, and that it can be "
+        "left at any time."
+    ),
+}
+
 
 class TextsForm(forms.Form):
     """A field for each place. Empty: the page's own words, or nothing."""
@@ -28,6 +36,7 @@ class TextsForm(forms.Form):
         for place in Place:
             self.fields[place.value] = forms.CharField(
                 label=place.label,
+                help_text=_HELP.get(place, ""),
                 required=False,
                 max_length=LENGTH,
                 widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "maxlength": LENGTH}),
@@ -77,6 +86,7 @@ def edit_texts(
         "pages": (
             ("choose", _("before the button")),
             ("done", _("after it")),
+            ("centre", _("the profile centre")),
             ("lost", _("a link that does not work")),
         ),
     }

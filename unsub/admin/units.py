@@ -20,10 +20,10 @@ from unsub.models import BusinessUnit, Logo, MailingList, Status, UnsubRequest
 
 from . import in_bulk, show
 from .links import links_page
-from .logo import UnitForm
 from .release import RELEASE
 from .scope import OfUnits
 from .texts import edit_texts
+from .unit_form import UnitForm
 
 if TYPE_CHECKING:
     UnitAdminBase = admin.ModelAdmin[BusinessUnit]
@@ -37,11 +37,16 @@ _STATE = (
     "singly_until",
 )  # fmt: skip
 _IMPORTED = ("imported_upto", "import_trouble")
+_MAILS = ("confirm_key", "confirm_address_key", "new_link_key", "ask_back_key")
+_CENTRE = (
+    "profile_centre", "profile_days", "profile_details", "unicode_attributes", "pause_offered",
+    "pause_ends", *_MAILS,
+)  # fmt: skip
 
 # Wrong values here stop the delivery, or show a unit to somebody else.
 _TECHNICAL = (
     "subscriber_key_permission", "all_subscribers_list_id", "domain", "members", "import_events",
-    "profile_centre",
+    "profile_centre", *_MAILS,
 )  # fmt: skip
 
 
@@ -68,7 +73,8 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
             _("Brand"),
             {"fields": ("accent", "logo_now", "new_logo", "remove_logo", "domain")},
         ),
-        (_("Pages"), {"fields": ("lost_link_form", "profile_centre", "profile_days")}),
+        (_("Pages"), {"fields": ("lost_link_form",)}),
+        (_("Profile centre"), {"fields": _CENTRE}),
         (
             _("In Marketing Cloud"),
             {"fields": ("subscriber_key_permission", "all_subscribers_list_id")},

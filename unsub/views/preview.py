@@ -21,6 +21,7 @@ from unsub.models.page_text import LENGTH
 from .answers import page
 from .link import Link
 from .lost_link_form import lost_link_context
+from .preview_centre import sample
 from .sender import Sender, find_sender, with_texts
 from .visit import Visit
 
@@ -36,8 +37,8 @@ _HARMLESS = (
 @xframe_options_sameorigin
 @require_POST
 def preview(request: HttpRequest, mid: int) -> HttpResponse:
-    """Return a page of the unit with the texts that were posted: `choose`, `done` or `lost`.
-    403 for who may not change the unit, 404 where there is none."""
+    """Return a page of the unit with the texts that were posted: `choose`, `done`, `centre` or
+    `lost`. 403 for who may not change the unit, 404 where there is none."""
     unit = get_object_or_404(units_of(request.user), mid=mid)
     if not request.user.has_perm("unsub.change_businessunit"):
         raise PermissionDenied
@@ -100,4 +101,6 @@ def _render(which: str, context: UnsubContext, sender: Sender, language: str) ->
     if which == "done":
         known |= {"kind": "done", "since": timezone.now(), "can_tell_why": True}
         return page("unsub/done.html", known)
+    if which == "centre":
+        return page("unsub/centre.html", known | sample(visit))
     return page("unsub/choose_reason.html", known | {"form": ReasonForm(reasons=sender.reasons)})

@@ -87,9 +87,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
         """Return the requests, each with the names of its unit and list."""
         return named(super().get_queryset(request))
 
-    def get_fieldsets(
-        self, _request: HttpRequest, obj: UnsubRequest | None = None
-    ) -> list[tuple[Any, dict[str, Any]]]:
+    def get_fieldsets(self, _request: HttpRequest, obj: UnsubRequest | None = None) -> Any:
         """Return the sections of a request's page."""
         return sections(obj)
 

@@ -21,7 +21,8 @@ class NamingUnits(OfUnits):
         """Return the rows of the user's units, each with its unit."""
         units = BusinessUnit.objects.filter(mid=OuterRef(self.unit_path)).values("name")[:1]
         rows = super().get_queryset(request)
-        return rows.annotate(of_mid=F(self.unit_path), of_unit=Subquery(units))
+        named: QuerySet[Any] = rows.annotate(of_mid=F(self.unit_path), of_unit=Subquery(units))
+        return named
 
     @admin.display(description=_("business unit"))
     def unit_label(self, row: Any) -> SafeString:

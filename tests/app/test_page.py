@@ -364,7 +364,7 @@ def test_a_chosen_language_stays_on_the_way(
     assert f'action="{path}?lang=de"' in page.content.decode()
     answer = client.post(f"{path}?lang=de", FORM)
     assert answer["Location"] == f"{path}/done?lang=de"
-    assert "Ihre Abmeldung ist angekommen" in seen(client.get(answer["Location"]).content)
+    assert "Ihr Wunsch ist angekommen" in seen(client.get(answer["Location"]).content)
     assert UnsubRequest.objects.get().language == "de"
 
 

@@ -1,20 +1,27 @@
 """Light: what a page weighs on its way, in every language."""
 
 import gzip
+from collections.abc import Iterator
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.cache import cache
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from unsub import gateway
 from unsub.models import BusinessUnit, MailingList, PageText, Place
 from unsub.models.page_text import LENGTH
+from unsub.sandbox import Sandbox
+from unsub.sandbox.values import Attribute, MailList
 
-from .conftest import link
+from .centre_page import path as centre
+from .conftest import PARENT, link
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 # The first round trip of a connection carries ten segments; that is about 14 KB (RFC 6928).
 BUDGET = 14_000
+CENTRE_BUDGET = 30_000
 HEADERS = 1_500  # more than the response's own headers take, TLS's part included
 
 
@@ -42,3 +49,47 @@ def test_a_browser_that_does_not_unpack_gets_it_plain(
     answer = client.get(link(settings))
     assert "Content-Encoding" not in answer
     assert answer.content.startswith(b"<!doctype html>")
+
+
+@pytest.fixture
+def much(unit: BusinessUnit, settings: Settings) -> Iterator[BusinessUnit]:
+    """A unit with sixty lists and forty attributes, which offers all that a profile centre can."""
+    cache.clear()
+    BusinessUnit.objects.update(
+        profile_centre=True, confirm_key="c", confirm_address_key="a", pause_offered=True,
+        pause_ends="put_back", contact_email="post@example.com", accent="#8b1e3f",
+    )  # fmt: skip
+    lists = [
+        MailList(
+            list_id=7001 + n, mid=PARENT, name=f"List {n}", description="Once a week, a few words."
+        )
+        for n in range(60)
+    ]
+    attributes = [
+        Attribute(
+            name=f"Attribute {n}", description="What it is for.", choices=("One", "Two", "Three")
+        )
+        for n in range(40)
+    ]
+    with Sandbox(lists=lists, jobs=(), attributes=attributes) as running:
+        settings.SFMC_AUTH_URL = settings.SFMC_SOAP_URL = running.url
+        settings.SFMC_CLIENT_ID = settings.SFMC_CLIENT_SECRET = "sandbox"
+        settings.SFMC_ACCOUNT_ID = PARENT
+        gateway.client.cache_clear()
+        yield unit
+    gateway.client.cache_clear()
+    cache.clear()
+
+
+def test_the_profile_centre_is_light_however_much_there_is(
+    client: Client, much: BusinessUnit, settings: Settings
+) -> None:
+    there = centre(settings)
+    for language, _ in django_settings.LANGUAGES:
+        for page in ("", "/details", "/yours"):
+            answer = client.get(
+                f"{there}{page}?lang={language}", headers={"accept-encoding": "gzip"}
+            )
+            assert answer.status_code == 200
+            assert b"Attribute 39" in gzip.decompress(answer.content)
+            assert len(answer.content) + HEADERS < CENTRE_BUDGET

@@ -31,6 +31,8 @@ MAKE_STATES = "from scripts import states; states.main()"
 STATES = (
     "choose", "choose_everything", "error", "on_its_way", "done", "again", "withdrawn", "refused",
     "test", "bad_link", "lost", "lost_error", "why", "brand",
+    "centre", "centre_asked", "centre_away", "centre_old", "details", "details_error", "yours",
+    "new_link", "confirm", "confirm_over",
 )  # fmt: skip
 
 
@@ -89,9 +91,19 @@ def _wrong_address(page: Page) -> None:
     page.locator("main form button[type=submit]").first.click()
 
 
+def _wrong_details(page: Page) -> None:
+    """Leave out what is needed, and write what cannot be kept."""
+    texts = page.locator("input[type=text]")
+    texts.nth(0).fill("Łada")
+    texts.nth(1).fill("")
+    page.locator("main form button[type=submit]").click()
+    page.locator(".error[role=alert]").wait_for()
+
+
 ERRORS: dict[str, Callable[[Page], None]] = {
     "error": _wrong_reason,
     "lost_error": _wrong_address,
+    "details_error": _wrong_details,
 }
 
 
@@ -113,7 +125,8 @@ def _body(link: str, encoding: str) -> bytes:
 @contextmanager
 def _site(folder: Path) -> Iterator[dict[str, str]]:
     """Give a link for each state, while a site serves them."""
-    port = free_port()
+    port, sandbox_port = free_port(), free_port()
+    sandbox_url = f"http://{HOST}:{sandbox_port}"
     with closing(Valkey()) as valkey:
         valkey.start()
         environ = os.environ | {
@@ -124,6 +137,11 @@ def _site(folder: Path) -> Iterator[dict[str, str]]:
             "PUBLIC_URL": f"http://{HOST}:{port}",
             "ALLOWED_HOSTS": "garden.example.com",
             "UNDO_SECONDS": "600",
+            "SFMC_AUTH_URL": sandbox_url,
+            "SFMC_SOAP_URL": sandbox_url,
+            "SFMC_CLIENT_ID": "sandbox",
+            "SFMC_CLIENT_SECRET": "sandbox",
+            "SFMC_ACCOUNT_ID": "510001",
             "LOG_LEVEL": "CRITICAL",
             "DJANGO_SETTINGS_MODULE": "profilecenter.settings",
         }
@@ -132,17 +150,23 @@ def _site(folder: Path) -> Iterator[dict[str, str]]:
             command, cwd=ROOT, env=environ, check=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
+        sandbox = [sys.executable, "manage.py", "sandbox", "--port", str(sandbox_port)]
         command = [tool("gunicorn"), "profilecenter.wsgi", "-c", "profilecenter/gunicorn.conf.py"]
         with subprocess.Popen(  # noqa: S603
+            sandbox, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        ) as cloud, subprocess.Popen(  # noqa: S603
             [*command, "--bind", f"{HOST}:{port}", "--workers", "1", "--log-level", "error"],
             cwd=ROOT, env=environ, stdin=subprocess.DEVNULL,
         ) as web:  # fmt: skip
             try:
                 while not answers(f"http://{HOST}:{port}/healthz"):
                     web.poll()
+                while not answers(f"{sandbox_url}/healthz"):
+                    cloud.poll()
                 yield json.loads(prepared.stdout.splitlines()[-1])
             finally:
                 web.terminate()
+                cloud.terminate()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import dataclasses
 import io
 import json
 import sys
+import time
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -15,11 +17,13 @@ from django.db.models.functions import Now
 from PIL import Image, ImageDraw
 
 from unsub import logos
+from unsub.confirming import token_of
 from unsub.context import JobContext, Scope, SubscriberContext, UnsubContext
 from unsub.links import sign_link
 from unsub.models import (
     BusinessUnit,
     Channel,
+    Kind,
     Logo,
     MailingList,
     PageText,
@@ -27,7 +31,7 @@ from unsub.models import (
     Status,
     UnsubRequest,
 )
-from unsub.outbox import Wish, enqueue
+from unsub.outbox import Change, Wish, enqueue
 
 MID, BRAND = 510001, 510003
 WISHES = {
@@ -49,6 +53,12 @@ def main() -> None:
         name="Example Outfitters",
         contact_email="post@example.com",
         lost_link_form=True,
+        profile_centre=True,
+        confirm_key="confirm-subscription",
+        confirm_address_key="confirm-address",
+        new_link_key="new-link",
+        pause_offered=True,
+        pause_ends="put_back",
         domain=urlsplit(settings.PUBLIC_URL).hostname,
     )
     _brand()
@@ -63,6 +73,7 @@ def main() -> None:
         "lost_error": f"{settings.PUBLIC_URL}/lost-link",
         "brand": _link(_context("brand", mid=BRAND)),
     }
+    links |= _centre()
     for state, status in WISHES.items():
         context = _context(state)
         wish = Wish(token="", context=context, channel=Channel.PAGE)
@@ -72,6 +83,36 @@ def main() -> None:
         )
         links[state] = _link(context) + PATHS.get(state, "")
     sys.stdout.write(json.dumps(links) + "\n")
+
+
+def _centre() -> dict[str, str]:
+    """Return links to the pages of the profile centre, of people whom the sandbox knows."""
+    ada, grace, emil = (
+        _context("", subscriber=SubscriberContext(subscriber_id=number), issued_at=int(time.time()))
+        for number in (1001, 1002, 1003)
+    )
+    joining = grace.for_list(7004)
+    change = Change(kind=Kind.SUBSCRIBE, wording="By joining you agree to get mail.", waits=True)
+    common: dict[str, Any] = {"token": "", "channel": Channel.PROFILE, "language": "en"}
+    waiting = enqueue(Wish(context=joining, change=change, **common))
+    enqueue(Wish(context=grace.for_list(7001), **common))
+    enqueue(Wish(context=emil.for_everything(), pause_days=30, **common))
+    old = _context("", subscriber=ada.subscriber)
+    there, graces, emils, olds = (
+        _link(one).replace("/u/", "/p/") for one in (ada, grace, emil, old)
+    )
+    return {
+        "centre": there,
+        "centre_asked": graces,
+        "centre_away": emils,
+        "centre_old": olds,
+        "details": f"{there}/details",
+        "details_error": f"{there}/details",
+        "yours": f"{graces}/yours",
+        "new_link": f"{olds}/new-link",
+        "confirm": f"{settings.PUBLIC_URL}/c/{token_of(waiting.pk if waiting else 0)}",
+        "confirm_over": f"{settings.PUBLIC_URL}/c/nothing",
+    }
 
 
 def _brand() -> None:

@@ -51,9 +51,9 @@ def _left(request: UnsubRequest, list_name: str) -> str:
 def _changed(kind: Kind, request: UnsubRequest, list_name: str) -> str:
     """Return what somebody changed."""
     if kind is Kind.SUBSCRIBE:
-        return gettext("joined %s") % subject(request, list_name)
+        return gettext("asked to join %s") % subject(request, list_name)
     if kind is Kind.RESUBSCRIBE:
-        return gettext("subscribed again, after having left everything,")
+        return gettext("asked to be subscribed again, after having left everything,")
     if kind is Kind.ATTRIBUTE:
         return gettext("changed the detail %s") % attribute_of(request)
     if kind is Kind.FORMAT:

@@ -47,7 +47,7 @@ def test_the_queue_shows_who_waits_masked_and_the_page_in_full(
     html = admin_client.get(f"{QUEUE}{asked.pk}/change/").content.decode()
     assert "ada@example.com" in html
     row = UnsubRequest.objects.get()
-    assert f'<a href="/admin/unsub/unsubrequest/{row.pk}/change/">#{row.pk}</a> (done)' in html
+    assert f'href="/admin/unsub/unsubrequest/{row.pk}/change/">#{row.pk}</a> (done)' in html
     assert 'value="grant"' in html
     overview = admin_client.get("/admin/").content.decode()
     assert f'<a href="{QUEUE}">1 person asks to be erased</a>' in overview

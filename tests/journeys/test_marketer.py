@@ -16,7 +16,8 @@ BLACK = "rgb(0, 0, 0)"
 PAGES = ("/admin/", LIST, f"/admin/unsub/businessunit/{PARENT}/texts/",
          "/admin/unsub/businessunit/links/", f"{LIST}scanners/", "/admin/unsub/reason/",
          f"/admin/unsub/businessunit/{PARENT}/change/", "/admin/unsub/deliveryattempt/",
-         "/admin/auth/user/")  # fmt: skip
+         "/admin/auth/user/", "/admin/unsub/pause/", "/admin/unsub/wording/",
+         "/admin/unsub/erasure/")  # fmt: skip
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

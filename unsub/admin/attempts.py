@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
@@ -86,8 +84,7 @@ class DeliveryAttemptAdmin(AttemptColumns, ReadOnly, Bounded, OfUnits, AttemptAd
     @admin.display(description=_("request"))
     def request_link(self, attempt: DeliveryAttempt) -> SafeString:
         """Return a link to the request, made without reading it."""
-        address = reverse("admin:unsub_unsubrequest_change", args=(attempt.request_id,))
-        return format_html('<a href="{}">#{}</a>', address, attempt.request_id)
+        return show.request_link(attempt.request_id)
 
     def get_search_results(
         self, _request: HttpRequest, queryset: QuerySet[DeliveryAttempt], search_term: str

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
@@ -107,9 +106,8 @@ class ErasureAdmin(ReadOnly, NamingUnits, ErasureAdminBase):
     def requests(self, erasure: Erasure) -> SafeString | str:
         """Return links to what it is about, with how each stands."""
         rows = erasures.requests_of(erasure).order_by("pk")[:REQUESTS_MAX]
-        page = "admin:unsub_unsubrequest_change"
-        links = ((reverse(page, args=(row.pk,)), row.pk, row.get_status_display()) for row in rows)
-        return format_html_join(", ", '<a href="{}">#{}</a> ({})', links) or show.NOTHING
+        links = ((show.request_link(row.pk), row.get_status_display()) for row in rows)
+        return format_html_join(", ", "{} ({})", links) or show.NOTHING
 
     @admin.action(description=GRANT.title, permissions=["answer"])
     def grant(self, request: HttpRequest, queryset: QuerySet[Erasure]) -> HttpResponse | None:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -74,8 +72,7 @@ class PauseAdmin(ReadOnly, NamingUnits, PauseAdminBase):
     @admin.display(description=_("request"))
     def request_link(self, pause: Pause) -> SafeString:
         """Return a link to the unsubscribe that the pause began with."""
-        address = reverse("admin:unsub_unsubrequest_change", args=(pause.request_id,))
-        return format_html('<a href="{}">#{}</a>', address, pause.request_id)
+        return show.request_link(pause.request_id)
 
     @admin.display(description=_("began"))
     def began(self, pause: Pause) -> str:

@@ -4,8 +4,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -116,5 +114,4 @@ class RequestColumns:
         """Return a link to the wish that counts instead."""
         if request.superseded_by_id is None:
             return show.NOTHING
-        address = reverse("admin:unsub_unsubrequest_change", args=(request.superseded_by_id,))
-        return format_html('<a href="{}">#{}</a>', address, request.superseded_by_id)
+        return show.request_link(request.superseded_by_id)

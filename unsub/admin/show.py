@@ -4,6 +4,7 @@ from datetime import datetime
 from functools import partial
 
 from django.conf import settings
+from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,6 +19,16 @@ NOTHING = "-"
 def badge(kind: str, text: str) -> SafeString:
     """Return `text` in the colour of `kind`. The colour says nothing that the text does not."""
     return format_html('<span class="unsub-badge unsub-badge-{}">{}</span>', kind, text)
+
+
+def link(address: str, text: object) -> SafeString:
+    """Return a link that looks like one, in a list and on a page."""
+    return format_html('<a class="unsub-link" href="{}">{}</a>', address, text)
+
+
+def request_link(pk: int) -> SafeString:
+    """Return a link to a request, made without reading it."""
+    return link(reverse("admin:unsub_unsubrequest_change", args=(pk,)), f"#{pk}")
 
 
 def moment(when: datetime | None, *, timespec: str = "seconds") -> str:

@@ -56,6 +56,13 @@ class MailingListInline(ListInlineBase):
     model = MailingList
     extra = 0
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return a field that says what it is: the theme's tables have no labels in their rows."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            field.widget.attrs["aria-label"] = str(db_field.verbose_name)
+        return field
+
 
 @admin.register(BusinessUnit)
 class BusinessUnitAdmin(OfUnits, UnitAdminBase):

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -48,6 +47,4 @@ class WordingAdmin(ReadOnly, NamingUnits, WordingAdminBase):
     def agreed(self, wording: Wording) -> SafeString:
         """Return a link to the requests that carry it; nobody counts them for a list."""
         address = reverse("admin:unsub_unsubrequest_changelist")
-        return format_html(
-            '<a href="{}?wording__id__exact={}">{}</a>', address, wording.pk, gettext("requests")
-        )
+        return show.link(f"{address}?wording__id__exact={wording.pk}", gettext("requests"))

@@ -46,9 +46,10 @@ def test_a_worker_killed_in_the_middle_of_a_call_loses_no_wish(deploy: Deploy) -
     assert status_of(deployment, 1001) == "sending"
     deployment.worker.start()
     wait_until(deployment, 1001, "done")
-    first, *later = deployment.story(1001)
-    assert first == "unknown"
-    assert later in (["posted"], ["already_unsubscribed"])
+    *before, last = deployment.story(1001)
+    # On a busy machine the next call may find no answer in time, either.
+    assert set(before) == {"unknown"}
+    assert last in {"posted", "already_unsubscribed"}
     assert deployment.event_of(1001)["job_id"] == 88002
 
 

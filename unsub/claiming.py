@@ -47,7 +47,9 @@ def claim(mid: int, *, probing: bool = False) -> Batch | None:
         taken = _take(mid, leave, lease)
         if not taken:
             return None
-        rows = tuple(UnsubRequest.objects.filter(lease=lease).order_by("pk"))
+        # By the state, too: of the leases themselves there is no index.
+        mine = UnsubRequest.objects.filter(lease=lease, status=Status.SENDING)
+        rows = tuple(mine.order_by("pk"))
         _write_attempts(rows, lease)
         unit = BusinessUnit.objects.get(mid=mid)
     return Batch(
@@ -66,7 +68,11 @@ def _take(mid: int, leave: unit_queue.Leave, lease: UUID) -> int:
     if leave.status == Status.PENDING:
         due = due.filter(next_attempt_at__lte=Now())
     for family in Family:
-        if ids := _wanted(due.filter(kind__in=family.value), leave.limit):
+        some = due.filter(kind__in=family.value)
+        if family is not Family.UNSUBSCRIBES:
+            # Said once more for PostgreSQL, whose index of these leaves the unsubscribes out.
+            some = some.exclude(kind=Kind.UNSUBSCRIBE)
+        if ids := _wanted(some, leave.limit):
             return UnsubRequest.objects.filter(pk__in=ids, status=leave.status).update(
                 status=Status.SENDING,
                 lease=lease,

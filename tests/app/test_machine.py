@@ -26,7 +26,15 @@ from hypothesis.stateful import (
 
 from unsub import delivery, gateway, outbox
 from unsub.claiming import Batch, claim
-from unsub.models import BusinessUnit, Channel, DeliveryAttempt, Handling, Status, UnsubRequest
+from unsub.models import (
+    BusinessUnit,
+    Channel,
+    DeliveryAttempt,
+    Handling,
+    Pause,
+    Status,
+    UnsubRequest,
+)
 from unsub.outbox import Wish
 from unsub.sfmc import (
     CallReply,
@@ -222,7 +230,7 @@ CLOUD = MarketingCloud()
 
 def empty_tables() -> None:
     """Empty the tables of what the machine writes; attempts refuse a DELETE on PostgreSQL."""
-    tables = [m._meta.db_table for m in (DeliveryAttempt, Handling, UnsubRequest)]
+    tables = [m._meta.db_table for m in (DeliveryAttempt, Handling, Pause, UnsubRequest)]
     if connection.vendor == "postgresql":
         connection.ops.execute_sql_flush(connection.ops.sql_flush(no_style(), tables))
     else:

@@ -121,6 +121,19 @@ def test_details_are_changed_and_what_is_wrong_is_told_at_the_field(
     )
 
 
+def test_a_new_address_is_confirmed_from_there(shared: Deployment, plain_reader: Reader) -> None:
+    page = plain_reader.page
+    plain_reader.open(f"{centre(shared, 1081)}/details")
+    page.get_by_label("E-mail address").fill("new1081@example.org")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Please look into your mail")).to_be_visible()
+    plain_reader.open(mail_to(shared, "new1081@example.org"))
+    expect(page.get_by_text("n•••@example.org")).to_be_visible()
+    assert person(shared, 1081)["email"] == "sub1081@example.com"
+    page.get_by_role("button", name="Yes, confirm").click()
+    wait_for("it", lambda: person(shared, 1081)["email"] == "new1081@example.org")
+
+
 def test_everything_is_left_and_subscribed_to_again(
     shared: Deployment, plain_reader: Reader
 ) -> None:

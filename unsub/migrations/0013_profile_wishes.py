@@ -13,6 +13,16 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name="businessunit",
+            name="profile_centre",
+            field=models.BooleanField(
+                db_default=False,
+                default=False,
+                help_text="A page at /p/… on which people see their lists and what is known of them, and change it. The package needs the rights to read and write lists and subscribers.",
+                verbose_name="profile centre",
+            ),
+        ),
         migrations.AddField(
             model_name="businessunit",
             name="ask_back_key",
@@ -414,10 +424,16 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="unsubrequest",
+            index=models.Index(fields=["person"], name="request_person"),
+        ),
+        migrations.AddIndex(
+            model_name="unsubrequest",
             index=models.Index(
-                condition=models.Q(("person", ""), _negated=True),
-                fields=["person"],
-                name="request_person",
+                condition=models.Q(
+                    ("status", "pending"), models.Q(("kind", "unsubscribe"), _negated=True)
+                ),
+                fields=["unit", "next_attempt_at"],
+                name="request_change_due",
             ),
         ),
         migrations.AddIndex(

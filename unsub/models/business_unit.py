@@ -108,8 +108,8 @@ class BusinessUnit(models.Model):
         default=False,
         db_default=False,
         help_text=_(
-            "A page at /p/… on which people see their lists and leave any of them. The package "
-            "needs the right to read lists and subscribers."
+            "A page at /p/… on which people see their lists and what is known of them, and change "
+            "it. The package needs the rights to read and write lists and subscribers."
         ),
     )
     profile_days = models.PositiveSmallIntegerField(

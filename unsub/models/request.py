@@ -205,7 +205,14 @@ class UnsubRequest(models.Model):
                 condition=models.Q(error_code__isnull=False),
                 name="request_error_code",
             ),
-            models.Index(fields=("person",), condition=~models.Q(person=""), name="request_person"),
+            # Whole: a question for one person cannot show that it is none for the empty name.
+            models.Index(fields=("person",), name="request_person"),
+            # Few among the unsubscribes, and not to be looked for among a million of those.
+            models.Index(
+                fields=("unit", "next_attempt_at"),
+                condition=models.Q(status="pending") & ~models.Q(kind="unsubscribe"),
+                name="request_change_due",
+            ),
             models.Index(
                 fields=("received_at",),
                 condition=models.Q(status="waiting"),

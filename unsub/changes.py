@@ -12,7 +12,8 @@ from . import catalogue, gateway
 from .claiming import Batch
 from .models import Kind, UnsubRequest
 from .models.request import ATTRIBUTE
-from .outcomes import Outcome, Verdict, read_reply
+from .outcomes import Outcome, Verdict
+from .plans import carried_out
 from .sfmc import ListChange, Membership, SfmcError, SubscriberUpdate
 
 ACTIVE = "Active"
@@ -23,14 +24,9 @@ def send(batch: Batch) -> tuple[Verdict, ...] | None:
     """Return what became of each change, or None where the reply does not tell which result is
     whose. Raises an SfmcError."""
     plans = _plans(batch.mid, batch.rows)
-    updates = [plan for plan in plans if isinstance(plan, SubscriberUpdate)]
-    if not updates:
-        return tuple(plan for plan in plans if isinstance(plan, Verdict))
-    found = read_reply(gateway.update_subscribers(batch.mid, updates), sent=len(updates))
-    if found is None:
+    verdicts = carried_out(plans, lambda some: gateway.update_subscribers(batch.mid, some))
+    if verdicts is None:
         return None
-    told = iter(found)
-    verdicts = [plan if isinstance(plan, Verdict) else next(told) for plan in plans]
     return tuple(
         _checked(batch.mid, row, verdict) for row, verdict in zip(batch.rows, verdicts, strict=True)
     )

@@ -16,7 +16,8 @@ from .context import SubscriberContext, UnsubContext
 from .links import sign_link
 from .models import BusinessUnit, Kind, UnsubRequest
 from .models.request import Purpose
-from .outcomes import Outcome, Verdict, read_reply
+from .outcomes import Outcome, Verdict
+from .plans import carried_out
 from .sfmc import Profile, TriggeredSend
 
 LINK, ABOUT = "ProfileCentreLink", "ProfileCentreAbout"
@@ -39,14 +40,7 @@ def send(batch: Batch) -> tuple[Verdict, ...] | None:
     whose. Raises an SfmcError."""
     unit = BusinessUnit.objects.get(mid=batch.mid)
     plans = [_plan(unit, row) for row in batch.rows]
-    sends = [plan for plan in plans if isinstance(plan, TriggeredSend)]
-    if not sends:
-        return tuple(plan for plan in plans if isinstance(plan, Verdict))
-    found = read_reply(gateway.send_mails(batch.mid, sends), sent=len(sends))
-    if found is None:
-        return None
-    told = iter(found)
-    return tuple(plan if isinstance(plan, Verdict) else next(told) for plan in plans)
+    return carried_out(plans, lambda some: gateway.send_mails(batch.mid, some))
 
 
 def _plan(unit: BusinessUnit, row: UnsubRequest) -> Plan:

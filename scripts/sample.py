@@ -82,11 +82,10 @@ def main() -> None:
     """Prepare, then write {who: link}."""
     django.setup()
     prepare()
-    links = {
+    links = {"Ada, the profile centre": _centre()} | {
         who: f"{settings.PUBLIC_URL}/u/{sign_link(context, keys=settings.LINK_KEYRING, seal=seal)}"
         for who, context, seal in samples()
     }
-    links["Ada, the profile centre"] = _centre()
     Path(sys.argv[1]).write_text(json.dumps(links))
 
 

@@ -22,13 +22,28 @@ NONE = {
     "called again after it was confirmed": """
         SELECT count(*) FROM unsub_deliveryattempt a
         JOIN unsub_deliveryattempt b ON b.request_id = a.request_id AND b.number > a.number
-        WHERE a.outcome IN ('posted', 'already_unsubscribed', 'refused')
+        WHERE a.outcome IN ('posted', 'already_unsubscribed', 'already_subscribed', 'refused')
     """,
+    # Whoever comes back to the profile centre may leave what they have left before.
     "found already done with no reply lost before": """
         SELECT count(*) FROM unsub_deliveryattempt a
+        JOIN unsub_unsubrequest r ON r.id = a.request_id
         WHERE a.outcome = 'already_unsubscribed' AND NOT EXISTS
             (SELECT 1 FROM unsub_deliveryattempt b
              WHERE b.request_id = a.request_id AND b.number < a.number AND b.outcome = 'unknown')
+        AND NOT EXISTS
+            (SELECT 1 FROM unsub_unsubrequest e
+             WHERE e.person = r.person AND e.kind = 'unsubscribe' AND e.id <> r.id)
+    """,
+    "changes whose attempts do not fit their state": """
+        SELECT count(*) FROM unsub_unsubrequest r WHERE r.kind <> 'unsubscribe' AND NOT CASE
+            WHEN r.status = 'done' THEN r.outcome IN ('posted', 'already_subscribed')
+                AND r.outcome = (SELECT a.outcome FROM unsub_deliveryattempt a
+                                 WHERE a.request_id = r.id ORDER BY a.number DESC LIMIT 1)
+            WHEN r.status = 'superseded' THEN r.superseded_by_id IS NOT NULL AND NOT EXISTS
+                (SELECT 1 FROM unsub_deliveryattempt a WHERE a.request_id = r.id
+                 AND a.outcome NOT IN ('unknown', 'try_later', 'misconfigured'))
+            ELSE false END
     """,
 }
 COUNTED = {

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from threading import Lock
 
+from tests.chaos.moves import People
+
 FIRST = 10_000
 
 
@@ -54,15 +56,23 @@ class Ledger:
     def __init__(self) -> None:
         self.wishes: list[Asked] = []
         self.answers: list[Answer] = []
+        # Pages that were opened, and forms that were no wish.
+        self.looks: list[Answer] = []
+        self.people = People()
         self._numbers = count(FIRST)
         self._lock = Lock()
 
     def new(self, kind: str) -> Asked:
         """Return a wish of somebody who asks for the first time."""
+        asked = Asked(subscriber=self.number(), kind=kind)
         with self._lock:
-            asked = Asked(subscriber=next(self._numbers), kind=kind)
             self.wishes.append(asked)
         return asked
+
+    def number(self) -> int:
+        """Return the SubscriberID of somebody who was not there before."""
+        with self._lock:
+            return next(self._numbers)
 
     def note(self, asked: Asked, answer: Answer) -> None:
         """Write down an answer."""
@@ -70,7 +80,20 @@ class Ledger:
             asked.answers.append(answer.status)
             self.answers.append(answer)
 
+    def hear(self, answer: Answer) -> None:
+        """Write down an answer to a form of the profile centre."""
+        with self._lock:
+            self.answers.append(answer)
+
+    def look(self, answer: Answer) -> None:
+        """Write down that somebody looked at a page."""
+        with self._lock:
+            self.looks.append(answer)
+
     def accepted(self) -> int:
         """Return how many wishes were accepted so far."""
         with self._lock:
-            return sum(asked.was_accepted for asked in self.wishes)
+            asked = sum(asked.was_accepted for asked in self.wishes)
+        return asked + sum(
+            move.was_accepted for person in self.people.everybody() for move in person.moves
+        )

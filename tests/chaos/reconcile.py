@@ -8,6 +8,7 @@ from typing import Any
 from tests.chaos import attempts
 from tests.chaos.ledger import Asked, Ledger
 from tests.chaos.lines import Line
+from tests.chaos.standing import Standing
 from tests.chaos.stream import STRANGER
 from tests.chaos.world import World
 from tests.journeys.deployment import CHILD, KIDS, KIDS_JOB, NEWEST_WEEKLY_JOB, PARENT, WEEKLY
@@ -44,13 +45,19 @@ class Reconciliation:
         self._world = world
         self._wishes = ledger.wishes
         self._exchanges = ledger.answers
+        self._looks = ledger.looks
+        people = ledger.people.everybody()
+        self._people = Standing(world, people)
+        others = {person.number for person in people}
         self._rows: dict[int, list[Row]] = {}
         for subscriber, *fields in world.query(ROWS):
+            if subscriber in others:
+                continue
             names = ("status", "scope", "mid", "job", "listed", "unknowns")
             row = Row(**dict(zip(names, fields, strict=True)))
             self._rows.setdefault(subscriber % STRANGER, []).append(row)
-        self._events = _by_subscriber(world.events())
-        self._masters = _by_subscriber(world.masters())
+        self._events = _by_subscriber(world.events(), others)
+        self._masters = _by_subscriber(world.masters(), others)
         self._open = world.query(OPEN)[0][0]
 
     def lines(self) -> Iterator[Line]:
@@ -73,6 +80,7 @@ class Reconciliation:
             what="events made twice", number=len(repeated),
             holds=all(self._lost_replies(n) for n in repeated),
         )  # fmt: skip
+        yield from self._people.lines()
         yield from attempts.lines(self._world)
         yield from self._answers()
         yield from self._times()
@@ -184,7 +192,7 @@ class Reconciliation:
         """Give whether refusals and broken connections came only when they may, and how long the
         slowest answer took."""
         refused = [answer for answer in self._exchanges if answer.status >= 500]
-        broken = [answer for answer in self._exchanges if answer.status == 0]
+        broken = [x for x in (*self._exchanges, *self._looks) if x.status == 0]
         both, web = self._world.both_away, self._world.web_away
         otherwise = sum(not answer.falls_into(both, grace=GRACE) for answer in refused)
         what = "503 while the database or the broker was there"
@@ -192,7 +200,8 @@ class Reconciliation:
         otherwise = sum(not answer.falls_into(web, grace=START) for answer in broken)
         what = "no answer while gunicorn was there"
         yield Line(what=what, number=otherwise, holds=otherwise == 0)
-        slowest = max((answer.seconds for answer in self._exchanges), default=0.0)
+        everything = (*self._exchanges, *self._looks)
+        slowest = max((answer.seconds for answer in everything), default=0.0)
         what = "seconds that the slowest answer took"
         yield Line(what=what, number=round(slowest), holds=slowest < SLOW)
 
@@ -204,8 +213,13 @@ def _target(asked: Asked) -> tuple[int, int, int]:
     return PARENT, NEWEST_WEEKLY_JOB, WEEKLY
 
 
-def _by_subscriber(events: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+def _by_subscriber(
+    events: list[dict[str, Any]], others: set[int]
+) -> dict[int, list[dict[str, Any]]]:
+    """Return the events of each subscriber, but for the `others`."""
     found: dict[int, list[dict[str, Any]]] = {}
     for event in events:
+        if int(event["subscriber_id"]) in others:
+            continue
         found.setdefault(int(event["subscriber_id"]), []).append(event)
     return found

@@ -12,6 +12,7 @@ import psycopg
 from scripts.servers import Postgres, ServerError
 from scripts.steps import say
 from tests.chaos import disturbances
+from tests.chaos.crowd import Crowd
 from tests.chaos.ledger import Ledger
 from tests.chaos.lines import Line
 from tests.chaos.reconcile import OPEN, Reconciliation
@@ -20,7 +21,7 @@ from tests.chaos.world import World
 from tests.journeys.databases import create_database, prepare_database
 
 Attempts = dict[int, str]
-RATE = 12.0
+RATE, PEOPLE = 12.0, 0.8  # a second: wishes of people who have one, and people who have several
 SETTLE_SECONDS = 300.0
 # What a finished attempt says, in a form that shows any change.
 FINISHED = """
@@ -67,6 +68,7 @@ class Report:
             f"| {line.what:<48} | {line.number:>6} | {'ok' if line.holds else 'FAIL'} |"
             for line in self.lines
         ]
+        rows += [f"{line.what}: {one}" for line in self.lines for one in line.which]
         return "\n".join(rows)
 
 
@@ -94,12 +96,15 @@ def _disturb(world: World, report: Report, *, duration: float, harm: float) -> N
     """Let the stream flow while one thing after another fails, then reckon up."""
     ledger, dice = Ledger(), random.Random(report.seed)  # noqa: S311 - to be repeated
     stream = Stream(world, ledger, rate=RATE, seed=report.seed)
+    crowd = Crowd(world, ledger, rate=PEOPLE, seed=report.seed)
     started = time.monotonic()
     stream.start()
+    crowd.start()
     try:
         _one_after_another(world, report, ledger, dice, until=started + duration, harm=harm)
     finally:
         stream.stop()
+        crowd.stop()
     report.seconds = time.monotonic() - started
     report.settled = _settle(world)
     report.lines += Reconciliation(world, ledger).lines()

@@ -1,6 +1,5 @@
 """A steady stream of wishes from all channels."""
 
-import http.client
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,17 +7,17 @@ from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.chaos.ledger import Answer, Asked, Ledger
+from tests.chaos import client
+from tests.chaos.forms import Form
+from tests.chaos.ledger import Asked, Ledger
 from tests.journeys.deployment import CHILD, KIDS, KIDS_JOB, WEEKLY, Deployment
 from unsub.context import JobContext, Scope
 
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 KINDS = (
     "one_click", "one_click", "one_click", "page", "page", "everything", "master", "child",
     "thrice", "stranger", "undo", "profile",
 )  # fmt: skip
 STRANGER = 5_000_000
-TIMEOUT = 30.0
 
 
 class Stream:
@@ -51,9 +50,7 @@ class Stream:
     def _ask(self, asked: Asked) -> None:
         path = urlsplit(self._link(asked)).path
         if asked.kind == "profile":
-            # The list of the mail is unticked, the other one stays.
-            kept = f"shown={WEEKLY}&shown={WEEKLY + 1}&keep={WEEKLY + 1}"
-            self._post(asked, path.replace("/u/", "/p/", 1), kept)
+            self._leave_on_a_page(asked, path.replace("/u/", "/p/", 1))
             return
         if asked.kind == "thrice":
             with ThreadPoolExecutor(3) as pool:
@@ -67,10 +64,20 @@ class Stream:
         body = "form=page&everything=1" if asked.kind == "everything" else body
         self._post(asked, path, body or "List-Unsubscribe=One-Click")
         if asked.kind == "undo" and asked.was_accepted:
-            status, location = self._exchange(f"{path}/undo", "")
-            asked.asked_to_undo = status
+            reply = client.post(self._deployment.url, f"{path}/undo", "")
+            asked.asked_to_undo = reply.status
             # No answer: it may have been taken back or not.
-            asked.undone = None if status != 303 else "late" not in location
+            asked.undone = None if reply.status != 303 else "late" not in reply.location
+
+    def _leave_on_a_page(self, asked: Asked, path: str) -> None:
+        """Leave the list of the mail, and keep the others: where the page cannot say which there
+        are, it can still be left."""
+        page = client.get(self._deployment.url, path)
+        self._ledger.look(page.answer)
+        form = Form(page.text)
+        for name, boxes in (("keep", form.ticked("keep")), ("leave", form.open("leave"))):
+            if str(WEEKLY) in boxes:
+                self._post(asked, path, form.toggled(name, str(WEEKLY)))
 
     def _link(self, asked: Asked) -> str:
         changes: dict[str, Any] = {}
@@ -86,22 +93,5 @@ class Stream:
         return self._deployment.link(asked.subscriber, **changes)
 
     def _post(self, asked: Asked, path: str, body: str) -> None:
-        began = time.monotonic()
-        status, _ = self._exchange(path, body)
-        self._ledger.note(asked, Answer(status=status, began=began, ended=time.monotonic()))
-
-    def _exchange(self, path: str, body: str) -> tuple[int, str]:
-        """Return status and Location of the answer; 0 where none came."""
-        address = urlsplit(self._deployment.url).netloc
-        connection = http.client.HTTPConnection(address, timeout=TIMEOUT)
-        try:
-            connection.request("POST", path, body, FORM)
-            response = connection.getresponse()
-            response.read()
-            return response.status, response.headers.get("Location", "")
-        except (OSError, http.client.HTTPException):
-            # Nobody listens while gunicorn starts again: nothing was sent then, but who can tell.
-            time.sleep(0.2)
-            return 0, ""
-        finally:
-            connection.close()
+        reply = client.post(self._deployment.url, path, body)
+        self._ledger.note(asked, reply.answer)

@@ -122,7 +122,7 @@ class Deployment:
 
     # What a mail does
 
-    def link(self, subscriber: int, *, seal: bool = False, **changes: Any) -> str:
+    def link(self, subscriber: int, /, *, seal: bool = False, **changes: Any) -> str:
         """Return the signed link of a mail of the newest weekly job, with `changes`."""
         fields: dict[str, Any] = {
             "mid": PARENT,

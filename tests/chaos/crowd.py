@@ -1,0 +1,141 @@
+"""People who come to the profile centre, and change one thing after another there."""
+
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
+from urllib.parse import urlsplit
+
+from tests.chaos import client
+from tests.chaos.client import Reply
+from tests.chaos.forms import Form
+from tests.chaos.ledger import Ledger
+from tests.chaos.moves import AGAIN, ALL, CHANGE, JOIN, LEAVE, NAME, Move, Person
+from tests.journeys.deployment import Deployment
+from unsub.context import SubscriberContext
+
+STEPS = (3, 6)
+PAUSES = (0.05, 0.3, 1.0, 2.0, 4.0)
+CHANCES = {"list": 5, "name": 4, "everything": 1}
+EVENTS = "7004"
+# Words of the page that says that Marketing Cloud does not answer: nobody was asked anything.
+UNREAD = "cannot be shown right now"
+
+
+class Crowd:
+    """Lets somebody new come `rate` times a second until it is stopped; the dice are seeded."""
+
+    def __init__(self, deployment: Deployment, ledger: Ledger, *, rate: float, seed: int) -> None:
+        self._deployment = deployment
+        self._ledger = ledger
+        self._pause = 1 / rate
+        self._seed = seed
+        self._stop = Event()
+        self._pool = ThreadPoolExecutor(24)
+        self._thread = Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Let them come."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let nobody else come, and wait until those who are there are done with their step."""
+        self._stop.set()
+        self._thread.join()
+        self._pool.shutdown()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._pause):
+            number = self._ledger.number()
+            dice = random.Random(f"{self._seed}:{number}")  # noqa: S311 - to be repeated
+            person = Person(number=number, path=self._path(number, with_key=dice.random() < 0.5))
+            self._ledger.people.add(person)
+            self._pool.submit(self._visit, person, dice)
+
+    def _path(self, number: int, *, with_key: bool) -> str:
+        """Return the path of somebody's profile centre: one link for all that they do."""
+        key = f"sub-{number}" if with_key else None
+        who = SubscriberContext(subscriber_id=number, subscriber_key=key)
+        link = self._deployment.link(number, subscriber=who, issued_at=int(time.time()))
+        return urlsplit(link).path.replace("/u/", "/p/", 1)
+
+    def _visit(self, person: Person, dice: random.Random) -> None:
+        """Do some things, each once the one before was answered."""
+        for number in range(dice.randint(*STEPS)):
+            self._step(person, dice, number)
+            if self._stop.wait(dice.choice(PAUSES)):
+                break
+        if person.moves and person.moves[-1].mark[:2] == (LEAVE, ALL) and dice.random() < 0.7:
+            # Nobody can see whether those who left everything are on a list.
+            self._step(person, dice, STEPS[1])
+
+    def _step(self, person: Person, dice: random.Random, number: int) -> None:
+        """Open a page and change one thing on it."""
+        wanted = dice.choices(list(CHANCES), weights=list(CHANCES.values()))[0]
+        if wanted == "name":
+            self._rename(person, f"N{person.number}-{number}")
+            return
+        form = self._open(person, person.path)
+        if form is None:
+            return
+        if "again" in form.buttons:
+            self._send(person, form.pressed("again"), kind=AGAIN, about=ALL)
+        elif wanted == "everything":
+            self._send(person, form.pressed("everything"), kind=LEAVE, about=ALL)
+        elif boxes := sorted(form.ticked("keep") | form.open("keep")):
+            self._toggle(person, form, dice.choice(boxes))
+        else:
+            person.in_vain["without lists"] += 1
+
+    def _toggle(self, person: Person, form: Form, number: str) -> None:
+        """Leave a list, or join it."""
+        leaves = number in form.ticked("keep")
+        if leaves and number == EVENTS:
+            # No mail was ever sent to it, so there is no job that leaving could be charged to.
+            person.in_vain["nothing to do"] += 1
+            return
+        kind = LEAVE if leaves else JOIN
+        self._send(person, form.toggled("keep", number), kind=kind, about=f"list:{number}")
+
+    def _rename(self, person: Person, name: str) -> None:
+        """Take another first name."""
+        path = f"{person.path}/details"
+        form = self._open(person, path)
+        if form is None:
+            return
+        field = form.labels["First Name"]
+        self._send(
+            person, form.typed(field, name), kind=CHANGE, about=NAME, value=name, path=path
+        )  # fmt: skip
+
+    def _open(self, person: Person, path: str) -> Form | None:
+        """Return the form of a page, or None where it did not come."""
+        reply = client.get(self._deployment.url, path)
+        self._ledger.look(reply.answer)
+        if reply.status == 200:
+            return Form(reply.text)
+        person.in_vain["unread" if UNREAD in reply.text else f"page {reply.status}"] += 1
+        return None
+
+    def _send(
+        self, person: Person, body: str, *, kind: str, about: str, value: str = "", path: str = ""
+    ) -> None:
+        """Send a form, and write down what came of it."""
+        reply = client.post(self._deployment.url, path or person.path, body)
+        if why := _not_asked(reply):
+            self._ledger.look(reply.answer)
+            person.in_vain[why] += 1
+            return
+        self._ledger.hear(reply.answer)
+        person.moves.append(Move(kind=kind, about=about, value=value, status=reply.status))
+
+
+def _not_asked(reply: Reply) -> str:
+    """Return why a form was no wish, or nothing where it may be one."""
+    if reply.status == 503 and UNREAD in reply.text:
+        return "unread"
+    if reply.status in {409, 422}:
+        return f"form {reply.status}"
+    if reply.status == 303 and "/done" not in reply.location and "saved" not in reply.location:
+        return "nothing saved"
+    return ""

@@ -1,0 +1,77 @@
+"""What the harness expects of people who ask for one thing after another."""
+
+from tests.chaos.forms import Form
+from tests.chaos.moves import (
+    AGAIN,
+    ALL,
+    CHANGE,
+    JOIN,
+    LEAVE,
+    NAME,
+    OFF,
+    ON,
+    Move,
+    possible,
+    voids,
+)
+
+EVENTS, WEEKLY = "list:7004", "list:7001"
+
+
+def move(kind: str, about: str, value: str = "", status: int = 303) -> Move:
+    return Move(kind=kind, about=about, value=value, status=status)
+
+
+def test_the_last_accepted_wish_counts() -> None:
+    moves = [move(CHANGE, NAME, "a"), move(LEAVE, WEEKLY), move(CHANGE, NAME, "b")]
+    assert possible(moves, NAME, "") == {"b"}
+    assert possible(moves, WEEKLY, ON) == {OFF}
+    assert possible(moves, EVENTS, OFF) == {OFF}
+    assert possible([*moves, move(JOIN, WEEKLY)], WEEKLY, ON) == {ON}
+
+
+def test_a_lost_answer_leaves_it_open_until_something_is_accepted() -> None:
+    moves = [move(CHANGE, NAME, "a"), move(CHANGE, NAME, "b", status=0)]
+    assert possible(moves, NAME, "") == {"a", "b"}
+    moves.append(move(CHANGE, NAME, "c", status=503))
+    assert possible(moves, NAME, "") == {"a", "b", "c"}
+    assert possible([*moves, move(CHANGE, NAME, "d")], NAME, "") == {"d"}
+
+
+def test_what_was_joined_is_left_with_everything_and_what_was_left_stays_left() -> None:
+    away = [move(LEAVE, ALL), move(AGAIN, ALL)]
+    assert possible([move(JOIN, EVENTS), *away], EVENTS, OFF) == {OFF, ON}
+    assert possible([*away, move(JOIN, EVENTS)], EVENTS, OFF) == {ON}
+    assert possible([move(LEAVE, WEEKLY), *away], WEEKLY, ON) == {OFF}
+    assert possible(away, WEEKLY, ON) == {ON}
+    assert possible(away, ALL, ON) == {ON}
+
+
+def test_what_may_give_way_to_what() -> None:
+    assert voids((CHANGE, NAME), (CHANGE, NAME))
+    assert voids((LEAVE, WEEKLY), (JOIN, WEEKLY))
+    assert voids((JOIN, WEEKLY), (LEAVE, WEEKLY))
+    assert voids((LEAVE, ALL), (JOIN, WEEKLY))
+    assert voids((AGAIN, ALL), (LEAVE, ALL))
+    assert not voids((LEAVE, ALL), (LEAVE, WEEKLY))
+    assert not voids((LEAVE, ALL), (LEAVE, ALL))
+    assert not voids((AGAIN, ALL), (LEAVE, WEEKLY))
+    assert not voids((LEAVE, WEEKLY), (CHANGE, NAME))
+
+
+def test_a_form_is_sent_as_a_browser_sends_it() -> None:
+    form = Form(
+        '<form><input type="hidden" name="drawn" value="x&amp;y">'
+        '<input type="checkbox" name="keep" value="1" checked>'
+        '<input type="checkbox" name="keep" value="2">'
+        '<label for="id_a1">First Name <b>!</b></label><input name="a1" value="Ada">'
+        '<select name="s"><option value="">-</option><option value="B" selected>B</option></select>'
+        '<button name="everything" value="1">all</button></form>'
+    )
+    assert form.labels == {"First Name": "a1"}
+    assert form.buttons == {"everything"}
+    assert (form.ticked("keep"), form.open("keep")) == ({"1"}, {"2"})
+    assert form.toggled("keep", "1") == "drawn=x%26y&a1=Ada&s=B"
+    assert form.toggled("keep", "2") == "drawn=x%26y&keep=1&a1=Ada&s=B&keep=2"
+    assert form.typed("a1", "Bo") == "drawn=x%26y&keep=1&s=B&a1=Bo"
+    assert form.pressed("everything").endswith("&everything=1")

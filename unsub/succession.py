@@ -2,10 +2,13 @@
 one void, and which has to wait until an earlier one is out.
 
 Looked up by the worker and not by the page, so that a wish is one insert, and two pages at once
-need not agree on anything: the order of the rows decides.
+need not agree on anything: the order in which they were received decides. That is not the order of
+the rows: what was kept as a letter while the database was away may become a row after what was
+asked for since.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -17,6 +20,14 @@ from .models.request import ALL, JOB
 IN = frozenset({Kind.SUBSCRIBE, Kind.RESUBSCRIBE})
 # A wish that nobody confirmed, took back, or that was refused makes no other one void.
 _SPEAKS_FOR_NOBODY = (Status.WAITING, Status.WITHDRAWN, Status.REFUSED)
+
+
+_EARLIER = Q(received_at__lt=OuterRef("received_at")) | Q(
+    received_at=OuterRef("received_at"), pk__lt=OuterRef("pk")
+)
+_LATER = Q(received_at__gt=OuterRef("received_at")) | Q(
+    received_at=OuterRef("received_at"), pk__gt=OuterRef("pk")
+)
 
 
 class Mark(Protocol):
@@ -50,7 +61,7 @@ def ready(due: QuerySet[UnsubRequest]) -> QuerySet[UnsubRequest]:
     What goes to Marketing Cloud as another message must not overtake: an unsubscribe under way, or
     one of which nobody knows the list, comes before a subscription that was asked for after it.
     """
-    earlier = UnsubRequest.objects.filter(person=OuterRef("person"), pk__lt=OuterRef("pk"))
+    earlier = UnsubRequest.objects.filter(_EARLIER, person=OuterRef("person"))
     under_way = earlier.filter(status=Status.SENDING).exclude(kind=Kind.MAIL)
     leaving = earlier.filter(
         Q(aspect=ALL) | Q(aspect__startswith=JOB),
@@ -81,23 +92,31 @@ def still_wanted(ids: Sequence[int]) -> list[int]:
 def _void(rows: Mapping[int, UnsubRequest]) -> dict[int, int]:
     """Return the rows that are void, each with the wish that made it so."""
     # Among them may be others of these rows.
-    later = _of_persons(rows).filter(pk__gt=min(rows)).exclude(status__in=_SPEAKS_FOR_NOBODY)
+    since = min(row.received_at for row in rows.values())
+    later = _of_persons(rows).filter(received_at__gte=since).exclude(status__in=_SPEAKS_FOR_NOBODY)
     if _are_all_unsubscribes(rows):
         later = later.filter(kind__in=IN)
     found: dict[int, int] = {}
-    for one in later.only("pk", "person", "kind", "aspect").order_by("-pk"):
+    later = later.only("pk", "received_at", "person", "kind", "aspect")
+    for one in later.order_by("-received_at", "-pk"):
         for pk, row in rows.items():
-            if one.person == row.person and one.pk > pk and voids(one, row):
+            if one.person == row.person and _order(one) > _order(row) and voids(one, row):
                 found[pk] = one.pk
     return found
+
+
+def _order(row: UnsubRequest) -> tuple[datetime, int]:
+    """Return what puts a person's wishes in order."""
+    return row.received_at, row.pk
 
 
 def _busy(rows: Mapping[int, UnsubRequest]) -> set[str]:
     """Return whose earlier wish, of another kind of message, is in another worker's hands: leased
     already, or locked by one who has not committed yet what `ready` would have had to see."""
     earlier = _of_persons(rows).exclude(pk__in=rows)
+    until = max(row.received_at for row in rows.values())
     earlier = earlier.filter(
-        pk__lt=max(rows), status__in=(Status.PENDING, Status.SENDING, Status.HELD)
+        received_at__lte=until, status__in=(Status.PENDING, Status.SENDING, Status.HELD)
     )
     if _are_all_unsubscribes(rows):
         earlier = earlier.exclude(kind=Kind.UNSUBSCRIBE)
@@ -122,7 +141,7 @@ def _are_all_unsubscribes(rows: Mapping[int, UnsubRequest]) -> bool:
 def answered_anew(mark: Mark) -> Q:
     """Return what finds, among the rows that answer for a wish, those that no longer do: something
     to the contrary was asked for since, so the same words are a new wish."""
-    later = UnsubRequest.objects.filter(person=OuterRef("person"), pk__gt=OuterRef("pk"))
+    later = UnsubRequest.objects.filter(_LATER, person=OuterRef("person"))
     later = later.exclude(status__in=_SPEAKS_FOR_NOBODY)
     if mark.kind == Kind.UNSUBSCRIBE:
         later = later.filter(kind__in=IN)

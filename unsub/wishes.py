@@ -55,7 +55,7 @@ def recent(context: UnsubContext, since: timedelta) -> list[UnsubRequest]:
     ended = Q(finished_at__gte=Now() - since)
     refused = Q(status=Status.REFUSED, finished_at__gte=Now() - _SHOWN, handlings=None)
     rows = UnsubRequest.objects.filter(open_ | ended | refused, person=person_of(context))
-    return list(rows.exclude(kind=Kind.MAIL).order_by("pk")[:_RECENT_MAX])
+    return list(rows.exclude(kind=Kind.MAIL).order_by("received_at", "pk")[:_RECENT_MAX])
 
 
 def write(wish: Wish) -> tuple[UnsubRequest, bool]:

@@ -5,10 +5,10 @@ somebody is on the list that they join, and whether an attribute is there at all
 Cloud ignores one that it does not know (facts 6).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from . import catalogue, gateway
+from . import catalogue, gateway, succession
 from .claiming import Batch
 from .models import Kind, UnsubRequest
 from .models.request import ATTRIBUTE
@@ -16,7 +16,7 @@ from .outcomes import Outcome, Verdict
 from .plans import carried_out
 from .sfmc import ListChange, Membership, SfmcError, SubscriberUpdate
 
-ACTIVE = "Active"
+ACTIVE, UNSUBSCRIBED = "Active", "Unsubscribed"
 Plan = SubscriberUpdate | Verdict
 
 
@@ -35,13 +35,17 @@ def send(batch: Batch) -> tuple[Verdict, ...] | None:
 def _plans(mid: int, rows: Sequence[UnsubRequest]) -> list[Plan]:
     """Return, for each row, what to send, or a verdict where there is nothing to send."""
     keys = _keys(mid, rows)
-    joining = {keys[row.pk] for row in rows if row.kind == Kind.SUBSCRIBE} - {""}
-    places = gateway.memberships_of(mid, sorted(joining)) if joining else {}
+    back = {row.person for row in rows if row.kind == Kind.RESUBSCRIBE}
+    left = succession.left_in_vain(back) if back else {}
+    asking = {keys[row.pk] for row in rows if row.kind == Kind.SUBSCRIBE or row.person in left}
+    places = gateway.memberships_of(mid, sorted(asking - {""})) if asking - {""} else {}
     # Marketing Cloud tells no keys apart by case.
     places = {key.casefold(): found for key, found in places.items()}
     attributes = any(row.kind == Kind.ATTRIBUTE for row in rows)
     names = {one.name for one in catalogue.definitions(mid)} if attributes else set()
-    return [_plan(row, keys[row.pk], places, names) for row in rows]
+    return [
+        _plan(row, keys[row.pk], places, names, left=left.get(row.person, set())) for row in rows
+    ]
 
 
 def _keys(mid: int, rows: Sequence[UnsubRequest]) -> dict[int, str]:
@@ -54,13 +58,21 @@ def _keys(mid: int, rows: Sequence[UnsubRequest]) -> dict[int, str]:
 
 
 def _plan(
-    row: UnsubRequest, key: str, places: Mapping[str, list[Membership]], names: set[str]
+    row: UnsubRequest,
+    key: str,
+    places: Mapping[str, list[Membership]],
+    names: set[str],
+    *,
+    left: Collection[int],
 ) -> Plan:
-    """Return what to send for a row: only what the person changed."""
+    """Return what to send for a row: only what the person changed. `left` are lists that are to be
+    left where they come back."""
     if not key:
         return Verdict(outcome=Outcome.REFUSED, detail="nobody by these details")
     if row.kind == Kind.SUBSCRIBE:
         return _joining(row, key, places.get(key.casefold(), []))
+    if row.kind == Kind.RESUBSCRIBE:
+        return _coming_back(key, places.get(key.casefold(), []), left)
     name = row.aspect.removeprefix(ATTRIBUTE)
     if row.kind == Kind.ATTRIBUTE and name not in names:
         return Verdict(outcome=Outcome.REFUSED, detail="no such attribute")
@@ -69,8 +81,6 @@ def _plan(
 
 def _update(row: UnsubRequest, nothing: SubscriberUpdate, name: str) -> SubscriberUpdate:
     """Return the update that changes what the row says, and nothing else."""
-    if row.kind == Kind.RESUBSCRIBE:
-        return replace(nothing, status=ACTIVE)
     if row.kind == Kind.FORMAT:
         return replace(nothing, email_type=row.value)
     if row.kind == Kind.ADDRESS:
@@ -87,6 +97,16 @@ def _joining(row: UnsubRequest, key: str, places: list[Membership]) -> Plan:
         return Verdict(outcome=Outcome.ALREADY_SUBSCRIBED, detail="on the list already")
     change = ListChange(list_id=row.list_id, status=ACTIVE, action="update" if place else "create")
     return SubscriberUpdate(subscriber_key=key, lists=(change,))
+
+
+def _coming_back(key: str, places: list[Membership], left: Collection[int]) -> SubscriberUpdate:
+    """Return what subscribes somebody again, but for the lists that they have left as well."""
+    lists = tuple(
+        ListChange(list_id=one.list_id, status=UNSUBSCRIBED, action="update")
+        for one in places
+        if one.list_id in left
+    )
+    return SubscriberUpdate(subscriber_key=key, status=ACTIVE, lists=lists)
 
 
 def _checked(mid: int, row: UnsubRequest, verdict: Verdict) -> Verdict:

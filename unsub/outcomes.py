@@ -84,8 +84,9 @@ _STEPS = {
     Outcome.MISCONFIGURED: Step.HOLD,
 }
 
-# 401: already off this list. 12012: already off everything. Nothing is left to do.
-_ALREADY = frozenset({401, 12012})
+# 401: already off this list. Nothing is left to do.
+OFF_EVERYTHING = 12012
+_ALREADY = frozenset({401, OFF_EVERYTHING})
 # 400, 402-409: subscriber validation. 12001, 12015: nobody of that name. 5, 6, 8: our message.
 # 12018: somebody who left may not be subscribed again by a call.
 _REFUSED = frozenset({400, *range(402, 410), 12001, 12015, 12018, 5, 6, 8})

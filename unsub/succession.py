@@ -7,7 +7,7 @@ the rows: what was kept as a letter while the database was away may become a row
 asked for since.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -15,7 +15,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from .models import Kind, Status, UnsubRequest
-from .models.request import ALL, JOB
+from .models.request import ALL, JOB, LIST
+from .outcomes import OFF_EVERYTHING
 
 IN = frozenset({Kind.SUBSCRIBE, Kind.RESUBSCRIBE})
 # A wish that nobody confirmed, took back, or that was refused makes no other one void.
@@ -136,6 +137,28 @@ def _of_persons(rows: Mapping[int, UnsubRequest]) -> QuerySet[UnsubRequest]:
 
 def _are_all_unsubscribes(rows: Mapping[int, UnsubRequest]) -> bool:
     return all(row.kind == Kind.UNSUBSCRIBE for row in rows.values())
+
+
+def left_in_vain(persons: Collection[str]) -> dict[str, set[int]]:
+    """Return the lists, by person, of which Marketing Cloud said that there was nothing to leave,
+    for these persons had left everything, and which they have not joined since. Whoever comes back
+    has still left them, and Marketing Cloud does not know."""
+    since = UnsubRequest.objects.filter(person=OuterRef("person"))
+    joined = since.filter(_LATER, kind=Kind.SUBSCRIBE, aspect=OuterRef("aspect"))
+    joined = joined.exclude(status__in=_SPEAKS_FOR_NOBODY)
+    # What was left before they came back the last time was seen to then.
+    back = since.filter(
+        kind=Kind.RESUBSCRIBE, status=Status.DONE, finished_at__gt=OuterRef("finished_at")
+    )
+    left = UnsubRequest.objects.filter(
+        ~Exists(joined), ~Exists(back),
+        person__in=set(persons) - {""}, kind=Kind.UNSUBSCRIBE, aspect__startswith=LIST,
+        status=Status.DONE, error_code=OFF_EVERYTHING,
+    )  # fmt: skip
+    found: dict[str, set[int]] = {}
+    for person, aspect in left.values_list("person", "aspect"):
+        found.setdefault(person, set()).add(int(aspect.removeprefix(LIST)))
+    return found
 
 
 def answered_anew(mark: Mark) -> Q:

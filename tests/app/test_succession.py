@@ -85,3 +85,23 @@ def test_what_is_joined_after_everything_was_left_by_letter_is_joined(
     deliver()
     deliver()
     assert statuses() == [("unsubscribe", "done"), ("subscribe", "done")]
+
+
+def test_coming_back_does_not_put_anybody_on_a_list_that_they_left(
+    make_wish: MakeWish, sandbox: Sandbox
+) -> None:
+    leaving = outbox.enqueue(make_wish(channel=Channel.PROFILE))
+    assert leaving
+    # It has to be tried again, and meanwhile they leave everything.
+    later = Now() + HOUR
+    UnsubRequest.objects.filter(pk=leaving.pk).update(next_attempt_at=later)
+    outbox.enqueue(everything(make_wish))
+    deliver()
+    UnsubRequest.objects.filter(pk=leaving.pk).update(next_attempt_at=Now())
+    deliver()
+    outbox.enqueue(everything(make_wish, Kind.RESUBSCRIBE))
+    deliver()
+    person = sandbox.person(1001)
+    assert person["status"] == "Active"
+    lists = {str(key): status for key, status in person["lists"].items()}
+    assert (lists["7001"], lists["7002"]) == ("Unsubscribed", "Active")

@@ -131,8 +131,16 @@ def _changed(wish: Wish) -> dict[str, Any]:
         "kind": change.kind,
         "value": change.value,
         "wording": _wording(wish, change.wording) if change.wording else None,
-        "status": Status.WAITING if change.waits else Status.PENDING,
+        "status": Status.WAITING if change.waits or _letter_waits(wish) else Status.PENDING,
     }
+
+
+def _letter_waits(wish: Wish) -> bool:
+    """Return whether what was kept as a letter has to be confirmed: without the database the page
+    could not know."""
+    if wish.received_at is None or wish.kind not in succession.IN:
+        return False
+    return BusinessUnit.objects.filter(mid=wish.context.mid).exclude(confirm_key="").exists()
 
 
 def _wording(wish: Wish, text: str) -> Wording:

@@ -105,3 +105,15 @@ def test_coming_back_does_not_put_anybody_on_a_list_that_they_left(
     assert person["status"] == "Active"
     lists = {str(key): status for key, status in person["lists"].items()}
     assert (lists["7001"], lists["7002"]) == ("Unsubscribed", "Active")
+
+
+def test_a_letter_is_confirmed_where_the_unit_demands_it_although_the_page_could_not_know(
+    make_wish: MakeWish, sandbox: Sandbox
+) -> None:
+    BusinessUnit.objects.update(confirm_key="confirm-subscription")
+    letterbox.put(joining(make_wish, 7004))
+    tasks.record()
+    deliver()
+    assert statuses() == [("subscribe", "waiting"), ("mail", "done")]
+    assert len(sandbox.mails()) == 1
+    assert "7004" not in {str(number) for number in sandbox.person(1001)["lists"]}

@@ -67,7 +67,7 @@ def _end(pause_id: int) -> int | None:
 
 def _has_changed_mind(left: UnsubRequest) -> bool:
     """Return whether somebody has left again since, or come back already; or never really left."""
-    since = UnsubRequest.objects.filter(person=left.person, pk__gt=left.pk)
+    since = UnsubRequest.objects.filter(person=left.person, received_at__gt=left.received_at)
     since = since.exclude(status__in=(Status.WITHDRAWN, Status.REFUSED))
     same = since.filter(
         Q(aspect__in=(left.aspect, ALL)),

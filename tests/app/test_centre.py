@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from unsub import database, letterbox
 from unsub.context import JobContext, SubscriberContext
-from unsub.models import BusinessUnit, UnsubRequest
+from unsub.models import BusinessUnit, Erasure, Pause, UnsubRequest, Wording
 from unsub.profile import reading
 from unsub.sandbox import Sandbox
 
@@ -232,3 +232,20 @@ def test_while_the_database_is_away_the_list_travels_by_letter(
     assert len(list(letterbox.empty())) == 1
     row = UnsubRequest.objects.get()
     assert (row.channel, row.list_id, row.job_id, row.status) == ("profile", 7002, None, "pending")
+
+
+@pytest.mark.parametrize("method", ["get", "head", "options"])
+def test_looking_at_any_page_writes_nothing(
+    client: Client, settings: Settings, sandbox: Sandbox, method: str
+) -> None:
+    BusinessUnit.objects.update(
+        new_link_key="new-link", pause_offered=True, pause_ends="put_back", confirm_key="c"
+    )
+    there = path(settings)
+    for page in ("", "/", "/details", "/pause", "/yours", "/yours.json", "/erase", "/new-link"):
+        answer = getattr(client, method)(f"{there}{page}?everything=1&again=1&keep=7004")
+        assert answer.status_code in {200, 204, 303, 405}
+    assert not UnsubRequest.objects.exists()
+    assert not Erasure.objects.exists()
+    assert not Pause.objects.exists()
+    assert not Wording.objects.exists()

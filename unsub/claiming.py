@@ -88,8 +88,7 @@ def _wanted(due: QuerySet[UnsubRequest], limit: int) -> list[int]:
     seen: set[int] = set()
     while True:
         found = list(
-            succession.ready(due.exclude(pk__in=seen))
-            .select_for_update(skip_locked=True, of=("self",))
+            succession.take(succession.ready(due.exclude(pk__in=seen)))
             .order_by("next_attempt_at", "pk")
             .values_list("pk", flat=True)[:limit]
         )

@@ -8,7 +8,7 @@ import structlog
 from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models.functions import Now
 
-from . import database, erasures, letterbox, metrics, pauses, tasks, unit_queue, wishes
+from . import database, erasures, letterbox, metrics, pauses, succession, tasks, unit_queue, wishes
 from .context import UnsubContext
 from .database import Away
 from .models import Kind, Pause, PauseEnd, Status, UnsubRequest
@@ -158,12 +158,18 @@ def ask_for_erasure(context: UnsubContext, *, language: str) -> None:
 
 
 def withdraw(context: UnsubContext) -> bool:
-    """Return whether the wish was taken back: only while no call for it was ever made."""
+    """Return whether the wish was taken back: only while no call for it was ever made. What it
+    had made void counts again."""
     untried = UnsubRequest.objects.filter(
         wish=digest(context), status__in=(Status.PENDING, Status.HELD), attempts=0
     )
-    with database.answering():
-        return bool(untried.update(status=Status.WITHDRAWN, finished_at=Now()))
+    with database.answering(), transaction.atomic():
+        # The wish of a digest is one row, or none.
+        pk = untried.values_list("pk", flat=True).first()
+        taken_back = untried.filter(pk=pk).update(status=Status.WITHDRAWN, finished_at=Now())
+        if taken_back:
+            _ring_all_on_commit(succession.revive([pk]))
+    return bool(taken_back)
 
 
 def requeue(ids: Iterable[int]) -> int:

@@ -51,8 +51,13 @@ def keyed_digest(value: str, *, secret: str, purpose: str) -> str:
     Without the secret nobody can find out by trying which address a digest stands for.
     """
     text = unicodedata.normalize("NFC", value).casefold()
+    return exact_digest(text, secret=secret, purpose=purpose)
+
+
+def exact_digest(value: str, *, secret: str, purpose: str) -> str:
+    """Return the hex HMAC-SHA256 of a value to the letter: `ada` is another than `Ada`."""
     key = f"{purpose}\x00{secret}".encode()
-    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    return hmac.new(key, value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def scrub(text: str) -> str:

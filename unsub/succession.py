@@ -46,10 +46,12 @@ class Mark(Protocol):
 def voids(later: Mark, earlier: Mark) -> bool:
     """Return whether the later of two wishes of one person makes the earlier one void.
 
-    Two unsubscribes never do: each is an event of its own job. A mail is never void.
+    Two unsubscribes never do: each is an event of its own job. A mail is never void. Of a job's
+    unsubscribe nobody knows the list, so it may be the one that is being joined: leaving counts.
     """
     if later.kind == Kind.UNSUBSCRIBE:
-        return earlier.kind in IN and later.aspect in {ALL, earlier.aspect}
+        may_be = later.aspect.startswith(JOB) and earlier.kind == Kind.SUBSCRIBE
+        return earlier.kind in IN and (may_be or later.aspect in {ALL, earlier.aspect})
     if earlier.kind == Kind.UNSUBSCRIBE:
         return later.kind in IN and later.aspect == earlier.aspect
     same = later.kind == earlier.kind and later.aspect == earlier.aspect
@@ -124,9 +126,16 @@ def _busy(rows: Mapping[int, UnsubRequest]) -> set[str]:
     there = dict(earlier.values_list("pk", "person"))
     if not there:
         return set()
-    free = earlier.exclude(status=Status.SENDING).select_for_update(skip_locked=True, of=("self",))
+    free = take(earlier.exclude(status=Status.SENDING))
     mine = set(free.values_list("pk", flat=True))
     return {person for pk, person in there.items() if pk not in mine}
+
+
+def take(rows: QuerySet[UnsubRequest]) -> QuerySet[UnsubRequest]:
+    """Return the rows, locked as they are read; those that others hold are skipped. Without the key
+    of the row: to name it as what made another one void must not wait for whoever holds it, or two
+    who each hold what the other names would wait for each other."""
+    return rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
 
 
 def _of_persons(rows: Mapping[int, UnsubRequest]) -> QuerySet[UnsubRequest]:
@@ -159,6 +168,15 @@ def left_in_vain(persons: Collection[str]) -> dict[str, set[int]]:
     for person, aspect in left.values_list("person", "aspect"):
         found.setdefault(person, set()).add(int(aspect.removeprefix(LIST)))
     return found
+
+
+def revive(ids: Sequence[int]) -> set[int]:
+    """Give back their turn to the wishes that only these ones, taken back now, had made void.
+    Return the MIDs of their units."""
+    void = UnsubRequest.objects.filter(status=Status.SUPERSEDED, superseded_by__in=ids)
+    mids = set(void.order_by().values_list("unit_id", flat=True))
+    void.update(status=Status.PENDING, superseded_by=None, finished_at=None, next_attempt_at=Now())
+    return mids
 
 
 def answered_anew(mark: Mark) -> Q:

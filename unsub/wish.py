@@ -9,7 +9,7 @@ from django.conf import settings
 from .context import Effect, Scope, UnsubContext
 from .models import Channel, Kind
 from .models.request import ALL, JOB, LIST
-from .privacy import keyed_digest
+from .privacy import exact_digest, keyed_digest
 from .units import open_link
 
 # Kinds that are about a list, or about all of them.
@@ -136,7 +136,9 @@ def digest_of(wish: Wish) -> str:
     """Return the hex digest by which the same wish is known again."""
     if wish.change is None:
         return digest(wish.context)
-    return keyed("change", person_of(wish.context), wish.kind, wish.aspect, wish.change.value)
+    # Whoever writes their name with a capital now asks for something else.
+    value = exact("value", wish.change.value)
+    return keyed("change", person_of(wish.context), wish.kind, wish.aspect, value)
 
 
 def person_of(context: UnsubContext) -> str:
@@ -149,3 +151,8 @@ def keyed(purpose: str, *parts: object) -> str:
     """Return the digest of the parts, an absent one included."""
     text = "\x1f".join("" if part is None else str(part) for part in parts)
     return keyed_digest(text, secret=settings.SECRET_KEY, purpose=purpose)
+
+
+def exact(purpose: str, text: str) -> str:
+    """Return the digest of a text to the letter."""
+    return exact_digest(text, secret=settings.SECRET_KEY, purpose=purpose)

@@ -28,7 +28,7 @@ from .models import (
 from .models.request import REASON_LENGTH, Purpose
 from .retry import HORIZON
 from .text import clean
-from .wish import Change, Wish, digest, digest_of, keyed, person_of
+from .wish import Change, Wish, digest, digest_of, exact, person_of
 
 # The same person, scope and job within this time is the same wish (design, invariant 4); with the
 # other kinds what is meant is a button pressed twice, and a mail that was asked for twice.
@@ -148,7 +148,7 @@ def _wording(wish: Wish, text: str) -> Wording:
     wording, _ = Wording.objects.get_or_create(
         unit_id=wish.context.mid,
         language=wish.language,
-        digest=keyed("wording", text),
+        digest=exact("wording", text),
         defaults={"text": text},
     )
     return wording

@@ -1,6 +1,7 @@
 """The cast of the app's tests: two business units, Ada's link, and a sandbox to call."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from django.core.cache import caches
@@ -100,3 +101,11 @@ def link(settings: Settings, subscriber: int | SubscriberContext = 1001, **chang
     """Return the path of the link to a subscriber's page."""
     token = sign_link(context(subscriber, **changes), keys=settings.LINK_KEYRING)  # type: ignore[arg-type]
     return f"/u/{token}"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave what needs PostgreSQL's locks to the run there: SQLite has one writer at a time."""
+    on_postgresql = str(config.getoption("database", "")).startswith("postgres")
+    return (
+        True if collection_path.name.startswith("test_postgresql_") and not on_postgresql else None
+    )

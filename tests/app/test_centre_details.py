@@ -187,6 +187,14 @@ def test_a_change_back_and_forth_ends_where_it_ended(
     assert sandbox.person(1001)["attributes"]["First Name"] == "Adele"
 
 
+def test_a_capital_letter_is_a_change(client: Client, settings: Settings, sandbox: Sandbox) -> None:
+    there = details(settings)
+    for name in ("ADA", "ada"):
+        assert "saved" in change(client, there, First_Name=name)["Location"]
+    deliver()
+    assert sandbox.person(1001)["attributes"]["First Name"] == "ada"
+
+
 def test_html_or_text(client: Client, settings: Settings, sandbox: Sandbox) -> None:
     there = details(settings)
     form = values(client.get(there).content)

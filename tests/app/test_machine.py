@@ -235,6 +235,7 @@ def empty_tables() -> None:
         connection.ops.execute_sql_flush(connection.ops.sql_flush(no_style(), tables))
     else:
         DeliveryAttempt.objects.all().delete()
+        UnsubRequest.objects.update(superseded_by=None)
         UnsubRequest.objects.all().delete()
     BusinessUnit.objects.all().delete()
 

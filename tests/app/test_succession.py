@@ -1,119 +1,93 @@
-"""Of two wishes about the same thing the later one counts, however each of them travelled."""
+"""Which of one person's wishes goes when, and which makes another one void: also where two workers
+look at them in the same moment."""
 
-from dataclasses import replace
-from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db.models.functions import Now
 
-from unsub import letterbox, outbox, tasks
-from unsub.context import Scope
-from unsub.models import BusinessUnit, Channel, Kind, UnsubRequest
+from unsub import delivery, outbox, wishes
+from unsub.claiming import Batch, claim
+from unsub.context import JobContext, UnsubContext
+from unsub.models import BusinessUnit, Channel, Kind, Status, UnsubRequest
 from unsub.outbox import Change, Wish
-from unsub.sandbox import Sandbox
+from unsub.outcomes import Outcome, Verdict
 
-from .centre_page import deliver
-from .conftest import MakeWish
+from .conftest import PARENT, context
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-HOUR = timedelta(hours=1)
-
-
-@pytest.fixture(autouse=True)
-def offering(unit: BusinessUnit) -> None:
-    """The parent unit, which offers the profile centre."""
-    cache.clear()
-    BusinessUnit.objects.update(profile_centre=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.usefixtures("unit"),
+]
+WEEKLY = 7001
+DONE = Verdict(outcome=Outcome.POSTED, status_code="OK")
 
 
-def name(make_wish: MakeWish, value: str) -> Wish:
-    """Return the wish for another first name."""
-    change = Change(kind=Kind.ATTRIBUTE, name="First Name", value=value)
-    return replace(make_wish(channel=Channel.PROFILE), change=change)
-
-
-def everything(make_wish: MakeWish, kind: Kind | None = None) -> Wish:
-    """Return the wish to leave everything, or to subscribe again."""
+def ask(link: UnsubContext, kind: Kind | None = None, **more: Any) -> UnsubRequest:
+    """Write a wish: without a kind an unsubscribe."""
     change = Change(kind=kind) if kind else None
-    return replace(make_wish(channel=Channel.PROFILE, scope=Scope.ALL), change=change)
+    wish = Wish(token="t", context=link, channel=Channel.PROFILE, change=change, **more)
+    request = outbox.enqueue(wish)
+    assert request
+    return request
 
 
-def joining(make_wish: MakeWish, list_id: int) -> Wish:
-    """Return the wish to join a list."""
-    wish = make_wish(channel=Channel.PROFILE)
-    change = Change(kind=Kind.SUBSCRIBE)
-    return replace(wish, context=wish.context.for_list(list_id), change=change)
+def leave(subscriber: int = 1001) -> UnsubRequest:
+    """Leave the list of the mail."""
+    return ask(context(subscriber))
 
 
-def statuses() -> list[tuple[str, str]]:
-    """Return kind and status of each row, in the order in which they were received."""
-    return list(UnsubRequest.objects.order_by("received_at", "pk").values_list("kind", "status"))
+def leave_everything(subscriber: int = 1001) -> UnsubRequest:
+    """Leave everything."""
+    return ask(context(subscriber).for_everything())
 
 
-def test_a_letter_that_is_read_late_does_not_undo_what_was_asked_for_since(
-    make_wish: MakeWish, sandbox: Sandbox
-) -> None:
-    letterbox.put(name(make_wish, "Adele"))  # while the database was away
-    outbox.enqueue(name(make_wish, "Ada-Maria"))  # it is back, and the letter is not read yet
-    deliver()
-    tasks.record()
-    deliver()
-    assert sandbox.person(1001)["attributes"]["First Name"] == "Ada-Maria"
-    assert statuses() == [("attribute", "superseded"), ("attribute", "done")]
+def leave_job(subscriber: int = 1001) -> UnsubRequest:
+    """Leave the list of a mail whose link does not name it."""
+    return ask(context(subscriber, JobContext(job_id=88002)))
 
 
-def test_a_letter_that_is_read_late_does_not_go_along_with_what_was_asked_for_since(
-    make_wish: MakeWish, sandbox: Sandbox
-) -> None:
-    letterbox.put(name(make_wish, "Adele"))
-    outbox.enqueue(name(make_wish, "Ada-Maria"))
-    tasks.record()
-    # What is on its way is shown as it was asked for last.
-    wishes = outbox.recent(make_wish().context, since=HOUR)
-    assert [wish.value for wish in wishes] == ["Adele", "Ada-Maria"]
-    deliver()
-    assert sandbox.person(1001)["attributes"]["First Name"] == "Ada-Maria"
+def join(subscriber: int = 1001, number: int = WEEKLY) -> UnsubRequest:
+    """Join a list."""
+    return ask(context(subscriber).for_list(number), Kind.SUBSCRIBE)
 
 
-def test_what_is_joined_after_everything_was_left_by_letter_is_joined(
-    make_wish: MakeWish, sandbox: Sandbox
-) -> None:
-    letterbox.put(everything(make_wish))
-    outbox.enqueue(joining(make_wish, 7004))
-    tasks.record()
-    deliver()
-    deliver()
-    assert statuses() == [("unsubscribe", "done"), ("subscribe", "done")]
+def taken(batch: Batch | None) -> list[int]:
+    """Return the rows that a worker got."""
+    return [row.pk for row in batch.rows] if batch else []
 
 
-def test_coming_back_does_not_put_anybody_on_a_list_that_they_left(
-    make_wish: MakeWish, sandbox: Sandbox
-) -> None:
-    leaving = outbox.enqueue(make_wish(channel=Channel.PROFILE))
-    assert leaving
-    # It has to be tried again, and meanwhile they leave everything.
-    later = Now() + HOUR
-    UnsubRequest.objects.filter(pk=leaving.pk).update(next_attempt_at=later)
-    outbox.enqueue(everything(make_wish))
-    deliver()
-    UnsubRequest.objects.filter(pk=leaving.pk).update(next_attempt_at=Now())
-    deliver()
-    outbox.enqueue(everything(make_wish, Kind.RESUBSCRIBE))
-    deliver()
-    person = sandbox.person(1001)
-    assert person["status"] == "Active"
-    lists = {str(key): status for key, status in person["lists"].items()}
-    assert (lists["7001"], lists["7002"]) == ("Unsubscribed", "Active")
+def status_of(request: UnsubRequest) -> str:
+    """Return where a wish stands now."""
+    request.refresh_from_db()
+    return request.status
 
 
-def test_a_letter_is_confirmed_where_the_unit_demands_it_although_the_page_could_not_know(
-    make_wish: MakeWish, sandbox: Sandbox
-) -> None:
-    BusinessUnit.objects.update(confirm_key="confirm-subscription")
-    letterbox.put(joining(make_wish, 7004))
-    tasks.record()
-    deliver()
-    assert statuses() == [("subscribe", "waiting"), ("mail", "done")]
-    assert len(sandbox.mails()) == 1
-    assert "7004" not in {str(number) for number in sandbox.person(1001)["lists"]}
+def test_a_leave_that_is_taken_back_gives_back_what_it_made_void() -> None:
+    joined, left = join(), leave_everything()
+    UnsubRequest.objects.filter(pk=left.pk).update(next_attempt_at=Now() + delivery.CONFIRM_WITHIN)
+    assert claim(PARENT) is None
+    assert status_of(joined) == Status.SUPERSEDED
+    assert outbox.withdraw(context().for_everything())
+    assert status_of(joined) == Status.PENDING
+    assert (joined.superseded_by, joined.finished_at) == (None, None)
+    assert taken(claim(PARENT)) == [joined.pk]
+
+
+def test_nobody_is_put_on_the_list_of_a_job_that_they_left_since() -> None:
+    joined, left = join(), leave_job()
+    assert taken(claim(PARENT)) == [left.pk]
+    assert claim(PARENT) is None
+    assert (status_of(joined), joined.superseded_by) == (Status.SUPERSEDED, left)
+    # Whoever wants everything again is not held up by the list of one mail.
+    again = ask(context(1002).for_everything(), Kind.RESUBSCRIBE)
+    left = leave_job(1002)
+    assert taken(claim(PARENT)) == [left.pk]
+    assert taken(claim(PARENT)) == [again.pk]
+
+
+def test_the_same_words_once_more_are_one_wish(unit: BusinessUnit) -> None:
+    for value, rows in (("Rome", 1), ("Rome", 1), ("rome", 2)):
+        change = Change(kind=Kind.ATTRIBUTE, name="City", value=value)
+        wishes.write(Wish(token="t", context=context(), channel=Channel.PROFILE, change=change))
+        assert UnsubRequest.objects.count() == rows

@@ -6,7 +6,7 @@ mail is sent: a link proves nothing about whose address is in it.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 
@@ -14,7 +14,7 @@ from . import catalogue, confirming, gateway
 from .claiming import Batch
 from .context import SubscriberContext, UnsubContext
 from .links import sign_link
-from .models import BusinessUnit, Kind, UnsubRequest
+from .models import BusinessUnit, Kind, Status, UnsubRequest
 from .models.request import Purpose
 from .outcomes import Outcome, Verdict
 from .plans import carried_out
@@ -30,9 +30,9 @@ class _Letter:
     """What one mail says, by which definition, and to whom where it is not the address on file."""
 
     definition: str
-    link: str
+    link: str = field(repr=False)
     about: str = ""
-    to: str = ""
+    to: str = field(default="", repr=False)
 
 
 def send(batch: Batch) -> tuple[Verdict, ...] | None:
@@ -73,9 +73,13 @@ def _letter(unit: BusinessUnit, row: UnsubRequest, profile: Profile) -> _Letter 
 
 
 def _confirmation(unit: BusinessUnit, row: UnsubRequest) -> _Letter | None:
-    """Return the mail that asks for a confirmation of the wish that the row names."""
-    wish = UnsubRequest.objects.filter(pk=int(row.value), unit_id=unit.mid).first()
-    if wish is None or wish.person != row.person:
+    """Return the mail that asks for a confirmation of the wish that the row names, or None where
+    that does not wait for one any more."""
+    # A row whose person was erased names none.
+    number = int(row.value) if row.value.isdecimal() else 0
+    waiting = UnsubRequest.objects.filter(pk=number, unit_id=unit.mid, status=Status.WAITING)
+    wish = waiting.filter(person=row.person).first()
+    if wish is None:
         return None
     link = f"{unit.url}/c/{confirming.token_of(wish.pk)}"
     if wish.kind == Kind.ADDRESS:
@@ -90,10 +94,18 @@ def _new_link(unit: BusinessUnit, row: UnsubRequest, profile: Profile) -> str:
     is. It keeps the mail's job, so that leaving is still charged to it."""
     context = UnsubContext(
         mid=unit.mid,
-        subscriber=SubscriberContext(
-            subscriber_id=profile.subscriber_id, subscriber_key=profile.subscriber_key
-        ),
+        subscriber=_named_as_before(row, profile),
         job=row.job,
         issued_at=int(time.time()),
     )
     return f"{unit.url}/p/{sign_link(context, keys=settings.LINK_KEYRING, seal=True)}"
+
+
+def _named_as_before(row: UnsubRequest, profile: Profile) -> SubscriberContext:
+    """Return the person by the name that the wish has for them, so that what they asked for by
+    another link is known as theirs; never by an address, which changes."""
+    if row.subscriber_key and row.subscriber_id is None:
+        return SubscriberContext(subscriber_key=row.subscriber_key)
+    return SubscriberContext(
+        subscriber_id=profile.subscriber_id, subscriber_key=profile.subscriber_key
+    )

@@ -111,11 +111,14 @@ def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:
 
 
 def find_waiting(request_id: int) -> UnsubRequest | None:
-    """Return the wish that waits, or waited, for a confirmation by mail, or None. Raises
-    DatabaseError."""
+    """Return the wish that waits, or waited, for a confirmation by mail; or None where there is
+    none, or a later one has made it void meanwhile. Raises DatabaseError."""
     asked = UnsubRequest.objects.filter(pk=request_id).exclude(kind=Kind.UNSUBSCRIBE)
     with database.answering():
-        return asked.first()
+        found = asked.first()
+        if found and found.status == Status.WAITING and succession.is_void(found):
+            return None
+        return found
 
 
 def confirm(request: UnsubRequest) -> bool:
@@ -136,7 +139,7 @@ def confirm(request: UnsubRequest) -> bool:
 def running_pauses(context: UnsubContext) -> list[Pause]:
     """Return the pauses of one who is named as in this link. Raises DatabaseError."""
     with database.answering():
-        return list(pauses.running(person_of(context)))
+        return pauses.running(person_of(context))
 
 
 def end_pause(pause: Pause, wish: Wish | None) -> bool:

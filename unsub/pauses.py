@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from . import wishes
@@ -17,10 +17,11 @@ log = structlog.get_logger(__name__)
 _AT_ONCE = 200
 
 
-def running(person: str) -> QuerySet[Pause]:
-    """Return somebody's pauses that have not ended."""
+def running(person: str) -> list[Pause]:
+    """Return somebody's pauses that run: of what they came back to, or left for good, none does."""
     found = Pause.objects.filter(request__person=person, ended_at=None)
-    return found.select_related("request").order_by("until")
+    found = found.select_related("request").order_by("until")
+    return [pause for pause in found if not _has_changed_mind(pause.request)]
 
 
 def end(pause_id: int, how: PauseEnd) -> bool:
@@ -68,7 +69,8 @@ def _end(pause_id: int) -> int | None:
 def _has_changed_mind(left: UnsubRequest) -> bool:
     """Return whether somebody has left again since, or come back already; or never really left."""
     since = UnsubRequest.objects.filter(person=left.person, received_at__gt=left.received_at)
-    since = since.exclude(status__in=(Status.WITHDRAWN, Status.REFUSED))
+    # What waits for a confirmation may never get one.
+    since = since.exclude(status__in=(Status.WAITING, Status.WITHDRAWN, Status.REFUSED))
     same = since.filter(
         Q(aspect__in=(left.aspect, ALL)),
         kind__in=(Kind.UNSUBSCRIBE, Kind.SUBSCRIBE, Kind.RESUBSCRIBE),

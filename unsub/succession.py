@@ -92,6 +92,11 @@ def still_wanted(ids: Sequence[int]) -> list[int]:
     return [pk for pk in ids if pk not in void and rows[pk].person not in busy]
 
 
+def is_void(row: UnsubRequest) -> bool:
+    """Return whether something that makes it void was asked for since."""
+    return bool(_void({row.pk: row}))
+
+
 def _void(rows: Mapping[int, UnsubRequest]) -> dict[int, int]:
     """Return the rows that are void, each with the wish that made it so."""
     # Among them may be others of these rows.

@@ -19,7 +19,8 @@ LISTS = frozenset({Kind.UNSUBSCRIBE, Kind.SUBSCRIBE, Kind.RESUBSCRIBE})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """What a wish from the profile centre asks for, beside leaving. `name` is an attribute's or a
-    mail's; `wording` the words that were agreed to; `waits` until it is confirmed by a mail."""
+    mail's; `wording` the words that were agreed to, which a unit may have confirmed by a mail;
+    `waits`: it is confirmed by one whatever the unit has."""
 
     kind: Kind
     name: str = ""
@@ -34,11 +35,11 @@ class Wish:
     choice, `words` the person's own, `scanner` the name of a machine that is known for it. Without
     a `change` it is an unsubscribe, for good or a pause of `pause_days`."""
 
-    token: str
+    token: str = field(repr=False)
     context: UnsubContext
     channel: Channel
     reason: str = ""
-    words: str = ""
+    words: str = field(default="", repr=False)
     language: str = ""
     received_at: datetime | None = None
     scanner: str = ""
@@ -142,9 +143,14 @@ def digest_of(wish: Wish) -> str:
 
 
 def person_of(context: UnsubContext) -> str:
-    """Return the hex digest by which one who is named in the same way is known again, in a unit."""
+    """Return the hex digest by which one who is named in the same way is known again, in a unit: by
+    the first of their names alone, for one mail's link may have more of them than another's."""
     who = context.subscriber
-    return keyed("person", context.mid, who.subscriber_id, who.subscriber_key, who.email_address)
+    if who.subscriber_id is not None:
+        return keyed("person", context.mid, who.subscriber_id, None, None)
+    if who.subscriber_key is not None:
+        return keyed("person", context.mid, None, who.subscriber_key, None)
+    return keyed("person", context.mid, None, None, who.email_address)
 
 
 def keyed(purpose: str, *parts: object) -> str:

@@ -19,7 +19,6 @@ from .models import (
     Kind,
     Pause,
     PauseEnd,
-    PauseEnds,
     Reason,
     Status,
     UnsubRequest,
@@ -55,7 +54,8 @@ def recent(context: UnsubContext, since: timedelta) -> list[UnsubRequest]:
     ended = Q(finished_at__gte=Now() - since)
     refused = Q(status=Status.REFUSED, finished_at__gte=Now() - _SHOWN, handlings=None)
     rows = UnsubRequest.objects.filter(open_ | ended | refused, person=person_of(context))
-    return list(rows.exclude(kind=Kind.MAIL).order_by("received_at", "pk")[:_RECENT_MAX])
+    newest = rows.exclude(kind=Kind.MAIL).order_by("-received_at", "-pk")[:_RECENT_MAX]
+    return list(newest)[::-1]
 
 
 def write(wish: Wish) -> tuple[UnsubRequest, bool]:
@@ -74,6 +74,9 @@ def write(wish: Wish) -> tuple[UnsubRequest, bool]:
         found = UnsubRequest.objects.filter(wish=key).first()
         if found:
             _pause_or_not(found, wish)
+            if found.status == Status.WAITING:
+                # Asked for again: the mail may have got lost. Another goes at most once an hour.
+                write(_confirmation(found, wish))
             return found, False
     raise IntegrityError("a wish could not be written: its place was taken again and again")
 
@@ -127,20 +130,19 @@ def _changed(wish: Wish) -> dict[str, Any]:
     change = wish.change
     if change is None:
         return {}
+    waits = change.waits or (bool(change.wording) and _confirms_joining(wish.context.mid))
     return {
         "kind": change.kind,
         "value": change.value,
         "wording": _wording(wish, change.wording) if change.wording else None,
-        "status": Status.WAITING if change.waits or _letter_waits(wish) else Status.PENDING,
+        "status": Status.WAITING if waits else Status.PENDING,
     }
 
 
-def _letter_waits(wish: Wish) -> bool:
-    """Return whether what was kept as a letter has to be confirmed: without the database the page
-    could not know."""
-    if wish.received_at is None or wish.kind not in succession.IN:
-        return False
-    return BusinessUnit.objects.filter(mid=wish.context.mid).exclude(confirm_key="").exists()
+def _confirms_joining(mid: int) -> bool:
+    """Return whether the unit has what is agreed to confirmed by a mail. Asked here and not by the
+    page, which shows without the database, too."""
+    return BusinessUnit.objects.filter(mid=mid).exclude(confirm_key="").exists()
 
 
 def _wording(wish: Wish, text: str) -> Wording:
@@ -161,12 +163,14 @@ def _pause_or_not(request: UnsubRequest, wish: Wish) -> None:
         running.update(ended_at=Now(), end=PauseEnd.STAYED)
         return
     unit = BusinessUnit.objects.filter(mid=wish.context.mid).first()
+    if unit is None or not unit.offers_pause:
+        return
     began = wish.received_at or timezone.now()
     Pause.objects.update_or_create(
         request=request,
         defaults={
             "until": began + timedelta(days=wish.pause_days),
-            "ends": unit.pause_ends if unit else PauseEnds.ASK,
+            "ends": unit.pause_ends,
             "ended_at": None,
             "end": "",
         },

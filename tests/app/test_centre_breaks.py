@@ -12,6 +12,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from unsub import delivery, erasures, pauses, tasks
+from unsub.context import SubscriberContext
 from unsub.models import BusinessUnit, DeliveryAttempt, Erasure, LostLink, Pause, UnsubRequest
 from unsub.sandbox import Sandbox
 
@@ -121,6 +122,26 @@ def test_who_leaves_for_good_meanwhile_is_not_put_back(
     assert Pause.objects.get().end == "stayed"
 
 
+def test_a_break_is_over_for_who_joined_again(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    there = path(settings)
+    pause(client, there)
+    deliver()
+    cache.clear()
+    BusinessUnit.objects.update(confirm_key="confirm-subscription")
+    save(client, there, join=("7001",))
+    # What nobody confirms changes nothing.
+    assert "You take a break until" in seen(client.get(there).content)
+    join = UnsubRequest.objects.get(kind="subscribe")
+    UnsubRequest.objects.filter(pk=join.pk).update(status="pending")
+    assert "You take a break until" not in seen(client.get(there).content)
+    UnsubRequest.objects.filter(pk=join.pk).update(status="waiting")
+    pass_time(30)
+    assert list(pauses.end_due()) == [join.unit_id]
+    assert Pause.objects.get().end == "put_back"
+
+
 @pytest.mark.parametrize(
     "form", [{"what": "7003"}, {"what": "x"}, {"days": "365"}, {"days": ""}, {"drawn": "x"}]
 )
@@ -194,6 +215,22 @@ def test_a_person_reads_and_takes_along_what_is_held(
     cache.clear()
     held = json.loads(client.get(f"{there}/yours.json").content)
     assert (held["marketing_cloud"], len(held["requests"])) == (None, 2)
+
+
+def test_nobody_reads_of_another_who_shares_their_address(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    def link(number: int | None, key: str | None = None) -> str:
+        return path(settings, SubscriberContext(
+            subscriber_id=number, subscriber_key=key, email_address="ada@example.com",
+        ))  # fmt: skip
+
+    for there in (link(1001), link(1001, "ada-1001"), link(1002)):
+        client.post(there, {"everything": "1"})
+    found = json.loads(client.get(f"{link(1001)}/yours.json").content)
+    # Other mails name them by more, or by less: it is the same person.
+    assert (len(found["requests"]), UnsubRequest.objects.count()) == (2, 3)
+    assert UnsubRequest.objects.filter(subscriber_id=1001).values("person").distinct().count() == 1
 
 
 def test_erasing_leaves_the_proof_and_nobody_s_name(

@@ -216,3 +216,48 @@ def test_nobody_joins_what_the_page_did_not_offer(
     form: dict[str, Any] = {"drawn": of, "keep": ["7001", "7002", "7003", "7000", "7009", "7101"]}
     client.post(there, form)
     assert not UnsubRequest.objects.exists()
+
+
+def test_a_mail_that_got_lost_can_be_asked_for_again(
+    client: Client, settings: Settings, sandbox: Sandbox, confirming: None
+) -> None:
+    there = path(settings)
+    for _ in range(2):
+        save(client, there, join=(EVENTS,))
+        deliver()
+    # Not at once, or one link could fill a mailbox.
+    assert len(sandbox.mails()) == 1
+    UnsubRequest.objects.filter(kind="mail").update(received_at="2026-01-01T00:00:00+00:00")
+    save(client, there, join=(EVENTS,))
+    deliver()
+    assert len(sandbox.mails()) == 2
+    assert UnsubRequest.objects.filter(kind="subscribe").count() == 1
+
+
+def test_what_was_left_since_is_not_confirmed_by_an_older_mail(
+    client: Client, settings: Settings, sandbox: Sandbox, confirming: None
+) -> None:
+    there = path(settings)
+    save(client, there, join=(EVENTS,))
+    deliver()
+    client.post(there, {"everything": "1"})
+    for send in (client.get, client.post):
+        answer = send(mailed_link(sandbox))
+        assert answer.status_code == 404
+        assert "nothing to confirm" in seen(answer.content)
+    deliver()
+    assert EVENTS not in lists_of(sandbox)
+
+
+def test_no_mail_goes_out_for_what_is_over(
+    client: Client, settings: Settings, sandbox: Sandbox, confirming: None
+) -> None:
+    save(client, path(settings), join=(EVENTS,))
+    save(client, path(settings, 1002), join=(EVENTS,))
+    # Settled while Marketing Cloud was away; and of one whose person was erased.
+    UnsubRequest.objects.filter(kind="subscribe").update(status="withdrawn")
+    UnsubRequest.objects.filter(kind="mail", subscriber_id=1002).update(value="")
+    deliver()
+    assert sandbox.mails() == []
+    mails = UnsubRequest.objects.filter(kind="mail").values_list("status", "outcome")
+    assert list(mails) == [("refused", "refused")] * 2

@@ -42,7 +42,7 @@ def everything(make_wish: MakeWish, kind: Kind | None = None) -> Wish:
 def joining(make_wish: MakeWish, list_id: int) -> Wish:
     """Return the wish to join a list."""
     wish = make_wish(channel=Channel.PROFILE)
-    change = Change(kind=Kind.SUBSCRIBE)
+    change = Change(kind=Kind.SUBSCRIBE, wording="You get mail.")
     return replace(wish, context=wish.context.for_list(list_id), change=change)
 
 

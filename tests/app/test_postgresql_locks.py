@@ -24,7 +24,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
     pytest.mark.usefixtures("unit"),
 ]
-WEEKLY = 7001
 DONE = Verdict(outcome=Outcome.POSTED, status_code="OK")
 
 

@@ -1,13 +1,13 @@
 """What is held of a person, in Marketing Cloud and here (GDPR, articles 15 and 20)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
 
-from unsub.context import UnsubContext
+from unsub.context import SubscriberContext, UnsubContext
 from unsub.database import answering
 from unsub.models import Kind, UnsubRequest
 from unsub.models.request import ALL, ATTRIBUTE
@@ -29,7 +29,7 @@ class Held:
     about: str
     name: str
     state: str
-    reason: str
+    reason: str = field(repr=False)
     ended_at: datetime | None
     agreed_to: str
     confirmed_at: datetime | None
@@ -41,12 +41,21 @@ def of_person(context: UnsubContext, names: Mapping[int, str]) -> list[Held]:
     lists. Raises DatabaseError."""
     who = context.subscriber
     same = Q(person=person_of(context))
-    for name in ("subscriber_id", "subscriber_key", "email_address"):
+    for name in ("subscriber_id", "subscriber_key"):
         if value := getattr(who, name):
             same |= Q(**{name: value})
+    if who.email_address:
+        # Several people may share an address: what has another's ID or key is another's.
+        same |= Q(email_address=who.email_address) & _no_other(who)
     rows = UnsubRequest.objects.filter(same, unit_id=context.mid).select_related("wording")
     with answering():
         return [_held(row, names) for row in rows.order_by("-pk")[:MOST]]
+
+
+def _no_other(who: SubscriberContext) -> Q:
+    """Return what finds the rows that do not name somebody else."""
+    id_ = Q(subscriber_id=None) | Q(subscriber_id=who.subscriber_id)
+    return id_ & (Q(subscriber_key="") | Q(subscriber_key=who.subscriber_key or ""))
 
 
 def _held(row: UnsubRequest, names: Mapping[int, str]) -> Held:

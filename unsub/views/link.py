@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from urllib.parse import urlencode
 
@@ -34,7 +34,7 @@ EVERYTHING, LANGUAGE = "everything", "lang"
 class Link:
     """A link whose signature holds, and what its person chose: to leave everything, a language."""
 
-    token: str
+    token: str = field(repr=False)
     context: UnsubContext
     everything: bool = False
     language: str = ""

@@ -51,7 +51,7 @@ class Sender:
     lost_link_form: bool = False
     profile_centre: bool = False
     profile_days: int = 90
-    profile_details: bool = True
+    profile_details: bool = False
     any_alphabet: bool = False
     confirms_joining: bool = False
     changes_address: bool = False
@@ -65,6 +65,11 @@ class Sender:
     def palettes(self) -> tuple[Palette, Palette] | None:
         """The brand's colours in the light and in the dark, or None where it has none."""
         return palettes(self.accent) if self.accent else None
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the database did not say what the unit wants."""
+        return self.reasons is None
 
     @property
     def name(self) -> str:

@@ -61,7 +61,12 @@ def wishes_of(visit: Visit) -> list[UnsubRequest]:
 def page_of(visit: Visit, now: Present, name: str) -> dict[str, Any]:
     """Return what every page of the profile centre shows; the address on file, masked, where it
     could be read and the link does not say it."""
-    context = visit.as_context() | {"now": now, "languages": visit.languages(name)}
+    context = visit.as_context() | {
+        "now": now,
+        "languages": visit.languages(name),
+        # Also where the database does not say that there is one: somebody is in it.
+        "centre_url": visit.link.url("centre"),
+    }
     if now.seen.profile and now.seen.profile.email_address:
         context |= {"masked": mask_email(now.seen.profile.email_address), "is_address": True}
     return context

@@ -31,7 +31,8 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         wish = _wish(token)
         if request.method == "POST" and wish.status == Status.WAITING:
             outbox.confirm(wish)
-            wish.status = Status.PENDING
+            # As it is now: another press, or the end of the week, may have been quicker.
+            wish = _wish(token)
         sender = find_sender(context_of(wish))
         with translation.override(choose_language(request, link=wish.language)):
             return page("unsub/confirm.html", _shown(wish, sender))

@@ -23,6 +23,9 @@ from .door import entered
 @entered("GET", "HEAD", "POST")
 def details(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Return the form with what is known, or the answer to it."""
+    if visit.sender.is_unread:
+        # What the unit keeps to itself, and what it lets people change, is not for us to guess.
+        return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
     if not visit.sender.profile_details:
         return SeeOther(visit.link.url("centre"))
     now = show_as(visit)

@@ -40,7 +40,7 @@ def entered(*methods: str) -> Callable[[View], Callable[[HttpRequest, str], Http
 def _at_the_door(visit: Visit) -> HttpResponse | None:
     """Return where somebody is led who may not come in."""
     # Without the database nobody can say; and leaving is everybody's right.
-    if not visit.sender.profile_centre and visit.sender.reasons is not None:
+    if not visit.sender.profile_centre and not visit.sender.is_unread:
         return SeeOther(visit.link.url("unsubscribe"))
     if not is_fresh(visit.link.context, days=visit.sender.profile_days, now=time.time()):
         return page("unsub/centre_old.html", visit.as_context())

@@ -150,13 +150,9 @@ def _wishes(visit: Visit, chosen: Chosen, *, again: bool) -> Iterator[Wish]:
     }  # fmt: skip
     for number in chosen.leaving:
         yield Wish(context=context.for_list(number), **common)
-    consent: dict[str, Any] = {
-        "wording": visit.sender.consent,
-        "waits": visit.sender.confirms_joining,
-    }
     for number in chosen.joining:
-        change = Change(kind=Kind.SUBSCRIBE, **consent)
+        change = Change(kind=Kind.SUBSCRIBE, wording=visit.sender.consent)
         yield Wish(context=context.for_list(number), change=change, **common)
     if again:
-        change = Change(kind=Kind.RESUBSCRIBE, **consent)
+        change = Change(kind=Kind.RESUBSCRIBE, wording=visit.sender.consent)
         yield Wish(context=context.for_everything(), change=change, **common)

@@ -73,7 +73,9 @@ def _leaving(visit: Visit, form: QueryDict) -> Wish | None:
     """Return the leave that a pause begins with, or None for a form that says nothing usable."""
     context, what, days = visit.link.context, form.get("what", ""), form.get("days", "")
     of = drawn.read(context, form.get("drawn", ""))
-    if not visit.sender.offers_pause or of is None or days not in {str(one) for one in DAYS}:
+    # Without the database: whether it is a pause is found out where the wish is written.
+    is_offered = visit.sender.offers_pause or visit.sender.is_unread
+    if not is_offered or of is None or days not in {str(one) for one in DAYS}:
         return None
     if what == ALL:
         context = context.for_everything()

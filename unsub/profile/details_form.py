@@ -1,5 +1,6 @@
 """The form in which a person changes what is known of them. Made from what Describe says."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -11,11 +12,15 @@ from django.utils.translation import gettext_lazy as _
 from unsub.text import clean
 
 from .drawn import mark
-from .fields import NO, YES, Asks, Field, unsupported
+from .fields import NO, YES, Asks, Field, date_of, unsupported
 
 FORMAT, ADDRESS = "format", "address"
 FORMATS = (("HTML", _("With pictures and colours")), ("Text", _("Plain text")))
 ADDRESS_MAX = 254
+# Also of 1e9, which is written out: without an end that would be a way to fill our memory.
+DIGITS_MAX = 38
+# HTML: "valid floating-point number".
+_NUMBER = re.compile(r"-?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 # What browsers may fill in by themselves (WCAG 2.2, 1.3.5), by the names that accounts mostly use.
 _PURPOSES = {
     "firstname": "given-name", "lastname": "family-name", "fullname": "name", "name": "name",
@@ -82,6 +87,10 @@ class DetailsForm(forms.Form):
                 label=_("E-mail address"),
                 max_length=ADDRESS_MAX,
                 required=False,
+                help_text=_(
+                    "A new address counts once you have confirmed it from a mail that we send "
+                    "there."
+                ),
                 widget=forms.EmailInput(attrs={"autocomplete": "email", "dir": "ltr"}),
             )
             self.required.add(ADDRESS)
@@ -152,10 +161,10 @@ def _form_field(one: Field, now: str, any_alphabet: bool) -> forms.Field:
         kept = [(now, now)] if now not in {"", YES, NO} else []
         return forms.ChoiceField(choices=[*choices, *kept], **common)
     if one.asks is Asks.DATE:
-        return forms.DateField(widget=forms.DateInput(attrs={"type": "date"}), **common)
+        return forms.DateField(widget=_date_input(now), **common)
     if one.asks is Asks.NUMBER:
-        attrs = {"step": "any", "inputmode": "decimal"}
-        return forms.DecimalField(widget=forms.NumberInput(attrs=attrs), **common)
+        digits = min(one.length, DIGITS_MAX)
+        return forms.DecimalField(max_digits=digits, widget=_number_input(now), **common)
     if one.asks is Asks.EMAIL:
         attrs = {"autocomplete": "email", "dir": "ltr"}
         length = min(one.length, ADDRESS_MAX)
@@ -165,6 +174,21 @@ def _form_field(one: Field, now: str, any_alphabet: bool) -> forms.Field:
     if one.asks is Asks.PHONE:
         widget = forms.TextInput(attrs={"type": "tel", "autocomplete": "tel", "dir": "ltr"})
     return Line(any_alphabet=any_alphabet, max_length=one.length, widget=widget, **common)
+
+
+def _date_input(now: str) -> forms.Widget:
+    """Return the input for a day. What is none would be dropped by one of its own kind, and sent
+    back as nothing."""
+    is_day = not now or date_of(now) is not None
+    return forms.DateInput(attrs={"type": "date" if is_day else "text"})
+
+
+def _number_input(now: str) -> forms.Widget:
+    """Return the input for a number; for what is none, one that drops nothing."""
+    attrs = {"inputmode": "decimal"}
+    if now and not _NUMBER.fullmatch(now):
+        return forms.TextInput(attrs=attrs)
+    return forms.NumberInput(attrs=attrs | {"step": "any"})
 
 
 def _text(value: Any) -> str:

@@ -60,13 +60,14 @@ class Field:
 
     def shown(self, raw: str) -> str:
         """Return a value that Marketing Cloud holds as its form field takes it: a date in ISO 8601,
-        yes and no as `True` and `False`; one that is nothing of the kind as it is."""
+        yes and no as `True` and `False`, a text on one line; what is no choice as it is."""
         if self.asks is Asks.DATE:
             day = date_of(raw)
             return day.isoformat() if day else raw
         if self.asks is Asks.YES_NO and raw.casefold() in _YES | _NO:
             return YES if raw.casefold() in _YES else NO
-        return raw
+        # An input of one line drops the breaks: what comes back would look like a change.
+        return raw if self.asks is Asks.CHOICE else " ".join(raw.splitlines())
 
 
 def fields_of(definitions: Iterable[Definition]) -> tuple[Field, ...]:

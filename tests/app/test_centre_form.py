@@ -1,0 +1,91 @@
+"""The form of the details, field by field: what browsers do to values, and what readers need."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from unsub.profile.details_form import DetailsForm
+from unsub.profile.drawn import marks
+from unsub.profile.fields import Field, fields_of
+from unsub.sfmc import Definition
+from unsub.views.answers import page
+from unsub.views.sender import Sender
+
+
+def described(data_type: str = "Text", **changes: Any) -> Field:
+    """Return the field of an attribute."""
+    given: dict[str, Any] = {
+        "name": "Thing", "label": "Thing", "description": "", "data_type": data_type,
+        "max_length": 100, "is_required": False, "is_viewable": True, "is_editable": True,
+        "is_restricted": False, "choices": (), "default": "", "display_order": 0,
+    }  # fmt: skip
+    return fields_of([Definition(**given | changes)])[0]
+
+
+def form(one: Field, raw: str, typed: str | None = None) -> DetailsForm:
+    """Return the form of an attribute with a value, as it was drawn, or as it comes back."""
+    now = {one.id: one.shown(raw).strip(), "format": "HTML", "address": "ada@example.com"}
+    data = None if typed is None else {one.id: typed}
+    return DetailsForm(
+        data, fields=[one], now=now, drawn=dict(marks(now.items())), any_alphabet=True,
+        changes_address=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", ["1e999999999", "-1e-999999999", "1" * 101, "NaN", "1e60"])
+def test_no_number_is_larger_than_what_anybody_holds(typed: str) -> None:
+    one = described("Number")
+    assert one.id in form(one, "1", typed).errors
+
+
+def test_a_number_is_as_it_was_typed() -> None:
+    one = described("Decimal")
+    for typed in ("1.50", "-3", "1e3"):
+        sent = form(one, "", typed)
+        assert sent.is_valid()
+        assert Decimal(sent.changes[one.id]) == Decimal(typed)
+
+
+@pytest.mark.parametrize(
+    ("data_type", "raw"),
+    [("Number", "12 kg"), ("Number", "1,5"), ("Date", "the first of May"), ("Date", "31.12.1990")],
+)
+def test_a_value_that_the_browser_would_show_as_nothing_is_shown_as_text(
+    data_type: str, raw: str
+) -> None:
+    one = described(data_type)
+    # An input of type number or date drops what is none, and sends it back as empty.
+    assert 'type="text"' in str(form(one, raw)[one.id])
+    assert raw in str(form(one, raw)[one.id])
+    assert form(one, raw, raw).changes == {}
+    assert 'type="text"' not in str(form(one, "")[one.id])
+
+
+def test_a_value_of_several_lines_comes_back_as_it_was_shown() -> None:
+    one = described()
+    shown = form(one, "Baker Street\r\nLondon")[one.id].value()
+    # An input of one line drops the break, and sends the rest.
+    assert "\n" not in shown
+    sent = form(one, "Baker Street\r\nLondon", shown)
+    assert sent.is_valid()
+    assert sent.changes == {}
+
+
+def test_errors_are_said_at_their_field_and_can_be_reached() -> None:
+    one = described()
+    sent = form(one, "a", "x" * 101)
+    sent.data = {**sent.data, "format": "Smoke signals"}
+    assert not sent.is_valid()
+    text = str(sent[one.id])
+    assert 'aria-invalid="true"' in text
+    assert f'aria-describedby="id_{one.id}_error"' in text
+    whole = page("unsub/details.html", {"form": sent, "sender": Sender()}).content.decode()
+    assert f'href="#id_{one.id}"' in whole
+    # A group of buttons has no id of its own: the first of them takes the focus.
+    assert 'href="#id_format_0"' in whole
+    assert 'id="id_format_0"' in whole
+    assert '<fieldset class="send" aria-describedby="id_format_error">' in whole
+    assert 'id="id_format_error"' in whole
+    assert "confirmed it from a mail" in str(sent["address"].help_text)
+    assert "id_address_helptext" in str(sent["address"])

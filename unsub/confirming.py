@@ -4,11 +4,13 @@ It names nobody. Who holds it got a mail at the address that it was sent to, whi
 be shown.
 """
 
+import re
 from datetime import timedelta
 
 from django.core import signing
 
 WITHIN = timedelta(days=7)
+_TOKEN = re.compile(r"[A-Za-z0-9_:-]*")
 _SALT = "unsub.confirm"
 
 
@@ -23,8 +25,10 @@ def token_of(request_id: int) -> str:
 
 def request_of(token: str) -> int:
     """Return the number of the wish that a token confirms; raises NotConfirmed."""
+    # Mail programs put a full stop or a bracket behind a link that is none of its own.
+    whole = _TOKEN.match(token)
     try:
-        found = signing.loads(token, salt=_SALT, max_age=WITHIN)
+        found = signing.loads(whole[0] if whole else "", salt=_SALT, max_age=WITHIN)
     except signing.BadSignature:
         raise NotConfirmed from None
     if not isinstance(found, int):

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Min
 from django.db.models.functions import Now
 
-from . import changes, gateway, mails, slots, unit_queue
+from . import changes, confirming, gateway, mails, slots, unit_queue
 from .claiming import Batch, Family, claim
 from .context import unsub_parameters
 from .models import BusinessUnit, DeliveryAttempt, Status, UnsubRequest
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 # One task works this long for one unit, then queues up again behind the other units' bells.
 DRAIN_SECONDS = 5.0
-CONFIRM_WITHIN = timedelta(days=7)
+JUST_NOW = timedelta(seconds=1)
 NO_SLOT_SECONDS = 0.5  # until another look where all calls at once are taken
 
 
@@ -199,9 +199,12 @@ def _seconds_to_next(mid: int) -> float | None:
     unit = BusinessUnit.objects.annotate(now=Now()).filter(mid=mid).first()
     if unit is None or unit.held_since:
         return None
-    first = UnsubRequest.objects.filter(unit_id=mid, status=Status.PENDING).aggregate(
-        first=Min("next_attempt_at")
-    )["first"]
+    waiting = UnsubRequest.objects.filter(unit_id=mid, status=Status.PENDING)
+    if unit.paused_until is None or unit.paused_until <= unit.now:
+        # What has been due for longer and was not taken is in another worker's hands, or waits for
+        # what is: to look again all the time would not help.
+        waiting = waiting.filter(next_attempt_at__gt=Now() - JUST_NOW)
+    first = waiting.aggregate(first=Min("next_attempt_at"))["first"]
     if first is None:
         return None
     seconds = (max(first, unit.paused_until or first) - unit.now).total_seconds()
@@ -248,6 +251,6 @@ def _give_up() -> None:
 def _forget_unconfirmed() -> None:
     """End what its person was asked to confirm by a mail and did not."""
     waiting = UnsubRequest.objects.filter(
-        status=Status.WAITING, received_at__lt=Now() - CONFIRM_WITHIN
+        status=Status.WAITING, received_at__lt=Now() - confirming.WITHIN
     )
     waiting.update(status=Status.WITHDRAWN, finished_at=Now(), wish=None)

@@ -5,6 +5,8 @@ What stays is the proof that somebody asked and that Marketing Cloud confirmed (
 person shows their link.
 """
 
+from typing import Any
+
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
@@ -72,18 +74,30 @@ def on_their_way(erasure: Erasure) -> QuerySet[UnsubRequest]:
 
 
 def requests_of(erasure: Erasure) -> QuerySet[UnsubRequest]:
-    """Return the wishes of the person, by whatever name a link had for them."""
+    """Return the wishes of the person, by whatever name a link had for them. Several people may
+    share an address: what has another's ID or SubscriberKey is not theirs."""
     same = Q(person=erasure.person)
-    for name in ("subscriber_id", "subscriber_key", "email_address"):
+    for name in ("subscriber_id", "subscriber_key"):
         if value := getattr(erasure, name):
             same |= Q(**{name: value})
-    # Whoever shares another of these names with them is the same person to Marketing Cloud.
-    rows = UnsubRequest.objects.filter(same, unit_id=erasure.unit_id)
-    for name in ("subscriber_id", "subscriber_key", "address_digest"):
-        values = set(rows.exclude(**{name: None}).values_list(name, flat=True)) - {"", None}
-        if values:
-            same |= Q(**{f"{name}__in": values})
-    return UnsubRequest.objects.filter(same, unit_id=erasure.unit_id)
+    ids = _values(erasure, same, "subscriber_id")
+    keys = _values(erasure, same, "subscriber_key")
+    same |= Q(subscriber_id__in=ids) | Q(subscriber_key__in=keys)
+    digests = _values(erasure, same, "address_digest")
+    if erasure.email_address:
+        digests |= set(addresses.digests_of(erasure.email_address))
+    by_address = Q(address_digest__in=digests)
+    if ids:
+        by_address &= Q(subscriber_id=None) | Q(subscriber_id__in=ids)
+    if keys:
+        by_address &= Q(subscriber_key="") | Q(subscriber_key__in=keys)
+    return UnsubRequest.objects.filter(same | by_address, unit_id=erasure.unit_id)
+
+
+def _values(erasure: Erasure, same: Q, name: str) -> set[Any]:
+    """Return what the unit's rows say under a name, but for nothing."""
+    rows = UnsubRequest.objects.filter(same, unit_id=erasure.unit_id).order_by()
+    return set(rows.values_list(name, flat=True).distinct()) - {"", None}
 
 
 def _pseudonymise(row: UnsubRequest) -> int:

@@ -233,6 +233,24 @@ def test_nobody_reads_of_another_who_shares_their_address(
     assert UnsubRequest.objects.filter(subscriber_id=1001).values("person").distinct().count() == 1
 
 
+def test_erasing_one_erases_nobody_who_shares_their_address(
+    client: Client, settings: Settings, sandbox: Sandbox, django_user_model: Any
+) -> None:
+    def link(**who: Any) -> str:
+        return path(settings, SubscriberContext(**who, email_address="ada@example.com"))
+
+    ada, bob = link(subscriber_id=1001), link(subscriber_id=1002)
+    for there in (ada, bob, link(subscriber_key="ada-1001")):
+        client.post(there, {"everything": "1"})
+    client.post(f"{ada}/erase")
+    UnsubRequest.objects.update(status="done")
+    marketer = django_user_model.objects.create(username="mara")
+    # Under her key she is somebody else to nobody; under another's ID she is.
+    assert erasures.grant(Erasure.objects.get(), user_id=marketer.pk, note="") == 2
+    left = UnsubRequest.objects.exclude(email_address="")
+    assert [row.subscriber_id for row in left] == [1002]
+
+
 def test_erasing_leaves_the_proof_and_nobody_s_name(
     client: Client, settings: Settings, sandbox: Sandbox, django_user_model: Any
 ) -> None:

@@ -1,17 +1,16 @@
-"""Which of one person's wishes goes when, and which makes another one void: also where two workers
-look at them in the same moment."""
+"""Which of one person's wishes goes when, and which makes another one void."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db.models.functions import Now
 
-from unsub import delivery, outbox, wishes
+from unsub import confirming, delivery, outbox, wishes
 from unsub.claiming import Batch, claim
 from unsub.context import JobContext, UnsubContext
 from unsub.models import BusinessUnit, Channel, Kind, Status, UnsubRequest
 from unsub.outbox import Change, Wish
-from unsub.outcomes import Outcome, Verdict
 
 from .conftest import PARENT, context
 
@@ -20,7 +19,6 @@ pytestmark = [
     pytest.mark.usefixtures("unit"),
 ]
 WEEKLY = 7001
-DONE = Verdict(outcome=Outcome.POSTED, status_code="OK")
 
 
 def ask(link: UnsubContext, kind: Kind | None = None, **more: Any) -> UnsubRequest:
@@ -65,7 +63,7 @@ def status_of(request: UnsubRequest) -> str:
 
 def test_a_leave_that_is_taken_back_gives_back_what_it_made_void() -> None:
     joined, left = join(), leave_everything()
-    UnsubRequest.objects.filter(pk=left.pk).update(next_attempt_at=Now() + delivery.CONFIRM_WITHIN)
+    UnsubRequest.objects.filter(pk=left.pk).update(next_attempt_at=Now() + confirming.WITHIN)
     assert claim(PARENT) is None
     assert status_of(joined) == Status.SUPERSEDED
     assert outbox.withdraw(context().for_everything())
@@ -84,6 +82,18 @@ def test_nobody_is_put_on_the_list_of_a_job_that_they_left_since() -> None:
     left = leave_job(1002)
     assert taken(claim(PARENT)) == [left.pk]
     assert taken(claim(PARENT)) == [again.pk]
+
+
+def test_nobody_looks_all_the_time_for_what_has_to_wait() -> None:
+    left = leave_everything()
+    UnsubRequest.objects.filter(pk=left.pk).update(next_attempt_at=Now() + confirming.WITHIN)
+    joined = join()
+    UnsubRequest.objects.filter(pk=joined.pk).update(next_attempt_at=Now() - confirming.WITHIN)
+    assert delivery.drain(PARENT, more=lambda: None) is None
+    assert status_of(joined) == Status.PENDING
+    soon = leave(1002)
+    UnsubRequest.objects.filter(pk=soon.pk).update(next_attempt_at=Now() + timedelta(seconds=9))
+    assert 5 < (delivery.drain(PARENT, more=lambda: None) or 0) < 10
 
 
 def test_the_same_words_once_more_are_one_wish(unit: BusinessUnit) -> None:

@@ -5,14 +5,15 @@ somebody is on the list that they join, and whether an attribute is there at all
 Cloud ignores one that it does not know (facts 6).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from . import catalogue, gateway, succession
 from .claiming import Batch
+from .context import SubscriberContext
 from .models import Kind, UnsubRequest
 from .models.request import ATTRIBUTE
-from .outcomes import Outcome, Verdict
+from .outcomes import NO_TIME, Outcome, Verdict
 from .plans import carried_out
 from .sfmc import ListChange, Membership, SfmcError, SubscriberUpdate
 
@@ -23,22 +24,26 @@ Plan = SubscriberUpdate | Verdict
 def send(batch: Batch) -> tuple[Verdict, ...] | None:
     """Return what became of each change, or None where the reply does not tell which result is
     whose. Raises an SfmcError."""
-    plans = _plans(batch.mid, batch.rows)
+    plans = _plans(batch)
     verdicts = carried_out(plans, lambda some: gateway.update_subscribers(batch.mid, some))
     if verdicts is None:
         return None
     return tuple(
-        _checked(batch.mid, row, verdict) for row, verdict in zip(batch.rows, verdicts, strict=True)
+        _checked(batch, row, verdict) for row, verdict in zip(batch.rows, verdicts, strict=True)
     )
 
 
-def _plans(mid: int, rows: Sequence[UnsubRequest]) -> list[Plan]:
+def _plans(batch: Batch) -> list[Plan]:
     """Return, for each row, what to send, or a verdict where there is nothing to send."""
-    keys = _keys(mid, rows)
+    mid, rows, keys = batch.mid, batch.rows, _keys(batch)
     back = {row.person for row in rows if row.kind == Kind.RESUBSCRIBE}
     left = succession.left_in_vain(back) if back else {}
-    asking = {keys[row.pk] for row in rows if row.kind == Kind.SUBSCRIBE or row.person in left}
-    places = gateway.memberships_of(mid, sorted(asking - {""})) if asking - {""} else {}
+    asking = {
+        key
+        for row in rows
+        if (row.kind == Kind.SUBSCRIBE or row.person in left) and (key := keys[row.pk])
+    }
+    places = gateway.memberships_of(mid, sorted(asking)) if asking else {}
     # Marketing Cloud tells no keys apart by case.
     places = {key.casefold(): found for key, found in places.items()}
     attributes = any(row.kind == Kind.ATTRIBUTE for row in rows)
@@ -48,18 +53,20 @@ def _plans(mid: int, rows: Sequence[UnsubRequest]) -> list[Plan]:
     ]
 
 
-def _keys(mid: int, rows: Sequence[UnsubRequest]) -> dict[int, str]:
-    """Return each row's SubscriberKey, or an empty text; nobody's is asked for twice."""
-    known = {row.subscriber: row.subscriber_key for row in rows}
+def _keys(batch: Batch) -> dict[int, str | None]:
+    """Return each row's SubscriberKey: an empty text where there is nobody, None where there was no
+    time to ask; nobody's is asked for twice."""
+    known: dict[SubscriberContext, str | None]
+    known = {row.subscriber: row.subscriber_key or None for row in batch.rows}
     for subscriber, key in known.items():
-        if not key:
-            known[subscriber] = gateway.key_of(mid, subscriber)
-    return {row.pk: known[row.subscriber] for row in rows}
+        if key is None and batch.has_time:
+            known[subscriber] = gateway.key_of(batch.mid, subscriber)
+    return {row.pk: known[row.subscriber] for row in batch.rows}
 
 
 def _plan(
     row: UnsubRequest,
-    key: str,
+    key: str | None,
     places: Mapping[str, list[Membership]],
     names: set[str],
     *,
@@ -67,6 +74,8 @@ def _plan(
 ) -> Plan:
     """Return what to send for a row: only what the person changed. `left` are lists that are to be
     left where they come back."""
+    if key is None:
+        return NO_TIME
     if not key:
         return Verdict(outcome=Outcome.REFUSED, detail="nobody by these details")
     if row.kind == Kind.SUBSCRIBE:
@@ -109,13 +118,14 @@ def _coming_back(key: str, places: list[Membership], left: Collection[int]) -> S
     return SubscriberUpdate(subscriber_key=key, status=ACTIVE, lists=lists)
 
 
-def _checked(mid: int, row: UnsubRequest, verdict: Verdict) -> Verdict:
+def _checked(batch: Batch, row: UnsubRequest, verdict: Verdict) -> Verdict:
     """Return the verdict on a row; on one who subscribes again, only once Marketing Cloud says that
     they are: it may need another level of the enterprise, too (facts 6)."""
-    if row.kind != Kind.RESUBSCRIBE or verdict.outcome is not Outcome.POSTED:
+    is_done = verdict.outcome is Outcome.POSTED
+    if row.kind != Kind.RESUBSCRIBE or not is_done or not batch.has_time:
         return verdict
     try:
-        profile = gateway.profile_of(mid, row.subscriber)
+        profile = gateway.profile_of(batch.mid, row.subscriber)
     except SfmcError:
         # It said OK, and now it does not answer: the word that we have is the one that counts.
         return verdict

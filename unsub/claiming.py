@@ -1,6 +1,7 @@
 """Which rows a worker takes next: due, of one unit and one kind of message, under a lease."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 from uuid import UUID, uuid4
@@ -34,6 +35,13 @@ class Batch:
     rows: tuple[UnsubRequest, ...]
     full: bool
     family: Family = Family.UNSUBSCRIBES
+    until: float = field(default_factory=lambda: time.monotonic() + settings.LEASE_SECONDS / 3)
+
+    @property
+    def has_time(self) -> bool:
+        """Whether there is time to ask about one row more before the call: both have to be over
+        while the lease still holds, or another worker would make the call, too."""
+        return time.monotonic() < self.until
 
 
 def claim(mid: int, *, probing: bool = False) -> Batch | None:

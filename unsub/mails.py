@@ -16,7 +16,7 @@ from .context import SubscriberContext, UnsubContext
 from .links import sign_link
 from .models import BusinessUnit, Kind, Status, UnsubRequest
 from .models.request import Purpose
-from .outcomes import Outcome, Verdict
+from .outcomes import NO_TIME, Outcome, Verdict
 from .plans import carried_out
 from .sfmc import Profile, TriggeredSend
 
@@ -39,7 +39,7 @@ def send(batch: Batch) -> tuple[Verdict, ...] | None:
     """Return what became of each mail, or None where the reply does not tell which result is
     whose. Raises an SfmcError."""
     unit = BusinessUnit.objects.get(mid=batch.mid)
-    plans = [_plan(unit, row) for row in batch.rows]
+    plans = [_plan(unit, row) if batch.has_time else NO_TIME for row in batch.rows]
     return carried_out(plans, lambda some: gateway.send_mails(batch.mid, some))
 
 

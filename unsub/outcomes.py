@@ -74,6 +74,9 @@ class Verdict:
         return _STEPS[self.outcome]
 
 
+# Of a row that could not be asked about within the lease of its batch: it goes with the next.
+NO_TIME = Verdict(outcome=Outcome.TRY_LATER, detail="no time left", at_once=True)
+
 _STEPS = {
     Outcome.POSTED: Step.FINISH,
     Outcome.ALREADY_UNSUBSCRIBED: Step.FINISH,

@@ -1,16 +1,21 @@
-"""Which of one person's wishes goes when, and which makes another one void."""
+"""Which of one person's wishes goes when, and which makes another one void: also where two workers
+look at them in the same moment."""
 
 from datetime import timedelta
+from time import sleep
 from typing import Any
 
 import pytest
 from django.db.models.functions import Now
+from pytest_django.fixtures import Settings
 
-from unsub import confirming, delivery, outbox, wishes
+from unsub import confirming, delivery, gateway, outbox, wishes
 from unsub.claiming import Batch, claim
 from unsub.context import JobContext, UnsubContext
 from unsub.models import BusinessUnit, Channel, Kind, Status, UnsubRequest
+from unsub.models.request import Purpose
 from unsub.outbox import Change, Wish
+from unsub.sandbox import Sandbox
 
 from .conftest import PARENT, context
 
@@ -101,3 +106,27 @@ def test_the_same_words_once_more_are_one_wish(unit: BusinessUnit) -> None:
         change = Change(kind=Kind.ATTRIBUTE, name="City", value=value)
         wishes.write(Wish(token="t", context=context(), channel=Channel.PROFILE, change=change))
         assert UnsubRequest.objects.count() == rows
+
+
+@pytest.mark.parametrize("what", ["join", "mail"])
+def test_no_batch_asks_about_its_rows_for_longer_than_its_lease_holds(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, sandbox: Sandbox, what: str
+) -> None:
+    BusinessUnit.objects.update(new_link_key="new-link")
+    settings.LEASE_SECONDS = 0.3
+    for person in (1001, 1002, 1003):
+        if what == "join":
+            join(person, 7004)
+        else:
+            change = Change(kind=Kind.MAIL, name=Purpose.NEW_LINK)
+            wish = Wish(
+                token="t", context=context(person), channel=Channel.PROFILE, change=change
+            )  # fmt: skip
+            outbox.enqueue(wish)
+    batch = claim(PARENT)
+    assert len(taken(batch)) == 3
+    for name in ("key_of", "profile_of"):
+        ask_ = getattr(gateway, name)
+        monkeypatch.setattr(gateway, name, lambda *args, ask_=ask_: (sleep(0.15), ask_(*args))[1])
+    outcomes = [verdict.detail for verdict in delivery.call(batch)]
+    assert outcomes == ["", "no time left", "no time left"]

@@ -168,10 +168,10 @@ def withdraw(context: UnsubContext) -> bool:
     )
     with database.answering(), transaction.atomic():
         # The wish of a digest is one row, or none.
-        pk = untried.values_list("pk", flat=True).first()
-        taken_back = untried.filter(pk=pk).update(status=Status.WITHDRAWN, finished_at=Now())
+        ids = list(untried.values_list("pk", flat=True))
+        taken_back = untried.filter(pk__in=ids).update(status=Status.WITHDRAWN, finished_at=Now())
         if taken_back:
-            _ring_all_on_commit(succession.revive([pk]))
+            _ring_all_on_commit(succession.revive(ids))
     return bool(taken_back)
 
 

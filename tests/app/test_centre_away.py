@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -96,7 +97,7 @@ def test_a_break_by_letter_is_one_where_the_unit_offers_it(
 def wishes(settings: Settings) -> Iterator[Wish]:
     """Give a wish of each kind."""
     link = context(issued_at=1)
-    common = {
+    common: dict[str, Any] = {
         "token": sign_link(link, keys=settings.LINK_KEYRING), "channel": Channel.PROFILE,
         "language": "de", "received_at": datetime(2026, 5, 1, tzinfo=UTC),
     }  # fmt: skip

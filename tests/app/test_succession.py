@@ -124,9 +124,19 @@ def test_no_batch_asks_about_its_rows_for_longer_than_its_lease_holds(
             )  # fmt: skip
             outbox.enqueue(wish)
     batch = claim(PARENT)
-    assert len(taken(batch)) == 3
+    assert batch
+    assert len(batch.rows) == 3
     for name in ("key_of", "profile_of"):
-        ask_ = getattr(gateway, name)
-        monkeypatch.setattr(gateway, name, lambda *args, ask_=ask_: (sleep(0.15), ask_(*args))[1])
+        monkeypatch.setattr(gateway, name, slowly(getattr(gateway, name)))
     outcomes = [verdict.detail for verdict in delivery.call(batch)]
     assert outcomes == ["", "no time left", "no time left"]
+
+
+def slowly(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the same, as a slow Marketing Cloud does it."""
+
+    def run(*args: Any) -> Any:
+        sleep(0.15)
+        return work(*args)
+
+    return run

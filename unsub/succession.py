@@ -72,7 +72,7 @@ def ready(due: QuerySet[UnsubRequest]) -> QuerySet[UnsubRequest]:
         status__in=(Status.PENDING, Status.HELD),
     )
     alone = Q(person="")
-    leaves = Q(kind=Kind.UNSUBSCRIBE) & ~Exists(under_way.exclude(kind=Kind.UNSUBSCRIBE))
+    leaves = Q(kind=Kind.UNSUBSCRIBE) & ~Exists(under_way.filter(kind__in=IN))
     joins = Q(kind=Kind.SUBSCRIBE) & ~Exists(under_way) & ~Exists(leaving)
     others = ~Q(kind__in=(Kind.UNSUBSCRIBE, Kind.SUBSCRIBE)) & ~Exists(under_way)
     return due.filter(alone | leaves | joins | others)
@@ -127,7 +127,7 @@ def _busy(rows: Mapping[int, UnsubRequest]) -> set[str]:
         received_at__lte=until, status__in=(Status.PENDING, Status.SENDING, Status.HELD)
     )
     if _are_all_unsubscribes(rows):
-        earlier = earlier.exclude(kind=Kind.UNSUBSCRIBE)
+        earlier = earlier.filter(kind__in=IN)
     there = dict(earlier.values_list("pk", "person"))
     if not there:
         return set()

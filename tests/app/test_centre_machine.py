@@ -387,7 +387,7 @@ def test_what_was_asked_for_last_is_what_there_is_in_the_end(
         run_state_machine_as_test(
             Centre,
             settings=settings(
-                max_examples=25,
+                max_examples=18,
                 stateful_step_count=30,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

@@ -89,6 +89,14 @@ def test_nobody_is_put_on_the_list_of_a_job_that_they_left_since() -> None:
     assert taken(claim(PARENT)) == [again.pk]
 
 
+def test_a_leave_does_not_wait_for_a_detail_that_is_under_way() -> None:
+    change = Change(kind=Kind.ATTRIBUTE, name="City", value="Rome")
+    outbox.enqueue(Wish(token="t", context=context(), channel=Channel.PROFILE, change=change))
+    assert claim(PARENT) is not None
+    left = leave()
+    assert taken(claim(PARENT)) == [left.pk]
+
+
 def test_nobody_looks_all_the_time_for_what_has_to_wait() -> None:
     left = leave_everything()
     UnsubRequest.objects.filter(pk=left.pk).update(next_attempt_at=Now() + confirming.WITHIN)

@@ -184,10 +184,10 @@ def revive(ids: Sequence[int]) -> set[int]:
     return mids
 
 
-def answered_anew(mark: Mark) -> Q:
+def answered_anew(mark: Mark, *, until: datetime | Now) -> Q:
     """Return what finds, among the rows that answer for a wish, those that no longer do: something
-    to the contrary was asked for since, so the same words are a new wish."""
-    later = UnsubRequest.objects.filter(_LATER, person=OuterRef("person"))
+    to the contrary was asked for since, and before the wish, so the same words are a new one."""
+    later = UnsubRequest.objects.filter(_LATER, person=OuterRef("person"), received_at__lte=until)
     later = later.exclude(status__in=_SPEAKS_FOR_NOBODY)
     if mark.kind == Kind.UNSUBSCRIBE:
         later = later.filter(kind__in=IN)

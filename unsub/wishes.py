@@ -202,14 +202,16 @@ def grace(channel: str) -> int:
 
 
 def _retire_old(wish: Wish, key: str) -> None:
-    """Free the place of a row that no longer answers for its wish, received now or earlier."""
+    """Free the place of a row that no longer answers for its wish, received now or earlier: a
+    letter is as old as its wish, however late it is read."""
+    at = wish.received_at or Now()
     # What is still on its way answers for the wish however old it is: one wish, one event.
     same = _SAME.get(wish.kind, _SAME_CHANGE)
-    old = Q(received_at__lt=Now() - same, status__in=(Status.DONE, Status.REFUSED))
+    old = Q(received_at__lt=at - same, status__in=(Status.DONE, Status.REFUSED))
     # Taking back answers for all that was asked before it: a letter that was kept while the
     # database was away may be read only after its person pressed again, and then Undo.
-    taken_back = Q(status=Status.WITHDRAWN, finished_at__lte=wish.received_at or Now())
-    contrary = succession.answered_anew(wish)
+    taken_back = Q(status=Status.WITHDRAWN, finished_at__lte=at)
+    contrary = succession.answered_anew(wish, until=at)
     UnsubRequest.objects.filter(old | taken_back | contrary, wish=key).update(wish=None)
 
 

@@ -1,14 +1,16 @@
 """Of two wishes about the same thing the later one counts, however each of them travelled."""
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
 from django.db.models.functions import Now
+from django.utils import timezone
 
-from unsub import letterbox, outbox, tasks
-from unsub.context import Scope
+from unsub import letterbox, outbox, tasks, wishes
+from unsub.context import JobContext, Scope
 from unsub.models import BusinessUnit, Channel, Kind, UnsubRequest
 from unsub.outbox import Change, Wish
 from unsub.sandbox import Sandbox
@@ -70,8 +72,8 @@ def test_a_letter_that_is_read_late_does_not_go_along_with_what_was_asked_for_si
     outbox.enqueue(name(make_wish, "Ada-Maria"))
     tasks.record()
     # What is on its way is shown as it was asked for last.
-    wishes = outbox.recent(make_wish().context, since=HOUR)
-    assert [wish.value for wish in wishes] == ["Adele", "Ada-Maria"]
+    recent = outbox.recent(make_wish().context, since=HOUR)
+    assert [wish.value for wish in recent] == ["Adele", "Ada-Maria"]
     deliver()
     assert sandbox.person(1001)["attributes"]["First Name"] == "Ada-Maria"
 
@@ -85,6 +87,29 @@ def test_what_is_joined_after_everything_was_left_by_letter_is_joined(
     deliver()
     deliver()
     assert statuses() == [("unsubscribe", "done"), ("subscribe", "done")]
+
+
+def test_a_letter_about_what_is_a_row_already_is_no_wish_of_its_own_whatever_was_asked_since(
+    make_wish: MakeWish, sandbox: Sandbox
+) -> None:
+    join = joining(make_wish, 7002)
+    outbox.enqueue(join)
+    letterbox.put(join)  # the database had it and did not say so in time
+    time.sleep(0.01)
+    outbox.enqueue(make_wish(channel=Channel.PROFILE, job=JobContext(list_id=7002)))
+    tasks.record()
+    deliver()
+    assert statuses() == [("subscribe", "superseded"), ("unsubscribe", "done")]
+
+
+def test_a_letter_is_as_old_as_its_wish(make_wish: MakeWish, sandbox: Sandbox) -> None:
+    wish = name(make_wish, "Adele")
+    outbox.enqueue(wish)
+    deliver()
+    # It is read only after the time in which the same again is the same wish.
+    UnsubRequest.objects.update(received_at=Now() - HOUR)
+    letter = replace(wish, received_at=timezone.now() - HOUR + timedelta(seconds=2))
+    assert wishes.write(letter)[1] is False
 
 
 def test_coming_back_does_not_put_anybody_on_a_list_that_they_left(

@@ -1,5 +1,4 @@
-"""Which of one person's wishes goes when, and which makes another one void: also where two workers
-look at them in the same moment."""
+"""Which of one person's wishes goes when, and which makes another one void."""
 
 from datetime import timedelta
 from time import sleep

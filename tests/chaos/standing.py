@@ -33,7 +33,7 @@ ROWS = """
     ORDER BY r.id
 """
 FIRST = {"list:7001": ON, "list:7002": ON, "list:7004": OFF}
-UNDECIDED = 0.05  # of all things: more, and the run says too little
+UNDECIDED = 0.1  # of all things: more, and the run says too little
 Wrong = list[str]
 
 
@@ -103,7 +103,7 @@ class Standing:
     def _too_often(self) -> Wrong:
         """Return what has more rows than it was asked for: none, where nobody asked."""
         return [
-            f"{person.number} {mark}"
+            f"{mark}: {self._story(person)}"
             for person in self._people
             for mark, number in Counter(row.mark for row in self._rows[person.number]).items()
             if number > sum(move.mark == mark for move in person.moves)

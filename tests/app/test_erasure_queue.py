@@ -135,6 +135,8 @@ def test_a_viewer_looks_and_does_not_answer(
 def test_pauses_are_listed_with_their_end(
     admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
+    unit.pause_offered, unit.pause_ends = True, "put_back"
+    unit.save()
     for number, days in ((1001, 30), (1002, 60)):
         wish = replace(make_wish(number, channel="profile"), pause_days=days)
         wishes.write(wish)
@@ -172,6 +174,8 @@ def test_wordings_lead_to_those_who_agreed(
 def test_another_units_pauses_and_words_leave_no_trace(
     unit: BusinessUnit, child: BusinessUnit, make_wish: MakeWish
 ) -> None:
+    child.pause_offered, child.pause_ends = True, "put_back"
+    child.save()
     wish = make_wish(1001, mid=CHILD, job=88101, channel="profile", language="en")
     wishes.write(replace(wish, pause_days=30))
     change = Change(kind=Kind.SUBSCRIBE, wording="Kids agree to it.")

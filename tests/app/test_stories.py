@@ -186,7 +186,7 @@ def test_a_refused_change_is_tried_again(admin_client: Client, make_wish: MakeWi
 def test_a_pause_is_told_from_its_beginning_to_its_end(
     admin_client: Client, unit: BusinessUnit, make_wish: MakeWish, ends: str
 ) -> None:
-    unit.pause_ends = ends
+    unit.pause_offered, unit.pause_ends, unit.ask_back_key = True, ends, "ask-back"
     unit.save()
     left = asked(make_wish, None, pause_days=30)
     words = page(admin_client, left)
@@ -206,8 +206,10 @@ def test_a_pause_is_told_from_its_beginning_to_its_end(
 
 
 def test_whoever_ends_a_pause_came_back_by_themselves(
-    admin_client: Client, make_wish: MakeWish
+    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
+    unit.pause_offered, unit.pause_ends = True, "put_back"
+    unit.save()
     left = asked(make_wish, None, pause_days=30)
     pause = Pause.objects.get()
     outbox.end_pause(pause, pauses.coming_back(pause, token=make_wish().token))

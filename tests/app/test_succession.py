@@ -1,5 +1,6 @@
 """Which of one person's wishes goes when, and which makes another one void."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from time import sleep
 from typing import Any

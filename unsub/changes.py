@@ -35,7 +35,7 @@ def send(batch: Batch) -> tuple[Verdict, ...] | None:
 
 def _plans(batch: Batch) -> list[Plan]:
     """Return, for each row, what to send, or a verdict where there is nothing to send."""
-    mid, rows, keys = batch.mid, batch.rows, _keys(batch)
+    mid, rows, keys = batch.mid, batch.rows, keys_of(batch)
     back = {row.person for row in rows if row.kind == Kind.RESUBSCRIBE}
     left = succession.left_in_vain(back) if back else {}
     asking = {
@@ -53,7 +53,7 @@ def _plans(batch: Batch) -> list[Plan]:
     ]
 
 
-def _keys(batch: Batch) -> dict[int, str | None]:
+def keys_of(batch: Batch) -> dict[int, str | None]:
     """Return each row's SubscriberKey: an empty text where there is nobody, None where there was no
     time to ask; nobody's is asked for twice."""
     known: dict[SubscriberContext, str | None]

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Min
 from django.db.models.functions import Now
 
-from . import changes, confirming, gateway, mails, slots, unit_queue
+from . import changes, confirming, gateway, mails, slots, unit_queue, without_event
 from .claiming import Batch, Family, claim
 from .context import unsub_parameters
 from .models import BusinessUnit, DeliveryAttempt, Status, UnsubRequest
@@ -103,7 +103,8 @@ def call(batch: Batch) -> tuple[Verdict, ...]:
 def _unsubscribe(batch: Batch) -> tuple[Verdict, ...] | None:
     """Return what became of the rows' LogUnsubEvents, or None where the reply does not tell."""
     calls = [_parameters(row, batch.all_subscribers_list_id) for row in batch.rows]
-    return read_reply(gateway.log_unsub_events(batch.mid, calls), sent=len(batch.rows))
+    verdicts = read_reply(gateway.log_unsub_events(batch.mid, calls), sent=len(batch.rows))
+    return verdicts and without_event.left_all_the_same(batch, verdicts)
 
 
 def _parameters(row: UnsubRequest, all_subscribers_list_id: int | None) -> gateway.Parameters:

@@ -97,6 +97,10 @@ FOUND: Mapping[str, str] = {
 # What was found after it.
 _DETAILS: Mapping[str, str] = {
     **FOUND,
+    "left without an event": _(
+        "No mail was ever sent to that list, so there was no job to track an event against: "
+        "Marketing Cloud confirmed an Update that takes the person off it."
+    ),
     "still unsubscribed": _(
         "Marketing Cloud took the change, and the person is unsubscribed all the same: most often "
         "by another level of the enterprise. Subscribe them there, or let Marketing Cloud's "

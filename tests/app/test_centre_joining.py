@@ -8,11 +8,13 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from unsub import delivery
-from unsub.models import BusinessUnit, PageText, UnsubRequest, Wording
+from unsub import delivery, wishes
+from unsub.context import JobContext
+from unsub.models import BusinessUnit, DeliveryAttempt, PageText, UnsubRequest, Wording
 from unsub.sandbox import Sandbox
 
 from .centre_page import deliver, drawn, offered, path, save, ticked
+from .conftest import MakeWish
 from .test_page import seen
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -261,3 +263,31 @@ def test_no_mail_goes_out_for_what_is_over(
     assert sandbox.mails() == []
     mails = UnsubRequest.objects.filter(kind="mail").values_list("status", "outcome")
     assert list(mails) == [("refused", "refused")] * 2
+
+
+def test_a_list_that_was_just_joined_can_be_left_although_no_mail_was_ever_sent_to_it(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    there = path(settings)
+    save(client, there, join=(EVENTS,))
+    save(client, path(settings, 1002), leave=("7001",))
+    deliver()
+    cache.clear()
+    save(client, there, leave=(EVENTS,))
+    deliver()
+    row = UnsubRequest.objects.get(kind="unsubscribe", subscriber_id=1001)
+    assert (row.status, row.outcome) == ("done", "posted")
+    assert lists_of(sandbox)[EVENTS] == "Unsubscribed"
+    assert lists_of(sandbox)["7001"] == "Active"
+    attempt = DeliveryAttempt.objects.get(request=row)
+    assert attempt.detail == "left without an event"
+    assert [event["subscriber_id"] for event in sandbox.events()] == [1002]
+
+
+def test_a_mail_s_own_link_is_not_put_right_without_an_event(
+    make_wish: MakeWish, sandbox: Sandbox
+) -> None:
+    wishes.write(make_wish(job=JobContext(list_id=7004)))
+    deliver()
+    row = UnsubRequest.objects.get()
+    assert (row.status, row.error_code, sandbox.updates()) == ("refused", 400, [])

@@ -114,7 +114,7 @@ class Crowd:
         self._ledger.look(reply.answer)
         if reply.status == 200:
             return Form(reply.text)
-        person.in_vain["unread" if UNREAD in reply.text else f"page {reply.status}"] += 1
+        person.in_vain[_not_asked(reply, path) or f"page {reply.status}"] += 1
         return None
 
     def _send(
@@ -122,7 +122,7 @@ class Crowd:
     ) -> None:
         """Send a form, and write down what came of it."""
         reply = client.post(self._deployment.url, path or person.path, body)
-        if why := _not_asked(reply):
+        if why := _not_asked(reply, path):
             self._ledger.look(reply.answer)
             person.in_vain[why] += 1
             return
@@ -130,10 +130,12 @@ class Crowd:
         person.moves.append(Move(kind=kind, about=about, value=value, status=reply.status))
 
 
-def _not_asked(reply: Reply) -> str:
+def _not_asked(reply: Reply, path: str) -> str:
     """Return why a form was no wish, or nothing where it may be one."""
     if reply.status == 503 and UNREAD in reply.text:
         return "unread"
+    if reply.status == 503 and path.endswith("/details"):
+        return "details 503"
     if reply.status in {409, 422}:
         return f"form {reply.status}"
     if reply.status == 303 and "/done" not in reply.location and "saved" not in reply.location:

@@ -196,10 +196,20 @@ class Standing:
 _KINDS = {
     LEAVE: "leave", JOIN: "join", AGAIN: "subscribe again", CHANGE: "first name",
 }  # fmt: skip
+# Details wait until the database says what the unit lets people change (503), or Marketing Cloud
+# what there is (unread).
 # A page that was drawn while the database was away has not the unit's words for joining (409); one
 # that is sent while it is away cannot say what was typed a moment ago, and asks (422).
 _IN_ORDER = frozenset(
-    {"unread", "without lists", "nothing to do", "page 0", "form 409", "form 422"}
+    {
+        "unread",
+        "details 503",
+        "without lists",
+        "nothing to do",
+        "page 0",
+        "form 409",
+        "form 422",
+    }
 )
 
 
@@ -215,7 +225,8 @@ def _marks(given: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     for name, value in given["attributes"].items():
         yield CHANGE, f"attribute:{name}", value
     for one in given["lists"]:
-        yield JOIN if one["status"] == ON else "?", f"list:{one['list_id']}", ""
+        # Off: whoever comes back stays off the lists that they have left as well.
+        yield JOIN if one["status"] == ON else LEAVE, f"list:{one['list_id']}", ""
     if given["status"]:
         yield AGAIN if given["status"] == ON else "?", ALL, ""
     if given["email"] or given["email_type"]:

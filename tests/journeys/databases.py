@@ -24,8 +24,9 @@ CENTRE = (
 )  # fmt: skip
 
 
-def prepare_database(database: str) -> None:
-    """Migrate a database and name the two business units; one of them is at home on this host."""
+def prepare_database(database: str, *, centre: tuple[str, ...] = CENTRE) -> None:
+    """Migrate a database and name the two business units; one of them is at home on this host, and
+    its profile centre is set up as `centre` says."""
     environ = os.environ | {"DATABASE_URL": database}
     units = ((PARENT, "Example Outfitters"), (CHILD, "Example Kids"))
     for arguments in (
@@ -39,7 +40,7 @@ def prepare_database(database: str) -> None:
             HOST,
             "--lost-link-form",
             "on",
-            *CENTRE,
+            *centre,
         ),
     ):
         subprocess.run(

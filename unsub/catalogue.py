@@ -31,11 +31,6 @@ def known_lists(mid: int) -> list[MailList]:
     return list(cache.get(f"catalogue:lists:{mid}:kept") or ())
 
 
-def known_definitions(mid: int) -> tuple[Definition, ...]:
-    """Return the attributes as they were within the last day, or nothing. Asks nobody."""
-    return tuple(cache.get(f"catalogue:attributes:{mid}:kept") or ())
-
-
 def list_name(mid: int, list_id: int | None) -> str:
     """Return what people know a list by: the unit's own name for it, else Marketing Cloud's of the
     last day, or nothing. Asks nobody but the database. Raises DatabaseError."""

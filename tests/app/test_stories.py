@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 from django.test import Client
 
-from unsub import outbox, pauses, wishes
+from unsub import outbox, pauses, wishes, without_event
 from unsub.explain import ERROR_CODES, OUTCOMES, STATUSES, explain
 from unsub.models import (
     BusinessUnit,
@@ -229,6 +229,8 @@ def test_every_state_outcome_and_finding_has_a_sentence() -> None:
         for detail in found:
             assert explain("", None, detail), detail
             assert f"| `{detail}` |" in table, detail
+    assert "an Update" in explain("posted", None, without_event._DONE)
+    assert f"| `{without_event._DONE}` |" in table
 
 
 def test_a_missing_right_holds_nobody_up() -> None:

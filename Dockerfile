@@ -2,10 +2,11 @@
 #
 #   docker build -t profilecenter:local .
 #
-# Where packages come from another place than pip's default, give pip's own configuration as a
-# secret; it is there while pip runs and in no layer:
+# Where packages come from another place than pip's default, give pip's own configuration as the
+# secret `pip`, and the certificate of your company's authority as the secret `ca`, which pip.conf
+# then names as /run/secrets/ca. They are there while pip runs and in no layer:
 #
-#   docker build --secret id=pip,src=pip.conf -t profilecenter:local .
+#   docker build --secret id=pip,src=pip.conf --secret id=ca,src=ca.pem -t profilecenter:local .
 
 FROM python:3.12-slim-bookworm AS base
 ENV PATH="/opt/venv/bin:$PATH" \
@@ -14,11 +15,19 @@ ENV PATH="/opt/venv/bin:$PATH" \
 WORKDIR /srv/profilecenter
 
 FROM base AS builder
-COPY requirements/base.txt requirements/base.txt
+COPY requirements/base.txt requirements/build.txt requirements/
+# Two environments: the first goes into the image, the second makes the catalogues and stays here.
+# Both without pip, which the base image's own pip fills from outside.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
-    python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check \
-        --only-binary :all: --require-hashes -r requirements/base.txt
+    --mount=type=secret,id=ca \
+    python -m venv --without-pip /opt/venv \
+    && python -m venv --without-pip /opt/build \
+    && for name in base build; do \
+        venv=/opt/venv; [ "$name" = base ] || venv=/opt/build; \
+        /usr/local/bin/python -m pip --python "$venv" install \
+            --no-cache-dir --disable-pip-version-check \
+            --only-binary :all: --require-hashes -r "requirements/$name.txt" || exit 1; \
+    done
 COPY manage.py ./
 COPY profilecenter profilecenter
 COPY unsub unsub
@@ -26,8 +35,8 @@ COPY templates templates
 COPY static static
 COPY locale locale
 # The folder comes first: settings.py names the files by their content only where it is there.
-# The key signs nothing and dies with this line.
-RUN pybabel --quiet compile --directory locale --domain django \
+# The key signs nothing and is gone with this line.
+RUN PATH="/opt/build/bin:$PATH" pybabel --quiet compile --directory locale --domain django \
     && mkdir staticfiles \
     && SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
         python manage.py collectstatic --noinput --verbosity 0 \
@@ -35,16 +44,31 @@ RUN pybabel --quiet compile --directory locale --domain django \
 
 FROM base AS runtime
 # Numbers, so that an orchestrator can see that this is not root. Nothing but var/ is theirs.
+# Nothing is installed at run time, so there is no pip.
 RUN groupadd --gid 10001 profilecenter \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent \
         --shell /usr/sbin/nologin profilecenter \
-    && install -d -o 10001 -g 10001 -m 0750 var
+    && install -d -o 10001 -g 10001 -m 0750 var \
+    && /usr/local/bin/python -m pip uninstall --yes --quiet --root-user-action ignore pip \
+    && rm -rf /usr/local/lib/python3.*/ensurepip
 COPY --from=builder /opt/venv /opt/venv
 COPY --from=builder /srv/profilecenter /srv/profilecenter
+# Last, so that another version does not make the layers above anew.
+ARG VERSION=development
+ARG REVISION=unknown
+ARG SOURCE=unknown
+LABEL org.opencontainers.image.title="Profile Center" \
+    org.opencontainers.image.licenses="MIT" \
+    org.opencontainers.image.version="$VERSION" \
+    org.opencontainers.image.revision="$REVISION" \
+    org.opencontainers.image.source="$SOURCE"
+ENV PROFILECENTER_VERSION=$VERSION \
+    PROFILECENTER_REVISION=$REVISION
 USER 10001:10001
 # gunicorn takes the port from PORT, and then listens on every address of the container.
 ENV PORT=8000
 EXPOSE 8000
-HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-c", \
-    "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ.get('PORT', '8000') + '/healthz', timeout=4)"]
+# Asks the pages where the container serves them; a container with another command is not asked.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "profilecenter/healthcheck.py", "--if-started-as", "gunicorn"]
 CMD ["gunicorn", "profilecenter.wsgi", "-c", "profilecenter/gunicorn.conf.py"]

@@ -7,7 +7,7 @@ DURATION ?=
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run manage test one-click screenshots chaos bench bench-centre mutants check lock format clean
+.PHONY: help install run manage test image one-click screenshots chaos bench bench-centre mutants check lock format clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ manage: install ## A command of manage.py with the settings of `make run`
 
 test: install ## Run every test, on real servers and a real browser
 	@exec $(BIN)/python -m scripts.test $(ARGS)
+
+image: install ## Build the image and try a whole deployment in containers; needs Docker
+	@exec $(BIN)/python -m scripts.image
 
 one-click: install ## Ask an address for one-click unsubscribes, as the field does: URL=...
 	@exec $(BIN)/python -m scripts.one_click $(URL)

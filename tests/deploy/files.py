@@ -12,12 +12,18 @@ _ASSIGNED = re.compile(r"^#?([A-Z][A-Z_]+)=", re.MULTILINE)
 _READ = re.compile(r"""(?:\benv(?:\.\w+)?|_vendor_url)\(\s*"([A-Z_]+)\"""")
 _SETTINGS_TABLE = re.compile(r"^\| name \|.*\n((?:\|.*\n)+)", re.MULTILINE)
 _ROW = re.compile(r"^\|([^|]+)\|", re.MULTILINE)
+_VARIABLE = re.compile(r"\$\{\w+:-([^}]*)\}")
 _NAME = re.compile(r"`([A-Z][A-Z_]+)`")
 
 # Read by gunicorn itself, or by its settings, in profilecenter/gunicorn.conf.py.
 GUNICORN = frozenset({"PORT", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"})
 # Read by docker-compose.yml alone.
-COMPOSE = frozenset({"WEB_ADDRESS"})
+COMPOSE = frozenset(
+    {
+        "WEB_ADDRESS", "WEB_REPLICAS", "WORKERS", "WORKER_CONCURRENCY", "SANDBOX_ADDRESS",
+        "VERSION", "PREVIOUS_VERSION", "REVISION", "SOURCE",
+    }
+)  # fmt: skip
 
 
 def text(name: str) -> str:
@@ -40,8 +46,9 @@ def exec_form(instruction: str) -> list[str]:
 
 
 def compose() -> dict[str, Any]:
-    """Return the compose file, its anchors resolved."""
-    found: dict[str, Any] = yaml.safe_load(text("docker-compose.yml"))
+    """Return the compose file, its anchors resolved and its variables at their defaults."""
+    plain = _VARIABLE.sub(r"\1", text("docker-compose.yml"))
+    found: dict[str, Any] = yaml.safe_load(plain)
     return found
 
 

@@ -21,6 +21,12 @@ from tests.deploy.files import (
 SCHEMA = ROOT / "tests" / "deploy" / "compose.schema.json"
 POSTGRES = {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"}
 ONE_OFF = {"migrate"}
+# What runs our image and is no part of a deployment.
+TRIAL = {"sandbox"}
+# Files that are read by another way than a variable NAME_FILE.
+CONFIGURATION = {"/run/secrets/redis_conf"}
+# While the image is built, and in no container.
+BUILD = {"pip", "ca"}
 DEFAULT_TIMEOUT = 30  # seconds, SFMC_TIMEOUT
 
 
@@ -31,7 +37,8 @@ def test_the_file_has_the_shape_of_a_compose_file() -> None:
 
 
 def test_there_are_the_processes_of_a_deployment_and_what_they_stand_on() -> None:
-    assert set(services()) == {"migrate", "web", "worker", "beat", "postgres", "redis"}
+    assert set(services()) - TRIAL == {"migrate", "web", "worker", "beat", "postgres", "redis"}
+    assert all(services()[name]["profiles"] == [name] for name in TRIAL)
     assert set(app_services()) == {"migrate", "web", "worker", "beat"}
 
 
@@ -48,9 +55,15 @@ def test_each_image_is_pinned_or_built_here(name: str) -> None:
     assert image == "profilecenter:local" or re.search(r":\d+(\.\d+)*-", image)
 
 
+def test_every_process_runs_the_version_that_is_named() -> None:
+    images = set(re.findall(r"image: (profilecenter:.*)", text("docker-compose.yml")))
+    assert images == {"profilecenter:${VERSION:-local}"}
+
+
 def test_every_secret_is_declared_and_every_declaration_used() -> None:
     used = {secret for service in services().values() for secret in service.get("secrets", ())}
-    assert used == set(compose()["secrets"])
+    assert used | BUILD == set(compose()["secrets"])
+    assert all(set(service["build"]["secrets"]) == BUILD for service in app_services().values())
 
 
 @pytest.mark.parametrize("name", sorted(services()))
@@ -59,7 +72,8 @@ def test_secrets_reach_a_service_as_files_that_it_is_given(name: str) -> None:
     given = {f"/run/secrets/{secret}" for secret in service.get("secrets", ())}
     environment = service.get("environment", {})
     files = {value for key, value in environment.items() if key.endswith("_FILE")}
-    assert files == given
+    assert files == given - CONFIGURATION
+    assert given & CONFIGURATION <= set(service.get("command", ()))
     assert not re.search(r"(SECRET|PASSWORD|KEYS?)\b(?!_FILE)", " ".join(environment))
 
 
@@ -84,11 +98,13 @@ def test_workers_can_be_as_many_as_one_likes() -> None:
     assert "container_name" not in worker
     assert "ports" not in worker
     assert not any(word.startswith(("-n", "--hostname")) for word in worker["command"])
+    assert "replicas: ${WORKERS:-1}" in text("docker-compose.yml")
 
 
 def test_only_the_pages_are_published_and_only_to_this_machine() -> None:
     ports = {name: service["ports"] for name, service in services().items() if "ports" in service}
-    assert ports == {"web": ["${WEB_ADDRESS:-127.0.0.1:8000}:8000"]}
+    published = {"web": ["127.0.0.1:8000-8001:8000"], "sandbox": ["127.0.0.1:8025:8025"]}
+    assert ports == published
 
 
 def test_database_and_broker_have_no_way_out() -> None:
@@ -99,10 +115,18 @@ def test_database_and_broker_have_no_way_out() -> None:
 @pytest.mark.parametrize("name", sorted(app_services()))
 def test_our_containers_can_write_to_memory_alone(name: str) -> None:
     service = services()[name]
-    assert service["read_only"] is True
     folders = {mount.partition(":")[0] for mount in service["tmpfs"]}
     assert folders == {"/tmp", "/srv/profilecenter/var"}  # noqa: S108
+    assert "cap_add" not in service
+
+
+@pytest.mark.parametrize("name", sorted(services()))
+def test_every_container_is_limited(name: str) -> None:
+    service = services()[name]
+    assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert all("size=" in mount for mount in service["tmpfs"])
 
 
 @pytest.mark.parametrize("name", sorted(services()))
@@ -128,3 +152,16 @@ def test_the_broker_keeps_what_it_has_taken() -> None:
     command = services()["redis"]["command"]
     assert command[command.index("--appendonly") + 1] == "yes"
     assert services()["redis"]["volumes"] == ["broker:/data"]
+    assert command[command.index("--maxmemory-policy") + 1] == "noeviction"
+    assert "--maxmemory" in command
+
+
+def test_the_database_does_not_log_the_values_of_a_statement() -> None:
+    command = services()["postgres"]["command"]
+    for setting in (
+        "log_min_error_statement=panic",
+        "log_error_verbosity=terse",
+        "log_parameter_max_length=0",
+        "log_parameter_max_length_on_error=0",
+    ):
+        assert setting in command

@@ -25,10 +25,27 @@ def test_the_base_image_is_pinned_to_a_minor_version_of_python() -> None:
 
 
 def test_packages_are_installed_by_hash_into_an_environment_of_their_own() -> None:
-    install = next(line for line in instructions("RUN") if "pip install" in line)
-    for option in ("--require-hashes", "--no-cache-dir", "-r requirements/base.txt"):
+    install = next(line for line in instructions("RUN") if "pip --python" in line)
+    for option in ("--require-hashes", "--no-cache-dir", "--only-binary :all:", "/opt/venv"):
         assert option in install
-    assert "/opt/venv/bin/pip" in install
+
+
+def test_what_installs_and_compiles_is_not_in_the_image() -> None:
+    install = next(line for line in instructions("RUN") if "pip --python" in line)
+    assert install.count("-m venv --without-pip") == 2
+    assert any("pip uninstall" in line for line in instructions("RUN"))
+    assert [line for line in instructions("COPY") if line.startswith("--from")] == [
+        "--from=builder /opt/venv /opt/venv",
+        "--from=builder /srv/profilecenter /srv/profilecenter",
+    ]
+    assert "babel" not in re.findall(r"^([\w-]+)==", text("requirements/base.txt"), re.MULTILINE)
+
+
+def test_the_image_says_which_version_it_is() -> None:
+    labels = " ".join(instructions("LABEL"))
+    for name in ("version", "revision", "source", "licenses"):
+        assert f"org.opencontainers.image.{name}=" in labels
+    assert {"VERSION", "REVISION"} <= {line.partition("=")[0] for line in instructions("ARG")}
 
 
 def test_the_process_is_nobody_and_has_a_number() -> None:
@@ -65,7 +82,8 @@ def test_every_translation_is_compiled_by_the_build(image: Image) -> None:
 
 
 def test_what_the_build_runs_is_among_a_deployments_requirements() -> None:
-    locked = set(re.findall(r"^([\w-]+)==", text("requirements/base.txt"), re.MULTILINE))
+    locks = text("requirements/base.txt") + text("requirements/build.txt")
+    locked = set(re.findall(r"^([\w-]+)==", locks, re.MULTILINE))
     wanted = {"babel": "pybabel", "django": "manage.py", "gunicorn": "gunicorn", "celery": "celery"}
     used = text("Dockerfile") + text("docker-compose.yml")
     assert {package for package, program in wanted.items() if program in used} <= locked

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Makes the files in secrets/ that docker-compose.yml mounts. What is there already stays.
+#
+#   scripts/deploy/secrets.sh
+#
+# Random ones are made; those that only you know are made empty, which counts as not set. Write
+# into them afterwards: link_keys and sfmc_client_secret at least.
+set -eu
+cd "$(dirname "$0")/../.."
+umask 077
+mkdir -p secrets
+chmod 700 secrets
+
+random() { od -An -N40 -tx1 /dev/urandom | tr -d ' \n'; }
+# put NAME VALUE: writes the file unless it is there.
+put() {
+    if [ ! -e "secrets/$1" ]; then
+        printf '%s\n' "$2" >"secrets/$1"
+        echo "made secrets/$1${3:+: $3}"
+    fi
+}
+
+put secret_key "$(random)"
+put database_password "$(random)"
+put database_url "postgres://profilecenter:$(cat secrets/database_password)@postgres:5432/profilecenter"
+put redis_conf "requirepass $(random)"
+put redis_url "redis://:$(sed -n 's/^requirepass //p' secrets/redis_conf)@redis:6379/0"
+put link_keys '{}' 'write the key of Key Management into it, {"*": ["the key"]}'
+put sfmc_client_secret '' 'write the client secret of the installed package into it'
+for name in secret_key_fallbacks sfmc_password email_url oidc_client_secret alert_webhook_secret pip.conf ca.pem; do
+    put "$name" '' 'empty; only where you need it'
+done
+# The folder lets nobody else in; inside the containers another user has to read them.
+chmod 644 secrets/*

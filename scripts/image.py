@@ -1,0 +1,276 @@
+"""`make image`: build the image, bring the compose file up and try what operations.md promises.
+
+Needs Docker with compose and about five minutes. All of it happens in a copy of the checkout and
+under another project name, so that a deployment on the same machine is not touched; it is removed
+at the end. Where packages come from another place than pip's default:
+
+    make image PIP_CONF=pip.conf CA=ca.pem         pip.conf names the certificate as /run/secrets/ca
+"""
+
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from .servers import HOST, free_port
+from .steps import ROOT, say
+
+PROJECT = "profilecenter-trial"
+MID, JOB, LIST = 510001, 88002, 7001
+FIRST = 1001  # the sandbox's first subscriber
+ONE_CLICK = "List-Unsubscribe=One-Click"
+PATIENCE = 90.0  # seconds
+MIGRATION = '["python", "manage.py", "migrate", "--noinput"]'
+
+
+class TrialError(Exception):
+    """A promise of the handbook that did not hold."""
+
+
+@dataclass(kw_only=True)
+class Deployment:
+    """A copy of the checkout, and the containers that its compose file makes."""
+
+    folder: Path
+    ports: tuple[int, int]
+    sandbox: int
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *command: str, fails: bool = False, **options: object) -> str:
+        """Return what a command wrote to standard output. Raises TrialError where it failed, or,
+        with `fails`, where it did not."""
+        done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603
+            command, cwd=self.folder, env=os.environ | self.environ, capture_output=True,
+            check=False, **options,
+        )  # fmt: skip
+        if bool(done.returncode) is not fails:
+            tail = (done.stdout + done.stderr).decode(errors="replace")[-3000:]
+            raise TrialError(f"{' '.join(command)}: status {done.returncode}\n{tail}")
+        return str(done.stdout.decode(errors="replace"))
+
+    def compose(self, *words: str, **options: object) -> str:
+        """Return what `docker compose` wrote."""
+        return self.run("docker", "compose", *words, **options)  # type: ignore[arg-type]
+
+    def manage(self, *words: str) -> str:
+        """Return what a command of manage.py wrote, in a web container."""
+        return self.compose("exec", "-T", "web", "python", "manage.py", *words)
+
+    def link(self, number: int) -> str:
+        """Return the path of a link for the sandbox's subscriber with this number."""
+        words = self.manage(
+            "sign_link", "--mid", str(MID), "--subscriber-id", str(FIRST + number),
+            "--job-id", str(JOB), "--list-id", str(LIST),
+        ).split()  # fmt: skip
+        return next("/u/" + word.partition("/u/")[2] for word in words if "/u/" in word)
+
+    def post(self, path: str, body: str = ONE_CLICK) -> int:
+        """Return the status of a POST. Asks the other port where nobody answers on the first, as
+        the proxy of the handbook does."""
+        for port in self.ports:
+            connection = http.client.HTTPConnection(HOST, port, timeout=20)
+            try:
+                connection.request(
+                    "POST", path, body,
+                    {"Host": "localhost", "Content-Type": "application/x-www-form-urlencoded"},
+                )  # fmt: skip
+                return connection.getresponse().status
+            except (OSError, http.client.HTTPException):
+                continue
+            finally:
+                connection.close()
+        return 0
+
+    def events(self) -> list[dict[str, object]]:
+        """Return the sandbox's UnsubEvents."""
+        with urllib.request.urlopen(f"http://{HOST}:{self.sandbox}/events.json", timeout=10) as got:
+            found: list[dict[str, object]] = json.load(got)
+        return found
+
+    def unsubscribed(self) -> set[object]:
+        """Return the SubscriberIDs of the events that are charged to the job."""
+        return {event["subscriber_id"] for event in self.events() if event["job_id"] == JOB}
+
+
+def wait_for(what: str, probe: Callable[[], bool]) -> None:
+    """Return once `probe` is true. Raises TrialError after 90 seconds."""
+    until = time.monotonic() + PATIENCE
+    while not probe():
+        if time.monotonic() > until:
+            raise TrialError(f"not within {PATIENCE:.0f} s: {what}")
+        time.sleep(0.5)
+
+
+@contextmanager
+def stream(deployment: Deployment, paths: list[str]) -> Iterator[list[int]]:
+    """POST every 0.1 s while the block runs; give the list that the statuses are put into."""
+    statuses: list[int] = []
+    over = threading.Event()
+
+    def post() -> None:
+        while not over.wait(0.1):
+            statuses.append(deployment.post(paths[len(statuses) % len(paths)]))
+
+    poster = threading.Thread(target=post, daemon=True)
+    poster.start()
+    try:
+        yield statuses
+    finally:
+        over.set()
+        poster.join(timeout=30)
+
+
+def prepare(deployment: Deployment) -> None:
+    """Copy what git tracks, make the secrets and .env, as the handbook says."""
+    names = subprocess.run(
+        ["git", "ls-files", "-z"],  # noqa: S607
+        cwd=ROOT, capture_output=True, check=True,
+    ).stdout  # fmt: skip
+    for name in names.decode().rstrip("\0").split("\0"):
+        target = deployment.folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target)
+    deployment.run("scripts/deploy/secrets.sh")
+    secrets = deployment.folder / "secrets"
+    (secrets / "link_keys").write_text(json.dumps({"*": ["trial-key-" * 4]}))
+    (secrets / "sfmc_client_secret").write_text("sandbox\n")
+    for variable, file in (("PIP_CONF", "pip.conf"), ("CA", "ca.pem")):
+        if given := os.environ.get(variable):
+            shutil.copy(given, secrets / file)
+    lines = (
+        "PUBLIC_URL=http://localhost:8000",
+        "SFMC_AUTH_URL=http://sandbox:8025", "SFMC_SOAP_URL=http://sandbox:8025",
+        "SFMC_CLIENT_ID=sandbox", f"SFMC_ACCOUNT_ID={MID}",
+        f"WEB_ADDRESS={HOST}:{deployment.ports[0]}-{deployment.ports[1]}",
+        f"SANDBOX_ADDRESS={HOST}:{deployment.sandbox}", "VERSION=trial-1",
+    )  # fmt: skip
+    (deployment.folder / ".env").write_text("".join(f"{line}\n" for line in lines))
+
+
+def first_start(deployment: Deployment) -> None:
+    """Build and start, and deliver one unsubscribe."""
+    deployment.compose(
+        "--profile", "sandbox", "up", "--detach", "--build", "--wait", "--wait-timeout", "180"
+    )
+    if "/admin/account/" not in deployment.manage(
+        "add_user", "ada@example.com", "--group", "administrator"
+    ):
+        raise TrialError("add_user printed no link")
+    if deployment.post(deployment.link(0)) != 200:
+        raise TrialError("the one-click POST was not accepted")
+    wait_for("the UnsubEvent, charged to its job", lambda: FIRST in deployment.unsubscribed())
+    if "done" not in deployment.manage("export_audit", "--format", "csv"):
+        raise TrialError("the audit does not show the request as done")
+
+
+def scale(deployment: Deployment) -> None:
+    """Run four workers by WORKERS, and see that `up` keeps them."""
+    with (deployment.folder / ".env").open("a") as file:
+        file.write("WORKERS=4\n")
+    for _ in range(2):
+        deployment.compose("up", "--detach", "--no-deps", "--wait", "worker")
+        if len(deployment.compose("ps", "--quiet", "worker").split()) != 4:
+            raise TrialError("not four workers")
+
+
+def restarts(deployment: Deployment) -> None:
+    """Restart database and broker under a stream; nothing is refused or lost."""
+    paths = [deployment.link(number) for number in range(1, 21)]
+    with stream(deployment, paths) as statuses:
+        for service in ("postgres", "redis"):
+            deployment.compose("restart", service)
+            enough = len(statuses) + 20
+            wait_for("twenty answers more", partial(_longer_than, statuses, enough))
+    _all_accepted(statuses)
+    wanted = set(range(FIRST, FIRST + 21))
+    wait_for("21 UnsubEvents", lambda: wanted <= deployment.unsubscribed())
+
+
+def upgrade(deployment: Deployment) -> None:
+    """Go to another version and back under a stream, and survive a migration that fails."""
+    paths = [deployment.link(number) for number in range(21, 41)]
+    file = deployment.folder / "docker-compose.yml"
+    whole = file.read_text()
+    with stream(deployment, paths) as statuses:
+        deployment.run("scripts/deploy/upgrade.sh", "trial-2")
+        deployment.run("scripts/deploy/upgrade.sh", "--back")
+        file.write_text(whole.replace(MIGRATION, '["false"]'))
+        deployment.run("scripts/deploy/upgrade.sh", "trial-3", fails=True)
+        file.write_text(whole)
+    _all_accepted(statuses)
+    if "profilecenter:trial-1" not in deployment.compose("ps", "web"):
+        raise TrialError("the version before does not run")
+    wanted = set(range(FIRST, FIRST + 41))
+    wait_for("41 UnsubEvents", lambda: wanted <= deployment.unsubscribed())
+
+
+def _longer_than(statuses: list[int], number: int) -> bool:
+    return len(statuses) > number
+
+
+def _all_accepted(statuses: list[int]) -> None:
+    bad = [status for status in statuses if status != 200]
+    if bad or not statuses:
+        raise TrialError(f"{len(bad)} of {len(statuses)} answers were not 200: {bad[:10]}")
+    say(f"   {len(statuses)} POSTs, all answered 200")
+
+
+def backup(deployment: Deployment) -> None:
+    """Restore a backup into the running deployment: what was there then is there again."""
+    before = deployment.manage("export_audit", "--format", "csv")
+    deployment.run("scripts/deploy/backup.sh", "requests.dump")
+    if deployment.post(deployment.link(45)) != 200:
+        raise TrialError("not accepted after the backup")
+    wait_for("its row", lambda: deployment.manage("export_audit", "--format", "csv") != before)
+    deployment.run("scripts/deploy/restore.sh", "requests.dump")
+    if deployment.manage("export_audit", "--format", "csv") != before:
+        raise TrialError("the audit after the restore is not that of the backup")
+
+
+def no_person_in_a_log(deployment: Deployment) -> None:
+    """Look for tokens and addresses in what every container wrote."""
+    logs = deployment.compose("logs", "--no-color")
+    found = [word for word in ("eyJ", "ada@example.com", "INSERT INTO") if word in logs]
+    if found:
+        raise TrialError(f"in the logs: {found}")
+
+
+STEPS = (first_start, scale, restarts, upgrade, backup, no_person_in_a_log)
+
+
+def main() -> int:
+    """Return 0 where every promise held, else 1."""
+    first = free_port()
+    with tempfile.TemporaryDirectory(prefix="pc-image-") as folder:
+        deployment = Deployment(
+            folder=Path(folder), ports=(first, first + 1), sandbox=free_port(),
+            environ={"COMPOSE_PROJECT_NAME": PROJECT},
+        )  # fmt: skip
+        try:
+            prepare(deployment)
+            for step in STEPS:
+                say(f"== {(step.__doc__ or '').splitlines()[0]}")
+                started = time.monotonic()
+                step(deployment)
+                say(f"-- ok, {time.monotonic() - started:.0f} s")
+        except TrialError as err:
+            say(f"failed: {err}\n{deployment.compose('logs', '--no-color', '--tail', '40')}")
+            return 1
+        finally:
+            deployment.compose("--profile", "sandbox", "down", "--volumes", "--timeout", "10")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

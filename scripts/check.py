@@ -32,6 +32,7 @@ def steps() -> tuple[Step, ...]:
     deployment = deployment_environ()
     return (
         Step(title="locks name no address", command=(PYTHON, "-m", "scripts.addresses")),
+        Step(title="locks serve every platform", command=(PYTHON, "-m", "scripts.locks")),
         Step(title="ruff", command=(tool("ruff"), "check", ".")),
         Step(title="ruff format", command=(tool("ruff"), "format", "--check", ".")),
         Step(

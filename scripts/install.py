@@ -1,6 +1,6 @@
 """Make .venv and fill it from the hashed locks; runs on the bare Python of a fresh machine.
 
-    python3 scripts/install.py [LOCK]        default: requirements/dev.txt
+    python3 scripts/install.py
 
 pip brings uv, uv brings the rest. Only wheels and archives whose hashes the locks name are
 installed, from wherever the machine's own pip configuration says that packages come from.
@@ -18,6 +18,7 @@ VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 STAMP = VENV / "installed"
 UV_LOCK = ROOT / "requirements" / "uv.txt"
+LOCK = ROOT / "requirements" / "dev.txt"
 
 # pip's option -> uv's variable. uv reads no pip configuration of its own accord.
 UV_NAMES = {
@@ -33,16 +34,15 @@ UV_NAMES = {
 COMMA_SEPARATED = {"UV_FIND_LINKS"}
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Return 0 once .venv holds exactly what the lock says, and at once where it does already."""
     if sys.version_info < (3, 11):  # noqa: UP036 - this file alone runs on whatever is there
         return _fail(f"Python 3.11 or newer is needed; {sys.executable} is older. PYTHON= names it")
-    lock = ROOT / (arguments[0] if arguments else "requirements/dev.txt")
-    wanted = _fingerprint(lock)
+    wanted = _fingerprint()
     if STAMP.is_file() and STAMP.read_text() == wanted:
         return 0
     try:
-        _fill(lock)
+        _fill()
     except subprocess.CalledProcessError as err:
         return _fail(f"{Path(err.cmd[0]).name} {err.cmd[1]} {err.cmd[2]} failed: see above")
     STAMP.write_text(wanted)
@@ -54,14 +54,14 @@ def _fail(sentence: str) -> int:
     return 1
 
 
-def _fingerprint(lock: Path) -> str:
+def _fingerprint() -> str:
     """Return what must be the same for an existing .venv to be left alone."""
-    files = (lock, UV_LOCK, Path(__file__), *sorted(ROOT.glob("locale/*/LC_MESSAGES/django.po")))
+    files = (LOCK, UV_LOCK, Path(__file__), *sorted(ROOT.glob("locale/*/LC_MESSAGES/django.po")))
     parts = *(file.read_bytes() for file in files), str(ROOT).encode(), sys.version.encode()
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def _fill(lock: Path) -> None:
+def _fill() -> None:
     if not (BIN / "pip").exists():
         _say("making .venv")
         _run(sys.executable, "-m", "venv", "--clear", str(VENV))
@@ -69,10 +69,10 @@ def _fill(lock: Path) -> None:
     quiet = ("--quiet", "--disable-pip-version-check", "--no-input")
     _say("installing uv")
     _run(python, "-m", "pip", "install", *quiet, "--require-hashes", "-r", str(UV_LOCK))
-    _say(f"installing {lock.relative_to(ROOT)}")
+    _say(f"installing {LOCK.relative_to(ROOT)}")
     STAMP.unlink(missing_ok=True)
     # Compiled once: where PYTHONDONTWRITEBYTECODE is set, every process would do it for itself.
-    sync = ("pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", str(lock))
+    sync = ("pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", str(LOCK))
     _run(str(BIN / "uv"), *sync, env=uv_environ())
     _say("compiling the translations")
     compiler = str(BIN / "pybabel")
@@ -121,4 +121,4 @@ def _pip_configuration() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""Locks are made against the package index alone."""
+
+import pytest
+
+from scripts.lock import lock_environ, without_hashes
+from scripts.steps import ROOT
+
+
+def test_a_folder_of_wheels_and_a_second_index_are_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_INDEX_URL", "https://packages.example.com/simple")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://more.example.com/simple")
+    monkeypatch.setenv("PIP_FIND_LINKS", "wheels")
+    monkeypatch.setenv("PIP_CERT", "authority.pem")
+    environ = lock_environ()
+    assert environ["UV_DEFAULT_INDEX"] == "https://packages.example.com/simple"
+    assert "SSL_CERT_FILE" in environ
+    assert not {"UV_FIND_LINKS", "UV_INDEX"} & set(environ)
+
+
+@pytest.mark.parametrize("name", ["UV_FIND_LINKS", "UV_INDEX", "UV_EXTRA_INDEX_URL"])
+def test_what_is_set_for_uv_itself_adds_no_source_either(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "wheels")
+    assert name not in lock_environ()
+
+
+def test_pins_are_kept_and_hashes_are_fetched_anew() -> None:
+    lock = "yarl==1.25.1 \\\n    --hash=sha256:00 \\\n    --hash=sha256:11\n    # via aiohttp\n"
+    assert without_hashes(lock) == "yarl==1.25.1\n    # via aiohttp\n"
+
+
+@pytest.mark.parametrize("name", ["base", "build", "dev", "uv"])
+def test_every_list_has_its_lock(name: str) -> None:
+    assert (ROOT / "requirements" / f"{name}.in").is_file()
+    assert "--hash=" in (ROOT / "requirements" / f"{name}.txt").read_text()

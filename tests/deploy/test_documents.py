@@ -19,10 +19,10 @@ DECISIONS = sorted(ROOT.glob("docs/adr/0*.md"))
 CONFIGURATION = ("Dockerfile", "docker-compose.yml", ".env.example", ".dockerignore")
 PARTS = ["Context", "Decision", "Consequences", "What would reopen it"]
 HOSTS = re.compile(
-    r"localhost|127\.0\.0\.1|redis|([\w-]+\.)*example\.(com|org|net)"
+    r"localhost|sandbox|127\.0\.0\.1|redis|([\w-]+\.)*example\.(com|org|net)"
     r"|keepachangelog\.com|semver\.org|www\.rfc-editor\.org|host|postgres|profilecenter|%s"
 )
-ADDRESS = re.compile(r"\b[a-z][a-z+]*://[^\s)\"'`<>]+")
+ADDRESS = re.compile(r"\b[a-z][a-z+]*://[^\s)\"'`<>;]+")
 MACHINE = re.compile(r"/(work|root|home|Users)/")
 LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)

@@ -2,8 +2,8 @@
 
 Pins stay as they are unless told otherwise: `make lock ARGS=--upgrade`. Hashes are fetched anew.
 
-The package index alone is asked. A wheel in a folder of this machine, or in a second index, would go
-before the index's own files, and the lock would hold its hash and no other: nobody on another
+The package index alone is asked. A wheel in a folder of this machine, or in a second index, would
+go before the index's own files, and the lock would hold its hash and no other: nobody on another
 Python or platform could install it.
 """
 
@@ -24,7 +24,8 @@ OPTIONS = (
 # What would add to the index, or change what is chosen from it.
 LEFT_OUT = frozenset({
     "UV_FIND_LINKS", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_NO_INDEX", "UV_CONFIG_FILE",
-    "UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE", "UV_EXCLUDE_NEWER", "UV_PRERELEASE", "UV_RESOLUTION",
+    "UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE", "UV_EXCLUDE_NEWER", "UV_PRERELEASE",
+    "UV_RESOLUTION",
 })  # fmt: skip
 
 

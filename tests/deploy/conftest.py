@@ -5,7 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from scripts.servers import Valkey
-from tests.deploy.image import Image, build
+from tests.deploy.image import Image, build, image_python, python
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which Python the image's commands ran on."""
+    terminalreporter.write_line(f"the image has Python {image_python()}; the tests ran {python()}")
 
 
 @pytest.fixture(scope="session")

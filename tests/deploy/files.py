@@ -63,6 +63,12 @@ def app_services() -> dict[str, dict[str, Any]]:
     return {name: service for name, service in services().items() if "build" in service}
 
 
+def command(name: str) -> list[str]:
+    """Return a service's command, with the defaults of what .env may set."""
+    words: list[str] = services()[name]["command"]
+    return words
+
+
 def health_command(name: str) -> list[str]:
     """Return a service's health check as a command to run."""
     kind, *rest = services()[name]["healthcheck"]["test"]

@@ -1,6 +1,12 @@
-"""The image's files in a folder, and its commands as processes on this machine."""
+"""The image's files in a folder, and its commands as processes on this machine.
+
+They run on the packages of the image alone: an environment made of requirements/base.txt, on the
+Python of the Dockerfile where this machine has it. What is only in the development environment is
+not there for them.
+"""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -9,11 +15,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from scripts import pythons
 from scripts.check import deployment_environ
 from scripts.steps import ROOT
+from tests import environments
 from tests.deploy.files import instructions
 
 PATIENCE = 45.0
@@ -26,6 +34,10 @@ class Image:
 
     folder: Path
     environ: dict[str, str]
+
+    def with_settings(self, **settings: str) -> "Image":
+        """Return the same files with further settings, or other ones."""
+        return replace(self, environ=self.environ | settings)
 
     def run(self, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Return a command that has ended, whatever its status."""
@@ -84,9 +96,33 @@ def build(folder: Path, *, redis_url: str) -> Image:
     for source in sources():
         _copy(ROOT / source, context / source)
     # At build time there is no setting but what the line itself gives.
-    made = Image(folder=context, environ=_machine(folder)).run("sh", "-euc", static_step())
-    assert made.returncode == 0, made.stderr[-2000:]
-    return Image(folder=context, environ=_machine(folder) | _settings(folder, redis_url))
+    builder = Image(folder=context, environ=_machine(folder, runtime(), build_tools()))
+    for step in build_steps():
+        made = builder.run("sh", "-euc", _at_home(step))
+        assert made.returncode == 0, made.stderr[-2000:]
+    return Image(folder=context, environ=_machine(folder, runtime()) | _settings(folder, redis_url))
+
+
+def image_python() -> str:
+    """Return the version of the base image's Python, such as 3.12."""
+    return next(
+        found[1] for line in instructions("FROM") if (found := re.match(r"python:(3\.\d+)", line))
+    )
+
+
+def python() -> str:
+    """Return the path of the Python that the processes run on: the image's version, or ours."""
+    return pythons.find(image_python()) or sys.executable
+
+
+def runtime() -> Path:
+    """Return the bin folder of an environment with what the image runs on, and nothing else."""
+    return environments.kept(python=python(), lock=ROOT / "requirements" / "base.txt")
+
+
+def build_tools() -> Path:
+    """Return the bin folder of the environment that the image is built with."""
+    return environments.kept(python=python(), lock=ROOT / "requirements" / "build.txt")
 
 
 def sources() -> list[str]:
@@ -95,9 +131,15 @@ def sources() -> list[str]:
     return [word for *words, _ in lines for word in words]
 
 
-def static_step() -> str:
-    """Return the RUN line that collects the static files."""
-    return next(line for line in instructions("RUN") if "collectstatic" in line)
+def build_steps() -> list[str]:
+    """Return the RUN lines that make files out of the sources: catalogues and static files."""
+    return [line for line in instructions("RUN") if "pybabel" in line or "collectstatic" in line]
+
+
+def _at_home(step: str) -> str:
+    """Return a RUN line with the environments of this machine instead of those of the image."""
+    step = re.sub(r"/opt/venv/bin\b", str(runtime()), step)
+    return re.sub(r"/opt/[\w-]+/bin\b", str(build_tools()), step)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -108,10 +150,10 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy(source, target)
 
 
-def _machine(folder: Path) -> dict[str, str]:
+def _machine(folder: Path, *programs: Path) -> dict[str, str]:
     """Return an environment with nothing of this machine's but where its programs are."""
     return {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}",
+        "PATH": os.pathsep.join([*map(str, programs), os.defpath]),
         "HOSTNAME": socket.gethostname(),
         "HOME": str(folder),
         "TMPDIR": str(folder),

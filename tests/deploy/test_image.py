@@ -3,9 +3,11 @@
 import re
 import subprocess
 
+import pytest
+
 from scripts.steps import ROOT, tool
-from tests.deploy.files import exec_form, instructions, services, text
-from tests.deploy.image import Image, sources
+from tests.deploy.files import app_services, exec_form, instructions, services, text
+from tests.deploy.image import Image, build_tools, runtime, sources
 
 ALWAYS_OUTSIDE = (".env", "secrets", ".git", "var", "tests", ".venv")
 
@@ -81,12 +83,20 @@ def test_every_translation_is_compiled_by_the_build(image: Image) -> None:
     assert sources == {path.with_suffix("") for path in image.folder.glob("locale/*/*/*.mo")}
 
 
-def test_what_the_build_runs_is_among_a_deployments_requirements() -> None:
-    locks = text("requirements/base.txt") + text("requirements/build.txt")
-    locked = set(re.findall(r"^([\w-]+)==", locks, re.MULTILINE))
-    wanted = {"babel": "pybabel", "django": "manage.py", "gunicorn": "gunicorn", "celery": "celery"}
-    used = text("Dockerfile") + text("docker-compose.yml")
-    assert {package for package, program in wanted.items() if program in used} <= locked
+@pytest.mark.parametrize("service", app_services())
+def test_every_program_that_is_started_comes_with_a_deployments_requirements(service: str) -> None:
+    program, *_ = app_services()[service]["command"]
+    assert (runtime() / program).is_file()
+
+
+def test_what_only_the_build_needs_is_not_shipped() -> None:
+    assert (build_tools() / "pybabel").is_file()
+    assert not (runtime() / "pybabel").exists()
+
+
+def test_the_development_environment_is_out_of_reach(image: Image) -> None:
+    done = image.run("python", "-c", "import pytest")
+    assert "No module named 'pytest'" in done.stderr
 
 
 def test_the_files_of_the_image_are_enough_for_gunicorn(image: Image) -> None:

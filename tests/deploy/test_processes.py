@@ -8,7 +8,7 @@ import pytest
 
 from scripts.ready import answers
 from scripts.servers import HOST, free_port
-from tests.deploy.files import exec_form, health_command, instructions, services
+from tests.deploy.files import command, exec_form, health_command, instructions
 from tests.deploy.image import Image
 
 VISITOR = {"Host": "mail.example.com", "X-Forwarded-Proto": "https"}
@@ -28,7 +28,7 @@ def ask(url: str) -> str:
 
 
 def test_the_one_off_brings_the_database_up_to_date(image: Image) -> None:
-    done = image.run(*services()["migrate"]["command"])
+    done = image.run(*command("migrate"))
     assert done.returncode == 0, done.stderr[-2000:]
     assert "No migrations to apply" in done.stdout
 
@@ -36,14 +36,12 @@ def test_the_one_off_brings_the_database_up_to_date(image: Image) -> None:
 def test_the_pages_start_pass_both_health_checks_and_end_when_told(image: Image) -> None:
     port = str(free_port())
     url = f"http://{HOST}:{port}"
-    command = [*services()["web"]["command"], "--bind", f"{HOST}:{port}"]
-    in_image = exec_form(instructions("HEALTHCHECK")[-1])
-    in_compose = [word.replace("8000", port) for word in health_command("web")]
-    assert not healthy(image, in_image, PORT=port)
-    with image.started("web", command) as web:
+    gunicorn = [*command("web"), "--bind", f"{HOST}:{port}"]
+    check = health_command("web")
+    assert not healthy(image, check, PORT=port)
+    with image.started("web", gunicorn) as web:
         web.wait_until(lambda: answers(f"{url}/healthz"))
-        assert healthy(image, in_image, PORT=port)
-        assert healthy(image, in_compose)
+        assert healthy(image, check, PORT=port)
         assert answers(f"{url}/readyz")
         assert "unsub_database_up 1.0" in ask(f"{url}/metrics")
         style = re.search(r'href="(/static/[^"]+\.[0-9a-f]{12}\.css)"', ask(f"{url}/admin/login/"))
@@ -52,9 +50,19 @@ def test_the_pages_start_pass_both_health_checks_and_end_when_told(image: Image)
         assert web.terminate() == 0
 
 
+def test_the_image_asks_the_pages_only_of_a_container_that_serves_them(image: Image) -> None:
+    in_image = exec_form(instructions("HEALTHCHECK")[-1])
+    *check, condition, name = in_image
+    assert check == health_command("web")
+    assert (condition, name) == ("--if-started-as", "gunicorn")
+    port = str(free_port())
+    # The first process of this machine is no web process, and nobody listens on the port.
+    assert healthy(image, in_image, PORT=port)
+    assert not healthy(image, check, PORT=port)
+
+
 def test_a_worker_starts_answers_for_itself_and_ends_when_told(image: Image) -> None:
-    command = services()["worker"]["command"]
-    with image.started("worker", command) as worker:
+    with image.started("worker", command("worker")) as worker:
         worker.wait_until(lambda: " ready." in worker.log)
         assert healthy(image, health_command("worker"))
         assert not healthy(image, health_command("worker"), HOSTNAME="another-worker")
@@ -63,15 +71,13 @@ def test_a_worker_starts_answers_for_itself_and_ends_when_told(image: Image) -> 
 
 def test_beat_starts_writes_its_schedule_and_ends_when_told(image: Image) -> None:
     assert not healthy(image, health_command("beat"))
-    with image.started("beat", services()["beat"]["command"]) as beat:
+    with image.started("beat", command("beat")) as beat:
         beat.wait_until(lambda: "Sending due task sweep" in beat.log)
         assert healthy(image, health_command("beat"))
         assert beat.terminate() == 0
 
 
-@pytest.mark.parametrize(
-    "command", ["add_unit", "export_audit", "sign_link", "migrate", "add_user"]
-)
-def test_the_commands_of_the_handbook_are_in_the_image(image: Image, command: str) -> None:
-    done: subprocess.CompletedProcess[str] = image.run("python", "manage.py", command, "--help")
+@pytest.mark.parametrize("name", ["add_unit", "export_audit", "sign_link", "migrate", "add_user"])
+def test_the_commands_of_the_handbook_are_in_the_image(image: Image, name: str) -> None:
+    done: subprocess.CompletedProcess[str] = image.run("python", "manage.py", name, "--help")
     assert done.returncode == 0, done.stderr[-2000:]

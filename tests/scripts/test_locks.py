@@ -32,7 +32,8 @@ def edit(root: Path, name: str, change: str) -> None:
 
 def version_of(name: str) -> str:
     """Return the version that the locks name."""
-    found = re.search(rf"^{name}==(\S+)", (ROOT / "requirements" / "base.txt").read_text(), re.M)
+    lock = (ROOT / "requirements" / "base.txt").read_text()
+    found = re.search(rf"^{name}==(\S+)", lock, re.MULTILINE)
     assert found
     return found[1]
 

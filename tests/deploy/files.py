@@ -18,6 +18,8 @@ _NAME = re.compile(r"`([A-Z][A-Z_]+)`")
 GUNICORN = frozenset({"PORT", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"})
 # Read by docker-compose.yml alone.
 COMPOSE = frozenset({"WEB_ADDRESS"})
+# Set by the image's build, and by nobody else.
+BUILD = frozenset({"PROFILECENTER_VERSION", "PROFILECENTER_REVISION"})
 
 
 def text(name: str) -> str:
@@ -70,8 +72,8 @@ def seconds(duration: str) -> int:
 
 
 def settings_names() -> set[str]:
-    """Return every variable that settings.py reads."""
-    return set(_READ.findall(text("profilecenter/settings.py")))
+    """Return every variable that settings.py reads and that a deployment may set."""
+    return set(_READ.findall(text("profilecenter/settings.py"))) - BUILD
 
 
 def table_names(document: str) -> set[str]:

@@ -8,7 +8,10 @@ from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "profilecenter.settings")
-    if sys.argv[1:2] == ["sandbox"]:
-        # The stand-in for Marketing Cloud has no use for our settings: it starts without any.
+    if sys.argv[1:] in (["--version"], ["version"]):
+        # Django would print its own version.
+        sys.argv[1:] = ["show_version"]
+    if sys.argv[1:2] in (["sandbox"], ["show_version"]):
+        # These have no use for our settings: they start without any.
         os.environ.setdefault("SECRET_KEY", "unused")
     execute_from_command_line(sys.argv)

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.core.exceptions import ImproperlyConfigured
 from kombu import Exchange, Queue
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from unsub.links import Keyring
 
-from .environment import Env
+from .environment import Env, SettingError
 from .logs import logging_config
 from .theme import UNFOLD  # noqa: F401 - Django reads it here
 
@@ -25,7 +24,11 @@ VAR_DIR = BASE_DIR / "var"
 
 env = Env()
 if (BASE_DIR / ".env").is_file():
-    env.read_env(BASE_DIR / ".env")
+    env.read_file(BASE_DIR / ".env")
+
+# The image sets both: its Dockerfile takes them as build arguments.
+PROFILECENTER_VERSION = env.str("PROFILECENTER_VERSION", default="development")
+PROFILECENTER_REVISION = env.str("PROFILECENTER_REVISION", default="unknown")
 
 DEBUG = env.bool("DEBUG", default=False)
 # A process started without a SECRET_KEY fails at once instead of signing with a known one.
@@ -35,11 +38,11 @@ SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # Health checks of a container ask from inside, by these names.
 ALLOWED_HOSTS = [*env.list("ALLOWED_HOSTS", default=[]), "localhost", "127.0.0.1", "[::1]"]
 
-PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
+PUBLIC_URL = env.address(
+    "PUBLIC_URL", schemes=("https", "http"), default="http://localhost:8000"
+).rstrip("/")
 _public = urlsplit(PUBLIC_URL)
-if _public.scheme not in {"http", "https"} or not _public.hostname:
-    raise ImproperlyConfigured("PUBLIC_URL must be an address such as https://mail.example.com")
-if _public.hostname not in ALLOWED_HOSTS:
+if _public.hostname and _public.hostname not in ALLOWED_HOSTS:
     ALLOWED_HOSTS.append(_public.hostname)
 
 INSTALLED_APPS = [
@@ -101,7 +104,7 @@ TEMPLATES = [
 
 def _database() -> dict[str, Any]:
     """Return the database to use: PostgreSQL from DATABASE_URL, or SQLite under var/."""
-    config: dict[str, Any] = env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/db.sqlite3")
+    config = env.database("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/db.sqlite3")
     options: dict[str, Any] = config.setdefault("OPTIONS", {})
     if config["ENGINE"].endswith("sqlite3"):
         # IMMEDIATE takes the write lock first: a transaction that reads and then writes
@@ -126,7 +129,9 @@ def _database() -> dict[str, Any]:
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.str("REDIS_URL", default="redis://localhost:6379/0")
+REDIS_URL = env.address(
+    "REDIS_URL", schemes=("redis", "rediss", "unix"), default="redis://localhost:6379/0"
+)
 REDIS_TIMEOUT = 0.2  # seconds; a broker that does not answer must not keep a visitor waiting
 _CACHE = {
     "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -147,7 +152,10 @@ CACHES = {
 
 # Links
 LINK_KEYS = env.json("LINK_KEYS", default={})
-LINK_KEYRING = Keyring.from_json(LINK_KEYS)
+try:
+    LINK_KEYRING = Keyring.from_json(LINK_KEYS)
+except ValueError as err:
+    raise SettingError(str(err)) from None
 
 # Marketing Cloud
 SFMC_SUBDOMAIN = env.str("SFMC_SUBDOMAIN", default="")
@@ -343,7 +351,7 @@ SOCIALACCOUNT_PROVIDERS = {
 ADMINS = [("operator", address) for address in env.list("ADMINS", default=[])]
 SERVER_EMAIL = DEFAULT_FROM_EMAIL = env.str("SERVER_EMAIL", default="profile-center@localhost")
 EMAIL_TIMEOUT = 10  # seconds
-vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+vars().update(env.email_server("EMAIL_URL", default="consolemail://"))
 
 # gunicorn.conf.py names the folder in which the counters of all processes meet.
 PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
@@ -351,5 +359,10 @@ PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 ALERT_WEBHOOK_URL = env.str("ALERT_WEBHOOK_URL", default="")
 ALERT_WEBHOOK_SECRET = env.str("ALERT_WEBHOOK_SECRET", default="")
 
-LOG_FORMAT = env.str("LOG_FORMAT", default="console" if sys.stderr.isatty() else "json")
-LOGGING = logging_config(LOG_FORMAT, env.str("LOG_LEVEL", default="INFO"))
+LOG_FORMAT = env.choice(
+    "LOG_FORMAT", ("json", "console"), default="console" if sys.stderr.isatty() else "json"
+)
+LOG_LEVEL = env.choice(
+    "LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), default="INFO"
+)
+LOGGING = logging_config(LOG_FORMAT, LOG_LEVEL)

@@ -59,7 +59,7 @@ def main() -> None:
         new_link_key="new-link",
         pause_offered=True,
         pause_ends="put_back",
-        domain=urlsplit(settings.PUBLIC_URL).hostname,
+        domain=urlsplit(settings.PUBLIC_URL).hostname or "",
     )
     _brand()
     MailingList.objects.create(unit=unit, list_id=7001, name="Weekly offers")

@@ -24,6 +24,8 @@ COMPOSE = frozenset(
         "VERSION", "PREVIOUS_VERSION", "REVISION", "SOURCE",
     }
 )  # fmt: skip
+# Set by the image's build, and by nobody else.
+BUILD = frozenset({"PROFILECENTER_VERSION", "PROFILECENTER_REVISION"})
 
 
 def text(name: str) -> str:
@@ -83,8 +85,8 @@ def seconds(duration: str) -> int:
 
 
 def settings_names() -> set[str]:
-    """Return every variable that settings.py reads."""
-    return set(_READ.findall(text("profilecenter/settings.py")))
+    """Return every variable that settings.py reads and that a deployment may set."""
+    return set(_READ.findall(text("profilecenter/settings.py"))) - BUILD
 
 
 def table_names(document: str) -> set[str]:

@@ -1,6 +1,8 @@
 """Settings from files, as Docker and Kubernetes give secrets, and settings that are left empty."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,156 @@ def test_the_file_goes_before_the_value(image: Image, tmp_path: Path) -> None:
     assert found["SFMC_PASSWORD"] == "from-the-file"
 
 
-def test_a_file_that_is_missing_stops_the_start(image: Image) -> None:
-    done = image.run("python", "manage.py", "check", SECRET_KEY_FILE="/run/secrets/none")
-    assert done.returncode != 0
+def test_a_byte_order_mark_is_no_part_of_a_value(image: Image, tmp_path: Path) -> None:
+    environ = {}
+    for name in ("SECRET_KEY", "LINK_KEYS", "SFMC_ACCOUNT_ID"):
+        (tmp_path / name).write_text(f"{WRITTEN[name]}\r\n", encoding="utf-8-sig", newline="")
+        environ[f"{name}_FILE"] = str(tmp_path / name)
+    found = settings(image, environ)
+    assert found["SECRET_KEY"] == WRITTEN["SECRET_KEY"]
+    assert (found["LINK_KEYS"], found["SFMC_ACCOUNT_ID"]) == (KEYS, 510001)
+
+
+PROGRAMS = {
+    "manage.py": ("python", "manage.py", "check"),
+    "manage.py of a deployment": ("python", "manage.py", "check", "--deploy"),
+    "web": ("gunicorn", "profilecenter.wsgi", "-c", "profilecenter/gunicorn.conf.py"),
+    "worker": ("celery", "-A", "profilecenter", "worker"),
+    "beat": ("celery", "-A", "profilecenter", "beat"),
+}
+CHECK = PROGRAMS["manage.py"]
+
+
+def refusal(image: Image, *command: str, **environ: str) -> str:
+    """Return the one line with which a program refuses to start."""
+    done = image.run(*command, **environ)
+    assert done.returncode == 1, done.stderr[-2000:]
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_tells_of_a_missing_file_in_one_line(image: Image, program: str) -> None:
+    line = refusal(image, *PROGRAMS[program], SECRET_KEY_FILE="/run/secrets/none")
+    assert line == (
+        "SECRET_KEY_FILE: /run/secrets/none does not exist. Make it, or correct the path."
+    )
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_tells_of_a_wrong_value_in_one_line(image: Image, program: str) -> None:
+    line = refusal(image, *PROGRAMS[program], LINK_KEYS='{"*": ["s3cret')
+    assert line == "LINK_KEYS must be JSON: see line 1, column 8."
+
+
+def test_a_folder_in_the_place_of_a_file_is_told(image: Image, tmp_path: Path) -> None:
+    line = refusal(image, *CHECK, LINK_KEYS_FILE=str(tmp_path))
+    assert line.startswith(f"LINK_KEYS_FILE: {tmp_path} is a folder.")
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(image: Image, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    line = refusal(image, *CHECK, LINK_KEYS_FILE=str(tmp_path / "file" / "key"))
+    assert line == f"LINK_KEYS_FILE: {tmp_path / 'file' / 'key'} cannot be read (Not a directory)."
+
+
+def test_a_file_of_another_encoding_is_told(image: Image, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("s3cret" * 10, encoding="utf-16")
+    line = refusal(image, *CHECK, SECRET_KEY_FILE=str(tmp_path / "key"))
+    assert line == f"SECRET_KEY_FILE: {tmp_path / 'key'} is not text in UTF-8."
+
+
+def test_a_file_that_may_not_be_read_is_told(image: Image, tmp_path: Path) -> None:
+    # root reads every file by two capabilities; without them its own mode counts for it, too.
+    drop = "-dac_override,-dac_read_search"
+    without = ("setpriv", "--bounding-set", drop, "--inh-caps", drop)
+    if os.geteuid() == 0 and not shutil.which("setpriv"):
+        pytest.skip("root may read every file, and there is no setpriv to make it less")
+    prefix = without if os.geteuid() == 0 else ()
+    secret = tmp_path / "secret_key"
+    secret.write_text("s3cret" * 10)
+    secret.chmod(0)
+    for program in PROGRAMS.values():
+        line = refusal(image, *prefix, *program, SECRET_KEY_FILE=str(secret))
+        assert line == (
+            f"SECRET_KEY_FILE: {secret} may not be read by user {os.geteuid()}. "
+            "Change its mode, or its folder's."
+        )
+
+
+def test_a_secret_that_is_given_as_its_path_is_not_printed(image: Image) -> None:
+    line = refusal(image, *CHECK, SECRET_KEY_FILE="s3cret" * 10)
+    assert line.startswith("SECRET_KEY_FILE: the file (its path is not absolute) does not exist.")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("SECRET_KEY", "", "is not set, nor is SECRET_KEY_FILE"),
+        ("LINK_KEYS", '["s3cret"]', "must be an object"),
+        ("LINK_KEYS", '{"s3cret": []}', "each name must be a MID"),
+        ("LINK_KEYS", '{"*": "s3cret"}', "each value must be a list"),
+        ("LINK_KEYS", '{"*": ["-----BEGIN PUBLIC KEY-----s3cret"]}', "no usable key"),
+        ("PUBLIC_URL", "s3cret.example.com", "https:// or http://"),
+        ("PUBLIC_URL", "https://s3cret.example.com:port", "https:// or http://"),
+        ("PUBLIC_URL", "https://[s3cret", "https:// or http://"),
+        ("REDIS_URL", "s3cret:6379", "redis://"),
+        ("REDIS_URL", "redis://:s3c/ret@redis:6379/0", "percent-encoded"),
+        ("DATABASE_URL", "s3cret", "postgres://"),
+        ("DATABASE_URL", "://ada:s3cret@db.example.com/wishes", "postgres://"),
+        ("DATABASE_URL", "mysql://ada:s3cret@db.example.com/wishes", "postgres://"),
+        ("DATABASE_URL", "postgres://ada:s3c/ret@db.example.com/wishes", "percent-encoded"),
+        ("DATABASE_URL", "postgres://ada:s3cret@db.example.com", "postgres://"),
+        ("EMAIL_URL", "imap://ada:s3cret@mail.example.com", "smtp+tls://"),
+        ("EMAIL_URL", "smtp://ada:s3c/ret@mail.example.com:587", "percent-encoded"),
+        ("SFMC_TIMEOUT", "s3cret", "a number"),
+        ("SFMC_TIMEOUT", "3O", "a number"),
+        ("SFMC_TIMEOUT", "nan", "a number"),
+        ("SFMC_ACCOUNT_ID", "s3cret", "a whole number"),
+        ("UNDO_SECONDS", "30.5", "a whole number"),
+        ("SECOND_FACTOR", "s3cret", "true or false"),
+        ("LOG_LEVEL", "s3cret", "one of DEBUG, INFO"),
+        ("LOG_FORMAT", "s3cret", "one of json, console"),
+    ],
+)
+def test_a_wrong_value_is_told_by_its_name_alone(
+    image: Image, name: str, value: str, words: str
+) -> None:
+    line = refusal(image, *CHECK, **{name: value})
+    assert line.startswith(name)
+    assert words in line
+    assert "s3c" not in line
+
+
+def test_a_wrong_value_of_a_file_is_told_with_the_file(image: Image, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("{")
+    line = refusal(image, *CHECK, LINK_KEYS_FILE=str(tmp_path / "keys"))
+    assert line.startswith(f"LINK_KEYS (in the file {tmp_path / 'keys'}) must be JSON")
+
+
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
+def test_a_value_in_single_quotes_keeps_every_sign(
+    image: Image, tmp_path: Path, content: bytes
+) -> None:
+    # Compose takes single quotes so, and replaces $word without them.
+    shutil.copytree(image.folder, tmp_path / "checkout", ignore=shutil.ignore_patterns("static*"))
+    env = tmp_path / "checkout" / ".env"
+    env.write_bytes(content + b"SFMC_PASSWORD='pa$word # \"x\"'\n  # indented\n")
+    checkout = Image(folder=tmp_path / "checkout", environ=image.environ)
+    assert settings(checkout, {})["SFMC_PASSWORD"] == 'pa$word # "x"'
+    env.write_bytes(content + b"\nSFMC_PASSWORD = s3cret\n")
+    line = refusal(checkout, *CHECK)
+    assert line == f"{env}, line 2: it must be NAME=value, or a comment."
+
+
+@pytest.mark.parametrize("words", [["--version"], ["version"], ["show_version"]])
+def test_the_version_is_told_without_any_setting(image: Image, words: list[str]) -> None:
+    machine = {name: image.environ[name] for name in ("PATH", "HOME")}
+    bare = Image(folder=image.folder, environ=machine)
+    start = "Profile Center development (revision unknown, Django 5."
+    assert bare.run("python", "manage.py", *words).stdout.startswith(start)
+    built = {"PROFILECENTER_VERSION": "1.2.3", "PROFILECENTER_REVISION": "abc1234"}
+    done = bare.run("python", "manage.py", *words, **built)
+    assert done.stdout.startswith("Profile Center 1.2.3 (revision abc1234, Django 5.")
+    assert len(done.stdout.splitlines()) == 1

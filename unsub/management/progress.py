@@ -7,10 +7,11 @@ WIDTH, EVERY, AFTER = 30, 0.2, 2.0
 
 
 class Progress:
-    """Draws how far `total` is done on a terminal, from two seconds on."""
+    """Draws how far `total` is done on a terminal, from two seconds on. Without a total, as for a
+    pipe, it draws the text alone."""
 
     def __init__(self, stream: Any, total: int) -> None:
-        self._stream, self._total = stream, max(total, 1)
+        self._stream, self._total = stream, total
         self._began = time.monotonic()
         self._next = self._began + AFTER
         self._drew = False
@@ -21,6 +22,10 @@ class Progress:
         if now < self._next or not self._stream.isatty():
             return
         self._next, self._drew = now + EVERY, True
+        if not self._total:
+            self._stream.write(f"\r{text} ", ending="")
+            self._stream.flush()
+            return
         share = min(done / self._total, 1.0)
         left = (now - self._began) * (1 - share) / share if share else 0
         bar = "#" * round(share * WIDTH)

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -11,35 +12,36 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
 from unsub import audit
+from unsub.management.streams import STANDARD, writing
 from unsub.models import Status, UnsubRequest
 
 _PROGRESS = 20_000
 
 
 class Command(BaseCommand):
-    """Writes the audit to standard output, oldest first."""
+    """Writes the audit to standard output or to a file, oldest first."""
 
     help = "Write one row per request, oldest first, as CSV or as JSON lines."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         parser.add_argument("--format", choices=("csv", "jsonl"), default="csv")
+        parser.add_argument(
+            "--output", type=Path, default=STANDARD, metavar="FILE",
+            help="where to; default: -, standard output",
+        )  # fmt: skip
         parser.add_argument("--status", action="append", choices=Status.values, help="repeatable")
         parser.add_argument("--mid", type=int, action="append", help="business unit; repeatable")
         parser.add_argument("--since", type=_moment, help="received at or after: date or time")
         parser.add_argument("--until", type=_moment, help="received before: date or time")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Write the rows."""
+        """Write the rows, or raise CommandError. A reader that closes its pipe ends it quietly."""
         found = self._counted(_rows(options))
         lines = audit.csv_lines if options["format"] == "csv" else audit.json_lines
-        try:
+        with writing(options["output"], self.stdout) as write:
             for line in lines(found):
-                self.stdout.write(line, ending="")
-            self.stdout.flush()
-        except BrokenPipeError:
-            # Whoever reads has read enough, as `| head` does.
-            return
+                write(line)
 
     def _counted(self, found: Iterator[audit.Row]) -> Iterator[audit.Row]:
         """Give the rows, telling a person who watches how many there were."""

@@ -5,6 +5,7 @@ import os
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,6 +16,7 @@ from unsub.context import ContextError, UnsubContext
 from unsub.link_files import BadHeader, Header, Row, rows, written
 from unsub.links import sign_link
 from unsub.management.progress import Progress
+from unsub.management.streams import STANDARD, is_same_file, reading, size, standard_output
 from unsub.models import BusinessUnit
 from unsub.units import only_mid
 
@@ -26,7 +28,10 @@ POST = "List-Unsubscribe=One-Click"
 class Command(BaseCommand):
     """Writes IN's rows with a link each to OUT, and what was refused to OUT.refused.csv."""
 
-    help = "Write a signed link for each row of a CSV file. Columns: see docs/links.md."
+    help = (
+        "Write a signed link for each row of a CSV file. Columns: see docs/links.md. "
+        "- is standard input or output; refused rows are then told on standard error."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
@@ -39,49 +44,58 @@ class Command(BaseCommand):
         parser.add_argument(
             "--headers", action="store_true", help="add both List-Unsubscribe headers as columns"
         )
-        parser.add_argument("--resume", action="store_true", help="go on where a run was stopped")
+        parser.add_argument(
+            "--resume", action="store_true", help="go on where a run was stopped; files only"
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Write the files, or raise CommandError. Status 0 also where rows were refused: they are
         counted and named."""
-        if options["outfile"].exists() and options["outfile"].samefile(options["infile"]):
-            raise CommandError("IN and OUT are the same file: its rows would be lost")
-        job = _Job(options)
-        try:
-            with options["infile"].open("rb") as infile:
-                self._run(job, infile, options)
-        except (OSError, BadHeader) as err:
-            raise CommandError(str(err)) from err
-        job.state_file.unlink(missing_ok=True)
-        self._summary(job)
+        if options["resume"] and STANDARD in {options["infile"], options["outfile"]}:
+            raise CommandError("--resume needs two files: what came through a pipe is gone")
+        with reading(options["infile"]) as infile:
+            if is_same_file(infile, options["outfile"]):
+                raise CommandError("IN and OUT are the same file: its rows would be lost")
+            try:
+                self._run(_Job(options), infile, options)
+            except BadHeader as err:
+                raise CommandError(str(err)) from err
 
     def _run(self, job: "_Job", infile: IO[bytes], options: dict[str, Any]) -> None:
-        """Write a row for each line."""
-        header = Header.of(infile.readline())
+        """Write a row for each line, then say what came of it."""
+        first = infile.readline()
+        header = Header.of(first)
+        job.offset = len(first)
         sign = _Signer(seal=options["seal"])
         default_mid = options["mid"] or only_mid()
-        progress = Progress(self.stderr, options["infile"].stat().st_size)
-        with job.open(header, infile) as (out, refused):
+        progress = Progress(self.stderr, size(infile))
+        with job.open(infile) as (out, refused):
+            job.begin(header, out, refused)
             lines = job.lines(infile)
             for row in rows(lines, header, default_mid=default_mid, sign=sign):
                 job.write(row, header, out, refused)
-                if row.refused and job.refused <= TOLD:
+                if row.refused and (job.refused_file is None or job.refused <= TOLD):
                     self.stderr.write(f"line {row.line}: {row.refused}")
                 if row.line % SAVE_EVERY == 0:
                     job.save(out, refused)
                 if row.line % 500 == 0:
-                    progress.show(infile.tell(), f"{job.signed:,} links, {job.refused:,} refused")
-        progress.close()
+                    progress.show(job.offset, f"{job.signed:,} links, {job.refused:,} refused")
+            progress.close()
+            # Within the block: where the reader of a pipe has gone, this is not true.
+            out.flush()
+            self._summary(job)
+        job.forget()
 
     def _summary(self, job: "_Job") -> None:
-        """Say what came of it."""
-        self.stdout.write(f"{job.signed:,} links written to {job.outfile}")
+        """Say what came of it; on standard error where standard output is for the rows."""
+        report = self.stdout if job.refused_file else self.stderr
+        where = job.outfile if job.refused_file else "standard output"
+        report.write(f"{job.signed:,} links written to {where}")
         if job.refused:
-            self.stdout.write(
-                f"{job.refused:,} rows refused, each with its line: {job.refused_file}"
-            )
+            named = f": {job.refused_file}" if job.refused_file else " above"
+            report.write(f"{job.refused:,} rows refused, each with its line{named}")
             for why, number in job.causes.most_common(5):
-                self.stdout.write(f"  {number:,} x {why}")
+                report.write(f"  {number:,} x {why}")
 
 
 class _Signer:
@@ -105,37 +119,66 @@ class _Job:
 
     def __init__(self, options: dict[str, Any]) -> None:
         self.outfile: Path = options["outfile"]
-        self.refused_file = self.outfile.with_name(f"{self.outfile.name}.refused.csv")
-        self.state_file = self.outfile.with_name(f"{self.outfile.name}.state")
+        to_file = self.outfile != STANDARD
+        # There is no place beside standard output: refused rows are told, and no state is kept.
+        self.refused_file = self._beside("refused.csv") if to_file else None
+        self._state_file = self._beside("state") if to_file else None
+        # What standard input has given cannot be read again.
+        self._keeps_state = to_file and options["infile"] != STANDARD
         self._headers: bool = options["headers"]
-        self._resumes: bool = options["resume"] and self.state_file.is_file()
+        self._resumes: bool = options["resume"]
         self.line = 1
         self.signed = self.refused = 0
         self.causes: Counter[str] = Counter()
-        self._offset = 0
+        self.offset = 0
 
-    def open(self, header: Header, infile: IO[bytes]) -> "_Outputs":
-        """Return the two files, cut to what was saved, with the input at the line after it."""
-        if not self._resumes:
-            outputs = _Outputs(self.outfile, self.refused_file, sizes=(0, 0))
-            more = ("List-Unsubscribe", "List-Unsubscribe-Post") if self._headers else ()
-            names = (*header.names, "link", *more)
-            outputs.out.write(written(names, header.delimiter).encode())
-            outputs.refused.write(b"line,reason\n")
-            self._offset = infile.tell()
-            return outputs
-        state = json.loads(self.state_file.read_text())
+    def _beside(self, ending: str) -> Path:
+        """Return the path of a file beside OUT."""
+        return self.outfile.with_name(f"{self.outfile.name}.{ending}")
+
+    @contextmanager
+    def open(self, infile: IO[bytes]) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+        """Give where rows go and where refused ones go, with the input at the line to go on
+        with. Files are cut to what was saved."""
+        if self.refused_file is None:
+            with standard_output() as out, Path(os.devnull).open("wb") as refused:
+                yield out, refused
+            return
+        sizes = self._resume(infile)
+        with _cut(self.outfile, sizes[0]) as out, _cut(self.refused_file, sizes[1]) as refused:
+            yield out, refused
+
+    def begin(self, header: Header, out: IO[bytes], refused: IO[bytes]) -> None:
+        """Write both headers, unless they were written by the run that goes on."""
+        if self.line > 1:
+            return
+        more = ("List-Unsubscribe", "List-Unsubscribe-Post") if self._headers else ()
+        out.write(written((*header.names, "link", *more), header.delimiter).encode())
+        refused.write(b"line,reason\n")
+
+    def _resume(self, infile: IO[bytes]) -> tuple[int, int]:
+        """Return how far both outputs are right, with the input there; 0 for a new run, which
+        makes an older one's state void."""
+        if not (self._resumes and self._state_file and self._state_file.is_file()):
+            self.forget()
+            return 0, 0
+        state = json.loads(self._state_file.read_text())
         self.line, self.signed, self.refused = state["line"], state["signed"], state["refused"]
         self.causes.update(state["causes"])
-        infile.seek(state["offset"])
-        self._offset = state["offset"]
-        return _Outputs(self.outfile, self.refused_file, sizes=(state["out"], state["bad"]))
+        self.offset = state["offset"]
+        infile.seek(self.offset)
+        return state["out"], state["bad"]
+
+    def forget(self) -> None:
+        """Remove the state of a run, where there is one."""
+        if self._state_file:
+            self._state_file.unlink(missing_ok=True)
 
     def lines(self, infile: IO[bytes]) -> Iterator[tuple[int, bytes]]:
         """Give the numbered lines."""
         for line in iter(infile.readline, b""):
             self.line += 1
-            self._offset += len(line)
+            self.offset += len(line)
             yield self.line, line
 
     def write(self, row: Row, header: Header, out: IO[bytes], refused: IO[bytes]) -> None:
@@ -151,35 +194,19 @@ class _Job:
 
     def save(self, out: IO[bytes], refused: IO[bytes]) -> None:
         """Note how far the files are right, once they are on the disk."""
+        if not (self._keeps_state and self._state_file):
+            return
         for file in (out, refused):
             file.flush()
             os.fsync(file.fileno())
         state = {
             "line": self.line, "signed": self.signed, "refused": self.refused,
-            "causes": dict(self.causes.most_common(100)), "offset": self._offset,
+            "causes": dict(self.causes.most_common(100)), "offset": self.offset,
             "out": out.tell(), "bad": refused.tell(),
         }  # fmt: skip
-        fresh = self.state_file.with_name(f"{self.state_file.name}.new")
+        fresh = self._state_file.with_name(f"{self._state_file.name}.new")
         fresh.write_text(json.dumps(state))
-        fresh.replace(self.state_file)
-
-
-class _Outputs:
-    """The two files, closed together."""
-
-    def __init__(self, out: Path, refused: Path, *, sizes: tuple[int, int]) -> None:
-        self.out, self.refused = (
-            _cut(path, size) for path, size in zip((out, refused), sizes, strict=True)
-        )
-
-    def __enter__(self) -> tuple[IO[bytes], IO[bytes]]:
-        """Return them."""
-        return self.out, self.refused
-
-    def __exit__(self, *_: object) -> None:
-        """Close them."""
-        self.out.close()
-        self.refused.close()
+        fresh.replace(self._state_file)
 
 
 def _cut(path: Path, size: int) -> IO[bytes]:

@@ -4,6 +4,7 @@ import json
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,11 @@ def post(url: str, path: str, body: str) -> int:
         connection.close()
 
 
+def healthy(deployment: Image, name: str) -> bool:
+    """Return whether a service passes the compose file's health check."""
+    return deployment.run(*health_command(name)).returncode == 0
+
+
 def events(sandbox: str) -> list[dict[str, Any]]:
     """Return the UnsubEvents that the stand-in has tracked."""
     with urllib.request.urlopen(f"{sandbox}/events.json", timeout=10) as response:
@@ -116,8 +122,7 @@ def everything(deployment: Image, *, url: str, sandbox: str) -> Iterator[dict[st
         running["sandbox"].wait_until(lambda: answers(f"{sandbox}/healthz"))
         running["web"].wait_until(lambda: answers(f"{url}/readyz"))
         for name in ("worker", "beat"):
-            check = health_command(name)
-            running[name].wait_until(lambda check=check: not deployment.run(*check).returncode)
+            running[name].wait_until(partial(healthy, deployment, name))
         yield running
 
 

@@ -1,5 +1,6 @@
 """What goes out, what comes back, and what each kind of failure is called."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -193,20 +194,30 @@ def test_whatever_is_no_answer_has_its_name(
     assert len(vendor.messages) == 1
 
 
+def in_seconds(seconds: int) -> str:
+    """Return that moment as HTTP writes it; told when the test runs, not when it is collected."""
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+
 @pytest.mark.parametrize(
     ("value", "least", "most"),
     [
-        ("7", 7, 7),
-        (format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True), 60, 90),
-        (format_datetime(datetime.now(UTC) - timedelta(seconds=90), usegmt=True), 0, 0),
+        (lambda: "7", 7, 7),
+        (lambda: in_seconds(900), 600, 900),
+        (lambda: in_seconds(-90), 0, 0),
     ],
     ids=["seconds", "a date to come", "a date gone by"],
 )
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_is_read_as_seconds_or_a_date(
-    client: Client, vendor: Vendor, value: str, least: float, most: float, status: int
+    client: Client,
+    vendor: Vendor,
+    value: Callable[[], str],
+    least: float,
+    most: float,
+    status: int,
 ) -> None:
-    vendor.answers(Answer(status=status, kind="text/plain", headers={"Retry-After": value}))
+    vendor.answers(Answer(status=status, kind="text/plain", headers={"Retry-After": value()}))
     with pytest.raises(SfmcError) as told:
         client.execute([request()])
     assert told.value.retry_after is not None

@@ -4,8 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from allauth.account.internal.flows.login import record_authentication
+from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.db import connection
+from django.http import HttpRequest
+from django.test import Client
 from pytest_django.fixtures import Settings
 
 from unsub import gateway
@@ -66,6 +70,25 @@ def make_wish(settings: Settings) -> MakeWish:
         return Wish(token=token, context=link, **{"channel": Channel.ONE_CLICK} | fields)  # type: ignore[arg-type]
 
     return make
+
+
+def sign_in(client: Client, user: User) -> None:
+    """Sign a user in without the pages: the session says, as after them, that a password and a code
+    were given."""
+    client.force_login(user)
+    request = HttpRequest()
+    request.session = client.session
+    record_authentication(request, user, "password", username=user.username)
+    record_authentication(request, user, "mfa", type="totp")
+    request.session.save()
+
+
+@pytest.fixture
+def admin_client(admin_user: User) -> Client:
+    """A superuser who has signed in with a second factor, as a deployment asks for it."""
+    client = Client()
+    sign_in(client, admin_user)
+    return client
 
 
 @pytest.fixture

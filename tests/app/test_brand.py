@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 from unsub import logos
 from unsub.models import BusinessUnit, Logo, MailingList, PageText, Reason, ReasonLabel
 
-from .conftest import CHILD, PARENT, link
+from .conftest import CHILD, PARENT, link, sign_in
 from .test_page import FORM, seen
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -212,7 +212,7 @@ def test_nobody_else_sees_a_preview_or_edits_texts(
 ) -> None:
     assert client.post(PREVIEW).status_code == 302
     viewer = django_user_model.objects.create_user("viewer", is_staff=True)
-    client.force_login(viewer)
+    sign_in(client, viewer)
     assert client.post(PREVIEW).status_code == 404
     unit.members.add(viewer)
     assert client.post(PREVIEW).status_code == 403

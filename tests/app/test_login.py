@@ -4,10 +4,12 @@ import re
 import time
 from collections.abc import Iterator
 from io import StringIO
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import requests
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from allauth.socialaccount.models import SocialAccount
@@ -15,20 +17,24 @@ from django.contrib.auth.models import Group, User
 from django.core import mail
 from django.core.cache import caches
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from unsub.models import BusinessUnit
 from unsub.sign_in import secret_box
 
-from .conftest import PARENT
+from .conftest import PARENT, sign_in
 from .identity_provider import CLIENT_ID, IdentityProvider, running
 from .test_page import seen
 
 pytestmark = pytest.mark.django_db
 LOGIN = "/admin/account/login/?next=/admin/"
 RIGHT = {"login": "boss", "password": "right-and-long"}
+LONG = "a-long-new-one-17"
 WRONG = RIGHT | {"password": "wrong"}
+ACTIVATE = "/admin/account/second-factor/totp/activate/"
 COMPANY = "/admin/account/company/oidc/oidc/login/"
 TURNED_AWAY = "not correct"
 LOCKED_OUT = "Too many failed"
@@ -74,6 +80,30 @@ def through(client: Client, path: str) -> tuple[int, str]:
     parts = urlsplit(back)
     answer = client.get(f"{parts.path}?{parts.query}", follow=True)
     return answer.status_code, seen(answer.content)
+
+
+def set_up(client: Client) -> None:
+    """Set an app up, as the page asks for it."""
+    page = client.get(ACTIVATE)
+    assert page.status_code == 200, page["Location"]
+    secret = re.search(r'value="([A-Z2-7]{16,})"', page.content.decode())
+    assert secret
+    answer = client.post(ACTIVATE, {"code": code_for(secret[1])})
+    assert answer.status_code == 302, seen(answer.content)
+
+
+def choose_password(client: Client, path: str) -> None:
+    """Open the link that sets a password, and choose LONG."""
+    form = client.get(path, follow=True)
+    assert form.status_code == 200
+    answer = client.post(form.redirect_chain[-1][0], {"password1": LONG, "password2": LONG})
+    assert answer.status_code == 302, seen(answer.content)
+
+
+def addresses(user: User) -> list[tuple[str, bool, bool]]:
+    """Return the address records of a user: address, verified, primary."""
+    found = EmailAddress.objects.filter(user=user).order_by("email")
+    return list(found.values_list("email", "verified", "primary"))
 
 
 def is_in(client: Client) -> bool:
@@ -127,9 +157,7 @@ def test_a_session_ends_after_a_working_day(client: Client) -> None:
 
 
 def test_who_may_not_is_not_led_in_circles(client: Client) -> None:
-    User.objects.create_user("guest", password="right-and-long")
-    client.post(LOGIN, RIGHT | {"login": "guest"})
-    assert is_in(client)
+    sign_in(client, User.objects.create_user("guest"))
     assert client.get("/admin/").status_code in {302, 403}
     assert client.get("/admin/", follow=True).status_code == 403
 
@@ -143,22 +171,6 @@ def test_nobody_lets_themselves_in_or_takes_an_address(client: Client, page: str
 class TestSecondFactor:
     """Whoever has a password needs more than that."""
 
-    @pytest.fixture(autouse=True)
-    def required(self, settings: Settings) -> None:
-        """As in a deployment."""
-        settings.SECOND_FACTOR = True
-
-    @staticmethod
-    def set_up(client: Client) -> None:
-        """Set an app up, as the page asks for it."""
-        page = client.get("/admin/account/second-factor/totp/activate/")
-        secret = re.search(r'value="([A-Z2-7]{16,})"', page.content.decode())
-        assert secret
-        answer = client.post(
-            "/admin/account/second-factor/totp/activate/", {"code": code_for(secret[1])}
-        )
-        assert answer.status_code == 302, seen(answer.content)
-
     def test_without_one_there_is_but_one_page(self, client: Client) -> None:
         client.post(LOGIN, RIGHT)
         for page in ("/admin/", "/admin/unsub/unsubrequest/", "/admin/preview/510001/"):
@@ -170,7 +182,7 @@ class TestSecondFactor:
 
     def test_with_one_the_next_sign_in_asks_for_it(self, client: Client, boss: User) -> None:
         client.post(LOGIN, RIGHT)
-        self.set_up(client)
+        set_up(client)
         assert client.get("/admin/").status_code == 200
         other = Client()
         answer = other.post(LOGIN, RIGHT)
@@ -186,7 +198,7 @@ class TestSecondFactor:
 
     def test_codes_cannot_be_tried_out(self, client: Client, boss: User) -> None:
         client.post(LOGIN, RIGHT)
-        self.set_up(client)
+        set_up(client)
         other = Client()
         other.post(LOGIN, RIGHT)
         for _ in range(10):
@@ -197,7 +209,7 @@ class TestSecondFactor:
 
     def test_its_secret_is_sealed(self, client: Client, boss: User, settings: Settings) -> None:
         client.post(LOGIN, RIGHT)
-        self.set_up(client)
+        set_up(client)
         kept = Authenticator.objects.get(user=boss, type="totp").data["secret"]
         secret = secret_box.unseal(kept)
         assert secret not in kept
@@ -214,16 +226,14 @@ class TestSecondFactor:
         assert through(client, COMPANY)[0] == 200
         assert client.get("/admin/").status_code == 200
 
-    def test_a_lost_phone_is_forgotten(self, client: Client, settings: Settings) -> None:
+    def test_a_lost_phone_is_forgotten(self, admin_client: Client) -> None:
         ada = User.objects.create_user("ada", "ada@example.com", "right-and-long", is_staff=True)
         Authenticator.objects.create(user=ada, type="totp", data={"secret": "x"})
-        settings.SECOND_FACTOR = False
-        client.post(LOGIN, RIGHT)
-        client.post(
+        admin_client.post(
             "/admin/auth/user/", {"action": "forget_second_factor", "_selected_action": ada.pk}
         )
         assert not Authenticator.objects.exists()
-        history = client.get(f"/admin/auth/user/{ada.pk}/history/")
+        history = admin_client.get(f"/admin/auth/user/{ada.pk}/history/")
         assert "The second factor was forgotten" in seen(history.content)
 
 
@@ -231,17 +241,38 @@ class TestCompany:
     """OpenID Connect."""
 
     def test_who_is_known_by_their_verified_address_comes_in(
-        self, client: Client, provider: IdentityProvider
+        self, client: Client, provider: IdentityProvider, boss: User
     ) -> None:
         assert "Sign in with Example SSO" in seen(client.get(LOGIN).content)
         provider.claims |= {"email": "Boss@example.com", "email_verified": True}
         assert through(client, COMPANY)[0] == 200
         assert is_in(client)
+        assert addresses(boss) == [("boss@example.com", True, True)]
         # From now on it is the account that counts, not the address.
         provider.claims |= {"email": "married@example.com"}
         again = Client()
         through(again, COMPANY)
         assert is_in(again)
+
+    def test_their_password_is_gone_then(
+        self, client: Client, provider: IdentityProvider, boss: User
+    ) -> None:
+        Client().post(LOGIN, RIGHT)
+        assert addresses(boss) == [("boss@example.com", True, True)]
+        provider.claims |= {"email": "boss@example.com", "email_verified": True}
+        through(client, COMPANY)
+        assert is_in(client)
+        other = Client()
+        other.post(LOGIN, RIGHT)
+        assert not is_in(other)
+
+    def test_a_former_address_opens_nothing(
+        self, client: Client, provider: IdentityProvider, boss: User
+    ) -> None:
+        EmailAddress.objects.create(user=boss, email="former@example.com")
+        provider.claims |= {"email": "former@example.com", "email_verified": True}
+        assert "Nobody here knows this account" in through(client, COMPANY)[1]
+        assert not is_in(client)
 
     @pytest.mark.parametrize(
         "claims",
@@ -296,7 +327,7 @@ class TestForgotten:
         SocialAccount.objects.create(user=boss, provider="oidc", uid="a-1")
         client.post("/admin/account/password/reset/", {"email": "boss@example.com"})
         assert mail.outbox == []
-        client.force_login(boss)
+        sign_in(client, boss)
         for page in ("change", "set"):
             answer = client.get(f"/admin/account/password/{page}/", follow=True)
             assert answer.redirect_chain[-1][0] == "/admin/account/second-factor/", page
@@ -313,11 +344,10 @@ class TestForgotten:
         said = StringIO()
         call_command("add_user", "Ada@example.com", "--group", "administrator", stdout=said)
         path = urlsplit(said.getvalue().strip().splitlines()[-1]).path
-        form = client.get(path, follow=True)
-        assert form.status_code == 200
-        long = "a-long-new-one-17"
-        client.post(form.redirect_chain[-1][0], {"password1": long, "password2": long})
-        client.post(LOGIN, {"login": "ada@example.com", "password": long})
+        choose_password(client, path)
+        client.post(LOGIN, {"login": "ada@example.com", "password": LONG})
+        assert client.get("/admin/")["Location"] == "/admin/account/second-factor/"
+        set_up(client)
         assert client.get("/admin/").status_code == 200
         assert [group.name for group in User.objects.get(email="ada@example.com").groups.all()] == [
             "administrator"
@@ -346,3 +376,142 @@ class TestForgotten:
         with pytest.raises(CommandError):
             call_command("add_user", *arguments)
         assert not User.objects.filter(email="new@example.com").exists()
+
+
+class TestAddresses:
+    """An administrator who names an address vouches for it; nobody is locked out by theirs."""
+
+    @staticmethod
+    def form(user: User, **changes: Any) -> dict[str, Any]:
+        """Return what the admin's form of a user sends."""
+        return {
+            "username": user.username, "email": user.email, "is_active": "on", "is_staff": "on",
+            "first_name": "", "last_name": "", "groups": [],
+        } | changes  # fmt: skip
+
+    def test_the_command_verifies_it(self) -> None:
+        call_command("add_user", "Ada@example.com", "--group", "viewer", stdout=StringIO())
+        ada = User.objects.get(email="ada@example.com")
+        assert addresses(ada) == [("ada@example.com", True, True)]
+
+    def test_the_command_mends_what_an_earlier_one_left(self) -> None:
+        ada = User.objects.create_user("ada", "ada@example.com")
+        EmailAddress.objects.create(user=ada, email="ada@example.com")
+        EmailAddress.objects.create(user=ada, email="former@example.com", primary=True)
+        call_command("add_user", "ada@example.com", stdout=StringIO())
+        assert addresses(ada) == [("ada@example.com", True, True)]
+
+    def test_a_superuser_made_by_django_s_command_gets_in(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", LONG)
+        call_command(
+            "createsuperuser", "--noinput", "--username", "root", "--email", "Root@Example.com",
+            stdout=StringIO(),
+        )  # fmt: skip
+        client.post(LOGIN, {"login": "root", "password": LONG})
+        assert addresses(User.objects.get(username="root")) == [("root@example.com", True, True)]
+        set_up(client)
+        assert client.get("/admin/").status_code == 200
+
+    def test_the_admin_s_form_verifies_it_and_removes_the_former_one(
+        self, admin_client: Client
+    ) -> None:
+        new = {"username": "ada", "usable_password": "true", "password1": LONG, "password2": LONG}
+        assert admin_client.post("/admin/auth/user/add/", new).status_code == 302
+        ada = User.objects.get(username="ada")
+        assert addresses(ada) == []
+        page = f"/admin/auth/user/{ada.pk}/change/"
+        for email, kept in (
+            ("Ada@example.com", [("ada@example.com", True, True)]),
+            ("married@example.com", [("married@example.com", True, True)]),
+            ("", []),
+        ):
+            assert admin_client.post(page, self.form(ada, email=email)).status_code == 302
+            assert addresses(ada) == kept
+
+    def test_the_admin_s_form_gives_an_address_to_one_user(
+        self, admin_client: Client, boss: User
+    ) -> None:
+        ada = User.objects.create_user("ada", "ada@example.com")
+        page = f"/admin/auth/user/{ada.pk}/change/"
+        answer = admin_client.post(page, self.form(ada, email="BOSS@example.com"))
+        assert "Another user has this address" in seen(answer.content)
+        ada.refresh_from_db()
+        assert ada.email == "ada@example.com"
+        # Two users from before that have the same one can still be edited.
+        User.objects.filter(pk=ada.pk).update(email=boss.email)
+        ada.refresh_from_db()
+        answer = admin_client.post(page, self.form(ada, first_name="Ada"))
+        assert answer.status_code == 302
+
+    def test_an_address_that_its_user_left_is_free(self, admin_client: Client, boss: User) -> None:
+        EmailAddress.objects.create(user=boss, email="boss@example.com", verified=True)
+        User.objects.filter(pk=boss.pk).update(email="chair@example.com")
+        ada = User.objects.create_user("ada")
+        form = self.form(ada, email="boss@example.com")
+        admin_client.post(f"/admin/auth/user/{ada.pk}/change/", form)
+        assert addresses(ada) == [("boss@example.com", True, True)]
+        assert addresses(boss) == []
+
+    def test_nobody_else_changes_an_address(self, client: Client) -> None:
+        ada = User.objects.create_user("ada", "ada@example.com", is_staff=True)
+        ada.groups.add(Group.objects.get(name="operator"))
+        sign_in(client, ada)
+        form = self.form(ada, email="boss@example.com")
+        assert client.post(f"/admin/auth/user/{ada.pk}/change/", form).status_code == 403
+        ada.refresh_from_db()
+        assert ada.email == "ada@example.com"
+
+    def test_after_a_new_password_by_mail_a_second_factor_can_be_set_up(
+        self, client: Client, boss: User
+    ) -> None:
+        client.post("/admin/account/password/reset/", {"email": "boss@example.com"})
+        link = re.search(r"/admin/account/password/reset/key/\S+", mail.outbox[0].body)
+        assert link
+        choose_password(client, link[0])
+        client.post(LOGIN, RIGHT | {"password": LONG})
+        assert addresses(boss) == [("boss@example.com", True, True)]
+        set_up(client)
+
+    def test_a_reset_while_somebody_is_signed_in_locks_nobody_out(
+        self, client: Client, boss: User
+    ) -> None:
+        client.force_login(boss)
+        Client().post("/admin/account/password/reset/", {"email": "boss@example.com"})
+        assert addresses(boss) == [("boss@example.com", False, False)]
+        client.post("/admin/account/confirm/", {"password": RIGHT["password"]})
+        set_up(client)
+
+    def test_a_former_address_gets_no_new_password(self, client: Client, boss: User) -> None:
+        EmailAddress.objects.create(user=boss, email="former@example.com")
+        client.post("/admin/account/password/reset/", {"email": "former@example.com"})
+        assert mail.outbox == []
+        client.post(LOGIN, RIGHT)
+        assert addresses(boss) == [("boss@example.com", True, True)]
+
+    def test_who_has_no_address_sets_a_second_factor_up(self, client: Client) -> None:
+        ada = User.objects.create_user("ada", "", LONG, is_staff=True)
+        client.post(LOGIN, {"login": "ada", "password": LONG})
+        set_up(client)
+        assert client.get("/admin/").status_code == 200
+        assert addresses(ada) == []
+
+    def test_two_users_with_one_address_both_get_in(self, boss: User) -> None:
+        twin = User.objects.create_user("twin", "BOSS@example.com", LONG, is_staff=True)
+        EmailAddress.objects.create(user=twin, email="boss@example.com")
+        for login in (RIGHT, {"login": "twin", "password": LONG}):
+            client = Client()
+            client.post(LOGIN, login)
+            set_up(client)
+            assert client.get("/admin/").status_code == 200
+        assert addresses(boss) == [("boss@example.com", True, True)]
+        assert addresses(twin) == []
+
+    def test_a_sign_in_writes_nothing_where_the_address_is_verified(self, client: Client) -> None:
+        client.post(LOGIN, RIGHT)
+        with CaptureQueriesContext(connection) as queries:
+            Client().post(LOGIN, RIGHT)
+        sql = [query["sql"] for query in queries if "account_emailaddress" in query["sql"]]
+        assert sql
+        assert all(line.startswith("SELECT") for line in sql)

@@ -25,7 +25,7 @@ from unsub.models import (
     Wording,
 )
 
-from .conftest import CHILD, PARENT, MakeWish
+from .conftest import CHILD, PARENT, MakeWish, sign_in
 
 pytestmark = pytest.mark.django_db
 SECRET = "Example Kids"  # the name of the other unit
@@ -71,7 +71,7 @@ def person(name: str, *units: BusinessUnit) -> Client:
     for unit in units:
         unit.members.add(user)
     client = Client()
-    client.force_login(user)
+    sign_in(client, user)
     return client
 
 

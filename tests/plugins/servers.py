@@ -24,8 +24,6 @@ LINK_KEYS = {
 ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "profilecenter.settings",
     "SECRET_KEY": "tests-" * 12,
-    # The tests of the sign-in turn it on; the others sign in without a page.
-    "SECOND_FACTOR": "false",
     "LINK_KEYS": json.dumps(LINK_KEYS),
     "PUBLIC_URL": "http://localhost:8000",
     "UNDO_SECONDS": "0",
@@ -38,7 +36,7 @@ ENVIRONMENT = {
 }
 # What a developer's shell or .env may hold must not reach the tests.
 UNSET = re.compile(
-    r"(DEBUG|ADMINS|ALLOWED_HOSTS|EMAIL_URL|LEASE_SECONDS|SWEEP_SECONDS|SFMC_\w+)(_FILE)?"
+    r"(DEBUG|ADMINS|ALLOWED_HOSTS|EMAIL_URL|LEASE_SECONDS|SWEEP_SECONDS|SECOND_FACTOR|SFMC_\w+)(_FILE)?"
     r"|(SECRET_KEY|LINK_KEYS|PUBLIC_URL|DATABASE_URL|REDIS_URL|UNDO_SECONDS)_FILE"
 )
 

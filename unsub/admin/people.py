@@ -10,12 +10,16 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm, UserCreationForm
+from unfold.forms import UserChangeForm as BaseUserChangeForm
+
+from unsub.sign_in import email_addresses
 
 if TYPE_CHECKING:
     UserBase = BaseUserAdmin[User]
@@ -36,6 +40,19 @@ for _kept in (EmailAddress, Authenticator, SocialAccount, SocialApp, SocialToken
     admin.site.unregister(_kept)
 # What makes somebody mightier than any group: for those who are it already.
 _MIGHT = ("is_superuser",)
+
+
+class UserChangeForm(BaseUserChangeForm):  # type: ignore[misc]  # unfold's types say Any
+    """Unfold's own, with one user for each address."""
+
+    def clean_email(self) -> str:
+        """Return the address. Raises ValidationError for a new one that another user has, in
+        whatever case: people sign in with it, and their company's account is found by it."""
+        email = str(self.cleaned_data["email"])
+        others = User.objects.exclude(pk=self.instance.pk).filter(email__iexact=email)
+        if email and "email" in self.changed_data and others.exists():
+            raise ValidationError(_("Another user has this address."))
+        return email
 
 
 @admin.register(User)
@@ -99,9 +116,10 @@ class UserAdmin(UserBase):
         return super().has_delete_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Save somebody. Whoever is made here is made for the admin."""
+        """Save somebody, with the address confirmed. Whoever is made here is made for the admin."""
         obj.is_staff = obj.is_staff or not change
         super().save_model(request, obj, form, change)
+        email_addresses.confirm(obj)
 
 
 @admin.register(Group)

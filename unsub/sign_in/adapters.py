@@ -10,9 +10,11 @@ from allauth.account.authentication import get_authentication_records
 from allauth.core import context as now
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.providers.base import AuthProcess
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 
-from . import secret_box
+from . import email_addresses, secret_box
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +25,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def is_open_for_signup(self, _request: HttpRequest) -> bool:
         """Return that it is not."""
         return False
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Sign somebody in. Their address is confirmed now where it was not when it was named: it
+        was by `createsuperuser`, or by a version that left it unverified."""
+        email_addresses.confirm(user)
+        super().login(request, user)
 
     def is_reauthentication_required(self, *, app: str) -> bool:
         """Return whether to ask for the password again: not of whoever has just signed in."""
@@ -47,6 +55,21 @@ class CompanyAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, _request: HttpRequest, _login: Any) -> bool:
         """Return that an account that nobody here was given opens nothing."""
         return False
+
+    def authenticate_by_email(self, sociallogin: Any) -> tuple[User, str] | None:
+        """Return the user whose address the provider has verified, and the address. A former
+        address of theirs does not count."""
+        found: tuple[User, str] | None = super().authenticate_by_email(sociallogin)
+        return found if found and email_addresses.is_address_of(*found) else None
+
+    def pre_social_login(self, _request: HttpRequest, sociallogin: Any) -> None:
+        """Take the password from a user who signs in with the company's account for the first
+        time, so that leaving the company is enough. allauth does so for unverified addresses
+        only."""
+        is_sign_in = sociallogin.state.get("process") in {None, AuthProcess.LOGIN}
+        if is_sign_in and sociallogin.is_existing and sociallogin.account.pk is None:
+            sociallogin.user.set_unusable_password()
+            sociallogin.user.save(update_fields=["password"])
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]

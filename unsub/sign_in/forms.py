@@ -5,6 +5,8 @@ from typing import Any
 from allauth.account.forms import ResetPasswordForm
 from allauth.socialaccount.models import SocialAccount
 
+from .email_addresses import is_address_of
+
 
 class ForgottenForm(ResetPasswordForm):  # type: ignore[misc]  # allauth has no types
     """Asks for an address to mail a link to. Whoever comes with the company's account gets none:
@@ -15,5 +17,7 @@ class ForgottenForm(ResetPasswordForm):  # type: ignore[misc]  # allauth has no 
         email: str = super().clean_email()
         theirs = SocialAccount.objects.filter(user__in=self.users).values_list("user_id", flat=True)
         kept = set(theirs)
-        self.users: list[Any] = [user for user in self.users if user.pk not in kept]
+        self.users: list[Any] = [
+            user for user in self.users if user.pk not in kept and is_address_of(user, email)
+        ]
         return email

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from unsub.models import BusinessUnit
+from unsub.sign_in import email_addresses
 
 GROUPS = ("viewer", "marketer", "operator", "administrator")
 
@@ -51,6 +52,7 @@ class Command(BaseCommand):
                 raise CommandError(f"Somebody new needs a --group: {', '.join(GROUPS)}.")
             user.groups.add(*Group.objects.filter(name__in=options["group"]))
             user.units.add(*units)
+            email_addresses.confirm(user)
             if options["forget_second_factor"]:
                 Authenticator.objects.filter(user=user).delete()
         self.stdout.write(

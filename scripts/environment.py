@@ -78,7 +78,8 @@ def _settings(ports: Ports) -> dict[str, str]:
         "UNDO_SECONDS": "3",
         "SWEEP_SECONDS": "5",
         "LOG_FORMAT": "console",
-        # The password is printed and the port is local: no need to reach for a phone.
+        # The password is printed and the port is local: no need to reach for a phone. The banner
+        # says so, because a deployment asks for a second factor.
         "SECOND_FACTOR": "false",
         "DEBUG": "false",
     }

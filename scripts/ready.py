@@ -66,6 +66,7 @@ class Watch:
                 "",
                 f"The sandbox, where the UnsubEvents show up:  http://localhost:{self.ports.sandbox}/",
                 f"The admin:  {web}/admin/   user: admin   password: {self.password}",
+                "  Without a second factor here (SECOND_FACTOR=false); a deployment asks for one.",
                 'Commands:   make manage ARGS="export_audit --format csv"',
                 f"Settings of this run: {env}. Ctrl-C stops everything.",
                 RULE,

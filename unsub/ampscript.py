@@ -1,4 +1,4 @@
-"""The AMPscript that makes our links when a mail is sent: docs/links.md explains it. Pure."""
+"""Generate the AMPscript that signs links at send time: docs/links.md explains it."""
 
 import re
 
@@ -18,9 +18,8 @@ _SNIPPET = r"""%%[
     GetJWTByKeyName("KEY", "HS256", @claims))
 ]%%
 <a href="%%=RedirectTo(@unsubscribe)=%%">Unsubscribe</a>"""
-# The profile centre opens for links whose age is known. DateDiff counts minutes, of the vendor's
-# own time, which is six hours behind UTC all year round; Now(1) is the time of the send, also
-# where the mail is looked at again as a web page.
+# The profile centre only opens for links of known age. DateDiff gives minutes in Marketing Cloud's
+# own time, which is UTC-6 all year; Now(1) is the time of the send, also in "View as a web page".
 _MADE = """\
   SET @made = Add(Multiply(DateDiff("1970-01-01", Now(1), "MI"), 60), 21600)
 """
@@ -49,8 +48,8 @@ def snippet(
     with_subscriber_key: bool = True,
     with_centre: bool = False,
 ) -> str:
-    """Return the snippet for links that begin with `address`, with one to the profile centre beside
-    it where the unit has one. Raises ValueError for a key's name that would have to be escaped."""
+    """Return the snippet for links that begin with `address`; `with_centre` adds a link to the
+    profile centre. Raises ValueError for a key name that would need escaping."""
     if not is_key_name(key_name):
         raise ValueError("a key's name has letters, digits, - and _, at most 36")
     text = _SNIPPET if with_subscriber_key else _SUBSCRIBER_KEY.sub("", _SNIPPET)
@@ -59,7 +58,7 @@ def snippet(
 
 
 def _with_centre(text: str) -> str:
-    """Return the snippet with the time of the send, and a second link."""
+    """Return the snippet with the time of the send, and a second link to the profile centre."""
     head, _, _ = text.partition("  SET @unsubscribe")
     head = head.replace("  SET @claims", f"{_MADE}  SET @claims")
     return head.replace('    \'","scope"', f'{_AGE}    \'","scope"') + _BOTH

@@ -1,4 +1,4 @@
-"""Claims <-> UnsubContext: the table of design 3.1. Pure."""
+"""Claims of a link <-> UnsubContext: the table in docs/links.md. No I/O."""
 
 import json
 import re
@@ -13,7 +13,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
 
 
 def context_of(claims: Mapping[str, Any], *, default_mid: int | None) -> UnsubContext:
-    """Return the context that a link's claims describe; raises ContextError, which names the claim
+    """Return the context that a link's claims describe. Raises ContextError, which names the claim
     and never its value."""
     if _number(claims, "v") not in (None, 1):
         raise ContextError("v is not 1")
@@ -40,7 +40,7 @@ def context_of(claims: Mapping[str, Any], *, default_mid: int | None) -> UnsubCo
 
 
 def payload_of(context: UnsubContext) -> str:
-    """Return the claims of a context as JSON; what is absent stays out."""
+    """Return the claims of a context as compact JSON. Absent values are left out."""
     who, job = context.subscriber, context.job
     claims = {
         "v": 1,
@@ -62,12 +62,11 @@ def payload_of(context: UnsubContext) -> str:
 
 
 def _names_scope(context: UnsubContext) -> bool:
-    """Return whether the link has to name its scope."""
     return context.scope_is_explicit or context.scope is not Scope.LIST
 
 
 def _job(claims: Mapping[str, Any]) -> JobContext:
-    """Return the job context. BatchID 0 is a value beside a JobID or ListID, else it is absent."""
+    """Return the job context. A BatchID of 0 is a value beside a JobID or ListID, else absent."""
     job_id, list_id = _id(claims, "jid"), _id(claims, "lid")
     batch_id = _number(claims, "bid")
     if batch_id == 0 and job_id is None and list_id is None:
@@ -76,7 +75,7 @@ def _job(claims: Mapping[str, Any]) -> JobContext:
 
 
 def _scope(claims: Mapping[str, Any]) -> Scope | None:
-    """Return the scope that is named, or None."""
+    """Return the scope that the link names, or None. Raises ContextError for another value."""
     text = _text(claims, "scope")
     try:
         return Scope(text) if text else None
@@ -85,38 +84,38 @@ def _scope(claims: Mapping[str, Any]) -> Scope | None:
 
 
 def _language(claims: Mapping[str, Any]) -> str | None:
-    """Return a well-formed language tag, or None: nobody is refused for a bad one."""
+    """Return a well-formed language tag, or None. A malformed tag never refuses a link."""
     tag = claims.get("lang")
     return tag if isinstance(tag, str) and _LANGUAGE.fullmatch(tag) else None
 
 
 def _moment(claims: Mapping[str, Any], name: str) -> int | None:
-    """Return seconds since 1970, or None for whatever else stands there: nobody is refused for
-    it."""
+    """Return a time in seconds since 1970, or None for anything else. A malformed time never
+    refuses a link."""
     text = str(claims.get(name, ""))
     return int(text) if _SECONDS.fullmatch(text) else None
 
 
 def _id(claims: Mapping[str, Any], name: str) -> int | None:
-    """Return an id; empty and 0 are absent (previews and test sends have them)."""
+    """Return an ID. Empty and 0 are absent: previews and test sends have them."""
     return _number(claims, name) or None
 
 
 def _number(claims: Mapping[str, Any], name: str) -> int | None:
-    """Return a claim of digits as a number, or None where it is empty."""
+    """Return a claim of digits as an integer, or None where it is empty."""
     value = claims.get(name, "")
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if value == "":
         return None
-    # ASCII digits alone: int() would also read "٣", "1_0" and " 7 ".
+    # ASCII digits only: int() would also accept "٣", "1_0" and " 7 ".
     if not isinstance(value, str) or not _DIGITS.fullmatch(value):
         raise ContextError(f"{name} is no number")
     return int(value)
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str | None:
-    """Return a claim as text, or None where it is empty. A number is a text of digits."""
+    """Return a claim as text, or None where it is empty. An integer becomes its digits."""
     value = claims.get(name, "")
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ContextError(f"{name} is no text")

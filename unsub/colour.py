@@ -1,4 +1,4 @@
-"""A brand's colour, made readable: contrast as WCAG 2.2 measures it (1.4.3). Pure."""
+"""Make a brand colour readable: contrast as defined by WCAG 2.2, success criterion 1.4.3."""
 
 import re
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 AA = 4.5
 WHITE, BLACK = "#ffffff", "#000000"
-# The cards of the page in its two schemes: see templates/unsub/_style.css.
+# Background of the page's cards in the light and dark scheme: see templates/unsub/_style.css.
 LIGHT_CARD, DARK_CARD = "#ffffff", "#211f1d"
 _HEX = re.compile(r"#[0-9a-f]{6}")
 _STEPS = 50
@@ -14,8 +14,8 @@ _STEPS = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Palette:
-    """A colour for the button in one scheme, a darker or lighter one for when it is pointed at,
-    and the colour of the words on both."""
+    """Button colours of one scheme: `act` is the background, `over` the background on hover, `ink`
+    the text on both. All as #rrggbb."""
 
     act: str
     over: str
@@ -23,7 +23,7 @@ class Palette:
 
 
 def is_colour(text: str) -> bool:
-    """Return whether a text is a colour such as #1d4f91."""
+    """Return whether a text is a colour such as #1d4f91 (lower case)."""
     return bool(_HEX.fullmatch(text))
 
 
@@ -34,12 +34,13 @@ def contrast(one: str, other: str) -> float:
 
 
 def readable(colour: str) -> str:
-    """Return the colour if white words on it can be read, else the nearest darker one."""
+    """Return the colour if white text on it has a contrast of 4.5, else the nearest darker colour
+    that does."""
     return _first(_towards(colour, BLACK), against=WHITE)
 
 
 def palettes(colour: str) -> tuple[Palette, Palette]:
-    """Return what a page makes of a colour in the light and in the dark."""
+    """Return the button colours for the light and for the dark scheme."""
     light = readable(colour)
     dark = _first(_towards(colour, WHITE), against=DARK_CARD)
     return (
@@ -49,22 +50,22 @@ def palettes(colour: str) -> tuple[Palette, Palette]:
 
 
 def readable_ink(ground: str) -> str:
-    """Return black or white, whichever reads better on a ground."""
+    """Return black or white, whichever has the higher contrast on a background."""
     return max((WHITE, BLACK), key=lambda ink: contrast(ink, ground))
 
 
 def _first(colours: Iterable[str], *, against: str) -> str:
-    """Return the first colour that reads against another; the last of them always does."""
+    """Return the first colour with enough contrast. The last one, black or white, always has it."""
     return next(colour for colour in colours if contrast(colour, against) >= AA)
 
 
 def _towards(colour: str, end: str) -> Iterable[str]:
-    """Give the colour, and then ever nearer ones to `end`."""
+    """Yield the colour, then steps towards `end`, then `end`."""
     return (_mix(colour, end, step / _STEPS) for step in range(_STEPS + 1))
 
 
 def _mix(one: str, other: str, share: float) -> str:
-    """Return a colour with a share of another in it."""
+    """Return a mix of two colours; `share` is the other's part, 0 to 1."""
     parts = zip(_channels(one), _channels(other), strict=True)
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in parts)
 

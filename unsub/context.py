@@ -1,4 +1,4 @@
-"""Who unsubscribes from what: frozen values that check themselves. Pure."""
+"""Values of an unsubscribe request: subscriber, job and scope. Frozen, validated on creation."""
 
 import re
 from dataclasses import dataclass, field, replace
@@ -8,9 +8,9 @@ MID_MAX = 2**31 - 1  # ClientID.ID is an int32
 ID_MAX = 2**63 - 1
 TEXT_MAX = 254  # SubscriberKey and EmailAddress
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
-# Control characters, and what XML 1.0 cannot carry.
+# Control characters, and code points that XML 1.0 cannot carry.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-# What _messagecontext says of mail that really went out; anything else is a preview or a test.
+# Values of _messagecontext in real sends; any other value marks a preview or a test send.
 EARNEST = frozenset({"", "SEND", "VAWP", "FTAF"})
 
 
@@ -19,14 +19,14 @@ class ContextError(ValueError):
 
 
 class Scope(StrEnum):
-    """What the link asks to leave."""
+    """What the link unsubscribes from."""
 
     LIST = "list"
     ALL = "all"
 
 
 class Effect(StrEnum):
-    """What the call will do, and so what the page says."""
+    """What the call does, and therefore what the page promises."""
 
     FROM_LIST = "from_list"
     FROM_EVERYTHING = "from_everything"
@@ -34,14 +34,15 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriberContext:
-    """The person, by one to three of Marketing Cloud's names for them."""
+    """A subscriber, identified by SubscriberID, SubscriberKey or EmailAddress; one to three of
+    them."""
 
     subscriber_id: int | None = None
     subscriber_key: str | None = field(default=None, repr=False)
     email_address: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Raise ContextError for a person that nobody could look up."""
+        """Raise ContextError where no identifier is given, or one is invalid."""
         _check_id("subscriber_id", self.subscriber_id, 1)
         _check_text("subscriber_key", self.subscriber_key)
         _check_text("email_address", self.email_address)
@@ -52,33 +53,35 @@ class SubscriberContext:
 
     @property
     def is_email_only(self) -> bool:
-        """Whether the address alone names the person (error 404 under the key permission)."""
+        """Whether the address is the only identifier. Marketing Cloud answers 404 to that under the
+        SubscriberKey permission."""
         return self.subscriber_id is None and self.subscriber_key is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobContext:
-    """The send that the mail came from. BatchID 0 is a value; a JobID or ListID of 0 is none."""
+    """The send that the email came from. A BatchID of 0 is a value; JobID and ListID start at 1."""
 
     job_id: int | None = None
     list_id: int | None = None
     batch_id: int | None = None
 
     def __post_init__(self) -> None:
-        """Raise ContextError for ids that cannot be."""
+        """Raise ContextError for an ID out of range."""
         _check_id("job_id", self.job_id, 1)
         _check_id("list_id", self.list_id, 1)
         _check_id("batch_id", self.batch_id, 0)
 
     @property
     def has_list(self) -> bool:
-        """Whether there is a list to leave: given, or the one that the job was sent to."""
+        """Whether there is a list to unsubscribe from: the ListID, or the list that the job was
+        sent to."""
         return self.job_id is not None or self.list_id is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsubContext:
-    """All that a signed link says."""
+    """Everything a signed link says. `expires_at` and `issued_at` are seconds since 1970."""
 
     mid: int
     subscriber: SubscriberContext
@@ -91,32 +94,37 @@ class UnsubContext:
     language: str | None = None
 
     def __post_init__(self) -> None:
-        """Raise ContextError for a MID that cannot be."""
+        """Raise ContextError for a MID out of range."""
         _check_id("mid", self.mid, 1, MID_MAX)
 
     @property
     def is_test(self) -> bool:
-        """Whether the link comes from a preview or a test send: shown, but never done."""
+        """Whether the link is from a preview or test send: the page is shown, no call is made. An
+        explicit scope `list` without a list is a test link, too."""
         if self.message_context.upper() not in EARNEST:
             return True
         return self.scope is Scope.LIST and self.scope_is_explicit and not self.job.has_list
 
     def is_expired(self, now: float) -> bool:
-        """Return whether the link is past its `exp`; unsubscribing works all the same."""
+        """Return whether the link is past its `exp` (`now` in seconds since 1970). An expired link
+        still unsubscribes."""
         return self.expires_at is not None and now >= self.expires_at
 
     def for_everything(self) -> "UnsubContext":
-        """Return the context of the same person and mail who leaves everything. Only ever by their
-        own choice: scope never widens by itself (design, invariant 3). Raises ContextError for a
-        test link, which must not become an earnest one."""
+        """Return this context with scope `all`. Call it only on the subscriber's own choice: scope
+        never widens by itself (design, invariant 3). Raises ContextError for a test link, which
+        must never lead to a call."""
         if self.is_test:
             raise ContextError("a test link makes no call")
         return replace(self, scope=Scope.ALL, scope_is_explicit=True)
 
     def for_list(self, list_id: int) -> "UnsubContext":
-        """Return the context of the same person who leaves a list of their choice: tracked against
-        the mail's job where that was sent to it, else against the newest job of the list (manual:
-        "Job Context"). Raises ContextError for a test link, and for a ListID that cannot be."""
+        """Return this context for a list that the subscriber chose. The event is tracked against
+        the email's job where that job was sent to this list, else against the list's newest job
+        (manual: "Job Context").
+
+        Raises ContextError for a test link, and for a ListID out of range.
+        """
         if self.is_test:
             raise ContextError("a test link makes no call")
         job = self.job if self.job.list_id == list_id else JobContext(list_id=list_id)
@@ -129,8 +137,8 @@ class UnsubContext:
         return Effect.FROM_LIST if from_list else Effect.FROM_EVERYTHING
 
     def parameters(self, *, all_subscribers_list_id: int | None) -> tuple[tuple[str, str], ...]:
-        """Return the parameters of LogUnsubEvent without Reason (design 3.2); raises ContextError
-        for a test link."""
+        """Return the parameters of LogUnsubEvent without Reason (docs/links.md). Raises
+        ContextError for a test link."""
         if self.is_test:
             raise ContextError("a test link makes no call")
         return unsub_parameters(
@@ -150,8 +158,8 @@ def unsub_parameters(
 ) -> tuple[tuple[str, str], ...]:
     """Return the parameters of LogUnsubEvent as (name, value), subscriber first.
 
-    With neither JobID nor ListID the call is a master unsubscribe and logs no event (manual: "Job
-    Context"); that happens only where the scope says so or the link named no list at all.
+    Without JobID and ListID the call is a master unsubscribe and logs no event (manual: "Job
+    Context"). That happens only where the scope is `all`, or where the link named no list.
     """
     pairs = (
         ("SubscriberID", subscriber.subscriber_id),
@@ -165,7 +173,7 @@ def unsub_parameters(
 def _job_parameters(
     job: JobContext, scope: Scope, all_subscribers_list_id: int | None
 ) -> tuple[tuple[str, int | None], ...]:
-    """Return the job's part: none of it for a master unsubscribe."""
+    """Return JobID, ListID and BatchID; none of them for a master unsubscribe."""
     list_id = job.list_id if scope is Scope.LIST else all_subscribers_list_id
     has_list = job.has_list if scope is Scope.LIST else all_subscribers_list_id is not None
     if not has_list:
@@ -174,12 +182,11 @@ def _job_parameters(
 
 
 def _check_id(name: str, value: int | None, least: int, most: int = ID_MAX) -> None:
-    """Raise ContextError for a number out of range."""
     if value is not None and not least <= value <= most:
         raise ContextError(f"{name} is out of range")
 
 
 def _check_text(name: str, value: str | None) -> None:
-    """Raise ContextError for a text that Marketing Cloud could not hold."""
+    """Raise ContextError for text that is empty, too long, or that XML cannot carry."""
     if value is not None and (not value.strip() or len(value) > TEXT_MAX or _CONTROL.search(value)):
         raise ContextError(f"{name} is empty, too long or has control characters")

@@ -1,12 +1,13 @@
-"""Outcomes and error codes in the words of a marketer. Pure: sentences to be translated where they
-are shown. The meanings are those of the manual's "Error Codes" pages (1-99, 400-499, 12000-12099).
+"""Outcomes and error codes explained to marketers. Sentences are translated where they are shown.
+
+The meanings are those of the manual's "Error Codes" pages (1-99, 400-499, 12000-12099).
 """
 
 from collections.abc import Mapping
 
 from django.utils.translation import gettext_noop as _
 
-# Addresses and ids that do not belong to one another share their cause, and so their sentence.
+# Addresses and IDs that do not belong together have one cause, and so share a sentence.
 _MISMATCH = _(
     "The link's subscriber details belong to different subscribers. Most often the address was "
     "changed after the mail was sent. Look the person up in Marketing Cloud and unsubscribe there."
@@ -75,10 +76,11 @@ OUTCOMES: Mapping[str, str] = {
     "unknown": _("We called and got no readable answer. Calling again does no harm, so we do."),
 }
 
-# Refused by these codes were a change or a mail: an unsubscribe would be held (unsub/outcomes.py).
+# With these codes only profile changes and emails are refused: an unsubscribe would be held
+# (unsub/outcomes.py).
 _RIGHTS = frozenset({11, 12})
 
-# What was found before anything was sent, so that nothing was: the words are those of the modules
+# Details found before a call, so that none was made. The keys are the `detail` texts of the modules
 # `changes` and `mails`.
 FOUND: Mapping[str, str] = {
     "nobody by these details": _NOBODY,
@@ -94,7 +96,7 @@ FOUND: Mapping[str, str] = {
         "Profile centre in the unit, then choose “Try again”."
     ),
 }
-# What was found after it.
+# Details found after a call.
 _DETAILS: Mapping[str, str] = {
     **FOUND,
     "left without an event": _(
@@ -121,9 +123,9 @@ STATUSES: Mapping[str, str] = {
 
 
 def explain(outcome: str, error_code: int | None, detail: str = "") -> str:
-    """Return one sentence for what an attempt came to, or "" where none was made.
+    """Return one sentence that explains an attempt, or "" where no attempt was made.
 
-    What is confirmed is confirmed, whatever code came with it.
+    A confirmed call counts as confirmed, whatever code came with it.
     """
     if detail in _DETAILS:
         return _DETAILS[detail]

@@ -1,4 +1,4 @@
-"""The keys that sign links: which unit each speaks for, and their rotation."""
+"""Keys that sign links: which business unit each one speaks for, and their rotation."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,13 +15,14 @@ ANY_UNIT = "*"
 LEAST_BYTES = 32
 HMACS = ("HS256", "HS384", "HS512")
 RSA = ("RS256",)
-# As a MID is written: a key listed under "0510001" would never speak for anybody.
+# Without leading zeros, as MIDs are written: a key listed under "0510001" would never match.
 _MID = re.compile(r"[1-9][0-9]{0,9}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkKey:
-    """One key: a secret as Marketing Cloud stores it, taken as UTF-8 as it is, or RSA in PEM."""
+    """One key of LINK_KEYS: an HMAC secret, used as its UTF-8 bytes as Marketing Cloud does, or an
+    RSA key in PEM. `owner` is a MID or `*`, `position` the index in that owner's list."""
 
     owner: str
     position: int
@@ -29,36 +30,37 @@ class LinkKey:
 
     @property
     def name(self) -> str:
-        """The key's place in LINK_KEYS, for messages: `510001[0]`."""
+        """The key's position in LINK_KEYS, for messages: `510001[0]`."""
         return f"{self.owner}[{self.position}]"
 
     @property
     def is_pem(self) -> bool:
-        """Whether it is an RSA key, which must never serve as an HMAC secret."""
+        """Whether this is an RSA key. Such a key must never be used as an HMAC secret."""
         return "-----BEGIN " in self.text
 
     @property
     def can_sign(self) -> bool:
-        """Whether it makes links; an RSA public key only reads them."""
+        """Whether this key can sign; an RSA public key only verifies."""
         return not self.is_pem or "PRIVATE KEY-----" in self.text
 
     @property
     def is_weak(self) -> bool:
-        """Whether it is shorter than its HMAC asks for (RFC 7518 section 3.2)."""
+        """Whether the secret is shorter than the 32 bytes that HS256 requires (RFC 7518 section
+        3.2)."""
         return not self.is_pem and len(self.text.encode()) < LEAST_BYTES
 
     @property
     def algorithms(self) -> tuple[str, ...]:
-        """The algorithms of this key's family."""
+        """The JWS algorithms that this key may be used with."""
         return RSA if self.is_pem else HMACS
 
     def signing_key(self) -> OctKey | RSAKey:
-        """Return the key for JWS; raises ValueError for a PEM that is no RSA key."""
+        """Return the key for JWS. Raises ValueError for a PEM that is not an RSA key."""
         return _imported(self)
 
     def sealing_key(self) -> OctKey:
-        """Return the 32-byte key for JWE, derived (RFC 5869) so that the two uses of one secret
-        stay apart. From an RSA key there is none: raises ValueError."""
+        """Return the 32-byte key for JWE, derived with HKDF (RFC 5869) so that signing and
+        encryption do not share a key. Raises ValueError for an RSA key."""
         if self.is_pem:
             raise ValueError("an RSA key cannot seal links")
         return _derived(self)
@@ -66,20 +68,21 @@ class LinkKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keyring:
-    """All keys of a deployment, by the MID they speak for."""
+    """All link keys of a deployment, in the order of LINK_KEYS. The first key of an owner signs,
+    all of them verify."""
 
     keys: tuple[LinkKey, ...] = ()
 
     @classmethod
     def from_json(cls, mapping: Mapping[str, object]) -> "Keyring":
-        """Return the keyring that LINK_KEYS describes; raises ValueError, without any key in it,
-        for another shape."""
+        """Return the keyring of the parsed LINK_KEYS. Raises ValueError, which contains no key, for
+        another shape."""
         if not isinstance(mapping, Mapping):
             raise ValueError("LINK_KEYS must be an object: a MID or * to a list of keys")  # noqa: TRY004 - told with the other mistakes
         return cls(keys=tuple(_read(mapping)))
 
     def __bool__(self) -> bool:
-        """Return whether there is any key."""
+        """Return whether there is at least one key."""
         return bool(self.keys)
 
     def weak_keys(self) -> list[str]:
@@ -87,8 +90,8 @@ class Keyring:
         return [key.name for key in self.keys if key.is_weak]
 
     def signer(self, mid: int, *, algorithm: str) -> LinkKey:
-        """Return the key that signs for a unit: the first of its own, else the first of `*`.
-        Raises ValueError where none of the algorithm's family is there."""
+        """Return the key that signs for a unit: its own first, else the first of `*`. Raises
+        ValueError where no key fits the algorithm."""
         for owner in (str(mid), ANY_UNIT):
             for key in self.keys:
                 if key.owner == owner and algorithm in key.algorithms and key.can_sign:
@@ -96,22 +99,20 @@ class Keyring:
         raise ValueError("no key in LINK_KEYS can sign for this business unit")
 
 
-# Checking an RSA private key takes some 30 ms, far more than reading a link: once is enough.
+# Importing an RSA private key takes about 30 ms, far longer than reading a link: cached.
 @cache
 def _imported(key: LinkKey) -> OctKey | RSAKey:
-    """Return the key as the library wants it."""
     return RSAKey.import_key(key.text) if key.is_pem else OctKey.import_key(key.text)
 
 
 @cache
 def _derived(key: LinkKey) -> OctKey:
-    """Return the key that seals."""
     hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"profile-center link seal v1")
     return OctKey.import_key(hkdf.derive(key.text.encode()))
 
 
 def _read(mapping: Mapping[str, object]) -> Iterator[LinkKey]:
-    """Give the keys of LINK_KEYS in order, tried out, so that a bad one fails at start."""
+    """Yield the keys of LINK_KEYS in order. Imports each one, so that a bad key fails at start."""
     for owner, texts in mapping.items():
         if owner != ANY_UNIT and not _MID.fullmatch(owner):
             raise ValueError("LINK_KEYS: each name must be a MID or *")

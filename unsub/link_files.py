@@ -1,7 +1,7 @@
-"""Links for the rows of a CSV file: line by line, however many there are.
+"""Sign a link for each row of a CSV file, streaming: memory use does not grow with the file.
 
-A line is a row. What is wrong with one, its quotes included, is said of that line and spoils no
-other.
+One line is one row: quoted line breaks are not supported, so that an error in one row, its quotes
+included, affects no other row.
 """
 
 import csv
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .claims import context_of
 from .context import ContextError, UnsubContext
 
-# What a column may be called: the names of sign_link's options, and the claims'.
+# Accepted column names: those of sign_link's options, and the claims themselves.
 COLUMNS = {
     "mid": "mid", "subscriber_id": "sid", "sid": "sid", "subscriber_key": "sk", "sk": "sk",
     "email": "em", "email_address": "em", "em": "em", "job_id": "jid", "jid": "jid",
@@ -25,12 +25,12 @@ Sign = Callable[[UnsubContext], str]
 
 
 class BadHeader(ValueError):  # noqa: N818 - says what is wrong with the file
-    """The first line does not say what the columns are."""
+    """The first line does not describe usable columns. The message is for the operator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """The columns of a file: their names as they stand, and the claims that they give."""
+    """The columns of a file: `names` as written, and the claim each one sets (None: no claim)."""
 
     names: tuple[str, ...]
     claims: tuple[str | None, ...]
@@ -38,8 +38,8 @@ class Header:
 
     @classmethod
     def of(cls, line: bytes) -> "Header":
-        """Return the header that a first line is. Commas, semicolons and tabs are told apart by
-        what gives known names. Raises BadHeader."""
+        """Return the header in a first line. The delimiter is the first of comma, semicolon and tab
+        that yields a known column for the subscriber. Raises BadHeader."""
         try:
             text = line.decode().removeprefix(_BOM).rstrip("\r\n")
         except UnicodeDecodeError:
@@ -56,7 +56,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A line of the file: its cells as they were, and its link; or why it has none."""
+    """One line of the file: its cells and its link, or in `refused` why it has none."""
 
     line: int
     cells: tuple[str, ...] = ()
@@ -67,15 +67,14 @@ class Row:
 def rows(
     lines: Iterator[tuple[int, bytes]], header: Header, *, default_mid: int | None, sign: Sign
 ) -> Iterator[Row]:
-    """Give a row for each numbered line; empty lines are passed over. `sign` returns the URL of a
-    context or raises ValueError."""
+    """Yield a row for each (line number, line); empty lines are skipped. `sign` returns the URL of
+    a context or raises ValueError."""
     for number, line in lines:
         if line.strip():
             yield _row(number, line, header, default_mid, sign)
 
 
 def _row(number: int, line: bytes, header: Header, default_mid: int | None, sign: Sign) -> Row:
-    """Return the row of one line."""
     try:
         cells = tuple(_cells(line.decode().rstrip("\r\n"), header.delimiter))
     except UnicodeDecodeError:
@@ -93,18 +92,18 @@ def _row(number: int, line: bytes, header: Header, default_mid: int | None, sign
 
 
 def _claims(header: Header, cells: Sequence[str]) -> Mapping[str, str]:
-    """Return the claims of a row. Spaces around a value are nobody's."""
+    """Return the claims of a row, stripped of surrounding white space."""
     pairs = zip(header.claims, cells, strict=True)
     return {claim: cell.strip() for claim, cell in pairs if claim}
 
 
 def _cells(text: str, delimiter: str) -> list[str]:
-    """Return the cells of one line; raises csv.Error for quotes that do not match."""
+    """Return the cells of one line. Raises csv.Error for quotes that do not match."""
     return next(csv.reader([text], delimiter=delimiter, strict=True), [])
 
 
 def _once(claims: tuple[str | None, ...]) -> tuple[str | None, ...]:
-    """Return the claims; raises BadHeader where two columns give the same one."""
+    """Return the claims. Raises BadHeader where two columns set the same claim."""
     given = [claim for claim in claims if claim]
     if len(set(given)) != len(given):
         raise BadHeader("two columns mean the same")
@@ -112,7 +111,7 @@ def _once(claims: tuple[str | None, ...]) -> tuple[str | None, ...]:
 
 
 def written(cells: Sequence[str], delimiter: str) -> str:
-    """Return a line of CSV."""
+    """Return the cells as one line of CSV, line end included."""
     line = io.StringIO()
     csv.writer(line, delimiter=delimiter, lineterminator="\n").writerow(cells)
     return line.getvalue()

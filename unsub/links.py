@@ -1,7 +1,8 @@
-"""Signed link <-> UnsubContext.
+"""Read and sign links: token <-> UnsubContext.
 
-A token is a JWS as AMPscript's GetJWTByKeyName makes it (RFC 7515), or a JWE of ours (RFC 7516,
-`dir` with A256GCM). Nothing in it is believed before its key has been proven.
+A token is a JWS as AMPscript's GetJWTByKeyName makes it (RFC 7515), or a JWE of this project's own
+commands (RFC 7516, `dir` with A256GCM). No claim is used before a key of the keyring has verified
+the token.
 """
 
 import binascii
@@ -23,15 +24,15 @@ __all__ = ["Keyring", "LinkError", "LinkFault", "read_link", "sign_link", "verif
 
 TOKEN_MAX = 2048
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]*){1,3}")
-# What we do not name is not refused: AMPscript and others may add `kid` and the like.
+# Unknown header parameters are not refused: AMPscript and other issuers may add `kid` and the like.
 _JWS_RULES = jws.JWSRegistry(algorithms=[*HMACS, *RSA], strict_check_header=False)
 _JWE_RULES = jwe.JWERegistry(algorithms=["dir", "A256GCM"], strict_check_header=False)
-# The library parses the header once more, from deeper in the stack: hence RecursionError.
+# joserfc parses the header again, from deeper in the call stack: hence RecursionError.
 _NO_PROOF = (JoseError, ValueError, TypeError, RecursionError)
 
 
 class LinkFault(StrEnum):
-    """What is wrong with a link; the label it is counted under."""
+    """Why a link was refused. The value is the label of the metric."""
 
     MALFORMED = "malformed"
     TOO_LONG = "too_long"
@@ -45,7 +46,7 @@ class LinkFault(StrEnum):
 
 
 class LinkError(Exception):
-    """A link is refused, for `reason`. The message holds nothing of the token."""
+    """A link was refused for `reason`. The message contains nothing of the token."""
 
     def __init__(self, reason: LinkFault) -> None:
         super().__init__(reason.value)
@@ -53,9 +54,10 @@ class LinkError(Exception):
 
 
 def read_link(token: str, *, keys: Keyring, default_mid: int | None) -> UnsubContext:
-    """Return the context a signed link carries, or raise LinkError.
+    """Return the context of a signed link. Raises LinkError.
 
-    `default_mid` is the deployment's only business unit, for links that name none.
+    `default_mid` is the MID for links without `mid`: the deployment's only business unit, or None.
+    The key that verified the link must speak for that MID or for all units (`*`).
     """
     claims, owners = _open(token, keys)
     try:
@@ -69,16 +71,19 @@ def read_link(token: str, *, keys: Keyring, default_mid: int | None) -> UnsubCon
 
 
 def verify(token: str, keys: Keyring) -> dict[str, Any]:
-    """Return the claims of a token that one of the keys has signed, or raise LinkError. What the
-    claims say, and for which unit the key may speak, is `read_link`'s to check."""
+    """Return the claims of a token that a key of `keys` has signed. Raises LinkError. Checks
+    neither the claims nor for which unit the key may speak: `read_link` does."""
     return _open(token, keys)[0]
 
 
 def sign_link(
     context: UnsubContext, *, keys: Keyring, seal: bool = False, algorithm: str = "HS256"
 ) -> str:
-    """Return the token of a link: signed, or with `seal` encrypted so that the URL tells nothing.
-    Raises ValueError where no key fits, or where the link would be too long to be read."""
+    """Return the token of a link: a JWS under `algorithm`, or with `seal` a JWE, so that the URL
+    reveals nothing.
+
+    Raises ValueError where no key fits, or where the token would exceed TOKEN_MAX.
+    """
     key = keys.signer(context.mid, algorithm=HMACS[0] if seal else algorithm)
     payload = payload_of(context)
     token = _sealed(payload, key) if seal else _signed(payload, key, algorithm)
@@ -88,19 +93,17 @@ def sign_link(
 
 
 def _sealed(payload: str, key: LinkKey) -> str:
-    """Return the payload as a JWE."""
     header = {"alg": "dir", "enc": "A256GCM"}
     return jwe.encrypt_compact(header, payload, key.sealing_key(), registry=_JWE_RULES)
 
 
 def _signed(payload: str, key: LinkKey, algorithm: str) -> str:
-    """Return the payload as a JWS."""
     header = {"alg": algorithm, "typ": "JWT"}
     return jws.serialize_compact(header, payload, key.signing_key(), registry=_JWS_RULES)
 
 
 def _open(token: str, keys: Keyring) -> tuple[dict[str, Any], frozenset[str]]:
-    """Return the claims and the owners of the keys that prove them."""
+    """Return the claims, and the owners (a MID or `*`) of all keys that verify the token."""
     if len(token) > TOKEN_MAX:
         raise LinkError(LinkFault.TOO_LONG)
     if not _COMPACT.fullmatch(token) or token.count(".") == 3:
@@ -118,7 +121,7 @@ def _open(token: str, keys: Keyring) -> tuple[dict[str, Any], frozenset[str]]:
 
 
 def _header(token: str) -> Mapping[str, Any]:
-    """Return the protected header, with an algorithm that we take."""
+    """Return the protected header. Raises LinkError unless this module supports its algorithm."""
     segment = token.partition(".")[0]
     try:
         text = urlsafe_b64decode(segment + "=" * (-len(segment) % 4)).decode()
@@ -134,8 +137,8 @@ def _header(token: str) -> Mapping[str, Any]:
 
 
 def _verified(token: str, header: Mapping[str, Any], key: LinkKey) -> bytes | None:
-    """Return the payload if this key signed it. A key is only ever tried with the algorithms of
-    its own family (RFC 8725 section 3.1): an RSA public key is no HMAC secret."""
+    """Return the payload if this key signed it, else None. A key is only tried with the algorithms
+    of its own family (RFC 8725 section 3.1): an RSA public key must not serve as an HMAC secret."""
     if header["alg"] not in key.algorithms:
         return None
     try:
@@ -146,7 +149,7 @@ def _verified(token: str, header: Mapping[str, Any], key: LinkKey) -> bytes | No
 
 
 def _decrypted(token: str, _header: Mapping[str, Any], key: LinkKey) -> bytes | None:
-    """Return the payload if this key sealed it."""
+    """Return the payload if this key encrypted it, else None."""
     if key.is_pem:
         return None
     try:
@@ -156,8 +159,9 @@ def _decrypted(token: str, _header: Mapping[str, Any], key: LinkKey) -> bytes | 
 
 
 def _claims(payload: bytes) -> dict[str, Any]:
-    """Return the payload as an object without duplicate names at any depth. AMPscript copies the
-    text as it is, so a crafted SubscriberKey can add a second claim (facts 4)."""
+    """Return the payload as a dict. Raises LinkError for duplicate names at any depth: AMPscript
+    inserts values into the JSON text unescaped, so a crafted SubscriberKey can add a second
+    claim."""
     try:
         claims = json.loads(payload.decode(), object_pairs_hook=_once)
     except (ValueError, RecursionError):
@@ -168,7 +172,7 @@ def _claims(payload: bytes) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object, or raise LinkError where a name comes twice."""
+    """Return the pairs as a dict. Raises LinkError where a name occurs twice."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise LinkError(LinkFault.DUPLICATE_NAME)

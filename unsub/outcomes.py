@@ -1,7 +1,7 @@
-"""What Marketing Cloud said, and what follows from it. Pure; by code, never by the words.
+"""Replies and errors of Marketing Cloud -> Verdict. Decides by code, never by message text.
 
 The codes are those of the manual's pages "Error Codes" (400-499, 12000-12099, 1-99) and "SOAP
-Faults"; docs/outcomes.md has the table in prose.
+Faults"; docs/outcomes.md has the same table for readers.
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from unsub.sfmc import (
 
 
 class Outcome(StrEnum):
-    """What one attempt came to (design 3.5)."""
+    """Result of one attempt, as stored and exported."""
 
     POSTED = "posted"
     ALREADY_UNSUBSCRIBED = "already_unsubscribed"
@@ -33,7 +33,7 @@ class Outcome(StrEnum):
 
 
 class Step(StrEnum):
-    """What happens to the request next."""
+    """What happens to the request after an attempt."""
 
     FINISH = "finish"
     RETRY = "retry"
@@ -42,7 +42,7 @@ class Step(StrEnum):
 
 
 class Slow(StrEnum):
-    """How far a failure reaches: this row, or the whole business unit."""
+    """How far a failure reaches: this row only, or the whole business unit."""
 
     NO = "no"
     RATE_LIMIT = "rate_limit"
@@ -51,10 +51,10 @@ class Slow(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What one attempt came to, and how to go on.
+    """Result of one attempt and how to proceed.
 
-    `retry_after` is in seconds; `tries` is the most this failure may cost (None: the horizon
-    decides); `at_once` says that waiting would help nothing.
+    `retry_after` is in seconds. `tries` limits the attempts that this failure may use (None: until
+    the retry horizon). `at_once` skips the backoff.
     """
 
     outcome: Outcome
@@ -68,13 +68,13 @@ class Verdict:
     at_once: bool = False
 
     def step(self, attempts: int) -> Step:
-        """Return what happens to a request after its `attempts`-th attempt."""
+        """Return the next step of a request after attempt number `attempts` (from 1)."""
         if self.tries is not None and attempts >= self.tries:
             return Step.REFUSE
         return _STEPS[self.outcome]
 
 
-# Of a row that could not be asked about within the lease of its batch: it goes with the next.
+# For rows that did not fit into the time of their batch's lease: they go with the next batch.
 NO_TIME = Verdict(outcome=Outcome.TRY_LATER, detail="no time left", at_once=True)
 
 _STEPS = {
@@ -87,23 +87,23 @@ _STEPS = {
     Outcome.MISCONFIGURED: Step.HOLD,
 }
 
-# 401: already off this list. Nothing is left to do.
+# 401: already unsubscribed from this list. 12012: from everything. Nothing is left to do.
 OFF_EVERYTHING = 12012
 _ALREADY = frozenset({401, OFF_EVERYTHING})
-# 400, 402-409: subscriber validation. 12001, 12015: nobody of that name. 5, 6, 8: our message.
-# 12018: somebody who left may not be subscribed again by a call.
+# 400, 402-409: subscriber validation. 12001, 12015: no such subscriber. 5, 6, 8: our message is
+# wrong. 12018: an unsubscribed subscriber must not be resubscribed by the API.
 _REFUSED = frozenset({400, *range(402, 410), 12001, 12015, 12018, 5, 6, 8})
 _TRY_LATER = frozenset({2, 9, 10, 13, 17})
 _MISCONFIGURED = frozenset({11, 12})
 _SLOW = {9: Slow.MAINTENANCE, 17: Slow.RATE_LIMIT}
-# The unsubscribe itself failed (12008, 12009, 12013), or the code is one nobody wrote down:
-# once more in case it was a hiccup, then a person looks.
+# For 12008, 12009, 12013 (the unsubscribe itself failed) and undocumented codes: one retry in case
+# the cause was temporary, then a person must look.
 _SECOND_CHANCE = 2
 
 
 def read_result(result: CallResult, *, request_id: str = "") -> Verdict:
-    """Return the verdict on one result. StatusCode speaks first: an ErrorCode may be 0 or absent
-    on an error (manual: Execute; facts 1.2)."""
+    """Return the verdict on one result. StatusCode comes first: ErrorCode may be 0 or absent on an
+    error (manual: "Execute")."""
     outcome, tries = _classify(result)
     return Verdict(
         outcome=outcome,
@@ -118,7 +118,7 @@ def read_result(result: CallResult, *, request_id: str = "") -> Verdict:
 
 
 def _classify(result: CallResult) -> tuple[Outcome, int | None]:
-    """Return the outcome a result stands for, and how many tries it may cost (None: no limit)."""
+    """Return the outcome of a result, and the most attempts it may use (None: no limit)."""
     if result.status_code == "OK":
         return Outcome.POSTED, None
     if result.error_code in _ALREADY:
@@ -133,8 +133,8 @@ def _classify(result: CallResult) -> tuple[Outcome, int | None]:
 
 
 def read_reply(reply: CallReply, *, sent: int) -> tuple[Verdict, ...] | None:
-    """Return a verdict per request in the order sent, or None where the reply does not tell which
-    result is whose, so that each must be asked for by itself."""
+    """Return a verdict per request in the order sent. None where results cannot be assigned to
+    requests: the caller must then send each request alone."""
     request_id = reply.request_id or ""
     if len(reply.results) == sent:
         return tuple(read_result(one, request_id=request_id) for one in _in_order(reply.results))
@@ -144,8 +144,8 @@ def read_reply(reply: CallReply, *, sent: int) -> tuple[Verdict, ...] | None:
 
 
 def _in_order(results: tuple[CallResult, ...]) -> tuple[CallResult, ...]:
-    """Return the results in the order of the requests: by OrdinalID where that is a permutation
-    of 0..n-1, else as they came (a success carries no OrdinalID)."""
+    """Return the results in the order of the requests: by OrdinalID where these are a permutation
+    of 0..n-1, else as received (successes carry no OrdinalID)."""
     ordinals = [result.ordinal_id for result in results]
     if None in ordinals or sorted(o for o in ordinals if o is not None) != list(
         range(len(results))
@@ -155,9 +155,10 @@ def _in_order(results: tuple[CallResult, ...]) -> tuple[CallResult, ...]:
 
 
 def _without_result(reply: CallReply, request_id: str) -> Verdict:
-    """Return the verdict on a reply that holds no usable result for the one request sent."""
+    """Return the verdict on a reply without a usable result for the only request sent."""
     if reply.overall_status.startswith("Error:") and not reply.results:
-        # "Unable to find a handler": the request's name is unknown, which is our fault.
+        # "Unable to find a handler": the request's name is unknown, which is an error of this
+        # project.
         return Verdict(
             outcome=Outcome.REFUSED,
             status_code="Error",
@@ -168,7 +169,7 @@ def _without_result(reply: CallReply, request_id: str) -> Verdict:
 
 
 def read_error(err: SfmcError) -> Verdict:
-    """Return the verdict on a call that ended in an error instead of a reply."""
+    """Return the verdict on a call that raised instead of returning a reply."""
     outcome = Outcome.UNKNOWN
     slow = Slow.NO
     if isinstance(err, MisconfiguredError):
@@ -189,15 +190,15 @@ def read_error(err: SfmcError) -> Verdict:
 
 
 def without_holding(verdict: Verdict) -> Verdict:
-    """Return the verdict on a change of a profile or a mail: where the vendor says by a code that
-    we have not the right to it, that call is refused, and nobody's unsubscribe waits for it."""
+    """Return the verdict on a profile change or an email: a missing permission (code 11 or 12)
+    refuses that call only, and does not hold the unit's unsubscribes."""
     if verdict.outcome is Outcome.MISCONFIGURED and verdict.error_code is not None:
         return replace(verdict, outcome=Outcome.REFUSED)
     return verdict
 
 
 def read_status(status: SystemStatus) -> Verdict | None:
-    """Return the verdict on a GetSystemStatus, or None where it gives no reason to wait."""
+    """Return the verdict on a GetSystemStatus reply, or None where there is no reason to wait."""
     if status is SystemStatus.OK:
         return None
     slow = Slow.MAINTENANCE if status is SystemStatus.IN_MAINTENANCE else Slow.NO
@@ -205,7 +206,6 @@ def read_status(status: SystemStatus) -> Verdict | None:
 
 
 def _reach(err: TransientError) -> Slow:
-    """Return whether a try-later concerns one row or slows the whole business unit down."""
     if isinstance(err, RateLimited):
         return Slow.RATE_LIMIT
     return Slow.MAINTENANCE if isinstance(err, InMaintenance) else Slow.NO

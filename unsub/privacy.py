@@ -1,4 +1,4 @@
-"""Masks and digests: how a person is shown and found again without being named. Pure."""
+"""Masks and keyed digests: show and find a person without storing or printing who it is."""
 
 import hashlib
 import hmac
@@ -10,34 +10,36 @@ from .context import SubscriberContext
 _DOTS = "•••"
 _MAILBOX = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 _WORD = r"[^\s@<>\"'(),:;=\[\]]"
-# Looks for the start of a word first: else a long line without any address takes quadratic time.
+# Anchored at the start of a word: else a long line without an address takes quadratic time.
 _ADDRESS = re.compile(rf"(?<!{_WORD}){_WORD}+(?:@|%40){_WORD}+")
 
 
 def mask_email(address: str) -> str:
-    """Return the address as its owner knows it and a stranger cannot use it: `a•••@example.com`.
+    """Return the address so that its owner recognises it and others cannot use it:
+    `a•••@example.com`.
 
-    The domain stays: it is what tells a person which of their addresses is meant, and for the
-    large providers it says nothing about them.
+    The domain stays: it tells people which of their addresses is meant, and for large providers it
+    identifies nobody.
     """
     local, at, domain = address.rpartition("@")
     return f"{local[:1]}{_DOTS}{at}{domain}"
 
 
 def is_address(text: str) -> bool:
-    """Return whether a text is an e-mail address and nothing else."""
+    """Return whether a text is exactly one email address."""
     return _MAILBOX.fullmatch(text) is not None
 
 
 def mask_key(key: str) -> str:
-    """Return a SubscriberKey masked: as an address where it is one, else its last characters."""
+    """Return a masked SubscriberKey: masked as an address where it is one, else its last characters
+    (at most 4, and at most a third of the key)."""
     if _MAILBOX.fullmatch(key):
         return mask_email(key)
     return f"{_DOTS}{key[-min(4, len(key) // 3) :] if len(key) >= 3 else ''}"
 
 
 def mask(subscriber: SubscriberContext) -> str:
-    """Return the masked name of a person: the address, else the key, else the id."""
+    """Return the masked identifier of a subscriber: the address, else the key, else the ID."""
     if subscriber.email_address:
         return mask_email(subscriber.email_address)
     if subscriber.subscriber_key:
@@ -46,16 +48,17 @@ def mask(subscriber: SubscriberContext) -> str:
 
 
 def keyed_digest(value: str, *, secret: str, purpose: str) -> str:
-    """Return the hex HMAC-SHA256 of a value, in NFC and without case, for one purpose only.
+    """Return HMAC-SHA256 (hex) of a value in NFC and case-folded. Digests of different purposes
+    differ.
 
-    Without the secret nobody can find out by trying which address a digest stands for.
+    Without the secret, digests cannot be reversed by trying addresses.
     """
     text = unicodedata.normalize("NFC", value).casefold()
     return exact_digest(text, secret=secret, purpose=purpose)
 
 
 def exact_digest(value: str, *, secret: str, purpose: str) -> str:
-    """Return the hex HMAC-SHA256 of a value to the letter: `ada` is another than `Ada`."""
+    """Return HMAC-SHA256 (hex) of a value as it is: `ada` and `Ada` differ."""
     key = f"{purpose}\x00{secret}".encode()
     return hmac.new(key, value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 

@@ -1,4 +1,5 @@
-"""Attempt number -> how long to wait. Pure: the caller brings the dice. Times are in seconds."""
+"""Exponential backoff with full jitter. All times are in seconds. No I/O: `draw` supplies the
+random numbers."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,11 +22,12 @@ def delay(
     slow: Slow = Slow.NO,
     retry_after: float | None = None,
 ) -> float:
-    """Return the seconds to wait after the `attempt`-th try (from 1): exponential, capped at one
-    hour, with full jitter (`draw` gives 0..1), and never less than the other side asked for.
+    """Return the seconds to wait after attempt number `attempt` (from 1): exponential, at most one
+    hour, with full jitter. `draw()` returns the jitter in [0, 1). Never less than `retry_after`
+    (capped at one hour, too).
 
-    Where a whole unit is slowed down the wait does not begin below its base: jitter down to
-    nothing would knock again at once.
+    Where the whole unit is slowed down (`slow`) the wait is at least that failure's base: full
+    jitter could otherwise retry at once.
     """
     base = _BASES[slow]
     ceiling = min(CAP, base * 2.0 ** min(attempt - 1, 30))

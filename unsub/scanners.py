@@ -1,9 +1,9 @@
-"""Machines that open links before people do. For reports alone, never for control. Pure."""
+"""Recognise automated link scanners by their User-Agent. For reports only, never for control."""
 
 import re
 
-# Names that scanners and scripts give themselves. Many give none and look like a browser, so what
-# is not found here may be one all the same: see the report's other signs (unsub/scanner_report.py).
+# Names in the User-Agent of scanners and scripts. Many scanners send a browser's User-Agent, so an
+# unmatched one can be a scanner all the same: see the other signs in unsub/scanner_report.py.
 _NAMES = (
     ("barracuda", r"barracuda"),
     ("cisco", r"ironport|cisco"),
@@ -23,8 +23,8 @@ _PATTERNS = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern i
 
 
 def scanner_of(user_agent: str) -> str:
-    """Return the name of the scanner that a User-Agent belongs to; empty for what may be a
-    person's browser. "script" is also what sends none at all."""
+    """Return the name of the scanner that a User-Agent belongs to, or "" for what may be a person's
+    browser. A missing User-Agent gives "script"."""
     if not user_agent.strip():
         return "script"
     return next((name for name, pattern in _PATTERNS if pattern.search(user_agent[:512])), "")

@@ -1,4 +1,4 @@
-"""Keys, and tokens made by hand: nothing here trusts the code under test or its library."""
+"""Keys and hand-made tokens. Uses neither the code under test nor its JOSE library."""
 
 import hashlib
 import hmac
@@ -42,14 +42,14 @@ def unb64(text: str) -> bytes:
 
 
 def raw(value: object) -> bytes:
-    """Return bytes as they are, a text as UTF-8, anything else as JSON."""
+    """Return bytes as they are, text as UTF-8, anything else as JSON."""
     if isinstance(value, bytes):
         return value
     return (value if isinstance(value, str) else json.dumps(value)).encode()
 
 
 def jwt(payload: object, *, secret: str = SECRET, header: object = None, alg: str = "HS256") -> str:
-    """Return a JWS as AMPscript makes it: the payload copied as it is."""
+    """Return a JWS as AMPscript makes it: the payload copied unchanged."""
     first = {"alg": alg, "typ": "JWT"} if header is None else header
     signing_input = f"{b64(raw(first))}.{b64(raw(payload))}"
     mac = hmac.new(secret.encode(), signing_input.encode(), HASHES.get(alg, hashlib.sha256))
@@ -57,7 +57,8 @@ def jwt(payload: object, *, secret: str = SECRET, header: object = None, alg: st
 
 
 def seal_key(secret: str) -> bytes:
-    """Return the sealing key of a secret: HKDF-SHA256 (RFC 5869) spelled out, one block."""
+    """Return the encryption key derived from a secret: HKDF-SHA256 (RFC 5869) written out, one
+    block."""
     extracted = hmac.new(bytes(32), secret.encode(), hashlib.sha256).digest()
     info = b"profile-center link seal v1\x01"
     return hmac.new(extracted, info, hashlib.sha256).digest()
@@ -82,7 +83,7 @@ def unsealed(token: str, *, secret: str = SECRET) -> dict[str, Any]:
 
 @cache
 def rsa_key(number: int) -> rsa.RSAPrivateKey:
-    """Return an RSA key; another for another number."""
+    """Return an RSA key, the same for the same number."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
@@ -115,7 +116,7 @@ def read(claims: Mapping[str, Any], default_mid: int | None = None) -> UnsubCont
 
 
 def fault(token: str, *, keys: Keyring = RING, default_mid: int | None = None) -> LinkFault | None:
-    """Return why a link is refused, or None where it is read."""
+    """Return why a link is refused, or None where it is accepted."""
     try:
         read_link(token, keys=keys, default_mid=default_mid)
     except LinkError as err:

@@ -1,4 +1,4 @@
-"""What hypothesis draws from."""
+"""Hypothesis strategies for contexts."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 
 @st.composite
 def subscribers(draw: st.DrawFn) -> SubscriberContext:
-    """Draw somebody."""
+    """Draw a subscriber."""
     names = draw(st.sets(st.sampled_from(("id", "key", "address")), min_size=1))
     return SubscriberContext(
         subscriber_id=draw(ids) if "id" in names else None,
@@ -52,7 +52,7 @@ def subscribers(draw: st.DrawFn) -> SubscriberContext:
 
 @st.composite
 def jobs(draw: st.DrawFn) -> JobContext:
-    """Draw a job, as a link can say it: batch 0 only beside a job or a list."""
+    """Draw a job that a link can express: BatchID 0 only beside a JobID or ListID."""
     job_id, list_id = draw(st.none() | ids), draw(st.none() | ids)
     least = 1 if job_id is None and list_id is None else 0
     batch_id = draw(st.none() | st.integers(least, 50))
@@ -61,7 +61,7 @@ def jobs(draw: st.DrawFn) -> JobContext:
 
 @st.composite
 def contexts(draw: st.DrawFn) -> UnsubContext:
-    """Draw a context, as a link can say it: scope `all` is always named."""
+    """Draw a context that a link can express: scope `all` is always explicit."""
     scope = draw(st.sampled_from((None, Scope.LIST, Scope.ALL)))
     return UnsubContext(
         mid=draw(st.integers(1, 2**31 - 1)),

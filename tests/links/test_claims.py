@@ -1,4 +1,4 @@
-"""The table of claims: what each may be, and what it becomes."""
+"""Claims of a link: which values each accepts, and what they become."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from unsub.links import LinkFault, read_link
 PRIVATE = "ada-private-7f3a"
 
 
-def test_a_link_of_texts_says_who_what_and_where() -> None:
+def test_claims_as_texts_give_the_whole_context() -> None:
     claims = {
         "v": "1",
         "mid": "510001",
@@ -42,7 +42,7 @@ def test_a_link_of_texts_says_who_what_and_where() -> None:
     )
 
 
-def test_numbers_say_the_same_as_texts_of_digits() -> None:
+def test_integers_are_read_like_texts_of_digits() -> None:
     texts = {"mid": "510001", "sid": "1001", "jid": "88002", "lid": "7001", "bid": "3", "exp": "9"}
     numbers = {name: int(value) for name, value in texts.items()}
     assert read(texts) == read(numbers)
@@ -53,13 +53,13 @@ def test_a_subscriber_key_may_be_a_number() -> None:
 
 
 @pytest.mark.parametrize("who", [{"sid": "1001"}, {"sk": "ada-1001"}, {"em": "ada@example.com"}])
-def test_one_name_of_the_person_is_enough(who: dict[str, str]) -> None:
+def test_one_identifier_of_the_subscriber_is_enough(who: dict[str, str]) -> None:
     subscriber = read({"mid": "510001", **who}).subscriber
     assert subscriber.is_email_only == ("em" in who)
 
 
 @pytest.mark.parametrize("who", [{}, {"sid": ""}, {"sid": "0"}, {"sid": 0}, {"sk": "", "em": ""}])
-def test_a_link_without_a_person_is_refused(who: dict[str, object]) -> None:
+def test_a_link_without_a_subscriber_is_refused(who: dict[str, object]) -> None:
     assert fault(jwt({"mid": "510001", **who})) is LinkFault.BAD_CLAIM
 
 
@@ -93,7 +93,7 @@ def test_batch_zero_alone_is_no_batch() -> None:
 
 
 @pytest.mark.parametrize("scope", ["list", "all"])
-def test_a_named_scope_is_known_to_be_named(scope: str) -> None:
+def test_a_scope_in_the_link_is_marked_as_explicit(scope: str) -> None:
     context = read({**ADA, "scope": scope})
     assert (context.scope, context.scope_is_explicit) == (Scope(scope), True)
 
@@ -104,7 +104,7 @@ def test_no_scope_means_the_list() -> None:
 
 
 @pytest.mark.parametrize("ctx", ["SEND", "VAWP", "FTAF", "send", ""])
-def test_mail_that_went_out_is_earnest(ctx: str) -> None:
+def test_message_contexts_of_real_sends_are_no_test(ctx: str) -> None:
     assert not read({**ADA, "jid": "88002", "ctx": ctx}).is_test
 
 
@@ -113,7 +113,7 @@ def test_any_other_message_context_is_a_test(ctx: object) -> None:
     assert read({**ADA, "jid": "88002", "scope": "all", "ctx": ctx}).is_test
 
 
-def test_a_link_past_its_time_still_reads() -> None:
+def test_an_expired_link_is_still_read() -> None:
     context = read({**ADA, "jid": "88002", "exp": 1_000})
     assert context.is_expired(1_000)
     assert not context.is_expired(999.9)
@@ -142,7 +142,7 @@ def test_iat_may_be_anything(iat: object) -> None:
 
 
 @pytest.mark.parametrize("iat", [1700000000, "1700000000"])
-def test_iat_is_when_the_link_was_made_where_it_can_be(iat: object) -> None:
+def test_a_usable_iat_is_kept(iat: object) -> None:
     assert read({**ADA, "iat": iat}).issued_at == 1_700_000_000
 
 
@@ -248,7 +248,7 @@ def test_a_link_without_a_unit_needs_a_deployment_with_one(claims: dict[str, obj
     assert read_link(token, keys=RING, default_mid=510001).mid == 510001
 
 
-def test_the_unit_of_the_link_goes_before_the_deployments() -> None:
+def test_the_mid_of_the_link_takes_precedence_over_the_default() -> None:
     assert read(ADA, default_mid=510002).mid == 510001
 
 
@@ -271,13 +271,13 @@ def test_a_refusal_names_the_claim_and_never_its_value(claims: dict[str, Any]) -
     assert PRIVATE not in f"{caught.value!r} {caught.value}"
 
 
-def test_what_is_absent_stays_out_of_the_payload() -> None:
+def test_absent_values_are_left_out_of_the_payload() -> None:
     payload = payload_of(read({**ADA, "jid": "88002"}))
     assert json.loads(payload) == {"v": 1, "mid": 510001, "sid": 1001, "jid": 88002}
     assert " " not in payload
 
 
-def test_a_wider_scope_is_always_written_down() -> None:
+def test_scope_all_is_always_written() -> None:
     context = UnsubContext(
         mid=510001,
         subscriber=SubscriberContext(subscriber_id=1001),

@@ -1,4 +1,4 @@
-"""The table of contexts: what is called, and what the page says."""
+"""What a context calls, and what the page then says."""
 
 import dataclasses
 
@@ -60,7 +60,7 @@ def of_job(found: UnsubContext, unit_list: int | None) -> dict[str, str]:
         (None, 7001, 3, {"ListID": "7001", "BatchID": "3"}),
     ],
 )
-def test_a_job_or_a_list_is_called_with_what_is_there(
+def test_a_job_or_a_list_is_sent_with_the_ids_that_are_there(
     jid: int | None,
     lid: int | None,
     bid: int | None,
@@ -108,7 +108,7 @@ def test_scope_all_without_such_a_list_sends_the_subscriber_alone(
 
 
 @pytest.mark.parametrize("bid", [None, 3])
-def test_scope_list_with_no_list_to_leave_is_a_test_and_no_master_unsubscribe(
+def test_explicit_scope_list_without_a_list_is_a_test_and_no_master_unsubscribe(
     bid: int | None,
 ) -> None:
     found = context(bid=bid, scope=Scope.LIST)
@@ -118,14 +118,14 @@ def test_scope_list_with_no_list_to_leave_is_a_test_and_no_master_unsubscribe(
         found.parameters(all_subscribers_list_id=7000)
 
 
-def test_a_test_link_makes_no_call_whatever_it_names() -> None:
+def test_a_test_link_makes_no_call_whatever_ids_it_has() -> None:
     found = context(jid=88002, lid=7001, scope=Scope.ALL, ctx="PREVIEW")
     assert found.is_test
     with pytest.raises(ContextError):
         found.parameters(all_subscribers_list_id=7000)
 
 
-def test_the_person_goes_by_all_names_that_are_known() -> None:
+def test_all_known_identifiers_of_the_subscriber_are_sent() -> None:
     ada = SubscriberContext(
         subscriber_id=1001, subscriber_key="ada-1001", email_address="ada@example.com"
     )
@@ -157,7 +157,7 @@ def test_scope_never_widens(found: UnsubContext, unit_list: int | None) -> None:
 
 @FAST
 @given(found=contexts(), unit_list=st.none() | st.integers(1, 2**31 - 1))
-def test_a_stored_wish_is_called_as_its_link_would_be(
+def test_a_stored_request_is_called_as_its_link_would_be(
     found: UnsubContext, unit_list: int | None
 ) -> None:
     if not found.is_test:
@@ -184,7 +184,7 @@ def test_a_context_checks_its_unit(mid: int) -> None:
         UnsubContext(mid=mid, subscriber=ADA, job=JobContext())
 
 
-def test_a_subscriber_is_somebody() -> None:
+def test_a_subscriber_needs_a_valid_identifier() -> None:
     with pytest.raises(ContextError, match="needs"):
         SubscriberContext()
     with pytest.raises(ContextError):
@@ -198,7 +198,7 @@ def test_values_are_frozen() -> None:
         context().scope = Scope.ALL  # type: ignore[misc]
 
 
-def test_a_printed_context_shows_no_person() -> None:
+def test_the_repr_of_a_context_shows_no_person() -> None:
     ada = SubscriberContext(subscriber_key="ada-1001", email_address="ada@example.com")
     shown = repr(dataclasses.replace(context(jid=88002), subscriber=ada))
     assert "ada" not in shown

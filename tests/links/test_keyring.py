@@ -1,4 +1,4 @@
-"""LINK_KEYS: its shape, its weak keys, and what may be seen of it."""
+"""LINK_KEYS: its shape, weak keys, and that no secret is shown."""
 
 from typing import Any
 
@@ -70,7 +70,7 @@ def test_a_pem_behind_a_password_is_refused_at_start() -> None:
         Keyring.from_json({"510001": [private_pem(rsa_key(0), password="sandbox")]})
 
 
-def test_keys_under_32_bytes_are_named_by_their_place() -> None:
+def test_keys_under_32_bytes_are_reported_by_their_position() -> None:
     ring = Keyring.from_json(
         {"*": ["w" * 31, "s" * 32, public_pem()], "510001": ["ü" * 16, "probe-secret-2026"]}
     )
@@ -89,7 +89,7 @@ def test_a_keyring_is_true_where_it_has_a_key() -> None:
     assert not Keyring.from_json({"*": []})
 
 
-def test_printed_keys_show_no_secret() -> None:
+def test_the_repr_of_a_key_shows_no_secret() -> None:
     shown = f"{RING!r} {RING} {RING.keys!r} {[key.name for key in RING.keys]}"
     for secret in (SECRET, OLDER, CHILD):
         assert secret not in shown
@@ -102,7 +102,7 @@ def test_the_order_of_the_list_is_the_order_of_the_keys() -> None:
     assert RING.signer(510002, algorithm="HS512").text == CHILD
 
 
-def test_reading_a_link_never_loads_a_key_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_a_link_does_not_import_its_key_again(monkeypatch: pytest.MonkeyPatch) -> None:
     ring = Keyring.from_json({"*": [private_pem(rsa_key(0)), SECRET]})
     tokens = [jwt(ADA), rs256(ADA), rs256(ADA, 1), sealed(ADA)]
     expected = [None, None, LinkFault.BAD_SIGNATURE, None]

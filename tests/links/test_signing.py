@@ -1,4 +1,4 @@
-"""Signing and sealing: published tokens, and there and back."""
+"""Signing and encrypting links: published test vectors and round trips."""
 
 import dataclasses
 import json
@@ -42,14 +42,14 @@ CONTEXT = read({**ADA, "sk": "ada-1001", "jid": "88002", "bid": 0, "scope": "lis
             {"sub": "probe", "n": 7},
         ),
         (
-            # It looks like Base64 and is taken as the text that it is.
+            # It looks like Base64 and is used as the text that it is.
             "oGbE/i+gRbdjSen3sVYES5DylJE760qsgNWI77UBUdM=",
             "eyJzdWIiOiJhbXAtdmVyaWZ5IiwiaWF0IjoiMTcwMDAwMDAwMCJ9",
             "iC2IjXWi2m7E65Zp7BveyIXQY3uFbHaz1GUEcraTDhI",
             {"sub": "amp-verify", "iat": "1700000000"},
         ),
         (
-            # The example that jwt.io has shown for years.
+            # The example token of jwt.io.
             "your-256-bit-secret",
             "eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ",
             "SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c",
@@ -57,7 +57,7 @@ CONTEXT = read({**ADA, "sk": "ada-1001", "jid": "88002", "bid": 0, "scope": "lis
         ),
     ],
 )
-def test_a_published_token_is_proven_by_its_secret_alone(
+def test_a_published_token_is_verified_by_its_secret_alone(
     secret: str, payload: str, signature: str, claims: dict[str, Any]
 ) -> None:
     token = f"{HEAD}.{payload}.{signature}"
@@ -73,13 +73,13 @@ def test_a_key_that_looks_like_base64_is_not_decoded() -> None:
     assert fault(jwt(ADA, secret=secret), keys=ring) is None
 
 
-def test_a_secret_is_taken_as_utf_8() -> None:
+def test_a_secret_is_used_as_its_utf_8_bytes() -> None:
     secret = "schlüssel-schlüssel-schlüssel-🔑"
     assert fault(jwt(ADA, secret=secret), keys=Keyring.from_json({"*": [secret]})) is None
 
 
 @pytest.mark.parametrize("alg", ["HS256", "HS384", "HS512"])
-def test_a_signed_link_is_what_anybody_would_sign(alg: str) -> None:
+def test_a_signed_link_equals_an_independently_signed_one(alg: str) -> None:
     token = sign_link(CONTEXT, keys=RING, algorithm=alg)
     head, body, _ = token.split(".")
     assert token == jwt(unb64(body), header=unb64(head), alg=alg)
@@ -96,7 +96,7 @@ def test_the_default_header_is_the_vendors_own() -> None:
     assert sign_link(CONTEXT, keys=RING).startswith(HEAD + ".")
 
 
-def test_an_rsa_link_is_signed_in_private_and_read_in_public() -> None:
+def test_an_rsa_link_is_signed_with_the_private_and_read_with_the_public_key() -> None:
     signing = Keyring.from_json({"*": [SECRET, private_pem(rsa_key(0))]})
     reading = Keyring.from_json({"510001": [public_pem()]})
     token = sign_link(CONTEXT, keys=signing, algorithm="RS256")
@@ -115,7 +115,7 @@ def test_a_public_key_signs_nothing() -> None:
     assert fault(token, keys=Keyring.from_json({"*": [public_pem(1)]})) is None
 
 
-def test_a_sealed_link_tells_nothing_and_is_read() -> None:
+def test_an_encrypted_link_hides_its_claims_and_is_read() -> None:
     token = sign_link(CONTEXT, keys=RING, seal=True)
     head, no_key, *rest = token.split(".")
     assert json.loads(unb64(head)) == {"alg": "dir", "enc": "A256GCM"}
@@ -124,23 +124,23 @@ def test_a_sealed_link_tells_nothing_and_is_read() -> None:
     assert read_link(token, keys=RING, default_mid=None) == CONTEXT
 
 
-def test_a_sealed_link_is_what_anybody_would_seal() -> None:
+def test_encrypted_links_agree_with_an_independent_implementation() -> None:
     assert unsealed(sign_link(CONTEXT, keys=RING, seal=True))["sk"] == "ada-1001"
     assert read_link(sealed(ADA), keys=RING, default_mid=None) == read(ADA)
 
 
-def test_two_seals_of_one_context_differ() -> None:
+def test_encrypting_a_context_twice_gives_different_tokens() -> None:
     assert len({sign_link(CONTEXT, keys=RING, seal=True) for _ in range(20)}) == 20
 
 
-def test_the_secret_itself_seals_nothing() -> None:
+def test_the_secret_itself_is_not_the_encryption_key() -> None:
     secret = "x" * 32
     token = sealed(ADA, key=secret.encode())
     assert fault(token, keys=Keyring.from_json({"*": [secret]})) is LinkFault.BAD_SIGNATURE
 
 
 @pytest.mark.parametrize("part", range(5))
-def test_a_seal_that_was_tampered_with_is_refused(part: int) -> None:
+def test_an_encrypted_link_that_was_changed_is_refused(part: int) -> None:
     parts = sign_link(CONTEXT, keys=RING, seal=True).split(".")
     changed = bytearray(unb64(parts[part]) or b"\x00" * 16)
     for place in (0, len(changed) // 2, len(changed) - 1):
@@ -155,7 +155,7 @@ def test_a_seal_that_was_tampered_with_is_refused(part: int) -> None:
 
 
 @pytest.mark.parametrize("part", [2, 3, 4])
-def test_a_seal_with_a_part_missing_or_cut_is_refused(part: int) -> None:
+def test_an_encrypted_link_with_a_missing_or_cut_part_is_refused(part: int) -> None:
     parts = sign_link(CONTEXT, keys=RING, seal=True).split(".")
     whole = unb64(parts[part])
     for kept in (b"", whole[:4], whole[:-1], whole + b"\x00"):
@@ -163,13 +163,13 @@ def test_a_seal_with_a_part_missing_or_cut_is_refused(part: int) -> None:
         assert fault(token) is LinkFault.BAD_SIGNATURE
 
 
-def test_the_header_of_a_seal_is_part_of_it() -> None:
+def test_the_header_of_an_encrypted_link_is_authenticated() -> None:
     _, rest = sign_link(CONTEXT, keys=RING, seal=True).split(".", 1)
     head = b64(raw('{"enc":"A256GCM","alg":"dir"}'))
     assert fault(f"{head}.{rest}") is LinkFault.BAD_SIGNATURE
 
 
-def test_parts_of_two_seals_do_not_mix() -> None:
+def test_parts_of_two_encrypted_links_cannot_be_combined() -> None:
     one = sign_link(CONTEXT, keys=RING, seal=True).split(".")
     other = sign_link(CONTEXT, keys=RING, seal=True).split(".")
     assert fault(".".join([*one[:3], *other[3:]])) is LinkFault.BAD_SIGNATURE
@@ -177,7 +177,7 @@ def test_parts_of_two_seals_do_not_mix() -> None:
 
 
 @pytest.mark.parametrize("seal", [False, True])
-def test_the_first_key_makes_links_and_every_key_reads_them(seal: bool) -> None:
+def test_the_first_key_signs_and_every_key_verifies(seal: bool) -> None:
     before, after = Keyring.from_json({"*": [OLDER]}), Keyring.from_json({"*": [SECRET, OLDER]})
     old = sign_link(CONTEXT, keys=before, seal=seal)
     new = sign_link(CONTEXT, keys=after, seal=seal)
@@ -206,7 +206,7 @@ def test_no_fitting_key_signs_nothing(algorithm: str, seal: bool) -> None:
     assert CHILD not in str(caught.value)
 
 
-def test_an_rsa_key_seals_nothing() -> None:
+def test_an_rsa_key_cannot_encrypt_links() -> None:
     ring = Keyring.from_json({"*": [private_pem(rsa_key(0))]})
     with pytest.raises(ValueError, match="no key in LINK_KEYS"):
         sign_link(CONTEXT, keys=ring, seal=True)
@@ -215,7 +215,7 @@ def test_an_rsa_key_seals_nothing() -> None:
 
 
 @pytest.mark.parametrize("seal", [False, True])
-def test_a_link_too_long_to_be_read_is_never_made(seal: bool) -> None:
+def test_a_link_over_the_length_limit_is_never_made(seal: bool) -> None:
     wordy = SubscriberContext(subscriber_key="🔑" * 254, email_address="ü" * 242 + "@example.com")
     with pytest.raises(ValueError, match="too long"):
         sign_link(dataclasses.replace(CONTEXT, subscriber=wordy), keys=RING, seal=seal)

@@ -1,4 +1,4 @@
-"""Words that people typed, made fit for XML and for one line."""
+"""Cleaning of text that people typed, for XML and for one line."""
 
 import re
 import unicodedata
@@ -28,13 +28,13 @@ UNFIT = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
         ("zu viel 🙈 日本語", "zu viel 🙈 日本語"),
     ],
 )
-def test_words_are_kept_and_what_cannot_be_sent_is_not(typed: str, kept: str) -> None:
+def test_text_is_kept_and_characters_that_cannot_be_sent_are_not(typed: str, kept: str) -> None:
     assert clean(typed) == kept
 
 
 @FAST
 @given(typed=st.text(st.characters(exclude_categories=())))
-def test_any_words_become_one_line_that_xml_can_carry(typed: str) -> None:
+def test_any_text_becomes_one_line_that_xml_can_carry(typed: str) -> None:
     kept = clean(typed)
     assert not UNFIT.search(kept)
     assert kept == kept.strip()

@@ -1,1 +1,1 @@
-"""The rules that need nothing but themselves: outcomes, and how long to wait."""
+"""Rules without I/O: outcomes, backoff, scanners and colours."""

@@ -1,4 +1,4 @@
-"""A brand's colour is readable, whatever it is."""
+"""Any brand colour is made readable."""
 
 import pytest
 from hypothesis import given
@@ -19,7 +19,7 @@ def test_the_ratio_is_that_of_the_guidelines(one: str, other: str, ratio: float)
 
 
 @given(colours)
-def test_what_is_shown_can_be_read(colour: str) -> None:
+def test_text_on_every_button_colour_has_enough_contrast(colour: str) -> None:
     assert contrast(readable(colour), "#ffffff") >= AA
     light, dark = palettes(colour)
     for palette in (light, dark):
@@ -30,7 +30,7 @@ def test_what_is_shown_can_be_read(colour: str) -> None:
 
 
 @given(colours)
-def test_a_colour_that_can_be_read_stays_as_it_is(colour: str) -> None:
+def test_a_colour_with_enough_contrast_stays_as_it_is(colour: str) -> None:
     assert (readable(colour) == colour) == (contrast(colour, "#ffffff") >= AA)
 
 

@@ -1,4 +1,4 @@
-"""Every code and fault of the vendor's pages, and what follows from it."""
+"""Every documented error code and fault, and what follows from it."""
 
 import pytest
 
@@ -64,7 +64,7 @@ def test_an_unclear_failure_gets_one_more_try_and_no_third(code: int | None) -> 
 
 
 @pytest.mark.parametrize("code", [2, 9, 10, 13, 17])
-def test_a_failure_of_theirs_is_tried_until_the_horizon(code: int) -> None:
+def test_a_failure_of_marketing_cloud_is_retried_until_the_horizon(code: int) -> None:
     assert read_result(result(code)).step(500) is Step.RETRY
 
 
@@ -101,18 +101,18 @@ def test_ordinals_that_are_no_order_are_ignored(ordinals: tuple[int | None, int 
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_another_number_of_results_tells_nothing_about_several_requests(count: int) -> None:
+def test_a_wrong_number_of_results_says_nothing_about_several_requests(count: int) -> None:
     assert read_reply(reply(*[result(status="OK")] * count), sent=2) is None
 
 
-def test_no_handler_for_the_request_is_our_fault() -> None:
+def test_no_handler_for_the_request_is_refused() -> None:
     answer = reply(overall="Error: Unable to find a handler for this")
     verdicts = read_reply(answer, sent=1)
     assert verdicts is not None
     assert verdicts[0].outcome is Outcome.REFUSED
 
 
-def test_an_ok_without_a_result_is_not_believed() -> None:
+def test_an_ok_without_a_result_is_unknown() -> None:
     verdicts = read_reply(reply(overall="OK"), sent=1)
     assert verdicts is not None
     assert verdicts[0].outcome is Outcome.UNKNOWN
@@ -135,7 +135,7 @@ def test_every_error_has_its_outcome(error: type[SfmcError], outcome: Outcome, s
     assert (verdict.retry_after, verdict.error_code, verdict.detail) == (7.0, 3, "told in a word")
 
 
-def test_what_is_kept_fits_its_column() -> None:
+def test_stored_texts_fit_their_columns() -> None:
     long = CallResult(status_code="E" * 50, error_code=400)
     verdict = read_result(long, request_id="r" * 70)
     assert (verdict.status_code, verdict.sfmc_request_id) == ("E" * 40, "r" * 64)
@@ -146,19 +146,19 @@ def test_what_is_kept_fits_its_column() -> None:
 
 
 @pytest.mark.parametrize(("code", "slow"), [(9, Slow.MAINTENANCE), (17, Slow.RATE_LIMIT)])
-def test_a_slow_code_on_a_success_slows_nobody_down(code: int, slow: Slow) -> None:
+def test_a_slow_code_on_a_success_slows_nothing_down(code: int, slow: Slow) -> None:
     assert read_result(result(code)).slow is slow
     assert read_result(result(code, status="OK")).slow is Slow.NO
 
 
-def test_a_verdict_begins_with_nothing_special() -> None:
+def test_a_verdict_has_empty_defaults() -> None:
     verdict = Verdict(outcome=Outcome.UNKNOWN)
     assert (verdict.error_code, verdict.retry_after, verdict.tries) == (None, None, None)
     assert (verdict.slow, verdict.at_once) == (Slow.NO, False)
     assert (verdict.status_code, verdict.detail, verdict.sfmc_request_id) == ("", "", "")
 
 
-def test_a_failure_that_is_told_keeps_how_it_was_told() -> None:
+def test_a_reply_without_a_usable_result_keeps_its_request_id() -> None:
     answer = read_reply(reply(overall="Error: Unable to find a handler for this"), sent=1)
     assert answer is not None
     assert (answer[0].status_code, answer[0].detail) == ("Error", "no handler for the request")
@@ -177,7 +177,7 @@ def test_a_reply_without_a_request_id_has_none() -> None:
     assert verdicts[0].sfmc_request_id == ""
 
 
-def test_only_an_answer_to_every_request_is_an_answer() -> None:
+def test_a_reply_without_results_gives_no_verdicts_on_two_requests() -> None:
     assert read_reply(reply(), sent=2) is None
     assert read_reply(reply(overall="Error: Unable to find a handler"), sent=2) is None
 
@@ -186,7 +186,7 @@ def test_only_an_answer_to_every_request_is_an_answer() -> None:
     ("ordinals", "codes"),
     [((2, 0, 1), [401, 402, 400]), ((0, 1, 2), [400, 401, 402]), ((1, 2, 3), [400, 401, 402])],
 )
-def test_three_results_find_their_requests(
+def test_results_are_matched_to_their_requests_by_ordinal(
     ordinals: tuple[int, int, int], codes: list[int]
 ) -> None:
     results = [result(400 + at, ordinal=number) for at, number in enumerate(ordinals)]
@@ -202,7 +202,7 @@ def test_three_results_find_their_requests(
         (SystemStatus.UNPLANNED_OUTAGE, Slow.NO),
     ],
 )
-def test_a_system_that_is_away_says_try_later(status: SystemStatus, slow: Slow) -> None:
+def test_a_system_that_is_down_says_try_later(status: SystemStatus, slow: Slow) -> None:
     verdict = read_status(status)
     assert verdict is not None
     assert (verdict.outcome, verdict.slow) == (Outcome.TRY_LATER, slow)

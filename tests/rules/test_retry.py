@@ -1,4 +1,4 @@
-"""How long to wait, at the edges."""
+"""Bounds of the backoff."""
 
 from datetime import timedelta
 
@@ -9,12 +9,12 @@ from unsub.retry import CAP, HORIZON, delay
 
 
 def longest() -> float:
-    """Dice that fall as high as they can."""
+    """Draw the highest jitter."""
     return 1.0
 
 
 def shortest() -> float:
-    """Dice that fall as low as they can."""
+    """Draw the lowest jitter."""
     return 0.0
 
 

@@ -1,4 +1,4 @@
-"""Machines that give themselves away."""
+"""Scanners that identify themselves in the User-Agent."""
 
 import pytest
 
@@ -20,6 +20,6 @@ from unsub.scanners import scanner_of
         ("x" * 10_000, ""),
     ],
 )
-def test_a_name_is_known_or_it_may_be_a_person(agent: str, name: str) -> None:
+def test_a_known_name_gives_its_scanner_and_others_may_be_people(agent: str, name: str) -> None:
     assert scanner_of(agent) == name
     assert len(scanner_of(agent)) <= 20

@@ -1,4 +1,4 @@
-"""Settings -> the way to authenticate with Marketing Cloud."""
+"""Settings -> credentials for Marketing Cloud."""
 
 from django.conf import settings
 
@@ -8,8 +8,8 @@ from .token_store import CachedTokenStore
 
 
 def credentials() -> Auth:
-    """Return the way to authenticate that the settings describe; raises MisconfiguredError where
-    they describe none."""
+    """Return the credentials in the settings: OAuth where complete, else user name and password.
+    Raises MisconfiguredError where neither is."""
     if settings.SFMC_CLIENT_ID and settings.SFMC_CLIENT_SECRET and settings.SFMC_AUTH_URL:
         return OAuth(
             auth_url=settings.SFMC_AUTH_URL,
@@ -25,7 +25,7 @@ def credentials() -> Auth:
 
 
 def _credentials_name() -> str:
-    """Return a name for the credentials in use, so that new ones never meet an old token."""
+    """Return a digest of the credentials, so that changed credentials never use a cached token."""
     parts = (settings.SFMC_AUTH_URL, settings.SFMC_CLIENT_ID, str(settings.SFMC_ACCOUNT_ID))
     secret = settings.SECRET_KEY + settings.SFMC_CLIENT_SECRET
     return keyed_digest(" ".join(parts), secret=secret, purpose="sfmc-token")[:16]

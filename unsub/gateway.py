@@ -1,4 +1,7 @@
-"""Settings -> one Marketing Cloud client. The seam that tests replace."""
+"""Calls to Marketing Cloud for a business unit.
+
+Every call raises RuntimeError inside a database transaction.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -46,8 +49,8 @@ log = structlog.get_logger(__name__)
 
 
 def log_unsub_events(mid: int, calls: Sequence[Parameters]) -> CallReply:
-    """Return what Marketing Cloud answers to one message of LogUnsubEvents, in the order of
-    `calls`. Raises an SfmcError; see unsub.sfmc.errors for what each means."""
+    """Call LogUnsubEvent for each parameter set, in one Execute message. Return the reply, results
+    in the order of `calls`. Raises an SfmcError; unsub.sfmc.errors says what each means."""
     _outside()
     requests = [
         ExecuteRequest(name=LOG_UNSUB_EVENT, parameters=call, client_mid=_client_mid(mid))
@@ -57,45 +60,42 @@ def log_unsub_events(mid: int, calls: Sequence[Parameters]) -> CallReply:
 
 
 def system_status() -> SystemStatus:
-    """Return what GetSystemStatus says: the probe that costs nobody anything. Raises an
-    SfmcError."""
+    """Return GetSystemStatus: a probe that changes nothing. Raises an SfmcError."""
     _outside()
     return client().system_status()
 
 
 def unsub_events(mid: int, since: datetime) -> Iterator[list[UnsubEvent]]:
-    """Give the unit's UnsubEvents since a time, page by page, as tracking has them. Raises an
-    SfmcError."""
+    """Yield the unit's UnsubEvents since a time (aware), page by page. Raises an SfmcError."""
     condition = Filter(property="EventDate", operator="greaterThanOrEqual", times=(since,))
     yield from _pages(mid, "UnsubEvent", UNSUB_EVENT_PROPERTIES, condition, read_unsub_event)
 
 
 def subscriber_names(mid: int, keys: Sequence[str]) -> list[SubscriberName]:
-    """Return the names of the subscribers with these keys; whoever is gone is left out. Raises an
-    SfmcError."""
+    """Return the identifiers of the subscribers with these keys; unknown keys are left out. Raises
+    an SfmcError."""
     pages = _pages(mid, "Subscriber", SUBSCRIBER_PROPERTIES, _keyed(keys), read_subscriber_name)
     return _all(pages)
 
 
 def mail_lists(mid: int) -> list[MailList]:
-    """Return the unit's lists, groups and suppression lists among them. Raises an SfmcError."""
+    """Return the unit's lists, groups and suppression lists included. Raises an SfmcError."""
     return _all(_pages(mid, "List", LIST_PROPERTIES, None, read_list))
 
 
 def memberships(mid: int, subscriber_key: str) -> list[Membership]:
-    """Return somebody's places on the unit's lists, without their key: these are kept in the cache,
-    where nobody's name should lie. Raises an SfmcError."""
+    """Return a subscriber's memberships in the unit's lists, with `subscriber_key` blank: the
+    caller caches them, and the cache must not identify people. Raises an SfmcError."""
     found = _memberships(mid, [subscriber_key])
     return [replace(one, subscriber_key="") for one in found]
 
 
 def memberships_of(mid: int, keys: Sequence[str]) -> dict[str, list[Membership]]:
-    """Return the places of each on the unit's lists, by the keys that were asked for. Raises an
-    SfmcError."""
+    """Return {key: memberships} in the unit's lists, by the keys as given. Raises an SfmcError."""
     if len(set(keys)) == 1:
         return {keys[0]: _memberships(mid, keys[:1])}
     found: dict[str, list[Membership]] = {key: [] for key in keys}
-    # Marketing Cloud may write a key in other letters than it was asked for.
+    # Marketing Cloud may return a key in different letter case than requested.
     spelled = {key.casefold(): key for key in keys} | {key: key for key in keys}
     for one in _memberships(mid, tuple(found)) if keys else ():
         key = spelled.get(one.subscriber_key) or spelled.get(one.subscriber_key.casefold())
@@ -105,14 +105,13 @@ def memberships_of(mid: int, keys: Sequence[str]) -> dict[str, list[Membership]]
 
 
 def _memberships(mid: int, keys: Sequence[str]) -> list[Membership]:
-    """Return the places of all of them."""
     properties = LIST_SUBSCRIBER_PROPERTIES
     return _all(_pages(mid, "ListSubscriber", properties, _keyed(keys), read_membership))
 
 
 def key_of(mid: int, subscriber: SubscriberContext) -> str:
-    """Return the SubscriberKey of somebody who is named otherwise, or an empty text. Raises an
-    SfmcError."""
+    """Return the SubscriberKey of a subscriber identified by ID or address, or "" where none or
+    several match. Raises an SfmcError."""
     condition = _named(subscriber)
     pages = _pages(mid, "Subscriber", SUBSCRIBER_PROPERTIES, condition, read_subscriber_name)
     found = _only(_all(pages))
@@ -120,40 +119,40 @@ def key_of(mid: int, subscriber: SubscriberContext) -> str:
 
 
 def profile_of(mid: int, subscriber: SubscriberContext) -> Profile | None:
-    """Return somebody's profile, or None where nobody is named so, or several by their address.
-    Raises an SfmcError."""
+    """Return the profile of a subscriber, or None where none or several match. Raises an
+    SfmcError."""
     pages = _pages(mid, "Subscriber", PROFILE_PROPERTIES, _named(subscriber), read_profile)
     return _only(_all(pages))
 
 
 def definitions(mid: int) -> tuple[Definition, ...]:
-    """Return the unit's profile attributes in the order of display. Raises an SfmcError."""
+    """Return the unit's profile attributes in display order. Raises an SfmcError."""
     _outside()
     return client().describe("Subscriber", client_mid=_client_mid(mid))
 
 
 def update_subscribers(mid: int, updates: Sequence[SubscriberUpdate]) -> CallReply:
-    """Return what Marketing Cloud answers to one message of changes, in the order of `updates`.
-    Raises an SfmcError."""
+    """Change subscribers in one Update message. Return the reply, results in the order of
+    `updates`. Raises an SfmcError."""
     _outside()
     return client().update([replace(one, client_mid=_client_mid(mid)) for one in updates])
 
 
 def send_mails(mid: int, sends: Sequence[TriggeredSend]) -> CallReply:
-    """Return what Marketing Cloud answers to one message of mails, in the order of `sends`. Raises
+    """Send emails in one Create message. Return the reply, results in the order of `sends`. Raises
     an SfmcError."""
     _outside()
     return client().create([replace(one, client_mid=_client_mid(mid)) for one in sends])
 
 
 def _keyed(keys: Sequence[str]) -> Filter:
-    """Return the condition for the rows of these keys; IN is refused for one alone."""
+    """Return the filter for these keys. Marketing Cloud refuses IN with a single value."""
     operator = "IN" if len(keys) > 1 else "equals"
     return Filter(property="SubscriberKey", operator=operator, values=tuple(keys))
 
 
 def _named(subscriber: SubscriberContext) -> Filter:
-    """Return the condition for one person: by key, else by ID, else by address."""
+    """Return the filter for one subscriber: by key, else by ID, else by address."""
     names = {
         "SubscriberKey": subscriber.subscriber_key,
         "ID": subscriber.subscriber_id,
@@ -164,12 +163,11 @@ def _named(subscriber: SubscriberContext) -> Filter:
 
 
 def _only(rows: Sequence[Row]) -> Row | None:
-    """Return the one row. Several people may share an address; then it names nobody."""
+    """Return the only row, else None: an address that several people share identifies nobody."""
     return rows[0] if len(rows) == 1 else None
 
 
 def _all(pages: Iterator[list[Row]]) -> list[Row]:
-    """Return the rows of all pages."""
     return [row for page in pages for row in page]
 
 
@@ -180,8 +178,8 @@ def _pages(
     condition: Filter | None,
     read: Callable[[Any], Row],
 ) -> Iterator[list[Row]]:
-    """Give pages of rows, each read by `read`; a row that it cannot read is left out and counted
-    in the log."""
+    """Yield pages of rows, each converted by `read`. Rows that it cannot convert are skipped, and
+    logged by count."""
     asked = RetrieveRequest(
         object_type=object_type, properties=properties, filter=condition,
         client_mid=_client_mid(mid),
@@ -202,7 +200,7 @@ def _pages(
 
 
 def _read(row: Any, read: Callable[[Any], Row]) -> Row | None:
-    """Return a row as a value, or None for one that is none."""
+    """Return the converted row, or None where it cannot be converted."""
     try:
         return read(row)
     except (AttributeError, TypeError, ValueError):
@@ -210,19 +208,19 @@ def _read(row: Any, read: Callable[[Any], Row]) -> Row | None:
 
 
 def _outside() -> None:
-    """Raise RuntimeError inside a transaction."""
+    """Raise RuntimeError inside a database transaction."""
     if connection.in_atomic_block:
         raise RuntimeError("no network inside a transaction (design, invariant 8)")
 
 
 def _client_mid(mid: int) -> int | None:
-    """Return the MID for Client/ID: none where the token speaks for that unit already."""
+    """Return the MID for Client/ID; None where the token already belongs to that unit."""
     return None if mid == settings.SFMC_ACCOUNT_ID else mid
 
 
 @cache
 def client() -> Client:
-    """Return this process's client; raises MisconfiguredError where credentials are missing."""
+    """Return the process's client. Raises MisconfiguredError where credentials are missing."""
     return Client(
         auth=credentials(),
         soap_url=settings.SFMC_SOAP_URL or None,

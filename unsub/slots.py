@@ -1,7 +1,7 @@
-"""How many calls to Marketing Cloud may be under way at once, over all workers (facts 3).
+"""Limit on concurrent calls to Marketing Cloud, over all processes.
 
-A counting semaphore in Redis: a sorted set of holders by the time their slot ends, on Redis's
-clock. A holder that dies gives its slot back when its time is over.
+A counting semaphore in Redis: a sorted set of holders, scored by the expiry of their slot on
+Redis's clock. The slot of a crashed holder expires by itself.
 """
 
 from collections.abc import Iterator
@@ -32,9 +32,9 @@ _take = _client.register_script(_TAKE)
 
 @contextmanager
 def slot() -> Iterator[bool]:
-    """Give whether a call may be made now; the slot is free again after the block.
+    """Yield whether a call may be made now; the slot is released after the block.
 
-    Without Redis there is no counting, and calls go on: the workers' own number is a limit, too.
+    Without Redis nothing is counted and calls go on: worker concurrency still limits them.
     """
     holder = uuid4().hex
     try:
@@ -50,12 +50,12 @@ def slot() -> Iterator[bool]:
 
 
 def _seconds() -> float:
-    """Return how long a holder may take: as long as its rows are leased."""
+    """Return the lifetime of a slot in seconds: as long as the lease of a batch."""
     return float(settings.LEASE_SECONDS)
 
 
 def _give_back(holder: str) -> None:
-    """Free a slot; one that cannot be freed frees itself."""
+    """Release a slot. If Redis fails, the slot expires by itself."""
     try:
         _client.zrem(KEY, holder)
     except redis.RedisError as err:

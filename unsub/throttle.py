@@ -1,4 +1,4 @@
-"""How often somebody may do something, counted in the broker."""
+"""Rate limits with a fixed window, counted in Redis."""
 
 import redis
 import structlog
@@ -10,7 +10,8 @@ _counters = quick_client()
 
 
 def count(what: str, who: str) -> int:
-    """Return how often `who` did it in the window; 0 where the broker does not answer."""
+    """Return how often `who` did `what` in the current window, without counting. 0 where Redis does
+    not answer."""
     try:
         number = _counters.get(f"profilecenter:throttle:{what}:{who}")
     except redis.RedisError as err:
@@ -20,12 +21,12 @@ def count(what: str, who: str) -> int:
 
 
 def may(what: str, who: str, *, times: int, seconds: int) -> bool:
-    """Return whether `who`, a digest, has done `what` fewer than `times` times in a window of
-    `seconds`, this one included. Where the broker does not answer everybody may."""
+    """Count one use and return whether it is within the limit: at most `times` in a window of
+    `seconds`, this one included. `who` is a digest. True where Redis does not answer."""
     key = f"profilecenter:throttle:{what}:{who}"
     try:
         with _counters.pipeline() as pipe:
-            # Only the first one sets the end, so that trying again does not move it.
+            # Only the first use sets the expiry, so that further attempts do not extend the window.
             pipe.set(key, 0, ex=seconds, nx=True)
             pipe.incr(key)
             number = int(pipe.execute()[1])

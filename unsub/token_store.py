@@ -1,7 +1,7 @@
-"""Marketing Cloud's token, shared by all processes through the cache.
+"""Access token shared by all processes through the cache (Redis).
 
-The vendor asks for one token request per 20 minutes and client machine (facts 3), so a process
-that starts takes the token that another has fetched. Without Redis each process keeps its own.
+Marketing Cloud asks for at most one token request per 20 minutes and client machine, so a new
+process reuses the shared token. Without Redis each process keeps its own.
 """
 
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from .sfmc import MemoryTokenStore, Token
 log = structlog.get_logger(__name__)
 _shared = caches["shared"]
 
-LOCK_SECONDS = 60  # longer than a renewal may take, so that a dead renewer blocks nobody for long
+LOCK_SECONDS = 60  # longer than a renewal takes; a crashed process blocks the others no longer
 _FIELDS = ("value", "expires_at", "renew_at", "soap_url")
 
 
 class CachedTokenStore:
-    """A token store for one set of credentials, named by `name` (which is no secret)."""
+    """A token store for one set of credentials. `name` is a digest, not a secret."""
 
     def __init__(self, name: str) -> None:
         self._key = f"sfmc-token:{name}"
@@ -30,7 +30,7 @@ class CachedTokenStore:
         self._own = MemoryTokenStore()
 
     def get(self) -> Token | None:
-        """Return the token that any process fetched last, or None."""
+        """Return the token that any process fetched last, or None. It may have expired."""
         try:
             shared = _shared.get(self._key)
         except redis.RedisError as err:
@@ -39,7 +39,7 @@ class CachedTokenStore:
         return Token(**shared) if shared else self._own.get()
 
     def put(self, token: Token) -> None:
-        """Keep a token, here and for all processes. It is not persisted beyond its life."""
+        """Store a token here and for all processes. The shared copy is dropped after one hour."""
         self._own.put(token)
         fields = {name: getattr(token, name) for name in _FIELDS}
         try:
@@ -49,12 +49,13 @@ class CachedTokenStore:
 
     @contextmanager
     def lock(self) -> Iterator[bool]:
-        """Give True to the one process that is to renew, False to the others meanwhile."""
+        """Yield True to the one process that may renew, False to the others. The lock expires after
+        LOCK_SECONDS. Yields True where Redis does not answer."""
         mark = uuid4().hex
         try:
             mine = _shared.add(self._lock_key, mark, timeout=LOCK_SECONDS)
         except redis.RedisError:
-            # Alone with our own memory, we renew for ourselves.
+            # Without the shared cache each process renews its own token.
             yield True
             return
         try:
@@ -64,7 +65,7 @@ class CachedTokenStore:
                 self._unlock(mark)
 
     def _unlock(self, mark: str) -> None:
-        """Free the lock if it is still ours."""
+        """Release the lock if this process still holds it."""
         try:
             if _shared.get(self._lock_key) == mark:
                 _shared.delete(self._lock_key)

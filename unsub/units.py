@@ -1,4 +1,4 @@
-"""Which business units there are, and a link read by their rules."""
+"""Business units, and reading links under a unit's rules."""
 
 from django.conf import settings
 
@@ -9,10 +9,10 @@ from .models import BusinessUnit
 
 
 def open_link(token: str) -> UnsubContext:
-    """Return the context a signed link carries, or raise LinkError.
+    """Return the context of a signed link. Raises LinkError.
 
-    Touches the database only for a link that does not name its unit, and for one that names the
-    person by address alone (allowed where the unit's SubscriberKey permission is off).
+    Queries the database only for a link without a MID, and for one that identifies the subscriber
+    by address alone (allowed where the unit's SubscriberKey permission is off).
     """
     keys = settings.LINK_KEYRING
     try:
@@ -27,7 +27,8 @@ def open_link(token: str) -> UnsubContext:
 
 
 def only_mid() -> int | None:
-    """Return the MID of the deployment's only business unit, or None where it has several."""
+    """Return the MID of the only business unit, or None where there are several. With none in the
+    database, SFMC_ACCOUNT_ID."""
     with answering():
         mids = list(BusinessUnit.objects.order_by().values_list("mid", flat=True)[:2])
     if mids:
@@ -36,13 +37,14 @@ def only_mid() -> int | None:
 
 
 def _knows_people_by_address(mid: int) -> bool:
-    """Return whether an address alone names a subscriber of this unit (error 404 otherwise)."""
+    """Return whether the unit identifies subscribers by address. Where the SubscriberKey permission
+    is on, Marketing Cloud answers 404."""
     with answering():
         return BusinessUnit.objects.filter(mid=mid, subscriber_key_permission=False).exists()
 
 
 def ensure_own_unit() -> None:
-    """Make the unit that the token speaks for, where it is not there yet."""
+    """Create the business unit of SFMC_ACCOUNT_ID where it does not exist."""
     if settings.SFMC_ACCOUNT_ID:
         BusinessUnit.objects.get_or_create(
             mid=settings.SFMC_ACCOUNT_ID, defaults={"name": f"MID {settings.SFMC_ACCOUNT_ID}"}

@@ -1,2 +1,2 @@
-"""The profile centre: what a person gets from a sender and what is known of them, as Marketing
-Cloud has it, with what they asked for a moment ago laid over it."""
+"""The profile centre's data: a subscriber's lists and attributes as Marketing Cloud has them, with
+the requests that are still on their way applied on top."""

@@ -1,4 +1,4 @@
-"""The form in which a person changes what is known of them. Made from what Describe says."""
+"""The form for profile attributes, email format and address. Fields come from Describe."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,11 +17,11 @@ from .fields import NO, YES, Asks, Field, date_of, unsupported
 FORMAT, ADDRESS = "format", "address"
 FORMATS = (("HTML", _("With pictures and colours")), ("Text", _("Plain text")))
 ADDRESS_MAX = 254
-# Also of 1e9, which is written out: without an end that would be a way to fill our memory.
+# Applies to 1e9, too, which is written out: without a limit, such a number could fill memory.
 DIGITS_MAX = 38
 # HTML: "valid floating-point number".
 _NUMBER = re.compile(r"-?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
-# What browsers may fill in by themselves (WCAG 2.2, 1.3.5), by the names that accounts mostly use.
+# HTML autocomplete tokens (WCAG 2.2, 1.3.5), by the attribute names that accounts commonly use.
 _PURPOSES = {
     "firstname": "given-name", "lastname": "family-name", "fullname": "name", "name": "name",
     "birthday": "bday", "birthdate": "bday", "dateofbirth": "bday", "city": "address-level2",
@@ -31,18 +31,19 @@ _PURPOSES = {
 
 
 class Line(forms.CharField):
-    """A line of text, without what Marketing Cloud and XML cannot hold."""
+    """A single line of text, without characters that Marketing Cloud or XML cannot hold."""
 
     def __init__(self, *, any_alphabet: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.any_alphabet = any_alphabet
 
     def to_python(self, value: Any) -> str:
-        """Return the text on one line."""
+        """Return the text on one line, cleaned by `unsub.text.clean`."""
         return clean(str(value or ""))
 
     def validate(self, value: str) -> None:
-        """Raise ValidationError where it has characters that are not documented as supported."""
+        """Raise ValidationError for characters that are not documented as supported, unless
+        `any_alphabet`."""
         super().validate(value)
         if not self.any_alphabet and (bad := unsupported(value)):
             raise forms.ValidationError(
@@ -52,11 +53,14 @@ class Line(forms.CharField):
 
 
 class DetailsForm(forms.Form):
-    """A field for each attribute that may be changed, the format of mails, and the address.
+    """A field for each editable attribute, for the email format, and for the address.
 
-    `now` holds the values as they are, by field id; `drawn` marks of those that the page showed,
-    where the form was sent. After `is_valid()`, `changes` holds what the person changed, by field
-    id. A value that was changed by somebody else meanwhile is an error at its field.
+    `now` maps field ids to the current values. `drawn` maps field ids to the fingerprints (`mark`)
+    of the values that the page was rendered with; empty on GET. After `is_valid()`, `changes` maps
+    field ids to the values that the subscriber changed.
+
+    Optimistic concurrency: a value that changed on both sides since rendering is an error at its
+    field, and not overwritten.
     """
 
     def __init__(
@@ -69,7 +73,7 @@ class DetailsForm(forms.Form):
         any_alphabet: bool,
         changes_address: bool,
     ) -> None:
-        # One value each, so that what was left alone can be shown as it is now.
+        # One value each, so that an untouched field can be redisplayed with its current value.
         once = None if data is None else {name: data[name] for name in data}
         super().__init__(once, initial=dict(now))
         self.now, self.drawn = now, drawn
@@ -96,13 +100,13 @@ class DetailsForm(forms.Form):
             self.required.add(ADDRESS)
 
     def clean(self) -> dict[str, Any]:
-        """Find out what was changed; errors about what was not are no errors."""
+        """Collect the changes. Drops validation errors of fields that were not changed."""
         for name in self.fields:
             self._look_at(name)
         return self.cleaned_data
 
     def _look_at(self, name: str) -> None:
-        """Note the change of one field, or what is wrong with it."""
+        """Record the change of one field, or its error."""
         typed = str(self[name].value() or "").strip()
         if name not in self.data or self._is_as_drawn(name, typed):
             self.errors.pop(name, None)
@@ -119,8 +123,8 @@ class DetailsForm(forms.Form):
             self.changes[name] = value
 
     def _as_now(self, name: str) -> None:
-        """Show what is there now in a field that its person left alone: drawn again, what stood
-        there would look like a change of theirs."""
+        """Show the current value in a field that the subscriber left alone: redisplaying the old
+        value would look like a change of theirs."""
         self.data = {**self.data, name: self.now.get(name, "")}
 
     def _is_as_drawn(self, name: str, typed: str) -> bool:
@@ -131,7 +135,7 @@ class DetailsForm(forms.Form):
         return mark(now) != self.drawn.get(name, mark("")) and value != now
 
     def _conflict(self, name: str) -> str:
-        """Return the words for a field that somebody else has changed since the page was drawn."""
+        """Return the message for a field that changed elsewhere since the page was rendered."""
         now = self.now.get(name, "")
         if not now:
             return gettext("This was emptied meanwhile. Save again to keep what you wrote.")
@@ -140,20 +144,20 @@ class DetailsForm(forms.Form):
         ) % {"value": now}
 
     def attributes(self) -> Iterator[tuple[Field, str]]:
-        """Give the attributes that were changed, with their new values."""
+        """Yield the changed attributes with their new values."""
         for name, value in self.changes.items():
             if name in self.by_id:
                 yield self.by_id[name], value
 
 
 def _form_field(one: Field, now: str, any_alphabet: bool) -> forms.Field:
-    """Return the form's field for an attribute. What is required is checked where it is changed."""
+    """Return the form field of an attribute. Required is checked in `clean`, only where changed."""
     common: dict[str, Any] = {
         "label": one.label, "help_text": one.help_text, "required": False,
     }  # fmt: skip
     if one.asks is Asks.CHOICE:
         known = [value for value, _label in one.choices]
-        # A value that is no longer offered stays until its person chooses another.
+        # A value that is no longer offered stays selectable until the subscriber chooses another.
         kept = [(now, now)] if now and now not in known else []
         return forms.ChoiceField(choices=[("", "—"), *one.choices, *kept], **common)
     if one.asks is Asks.YES_NO:
@@ -177,14 +181,14 @@ def _form_field(one: Field, now: str, any_alphabet: bool) -> forms.Field:
 
 
 def _date_input(now: str) -> forms.Widget:
-    """Return the input for a day. What is none would be dropped by one of its own kind, and sent
-    back as nothing."""
+    """Return the input for a date. A value that is no date gets a text input: a date input would
+    drop it and submit an empty value."""
     is_day = not now or date_of(now) is not None
     return forms.DateInput(attrs={"type": "date" if is_day else "text"})
 
 
 def _number_input(now: str) -> forms.Widget:
-    """Return the input for a number; for what is none, one that drops nothing."""
+    """Return the input for a number; a text input for a value that a number input would drop."""
     attrs = {"inputmode": "decimal"}
     if now and not _NUMBER.fullmatch(now):
         return forms.TextInput(attrs=attrs)
@@ -192,7 +196,7 @@ def _number_input(now: str) -> forms.Widget:
 
 
 def _text(value: Any) -> str:
-    """Return a cleaned value as Marketing Cloud takes it."""
+    """Return a cleaned value as text for Marketing Cloud."""
     if value is None:
         return ""
     return format(value, "f") if isinstance(value, Decimal) else str(value)

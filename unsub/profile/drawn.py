@@ -1,7 +1,8 @@
-"""What a page was drawn from, signed: so that a form says what changed, and not what is.
+"""Signed snapshot of the values a form was rendered with (optimistic concurrency): submitting
+yields a diff.
 
-Two tabs then do not undo each other, nobody joins a list that the page did not offer, and a value
-that was changed meanwhile is shown and not written over.
+So two tabs do not undo each other, nobody subscribes to a list that the page did not offer, and a
+value that changed in the meantime is shown, not overwritten.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,15 +13,18 @@ from django.core import signing
 from unsub.context import UnsubContext
 from unsub.wish import exact, person_of
 
-SECONDS = 7 * 86_400  # a tab that was left open for longer is drawn anew
+SECONDS = 7 * 86_400  # older snapshots are refused and the page is rendered again
 _SALT = "unsub.drawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """What somebody saw: the lists that were on and those that were off, marks of the values of
-    fields by their ids, and a mark of the words for joining. Where Marketing Cloud did not say what
-    is on, `is_known` is false, and `on` holds what can be left."""
+    """The state that the subscriber saw: lists that were on and off, fingerprints of field values
+    by field id, and the fingerprint of the consent text.
+
+    `is_known` is False where Marketing Cloud did not answer; `on` then holds the lists that can be
+    unsubscribed from.
+    """
 
     on: tuple[int, ...] = ()
     off: tuple[int, ...] = ()
@@ -30,13 +34,14 @@ class Drawn:
 
 
 def draw(context: UnsubContext, drawn: Drawn) -> str:
-    """Return the text to put into a form."""
+    """Return the signed snapshot for a hidden form field."""
     data = [_whose(context), drawn.on, drawn.off, dict(drawn.values), drawn.wording, drawn.is_known]
     return signing.dumps(data, salt=_SALT, compress=True)
 
 
 def read(context: UnsubContext, text: str) -> Drawn | None:
-    """Return what a form was drawn from, or None where that is of somebody else, old or cut."""
+    """Return the snapshot of a submitted form. None where the signature is invalid, it is older
+    than SECONDS, or it belongs to another subscriber."""
     try:
         whose, on, off, values, wording, is_known = signing.loads(text, salt=_SALT, max_age=SECONDS)
     except (signing.BadSignature, ValueError, TypeError):
@@ -47,15 +52,15 @@ def read(context: UnsubContext, text: str) -> Drawn | None:
 
 
 def mark(text: str) -> str:
-    """Return a short mark of a value, which tells nobody what it is."""
+    """Return a short keyed fingerprint of a value: it can be compared, but does not reveal it."""
     return exact("drawn", text)[:12]
 
 
 def marks(values: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the marks of values by their ids."""
+    """Return the fingerprints of values, by id."""
     return {name: mark(value) for name, value in values}
 
 
 def _whose(context: UnsubContext) -> str:
-    """Return whose page it is."""
+    """Return the digest that ties a snapshot to its subscriber."""
     return person_of(context)[:16]

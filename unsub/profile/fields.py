@@ -1,6 +1,6 @@
-"""A profile attribute as Describe gives it -> what the page asks, and what may be written. Pure.
+"""Attribute definitions from Describe -> fields of the page, and the values they accept.
 
-Values travel as texts in both directions (manual: "Attribute").
+Values are text in both directions (manual: "Attribute").
 """
 
 import hashlib
@@ -12,14 +12,15 @@ from enum import StrEnum
 from unsub.privacy import is_address, mask_key
 from unsub.sfmc import Definition
 
-LENGTH_MAX = 4000  # of a profile attribute, where Describe does not say
-# Documented as supported are the characters 32 to 254 (facts 6); among them are the C1 controls.
+LENGTH_MAX = 4000  # of a profile attribute whose length Describe does not give
+# Marketing Cloud documents characters 32 to 254 as supported; the C1 controls in that range are
+# excluded here.
 _SUPPORTED = frozenset({*range(32, 127), *range(160, 255)})
 _DATES = ("%Y-%m-%d", "%m/%d/%Y", "%m/%d/%Y %I:%M:%S %p", "%Y-%m-%dT%H:%M:%S")
 
 
 class Asks(StrEnum):
-    """How a value is asked for."""
+    """The kind of input for a value."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -41,7 +42,8 @@ _NO = frozenset({"false", "0", "no", "n"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One attribute on the page. `id` is the same for the same name, whatever else changes."""
+    """One attribute on the page. `id` is derived from the name alone, so it survives other
+    changes."""
 
     id: str
     name: str
@@ -54,30 +56,29 @@ class Field:
     choices: tuple[tuple[str, str], ...] = ()
 
     def masked(self, raw: str) -> str:
-        """Return a value to be read: addresses are masked, whatever the attribute is called."""
+        """Return a value for display. Email addresses are masked, whatever the attribute is
+        called."""
         text = self.shown(raw).strip()
         return mask_key(text) if text and (self.asks is Asks.EMAIL or is_address(text)) else text
 
     def shown(self, raw: str) -> str:
-        """Return a value that Marketing Cloud holds as its form field takes it: a date in ISO 8601,
-        yes and no as `True` and `False`, a text on one line; what is no choice as it is."""
+        """Return a stored value as its form field takes it: dates in ISO 8601, booleans as `True`
+        and `False`, text on one line. Choices, and values that cannot be parsed, are unchanged."""
         if self.asks is Asks.DATE:
             day = date_of(raw)
             return day.isoformat() if day else raw
         if self.asks is Asks.YES_NO and raw.casefold() in _YES | _NO:
             return YES if raw.casefold() in _YES else NO
-        # An input of one line drops the breaks: what comes back would look like a change.
+        # A single-line input drops line breaks: the submitted value would look like a change.
         return raw if self.asks is Asks.CHOICE else " ".join(raw.splitlines())
 
 
 def fields_of(definitions: Iterable[Definition]) -> tuple[Field, ...]:
-    """Return the attributes that people may see, in order. Those that are hidden are left out, and
-    so is whatever has no name."""
+    """Return the viewable attributes in the order given; hidden and nameless ones are left out."""
     return tuple(_field(one) for one in definitions if one.is_viewable and one.name)
 
 
 def _field(one: Definition) -> Field:
-    """Return the field of a definition."""
     kind = one.data_type.replace(" ", "").casefold()
     choices = tuple((item.value, item.label or item.value) for item in one.choices)
     return Field(
@@ -94,7 +95,7 @@ def _field(one: Definition) -> Field:
 
 
 def date_of(raw: str) -> date | None:
-    """Return the day that a text of Marketing Cloud's stands for, or None."""
+    """Return the date in a value of Marketing Cloud, or None."""
     for form in _DATES:
         try:
             return datetime.strptime(raw.strip(), form).date()  # noqa: DTZ007 - a day has no zone
@@ -104,5 +105,5 @@ def date_of(raw: str) -> date | None:
 
 
 def unsupported(text: str) -> str:
-    """Return the characters that Marketing Cloud does not say it holds, each once, in order."""
+    """Return the characters that are not documented as supported, each once, in order."""
     return "".join(dict.fromkeys(char for char in text if ord(char) not in _SUPPORTED))

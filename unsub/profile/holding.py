@@ -1,4 +1,5 @@
-"""What is held of a person, in Marketing Cloud and here (GDPR, articles 15 and 20)."""
+"""Data export: what is stored about a subscriber, in Marketing Cloud and here (GDPR, articles 15
+and 20)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,8 +22,8 @@ MOST = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """One wish as its person reads it. `state` is `done`, `on_its_way`, `waiting`, `refused`,
-    `withdrawn` or `superseded`."""
+    """One request, for display to its subscriber. `state` is `done`, `on_its_way`, `waiting`,
+    `refused`, `withdrawn` or `superseded`."""
 
     at: datetime
     kind: str
@@ -37,15 +38,15 @@ class Held:
 
 
 def of_person(context: UnsubContext, names: Mapping[int, str]) -> list[Held]:
-    """Return the wishes of one who is named as in this link, the newest first; `names` are those of
-    lists. Raises DatabaseError."""
+    """Return the requests of the subscriber that a link identifies, newest first, at most MOST.
+    `names` maps ListID to list name. Raises DatabaseError."""
     who = context.subscriber
     same = Q(person=person_of(context))
     for name in ("subscriber_id", "subscriber_key"):
         if value := getattr(who, name):
             same |= Q(**{name: value})
     if who.email_address:
-        # Several people may share an address: what has another's ID or key is another's.
+        # Several people may share an address: rows with another ID or key belong to somebody else.
         same |= Q(email_address=who.email_address) & _no_other(who)
     rows = UnsubRequest.objects.filter(same, unit_id=context.mid).select_related("wording")
     with answering():
@@ -53,13 +54,12 @@ def of_person(context: UnsubContext, names: Mapping[int, str]) -> list[Held]:
 
 
 def _no_other(who: SubscriberContext) -> Q:
-    """Return what finds the rows that do not name somebody else."""
+    """Q for rows that name no other SubscriberID or SubscriberKey."""
     id_ = Q(subscriber_id=None) | Q(subscriber_id=who.subscriber_id)
     return id_ & (Q(subscriber_key="") | Q(subscriber_key=who.subscriber_key or ""))
 
 
 def _held(row: UnsubRequest, names: Mapping[int, str]) -> Held:
-    """Return a row as its person reads it."""
     on_its_way = row.status in ON_THEIR_WAY
     return Held(
         at=row.received_at,
@@ -78,14 +78,15 @@ def _held(row: UnsubRequest, names: Mapping[int, str]) -> Held:
 
 
 def _list(row: UnsubRequest, names: Mapping[int, str]) -> str:
-    """Return the name of the list that a wish is about, or nothing."""
+    """Return the name of the request's list, or "" where it is about no single list."""
     if row.kind not in LISTS or row.aspect == ALL or not row.list_id:
         return ""
     return names.get(row.list_id, str(row.list_id))
 
 
 def as_json(now: Present, wishes: list[Held], *, at: datetime) -> dict[str, Any]:
-    """Return everything as JSON takes it; `marketing_cloud` is null where it did not answer."""
+    """Return the export as a JSON-compatible dict. `marketing_cloud` is None where it did not
+    answer."""
     return {
         "made_at": at.isoformat(),
         "marketing_cloud": _profile(now),
@@ -107,8 +108,8 @@ def as_json(now: Present, wishes: list[Held], *, at: datetime) -> dict[str, Any]
 
 
 def _profile(now: Present) -> dict[str, Any] | None:
-    """Return what Marketing Cloud has of the person. Attributes that people are not to see are not
-    theirs to take along here: the marketer answers for them."""
+    """Return what Marketing Cloud has about the subscriber. Attributes that are not viewable are
+    left out: a marketer answers access requests about these."""
     profile = now.seen.profile
     if profile is None:
         return None

@@ -1,5 +1,5 @@
-"""What a person gets and is, as Marketing Cloud had it a moment ago, with their own wishes since
-laid over it. Pure: the rows are given."""
+"""Current state of a subscriber: Marketing Cloud's data with the subscriber's own newer requests
+applied. Performs no queries."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,15 +11,15 @@ from unsub.states import ON_THEIR_WAY
 
 from .reading import PERSON_FOR, UNSUBSCRIBED, Seen
 
-# As long what was read may be older than a wish that is done.
+# Cached data may predate a finished request for this long.
 JUST_DONE = timedelta(seconds=2 * PERSON_FOR)
 IN = (Kind.SUBSCRIBE, Kind.RESUBSCRIBE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """A public list, whether somebody gets it, and what is on its way: `leaving`, `joining`,
-    `waiting` for their confirmation, `refused`, or nothing."""
+    """A public list, whether the subscriber receives it, and a note: `leaving` or `joining` (on its
+    way), `waiting` (for confirmation by email), `refused`, or ""."""
 
     list_id: int
     name: str
@@ -30,8 +30,8 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """How things stand for one person. `asked` holds, for each thing, their last wish that is being
-    carried out; `last` whatever they asked for last, unconfirmed and refused wishes included."""
+    """The state of one subscriber. `asked` maps each target to its latest request that is being
+    carried out or done; `last` to the latest request, including waiting and refused ones."""
 
     seen: Seen
     asked: Mapping[str, UnsubRequest] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Present:
 
     @property
     def left_everything(self) -> bool:
-        """Whether the person has left everything, or has asked to."""
+        """Whether the subscriber is unsubscribed from everything, or has asked to be."""
         wish = self.asked.get(ALL)
         return _after(wish, UNSUBSCRIBED if self.seen.left_everything else "") == UNSUBSCRIBED
 
@@ -58,44 +58,44 @@ class Present:
         ]  # fmt: skip
 
     def _is_on(self, list_id: int, status: str) -> bool:
-        """Return whether somebody gets a list, once what they asked for is done."""
+        """Return whether the subscriber receives a list, once their request for it is done."""
         return _after(self.asked.get(f"{LIST}{list_id}"), status) != UNSUBSCRIBED
 
     def attribute(self, name: str) -> str:
-        """Return the value of an attribute, once what was asked for is done."""
+        """Return the value of an attribute, once the request for it is done."""
         there = self.seen.profile.attributes.get(name, "") if self.seen.profile else ""
         return _value(self.asked.get(f"{ATTRIBUTE}{name}"), there)
 
     @property
     def email_type(self) -> str:
-        """`HTML`, `Text`, or nothing where it is not known."""
+        """`HTML`, `Text`, or "" where unknown."""
         there = self.seen.profile.email_type if self.seen.profile else ""
         return _value(self.asked.get(Kind.FORMAT.value), there)
 
     @property
     def address(self) -> str:
-        """The address on file, or nothing where it is not known."""
+        """The address on file, or "" where unknown."""
         there = self.seen.profile.email_address if self.seen.profile else ""
         return _value(self.asked.get(Kind.ADDRESS.value), there)
 
     @property
     def has_open_wishes(self) -> bool:
-        """Whether anything is on its way."""
+        """Whether any request is still on its way to Marketing Cloud."""
         return any(wish.status in ON_THEIR_WAY for wish in self.asked.values())
 
     @property
     def refused(self) -> bool:
-        """Whether something could not be carried out, so that a person has to look at it."""
+        """Whether any request was refused, so that a person has to look at it."""
         return any(wish.status == Status.REFUSED for wish in self.last.values())
 
     @property
     def waiting(self) -> bool:
-        """Whether something waits for a confirmation by mail."""
+        """Whether any request waits for confirmation by email."""
         return any(wish.status == Status.WAITING for wish in self.last.values())
 
 
 def present(seen: Seen, wishes: Iterable[UnsubRequest]) -> Present:
-    """Return how things stand after these wishes, which are in the order they were made."""
+    """Return the state after these requests, given in order of receipt."""
     asked: dict[str, UnsubRequest] = {}
     last: dict[str, UnsubRequest] = {}
     for wish in wishes:
@@ -106,25 +106,24 @@ def present(seen: Seen, wishes: Iterable[UnsubRequest]) -> Present:
             continue
         asked[wish.aspect] = wish
         if wish.aspect == ALL and wish.kind == Kind.UNSUBSCRIBE:
-            # Whatever was joined before is left with it.
+            # Unsubscribing from everything cancels earlier subscriptions.
             asked = {key: one for key, one in asked.items() if one.kind not in IN}
     return Present(seen=seen, asked=asked, last=last)
 
 
 def _after(wish: UnsubRequest | None, status: str) -> str:
-    """Return somebody's status once a wish is done."""
+    """Return a list or account status once the request is done."""
     if wish is None:
         return status
     return "" if wish.kind in IN else UNSUBSCRIBED
 
 
 def _value(wish: UnsubRequest | None, there: str) -> str:
-    """Return a value once a wish is done."""
     return wish.value if wish else there
 
 
 def _note(wish: UnsubRequest | None) -> str:
-    """Return what the page says beside a list."""
+    """Return the note for a list on the page."""
     if wish is None or wish.status == Status.DONE:
         return ""
     if wish.status in (Status.WAITING, Status.REFUSED):

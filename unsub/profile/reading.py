@@ -1,4 +1,4 @@
-"""A person as Marketing Cloud has them, read while they wait: quickly, or not at all."""
+"""Read a subscriber's data from Marketing Cloud while the page waits, with a deadline."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,11 +21,11 @@ from unsub.sfmc import Definition, MailList, Membership, Profile, SfmcError
 
 log = structlog.get_logger(__name__)
 
-PATIENCE = 3.0  # seconds that somebody is kept waiting for Marketing Cloud
-PERSON_FOR = 20  # seconds in the cache
+PATIENCE = 3.0  # seconds that a page request waits for Marketing Cloud
+PERSON_FOR = 20  # seconds that a subscriber's data stays in the cache
 UNSUBSCRIBED = "Unsubscribed"
-# Calls that take longer go on in the background until their own time-out; more than so many of them
-# at once, and the next person does not wait at all.
+# Calls past the deadline continue in the background until their own time-out. At this many calls at
+# once, further reads are skipped instead of queued.
 _AT_ONCE = 16
 _pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="profile")
 _free = BoundedSemaphore(_AT_ONCE)
@@ -33,8 +33,8 @@ _free = BoundedSemaphore(_AT_ONCE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What could be read; None where it could not. `lists` are the public publication lists by
-    name, `places` the person's status on each list that they have a place on."""
+    """What could be read; None marks what could not. `lists` are the public publication lists by
+    name, `places` maps ListID to the subscriber's status on it."""
 
     lists: tuple[MailList, ...] | None = None
     places: dict[int, str] | None = None
@@ -43,18 +43,18 @@ class Seen:
 
     @property
     def shows_lists(self) -> bool:
-        """Whether it can be said which lists the person gets."""
+        """Whether it is known which lists the subscriber receives."""
         return self.lists is not None and self.places is not None
 
     @property
     def left_everything(self) -> bool:
-        """Whether the person is unsubscribed from everything."""
+        """Whether the subscriber is unsubscribed from everything."""
         return self.profile is not None and self.profile.status == UNSUBSCRIBED
 
 
 def look(mid: int, subscriber: SubscriberContext, *, details: bool) -> Seen:
-    """Return what Marketing Cloud says within three seconds; `details` asks for the attributes,
-    too. What does not depend on anything else is asked for at the same time."""
+    """Return what Marketing Cloud answers within PATIENCE seconds; `details` includes the attribute
+    definitions. Independent reads run in parallel. Failed and late reads are None."""
     until = monotonic() + PATIENCE
     reads: dict[str, Callable[[], Any]] = {
         "lists": partial(_lists, mid),
@@ -78,9 +78,8 @@ def look(mid: int, subscriber: SubscriberContext, *, details: bool) -> Seen:
 
 
 def known_lists(mid: int) -> list[tuple[int, str]]:
-    """Return lists that somebody can leave although Marketing Cloud does not answer, by number and
-    name: the public ones of the last day, else those that the unit has named itself. Raises
-    DatabaseError."""
+    """Return (ListID, name) of the lists to offer when Marketing Cloud does not answer: the cached
+    public lists of the last day, else the lists configured for the unit. Raises DatabaseError."""
     kept = _public(catalogue.known_lists(mid))
     if kept:
         return [(one.list_id, one.name) for one in kept]
@@ -90,7 +89,7 @@ def known_lists(mid: int) -> list[tuple[int, str]]:
 
 
 def forget(mid: int, subscriber: SubscriberContext) -> None:
-    """Have the next look at somebody ask anew."""
+    """Delete the cached data of a subscriber, so that the next read calls Marketing Cloud."""
     for what in ("places", "profile"):
         cache.delete(_name(what, mid, subscriber))
 
@@ -101,13 +100,13 @@ def _lists(mid: int) -> tuple[MailList, ...]:
 
 
 def _public(lists: list[MailList]) -> tuple[MailList, ...]:
-    """Return the lists that people may know of: no groups, private or suppression lists."""
+    """Return the public lists by name: no groups, private or suppression lists."""
     public = (one for one in lists if one.is_public)
     return tuple(sorted(public, key=lambda one: one.name.casefold()))
 
 
 def _profile(mid: int, subscriber: SubscriberContext) -> Profile | None:
-    """Return the person, or None where there is nobody by these details. Raises an SfmcError."""
+    """Return the profile, or None for an unknown subscriber. Raises an SfmcError."""
     found: Profile | None = _kept(
         "profile", mid, subscriber, lambda: gateway.profile_of(mid, subscriber)
     )
@@ -115,7 +114,7 @@ def _profile(mid: int, subscriber: SubscriberContext) -> Profile | None:
 
 
 def _places(mid: int, subscriber: SubscriberContext, key: str) -> dict[int, str]:
-    """Return the person's status on each list that they have a place on. Raises an SfmcError."""
+    """Return {ListID: status} of the subscriber's memberships. Raises an SfmcError."""
     places: list[Membership] = _kept(
         "places", mid, subscriber, lambda: gateway.memberships(mid, key)
     )
@@ -123,7 +122,8 @@ def _places(mid: int, subscriber: SubscriberContext, key: str) -> dict[int, str]
 
 
 def _kept(what: str, mid: int, subscriber: SubscriberContext, read: Callable[[], Any]) -> Any:
-    """Return what the cache holds of somebody, or what is read, which it then holds a little."""
+    """Return the cached value, or read it and cache it for PERSON_FOR seconds. None is not
+    cached."""
     name = _name(what, mid, subscriber)
     value = cache.get(name)
     if value is None:
@@ -133,7 +133,7 @@ def _kept(what: str, mid: int, subscriber: SubscriberContext, read: Callable[[],
 
 
 def _ask(read: Callable[[], Any]) -> "Future[Any] | None":
-    """Return a call under way, or None where too many are already."""
+    """Submit a read to the pool. Return None where the pool is full."""
     if not _free.acquire(blocking=False):
         return None
     asked = _pool.submit(_read, read)
@@ -142,13 +142,13 @@ def _ask(read: Callable[[], Any]) -> "Future[Any] | None":
 
 
 def _read(read: Callable[[], Any]) -> Any:
-    """Return what is read, or None where all calls at once are taken."""
+    """Return the result of `read`, or None where all call slots are taken."""
     with slots.slot() as free:
         return read() if free else None
 
 
 def _wait(mid: int, what: str, asked: "Future[Any] | None", until: float) -> Any:
-    """Return what was asked for, or None where it is not told in time."""
+    """Return the result of a read, or None where it failed or missed the deadline."""
     try:
         return asked.result(timeout=max(until - monotonic(), 0)) if asked else None
     except (SfmcError, TookTooLong) as err:
@@ -157,7 +157,7 @@ def _wait(mid: int, what: str, asked: "Future[Any] | None", until: float) -> Any
 
 
 def _name(what: str, mid: int, subscriber: SubscriberContext) -> str:
-    """Return a key of the cache that tells nobody who it is."""
+    """Return a cache key that does not reveal the subscriber."""
     parts: tuple[Any, ...] = (
         mid, subscriber.subscriber_id, subscriber.subscriber_key, subscriber.email_address,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The calls of the client, each with a person in it as far as it can have one."""
+"""One example of each client call, with personal data wherever the call takes any."""
 
 from collections.abc import Callable
 
@@ -37,7 +37,8 @@ def execute(client: Client) -> object:
 
 
 def retrieve(client: Client) -> object:
-    """Call Retrieve for a profile; the answer is a page, which is not to be shown."""
+    """Call Retrieve for a profile. Returns a page, whose repr shows zeep's rows: do not print
+    it."""
     return len(client.retrieve(PROFILE).rows)
 
 

@@ -1,4 +1,4 @@
-"""A vendor, and a client that is pointed at it."""
+"""Fixtures: a fake vendor, and a client that calls it."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,14 +14,14 @@ NewAuth = Callable[..., OAuth]
 
 @pytest.fixture
 def vendor() -> Iterator[Vendor]:
-    """A server of the test's own."""
+    """A fake vendor for one test."""
     with Vendor() as running:
         yield running
 
 
 @pytest.fixture
 def new_auth(vendor: Vendor) -> NewAuth:
-    """A function that makes credentials."""
+    """Factory of OAuth credentials for the fake vendor."""
 
     def make(*, store: TokenStore | None = None, **changes: object) -> OAuth:
         options: dict[str, object] = {
@@ -35,7 +35,7 @@ def new_auth(vendor: Vendor) -> NewAuth:
 
 @pytest.fixture
 def client(vendor: Vendor, new_auth: NewAuth) -> Client:
-    """A client of that server."""
+    """A client of the fake vendor."""
     return Client(auth=new_auth(), soap_url=vendor.url, timeout=1.0)
 
 

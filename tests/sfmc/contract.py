@@ -1,4 +1,4 @@
-"""Our part of the vendor's contract: names, types, order and occurrence."""
+"""The part of the vendor's WSDL that the project relies on: names, types, order and occurrence."""
 
 OPERATIONS = ("Execute", "GetSystemStatus", "Retrieve", "Describe", "Update", "Create")
 MESSAGES = (
@@ -6,17 +6,17 @@ MESSAGES = (
     "RetrieveResponseMsg", "DefinitionRequestMsg", "DefinitionResponseMsg", "UpdateRequest",
     "UpdateResponse", "CreateRequest", "CreateResponse",
 )  # fmt: skip
-# In these, what the vendor promises may be absent with us.
+# Types whose required elements may be absent in our WSDL.
 LENIENT = frozenset(
     {"Result", "CreateResult", "SubscriberResult", "UpdateResponse", "CreateResponse"}
 )
-# What we have besides, as a text where the vendor has an enumeration.
+# Elements that are text in our WSDL where the vendor has an enumeration.
 AS_TEXT = {
     "TrackingEvent": ("EventType",), "List": ("Type", "ListClassification"),
     "ListSubscriber": ("Status",),
 }  # fmt: skip
 ENUMERATIONS = ("SubscriberStatus", "EmailType")
-# A type -> what it extends; with the vendor there may be more in between.
+# Type -> its base type. In the vendor's WSDL there may be types in between.
 PARENTS = {
     "UnsubEvent": "TrackingEvent", "TrackingEvent": "APIObject", "List": "APIObject",
     "ListSubscriber": "APIObject", "Subscriber": "APIObject", "SubscriberList": "APIObject",
@@ -26,7 +26,7 @@ PARENTS = {
     "TriggeredSendCreateResult": "CreateResult", "SimpleFilterPart": "FilterPart",
 }  # fmt: skip
 Element = tuple[str, str, str, str]
-# Name, type, least, most.
+# Name, type, minimum and maximum occurrence.
 EXPECTED: dict[str, tuple[Element, ...]] = {
     "ExecuteRequest": (
         ("Client", "ClientID", "0", "1"), ("Name", "string", "0", "1"),

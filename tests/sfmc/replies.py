@@ -1,4 +1,4 @@
-"""Replies in the shapes of captured ones: to Describe, Update, Create and Retrieve."""
+"""Replies to Describe, Update, Create and Retrieve, in the shape of captured ones."""
 
 from xml.sax.saxutils import escape
 
@@ -8,7 +8,7 @@ NIL = 'xsi:nil="true"'
 
 
 def message(name: str, content: str) -> bytes:
-    """Return a reply of that name."""
+    """Return a SOAP reply with this body element."""
     return (
         f'{HEAD}<{name} xmlns="http://exacttarget.com/wsdl/partnerAPI"'
         f' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">{content}</{name}>{TAIL}'
@@ -16,7 +16,8 @@ def message(name: str, content: str) -> bytes:
 
 
 def described(*attributes: str) -> bytes:
-    """Return a DefinitionResponseMsg of a Subscriber, with some of what else it says."""
+    """Return a DefinitionResponseMsg of a Subscriber, with some elements that the client
+    ignores."""
     own = (
         f"<Properties><PartnerKey {NIL}/><ObjectID {NIL}/><Name>EmailAddress</Name>"
         "<DataType>String</DataType><IsUpdatable>true</IsUpdatable><MaxLength>254</MaxLength>"
@@ -31,7 +32,7 @@ def described(*attributes: str) -> bytes:
 
 
 def attribute(name: str, **fields: str) -> str:
-    """Return an ExtendedProperty; `fields` are elements in the vendor's order, with their XML."""
+    """Return an ExtendedProperty. `fields` are elements in the vendor's order, values as XML."""
     content = "".join(f"<{field}>{value}</{field}>" for field, value in fields.items())
     return (
         f"<ExtendedProperty><PartnerKey {NIL}/><ObjectID {NIL}/><Name>{escape(name)}</Name>"
@@ -47,7 +48,7 @@ def choice(value: str, label: str, *, default: bool = False) -> str:
 
 
 def result(kind: str, status: str = "OK", words: str = "Done.", more: str = "") -> str:
-    """Return one Results of an UpdateResponse or a CreateResponse."""
+    """Return one Results element of an UpdateResponse or CreateResponse."""
     return (
         f'<Results xsi:type="{kind}"><StatusCode>{status}</StatusCode>'
         f"<StatusMessage>{words}</StatusMessage>{more}</Results>"
@@ -71,7 +72,7 @@ def rows(*found: str, status: str = "OK") -> bytes:
 
 
 def subscriber(number: int, key: str, email: str, *attributes: tuple[str, str | None]) -> str:
-    """Return a row of a Subscriber; a value of None is nil."""
+    """Return a Subscriber row. An attribute value of None is nil."""
     values = "".join(
         f"<Attributes><Name>{name}</Name>"
         + (f"<Value {NIL}/>" if value is None else f"<Value>{value}</Value>")
@@ -86,7 +87,7 @@ def subscriber(number: int, key: str, email: str, *attributes: tuple[str, str | 
 
 
 def place(key: str, list_id: int, status: str = "Active") -> str:
-    """Return a row of a ListSubscriber."""
+    """Return a ListSubscriber row."""
     return (
         f'<Results xsi:type="ListSubscriber"><PartnerKey {NIL}/><ObjectID {NIL}/>'
         f"<Status>{status}</Status><ListID>{list_id}</ListID>"
@@ -95,5 +96,5 @@ def place(key: str, list_id: int, status: str = "Active") -> str:
 
 
 def _answer(results: str, status: str) -> str:
-    """Return results, and what stands after them."""
+    """Return the results followed by RequestID and OverallStatus."""
     return f"{results}<RequestID>{GUID}</RequestID><OverallStatus>{status}</OverallStatus>"

@@ -1,4 +1,4 @@
-"""Each call fails the way the others do."""
+"""Every call classifies failures in the same way."""
 
 import pytest
 
@@ -44,7 +44,7 @@ GOOD: dict[Call, bytes] = {
     }.values(),
 )  # fmt: skip
 @pytest.mark.parametrize("call", CALLS)
-def test_a_failure_has_the_same_name_whatever_was_called(
+def test_a_failure_raises_the_same_error_in_every_call(
     client: Client, vendor: Vendor, call: Call, answer: Answer, error: type[SfmcError]
 ) -> None:
     vendor.answers(answer)
@@ -55,7 +55,7 @@ def test_a_failure_has_the_same_name_whatever_was_called(
 
 
 @pytest.mark.parametrize("call", GOOD)
-def test_the_answer_to_another_call_is_none(client: Client, vendor: Vendor, call: Call) -> None:
+def test_the_reply_to_another_call_is_refused(client: Client, vendor: Vendor, call: Call) -> None:
     for other, body in [*GOOD.items(), (None, reply())]:
         if other is not call:
             vendor.answers(Answer(body=body))
@@ -64,7 +64,7 @@ def test_the_answer_to_another_call_is_none(client: Client, vendor: Vendor, call
 
 
 @pytest.mark.parametrize("call", GOOD)
-def test_a_token_that_ran_out_costs_one_more_message(
+def test_an_expired_token_costs_one_more_message(
     client: Client, vendor: Vendor, call: Call
 ) -> None:
     vendor.answers(EXPIRED, Answer(body=GOOD[call]))
@@ -76,7 +76,7 @@ def test_a_token_that_ran_out_costs_one_more_message(
 
 
 @pytest.mark.parametrize("call", GOOD)
-def test_a_token_that_is_refused_again_ends_it(client: Client, vendor: Vendor, call: Call) -> None:
+def test_a_second_expired_token_ends_the_call(client: Client, vendor: Vendor, call: Call) -> None:
     vendor.answers(EXPIRED)
     vendor.tokens.append(token("fresh"))
     with pytest.raises(TransientError):

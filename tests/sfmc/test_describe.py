@@ -1,4 +1,4 @@
-"""Which attributes a unit has, as Describe tells it."""
+"""Describe: reading a unit's profile attributes."""
 
 import pytest
 from lxml import etree
@@ -20,12 +20,12 @@ BARE = f"<ExtendedProperty><PartnerKey {NIL}/><Name>Bare</Name></ExtendedPropert
 
 
 def describe(client: Client, vendor: Vendor, *attributes: str) -> tuple[Definition, ...]:
-    """Return what the client makes of a description."""
+    """Return what the client reads from such a description."""
     vendor.answers(Answer(body=described(*attributes)))
     return client.describe("Subscriber")
 
 
-def test_an_attribute_is_read_with_all_that_a_form_needs(client: Client, vendor: Vendor) -> None:
+def test_an_attribute_is_read_with_everything_a_form_needs(client: Client, vendor: Vendor) -> None:
     (found,) = describe(client, vendor, FULL)
     assert found == Definition(
         name="Favourite colour", label="Your colour", description="What to dress you in",
@@ -54,7 +54,9 @@ def test_the_message_names_the_type_and_the_unit(client: Client, vendor: Vendor)
     assert vendor.headers[0]["SOAPAction"] == '"Describe"'
 
 
-def test_what_is_not_said_is_neither_shown_nor_editable(client: Client, vendor: Vendor) -> None:
+def test_attributes_not_stated_to_be_viewable_or_editable_are_neither(
+    client: Client, vendor: Vendor
+) -> None:
     (found,) = describe(client, vendor, BARE)
     assert found == Definition(
         name="Bare", label="Bare", description="", data_type="", max_length=None,
@@ -77,14 +79,14 @@ def test_a_length_of_nothing_is_no_limit(client: Client, vendor: Vendor) -> None
     assert found.max_length is None
 
 
-def test_a_choice_without_a_value_cannot_be_made(client: Client, vendor: Vendor) -> None:
+def test_a_choice_without_a_value_is_left_out(client: Client, vendor: Vendor) -> None:
     items = f"<PicklistItem {NIL}/><PicklistItem/><PicklistItem><Label>x</Label></PicklistItem>"
     items += "<PicklistItem><Value>only</Value></PicklistItem>"
     (found,) = describe(client, vendor, attribute("A", PicklistItems=items))
     assert found.choices == (Choice(value="only", label="only", is_default=False),)
 
 
-def test_they_come_in_the_order_of_display(client: Client, vendor: Vendor) -> None:
+def test_attributes_come_in_display_order(client: Client, vendor: Vendor) -> None:
     attributes = [
         attribute(name, DisplayOrder=str(order))
         for name, order in (("D", 10), ("C", 2), ("B", 2), ("A", 3))
@@ -93,7 +95,7 @@ def test_they_come_in_the_order_of_display(client: Client, vendor: Vendor) -> No
     assert [one.name for one in found] == ["B", "C", "A", "D"]
 
 
-def test_one_without_a_name_is_left_out(client: Client, vendor: Vendor) -> None:
+def test_an_attribute_without_a_name_is_left_out(client: Client, vendor: Vendor) -> None:
     nameless = ("<ExtendedProperty><DataType>string</DataType></ExtendedProperty>",
                 f"<ExtendedProperty><Name {NIL}/></ExtendedProperty>", "<ExtendedProperty/>",
                 f"<ExtendedProperty {NIL}/>", attribute("  "))  # fmt: skip
@@ -112,13 +114,13 @@ def test_an_object_without_attributes_has_none(client: Client, vendor: Vendor) -
     assert describe(client, vendor, "") == ()
 
 
-def test_a_description_of_nothing_is_no_answer(client: Client, vendor: Vendor) -> None:
+def test_a_description_of_no_object_is_an_error(client: Client, vendor: Vendor) -> None:
     body = message("DefinitionResponseMsg", f"<RequestID>{GUID}</RequestID>")
     vendor.answers(Answer(body=body))
     with pytest.raises(UnknownOutcome):
         client.describe("Nonsense")
 
 
-def test_what_the_vendor_adds_in_between_hides_nothing(client: Client, vendor: Vendor) -> None:
+def test_an_element_added_by_the_vendor_hides_nothing(client: Client, vendor: Vendor) -> None:
     fresh = FULL.replace("<Label>", "<Fresh>1</Fresh><Label>")
     assert describe(client, vendor, fresh) == describe(client, vendor, FULL)

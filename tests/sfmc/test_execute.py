@@ -1,4 +1,4 @@
-"""What goes out, what comes back, and what each kind of failure is called."""
+"""Execute and GetSystemStatus: messages sent, replies read, and the error for each failure."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -51,7 +51,7 @@ def test_a_real_success_is_read_with_its_request_id(client: Client) -> None:
     assert (result.error_code, result.ordinal_id) == (None, None)
 
 
-def test_the_message_is_what_the_vendor_reads(client: Client, vendor: Vendor) -> None:
+def test_the_message_is_as_the_vendor_documents_it(client: Client, vendor: Vendor) -> None:
     client.execute([request(mid=510002, reason="too much & <b> 😀"), request(1002)])
     (body,) = vendor.messages
     root = etree.fromstring(body)
@@ -83,14 +83,14 @@ def test_results_keep_code_ordinal_and_order(client: Client, vendor: Vendor) -> 
     assert answer.overall_status == "Has Errors"
 
 
-def test_no_handler_is_an_answer_without_results(client: Client, vendor: Vendor) -> None:
+def test_no_handler_is_a_reply_without_results(client: Client, vendor: Vendor) -> None:
     vendor.answers(Answer(body=reply("", status="Error: Unable to find a handler")))
     answer = client.execute([request()])
     assert answer.results == ()
     assert answer.overall_status.startswith("Error:")
 
 
-def test_what_the_vendor_adds_later_does_no_harm(client: Client, vendor: Vendor) -> None:
+def test_elements_added_by_the_vendor_are_ignored(client: Client, vendor: Vendor) -> None:
     more = OK.replace("</Results>", "<Fresh>1</Fresh></Results>") + "<Whatever>x</Whatever>"
     vendor.answers(Answer(body=reply(more)))
     assert client.execute([request()]).results[0].status_code == "OK"
@@ -184,7 +184,7 @@ def test_a_fault_without_a_code_is_read_by_its_faultcode(
         "429": (Answer(status=429, kind="text/plain"), RateLimited),
     }.values(),
 )  # fmt: skip
-def test_whatever_is_no_answer_has_its_name(
+def test_every_other_reply_raises_its_error(
     client: Client, vendor: Vendor, answer: Answer, error: type[SfmcError]
 ) -> None:
     vendor.answers(answer)
@@ -225,9 +225,7 @@ def test_retry_after_is_read_as_seconds_or_a_date(
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-5", "1e9"])
-def test_a_retry_after_that_says_nothing_is_none(
-    client: Client, vendor: Vendor, value: str
-) -> None:
+def test_an_unusable_retry_after_is_none(client: Client, vendor: Vendor, value: str) -> None:
     vendor.answers(Answer(status=429, kind="text/plain", headers={"Retry-After": value}))
     with pytest.raises(RateLimited) as told:
         client.execute([request()])
@@ -235,20 +233,20 @@ def test_a_retry_after_that_says_nothing_is_none(
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://nowhere.invalid"])
-def test_where_nothing_was_sent_it_is_transient(new_auth: NewAuth, url: str) -> None:
+def test_a_call_that_was_not_sent_raises_transient_error(new_auth: NewAuth, url: str) -> None:
     client = Client(auth=new_auth(), soap_url=url, timeout=1.0)
     with pytest.raises(TransientError) as told:
         client.execute([request()])
     assert not isinstance(told.value, UnknownOutcome)
 
 
-def test_an_address_that_is_none_is_configuration(new_auth: NewAuth) -> None:
+def test_an_invalid_address_raises_misconfigured_error(new_auth: NewAuth) -> None:
     client = Client(auth=new_auth(), soap_url="nonsense", timeout=1.0)
     with pytest.raises(MisconfiguredError):
         client.execute([request()])
 
 
-def test_a_connection_that_was_closed_while_idle_is_no_certainty(
+def test_a_connection_closed_while_idle_is_an_unknown_outcome(
     client: Client, vendor: Vendor
 ) -> None:
     client.execute([request()])
@@ -258,9 +256,7 @@ def test_a_connection_that_was_closed_while_idle_is_no_certainty(
     assert client.execute([request()]).overall_status == "OK"
 
 
-def test_a_token_that_ran_out_is_replaced_and_the_call_repeated_unseen(
-    client: Client, vendor: Vendor
-) -> None:
+def test_an_expired_token_is_replaced_and_the_call_repeated(client: Client, vendor: Vendor) -> None:
     expired = Answer(body=fault(faultcode="q0:Security", words="Token Expired"), status=500)
     vendor.answers(expired, Answer(body=reply()))
     vendor.tokens.append(vendor.tokens[0])
@@ -277,7 +273,7 @@ def test_a_token_that_ran_out_is_replaced_and_the_call_repeated_unseen(
     assert b"fresh" in vendor.messages[1]
 
 
-def test_a_token_that_is_refused_twice_is_told_once(client: Client, vendor: Vendor) -> None:
+def test_a_token_that_expired_twice_raises_token_expired(client: Client, vendor: Vendor) -> None:
     vendor.answers(Answer(body=fault(faultcode="q0:Security", words="Token Expired"), status=500))
     vendor.tokens.append(vendor.tokens[0])
     with pytest.raises(TransientError) as told:
@@ -286,7 +282,7 @@ def test_a_token_that_is_refused_twice_is_told_once(client: Client, vendor: Vend
     assert len(vendor.messages) <= 2
 
 
-def test_a_user_name_goes_into_the_security_header(vendor: Vendor) -> None:
+def test_a_user_name_is_sent_in_the_security_header(vendor: Vendor) -> None:
     auth = UsernameToken(username="api-user", password="pass-word")
     client = Client(auth=auth, soap_url=f"{vendor.url}/Service.asmx", timeout=1.0)
     client.execute([request()])
@@ -295,7 +291,7 @@ def test_a_user_name_goes_into_the_security_header(vendor: Vendor) -> None:
     assert not vendor.token_requests
 
 
-def test_the_token_says_where_to_call_when_no_setting_does(
+def test_the_soap_address_comes_from_the_token_without_a_setting(
     vendor: Vendor, new_auth: NewAuth
 ) -> None:
     client = Client(auth=new_auth(), soap_url=None, timeout=1.0)
@@ -311,21 +307,21 @@ def test_the_token_says_where_to_call_when_no_setting_does(
 
 
 @pytest.mark.parametrize("status", list(SystemStatus))
-def test_the_system_status_is_read_with_all_that_comes_along(
+def test_the_system_status_is_read_among_other_elements(
     client: Client, vendor: Vendor, status: SystemStatus
 ) -> None:
     vendor.answers(Answer(body=system_status(status.value)))
     assert client.system_status() is status
 
 
-def test_a_status_that_nobody_knows_is_no_answer(client: Client, vendor: Vendor) -> None:
+def test_an_unknown_status_is_an_unknown_outcome(client: Client, vendor: Vendor) -> None:
     vendor.answers(Answer(body=system_status("Dancing")))
     with pytest.raises(UnknownOutcome):
         client.system_status()
 
 
 @pytest.mark.parametrize("reason", ["a\x00b", "\ud800", "\x1f", "\ufffe"])
-def test_what_xml_cannot_carry_is_refused_before_it_is_sent(
+def test_a_request_that_xml_cannot_carry_is_refused_before_it_is_sent(
     client: Client, vendor: Vendor, reason: str
 ) -> None:
     with pytest.raises(PermanentError):
@@ -333,13 +329,13 @@ def test_what_xml_cannot_carry_is_refused_before_it_is_sent(
     assert not vendor.messages
 
 
-def test_a_message_without_requests_is_a_mistake_of_the_caller(client: Client) -> None:
+def test_a_message_without_requests_is_a_value_error(client: Client) -> None:
     with pytest.raises(ValueError, match="needs a request"):
         client.execute([])
 
 
 def test_one_client_serves_many_threads(new_auth: NewAuth, vendor: Vendor) -> None:
-    # Patient: it is about threads, on a machine that may be busy.
+    # A long time-out: the test is about threads, and the machine may be busy.
     client = Client(auth=new_auth(timeout=30.0), soap_url=vendor.url, timeout=30.0)
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda n: client.execute([request(n)]), range(64)))

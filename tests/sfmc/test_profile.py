@@ -1,4 +1,4 @@
-"""Rows of subscribers and of their places on lists."""
+"""Rows of subscribers and of list memberships."""
 
 import pytest
 
@@ -27,7 +27,7 @@ ADA = subscriber(
 
 
 def retrieve(client: Client, vendor: Vendor, *found: str, status: str = "OK") -> Page:
-    """Return what the client makes of these rows."""
+    """Return what the client reads from these rows."""
     vendor.answers(Answer(body=rows(*found, status=status)))
     return client.retrieve(ASKED)
 
@@ -43,7 +43,7 @@ def test_a_profile_has_its_attributes_by_name(client: Client, vendor: Vendor) ->
 
 
 @pytest.mark.parametrize("said", ["", NIL])
-def test_what_is_not_told_is_empty(client: Client, vendor: Vendor, said: str) -> None:
+def test_missing_values_are_empty(client: Client, vendor: Vendor, said: str) -> None:
     names = ("EmailAddress", "SubscriberKey", "Status", "EmailTypePreference")
     nothing = "".join(f"<{name} {said}/>" for name in names)
     row = f'<Results xsi:type="Subscriber"><ID>7</ID>{nothing}<Attributes {said}/></Results>'
@@ -52,7 +52,7 @@ def test_what_is_not_told_is_empty(client: Client, vendor: Vendor, said: str) ->
     assert (found.email_type, dict(found.attributes)) == ("", {})
 
 
-def test_what_the_vendor_adds_in_between_hides_nothing(client: Client, vendor: Vendor) -> None:
+def test_an_element_added_by_the_vendor_hides_nothing(client: Client, vendor: Vendor) -> None:
     fresh = ADA.replace("<SubscriberKey>", "<Fresh>1</Fresh><SubscriberKey>")
     found = read_profile(retrieve(client, vendor, fresh).rows[0])
     assert (found.subscriber_key, found.attributes["Empty"]) == ("ada", "")
@@ -65,7 +65,7 @@ def test_a_row_that_is_no_subscriber_is_an_error(client: Client, vendor: Vendor,
         read_profile(found)
 
 
-def test_a_place_says_whose_it_is(client: Client, vendor: Vendor) -> None:
+def test_a_membership_names_its_subscriber(client: Client, vendor: Vendor) -> None:
     page = retrieve(client, vendor, place("ada", 7001), place("bea", 7002, "Unsubscribed"))
     found = [read_membership(row) for row in page.rows]
     assert [(one.subscriber_key, one.list_id, one.status) for one in found] == [
@@ -73,11 +73,11 @@ def test_a_place_says_whose_it_is(client: Client, vendor: Vendor) -> None:
     ]  # fmt: skip
 
 
-def test_more_data_is_to_be_asked_for(client: Client, vendor: Vendor) -> None:
+def test_more_data_gives_the_id_of_the_next_page(client: Client, vendor: Vendor) -> None:
     assert retrieve(client, vendor, ADA).next_id is None
     assert retrieve(client, vendor, ADA, status="MoreDataAvailable").next_id == GUID
 
 
-def test_a_refused_retrieve_is_no_empty_page(client: Client, vendor: Vendor) -> None:
+def test_a_refused_retrieve_is_an_error_and_no_empty_page(client: Client, vendor: Vendor) -> None:
     with pytest.raises(UnknownOutcome):
         retrieve(client, vendor, status="Error: bad property")

@@ -1,4 +1,4 @@
-"""Update and Create: what goes out, and what became of each object."""
+"""Update and Create: messages sent, and the result of each object."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ LEAN_SEND = TriggeredSend(definition_key="welcome", subscriber_key=KEY, email_ad
 
 
 def objects(vendor: Vendor, name: str) -> list[Any]:
-    """Return the objects of the message that went out, and see that its options are there."""
+    """Return the objects of the message that was sent; checks that it has Options."""
     (root,) = etree.fromstring(vendor.messages[-1]).iter(f"{API}{name}Request")
     options, *found = root
     assert options.tag == f"{API}Options"
@@ -47,7 +47,7 @@ def objects(vendor: Vendor, name: str) -> list[Any]:
 
 
 def kind(element: Any) -> str:
-    """Return the type that an element says it has."""
+    """Return the xsi:type of an element."""
     prefix, _, name = element.get(f"{XSI}type").partition(":")
     assert element.nsmap[prefix] == API.strip("{}")
     return str(name)
@@ -59,18 +59,18 @@ def names(element: Any) -> list[str]:
 
 
 def update(client: Client, vendor: Vendor, *results: str, status: str = "OK") -> CallReply:
-    """Return what the client makes of an UpdateResponse."""
+    """Return what the client reads from an UpdateResponse."""
     vendor.answers(Answer(body=updated(*results, status=status)))
     return client.update([CHANGE] * max(len(results), 1))
 
 
 def create(client: Client, vendor: Vendor, *results: str, status: str = "OK") -> CallReply:
-    """Return what the client makes of a CreateResponse."""
+    """Return what the client reads from a CreateResponse."""
     vendor.answers(Answer(body=created(*results, status=status)))
     return client.create([SEND] * max(len(results), 1))
 
 
-def test_an_update_says_what_is_to_change(client: Client, vendor: Vendor) -> None:
+def test_an_update_contains_the_changes(client: Client, vendor: Vendor) -> None:
     update(client, vendor, result("UpdateResult"))
     (sent,) = objects(vendor, "Update")
     assert kind(sent) == "Subscriber"
@@ -85,7 +85,7 @@ def test_an_update_says_what_is_to_change(client: Client, vendor: Vendor) -> Non
     assert places == [["7001", "Unsubscribed", "update"], ["7002", "Active", "create"]]
 
 
-def test_what_is_absent_stays_out_of_the_message(client: Client, vendor: Vendor) -> None:
+def test_absent_values_are_left_out_of_the_message(client: Client, vendor: Vendor) -> None:
     vendor.answers(Answer(body=updated(result("UpdateResult"))))
     client.update([LEAN])
     (sent,) = objects(vendor, "Update")
@@ -98,7 +98,7 @@ def test_what_is_absent_stays_out_of_the_message(client: Client, vendor: Vendor)
     assert names(sent[1]) == ["EmailAddress", "SubscriberKey"]
 
 
-def test_a_send_names_its_definition_and_its_reader(client: Client, vendor: Vendor) -> None:
+def test_a_send_names_its_definition_and_its_recipient(client: Client, vendor: Vendor) -> None:
     create(client, vendor, result("TriggeredSendCreateResult"))
     (sent,) = objects(vendor, "Create")
     assert kind(sent) == "TriggeredSend"
@@ -109,7 +109,7 @@ def test_a_send_names_its_definition_and_its_reader(client: Client, vendor: Vend
     assert sent.findtext(f"{API}Subscribers/{API}Attributes/{API}Value") == "42"
 
 
-def test_objects_go_in_order(client: Client, vendor: Vendor) -> None:
+def test_objects_are_sent_in_order(client: Client, vendor: Vendor) -> None:
     vendor.answers(Answer(body=updated(result("UpdateResult") * 2)))
     client.update([LEAN, SubscriberUpdate(subscriber_key="grace")])
     found = [one.findtext(f"{API}SubscriberKey") for one in objects(vendor, "Update")]
@@ -128,7 +128,7 @@ def test_a_success_is_read_with_its_request_id(client: Client, vendor: Vendor) -
     assert (one.ordinal_id, one.error_code) == (0, None)
 
 
-def test_each_object_has_its_own_end(client: Client, vendor: Vendor) -> None:
+def test_each_object_has_its_own_result(client: Client, vendor: Vendor) -> None:
     bad = "<OrdinalID>1</OrdinalID><ErrorCode>12014</ErrorCode>"
     answer = update(
         client, vendor, result("UpdateResult"), result("UpdateResult", "Error", more=bad),
@@ -154,7 +154,7 @@ def test_an_error_may_come_without_a_code(client: Client, vendor: Vendor, more: 
         assert one.ordinal_id is None
 
 
-def test_a_refusal_as_a_whole_has_no_results(client: Client, vendor: Vendor) -> None:
+def test_a_message_refused_as_a_whole_has_no_results(client: Client, vendor: Vendor) -> None:
     for reply in (
         update(client, vendor, status="Error: no such thing"),
         create(client, vendor, status="Error: no such thing"),
@@ -163,7 +163,7 @@ def test_a_refusal_as_a_whole_has_no_results(client: Client, vendor: Vendor) -> 
         assert reply.overall_status.startswith("Error:")
 
 
-def test_what_the_vendor_adds_in_between_hides_nothing(client: Client, vendor: Vendor) -> None:
+def test_an_element_added_by_the_vendor_hides_nothing(client: Client, vendor: Vendor) -> None:
     more = "<Fresh>1</Fresh><OrdinalID>1</OrdinalID><ErrorCode>9</ErrorCode>"
     (one,) = update(client, vendor, result("UpdateResult", "Error", more=more)).results
     assert (one.ordinal_id, one.error_code) == (1, 9)
@@ -172,7 +172,7 @@ def test_what_the_vendor_adds_in_between_hides_nothing(client: Client, vendor: V
 
 
 def failure(code: str) -> str:
-    """Return what a mail's result says of a reader who does not get it."""
+    """Return the result of an email whose recipient was refused."""
     return (
         f"<SubscriberFailures><Subscriber><EmailAddress>{EMAIL}</EmailAddress></Subscriber>"
         f"<ErrorCode>{code}</ErrorCode><ErrorDescription>excluded</ErrorDescription>"
@@ -180,7 +180,7 @@ def failure(code: str) -> str:
     )
 
 
-def test_a_mail_that_goes_out_is_read(client: Client, vendor: Vendor) -> None:
+def test_the_result_of_a_sent_email_is_read(client: Client, vendor: Vendor) -> None:
     more = "<OrdinalID>0</OrdinalID><NewID>0</NewID>"
     answer = create(client, vendor, result("TriggeredSendCreateResult", more=more))
     (one,) = answer.results
@@ -199,7 +199,7 @@ def test_a_mail_that_goes_out_is_read(client: Client, vendor: Vendor) -> None:
         ("", "9" * 30, None),
     ],
 )
-def test_a_reader_who_is_refused_makes_the_mail_an_error(
+def test_a_refused_recipient_makes_the_email_an_error(
     client: Client, vendor: Vendor, status: str, own: str, code: str, error: int | None
 ) -> None:
     more = f"<OrdinalID>0</OrdinalID>{own}<NewID>0</NewID>{failure(code)}"
@@ -210,7 +210,7 @@ def test_a_reader_who_is_refused_makes_the_mail_an_error(
 
 
 @pytest.mark.parametrize("bad", ["a\x00b", "\ud800", "\x1f", "\ufffe"])
-def test_what_xml_cannot_carry_is_refused_before_it_is_sent(
+def test_an_object_that_xml_cannot_carry_is_refused_before_it_is_sent(
     client: Client, vendor: Vendor, bad: str
 ) -> None:
     spoiled = [
@@ -239,7 +239,7 @@ def test_what_xml_cannot_carry_is_refused_before_it_is_sent(
     assert not vendor.messages
 
 
-def test_a_message_without_objects_is_a_mistake_of_the_caller(client: Client) -> None:
+def test_a_message_without_objects_is_a_value_error(client: Client) -> None:
     with pytest.raises(ValueError, match="needs an object"):
         client.update([])
     with pytest.raises(ValueError, match="needs an object"):

@@ -1,4 +1,4 @@
-"""Nothing of a person and no credential in a log, an error or a value's text."""
+"""No personal data and no credentials in logs, errors or the repr of values."""
 
 import logging
 import traceback
@@ -48,7 +48,7 @@ ANSWERS = (
 
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("call", CALLS)
-def test_nothing_is_told_whatever_the_answer(
+def test_no_log_or_error_contains_personal_data_or_credentials(
     client: Client, vendor: Vendor, caplog: pytest.LogCaptureFixture, answer: Answer, call: Call
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -63,7 +63,7 @@ def test_nothing_is_told_whatever_the_answer(
         assert secret not in told
 
 
-def test_a_bad_answer_of_the_token_endpoint_is_not_told_either(
+def test_no_error_of_the_token_endpoint_contains_credentials(
     new_auth: NewAuth, vendor: Vendor, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -81,7 +81,7 @@ def test_a_bad_answer_of_the_token_endpoint_is_not_told_either(
             assert secret not in told
 
 
-def test_values_do_not_show_what_they_hold(new_auth: NewAuth, vendor: Vendor) -> None:
+def test_the_repr_of_values_shows_no_credentials(new_auth: NewAuth, vendor: Vendor) -> None:
     vendor.tokens = deque([token()])
     auth = new_auth()
     login = auth.login()
@@ -91,7 +91,7 @@ def test_values_do_not_show_what_they_hold(new_auth: NewAuth, vendor: Vendor) ->
             assert secret not in repr(value)
 
 
-def test_values_of_persons_do_not_show_who_they_are(client: Client, vendor: Vendor) -> None:
+def test_the_repr_of_values_shows_no_person(client: Client, vendor: Vendor) -> None:
     vendor.answers(
         Answer(body=rows(subscriber(1001, KEY, ADDRESS, ("Name", "Sample")), place(KEY, 7001)))
     )

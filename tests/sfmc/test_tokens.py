@@ -1,4 +1,4 @@
-"""One token for all: fetched once, renewed early by one, and never by a crowd."""
+"""One shared token: fetched once, and renewed early by one caller."""
 
 import json
 from collections import deque
@@ -20,7 +20,7 @@ from unsub.sfmc import (
 
 
 class Clock:
-    """A clock that a test turns."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -31,13 +31,13 @@ class Clock:
 
 
 def held(auth: OAuth) -> str:
-    """Return the token that a login is made with."""
+    """Return the token of a login."""
     login = auth.login()
     assert login.token
     return login.token.value
 
 
-def test_the_request_is_the_documented_one(new_auth: NewAuth, vendor: Vendor) -> None:
+def test_the_token_request_is_the_documented_one(new_auth: NewAuth, vendor: Vendor) -> None:
     held(new_auth())
     assert json.loads(vendor.token_requests[0]) == {
         "grant_type": "client_credentials", "client_id": "id", "client_secret": SECRET,
@@ -47,7 +47,7 @@ def test_the_request_is_the_documented_one(new_auth: NewAuth, vendor: Vendor) ->
     assert "account_id" not in json.loads(vendor.token_requests[1])
 
 
-def test_many_threads_ask_once(new_auth: NewAuth, vendor: Vendor) -> None:
+def test_many_threads_fetch_one_token(new_auth: NewAuth, vendor: Vendor) -> None:
     auth = new_auth()
     vendor.tokens = deque([Answer(act=sleep(0.3), body=token().body, kind="application/json")])
     with ThreadPoolExecutor(20) as pool:
@@ -55,7 +55,7 @@ def test_many_threads_ask_once(new_auth: NewAuth, vendor: Vendor) -> None:
     assert len(values) == len(vendor.token_requests) == 1
 
 
-def test_it_is_renewed_before_it_runs_out_and_by_one(new_auth: NewAuth, vendor: Vendor) -> None:
+def test_a_token_is_renewed_early_and_by_one_thread(new_auth: NewAuth, vendor: Vendor) -> None:
     clock, store = Clock(), MemoryTokenStore()
     auth = new_auth(store=store, clock=clock)
     vendor.tokens = deque([token("first", life=1000), token("second", life=1000)])
@@ -70,7 +70,7 @@ def test_it_is_renewed_before_it_runs_out_and_by_one(new_auth: NewAuth, vendor: 
     assert len(vendor.token_requests) == 2
 
 
-def test_an_early_renewal_that_fails_uses_the_old_token_while_it_lasts(
+def test_a_failed_early_renewal_keeps_the_old_token_while_it_is_valid(
     new_auth: NewAuth, vendor: Vendor
 ) -> None:
     clock = Clock()
@@ -85,7 +85,9 @@ def test_an_early_renewal_that_fails_uses_the_old_token_while_it_lasts(
         auth.login()
 
 
-def test_a_crowd_whose_token_is_refused_fetches_one(new_auth: NewAuth, vendor: Vendor) -> None:
+def test_many_threads_with_a_refused_token_fetch_one_new_token(
+    new_auth: NewAuth, vendor: Vendor
+) -> None:
     auth = new_auth()
     vendor.tokens = deque([token("first"), token("second")])
     refused = auth.login()
@@ -95,7 +97,7 @@ def test_a_crowd_whose_token_is_refused_fetches_one(new_auth: NewAuth, vendor: V
     assert len(vendor.token_requests) == 2
 
 
-def test_who_cannot_get_the_lock_takes_what_the_other_fetched(
+def test_a_caller_without_the_lock_uses_the_token_fetched_by_another(
     new_auth: NewAuth, vendor: Vendor
 ) -> None:
     store = MemoryTokenStore()
@@ -109,7 +111,7 @@ def test_who_cannot_get_the_lock_takes_what_the_other_fetched(
     assert not vendor.token_requests
 
 
-def test_nobody_waits_for_ever_for_somebody_else(new_auth: NewAuth) -> None:
+def test_waiting_for_another_renewal_ends_with_the_timeout(new_auth: NewAuth) -> None:
     store = MemoryTokenStore()
     with store.lock(), pytest.raises(TransientError, match="somebody else"):
         new_auth(store=store, timeout=0.3).login()
@@ -138,7 +140,7 @@ def test_nobody_waits_for_ever_for_somebody_else(new_auth: NewAuth) -> None:
         (token(life=float("inf")), TransientError),
     ],
 )
-def test_every_failure_of_the_endpoint_has_its_name(
+def test_every_failure_of_the_endpoint_raises_its_error(
     new_auth: NewAuth, vendor: Vendor, answer: Answer, error: type[SfmcError]
 ) -> None:
     vendor.tokens = deque([answer])
@@ -155,6 +157,6 @@ def test_a_retry_after_of_the_endpoint_is_kept(new_auth: NewAuth, vendor: Vendor
     assert told.value.retry_after == 5
 
 
-def test_nobody_listening_is_transient(new_auth: NewAuth) -> None:
+def test_a_refused_connection_is_transient(new_auth: NewAuth) -> None:
     with pytest.raises(TransientError):
         new_auth(auth_url="http://127.0.0.1:1").login()

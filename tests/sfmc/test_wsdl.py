@@ -1,4 +1,4 @@
-"""Our WSDL by itself, and beside the vendor's where a copy of that is at hand."""
+"""Our WSDL alone, and compared with the vendor's where a copy is present."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ TARGET = "http://exacttarget.com/wsdl/partnerAPI"
 
 
 def wsdls() -> list[Path]:
-    """Return our WSDL, and the vendor's where there is a copy beside the project."""
+    """Return our WSDL, and the vendor's where a copy lies beside the project."""
     return [WSDL, *([PUBLIC] if PUBLIC.is_file() else [])]
 
 
@@ -43,7 +43,7 @@ def _load(path: Path) -> Any:
 
 
 def _elements(parent: Any) -> tuple[Element, ...]:
-    """Return the elements of a type: name, type without its prefix, occurrence."""
+    """Return the elements of a type as (name, type without prefix, minimum, maximum)."""
     found = parent.xpath("descendant::x:sequence/x:element", namespaces=NS)
     return tuple(
         (
@@ -62,7 +62,7 @@ def _type(tree: Any, name: str) -> Any:
 
 
 def _lenient(elements: tuple[Element, ...], name: str) -> tuple[Element, ...]:
-    """Return elements with nothing promised where we count on nothing."""
+    """Return elements with minimum occurrence 0 where the project does not rely on the vendor's."""
     if name not in LENIENT:
         return elements
     promised = {"OverallStatus"}
@@ -77,14 +77,16 @@ def _lenient(elements: tuple[Element, ...], name: str) -> tuple[Element, ...]:
 def test_each_type_has_the_elements_of_the_contract(path: Path, name: str) -> None:
     elements = _lenient(_elements(_type(_load(path), name)), name)
     wanted = EXPECTED[name]
-    # The vendor's types have more than is used here, deprecated elements among it.
+    # The vendor's types have more elements than are used here, including deprecated ones.
     assert tuple(element for element in elements if element[0] in {w[0] for w in wanted}) == wanted
     assert path == PUBLIC or len(elements) == len(wanted) + len(AS_TEXT.get(name, ()))
 
 
 @pytest.mark.parametrize("path", wsdls(), ids=lambda path: path.name)
 @pytest.mark.parametrize("name", AS_TEXT)
-def test_what_is_a_text_with_us_stands_in_the_same_place(path: Path, name: str) -> None:
+def test_elements_typed_as_text_here_are_in_the_same_place_at_the_vendor(
+    path: Path, name: str
+) -> None:
     ours = [element[0] for element in _elements(_type(_load(WSDL), name))]
     theirs = [element[0] for element in _elements(_type(_load(path), name))]
     assert [one for one in theirs if one in ours] == ours
@@ -140,7 +142,7 @@ def test_each_message_has_the_same_elements(path: Path, message: str) -> None:
     assert ours
 
 
-def test_ours_needs_no_other_file() -> None:
+def test_our_wsdl_needs_no_other_file() -> None:
     text = WSDL.read_text()
     assert "import" not in text.replace("important", "")
     assert "schemaLocation" not in text
@@ -165,7 +167,7 @@ def _retrieve_more(client: Client) -> None:
 def test_our_messages_fit_the_schema_of_every_wsdl(
     client: Client, vendor: Vendor, call: Call
 ) -> None:
-    with suppress(UnknownOutcome):  # this vendor answers every call as if it were Execute
+    with suppress(UnknownOutcome):  # the fake vendor answers every call as if it were Execute
         call(client)
     body = etree.fromstring(vendor.messages[0]).find(
         "{http://schemas.xmlsoap.org/soap/envelope/}Body"

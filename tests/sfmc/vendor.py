@@ -1,4 +1,4 @@
-"""A server that answers what a test tells it to, in the shapes of captured replies."""
+"""A fake vendor: an HTTP server with scripted replies in the shape of captured ones."""
 
 import json
 import socket
@@ -37,7 +37,7 @@ def reply(results: str = OK, *, status: str = "OK") -> bytes:
 
 
 def system_status(status: str) -> bytes:
-    """Return a SystemStatusResponseMsg, with an outage that our WSDL does not know."""
+    """Return a SystemStatusResponseMsg, with an outage element that our WSDL does not have."""
     outage = "<Outages><Outage><Description>x</Description></Outage></Outages>"
     return (
         f'{HEAD}<SystemStatusResponseMsg xmlns="http://exacttarget.com/wsdl/partnerAPI">'
@@ -49,7 +49,7 @@ def system_status(status: str) -> bytes:
 
 
 def fault(code: int | None = None, *, faultcode: str = "soap:Server", words: str = "x") -> bytes:
-    """Return a SOAP fault, with an apifault where there is a code."""
+    """Return a SOAP fault, with an apifault if there is a code."""
     detail = ""
     if code is not None:
         detail = (
@@ -64,7 +64,7 @@ def fault(code: int | None = None, *, faultcode: str = "soap:Server", words: str
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One answer; `act` does something else than answering with it."""
+    """One scripted reply. `act` runs instead of sending it."""
 
     body: bytes = b""
     status: int = 200
@@ -74,7 +74,7 @@ class Answer:
 
 
 def token(value: str = TOKEN, *, life: float = 1079, soap_url: str = "") -> Answer:
-    """Return the answer of a token endpoint."""
+    """Return a reply of the token endpoint."""
     body = {
         "access_token": value, "token_type": "Bearer", "expires_in": life, "scope": "",
         "soap_instance_url": soap_url, "rest_instance_url": soap_url,
@@ -83,14 +83,14 @@ def token(value: str = TOKEN, *, life: float = 1079, soap_url: str = "") -> Answ
 
 
 def reset(handler: BaseHTTPRequestHandler) -> None:
-    """Break the connection hard, with nothing sent."""
+    """Reset the connection without sending anything."""
     linger = struct.pack("ii", 1, 0)
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     handler.connection.close()
 
 
 def sleep(seconds: float) -> Callable[[BaseHTTPRequestHandler], None]:
-    """Return an act that is late with everything."""
+    """Return an act that delays the reply."""
 
     def act(_handler: BaseHTTPRequestHandler) -> None:
         time.sleep(seconds)
@@ -99,7 +99,7 @@ def sleep(seconds: float) -> Callable[[BaseHTTPRequestHandler], None]:
 
 
 def drip(handler: BaseHTTPRequestHandler) -> None:
-    """Send a body of endless crumbs, each in time."""
+    """Send an endless body in small pieces, each one in time."""
     handler.send_response(200)
     handler.send_header("Content-Type", "text/xml")
     handler.send_header("Content-Length", "100000")
@@ -122,13 +122,13 @@ def cut(handler: BaseHTTPRequestHandler) -> None:
 
 
 class _Server(ThreadingHTTPServer):
-    # Five callers in the queue, as by default, and a crowd of sixteen has some of its calls reset.
+    # The default backlog is 5: a crowd of sixteen would have some connections reset.
     request_queue_size = 64
     daemon_threads = True
 
 
 class Vendor:
-    """Listens on 127.0.0.1; `soap` and `tokens` are the answers to come, the last one stays."""
+    """Listens on 127.0.0.1. `soap` and `tokens` are queues of replies; the last reply stays."""
 
     def __init__(self) -> None:
         self.soap: deque[Answer] = deque([Answer(body=reply())])
@@ -142,7 +142,7 @@ class Vendor:
         Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def answers(self, *answers: Answer) -> None:
-        """Answer SOAP calls with these, in order; the last one stays."""
+        """Answer SOAP calls with these replies in order; the last one stays."""
         self.soap = deque(answers)
 
     def _next(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
@@ -181,7 +181,7 @@ class Vendor:
                 """Write nothing."""
 
             def handle(self) -> None:
-                """Forgive a client that has gone."""
+                """Ignore errors of a client that has disconnected."""
                 try:
                     super().handle()
                 except OSError:

@@ -1,6 +1,6 @@
-"""A small client of Marketing Cloud's SOAP API. It knows no Django and nothing of this project.
+"""Client of Marketing Cloud's SOAP API. Independent of Django and of the rest of this project.
 
-Give a `Client` a way to authenticate, and ask it: `client.execute([ExecuteRequest(...)])`.
+Create a `Client` with credentials and call it: `client.execute([ExecuteRequest(...)])`.
 """
 
 from .auth import Auth, Login, OAuth, UsernameToken

@@ -1,4 +1,4 @@
-"""Who we are: OAuth 2 client credentials, or the older WS-Security user name (manual:
+"""Authentication: OAuth 2 client credentials, or WS-Security user name and password (manual:
 "Authenticate SOAP API Calls")."""
 
 import json
@@ -20,16 +20,17 @@ _PASSWORD_TEXT = (
     "http://docs.oasis-open.org/wss/2004/01/"  # noqa: S105 - the name of a type
     "oasis-200401-wss-username-token-profile-1.0#PasswordText"
 )
-# A new token is fetched while this part of the old one's life is left, at a point drawn anew each
-# time, so that the tenants of one deployment do not all come in the same second.
+# Renew a token when this fraction of its life is left, at a random point in the range, so that the
+# processes of a deployment do not all renew at the same second.
 _EARLY = (0.1, 0.25)
-_AFTER_FAILURE = 10.0  # seconds in which an early renewal that failed is not tried again
+_AFTER_FAILURE = 10.0  # seconds without another attempt after an early renewal failed
 _POLL = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """What one call is made with: its SOAP header, and the tenant's URL where the token says it."""
+    """Credentials of one call: its SOAP header, and the tenant's SOAP URL where the token gives
+    it."""
 
     header: etree._Element = field(repr=False)
     soap_url: str | None = None
@@ -40,19 +41,21 @@ class Auth(Protocol):
     """A way to authenticate."""
 
     def login(self, *, refused: Login | None = None) -> Login:
-        """Return what to call with, and after a refusal something else than what was refused.
-        Raises an SfmcError; nothing was sent to the API then."""
+        """Return the credentials of the next call. `refused` is the login that was just refused:
+        the result must differ from it. Raises an SfmcError; nothing was sent to the SOAP API
+        then."""
 
 
 class UsernameToken:
-    """WS-Security with a user name and a password in clear (TLS hides it)."""
+    """WS-Security with user name and password in plain text (protected by TLS only)."""
 
     def __init__(self, *, username: str, password: str) -> None:
         self._username = username
         self._password = password
 
     def login(self, *, refused: Login | None = None) -> Login:
-        """Return the header; raises MisconfiguredError after a refusal, there is no other."""
+        """Return the header. Raises MisconfiguredError after a refusal: there are no other
+        credentials."""
         if refused is not None:
             raise MisconfiguredError("credentials refused")
         security = etree.Element(f"{{{_WSSE}}}Security", nsmap={"wsse": _WSSE})
@@ -64,8 +67,8 @@ class UsernameToken:
 
 
 class OAuth:
-    """A server-to-server integration of an installed package. The token is shared through the
-    store and renewed early, by one at a time."""
+    """Server-to-server integration of an installed package. The token is shared through `store` and
+    renewed early, by one process at a time."""
 
     def __init__(
         self,
@@ -91,10 +94,10 @@ class OAuth:
         self._not_early_before = 0.0
 
     def login(self, *, refused: Login | None = None) -> Login:
-        """Return the header of a token that lives.
+        """Return the header of a valid token.
 
-        Raises MisconfiguredError where the token endpoint refuses us, TransientError (RateLimited
-        among them) where it does not answer.
+        Raises MisconfiguredError where the token endpoint refuses the credentials, TransientError
+        (including RateLimited) where it fails or does not answer.
         """
         token = self._token(refused.token if refused else None)
         header = etree.Element(_FUELOAUTH)
@@ -102,7 +105,7 @@ class OAuth:
         return Login(header=header, soap_url=token.soap_url or None, token=token)
 
     def _token(self, refused: Token | None) -> Token:
-        """Return the shared token while it serves, else a new one."""
+        """Return the shared token while it is valid, else a new one."""
         held = self._store.get()
         if held is None or not self._serves(held, refused):
             return self._new_token(refused)
@@ -112,13 +115,14 @@ class OAuth:
         return held
 
     def _serves(self, token: Token, refused: Token | None) -> bool:
-        """Return whether a token lives and is not the one that was refused."""
+        """Return whether a token is valid and not the refused one."""
         return self._clock() < token.expires_at and (
             refused is None or token.value != refused.value
         )
 
     def _early(self, held: Token) -> Token:
-        """Return a new token, or the one in hand where it cannot be had or another gets it."""
+        """Return a renewed token. Keep the current one where renewal fails, or another process
+        renews."""
         with self._store.lock() as mine:
             if not mine:
                 return held
@@ -129,11 +133,12 @@ class OAuth:
                 return held
 
     def _new_token(self, refused: Token | None) -> Token:
-        """Return a token that serves: fetched here, or by whoever was first."""
+        """Return a valid token, fetched here or by the process that holds the lock. Waits at most
+        the time-out for that process; raises TransientError after it."""
         deadline = time.monotonic() + self._timeout
         while True:
             with self._store.lock() as mine:
-                # Looked up under the lock: somebody may have been quicker.
+                # Read again under the lock: another process may have renewed it.
                 held = self._store.get()
                 if held is not None and self._serves(held, refused):
                     return held
@@ -144,14 +149,14 @@ class OAuth:
             time.sleep(_POLL)
 
     def _fetch(self) -> Token:
-        """Return a new token, kept for everybody."""
+        """Fetch a new token and store it for all processes."""
         body = json.dumps(self._asked).encode()
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         asked_at = self._clock()
         try:
             reply = post(self._session, self._url, body, headers, timeout=self._timeout)
         except UnknownOutcome:
-            # A token more or less is no matter: nothing was asked of the API itself.
+            # Fetching a second token is harmless: no call was made to the SOAP API.
             raise TransientError("the token endpoint does not answer") from None
         token = _read(reply, asked_at)
         self._store.put(token)
@@ -159,7 +164,7 @@ class OAuth:
 
 
 def _read(reply: Reply, asked_at: float) -> Token:
-    """Return the token of a reply; raises as `OAuth.login` says."""
+    """Return the token of a reply. Raises as `OAuth.login` does."""
     if 300 <= reply.status < 500 and reply.status != 408:
         raise MisconfiguredError("the token endpoint refused us", http_status=reply.status)
     if reply.status != 200:
@@ -173,7 +178,7 @@ def _read(reply: Reply, asked_at: float) -> Token:
 
 
 def _token(answer: Any, asked_at: float) -> Token:
-    """Return the token that an answer holds; raises ValueError, TypeError or LookupError."""
+    """Return the token in the JSON. Raises ValueError, TypeError or LookupError."""
     value, life = answer["access_token"], float(answer["expires_in"])
     soap_url = answer.get("soap_instance_url") or ""
     if not (isinstance(value, str) and value.isascii() and value.isprintable() and value):

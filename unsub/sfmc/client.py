@@ -1,4 +1,4 @@
-"""The client: values in, values out, zeep in between."""
+"""The SOAP client: frozen values in and out, zeep inside."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -34,15 +34,15 @@ WSDL = Path(__file__).with_name("partner.wsdl")
 _API = "{http://exacttarget.com/wsdl/partnerAPI}"
 _BINDING = f"{_API}SoapBinding"
 _PATH = "/Service.asmx"
-# Where zeep cannot read a value it logs it, with a traceback, at ERROR.
+# zeep logs each value that it cannot parse at ERROR, with a traceback: could contain personal data.
 logging.getLogger("zeep.xsd.types.simple").addFilter(lambda _: False)
 
 
 class Client:
-    """Marketing Cloud's SOAP API, for many threads at once.
+    """Marketing Cloud's SOAP API. Thread-safe.
 
-    `soap_url` is the tenant's, with or without `/Service.asmx`; None leaves it to the token.
-    `timeout` is in seconds and holds for each HTTP exchange.
+    `soap_url` is the tenant's, with or without `/Service.asmx`; None uses the URL in the token.
+    `timeout` is in seconds and applies to each HTTP exchange.
     """
 
     def __init__(
@@ -50,9 +50,9 @@ class Client:
     ) -> None:
         self._auth = auth
         self._soap_url = soap_url
-        # strict=False: an element that the vendor adds must not turn a success into an error.
-        # What it would also forgive, broken XML, `faults.check` has refused before. And the order
-        # is ignored, or all that comes after such an element would be lost.
+        # strict=False: an element that the vendor adds must not turn a success into an error. It
+        # also accepts broken XML, but `faults.check` has refused that before. Element order is
+        # ignored, or everything after an added element would be lost.
         settings = zeep.Settings(strict=False, xsd_ignore_sequence_order=True)
         transport = Transport(timeout=timeout, session=new_session(pool_size))
         self._zeep = zeep.Client(  # type: ignore[no-untyped-call]
@@ -62,9 +62,9 @@ class Client:
         self._lock = Lock()
 
     def execute(self, requests: Sequence[ExecuteRequest]) -> CallReply:
-        """Return the answer to one Execute message of one or more requests.
+        """Send one Execute message of one or more requests and return its reply.
 
-        Raises an SfmcError. A token that ran out is replaced and the call repeated, once.
+        Raises an SfmcError. An expired token is replaced and the call repeated, once.
         """
         if not requests:
             raise ValueError("an Execute message needs a request")
@@ -73,11 +73,11 @@ class Client:
         return self._call("Execute", read_call, Requests=[r.as_element() for r in requests])
 
     def system_status(self) -> SystemStatus:
-        """Return what GetSystemStatus says; raises an SfmcError."""
+        """Return GetSystemStatus. Raises an SfmcError."""
         return self._call("GetSystemStatus", read_system_status)
 
     def retrieve(self, request: RetrieveRequest) -> Page:
-        """Return one page of rows; raises an SfmcError."""
+        """Return one page of rows. Raises an SfmcError."""
         return self._call(
             "Retrieve",
             read_page,
@@ -85,58 +85,58 @@ class Client:
         )
 
     def describe(self, object_type: str, client_mid: int | None = None) -> tuple[Definition, ...]:
-        """Return the attributes that the unit gave objects of a type, in the order of display;
-        raises an SfmcError."""
+        """Return the unit's attributes of an object type, in display order. Raises an SfmcError."""
         asked = client_element(client_mid) | {"ObjectType": object_type}
         requests = {"ObjectDefinitionRequest": [asked]}
         return self._call("Describe", read_definitions, DescribeRequests=requests)
 
     def update(self, updates: Sequence[SubscriberUpdate]) -> CallReply:
-        """Return the answer to one Update message of one or more subscribers. Raises as `execute`
-        does."""
+        """Send one Update message of one or more subscribers and return its reply. Raises as
+        `execute` does."""
         return self._save("Update", "Subscriber", updates)
 
     def create(self, sends: Sequence[TriggeredSend]) -> CallReply:
-        """Return the answer to one Create message of one or more mails; a mail whose reader was
-        refused is an Error. Raises as `execute` does."""
+        """Send one Create message of one or more emails and return its reply. An email whose
+        recipient was refused has the status Error. Raises as `execute` does."""
         return self._save("Create", "TriggeredSend", sends)
 
     def _save(self, name: str, kind: str, objects: Sequence[Saved]) -> CallReply:
-        """Return the answer to one message that writes objects of a kind."""
+        """Send one message that writes objects of a kind and return its reply."""
         if not objects:
             raise ValueError(f"an {name} message needs an object")
         if not all(one.fits_xml for one in objects):
             raise PermanentError("a value holds what XML cannot carry")
-        # Made as what they are: in the schema Objects is their parent, and the kind would be lost.
+        # Built as the concrete type: the schema types Objects as the base type, and zeep would drop
+        # the rest.
         new = self._type(kind)
         elements = [new(**one.as_element()) for one in objects]
-        # Options has nothing to say, and must be there.
+        # The schema requires Options; there are none to send.
         return self._call(name, read_call, Options={}, Objects=elements)
 
     def _type(self, name: str) -> Callable[..., Any]:
-        """Return what makes values of a type of the WSDL."""
+        """Return the factory of a type in the WSDL."""
         made: Callable[..., Any] = self._zeep.get_type(  # type: ignore[no-untyped-call]
             f"{_API}{name}"
         )
         return made
 
     def _call(self, name: str, read: Callable[[Any], T], **arguments: Any) -> T:
-        """Return the value of a call's reply."""
+        """Send one call and return what `read` makes of the reply. Repeats it once on
+        TokenExpired."""
         login = self._auth.login()
         try:
             return self._send(login, name, read, arguments)
         except TokenExpired:
-            # It was refused before it was looked at, so this is the same call, not another.
+            # The expired call was refused before processing, so this is no second call.
             login = self._auth.login(refused=login)
             return self._send(login, name, read, arguments)
 
     def _send(
         self, login: Login, name: str, read: Callable[[Any], T], arguments: dict[str, Any]
     ) -> T:
-        """Return what `read` makes of the reply to one call."""
         operation = getattr(self._service(login), name)
         try:
-            # A copy: an element of lxml has one parent, and logins are shared by threads.
+            # A copy: an lxml element has one parent, and threads share logins.
             return read(operation(_soapheaders=[deepcopy(login.header)], **arguments))
         except SfmcError:
             raise
@@ -147,7 +147,7 @@ class Client:
             raise UnknownOutcome("the reply does not fit the WSDL") from None
 
     def _service(self, login: Login) -> Any:
-        """Return zeep's service for the tenant's address."""
+        """Return zeep's service for the tenant's address, cached per address."""
         url = (self._soap_url or login.soap_url or "").rstrip("/")
         if not url:
             raise MisconfiguredError("neither a setting nor the token says the SOAP address")

@@ -1,4 +1,4 @@
-"""Describe: what a unit's profile attributes are called and may hold (manual: "Describe a
+"""Describe: names and value rules of a unit's profile attributes (manual: "Describe a
 Subscriber")."""
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from .messages import text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One of the values that an attribute is restricted to."""
+    """One permitted value of a restricted attribute."""
 
     value: str
     label: str
@@ -18,9 +18,9 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """A profile or preference attribute. `name` is the attribute's key in a profile, `data_type`
-    the vendor's word; no `max_length` is none that anybody told. What is not said to be viewable
-    or editable is neither."""
+    """A profile or preference attribute. `name` is its key in a profile, `data_type` the vendor's
+    term. `max_length` is None where Describe gives none. Attributes not stated to be viewable or
+    editable are neither."""
 
     name: str
     label: str
@@ -37,9 +37,9 @@ class Definition:
 
 
 def read_definitions(reply: Any) -> tuple[Definition, ...]:
-    """Return the extended properties of zeep's DefinitionResponseMsg in the order of display; those
-    without a name are left out. Raises ValueError where nothing is described, AttributeError where
-    the message is another."""
+    """Return the extended properties of zeep's DefinitionResponseMsg in display order; nameless
+    ones are left out. Raises ValueError where no object is described, AttributeError for another
+    message."""
     if not reply.ObjectDefinition:
         raise ValueError("a description of nothing")
     rows = [
@@ -54,8 +54,8 @@ def read_definitions(reply: Any) -> tuple[Definition, ...]:
 
 
 def _definition(row: Any) -> Definition:
-    """Return a PropertyDefinition as a value. Name and default are kept to the letter: they are
-    what the vendor compares with."""
+    """Convert a PropertyDefinition. Name and default keep their spaces: the vendor compares them
+    exactly."""
     return Definition(
         name=str(row.Name),
         label=text(row.Label) or text(row.Name),
@@ -73,7 +73,7 @@ def _definition(row: Any) -> Definition:
 
 
 def _choices(items: Any) -> tuple[Choice, ...]:
-    """Return the items that have a value: another could not be chosen."""
+    """Return the picklist items that have a value; others cannot be chosen."""
     return tuple(
         Choice(
             value=item.Value,

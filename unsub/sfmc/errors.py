@@ -1,11 +1,11 @@
-"""What can go wrong, told by what to do next. No message holds a person, a key, a token, or a word
-that came from the other side."""
+"""Errors of a call, classified by what to do next. No message contains a person, a key, a token, or
+text from the reply."""
 
 
 class SfmcError(Exception):
-    """A call did not end in a reply.
+    """A call did not end in a usable reply.
 
-    `code` is the vendor's (manual: "SOAP Faults"), `retry_after` is in seconds.
+    `code` is the vendor's (manual: "SOAP Faults"); `retry_after` is in seconds.
     """
 
     def __init__(
@@ -25,27 +25,28 @@ class SfmcError(Exception):
 
 
 class TransientError(SfmcError):
-    """Nothing was processed: try later."""
+    """Nothing was processed: try again later."""
 
 
 class RateLimited(TransientError):  # noqa: N818 - the field's word
-    """We call too often: slow down, and not before `retry_after`."""
+    """Too many calls: slow down, and wait at least `retry_after`."""
 
 
 class InMaintenance(TransientError):  # noqa: N818 - the field's word
-    """Marketing Cloud is in maintenance, which takes long."""
+    """Marketing Cloud is in maintenance; expect a long wait."""
 
 
 class TokenExpired(TransientError):  # noqa: N818 - the vendor's word
-    """The token ran out, and so did the one that was fetched in its place."""
+    """The token has expired. The client retries once with a new token; callers see this error only
+    where that one was refused, too."""
 
 
 class UnknownOutcome(SfmcError):  # noqa: N818 - the field's word
-    """It was sent and nothing readable came back: it may have been done."""
+    """The call was sent and no readable reply came: it may have been processed."""
 
 
 class PermanentError(SfmcError):
-    """Our message is wrong: sending it again helps nothing."""
+    """The message is wrong: sending it again does not help."""
 
 
 class MisconfiguredError(SfmcError):

@@ -1,7 +1,7 @@
-"""A reply's XML -> nothing where it is an answer, or the error it stands for.
+"""Check a reply's XML before zeep parses it: raise the SfmcError that it represents, if any.
 
-Read before zeep sees it: zeep takes an HTML page for a fault, and with strict=False mends XML that
-was cut off (facts 1.5). By codes; the words count in one place, where the vendor gives no code.
+Needed because zeep reads an HTML page as a fault, and with strict=False repairs truncated XML.
+Decides by code; by text only for Security faults, where the vendor gives no code.
 """
 
 from lxml import etree
@@ -21,7 +21,7 @@ from .http import Reply
 _ENVELOPE = "{http://schemas.xmlsoap.org/soap/envelope/}"
 _API = "{http://exacttarget.com/wsdl/partnerAPI}"
 _XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
-# manual: "SOAP Faults", "Error Codes (1-99)". 2 is a failure in the middle of something.
+# manual: "SOAP Faults", "Error Codes (1-99)". Code 2 may come after partial processing.
 _BY_CODE: dict[int, type[SfmcError]] = {
     2: UnknownOutcome,
     5: PermanentError,
@@ -39,13 +39,14 @@ _BY_FAULTCODE: dict[str, type[SfmcError]] = {
     "MustUnderstand": PermanentError,
     "VersionMismatch": PermanentError,
 }
-# Wrong address, somebody in between, or an address that the tenant does not let in.
+# Wrong address, an intermediary such as a proxy, or an IP address that the tenant does not allow.
 _CONFIGURATION = frozenset({401, 403, 404, 405, 407, 410})
 
 
 def check(reply: Reply, *, answer: str) -> None:
-    """Return where the reply is the message `answer`, for zeep to read; raise the SfmcError it is
-    otherwise. With strict=False zeep would read any other message as well as it can."""
+    """Return None where the reply is the message `answer`; raise the SfmcError it represents
+    otherwise. Without this check, strict=False would make zeep parse any other message as far as
+    possible."""
     if reply.kind not in _XML or not reply.body:
         raise _by_status(reply)
     try:
@@ -60,12 +61,13 @@ def check(reply: Reply, *, answer: str) -> None:
 
 
 def _parser() -> etree.XMLParser:
-    """Return a parser that fetches nothing and expands nothing; one each, for threads' sake."""
+    """Return a parser that loads no DTD, entity or network resource. One per call: parsers are not
+    shared between threads."""
     return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
 
 
 def _by_status(reply: Reply) -> SfmcError:
-    """Return the error that a status without a readable fault stands for."""
+    """Return the error of an HTTP status without a readable fault."""
     status = reply.status
     message = f"HTTP {status} without an answer"
     if status in _CONFIGURATION or 300 <= status < 400:
@@ -76,7 +78,7 @@ def _by_status(reply: Reply) -> SfmcError:
 
 
 def _by_fault(fault: etree._Element, reply: Reply) -> SfmcError:
-    """Return the error that a SOAP fault stands for."""
+    """Return the error of a SOAP fault."""
     faultcode = _text(fault, "faultcode").rpartition(":")[2]
     if faultcode == "Security":
         return _security(_text(fault, "faultstring"), reply.status)
@@ -87,15 +89,15 @@ def _by_fault(fault: etree._Element, reply: Reply) -> SfmcError:
 
 
 def _security(words: str, status: int) -> SfmcError:
-    """Return what a Security fault means. It has no code: these two words are all the vendor says
-    to tell a token that ran out from credentials that are wrong."""
+    """Return the error of a Security fault. It has no code: only the text "Token Expired"
+    distinguishes an expired token from wrong credentials."""
     if words == "Token Expired":
         return TokenExpired("token expired", http_status=status)
     return MisconfiguredError("credentials refused", http_status=status)
 
 
 def _api_code(fault: etree._Element) -> int | None:
-    """Return detail/apifault/Code, in whatever namespace, or None."""
+    """Return detail/apifault/Code in any namespace, or None."""
     for element in fault.iter("{*}Code"):
         parent = element.getparent()
         text = (element.text or "").strip()
@@ -106,5 +108,5 @@ def _api_code(fault: etree._Element) -> int | None:
 
 
 def _text(fault: etree._Element, name: str) -> str:
-    """Return the text of a fault's child, in whatever namespace."""
+    """Return the text of a fault's child in any namespace."""
     return (fault.findtext(f"{{*}}{name}") or "").strip()

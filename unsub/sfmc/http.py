@@ -1,5 +1,4 @@
-"""One HTTP exchange, with an end in time and in size, and with errors that say whether anything
-was sent."""
+"""One HTTP exchange with limits on time and size. Errors say whether anything was sent."""
 
 import time
 from collections.abc import Callable
@@ -14,13 +13,13 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ProxyError
 from .errors import MisconfiguredError, RateLimited, TransientError, UnknownOutcome
 
 CONNECT_SECONDS = 10.0
-REPLY_MAX = 5 * 1024 * 1024  # what the vendor allows for a payload
+REPLY_MAX = 5 * 1024 * 1024  # bytes; the vendor's limit for a payload
 _CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came back: `kind` is the media type without parameters, in lower case."""
+    """An HTTP reply. `kind` is the media type in lower case, without parameters."""
 
     status: int
     kind: str
@@ -29,13 +28,13 @@ class Reply:
 
     @property
     def retry_after(self) -> float | None:
-        """The seconds that the other side asks to be left alone, or None."""
+        """The Retry-After header in seconds, or None."""
         return _seconds(self.headers.get("Retry-After", ""))
 
 
 def new_session(pool_size: int) -> requests.Session:
-    """Return a session for that many threads at once. It repeats nothing by itself: whether a call
-    may be made again is not for the transport to decide."""
+    """Return a session for `pool_size` threads. It retries nothing: whether a call may be repeated
+    is not the transport's decision."""
     session = requests.Session()
     adapter = HTTPAdapter(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
     session.mount("https://", adapter)
@@ -46,11 +45,12 @@ def new_session(pool_size: int) -> requests.Session:
 def post(
     session: requests.Session, url: str, body: bytes, headers: dict[str, str], *, timeout: float
 ) -> Reply:
-    """Return the reply to a POST, whatever its status but 429. Redirects are not followed: they
-    would carry credentials to where nobody meant them to go.
+    """Return the reply to a POST, with any status except 429. Redirects are not followed: they
+    could send credentials to another host.
 
-    Raises TransientError where nothing was sent, UnknownOutcome where something was and no whole
-    reply came within `timeout` seconds, RateLimited, and MisconfiguredError for a URL that is none.
+    Raises TransientError where nothing was sent; UnknownOutcome where something was sent and no
+    complete reply came within `timeout` seconds; RateLimited on 429; MisconfiguredError for an
+    invalid URL.
     """
     deadline = time.monotonic() + timeout
     try:
@@ -68,7 +68,7 @@ def post(
             requests.exceptions.InvalidSchema) as err:  # fmt: skip
         raise MisconfiguredError("an address of Marketing Cloud is no URL") from err
     except (requests.RequestException, HTTPError, OSError) as err:
-        # Not `from err`: its text holds the address, and on some errors the request.
+        # Not `from err`: its text contains the address and sometimes the request.
         raise _explain(err) from None
     if reply.status == 429:
         raise RateLimited("rate limited", http_status=429, retry_after=reply.retry_after)
@@ -76,7 +76,8 @@ def post(
 
 
 def _read(read: Callable[..., bytes], deadline: float, status: int) -> bytes:
-    """Return the whole body. A time-out of sockets alone would let a reply drip for hours."""
+    """Return the whole body. Checks the deadline itself: socket time-outs alone allow a slow reply
+    to go on for hours."""
     parts, size = [], 0
     while part := read(_CHUNK, decode_content=True):
         parts.append(part)
@@ -89,7 +90,7 @@ def _read(read: Callable[..., bytes], deadline: float, status: int) -> bytes:
 
 
 def _explain(err: Exception) -> TransientError | UnknownOutcome:
-    """Return the error that an exception of the transport stands for."""
+    """Return the SfmcError for an exception of requests."""
     if isinstance(err, requests.exceptions.SSLError):
         return TransientError("no secure connection")
     if isinstance(err, requests.ConnectTimeout) or _is_unsent(err):
@@ -100,14 +101,14 @@ def _explain(err: Exception) -> TransientError | UnknownOutcome:
 
 
 def _is_unsent(err: Exception) -> bool:
-    """Return whether the connection never came about: refused, or no such host."""
+    """Return whether no connection was established: refused, unknown host or proxy error."""
     cause = err.args[0] if err.args else None
     reason = getattr(cause, "reason", cause)
     return isinstance(reason, NewConnectionError | ProxyError)
 
 
 def _seconds(value: str) -> float | None:
-    """Return a Retry-After in seconds: a number or a date (RFC 9110, section 10.2.3)."""
+    """Return a Retry-After in seconds, from a number or a date (RFC 9110, section 10.2.3)."""
     text = value.strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])

@@ -1,4 +1,4 @@
-"""Mails that Marketing Cloud sends when we ask for one (manual: "Triggered Sends")."""
+"""Emails sent by Marketing Cloud on request (manual: "Triggered Sends")."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,9 +8,9 @@ from .messages import client_element, fits_xml, pairs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggeredSend:
-    """One mail to one reader, by the definition with that external key. `attributes` are what the
-    mail fills in; one that is named as a profile attribute may change the profile as well, where
-    the definition updates its subscribers."""
+    """One email to one recipient, by the triggered send definition with this external key.
+    `attributes` fill in the email. Where the definition updates subscribers, an attribute named
+    like a profile attribute changes the profile, too."""
 
     definition_key: str
     subscriber_key: str = field(repr=False)
@@ -20,12 +20,12 @@ class TriggeredSend:
 
     @property
     def fits_xml(self) -> bool:
-        """Whether XML can carry it."""
+        """Whether XML 1.0 can carry all values."""
         names = (self.definition_key, self.subscriber_key, self.email_address)
         return fits_xml([*names, *(one for pair in self.attributes for one in pair)])
 
     def as_element(self) -> dict[str, Any]:
-        """Return the send as zeep takes it, with its one reader."""
+        """Return the send as zeep takes it, with its only recipient."""
         reader: dict[str, Any] = {
             "EmailAddress": self.email_address,
             "SubscriberKey": self.subscriber_key,

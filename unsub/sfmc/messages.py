@@ -1,4 +1,4 @@
-"""What goes out and what comes back, as values."""
+"""Requests and results of calls, as frozen values."""
 
 import re
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 LOG_UNSUB_EVENT = "LogUnsubEvent"
-# XML 1.0, section 2.2: what a document may hold.
+# Characters outside XML 1.0, section 2.2.
 _UNFIT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _REQUEST_ID_MAX = 64
 _CODE_DIGITS = 9
@@ -15,8 +15,8 @@ _CODE_DIGITS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecuteRequest:
-    """One request of an Execute message; `client_mid` names a business unit other than the one
-    that the credentials speak for."""
+    """One request of an Execute message. `client_mid` is the business unit where it is not the one
+    that the credentials belong to."""
 
     name: str
     parameters: tuple[tuple[str, str], ...] = field(repr=False)
@@ -24,11 +24,11 @@ class ExecuteRequest:
 
     @property
     def fits_xml(self) -> bool:
-        """Whether XML can carry it."""
+        """Whether XML 1.0 can carry all values."""
         return fits_xml(text for pair in self.parameters for text in pair)
 
     def as_element(self) -> dict[str, Any]:
-        """Return the request as zeep takes it. What is absent stays out: zeep refuses None."""
+        """Return the request as zeep takes it. Absent elements are left out: zeep refuses None."""
         return client_element(self.client_mid) | {
             "Name": self.name,
             "Parameters": pairs(self.parameters),
@@ -37,8 +37,8 @@ class ExecuteRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallResult:
-    """What became of one request or object. `ordinal_id` and `error_code` are often absent (facts
-    1.3). The message is the vendor's words, in which a person may stand."""
+    """The result of one request or object. `ordinal_id` and `error_code` are often absent.
+    `status_message` is the vendor's text and may contain personal data."""
 
     status_code: str
     status_message: str = field(default="", repr=False)
@@ -48,7 +48,7 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallReply:
-    """The answer to one message of Execute, Update or Create."""
+    """The reply to one Execute, Update or Create message."""
 
     overall_status: str
     request_id: str | None
@@ -56,7 +56,7 @@ class CallReply:
 
 
 class SystemStatus(StrEnum):
-    """What GetSystemStatus says of Marketing Cloud as a whole."""
+    """State of Marketing Cloud according to GetSystemStatus."""
 
     OK = "OK"
     UNPLANNED_OUTAGE = "UnplannedOutage"
@@ -64,8 +64,8 @@ class SystemStatus(StrEnum):
 
 
 def read_call(reply: Any) -> CallReply:
-    """Return zeep's ExecuteResponseMsg, UpdateResponse or CreateResponse as a value; raises
-    AttributeError where it is none."""
+    """Convert zeep's ExecuteResponseMsg, UpdateResponse or CreateResponse. Raises AttributeError
+    for another message."""
     return CallReply(
         overall_status=text(reply.OverallStatus),
         request_id=text(reply.RequestID)[:_REQUEST_ID_MAX] or None,
@@ -74,8 +74,8 @@ def read_call(reply: Any) -> CallReply:
 
 
 def _result(result: Any) -> CallResult:
-    """Return one result. A mail of ours has one reader, so it failed where that one did, whatever
-    its own status says (manual: TriggeredSendCreateResult)."""
+    """Convert one result. An email has one recipient, so it failed if SubscriberFailures has an
+    entry, whatever its own status says (manual: TriggeredSendCreateResult)."""
     failures = getattr(result, "SubscriberFailures", None)
     return CallResult(
         status_code="Error" if failures else text(result.StatusCode),
@@ -86,29 +86,29 @@ def _result(result: Any) -> CallResult:
 
 
 def _failure_code(failures: Any) -> int | None:
-    """Return the code of the first failure where it is a number: by the schema it is a text."""
+    """Return the code of the first failure where it is a number: the schema types it as text."""
     code = text(failures[0].ErrorCode) if failures else ""
     return int(code) if code.isascii() and code.isdigit() and len(code) <= _CODE_DIGITS else None
 
 
 def read_system_status(reply: Any) -> SystemStatus:
-    """Return the status of zeep's SystemStatusResponseMsg; raises ValueError, LookupError or
+    """Return the status in zeep's SystemStatusResponseMsg. Raises ValueError, LookupError or
     AttributeError where there is none."""
     return SystemStatus(reply.Results.Result[0].SystemStatus)
 
 
 def text(value: object) -> str:
-    """Return a text that may be absent, without the white space around it."""
+    """Return an optional text, stripped; "" for None."""
     return str(value or "").strip()
 
 
 def fits_xml(texts: Iterable[str]) -> bool:
-    """Return whether XML can carry all of these."""
+    """Return whether XML 1.0 can carry all of these texts."""
     return not any(_UNFIT.search(one) for one in texts)
 
 
 def client_element(mid: int | None) -> dict[str, Any]:
-    """Return the element that names a business unit: none where the credentials speak for it."""
+    """Return the Client element of a business unit; {} for None, the unit of the credentials."""
     return {} if mid is None else {"Client": {"ID": mid}}
 
 

@@ -1,19 +1,19 @@
-"""Retrieve: rows of Marketing Cloud's objects, page by page (manual: "Retrieve")."""
+"""Retrieve: read rows of Marketing Cloud objects page by page (manual: "Retrieve")."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-# Tracking has the vendor's own time, without a zone: Central Standard Time, summer and winter.
+# Tracking data is in the vendor's own time, without a zone: Central Standard Time, all year.
 SERVER_TIME = timezone(timedelta(hours=-6))
 MORE = "MoreDataAvailable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """A condition on one property: `operator` is one of the WSDL's SimpleOperators. Either texts or
-    times; times are aware."""
+    """A condition on one property. `operator` is one of the WSDL's SimpleOperators. Set either
+    `values` or `times` (aware)."""
 
     property: str
     operator: str
@@ -32,8 +32,8 @@ class Filter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrieveRequest:
-    """What to read: objects of a type, some properties of them, under a filter. `continues` is the
-    request ID of the page before; then nothing else counts."""
+    """Object type, properties and filter to read. `continues` is the RequestID of the previous
+    page; the filter is not sent then."""
 
     object_type: str
     properties: tuple[str, ...]
@@ -42,8 +42,8 @@ class RetrieveRequest:
     continues: str | None = None
 
     def as_element(self, new_filter: Callable[..., Any]) -> dict[str, Any]:
-        """Return the request as zeep takes it; `new_filter` makes a SimpleFilterPart, whose name
-        must stand in the message beside that of its parent."""
+        """Return the request as zeep takes it. `new_filter` builds a SimpleFilterPart: the message
+        must name this type, because the schema's is its base."""
         element: dict[str, Any] = {
             "ObjectType": self.object_type,
             "Properties": list(self.properties),
@@ -59,7 +59,7 @@ class RetrieveRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of rows, as zeep read them; `next_id` continues, None where it was the last."""
+    """One page of zeep's rows. `next_id` continues; None on the last page."""
 
     rows: Sequence[Any]
     next_id: str | None
@@ -67,7 +67,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsubEvent:
-    """An unsubscribe as tracking has it. `at` is aware; `list_id` is absent for most sends."""
+    """An unsubscribe event from tracking. `at` is aware. `list_id` is None for most sends."""
 
     subscriber_key: str = field(repr=False)
     at: datetime
@@ -79,7 +79,7 @@ class UnsubEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailList:
-    """A list of a unit. `is_public`: a publication list that people may know of, no group and no
+    """A list of a unit. `is_public`: a publication list that subscribers may see; no group, no
     suppression list."""
 
     list_id: int
@@ -90,7 +90,7 @@ class MailList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
-    """A subscriber's place on a list, `status` as Marketing Cloud says it: Active, Bounced, Held,
+    """A subscriber's membership in a list. `status` is Marketing Cloud's: Active, Bounced, Held,
     Unsubscribed or Deleted."""
 
     list_id: int
@@ -106,18 +106,18 @@ UNSUB_EVENT_PROPERTIES = (
 
 
 def server_time(at: datetime) -> datetime:
-    """Return a time as the vendor writes it: its own, without a zone."""
+    """Return an aware time as the vendor writes it: in its own time, without a zone."""
     return at.astimezone(SERVER_TIME).replace(tzinfo=None)
 
 
 def aware(at: datetime) -> datetime:
-    """Return a time in UTC; one without a zone is the vendor's own."""
+    """Return a time in UTC. A time without a zone is taken as the vendor's own."""
     return (at if at.tzinfo else at.replace(tzinfo=SERVER_TIME)).astimezone(UTC)
 
 
 def read_page(reply: Any) -> Page:
-    """Return zeep's RetrieveResponseMsg as a page. Raises ValueError where the status says that
-    it is none, AttributeError where the message is another."""
+    """Convert zeep's RetrieveResponseMsg. Raises ValueError where the status is an error,
+    AttributeError for another message."""
     status = str(reply.OverallStatus or "").strip()
     if status not in {"OK", MORE}:
         raise ValueError("the retrieve was refused")
@@ -128,8 +128,8 @@ def read_page(reply: Any) -> Page:
 
 
 def read_unsub_event(row: Any) -> UnsubEvent:
-    """Return a row as a value. Raises AttributeError, TypeError or ValueError for one that says
-    neither who nor when."""
+    """Convert a row. Raises AttributeError, TypeError or ValueError where subscriber or time is
+    missing."""
     key = str(row.SubscriberKey or "").strip()
     if not key or not isinstance(row.EventDate, datetime):
         raise ValueError("an event without a person or a time")
@@ -144,7 +144,7 @@ def read_unsub_event(row: Any) -> UnsubEvent:
 
 
 def read_list(row: Any) -> MailList:
-    """Return a row as a value. Raises AttributeError or TypeError for one without an ID."""
+    """Convert a row. Raises AttributeError or TypeError without an ID."""
     return MailList(
         list_id=int(row.ID),
         name=str(row.ListName or "").strip(),
@@ -154,7 +154,7 @@ def read_list(row: Any) -> MailList:
 
 
 def read_membership(row: Any) -> Membership:
-    """Return a row as a value. Raises AttributeError or TypeError for one without a list."""
+    """Convert a row. Raises AttributeError or TypeError without a ListID."""
     return Membership(
         list_id=int(row.ListID),
         status=str(row.Status or ""),

@@ -1,4 +1,4 @@
-"""Subscribers: their names, their profile, and a change of either (manual: "Subscriber")."""
+"""Subscribers: identifiers, profile and updates (manual: "Subscriber")."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,13 +7,13 @@ from typing import Any
 from .messages import client_element, fits_xml, pairs, text
 
 SUBSCRIBER_PROPERTIES = ("ID", "SubscriberKey", "EmailAddress")
-# The attributes come along unasked; as a property of its own the vendor knows none of them.
+# Attributes are returned without being requested, and cannot be requested by name.
 PROFILE_PROPERTIES = (*SUBSCRIBER_PROPERTIES, "Status", "EmailTypePreference")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriberName:
-    """The three names of a subscriber."""
+    """The three identifiers of a subscriber."""
 
     subscriber_id: int
     subscriber_key: str = field(repr=False)
@@ -22,8 +22,8 @@ class SubscriberName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A subscriber as the account has them. `status` and `email_type` are Marketing Cloud's words,
-    `attributes` are by name; one without a value is an empty text."""
+    """A subscriber in the account. `status` and `email_type` are Marketing Cloud's values.
+    `attributes` maps names to values; "" for no value."""
 
     subscriber_id: int
     subscriber_key: str = field(repr=False)
@@ -35,8 +35,8 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListChange:
-    """Another place on a list: `action` is `create` for somebody who was never on it, else
-    `update`; `status` is the place."""
+    """A change of one list membership. `action` is `create` without a membership so far, else
+    `update`; `status` is the new status."""
 
     list_id: int
     status: str
@@ -49,8 +49,8 @@ class ListChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriberUpdate:
-    """What is to be another with a subscriber; what is absent stays as it is. An attribute with an
-    empty text is emptied. A `status` is that of the whole account."""
+    """Changes of one subscriber; None leaves a value as it is. An attribute set to "" is cleared.
+    `status` applies to the whole account."""
 
     subscriber_key: str = field(repr=False)
     email_address: str | None = field(default=None, repr=False)
@@ -62,15 +62,15 @@ class SubscriberUpdate:
 
     @property
     def fits_xml(self) -> bool:
-        """Whether XML can carry it."""
+        """Whether XML 1.0 can carry all values."""
         texts = [self.subscriber_key, self.email_address, self.email_type, self.status]
         texts += [one for pair in self.attributes for one in pair]
         texts += [one for change in self.lists for one in (change.status, change.action)]
         return fits_xml(one for one in texts if one is not None)
 
     def as_element(self) -> dict[str, Any]:
-        """Return the subscriber as zeep takes it. What is absent stays out: an empty element would
-        empty the account's."""
+        """Return the subscriber as zeep takes it. None is left out: an empty element would clear
+        the value in the account."""
         texts = {
             "EmailAddress": self.email_address,
             "SubscriberKey": self.subscriber_key,
@@ -86,7 +86,7 @@ class SubscriberUpdate:
 
 
 def read_subscriber_name(row: Any) -> SubscriberName:
-    """Return a row as a value. Raises AttributeError or TypeError for one without an ID."""
+    """Convert a row. Raises AttributeError or TypeError without an ID."""
     return SubscriberName(
         subscriber_id=int(row.ID),
         subscriber_key=str(row.SubscriberKey or ""),
@@ -95,7 +95,7 @@ def read_subscriber_name(row: Any) -> SubscriberName:
 
 
 def read_profile(row: Any) -> Profile:
-    """Return a row as a value. Raises AttributeError or TypeError for one without an ID."""
+    """Convert a row. Raises AttributeError or TypeError without an ID."""
     return Profile(
         subscriber_id=int(row.ID),
         subscriber_key=str(row.SubscriberKey or ""),

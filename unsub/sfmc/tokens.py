@@ -1,4 +1,4 @@
-"""The access token, and where all who share it keep it."""
+"""The access token, and the interface of the store that shares it."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,8 +9,8 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """An access token. Times are seconds since 1970; from `renew_at` on a new one is worth
-    fetching, at `expires_at` this one is dead."""
+    """An access token. Times are seconds since 1970. It should be renewed from `renew_at` on and is
+    invalid from `expires_at` on."""
 
     value: str = field(repr=False)
     expires_at: float
@@ -19,16 +19,16 @@ class Token:
 
 
 class TokenStore(Protocol):
-    """Where the token is shared."""
+    """Shared storage for the token."""
 
     def get(self) -> Token | None:
-        """Return the token that was fetched last, or None."""
+        """Return the token that was stored last, or None."""
 
     def put(self, token: Token) -> None:
-        """Keep a token for everybody."""
+        """Store a token for everyone who shares the store."""
 
     def lock(self) -> AbstractContextManager[bool]:
-        """Give True to the one who is to renew, False to all others meanwhile."""
+        """Yield True to the one caller that may renew, False to all others meanwhile."""
 
 
 class MemoryTokenStore:
@@ -39,16 +39,15 @@ class MemoryTokenStore:
         self._lock = Lock()
 
     def get(self) -> Token | None:
-        """Return the token that was fetched last, or None."""
+        """Return the token that was stored last, or None."""
         return self._token
 
     def put(self, token: Token) -> None:
-        """Keep a token."""
         self._token = token
 
     @contextmanager
     def lock(self) -> Iterator[bool]:
-        """Give True to one thread at a time."""
+        """Yield True to one thread at a time, False to the others."""
         mine = self._lock.acquire(blocking=False)
         try:
             yield mine

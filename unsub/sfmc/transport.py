@@ -1,4 +1,4 @@
-"""zeep's way to the network: our own exchange, checked before zeep parses it, and never logged."""
+"""zeep transport that checks each reply before zeep parses it, and logs nothing."""
 
 from io import BytesIO
 
@@ -8,7 +8,7 @@ import zeep.transports
 from . import faults
 from .http import post
 
-# SOAPAction -> the element of its answer.
+# SOAPAction -> body element of the reply.
 _ANSWERS = {
     "Create": "CreateResponse",
     "Describe": "DefinitionResponseMsg",
@@ -20,7 +20,7 @@ _ANSWERS = {
 
 
 class Transport(zeep.transports.Transport):
-    """zeep's transport, with `timeout` in seconds for each HTTP exchange."""
+    """zeep's transport. `timeout` is in seconds for each HTTP exchange."""
 
     def __init__(self, *, timeout: float, session: requests.Session) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
@@ -28,7 +28,8 @@ class Transport(zeep.transports.Transport):
         )
 
     def post(self, address: str, message: bytes, headers: dict[str, str]) -> requests.Response:
-        """Return a reply that holds an answer; raises the SfmcError it is otherwise."""
+        """Return a reply that contains the expected message. Raises the SfmcError it represents
+        otherwise."""
         reply = post(self.session, address, message, headers, timeout=self.operation_timeout)
         faults.check(reply, answer=_ANSWERS[headers["SOAPAction"].strip('"')])
         response = requests.Response()

@@ -1,4 +1,4 @@
-"""A stand-in and a caller for each test."""
+"""Fixtures: a sandbox and a caller for each test."""
 
 from collections.abc import Iterator
 

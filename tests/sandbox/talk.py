@@ -1,4 +1,4 @@
-"""A caller that writes its own envelopes: no library stands between the test and the wire."""
+"""A caller that writes its own envelopes: no SOAP library between the test and the wire."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ STATUS_CALL = '<SystemStatusRequestMsg xmlns="http://exacttarget.com/wsdl/partne
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """One result as it stood in the reply."""
+    """One result in the reply."""
 
     status: str
     code: int | None
@@ -91,7 +91,7 @@ def on_list(list_id: int | str, status: str = "", action: str = "") -> str:
 def retrieve_call(
     kind: str, *properties: str, where: tuple[str, str] | None = None, more: str = ""
 ) -> str:
-    """Return the body of a Retrieve call; `where` is a property and what it equals."""
+    """Return the body of a Retrieve call. `where` is a property and the value it must equal."""
     named = "".join(f"<Properties>{one}</Properties>" for one in properties)
     filtered = (
         ""
@@ -120,7 +120,7 @@ def describe_call(*kinds: str) -> str:
 
 
 def fuel(token: str) -> str:
-    """Return the header that carries an OAuth token."""
+    """Return the header with an OAuth token."""
     return f'<fueloauth xmlns="http://exacttarget.com">{token}</fueloauth>'
 
 
@@ -141,7 +141,7 @@ def envelope(header: str, body: str) -> bytes:
 
 
 class Caller:
-    """A client of the stand-in with one connection; it logs in when it first has to."""
+    """A client of the sandbox with one connection; it fetches a token when it first needs one."""
 
     def __init__(self, url: str, *, account: int | None = None) -> None:
         self.url = url
@@ -197,7 +197,7 @@ class Caller:
         return etree.fromstring(answer.content).findall(f".//{API}Results")
 
     def places(self, key: str) -> dict[int, str]:
-        """Return the status of somebody on each list that holds them."""
+        """Return a subscriber's status on each list that they are on, by ListID."""
         rows = self.retrieve("ListSubscriber", "ListID", "Status", where=("SubscriberKey", key))
         return {
             int(row.findtext(f"{API}ListID") or 0): str(row.findtext(f"{API}Status"))

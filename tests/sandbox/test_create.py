@@ -1,4 +1,4 @@
-"""Create of a TriggeredSend: what is mailed, and to whom it is not."""
+"""Create of a TriggeredSend: which emails are sent, and which recipients are rejected."""
 
 import pytest
 from lxml import etree
@@ -19,14 +19,16 @@ def send(*inside: str, key: str = "new-link", mid: int | None = None) -> str:
 
 
 def recipient(email: str = "ada@example.com", key: str = "ada-1001", inside: str = "") -> str:
-    """Return one of its subscribers."""
+    """Return one subscriber of a TriggeredSend."""
     return (
         f"<Subscribers><EmailAddress>{email}</EmailAddress>{inside}"
         f"<SubscriberKey>{key}</SubscriberKey></Subscribers>"
     )
 
 
-def test_a_triggered_send_is_a_mail_with_what_it_was_given(sfmc: Sandbox, caller: Caller) -> None:
+def test_a_triggered_send_stores_an_email_with_its_attributes(
+    sfmc: Sandbox, caller: Caller
+) -> None:
     inside = attributes({"Link": "https://example.com/?a=1&b=2"})
     call = create_call(send(recipient(inside=inside), attributes({"Link": "x", "Unit": "Kids"})))
     answer = caller.post(call, action="Create")
@@ -66,7 +68,7 @@ def test_each_definition_of_the_sample_can_be_sent(caller: Caller, key: str) -> 
     ].status == "OK"  # fmt: skip
 
 
-def test_a_definition_that_is_not_known_is_an_error(sfmc: Sandbox, caller: Caller) -> None:
+def test_an_unknown_definition_is_an_error(sfmc: Sandbox, caller: Caller) -> None:
     answer = caller.post(create_call(send(recipient(), key="other")), action="Create")
     assert (results(answer)[0].code, overall(answer)) == (18002, "Error")
     assert not sfmc.mails()
@@ -75,7 +77,7 @@ def test_a_definition_that_is_not_known_is_an_error(sfmc: Sandbox, caller: Calle
         assert overall(answer) == "OK"
 
 
-def test_whoever_cannot_be_mailed_is_named_and_the_others_are_mailed(
+def test_rejected_recipients_are_reported_and_the_others_are_sent_to(
     sfmc: Sandbox, caller: Caller
 ) -> None:
     call = create_call(
@@ -98,21 +100,21 @@ def test_whoever_cannot_be_mailed_is_named_and_the_others_are_mailed(
     assert [mail["email"] for mail in sfmc.mails()] == ["ada@example.com"]
 
 
-def test_a_send_to_nobody_at_all_is_an_error(sfmc: Sandbox, caller: Caller) -> None:
+def test_a_send_without_valid_recipients_is_an_error(sfmc: Sandbox, caller: Caller) -> None:
     for call in (create_call(send(recipient(""))), create_call(send())):
         (said,) = results(caller.post(call, action="Create"))
         assert (said.status, said.code) == ("Error", 180008)
     assert not sfmc.mails()
 
 
-def test_somebody_unknown_is_mailed_and_stays_unknown(sfmc: Sandbox, caller: Caller) -> None:
+def test_an_unknown_recipient_is_sent_to_and_not_created(sfmc: Sandbox, caller: Caller) -> None:
     call = create_call(send(recipient("new@example.com", "new"), key="ask-back"))
     assert results(caller.post(call, action="Create"))[0].status == "OK"
     assert sfmc.mails()[0]["subscriber_key"] == "new"
     assert not caller.retrieve("Subscriber", "ID", where=("SubscriberKey", "new"))
 
 
-def test_a_mail_to_another_address_leaves_the_subscriber_as_they_are(
+def test_an_email_to_another_address_does_not_change_the_subscriber(
     sfmc: Sandbox, caller: Caller
 ) -> None:
     call = create_call(send(recipient("ada@new.example.com"), key="confirm-address"))
@@ -133,7 +135,7 @@ def test_several_sends_each_have_their_result(sfmc: Sandbox, caller: Caller) -> 
     assert [mail["mid"] for mail in sfmc.mails()] == [510001, CHILD]
 
 
-def test_a_unit_that_is_not_ours_mails_nobody(sfmc: Sandbox, caller: Caller) -> None:
+def test_a_unit_of_another_account_sends_nothing(sfmc: Sandbox, caller: Caller) -> None:
     call = create_call(send(recipient()), send(recipient(), mid=4711))
     assert fault(caller.post(call, action="Create"))[2] == 11
     assert not sfmc.mails()

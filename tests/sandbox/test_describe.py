@@ -1,4 +1,4 @@
-"""Describe of a Subscriber: the profile attributes, as the vendor's schema has them."""
+"""Describe of a Subscriber: the profile attributes in the vendor's schema."""
 
 import pytest
 from lxml import etree
@@ -23,11 +23,11 @@ def described(caller: Caller) -> dict[str, etree._Element]:
 
 
 def said(element: etree._Element, *names: str) -> list[str | None]:
-    """Return the texts of these elements."""
+    """Return the texts of these child elements."""
     return [element.findtext(f"{API}{name}") for name in names]
 
 
-def test_the_attributes_come_with_what_may_be_done_to_them(caller: Caller) -> None:
+def test_attributes_say_whether_they_are_required_viewable_and_editable(caller: Caller) -> None:
     found = described(caller)
     rights = ("DataType", "MaxLength", "IsRequired", "IsViewable", "IsEditable", "DisplayOrder")
     assert {name: said(one, *rights) for name, one in found.items()} == {
@@ -43,7 +43,7 @@ def test_the_attributes_come_with_what_may_be_done_to_them(caller: Caller) -> No
     }
 
 
-def test_a_pick_list_comes_with_its_values(caller: Caller) -> None:
+def test_a_picklist_has_its_values(caller: Caller) -> None:
     found = described(caller)
     city = found["City"]
     assert said(city, "IsRestrictedPicklist") == ["true"]
@@ -55,7 +55,7 @@ def test_a_pick_list_comes_with_its_values(caller: Caller) -> None:
     assert found["Birthday"].find(f"{API}PicklistItems") is None
 
 
-def test_the_elements_stand_in_the_order_of_the_schema(caller: Caller) -> None:
+def test_elements_are_in_the_order_of_the_schema(caller: Caller) -> None:
     for one in described(caller).values():
         names = [child.tag.removeprefix(API) for child in one]
         assert names == [name for name in ORDER if name in names]
@@ -64,20 +64,20 @@ def test_the_elements_stand_in_the_order_of_the_schema(caller: Caller) -> None:
         assert key.get(f"{{{XSI}}}nil") == "true"
 
 
-def test_the_standard_properties_are_there(caller: Caller) -> None:
+def test_the_standard_properties_are_described(caller: Caller) -> None:
     answer = caller.post(describe_call("Subscriber"), action="Describe")
     found = etree.fromstring(answer.content).findall(f".//{API}Properties/{API}Name")
     names = {one.text for one in found}
     assert {"EmailAddress", "SubscriberKey", "Status", "EmailTypePreference"} <= names
 
 
-def test_a_type_that_is_not_known_is_an_empty_answer(caller: Caller) -> None:
+def test_an_unknown_type_gives_an_empty_reply(caller: Caller) -> None:
     root = etree.fromstring(caller.post(describe_call("Spaceship"), action="Describe").content)
     assert root.find(f".//{API}ObjectDefinition") is None
     assert root.findtext(f".//{API}RequestID")
 
 
-def test_a_unit_that_is_not_ours_is_described_to_nobody(caller: Caller) -> None:
+def test_a_unit_of_another_account_is_not_described(caller: Caller) -> None:
     call = describe_call("Subscriber").replace(
         "<ObjectType>", "<Client><ID>4711</ID></Client><ObjectType>"
     )
@@ -85,7 +85,7 @@ def test_a_unit_that_is_not_ours_is_described_to_nobody(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("default", ["", "red"])
-def test_other_attributes_take_the_place_of_the_sample(default: str) -> None:
+def test_given_attributes_replace_the_sample(default: str) -> None:
     colour = Attribute(name="Colour", choices=("red", "blue"), default=default, min_length=2)
     with Sandbox(attributes=[colour]) as sandbox, Caller(sandbox.url) as caller:
         found = described(caller)

@@ -1,4 +1,4 @@
-"""Every fault on cue, as a client sees it, and whether the unsubscribe was recorded."""
+"""Every injected fault as a client sees it, and whether the unsubscribe was recorded."""
 
 import time
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ CALL = execute_call(request(ADA))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A cue that answers with something else than SOAP, and what it looks like."""
+    """A fault whose reply is not SOAP, and what that reply looks like."""
 
     kind: str
     status: int
@@ -59,7 +59,7 @@ class Seen:
     ],
     ids=lambda seen: seen.kind,
 )
-def test_an_answer_on_cue_comes_once(sfmc: Sandbox, caller: Caller, seen: Seen) -> None:
+def test_an_injected_reply_comes_once(sfmc: Sandbox, caller: Caller, seen: Seen) -> None:
     assert caller.cue(seen.kind, **(seen.cue or {})).status_code == 201
     answer = caller.post(CALL)
     assert answer.status_code == seen.status
@@ -69,14 +69,14 @@ def test_an_answer_on_cue_comes_once(sfmc: Sandbox, caller: Caller, seen: Seen) 
     assert caller.unsub(**ADA).code == (401 if seen.recorded else None)
 
 
-def test_a_cut_reply_is_no_xml(caller: Caller) -> None:
+def test_a_truncated_reply_is_no_xml(caller: Caller) -> None:
     caller.cue("malformed_xml")
     with pytest.raises(etree.XMLSyntaxError):
         etree.fromstring(caller.post(CALL).content)
 
 
 @pytest.mark.parametrize("kind", sorted(API_FAULTS))
-def test_an_api_fault_on_cue_carries_its_code(sfmc: Sandbox, caller: Caller, kind: str) -> None:
+def test_an_injected_api_fault_has_its_code(sfmc: Sandbox, caller: Caller, kind: str) -> None:
     caller.cue(kind)
     answer = caller.post(CALL)
     assert fault(answer)[0::2] == ("soap:Server", int(kind.removeprefix("fault_")))
@@ -85,7 +85,7 @@ def test_an_api_fault_on_cue_carries_its_code(sfmc: Sandbox, caller: Caller, kin
 
 
 @pytest.mark.parametrize(("kind", "recorded"), [("drop_before", 0), ("drop_after_record", 1)])
-def test_a_dropped_call_answers_nothing(
+def test_a_dropped_call_gets_no_reply(
     sfmc: Sandbox, caller: Caller, kind: str, recorded: int
 ) -> None:
     assert caller.token
@@ -96,7 +96,7 @@ def test_a_dropped_call_answers_nothing(
     assert caller.unsub(**ADA).code == (401 if recorded else None)
 
 
-def test_latency_holds_the_call_back_and_then_does_it(sfmc: Sandbox, caller: Caller) -> None:
+def test_latency_delays_the_call_and_then_performs_it(sfmc: Sandbox, caller: Caller) -> None:
     assert caller.token
     sfmc.cue("latency", value=0.3)
     begun = time.monotonic()
@@ -104,9 +104,7 @@ def test_latency_holds_the_call_back_and_then_does_it(sfmc: Sandbox, caller: Cal
     assert time.monotonic() - begun >= 0.3
 
 
-def test_a_call_that_its_caller_gave_up_on_is_recorded_all_the_same(
-    sfmc: Sandbox, caller: Caller
-) -> None:
+def test_a_call_that_its_caller_gave_up_on_is_recorded(sfmc: Sandbox, caller: Caller) -> None:
     assert caller.token
     sfmc.cue("latency", value=0.3)
     with pytest.raises(requests.Timeout):
@@ -117,7 +115,7 @@ def test_a_call_that_its_caller_gave_up_on_is_recorded_all_the_same(
     assert len(sfmc.events()) == 1
 
 
-def test_latency_does_not_outlive_the_stand_in() -> None:
+def test_latency_ends_when_the_sandbox_closes() -> None:
     sandbox = Sandbox()
     sandbox.cue("latency", value=60)
     begun = time.monotonic()
@@ -139,7 +137,7 @@ def test_an_expired_token_stays_expired_and_a_new_one_works(caller: Caller) -> N
         assert fresh.unsub(**ADA).status == "OK"
 
 
-def test_short_results_leave_the_last_one_out(sfmc: Sandbox, caller: Caller) -> None:
+def test_short_results_omit_the_last_result(sfmc: Sandbox, caller: Caller) -> None:
     caller.cue("short_results")
     other = request({"SubscriberID": "1002", "JobID": "88002"})
     answer = caller.post(execute_call(request(ADA), other))
@@ -147,7 +145,7 @@ def test_short_results_leave_the_last_one_out(sfmc: Sandbox, caller: Caller) -> 
     assert len(sfmc.events()) == 2
 
 
-def test_the_second_of_several_fails_on_cue(sfmc: Sandbox, caller: Caller) -> None:
+def test_the_second_request_fails_when_injected(sfmc: Sandbox, caller: Caller) -> None:
     caller.cue("fail_second")
     assert caller.unsub(SubscriberID="1004", JobID="88002").status == "OK"
     calls = [request({"SubscriberID": str(1001 + n), "JobID": "88002"}) for n in range(3)]
@@ -160,7 +158,7 @@ def test_the_second_of_several_fails_on_cue(sfmc: Sandbox, caller: Caller) -> No
 @pytest.mark.parametrize(
     ("kind", "status", "retry_after"), [("token_500", 500, None), ("token_429", 429, "3")]
 )
-def test_the_token_endpoint_fails_on_cue(
+def test_the_token_endpoint_fails_when_injected(
     caller: Caller, kind: str, status: int, retry_after: str | None
 ) -> None:
     caller.cue(kind, value=3)
@@ -170,9 +168,7 @@ def test_the_token_endpoint_fails_on_cue(
     assert caller.ask_token().status_code == 200
 
 
-def test_revoked_credentials_keep_everybody_out_until_cleared(
-    sfmc: Sandbox, caller: Caller
-) -> None:
+def test_revoked_credentials_are_refused_until_cleared(sfmc: Sandbox, caller: Caller) -> None:
     assert caller.token
     caller.cue("revoke_credentials")
     for _ in range(2):
@@ -187,7 +183,7 @@ def test_revoked_credentials_keep_everybody_out_until_cleared(
 @pytest.mark.parametrize(
     ("kind", "status"), [("fault_9", "InMaintenance"), ("fault_10", "UnplannedOutage")]
 )
-def test_the_system_status_tells_of_an_outage_without_using_the_cue_up(
+def test_the_system_status_shows_an_outage_without_counting_it(
     sfmc: Sandbox, caller: Caller, kind: str, status: str
 ) -> None:
     def system_status() -> str | None:
@@ -200,7 +196,7 @@ def test_the_system_status_tells_of_an_outage_without_using_the_cue_up(
     assert system_status() == "OK"
 
 
-def test_a_cue_for_one_unit_leaves_the_other_alone(sfmc: Sandbox, caller: Caller) -> None:
+def test_a_fault_for_one_unit_does_not_affect_the_other(sfmc: Sandbox, caller: Caller) -> None:
     sfmc.cue("fault_17", times=None, mid=CHILD)
     assert caller.unsub(**ADA).status == "OK"
     child = execute_call(request({"SubscriberID": "1001", "JobID": "88101"}, mid=CHILD))
@@ -209,7 +205,7 @@ def test_a_cue_for_one_unit_leaves_the_other_alone(sfmc: Sandbox, caller: Caller
     assert results(caller.post(child))[0].status == "OK"
 
 
-def test_the_cues_are_listed_with_what_is_left_of_them(caller: Caller) -> None:
+def test_faults_are_listed_with_their_remaining_counts(caller: Caller) -> None:
     caller.cue("http_500", times=2, after=1)
     caller.post(CALL)
     assert caller.get("faults")[0]["after"] == 0
@@ -232,7 +228,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("operation", OTHERS)
-def test_a_cue_for_one_operation_leaves_the_others_alone(
+def test_a_fault_for_one_operation_does_not_affect_the_others(
     sfmc: Sandbox, caller: Caller, operation: str
 ) -> None:
     sfmc.cue("http_500", operation=operation)
@@ -242,7 +238,7 @@ def test_a_cue_for_one_operation_leaves_the_others_alone(
     assert caller.get("faults") == []
 
 
-def test_a_cue_for_one_type_of_object_leaves_the_others_alone(caller: Caller) -> None:
+def test_a_fault_for_one_object_type_does_not_affect_the_others(caller: Caller) -> None:
     assert caller.token
     caller.cue("latency", times=None, value=0.3, operation="Retrieve:List")
     begun = time.monotonic()
@@ -256,7 +252,7 @@ def test_a_cue_for_one_type_of_object_leaves_the_others_alone(caller: Caller) ->
 
 @pytest.mark.parametrize("operation", OTHERS)
 @pytest.mark.parametrize("kind", ["fault_2", "token_expired", "malformed_xml", "drop_after_record"])
-def test_faults_meet_every_operation(
+def test_faults_apply_to_every_operation(
     sfmc: Sandbox, caller: Caller, operation: str, kind: str
 ) -> None:
     assert caller.token
@@ -275,7 +271,7 @@ def test_faults_meet_every_operation(
 
 
 @pytest.mark.parametrize("operation", ["Update", "Create"])
-def test_a_result_can_be_missing_where_each_object_has_one(
+def test_a_result_can_be_omitted_from_every_writing_operation(
     sfmc: Sandbox, caller: Caller, operation: str
 ) -> None:
     sfmc.cue("short_results", operation=operation)
@@ -297,7 +293,7 @@ def test_a_result_can_be_missing_where_each_object_has_one(
         ("<EmailTypePreference>Text</EmailTypePreference>", False),
     ],
 )
-def test_becoming_active_is_refused_on_cue(
+def test_setting_active_is_refused_when_injected(
     sfmc: Sandbox, caller: Caller, kind: str, code: int, inside: str, met: bool
 ) -> None:
     before = sfmc.person(1001)
@@ -310,7 +306,7 @@ def test_becoming_active_is_refused_on_cue(
     assert len(caller.get("faults")) == (0 if met else 1)
 
 
-def test_any_update_is_refused_on_cue_one_at_a_time(sfmc: Sandbox, caller: Caller) -> None:
+def test_any_update_is_refused_when_injected_one_at_a_time(sfmc: Sandbox, caller: Caller) -> None:
     sfmc.cue("update_refused", after=1)
     text = "<EmailTypePreference>Text</EmailTypePreference>"
     said = caller.update(*(subscriber(key, text) for key in ("ada-1001", "grace-1002")))
@@ -338,7 +334,7 @@ def test_any_update_is_refused_on_cue_one_at_a_time(sfmc: Sandbox, caller: Calle
         '{"kind": "token_500", "operation": "Update"}',
     ],
 )
-def test_a_cue_that_makes_no_sense_is_refused(caller: Caller, body: str) -> None:
+def test_an_invalid_fault_is_refused(caller: Caller, body: str) -> None:
     answer = caller.http.post(f"{caller.url}faults", data=body, timeout=10)
     assert answer.status_code == 400
     assert answer.json()["error"]
@@ -361,13 +357,11 @@ def test_an_unknown_kind_is_refused_in_python_too(sfmc: Sandbox) -> None:
         ({"kind": "revoke_credentials"}, None),
     ],
 )
-def test_a_cue_happens_once_unless_told_otherwise(
-    data: dict[str, object], times: int | None
-) -> None:
+def test_a_fault_happens_once_by_default(data: dict[str, object], times: int | None) -> None:
     assert Cue.from_json(data).times == times
 
 
-def test_a_cue_waits_for_its_turn_and_ends_with_its_time() -> None:
+def test_a_fault_starts_after_its_count_and_ends_after_its_seconds() -> None:
     now = [100.0]
     cues = Faults(clock=lambda: now[0])
     cues.add(Cue(kind="http_500", times=None, seconds=10, after=2))
@@ -378,7 +372,7 @@ def test_a_cue_waits_for_its_turn_and_ends_with_its_time() -> None:
     assert cues.listing() == []
 
 
-def test_the_first_of_two_cues_comes_first() -> None:
+def test_the_first_of_two_faults_comes_first() -> None:
     cues = Faults()
     cues.add(Cue(kind="http_500"))
     cues.add(Cue(kind="html_200"))

@@ -1,4 +1,4 @@
-"""zeep against the stand-in's own WSDL: the library that the project itself speaks through."""
+"""zeep, the project's SOAP library, against the sandbox's own WSDL."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +16,7 @@ from unsub.sandbox import Sandbox
 from unsub.sandbox.faults import OPERATIONS
 from unsub.sandbox.sample import CHILD, sample_attributes
 
-# zeep's own signatures have no types.
+# zeep's signatures have no types.
 _Client: Any = Client
 _Transport: Any = Transport
 _UsernameToken: Any = UsernameToken
@@ -101,7 +101,7 @@ def test_zeep_reads_the_faults(sfmc: Sandbox, caller: Caller, http: requests.Ses
     assert code.text == "13"
 
 
-def test_hand_written_envelopes_and_zeep_see_the_same_memory(
+def test_hand_written_envelopes_and_zeep_share_one_memory(
     sfmc: Sandbox, caller: Caller, http: requests.Session
 ) -> None:
     assert caller.unsub(SubscriberID="1001", JobID="88002").status == "OK"
@@ -142,7 +142,7 @@ def test_zeep_reads_a_subscriber_with_all_attributes(
     (row,) = reply.Results
     assert (row.Status, row.EmailTypePreference) == ("Unsubscribed", "HTML")
     assert row.UnsubscribedDate.tzinfo is None
-    # What is empty is None in zeep.
+    # zeep reads an empty element as None.
     assert {one.Name: one.Value for one in row.Attributes}["Second address"] is None
 
 

@@ -1,4 +1,4 @@
-"""Retrieve of subscribers, lists and places on lists."""
+"""Retrieve of subscribers, lists and memberships."""
 
 import time
 
@@ -12,7 +12,7 @@ from unsub.sandbox.values import ListKind, MailList, Subscriber
 
 
 def names(row: etree._Element) -> list[str]:
-    """Return the elements of a row, each name once."""
+    """Return the names of a row's elements, each once."""
     return list(dict.fromkeys(child.tag.removeprefix(API) for child in row))
 
 
@@ -24,7 +24,7 @@ def attributes_of(row: etree._Element) -> dict[str, str]:
     }
 
 
-def test_attributes_come_unasked_and_dates_in_the_american_way(caller: Caller) -> None:
+def test_attributes_are_always_returned_and_dates_are_in_the_us_format(caller: Caller) -> None:
     (row,) = caller.retrieve("Subscriber", "SubscriberKey", where=("SubscriberKey", "ada-1001"))
     assert names(row) == ["Attributes", "SubscriberKey"]
     found = attributes_of(row)
@@ -34,7 +34,7 @@ def test_attributes_come_unasked_and_dates_in_the_american_way(caller: Caller) -
     assert len(found) == 9
 
 
-def test_properties_stand_in_the_order_of_the_schema(caller: Caller) -> None:
+def test_properties_are_in_the_order_of_the_schema(caller: Caller) -> None:
     caller.unsub(SubscriberID="1001")
     asked = ("EmailTypePreference", "Status", "UnsubscribedDate", "EmailAddress", "ID")
     (row,) = caller.retrieve("Subscriber", *asked, where=("ID", "1001"))
@@ -45,13 +45,13 @@ def test_properties_stand_in_the_order_of_the_schema(caller: Caller) -> None:
     assert row.findtext(f"{API}EmailTypePreference") == "HTML"
 
 
-def test_a_date_of_leaving_is_only_where_somebody_left(caller: Caller) -> None:
+def test_only_unsubscribed_subscribers_have_an_unsubscribed_date(caller: Caller) -> None:
     (row,) = caller.retrieve("Subscriber", "Status", "UnsubscribedDate", where=("ID", "1001"))
     assert (row.findtext(f"{API}Status"), row.find(f"{API}UnsubscribedDate")) == ("Active", None)
 
 
 @pytest.mark.parametrize("status", ["Bounced", "Held", "Deleted", "Unsubscribed"])
-def test_the_world_says_who_is_in_what_state(status: str) -> None:
+def test_subscribers_can_start_in_any_status(status: str) -> None:
     person = Subscriber(subscriber_id=1, key="kim", email="kim@example.com", status=status)
     with Sandbox(subscribers=[person]) as sandbox, Caller(sandbox.url) as caller:
         (row,) = caller.retrieve("Subscriber", "Status", where=("SubscriberKey", "KIM"))
@@ -59,12 +59,12 @@ def test_the_world_says_who_is_in_what_state(status: str) -> None:
         assert caller.places("kim")[7001] == status
 
 
-def test_only_lists_that_hold_somebody_come_and_groups_with_them(caller: Caller) -> None:
+def test_only_lists_with_the_subscriber_are_returned_groups_included(caller: Caller) -> None:
     places = caller.places("ada-1001")
     assert places == dict.fromkeys((7000, 7001, 7002, 7003, 7008, 7009), "Active")
 
 
-def test_a_group_is_no_list_and_a_list_that_nobody_is_on_is_one(caller: Caller) -> None:
+def test_groups_are_no_lists_and_an_empty_list_is_one(caller: Caller) -> None:
     rows = caller.retrieve("List", "ID", "ListName", "Description", "Type", "ListClassification")
     found = {row.findtext(f"{API}ID"): row for row in rows}
     assert "7008" not in found
@@ -72,14 +72,14 @@ def test_a_group_is_no_list_and_a_list_that_nobody_is_on_is_one(caller: Caller) 
     assert found["7004"].findtext(f"{API}ListClassification") == "PublicationList"
 
 
-def test_members_are_those_who_have_a_place_from_the_start() -> None:
+def test_members_are_on_the_list_from_the_start() -> None:
     few = MailList(list_id=7050, mid=510001, name="Few", members=frozenset({1002}))
     with Sandbox(lists=(*sample_lists(), few)) as sandbox, Caller(sandbox.url) as caller:
         assert 7050 not in caller.places("ada-1001")
         assert caller.places("grace-1002")[7050] == "Active"
 
 
-def test_leaving_a_list_shows_and_leaving_everything_shows_everywhere(caller: Caller) -> None:
+def test_a_list_unsubscribe_shows_on_the_list_and_a_master_one_everywhere(caller: Caller) -> None:
     caller.unsub(SubscriberID="1001", JobID="88002")
     places = caller.places("ada-1001")
     assert (places[7001], places[7000], places[7002]) == ("Unsubscribed", "Active", "Active")
@@ -87,12 +87,12 @@ def test_leaving_a_list_shows_and_leaving_everything_shows_everywhere(caller: Ca
     assert set(caller.places("ada-1001").values()) == {"Unsubscribed"}
 
 
-def test_a_list_of_the_other_unit_is_not_among_the_places(sfmc: Sandbox) -> None:
+def test_a_list_of_another_unit_is_not_among_the_memberships(sfmc: Sandbox) -> None:
     with Caller(sfmc.url, account=CHILD) as caller:
         assert set(caller.places("ada-1001")) == {7100, 7101}
 
 
-def test_pages_go_on_where_the_last_one_ended(sfmc: Sandbox, caller: Caller) -> None:
+def test_pages_continue_where_the_last_one_ended(sfmc: Sandbox, caller: Caller) -> None:
     sfmc.shelf.page_size = 20
     seen: list[str | None] = []
     more = ""
@@ -105,7 +105,7 @@ def test_pages_go_on_where_the_last_one_ended(sfmc: Sandbox, caller: Caller) -> 
     assert seen == [str(number) for number in range(1001, 1051)]
 
 
-def test_of_many_subscribers_one_is_found_without_a_look_at_the_others() -> None:
+def test_one_of_many_subscribers_is_found_by_index() -> None:
     groups = [
         MailList(list_id=8000 + n, mid=510001, name=f"{n}", kind=ListKind.GROUP) for n in range(50)
     ]
@@ -122,7 +122,7 @@ def test_of_many_subscribers_one_is_found_without_a_look_at_the_others() -> None
         assert time.monotonic() - begun < 3
 
 
-def test_everybody_who_shares_an_address_is_found_by_it() -> None:
+def test_all_subscribers_with_an_address_are_found_by_it() -> None:
     people = [
         Subscriber(subscriber_id=number, key=f"family-{number}", email="home@example.com")
         for number in (1, 2)
@@ -140,7 +140,7 @@ def test_everybody_who_shares_an_address_is_found_by_it() -> None:
 
 
 @pytest.mark.parametrize("value", ["nobody", ""])
-def test_nobody_of_that_name_is_an_empty_page(caller: Caller, value: str) -> None:
+def test_an_unknown_subscriber_gives_an_empty_page(caller: Caller, value: str) -> None:
     for name in ("SubscriberKey", "ID", "EmailAddress"):
         assert not caller.retrieve("Subscriber", "ID", where=(name, value))
     assert not caller.places(value)

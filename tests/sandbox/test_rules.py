@@ -1,4 +1,4 @@
-"""LogUnsubEvent, rule by rule, as the vendor's page has them."""
+"""LogUnsubEvent, rule by rule, as the vendor's manual describes it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ ADA = {"SubscriberID": "1001"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charged:
-    """A job context as given, and the job, list and batch it has to end at."""
+    """A job context as given, and the job, list and batch that it must resolve to."""
 
     given: Mapping[str, str]
     job: int
@@ -61,7 +61,7 @@ def test_missing_parts_of_the_job_context_are_looked_up(
     "context",
     [{}, {"BatchID": "0"}, {"BatchID": "7"}, {"JobID": "0", "ListID": "0"}, {"JobID": ""}],
 )
-def test_without_a_job_context_everything_is_left_and_no_event_is_made(
+def test_without_a_job_context_it_is_a_master_unsubscribe_without_an_event(
     sfmc: Sandbox, caller: Caller, context: Mapping[str, str]
 ) -> None:
     assert caller.unsub(**ADA, **context).status == "OK"
@@ -115,7 +115,7 @@ def test_the_all_subscribers_list_is_a_master_unsubscribe_with_an_event(
         ({**ADA, "ListID": "7101"}, 400),
     ],
 )
-def test_a_rule_that_is_broken_is_named_by_its_code(
+def test_a_broken_rule_gives_its_code(
     sfmc: Sandbox, caller: Caller, parameters: Mapping[str, str], code: int
 ) -> None:
     said = caller.unsub(**parameters)
@@ -150,7 +150,7 @@ def test_without_the_key_permission_the_address_finds_the_subscriber(
         {"SubscriberKey": "ada-1001", "EmailAddress": "ada@example.com"},
     ],
 )
-def test_any_of_the_names_finds_the_subscriber(
+def test_any_identifier_finds_the_subscriber(
     sfmc: Sandbox, caller: Caller, parameters: Mapping[str, str]
 ) -> None:
     assert caller.unsub(**parameters, JobID="88002").status == "OK"
@@ -188,18 +188,18 @@ def test_a_master_unsubscribe_after_a_list_is_new(sfmc: Sandbox, caller: Caller)
         ({"Reason": "x" * 150}, "x" * 100),
     ],
 )
-def test_the_reason_is_kept_or_the_default_stands_in(
+def test_the_given_reason_is_kept_or_the_default_used(
     sfmc: Sandbox, caller: Caller, given: Mapping[str, str], stored: str
 ) -> None:
     caller.unsub(**ADA, JobID="88001", **given)
     assert sfmc.events()[0]["reason"] == stored
 
 
-def test_the_default_reason_is_the_vendors() -> None:
+def test_the_default_reason_is_the_one_in_the_manual() -> None:
     assert DEFAULT_REASON == "Unsubscribed via Log Unsub Event Execute call"
 
 
-def test_a_job_the_subscriber_was_not_sent_is_neither_charged_nor_the_newest() -> None:
+def test_a_job_not_sent_to_the_subscriber_is_never_used() -> None:
     missed = Job(job_id=88009, mid=510001, list_id=7001, name="Late", not_sent_to=frozenset({1001}))
     jobs = (*sample_jobs(), missed)
     with Sandbox(jobs=jobs) as sandbox, Caller(sandbox.url) as caller:
@@ -209,7 +209,7 @@ def test_a_job_the_subscriber_was_not_sent_is_neither_charged_nor_the_newest() -
         assert [event["job_id"] for event in sandbox.events()] == [88002, 88009]
 
 
-def test_of_people_who_share_an_address_the_key_tells_which() -> None:
+def test_the_key_selects_between_subscribers_with_one_address() -> None:
     people = tuple(
         Subscriber(subscriber_id=number, key=f"family-{number}", email="home@example.com")
         for number in (1, 2)

@@ -1,4 +1,4 @@
-"""The stand-in as a process: its file, its command, its ends."""
+"""The sandbox as a process: state file, command and shutdown."""
 
 import signal
 import socket
@@ -18,7 +18,7 @@ from unsub.sandbox import Sandbox
 from unsub.sandbox.values import Attribute
 
 ROOT = Path(__file__).parents[2]
-# The command on its own: what it does must not depend on anybody's settings.
+# The command alone: its behaviour must not depend on the settings of the environment.
 RUN = """
 import sys
 from django.conf import settings
@@ -40,7 +40,7 @@ OLD_LINE = (
 )
 
 
-def test_what_was_confirmed_outlives_a_restart(tmp_path: Path) -> None:
+def test_confirmed_events_survive_a_restart(tmp_path: Path) -> None:
     state = tmp_path / "new" / "state.jsonl"
     with Sandbox(state=state) as first, Caller(first.url) as caller:
         caller.unsub(**ADA, Reason="two\nlines")
@@ -54,7 +54,7 @@ def test_what_was_confirmed_outlives_a_restart(tmp_path: Path) -> None:
         assert [event["id"] for event in second.events()] == [1, 3]
 
 
-def test_updates_and_mails_outlive_a_restart_in_their_order(tmp_path: Path) -> None:
+def test_updates_and_emails_survive_a_restart_in_order(tmp_path: Path) -> None:
     state = tmp_path / "state.jsonl"
     join = attributes({"City": "Köln"}) + on_list(7004, "Active", "create")
     with Sandbox(state=state) as first, Caller(first.url) as caller:
@@ -77,7 +77,7 @@ def test_updates_and_mails_outlive_a_restart_in_their_order(tmp_path: Path) -> N
         assert second.updates()[-1]["id"] == 6
 
 
-def test_lines_of_before_there_were_updates_are_read(tmp_path: Path) -> None:
+def test_records_from_before_updates_existed_are_read(tmp_path: Path) -> None:
     state = tmp_path / "state.jsonl"
     state.write_text(OLD_LINE)
     with Sandbox(state=state) as sandbox, Caller(sandbox.url) as caller:
@@ -85,7 +85,7 @@ def test_lines_of_before_there_were_updates_are_read(tmp_path: Path) -> None:
         assert caller.unsub(**ADA).code == 401
 
 
-def test_an_update_that_the_world_no_longer_allows_is_passed_over(tmp_path: Path) -> None:
+def test_a_stored_update_that_is_no_longer_valid_is_skipped(tmp_path: Path) -> None:
     state = tmp_path / "state.jsonl"
     with Sandbox(state=state) as first, Caller(first.url) as caller:
         caller.update(subscriber("ada-1001", attributes({"City": "Paris"})))
@@ -96,7 +96,7 @@ def test_an_update_that_the_world_no_longer_allows_is_passed_over(tmp_path: Path
         assert len(second.updates()) == 2
 
 
-def test_a_line_that_was_cut_by_a_kill_is_dropped(tmp_path: Path) -> None:
+def test_a_line_truncated_by_a_kill_is_dropped(tmp_path: Path) -> None:
     state = tmp_path / "state.jsonl"
     with Sandbox(state=state) as first, Caller(first.url) as caller:
         caller.unsub(**ADA)
@@ -108,23 +108,23 @@ def test_a_line_that_was_cut_by_a_kill_is_dropped(tmp_path: Path) -> None:
             caller.unsub(SubscriberID="1002", JobID="88002")
 
 
-def test_an_event_that_cannot_be_kept_did_not_happen(tmp_path: Path) -> None:
+def test_an_event_that_cannot_be_stored_is_not_recorded(tmp_path: Path) -> None:
     state = tmp_path / "state.jsonl"
     with Sandbox(state=state) as sandbox, Caller(sandbox.url) as caller:
         assert caller.token
-        # A folder where the file should be: the entry cannot be written.
+        # A directory at the file's path: the entry cannot be written.
         state.mkdir()
         with pytest.raises(requests.ConnectionError):
             caller.unsub(**ADA)
         assert not sandbox.events()
 
 
-def test_a_port_that_is_taken_is_an_os_error() -> None:
+def test_a_taken_port_raises_os_error() -> None:
     with Sandbox() as first, pytest.raises(OSError, match="in use"):
         Sandbox(port=int(first.url.strip("/").rpartition(":")[2]))
 
 
-def test_closing_leaves_no_thread_behind() -> None:
+def test_closing_leaves_no_thread_running() -> None:
     before = threading.active_count()
     for _ in range(3):
         with Sandbox() as sandbox, Caller(sandbox.url) as caller:
@@ -172,7 +172,7 @@ def test_the_command_serves_and_stops_at_once(number: signal.Signals) -> None:
             assert time.monotonic() - begun < 2
 
 
-def test_the_command_says_what_to_do_about_a_taken_port() -> None:
+def test_the_command_explains_a_taken_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         with _command("--port", port) as process:
@@ -181,7 +181,7 @@ def test_the_command_says_what_to_do_about_a_taken_port() -> None:
     assert complaint.splitlines()[-1].endswith("Choose another port with --port.")
 
 
-def test_the_command_says_what_to_do_about_a_bad_state_file(tmp_path: Path) -> None:
+def test_the_command_explains_a_bad_state_file(tmp_path: Path) -> None:
     with _command("--port", "0", "--state", str(tmp_path)) as process:
         _, complaint = process.communicate(timeout=30)
     assert process.returncode == 1

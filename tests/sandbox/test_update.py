@@ -1,4 +1,4 @@
-"""Update of a Subscriber, rule by rule, and what LogUnsubEvent says afterwards."""
+"""Update of a Subscriber, rule by rule, and how it affects LogUnsubEvent."""
 
 from collections.abc import Mapping
 
@@ -24,12 +24,12 @@ JOIN = on_list(7004, "Active", "create")
 
 
 def code_of(caller: Caller, inside: str, key: str = "ada-1001") -> tuple[str, int | None]:
-    """Return the status and the code of one update."""
+    """Return status and code of one update."""
     (said,) = caller.update(subscriber(key, inside))
     return said.status, said.code
 
 
-def test_an_answer_names_the_subscriber_and_has_its_status_last(caller: Caller) -> None:
+def test_a_reply_names_the_subscriber_and_ends_with_the_status(caller: Caller) -> None:
     answer = caller.post(update_call(subscriber("ada-1001", JOIN)), action="Update")
     (said,) = results(answer)
     assert (said.status, said.message, said.ordinal, said.code) == (
@@ -41,7 +41,7 @@ def test_an_answer_names_the_subscriber_and_has_its_status_last(caller: Caller) 
     assert reply.findtext(f"{API}Results/{API}Object/{API}SubscriberKey") == "ada-1001"
 
 
-def test_what_is_given_changes_and_the_rest_stays(sfmc: Sandbox, caller: Caller) -> None:
+def test_given_values_change_and_the_rest_stays(sfmc: Sandbox, caller: Caller) -> None:
     before = sfmc.person(1001)
     inside = (
         "<EmailAddress>ada@new.example.com</EmailAddress>"
@@ -56,7 +56,7 @@ def test_what_is_given_changes_and_the_rest_stays(sfmc: Sandbox, caller: Caller)
         "attributes": before["attributes"] | {"City": "Köln", "Shoe size": "39"},
     }
     assert caller.get("people.json?id=1001")["attributes"] == after["attributes"]
-    # Under the new address alone, from now on.
+    # Only the new address finds the subscriber from now on.
     given = {"SubscriberKey": "ada-1001", "JobID": "88002"}
     assert caller.unsub(**given, EmailAddress="ada@example.com").code == 406
     assert caller.unsub(**given, EmailAddress="ada@new.example.com").status == "OK"
@@ -79,7 +79,7 @@ def test_what_is_given_changes_and_the_rest_stays(sfmc: Sandbox, caller: Caller)
         ("Loyalty ID", "L-1", "L-1"),
     ],
 )
-def test_a_value_is_kept_as_retrieve_shows_it(
+def test_a_value_is_stored_as_retrieve_returns_it(
     sfmc: Sandbox, caller: Caller, name: str, given: str, kept: str
 ) -> None:
     assert code_of(caller, attributes({name: given})) == ("OK", None)
@@ -102,7 +102,7 @@ def test_a_value_is_kept_as_retrieve_shows_it(
         ("Last Name", "  ", 12006),
     ],
 )
-def test_a_value_that_cannot_be_is_refused_and_nothing_changes(
+def test_an_invalid_value_is_refused_and_nothing_changes(
     sfmc: Sandbox, caller: Caller, name: str, value: str, code: int
 ) -> None:
     before = sfmc.person(1001)
@@ -112,9 +112,7 @@ def test_a_value_that_cannot_be_is_refused_and_nothing_changes(
     assert not sfmc.updates()
 
 
-def test_an_attribute_that_is_not_known_is_ignored_in_silence(
-    sfmc: Sandbox, caller: Caller
-) -> None:
+def test_an_unknown_attribute_is_ignored_without_an_error(sfmc: Sandbox, caller: Caller) -> None:
     assert code_of(caller, attributes({"Colour": "red", "first name": "Eve"})) == ("OK", None)
     assert "Colour" not in sfmc.person(1001)["attributes"]
     assert sfmc.person(1001)["attributes"]["First Name"] == "Ada"
@@ -142,7 +140,7 @@ def test_an_attribute_that_is_not_known_is_ignored_in_silence(
         (on_list(7001, "Active", "toggle"), 12010),
     ],
 )
-def test_a_change_that_cannot_be_is_refused(
+def test_an_invalid_change_is_refused(
     sfmc: Sandbox, caller: Caller, inside: str, code: int | None
 ) -> None:
     before = sfmc.person(1001)
@@ -150,14 +148,14 @@ def test_a_change_that_cannot_be_is_refused(
     assert sfmc.person(1001) == before
 
 
-def test_nobody_of_that_key_is_an_error(caller: Caller) -> None:
+def test_an_unknown_key_is_an_error(caller: Caller) -> None:
     assert code_of(caller, JOIN, key="nobody") == ("Error", 12015)
     assert code_of(caller, "<EmailAddress>ada@example.com</EmailAddress>", key="") == (
         "Error", 12001,
     )  # fmt: skip
 
 
-def test_an_id_names_somebody_too(sfmc: Sandbox, caller: Caller) -> None:
+def test_the_id_identifies_a_subscriber_too(sfmc: Sandbox, caller: Caller) -> None:
     for number, status in ((1002, "OK"), (9999, "Error")):
         item = f'<Objects xsi:type="Subscriber"><ID>{number}</ID>{JOIN}</Objects>'
         assert caller.update(item)[0].status == status
@@ -172,7 +170,7 @@ def test_without_the_key_permission_the_address_is_the_key() -> None:
         assert code_of(caller, inside.format("grace@example.com")) == ("Error", 12007)
 
 
-def test_joining_a_list_makes_a_place_that_can_be_left_and_taken_again(caller: Caller) -> None:
+def test_subscribing_creates_a_membership_that_can_be_ended_and_renewed(caller: Caller) -> None:
     assert 7004 not in caller.places("ada-1001")
     assert code_of(caller, JOIN) == ("OK", None)
     assert caller.places("ada-1001")[7004] == "Active"
@@ -186,14 +184,16 @@ def test_joining_a_list_makes_a_place_that_can_be_left_and_taken_again(caller: C
 
 
 @pytest.mark.parametrize("action", ["", "upsert", "Upsert"])
-def test_without_an_action_a_place_is_made_or_changed(caller: Caller, action: str) -> None:
+def test_without_an_action_a_membership_is_created_or_changed(caller: Caller, action: str) -> None:
     assert code_of(caller, on_list(7004, "Active", action)) == ("OK", None)
     assert code_of(caller, on_list(7001, "Unsubscribed", action)) == ("OK", None)
     places = caller.places("ada-1001")
     assert (places[7004], places[7001]) == ("Active", "Unsubscribed")
 
 
-def test_after_joining_again_the_list_can_be_left_again(sfmc: Sandbox, caller: Caller) -> None:
+def test_a_list_can_be_unsubscribed_from_again_after_resubscribing(
+    sfmc: Sandbox, caller: Caller
+) -> None:
     ada = {"SubscriberID": "1001", "JobID": "88002"}
     assert caller.unsub(**ada).status == "OK"
     assert caller.unsub(**ada).code == 401
@@ -202,12 +202,12 @@ def test_after_joining_again_the_list_can_be_left_again(sfmc: Sandbox, caller: C
     assert len(sfmc.events()) == 2
 
 
-def test_a_list_that_was_left_by_update_is_left(caller: Caller) -> None:
+def test_a_list_unsubscribed_from_by_update_is_unsubscribed_from(caller: Caller) -> None:
     assert code_of(caller, on_list(7001, "Unsubscribed", "update")) == ("OK", None)
     assert caller.unsub(SubscriberID="1001", JobID="88002").code == 401
 
 
-def test_resubscribing_undoes_a_master_unsubscribe_and_no_list(
+def test_resubscribing_undoes_a_master_unsubscribe_and_no_list_unsubscribe(
     sfmc: Sandbox, caller: Caller
 ) -> None:
     caller.unsub(SubscriberID="1001", JobID="88002")
@@ -221,7 +221,9 @@ def test_resubscribing_undoes_a_master_unsubscribe_and_no_list(
     assert caller.unsub(SubscriberID="1001", JobID="88003").status == "OK"
 
 
-def test_joining_a_list_does_not_undo_a_master_unsubscribe(sfmc: Sandbox, caller: Caller) -> None:
+def test_subscribing_to_a_list_does_not_undo_a_master_unsubscribe(
+    sfmc: Sandbox, caller: Caller
+) -> None:
     caller.unsub(SubscriberID="1001")
     assert code_of(caller, JOIN) == ("OK", None)
     assert sfmc.person(1001)["lists"][7004] == "Unsubscribed"
@@ -230,7 +232,7 @@ def test_joining_a_list_does_not_undo_a_master_unsubscribe(sfmc: Sandbox, caller
     assert sfmc.person(1001)["lists"][7004] == "Active"
 
 
-def test_a_status_can_master_unsubscribe(sfmc: Sandbox, caller: Caller) -> None:
+def test_an_update_of_the_status_is_a_master_unsubscribe(sfmc: Sandbox, caller: Caller) -> None:
     assert code_of(caller, "<Status>Unsubscribed</Status>") == ("OK", None)
     assert caller.unsub(SubscriberID="1001", JobID="88002").code == 12012
     assert not sfmc.masters()
@@ -238,7 +240,7 @@ def test_a_status_can_master_unsubscribe(sfmc: Sandbox, caller: Caller) -> None:
     assert row.findtext(f"{API}UnsubscribedDate")
 
 
-def test_somebody_who_is_held_can_be_made_active() -> None:
+def test_a_held_subscriber_can_be_made_active() -> None:
     person = Subscriber(subscriber_id=1, key="kim", email="kim@example.com", status="Held")
     with Sandbox(subscribers=[person]) as sandbox, Caller(sandbox.url) as caller:
         assert code_of(caller, "<Status>Active</Status>", key="kim") == ("OK", None)
@@ -268,7 +270,7 @@ def test_several_in_one_message_each_have_their_result(sfmc: Sandbox, caller: Ca
         (None, f"<Client><ID>{CHILD}</ID></Client>", None),
     ],
 )
-def test_a_list_belongs_to_the_unit_that_the_message_speaks_for(
+def test_a_list_belongs_to_the_unit_that_the_message_is_for(
     caller: Caller, mid: int | None, options: str, code: int | None
 ) -> None:
     inside = on_list(7101, "Unsubscribed", "update")
@@ -276,13 +278,13 @@ def test_a_list_belongs_to_the_unit_that_the_message_speaks_for(
     assert said.code == code
 
 
-def test_a_unit_that_is_not_ours_refuses_the_whole_message(sfmc: Sandbox, caller: Caller) -> None:
+def test_a_unit_of_another_account_refuses_the_whole_message(sfmc: Sandbox, caller: Caller) -> None:
     call = update_call(subscriber("ada-1001", JOIN), subscriber("grace-1002", JOIN, mid=4711))
     assert fault(caller.post(call, action="Update"))[2] == 11
     assert not sfmc.updates()
 
 
-def test_updates_are_listed_as_they_were_given(sfmc: Sandbox, caller: Caller) -> None:
+def test_updates_are_listed_as_received(sfmc: Sandbox, caller: Caller) -> None:
     caller.unsub(SubscriberID="1002", JobID="88002")
     code_of(caller, attributes({"Birthday": "1990-05-17"}) + JOIN)
     (listed,) = caller.get("updates.json")
@@ -299,10 +301,10 @@ def test_updates_are_listed_as_they_were_given(sfmc: Sandbox, caller: Caller) ->
 
 
 @pytest.mark.parametrize("query", ["", "?id=", "?id=x", "?id=9999"])
-def test_nobody_is_found_where_there_is_nobody(caller: Caller, query: str) -> None:
+def test_an_unknown_subscriber_is_not_found(caller: Caller, query: str) -> None:
     assert caller.http.get(f"{caller.url}people.json{query}", timeout=10).status_code == 404
 
 
-def test_nobody_is_a_key_error_in_python(sfmc: Sandbox) -> None:
+def test_an_unknown_subscriber_raises_key_error_in_python(sfmc: Sandbox) -> None:
     with pytest.raises(KeyError):
         sfmc.person(9999)

@@ -1,4 +1,4 @@
-"""Tokens, envelopes, units and pages, as a client meets them."""
+"""Tokens, envelopes, units and pages as a client sees them."""
 
 import socket
 import time
@@ -49,7 +49,7 @@ def test_a_token_comes_with_its_lifetime_and_the_addresses(caller: Caller) -> No
         ({"account_id": "x"}, 400, "invalid_request"),
     ],
 )
-def test_a_token_request_that_is_wrong_is_told_why(
+def test_a_wrong_token_request_gets_its_error(
     caller: Caller, changes: dict[str, object], status: int, error: str
 ) -> None:
     answer = caller.ask_token(**changes)
@@ -62,7 +62,7 @@ def test_a_token_request_that_is_no_json_is_refused(caller: Caller) -> None:
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 
 
-def test_a_token_runs_out() -> None:
+def test_a_token_expires() -> None:
     with Sandbox(token_lifetime=0.2) as sandbox, Caller(sandbox.url) as caller:
         assert caller.unsub(**ADA).status == "OK"
         time.sleep(0.3)
@@ -80,7 +80,7 @@ def test_a_token_runs_out() -> None:
         (fuel("made-up"), "Token Expired"),
     ],
 )
-def test_nobody_without_credentials_gets_in(
+def test_calls_without_valid_credentials_are_refused(
     sfmc: Sandbox, caller: Caller, header: str, text: str
 ) -> None:
     answer = caller.post(execute_call(request(ADA)), header=header)
@@ -88,7 +88,7 @@ def test_nobody_without_credentials_gets_in(
     assert not sfmc.events()
 
 
-def test_ws_security_is_enough(sfmc: Sandbox, caller: Caller) -> None:
+def test_ws_security_credentials_are_accepted(sfmc: Sandbox, caller: Caller) -> None:
     answer = caller.post(execute_call(request(ADA)), header=user("sandbox", "sandbox"))
     assert results(answer)[0].status == "OK"
     assert sfmc.events()[0]["mid"] == PARENT
@@ -123,7 +123,7 @@ def test_results_come_in_the_order_of_the_requests(sfmc: Sandbox, caller: Caller
     assert caller.get("calls.json")["largest_message"] == 4
 
 
-def test_a_message_in_which_all_fail_is_an_error(caller: Caller) -> None:
+def test_a_message_in_which_all_requests_fail_is_an_error(caller: Caller) -> None:
     assert overall(caller.post(execute_call(request({}), request({})))) == "Error"
 
 
@@ -164,12 +164,12 @@ def test_wrong_capitals_are_an_object_reference_error(sfmc: Sandbox, caller: Cal
         b"\xff\xfe\x00",
     ],
 )
-def test_what_is_no_envelope_is_a_bad_request(caller: Caller, content: bytes) -> None:
+def test_a_body_that_is_no_envelope_is_a_bad_request(caller: Caller, content: bytes) -> None:
     answer = caller.post_bytes(content)
     assert (answer.status_code, answer.text) == (400, "Bad Request")
 
 
-def test_an_operation_it_does_not_have_is_a_client_fault(caller: Caller) -> None:
+def test_an_unknown_operation_is_a_client_fault(caller: Caller) -> None:
     assert fault(caller.post("<Retrieve/>", action="Retrieve"))[0] == "soap:Client"
     assert fault(caller.post(execute_call(request(ADA)), action="Create"))[0] == "soap:Client"
     assert fault(caller.post(""))[0] == "soap:Client"
@@ -184,7 +184,7 @@ def test_an_operation_it_does_not_have_is_a_client_fault(caller: Caller) -> None
         (CHILD, PARENT, False),
     ],
 )
-def test_a_unit_speaks_for_itself_and_its_children(
+def test_an_account_may_call_for_itself_and_its_children(
     sfmc: Sandbox, account: int, mid: int | None, allowed: bool
 ) -> None:
     with Caller(sfmc.url, account=account) as caller:
@@ -206,7 +206,7 @@ def test_a_client_id_that_is_no_number_is_a_client_fault(caller: Caller) -> None
     assert fault(caller.post(execute_call(request(ADA, mid="abc"))))[0] == "soap:Client"
 
 
-def test_a_token_of_the_child_is_the_child(sfmc: Sandbox) -> None:
+def test_a_token_of_the_child_unit_is_for_the_child(sfmc: Sandbox) -> None:
     with Caller(sfmc.url, account=CHILD) as caller:
         assert caller.unsub(**ADA).code == 400
         assert caller.unsub(SubscriberID="1001", JobID="88101").status == "OK"
@@ -256,7 +256,7 @@ def test_the_page_shows_what_happened_and_escapes_it(caller: Caller) -> None:
     assert "88002" in page
 
 
-def test_the_page_shows_people_updates_and_mails_and_escapes_them(
+def test_the_page_shows_people_updates_and_emails_and_escapes_them(
     sfmc: Sandbox, caller: Caller
 ) -> None:
     given = {"First Name": "<b>Eve", "Birthday": "1990-05-17"}
@@ -274,7 +274,7 @@ def test_the_page_shows_people_updates_and_mails_and_escapes_them(
     assert "latency of Retrieve:List" in page
 
 
-def test_the_page_of_many_subscribers_shows_those_who_left() -> None:
+def test_the_page_of_many_subscribers_shows_the_changed_ones() -> None:
     with Sandbox(subscribers=20_000) as sandbox, Caller(sandbox.url) as caller:
         caller.unsub(SubscriberID="20500", JobID="88002")
         page = caller.http.get(caller.url, timeout=10).text
@@ -293,7 +293,7 @@ def test_the_page_of_many_subscribers_shows_those_who_left() -> None:
         ("GET", "events.json?x=1", 200),
     ],
 )
-def test_paths_answer_with_the_status_they_should(
+def test_each_path_answers_with_its_status(
     caller: Caller, method: str, path: str, status: int
 ) -> None:
     answer = caller.http.request(method, f"{caller.url}{path}", timeout=10)
@@ -330,7 +330,7 @@ def test_the_same_unsubscribe_from_many_threads_is_one_event(sfmc: Sandbox) -> N
     assert len(sfmc.events()) == 1
 
 
-def test_a_connection_is_kept_and_ends_with_the_stand_in() -> None:
+def test_a_connection_is_kept_alive_until_the_sandbox_closes() -> None:
     sandbox = Sandbox()
     host, port = sandbox.url.removeprefix("http://").strip("/").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:

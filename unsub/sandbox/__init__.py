@@ -1,7 +1,7 @@
-"""A stand-in for Marketing Cloud: token endpoint, WSDL, SOAP, its own memory, faults on cue.
+"""A local sandbox for Marketing Cloud: token endpoint, WSDL, SOAP API, state, fault injection.
 
-It knows no Django and nothing of the rest of the project, so that what the two agree on is the
-vendor's contract and not a shared mistake.
+Independent of Django and of the rest of this project: both sides implement the vendor's contract
+separately, so that they cannot share a mistake.
 """
 
 from .sandbox import Sandbox, serve_forever

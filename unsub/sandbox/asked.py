@@ -1,6 +1,6 @@
-"""What a message asks for, one value for each part of it that is answered on its own.
+"""Parsed request parts: one value for each part of a message that gets its own result.
 
-`client_id` is the MID it speaks for as it was written, or None for the account's own.
+`client_id` is the MID as written in the message, or None for the account's own.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,8 @@ from .records import Change
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecuteRequest:
-    """One entry of `Requests`. `parameters` None: Name or Value was not where it has to be."""
+    """One entry of `Requests`. `parameters` is None where a Parameter lacks its Name or Value
+    element."""
 
     name: str
     client_id: str | None
@@ -24,8 +25,8 @@ class ExecuteRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrieve:
-    """What a Retrieve asks for. `values` are texts or dates as they were written; `client_id` is
-    the first of ClientIDs; `filtered_by` and `operator` are empty without a filter."""
+    """A Retrieve request. `values` are texts or dates as written. `client_id` is the first of
+    ClientIDs. `filtered_by` and `operator` are "" without a filter."""
 
     object_type: str
     properties: tuple[str, ...]
@@ -38,7 +39,7 @@ class Retrieve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Describe:
-    """One type of object that a Describe asks about."""
+    """One object type in a Describe."""
 
     object_type: str
     client_id: str | None
@@ -57,7 +58,8 @@ class SubscriberUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Somebody whom a triggered send is for; `attributes` are theirs and those of the send."""
+    """A recipient of a triggered send. `attributes` are the send's, overridden by the
+    recipient's."""
 
     key: str
     email: str
@@ -66,7 +68,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggeredSend:
-    """One TriggeredSend of a Create; `definition` is a customer key."""
+    """One TriggeredSend of a Create. `definition` is a CustomerKey."""
 
     client_id: str | None
     definition: str
@@ -77,7 +79,7 @@ class TriggeredSend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unserved:
-    """An object of a type that the stand-in does nothing with."""
+    """An object of a type that the sandbox does not support."""
 
     object_type: str
     client_id: str | None

@@ -1,7 +1,7 @@
-"""Profile attributes: what a value may be, and how Retrieve shows it afterwards.
+"""Profile attributes: which values are valid, and how Retrieve returns them.
 
-Which writings of a date, a number or a yes the vendor takes is not in the manual; these are our
-reading. It shows dates in the American way, with a time, whatever way they came.
+The manual does not say which notations of dates, numbers and booleans are accepted; these are our
+assumption. Dates are returned in the US format with a time, whatever format they were set in.
 """
 
 import re
@@ -18,7 +18,7 @@ _NO = frozenset({"false", "0", "no", "n"})
 
 
 def clean(attribute: Attribute, value: str) -> str:
-    """Return a value as it is kept, or raise RuleError 12004 or 12006."""
+    """Return a value as it is stored. Raises RuleError 12004 or 12006."""
     if not value.strip():
         if attribute.required:
             raise RuleError(12006)
@@ -40,7 +40,7 @@ def is_address(text: str) -> bool:
 
 
 def american(at: datetime) -> str:
-    """Return a time as the vendor shows it among the attributes: `5/17/1990 12:00:00 AM`."""
+    """Return a time as Retrieve formats it in attributes: `5/17/1990 12:00:00 AM`."""
     half = "AM" if at.hour < 12 else "PM"
     clock = f"{at.hour % 12 or 12}:{at.minute:02}:{at.second:02} {half}"
     return f"{at.month}/{at.day}/{at.year} {clock}"
@@ -56,7 +56,7 @@ def _date(text: str) -> str:
 
 
 def _reader(form: str) -> Callable[[str], datetime]:
-    # A time of day without a zone, as it came: nothing here compares it with another.
+    # A time without a zone, as received: nothing here compares it with another.
     return lambda text: datetime.strptime(text, form)  # noqa: DTZ007
 
 
@@ -82,7 +82,7 @@ def _address(text: str) -> str:
     return text.strip()
 
 
-# By the vendor's names of data types; any other is a text.
+# Keys are the vendor's data types; any other type is text.
 _READERS: Mapping[str, Callable[[str], str]] = {
     "Date": _date,
     "Boolean": _boolean,

@@ -1,4 +1,4 @@
-"""One call under way: what the operations ask and tell while they work on it."""
+"""One call in progress: the account, and the state that operations use."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from .shelf import Shelf
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call of an account that is logged in; `labels` and `mids` are what cues go by."""
+    """A call of an authenticated account. `mids` and `labels` are matched against injected
+    faults."""
 
     account: int
     mids: Collection[int]
@@ -25,14 +26,15 @@ class Call:
     calls: Calls
 
     def take(self, kinds: Collection[str]) -> Cue | None:
-        """Return the first cue of these kinds that is due for this call, and count it."""
+        """Return the first injected fault of these kinds that is due for this call, and count
+        it."""
         return self.cues.take(kinds, self.mids, self.labels)
 
     def unit(self, client_id: str | None) -> int:
-        """Return the MID that Client/ID speaks for, or raise FaultError for the whole message.
+        """Return the MID in Client/ID. Raises FaultError, which fails the whole message.
 
-        Our reading: a unit that is unknown, or is neither the account's own nor its child's, is
-        one that the account is not authorised for (11). The manual has no code for it.
+        Assumption: an unknown unit, or one that is neither the account's own nor its child, gives
+        "not authorised" (11). The manual has no code for it.
         """
         if not client_id:
             return self.account
@@ -46,5 +48,5 @@ class Call:
 
 
 def api_error(code: int) -> FaultError:
-    """Return the fault of that apifault code."""
+    """Return the SOAP fault with that apifault code."""
     return FaultError(f"fault_{code}", envelopes.api_fault(code, faults.API_MESSAGES[code]))

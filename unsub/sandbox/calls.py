@@ -1,4 +1,4 @@
-"""Counts of what the stand-in was asked and what it answered."""
+"""Counters of calls and results."""
 
 from collections import Counter
 from threading import Lock
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Calls:
-    """Counts of what was asked and what was answered."""
+    """Thread-safe counters of SOAP calls, token requests, results and faults."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -18,24 +18,25 @@ class Calls:
         self._largest = 0
 
     def count(self, group: str, name: str | int) -> None:
-        """Add one to a count of `soap`, `tokens`, `results` or `faults`."""
+        """Add one to a counter in the group `soap`, `tokens`, `results` or `faults`."""
         with self._lock:
             self._counts[group][str(name)] += 1
 
     def begin(self, size: int) -> None:
-        """Note that a SOAP call of that many requests is under way."""
+        """Record the start of a SOAP call with `size` requests."""
         with self._lock:
             self._running += 1
             self._peak = max(self._peak, self._running)
             self._largest = max(self._largest, size)
 
     def end(self) -> None:
-        """Note that a SOAP call is over."""
+        """Record the end of a SOAP call."""
         with self._lock:
             self._running -= 1
 
     def as_json(self) -> dict[str, Any]:
-        """Return the counts; `peak` is calls at once, `largest_message` requests in one call."""
+        """Return the counters. `peak` is the most concurrent calls, `largest_message` the most
+        requests in one call."""
         with self._lock:
             groups: dict[str, Any] = {name: dict(group) for name, group in self._counts.items()}
             return {

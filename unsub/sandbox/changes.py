@@ -1,7 +1,7 @@
-"""The rules of Update of a Subscriber: whom it means, what it may give, who they are afterwards.
+"""Rules of a Subscriber Update: which subscriber it means, what is valid, and the new state.
 
-Pure: the memory is asked and never changed. The manual says little about what is refused; where a
-code of its table of the Subscriber object fits (12000-12099), that one is given.
+Reads the memory and never changes it. The manual says little about refusals; where a code of its
+Subscriber table (12000-12099) fits, that one is used.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ LIST_KINDS = frozenset({ListKind.PUBLICATION})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """By what an Update says whom it means; empty is not given."""
+    """Identifiers in an Update; "" where not given."""
 
     subscriber_id: str = ""
     key: str = ""
@@ -29,7 +29,7 @@ class Names:
 
 
 class Lookup(Protocol):
-    """What the rules ask the memory."""
+    """What the rules read from the memory."""
 
     attributes: Mapping[str, Attribute]
 
@@ -37,14 +37,14 @@ class Lookup(Protocol):
         """Return the subscriber whose parameter `name` is `value`."""
 
     def mail_list(self, list_id: int) -> MailList | None:
-        """Return the list of that id."""
+        """Return the list of that ID."""
 
     def place(self, subscriber_id: int, mail_list: MailList) -> str:
-        """Return Active, Unsubscribed, or nothing without a place on the list."""
+        """Return Active, Unsubscribed, or "" without a membership."""
 
 
 def find_person(memory: Lookup, unit: Unit, names: Names) -> Subscriber:
-    """Return whom an Update means, or raise RuleError 12001 or 12015."""
+    """Return the subscriber that an Update means. Raises RuleError 12001 or 12015."""
     if names.key:
         found, code = memory.find("SubscriberKey", names.key), 12015
     elif names.subscriber_id:
@@ -60,16 +60,17 @@ def find_person(memory: Lookup, unit: Unit, names: Names) -> Subscriber:
 
 
 def check(memory: Lookup, unit: Unit, person: Subscriber, change: Change) -> None:
-    """Return if everything that is given can be, or raise RuleError: all of it or nothing."""
+    """Return None if every given value is valid. Raises RuleError otherwise: an Update is all or
+    nothing."""
     if change.email is not None:
         _check_email(memory, unit, person, change.email)
     if change.status is not None and change.status not in STATUSES:
         raise RuleError(12010)
-    # Our reading: the manual has no code for a word that is none of the schema's.
+    # Assumption: the manual has no code for a value outside the schema's enumeration.
     if change.email_type is not None and change.email_type not in EMAIL_TYPES:
         raise RuleError(None)
     for name, value in change.attributes.items():
-        # The vendor ignores a name it does not know, and says nothing.
+        # The vendor ignores unknown attribute names without an error.
         if name in memory.attributes:
             clean(memory.attributes[name], value)
     for one in change.lists:
@@ -79,9 +80,9 @@ def check(memory: Lookup, unit: Unit, person: Subscriber, change: Change) -> Non
 def changed(
     person: Subscriber, change: Change, *, known: Mapping[str, Attribute], at: str
 ) -> Subscriber:
-    """Return who somebody is after a change that passed the rules.
+    """Return the subscriber after a change that passed `check`.
 
-    Our reading: IsEditable is a rule of profile centres, and the API writes any attribute.
+    Assumption: IsEditable is a rule of profile centres only; the API writes any attribute.
     """
     given = {x: clean(known[x], value) for x, value in change.attributes.items() if x in known}
     gone = person.unsubscribed_at or at
@@ -101,14 +102,14 @@ def _check_email(memory: Lookup, unit: Unit, person: Subscriber, email: str) -> 
         raise RuleError(12000)
     other = memory.find("EmailAddress", email)
     if not unit.key_permission and other is not None and other != person:
-        # Without the permission the address is the key.
+        # Without the permission, the address is the key.
         raise RuleError(12007)
 
 
 def _check_list(memory: Lookup, unit: Unit, person: Subscriber, one: ListChange) -> None:
     found = memory.mail_list(one.list_id)
-    # Our reading: a list of another unit is unknown to this one, and All Subscribers, groups and
-    # suppression lists are not joined or left by way of Lists.
+    # Assumption: lists of other units are unknown to this one, and All Subscribers, groups and
+    # suppression lists cannot be changed through Lists.
     if found is None or found.mid != unit.mid or found.kind not in LIST_KINDS:
         raise RuleError(12010)
     if one.action not in ACTIONS or (one.status is not None and one.status not in STATUSES):
@@ -116,6 +117,6 @@ def _check_list(memory: Lookup, unit: Unit, person: Subscriber, one: ListChange)
     place = memory.place(person.subscriber_id, found)
     if one.action in {"update", "delete"} and not place:
         raise RuleError(12010 if one.joins else 12009)
-    # Our reading: a place that was left is a place still, so making it Active is an update.
+    # Assumption: an Unsubscribed membership still exists, so making it Active is an update.
     if one.action == "create" and place:
         raise RuleError(12014)

@@ -1,4 +1,4 @@
-"""Create: triggered sends are accepted, and their mails kept where somebody can look at them."""
+"""Create: accept triggered sends and store their emails, so that they can be inspected."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from .refusals import RuleError
 from .results import Result, overall
 from .trees import TYPE, Node
 
-# Codes of the vendor's table of errors of email sends.
+# Codes from the vendor's table of email send errors.
 _FAILURES = {
     4: "The subscriber has no email address",
     5: "The email address is not valid",
@@ -21,7 +21,7 @@ _FAILURES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Somebody whom a triggered send does not go to, and their place among its subscribers."""
+    """A recipient that a triggered send rejects; `ordinal` is its position among the recipients."""
 
     recipient: Recipient
     code: int
@@ -29,7 +29,7 @@ class Failure:
 
     @property
     def content(self) -> Mapping[str, Node]:
-        """The elements of a SubscriberResult."""
+        """Elements of the SubscriberResult."""
         return {
             "Subscriber": {
                 "EmailAddress": self.recipient.email,
@@ -42,7 +42,7 @@ class Failure:
 
 
 def create(call: Call, objects: Sequence[Asked]) -> Answer:
-    """Return the answer to a Create. RequestID and OverallStatus come last here."""
+    """Return the reply to a Create. RequestID and OverallStatus are its last elements."""
     units = [call.unit(one.client_id) for one in objects]
     done = [
         _result(call, ordinal, mid, one)
@@ -95,7 +95,7 @@ def _content(result: Result, failures: Sequence[Failure]) -> Mapping[str, Node]:
     return {
         TYPE: "TriggeredSendCreateResult",
         **result.content,
-        # The vendor gives a triggered send no number.
+        # The vendor assigns no ID to a triggered send.
         "NewID": 0,
         "SubscriberFailures": [failure.content for failure in failures],
     }

@@ -1,4 +1,4 @@
-"""Describe: what a Subscriber consists of, the profile attributes among it."""
+"""Describe: the properties of a Subscriber, including its profile attributes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,7 +9,7 @@ from .envelopes import Answer, request_id
 from .trees import NIL, Node
 from .values import Attribute
 
-# The properties that every account has: name, data type, and whether an Update may write it.
+# Properties of every account: name, data type, and whether an Update may write it.
 _STANDARD = (
     ("ID", "Int32", False),
     ("CreatedDate", "DateTime", False),
@@ -23,7 +23,7 @@ _REQUIRED = frozenset({"EmailAddress", "SubscriberKey"})
 
 
 def describe(call: Call, asked: Iterable[Describe]) -> Answer:
-    """Return the answer to a Describe; a type that is not known is left out."""
+    """Return the reply to a Describe. Unknown object types are left out."""
     found = []
     for one in asked:
         call.unit(one.client_id)

@@ -1,4 +1,4 @@
-"""Texts out of the elements of a message."""
+"""Helpers that read text from message elements."""
 
 from lxml import etree
 
@@ -6,18 +6,18 @@ from .names import PARTNER
 
 
 def text(element: etree._Element, path: str) -> str | None:
-    """Return the text at a path of qualified names, or None where nothing is."""
+    """Return the text at a path of qualified names, or None where there is no such element."""
     found = element.find(path)
     return None if found is None else (found.text or "").strip()
 
 
 def at(*names: str) -> str:
-    """Return the path of elements of the partner API, one inside the other."""
+    """Return a path of nested elements in the partner API's namespace."""
     return "/".join(f"{{{PARTNER}}}{name}" for name in names)
 
 
 def values(element: etree._Element, name: str) -> dict[str, str]:
-    """Return the Name and Value of each element of that name; the last of two counts."""
+    """Return {Name: Value} of the child elements called `name`; the last duplicate counts."""
     return {
         text(one, at("Name")) or "": one.findtext(at("Value")) or ""
         for one in element.iterfind(at(name))
@@ -25,6 +25,6 @@ def values(element: etree._Element, name: str) -> dict[str, str]:
 
 
 def number(value: str | None) -> int | None:
-    """Return an int32 that is not negative, or None."""
+    """Return a non-negative int32, or None."""
     usable = value is not None and value.isascii() and value.isdigit() and len(value) < 11
     return int(value) if value and usable and int(value) < 2**31 else None

@@ -1,4 +1,4 @@
-"""SOAP 1.1 envelopes around replies and faults."""
+"""SOAP 1.1 envelopes of replies and faults."""
 
 import uuid
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from lxml import etree
 from . import trees
 from .names import FAULT, SOAP, WSA, WSSE, WSU
 
-# lxml names the default namespace None, which its type stubs do not know.
+# lxml uses None as the key of the default namespace, which its type stubs do not allow.
 _SOAP_MAP: dict[Any, str] = {"soap": SOAP, "wsa": WSA, "wsse": WSSE, "wsu": WSU}
 _FAULT_MAP: dict[Any, str] = {None: FAULT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A reply before it is written: the element of the body, and what is inside."""
+    """A reply before serialisation: the body element and its content."""
 
     element: str
     content: trees.Content
 
 
 class FaultError(Exception):
-    """A call that a SOAP fault answers; `body` is the envelope."""
+    """A call answered with a SOAP fault; `body` is the envelope."""
 
     def __init__(self, label: str, body: bytes) -> None:
         super().__init__(label)
@@ -33,12 +33,12 @@ class FaultError(Exception):
 
 
 def reply(answer: Answer, *, action: str) -> bytes:
-    """Return the envelope of an answer; `action` is that of its header."""
+    """Return the envelope of a reply; `action` goes into its addressing header."""
     return _envelope(trees.message(answer.element, answer.content), action=action)
 
 
 def request_id() -> str:
-    """Return a new RequestID: a GUID."""
+    """Return a new RequestID (GUID)."""
     return str(uuid.uuid4())
 
 
@@ -48,19 +48,19 @@ def security_fault(text: str) -> bytes:
 
 
 def client_fault(text: str) -> bytes:
-    """Return a soap:Client fault: the caller sent something that cannot be served."""
+    """Return a soap:Client fault: the request cannot be served."""
     return _fault("soap:Client", text, None)
 
 
 def api_fault(code: int, text: str) -> bytes:
-    """Return a soap:Server fault whose detail carries an apifault with that code."""
+    """Return a soap:Server fault with an apifault of that code in its detail."""
     detail = etree.Element(f"{{{FAULT}}}apifault", nsmap=_FAULT_MAP)
     _add(detail, FAULT, Code=code, Message=text)
     return _fault("soap:Server", text, detail)
 
 
 def _fault(code: str, text: str, detail: etree._Element | None) -> bytes:
-    # faultcode is a qualified name: its prefix has to be declared although no element uses it.
+    # faultcode is a qualified name: its prefix must be declared although no element uses it.
     fault = etree.Element(f"{{{SOAP}}}Fault", nsmap={"soap": SOAP, "q0": WSSE})
     etree.SubElement(fault, "faultcode").text = code
     etree.SubElement(fault, "faultstring").text = text
@@ -70,7 +70,7 @@ def _fault(code: str, text: str, detail: etree._Element | None) -> bytes:
 
 
 def _envelope(content: etree._Element, *, action: str) -> bytes:
-    # The real thing sends addressing and a timestamp along; a client has to cope with both.
+    # Marketing Cloud sends addressing headers and a timestamp; clients must accept both.
     envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap=_SOAP_MAP)
     header = etree.SubElement(envelope, f"{{{SOAP}}}Header")
     _add(header, WSA, Action=action, MessageID=f"urn:uuid:{uuid.uuid4()}")
@@ -87,6 +87,6 @@ def _envelope(content: etree._Element, *, action: str) -> bytes:
 
 
 def _add(parent: etree._Element, namespace: str, **texts: str | int) -> None:
-    """Append one element for each text, in the order given."""
+    """Append one element per text, in the order given."""
     for name, text in texts.items():
         etree.SubElement(parent, f"{{{namespace}}}{name}").text = str(text)

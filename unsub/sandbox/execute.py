@@ -1,4 +1,4 @@
-"""Execute: LogUnsubEvent, and one result for each request."""
+"""Execute: LogUnsubEvent, with one result per request."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from .trees import Node
 
 
 def execute(call: Call, requests: Sequence[ExecuteRequest]) -> Answer:
-    """Return the answer to an Execute."""
+    """Return the reply to an Execute."""
     unknown = next((r.name for r in requests if r.name != "LogUnsubEvent"), None)
     if unknown is not None:
         call.calls.count("results", "no handler")
@@ -39,7 +39,7 @@ def _result(call: Call, ordinal: int, mid: int, request: ExecuteRequest, *, spoi
         call.memory.log_unsub_event(mid, request.parameters)
     except RuleError as err:
         return Result.refused(err, ordinal)
-    # A success brings neither an ordinal nor a code; an error brings both.
+    # A success has neither OrdinalID nor ErrorCode; an error has both.
     return Result(status="OK", message="Event posted")
 
 

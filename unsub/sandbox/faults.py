@@ -1,4 +1,4 @@
-"""Faults on cue: what goes wrong, for which unit, how often and for how long."""
+"""Fault injection: what fails, for which unit, how often and for how long."""
 
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from threading import Lock
 from typing import Any
 
-# In order of the way a call takes through the service; `take` is asked for one group at a time.
+# In the order in which a call meets them; `take` is called once per group.
 BEFORE = frozenset(
     {"http_500", "http_503_html", "html_200", "drop_before", "empty_202", "rate_limit_429"}
 )
@@ -20,12 +20,12 @@ LATENCY = frozenset({"latency"})
 EXPIRED = frozenset({"token_expired"})
 REVOKED = "revoke_credentials"
 ANY_UPDATE = frozenset({"update_refused"})
-# Those that meet an object of an Update which would make somebody Active.
+# Apply to an object of an Update that would set a status to Active.
 UPDATE = ANY_UPDATE | {"resubscribe_12018", "no_permission"}
 KINDS = BEFORE | API | SECOND | REPLY | TOKEN | LATENCY | EXPIRED | UPDATE | {REVOKED}
 OPERATIONS = frozenset({"Execute", "Retrieve", "Describe", "Update", "Create", "GetSystemStatus"})
 
-# The apifault messages, in our own words; the code is what counts.
+# The apifault messages are our own wording; only the code matters.
 API_MESSAGES = {
     2: "An unexpected error has occurred",
     9: "The system is in maintenance",
@@ -37,17 +37,17 @@ API_MESSAGES = {
 
 
 class CueError(ValueError):
-    """A cue that cannot be given; the message says which part."""
+    """An invalid fault definition; the message names the invalid part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cue:
-    """One fault to come.
+    """One fault to inject.
 
-    `times` None is for ever, `seconds` None has no end, `after` lets that many matching calls
-    through first, `mid` limits it to calls in one unit, `operation` to calls of one operation
-    (`Update`) or for one type of object (`Retrieve:List`). `value` is the seconds of `latency` (1)
-    and of Retry-After (1).
+    `times` None means without limit, `seconds` None without end. `after` lets that many matching
+    calls through first. `mid` limits the fault to calls for one unit, `operation` to one operation
+    (`Update`) or object type (`Retrieve:List`). `value` is the seconds of `latency` (default 1) and
+    of Retry-After (default 1).
     """
 
     kind: str
@@ -59,7 +59,7 @@ class Cue:
     operation: str | None = None
 
     def __post_init__(self) -> None:
-        """Check the cue, or raise CueError."""
+        """Raise CueError for an invalid definition."""
         if self.kind not in KINDS:
             raise CueError(f"unknown kind; one of {', '.join(sorted(KINDS))}")
         for name in ("times", "after", "mid"):
@@ -70,9 +70,10 @@ class Cue:
 
     @classmethod
     def from_json(cls, data: object) -> "Cue":
-        """Return the cue a `POST /faults` describes, or raise CueError.
+        """Return the fault that a `POST /faults` describes. Raises CueError.
 
-        Without `times` it happens once; with `seconds`, or a revocation, as long as it lasts.
+        Without `times` it happens once; with `seconds`, or for a revocation, without limit while it
+        lasts.
         """
         if not isinstance(data, Mapping) or not set(data) <= set(cls.__slots__):
             raise CueError(f"a JSON object with {', '.join(cls.__slots__)}")
@@ -103,7 +104,7 @@ def _at_least_zero(value: object) -> bool:
 
 
 class _Live:
-    """A cue that is waiting or under way."""
+    """An injected fault that is pending or active."""
 
     def __init__(self, cue: Cue, now: float) -> None:
         self.cue = cue
@@ -123,7 +124,7 @@ class _Live:
 
 
 class Faults:
-    """The cues given so far."""
+    """The injected faults. Thread-safe."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -131,17 +132,17 @@ class Faults:
         self._lock = Lock()
 
     def add(self, cue: Cue) -> None:
-        """Give a cue."""
+        """Inject a fault."""
         with self._lock:
             self._live.append(_Live(cue, self._clock()))
 
     def clear(self) -> None:
-        """Forget every cue."""
+        """Remove all injected faults."""
         with self._lock:
             self._live.clear()
 
     def listing(self) -> list[dict[str, Any]]:
-        """Return what is still to come, `times` and `after` counted down."""
+        """Return the remaining faults, with `times` and `after` counted down."""
         with self._lock:
             self._sweep()
             return [{**asdict(x.cue), "times": x.times, "after": x.after} for x in self._live]
@@ -152,7 +153,7 @@ class Faults:
         mids: Collection[int] = (),
         labels: Collection[str] = (),
     ) -> Cue | None:
-        """Return the first cue of these kinds that is due for this call, and count it."""
+        """Return the first fault of these kinds that is due for this call, and count it."""
         with self._lock:
             self._sweep()
             waiting = [live for live in self._live if live.matches(kinds, mids, labels)]
@@ -166,7 +167,7 @@ class Faults:
             return due.cue
 
     def holds(self, kind: str, mids: Collection[int] = (), labels: Collection[str] = ()) -> bool:
-        """Return whether a cue of that kind is under way, without counting it."""
+        """Return whether a fault of that kind is active, without counting it."""
         with self._lock:
             self._sweep()
             return any(x.matches((kind,), mids, labels) and x.after == 0 for x in self._live)

@@ -1,4 +1,4 @@
-"""The file that lets the stand-in's memory outlive its process: one JSON object a line."""
+"""Persistence of the sandbox's records: a file with one JSON object per line."""
 
 import json
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ class Journal:
         self._file: BinaryIO | None = None
 
     def read(self) -> Iterator[Record]:
-        """Yield the records so far, and cut off a last line that was only half written.
+        """Yield the stored records, and truncate an incomplete last line.
 
-        A kill in the middle of a write leaves such a line; its caller never got an answer, and
-        the next record must not be glued to it.
+        A process killed while writing leaves such a line. Its caller got no reply, and the next
+        record must not be appended to it.
         """
         if not self._path.exists():
             return
@@ -34,7 +34,7 @@ class Journal:
             file.truncate(whole)
 
     def append(self, record: Record) -> None:
-        """Write one record and hand it to the operating system before returning."""
+        """Write one record and flush it to the operating system."""
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("ab")
@@ -49,7 +49,8 @@ class Journal:
 
 
 def _record(data: dict[str, Any]) -> Record:
-    """Return the record of a line; `kind` tells which, as it did when there was but one class."""
+    """Return the record on a line. `kind` selects the class; files from before there were several
+    are read, too."""
     if data["kind"] == "update":
         given = data["given"]
         lists = tuple(ListChange(**one) for one in given["lists"])

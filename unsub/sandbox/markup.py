@@ -1,4 +1,4 @@
-"""Pieces of a page: sections, tables and their style. Every text in a cell is escaped."""
+"""HTML parts of the page: sections, tables and style. Cell texts are escaped."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -42,22 +42,22 @@ code { font-size: .88em; }
 
 
 def section(title: str, body: str) -> str:
-    """Return a section; its body may be wider than the screen."""
+    """Return a section that scrolls sideways where its body is too wide."""
     return f'<section><h2>{escape(title)}</h2><div class="wide">{body}</div></section>'
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table of rows of values; None is an empty cell."""
+    """Return a table. Cells are any values; None is an empty cell."""
     body = "".join(row("td", one) for one in rows)
     return f"<table><thead>{row('th', heads)}</thead><tbody>{body}</tbody></table>"
 
 
 def row(tag: str, cells: Iterable[object]) -> str:
-    """Return a row of cells of that tag."""
+    """Return a table row with cells of that tag."""
     texts = ("" if cell is None else escape(str(cell)) for cell in cells)
     return f"<tr>{''.join(f'<{tag}>{text}</{tag}>' for text in texts)}</tr>"
 
 
 def clock(record: Record) -> str:
-    """Return when something happened, to the second."""
+    """Return the time of a record, to the second."""
     return record.at[:19].replace("T", " ")

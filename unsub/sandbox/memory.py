@@ -1,5 +1,4 @@
-"""The stand-in's memory: who is who and has left what, behind one lock, so that a wish counts
-once."""
+"""The sandbox's state behind one lock, so that equal concurrent calls have one effect."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -15,10 +14,10 @@ from .values import Attribute, Job, MailList, Subscriber, Unit
 
 
 class Memory:
-    """Units, lists, jobs, attributes, subscribers, and what happened so far.
+    """Units, lists, jobs, attributes, subscribers and records.
 
-    `keep` is called with each record before the caller gets its answer: what was confirmed has to
-    survive a restart. `definitions` are the customer keys of the triggered sends.
+    `keep` is called with each record before its caller gets a reply: confirmed changes must survive
+    a restart. `definitions` are the CustomerKeys of triggered send definitions.
     """
 
     def __init__(
@@ -43,9 +42,9 @@ class Memory:
         self._records: list[Record] = []
 
     def log_unsub_event(self, mid: int, parameters: Mapping[str, str]) -> Entry:
-        """Return the entry of a call that passed the rules, or raise RuleError.
+        """Record an unsubscribe that passes the rules and return its entry. Raises RuleError.
 
-        Deciding and writing are one step: of two equal calls at once, one finds the other done.
+        Check and write are atomic: of two equal concurrent calls, the second gets an error.
         """
         with self._lock:
             effect = decide(self, self.units[mid], parameters)
@@ -54,8 +53,8 @@ class Memory:
             return entry
 
     def update(self, mid: int, names: Names, change: Change) -> Update:
-        """Return the record of an Update that passed the rules, or raise RuleError: then nothing
-        of it happened."""
+        """Apply an Update that passes the rules and return its record. Raises RuleError; nothing of
+        it is applied then."""
         with self._lock:
             unit = self.units[mid]
             person = find_person(self, unit, names)
@@ -72,8 +71,8 @@ class Memory:
     def send(
         self, mid: int, definition: str, *, key: str, email: str, attributes: Mapping[str, str]
     ) -> Mail:
-        """Return the mail that a triggered send made. Nobody has to know the key: the vendor makes
-        a subscriber of whoever has none."""
+        """Store the email of a triggered send and return it. The key may be unknown; the sandbox
+        does not create a subscriber for it, as the vendor would."""
         with self._lock:
             mail = Mail(
                 **self._stamp(mid),
@@ -86,7 +85,7 @@ class Memory:
             return mail
 
     def restore(self, records: Iterable[Record]) -> None:
-        """Take up the records of an earlier life, oldest first."""
+        """Apply the records of an earlier process, oldest first."""
         with self._lock:
             for record in records:
                 self._apply(record)
@@ -97,17 +96,18 @@ class Memory:
             return [x for x in self._records if isinstance(x, Entry) and x.kind == kind]
 
     def updates(self) -> list[Update]:
-        """Return the updates that took effect, newest last."""
+        """Return the applied updates, newest last."""
         with self._lock:
             return [x for x in self._records if isinstance(x, Update)]
 
     def mails(self) -> list[Mail]:
-        """Return the mails of triggered sends, newest last."""
+        """Return the emails of triggered sends, newest last."""
         with self._lock:
             return [x for x in self._records if isinstance(x, Mail)]
 
     def portrait(self, subscriber_id: int) -> dict[str, Any]:
-        """Return somebody's present state, with the status on each list that holds them."""
+        """Return a subscriber's current state, with the status on each list they are on. Raises
+        KeyError."""
         with self._lock:
             person = self.subscribers[subscriber_id]
             places = {x: self.people.status(person, one) for x, one in self.lists.items()}
@@ -122,7 +122,7 @@ class Memory:
 
     @property
     def subscribers(self) -> Mapping[int, Subscriber]:
-        """Everybody as they are now, by SubscriberID."""
+        """All subscribers in their current state, by SubscriberID."""
         return self.people.everybody
 
     def find(self, name: str, value: str) -> Subscriber | None:
@@ -130,15 +130,16 @@ class Memory:
         return self.people.find(name, value)
 
     def job(self, job_id: int) -> Job | None:
-        """Return the job of that id."""
+        """Return the job of that ID."""
         return self.jobs.get(job_id)
 
     def mail_list(self, list_id: int) -> MailList | None:
-        """Return the list of that id."""
+        """Return the list of that ID."""
         return self.lists.get(list_id)
 
     def newest_job(self, subscriber_id: int, mid: int, list_id: int | None) -> Job | None:
-        """Return the newest job of the unit that the subscriber was sent, to that list or any."""
+        """Return the unit's newest job that was sent to the subscriber: on that list, or on any for
+        None."""
         return next(
             (
                 job
@@ -151,19 +152,20 @@ class Memory:
         )
 
     def is_master_unsubscribed(self, subscriber_id: int) -> bool:
-        """Return whether the subscriber has left everything."""
+        """Return whether the subscriber is unsubscribed from everything."""
         return self.people.everybody[subscriber_id].status == "Unsubscribed"
 
     def has_left(self, subscriber_id: int, list_id: int) -> bool:
-        """Return whether the subscriber has left that list."""
+        """Return whether the subscriber is unsubscribed from that list."""
         return self.people.has_left(subscriber_id, list_id)
 
     def place(self, subscriber_id: int, mail_list: MailList) -> str:
-        """Return Active, Unsubscribed, or nothing where the list does not hold the subscriber."""
+        """Return Active, Unsubscribed, or "" without a membership."""
         return self.people.place(subscriber_id, mail_list)
 
     def _stamp(self, mid: int) -> dict[str, Any]:
-        """Return what every record begins with. One numbering for all kinds tells their order."""
+        """Return the first fields of every record. All kinds share one sequence of ids, in order of
+        time."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         return {"id": len(self._records) + 1, "at": at, "mid": mid}
 
@@ -191,11 +193,11 @@ class Memory:
         try:
             new = changed(person, update.given, known=self.attributes, at=update.at)
         except RuleError:
-            # A record of an earlier life, from before the attributes were defined anew.
+            # A stored record that the current attribute definitions no longer allow.
             return
         self.people.put(new)
         for one in update.given.lists:
-            # Without a Status an upsert of a place that was left leaves it as it is.
+            # Without a Status, an upsert of an Unsubscribed membership leaves it unsubscribed.
             left = self.has_left(person.subscriber_id, one.list_id)
             status = one.status or ("Unsubscribed" if left else "Active")
             after = "" if one.action == "delete" else status

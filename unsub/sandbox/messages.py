@@ -1,4 +1,4 @@
-"""SOAP 1.1 messages: who asks, with which operation, and what for."""
+"""SOAP 1.1 requests: parse credentials, operation and parts."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ _OPERATIONS = {
 
 
 class EnvelopeError(ValueError):
-    """A body that is no SOAP envelope at all."""
+    """The body is not a SOAP envelope."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A call: its operation (`unknown` for an element that is none), who asks, and what for."""
+    """A parsed request. `operation` is `unknown` for an unsupported element."""
 
     operation: str
     token: str | None
@@ -36,14 +36,14 @@ class Message:
 
     @property
     def labels(self) -> frozenset[str]:
-        """By what a cue may name the call: `Retrieve`, `Retrieve:List`."""
+        """Labels that an injected fault's `operation` can match: `Retrieve`, `Retrieve:List`."""
         types = {one.object_type for one in self.asked} - {""}
         return frozenset({self.operation, *(f"{self.operation}:{one}" for one in types)})
 
 
 def read(body: bytes) -> Message:
-    """Return what an envelope says, or raise EnvelopeError."""
-    # No entities, no network: a document type has no place in SOAP (SOAP 1.1, section 3).
+    """Return the parsed envelope. Raises EnvelopeError."""
+    # No entities and no network: SOAP does not allow a document type (SOAP 1.1, section 3).
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         root = etree.fromstring(body, parser)

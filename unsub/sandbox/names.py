@@ -1,4 +1,4 @@
-"""XML namespaces, under the short names that the rest of the stand-in uses."""
+"""XML namespaces."""
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 PARTNER = "http://exacttarget.com/wsdl/partnerAPI"

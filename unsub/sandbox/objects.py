@@ -1,4 +1,4 @@
-"""The objects of Update and Create, as the values that they ask for."""
+"""Parse the objects of Update and Create."""
 
 from collections.abc import Iterator
 
@@ -40,7 +40,8 @@ def _type(item: etree._Element) -> str:
 
 
 def _client(call: etree._Element, item: etree._Element) -> str | None:
-    """Return the unit an object speaks for. Our reading: its own Client goes before Options."""
+    """Return the MID of an object. Assumption: its own Client takes precedence over that in
+    Options."""
     own = text(item, at("Client", "ID"))
     return own or text(call, at("Options", "Client", "ID"))
 
@@ -61,7 +62,7 @@ def _change(item: etree._Element) -> Change:
         attributes=values(item, "Attributes"),
         lists=tuple(
             ListChange(
-                # No list has the number 0: what cannot be read is a list there is not.
+                # No list has ID 0: an unreadable ID becomes an unknown list.
                 list_id=number(text(one, at("ID"))) or 0,
                 status=text(one, at("Status")),
                 action=(text(one, at("Action")) or "upsert").lower(),

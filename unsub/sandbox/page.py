@@ -1,4 +1,4 @@
-"""The page at `/`: what the stand-in knows, for a person to watch while the project works."""
+"""The page at `/`: the sandbox's current state, for people to watch."""
 
 from collections.abc import Sequence
 from html import escape
@@ -14,7 +14,8 @@ REFRESH_SECONDS = 2
 
 
 def render(memory: Memory, cues: Sequence[dict[str, Any]]) -> bytes:
-    """Return the page as UTF-8 HTML: no script, nothing from elsewhere, fresh every 2 seconds."""
+    """Return the page as UTF-8 HTML: no script, no external resources, refreshed every 2
+    seconds."""
     events = memory.entries("event")
     masters = memory.entries("master")
     return f"""<!doctype html>

@@ -1,4 +1,4 @@
-"""The part of the page that is about people: what they are now, and what came of it."""
+"""The page's sections on subscribers, updates and emails."""
 
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -12,7 +12,7 @@ MOST_SUBSCRIBERS = 50
 
 
 def updates(memory: Memory) -> str:
-    """Return the section of the updates, or nothing before the first."""
+    """Return the section of updates, or "" where there are none."""
     done = memory.updates()
     if not done:
         return ""
@@ -37,7 +37,7 @@ def _given(change: Change) -> str:
 
 
 def mails(memory: Memory) -> str:
-    """Return the section of the mails, or nothing before the first."""
+    """Return the section of emails, or "" where there are none."""
     sent = memory.mails()
     if not sent:
         return ""
@@ -61,7 +61,7 @@ def _pairs(values: Mapping[str, str]) -> str:
 
 
 def people(memory: Memory) -> str:
-    """Return the section of the subscribers, each with the status on every list."""
+    """Return the section of subscribers, with their status on every list."""
     lists = [x for x in memory.lists.values() if x.kind is not ListKind.SUPPRESSION]
     names = (f"{x.name} ({x.list_id})" for x in lists)
     heads = ("SubscriberID", "SubscriberKey", "Status", *names, "Attributes")
@@ -74,7 +74,8 @@ def people(memory: Memory) -> str:
 
 
 def _shown(memory: Memory) -> list[Subscriber]:
-    """Return whom to list: everybody where there is room, else whom something happened to."""
+    """Return the subscribers to list: all where there is room, else the most recently changed
+    first."""
     everybody = memory.subscribers
     if len(everybody) <= MOST_SUBSCRIBERS:
         return list(everybody.values())

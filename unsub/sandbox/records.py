@@ -1,4 +1,4 @@
-"""What happened, one value each; the journal keeps them, the JSON lists show them."""
+"""Records of what happened: stored in the journal, returned by the JSON lists."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from .values import Job, Subscriber
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """What a call that passed every rule will do: whom it takes off, and what it is charged to.
+    """Effect of a LogUnsubEvent that passed every rule.
 
-    `job` None is a master unsubscribe without an UnsubEvent. `master` with a job is the All
-    Subscribers list: master unsubscribed, and tracked against the job.
+    `job` None is a master unsubscribe without an UnsubEvent. `master` with a job is an unsubscribe
+    from the All Subscribers list: a master unsubscribe that is tracked against the job.
     """
 
     subscriber: Subscriber
@@ -25,9 +25,9 @@ class Effect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One unsubscribe that happened. `at` is ISO 8601 in UTC; `parameters` are as received.
+    """One unsubscribe. `at` is ISO 8601 in UTC; `parameters` are as received.
 
-    `kind` is `event` for an UnsubEvent and `master` for a master unsubscribe that left none.
+    `kind` is `event` for an UnsubEvent, `master` for a master unsubscribe without one.
     """
 
     id: int
@@ -46,7 +46,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListChange:
-    """What an Update asks for on one list; `action` is create, update, upsert or delete."""
+    """A change of one list membership in an Update. `action` is create, update, upsert or
+    delete."""
 
     list_id: int
     status: str | None = None
@@ -54,7 +55,8 @@ class ListChange:
 
     @property
     def joins(self) -> bool:
-        """Whether it asks for somebody to be Active; a place that is made without a Status is."""
+        """Whether it makes the subscriber Active. A membership created without a Status is
+        Active."""
         if self.action == "create" and self.status is None:
             return True
         return self.status == "Active" and self.action != "delete"
@@ -62,7 +64,7 @@ class ListChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What an Update gives for one subscriber, as received; None is not given."""
+    """The values of an Update of one subscriber, as received; None where not given."""
 
     email: str | None = None
     email_type: str | None = None
@@ -72,13 +74,13 @@ class Change:
 
     @property
     def resubscribes(self) -> bool:
-        """Whether it would make somebody Active, on a list or altogether."""
+        """Whether it would set Active, on a list or for the account."""
         return self.status == "Active" or any(one.joins for one in self.lists)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """One Update of a subscriber that took effect; `given` is as received."""
+    """One applied Update; `given` is as received."""
 
     id: int
     at: str
@@ -91,7 +93,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """One mail of a triggered send, to one subscriber; `attributes` are as given."""
+    """One email of a triggered send to one subscriber; `attributes` are as given."""
 
     id: int
     at: str

@@ -1,5 +1,5 @@
-"""What a rule refuses, with the vendor's code. The words are ours: clients have to read the code,
-and a test that matches on words should fail."""
+"""Errors of the rules, with the vendor's codes. The messages are our own wording: clients must
+decide by code, and a test that matches the text should fail."""
 
 MESSAGES = {
     5: "This method cannot be performed on objects of that type",
@@ -30,7 +30,7 @@ MESSAGES = {
 
 
 class RuleError(Exception):
-    """A call, or a part of one, that a rule refuses. `code` None: the answer brings none."""
+    """A rule refuses a call or a part of it. `code` None: the result has no ErrorCode."""
 
     def __init__(self, code: int | None) -> None:
         super().__init__(code)

@@ -1,4 +1,4 @@
-"""HTTP answers as values, and the ones that a fault puts in place of the real one."""
+"""HTTP replies, and those that an injected fault sends instead."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ _TEXT_TYPE = "text/plain"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An HTTP answer; `drop` closes the socket without one. `retry_after` is in seconds."""
+    """An HTTP reply. `drop` closes the socket without one. `retry_after` is in seconds."""
 
     status: int = 200
     body: bytes = b""
@@ -23,7 +23,7 @@ class Reply:
 
 
 def trouble(cue: Cue) -> Reply:
-    """Return the answer that a cue of the group BEFORE or TOKEN puts in place of the real one."""
+    """Return the reply of an injected fault from the group BEFORE or TOKEN."""
     wait = 1.0 if cue.value is None else cue.value
     return {
         "http_500": Reply(status=500, body=_ERROR, content_type=_TEXT_TYPE),

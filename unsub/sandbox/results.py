@@ -1,4 +1,4 @@
-"""What answers one request or one object of a message, and the status of them all."""
+"""The result of one request or object, and the status of a whole message."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from .trees import Node
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One result: its status, and its code where there is one. `ordinal` None is left out."""
+    """One result. `ordinal` and `code` are left out where None."""
 
     status: str
     message: str
@@ -18,12 +18,12 @@ class Result:
 
     @classmethod
     def refused(cls, err: RuleError, ordinal: int) -> "Result":
-        """Return the result of what a rule refused."""
+        """Return the result of a refused request."""
         return cls(status="Error", message=err.message, ordinal=ordinal, code=err.code)
 
     @property
     def content(self) -> dict[str, Node]:
-        """The elements that every kind of result begins with."""
+        """Elements that every kind of result starts with."""
         return {
             "StatusCode": self.status,
             "StatusMessage": self.message,
@@ -33,7 +33,7 @@ class Result:
 
 
 def overall(results: Sequence[Result]) -> str:
-    """Return the OverallStatus: OK, Error, or Has Errors for some."""
+    """Return the OverallStatus: OK, Error where all failed, `Has Errors` where some did."""
     errors = sum(result.status != "OK" for result in results)
     if not errors:
         return "OK"

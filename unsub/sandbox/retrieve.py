@@ -1,4 +1,4 @@
-"""Retrieve: one page of rows of one type of object."""
+"""Retrieve: one page of rows of one object type."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from .trees import TYPE, Node
 
 
 def retrieve(call: Call, asked: Sequence[Retrieve]) -> Answer:
-    """Return the answer to a Retrieve."""
+    """Return the reply to a Retrieve."""
     if not asked:
         raise FaultError("client", envelopes.client_fault("RetrieveRequest is missing"))
     mid = call.unit(asked[0].client_id)
@@ -31,7 +31,8 @@ def _answer(overall: str, request_id: str, rows: Sequence[Node]) -> Answer:
 
 
 def _nested(row: Row) -> Mapping[str, Node]:
-    """Return a row with `List.ID` as an ID inside a List; no row has two properties of one."""
+    """Return a row with `List.ID` as an ID inside a List. No row has two properties of one
+    object."""
     found: dict[str, Node] = {}
     for name, value in row.items():
         outer, _, inner = name.partition(".")

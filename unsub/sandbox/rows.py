@@ -1,7 +1,6 @@
-"""Rows of what can be read: UnsubEvents, Subscribers, lists and places on lists, of one unit.
+"""Rows that Retrieve returns: a unit's UnsubEvents, Subscribers, lists and memberships.
 
-A row has a text for each property; `List.ID` is an ID inside a List. Properties stand in the order
-of the schema.
+A row maps property names to texts, in the order of the schema. `List.ID` is an ID inside a List.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,11 +12,11 @@ from .memory import Memory
 from .trees import Node
 from .values import Attribute, ListKind, MailList, Subscriber
 
-# Tracking is in the vendor's own time, without a zone: Central Standard Time all year round.
+# Tracking is in the vendor's own time, without a zone: Central Standard Time all year.
 SERVER_TIME = timezone(timedelta(hours=-6))
-# Operators that name the values themselves.
+# Operators whose values are the exact values sought.
 EXACT = frozenset({"equals", "IN"})
-# They come whatever Properties asked for.
+# Returned even where Properties does not request it.
 ALWAYS = frozenset({"Attributes"})
 Row: TypeAlias = Mapping[str, Node]
 
@@ -45,7 +44,7 @@ def unsub_events(memory: Memory, mid: int, _asked: Retrieve) -> Iterator[Row]:
 
 
 def subscribers(memory: Memory, _mid: int, asked: Retrieve) -> Iterator[Row]:
-    """Yield the subscribers of the enterprise, or those alone whom the filter names."""
+    """Yield the subscribers of the enterprise that the filter can match."""
     for person in _people(memory, asked, _NAMES):
         found: dict[str, Node] = {
             "ID": str(person.subscriber_id),
@@ -60,7 +59,7 @@ def subscribers(memory: Memory, _mid: int, asked: Retrieve) -> Iterator[Row]:
 
 
 def lists(memory: Memory, mid: int, _asked: Retrieve) -> Iterator[Row]:
-    """Yield the lists of the unit. Groups are another type of object."""
+    """Yield the lists of the unit. Groups are another object type."""
     for one in memory.lists.values():
         if one.mid == mid and one.kind in _CLASSES:
             yield {
@@ -73,7 +72,7 @@ def lists(memory: Memory, mid: int, _asked: Retrieve) -> Iterator[Row]:
 
 
 def list_subscribers(memory: Memory, mid: int, asked: Retrieve) -> Iterator[Row]:
-    """Yield the places on the unit's lists, groups included."""
+    """Yield the memberships in the unit's lists, groups included."""
     known = [one for one in memory.lists.values() if one.mid == mid]
     for person in _people(memory, asked, {"SubscriberKey": "SubscriberKey"}):
         for one in known:
@@ -95,8 +94,8 @@ KINDS: Mapping[str, Callable[[Memory, int, Retrieve], Iterator[Row]]] = {
 
 
 def _people(memory: Memory, asked: Retrieve, names: Mapping[str, str]) -> Iterable[Subscriber]:
-    """Return whom a filter by name can let through; without one, everybody. With 100,000
-    subscribers and more, a look at each would take longer than a page may."""
+    """Return the subscribers that an exact filter can match, else all. Uses the index: with 100,000
+    subscribers or more, scanning all of them takes longer than a page may."""
     name = names.get(asked.filtered_by)
     if name is None or asked.operator not in EXACT:
         return list(memory.subscribers.values())

@@ -1,7 +1,6 @@
-"""LogUnsubEvent to the letter of the vendor's page: who is meant, which job, what happens.
+"""LogUnsubEvent according to the vendor's manual: which subscriber, which job, what effect.
 
-Pure: the memory is asked and never changed. Where the page is silent the reading is ours, and the
-comment at that line says so.
+Reads the memory and never changes it. Where the manual is silent, the comment marks our assumption.
 """
 
 from collections.abc import Mapping
@@ -16,36 +15,37 @@ JOB_PARAMETERS = ("JobID", "ListID", "BatchID")
 KNOWN_PARAMETERS = frozenset((*SUBSCRIBER_PARAMETERS, *JOB_PARAMETERS, "Reason"))
 DEFAULT_REASON = "Unsubscribed via Log Unsub Event Execute call"
 REASON_LENGTH = 100
-# Nobody can leave them by this call.
+# This call cannot unsubscribe from these.
 UNUSABLE = frozenset({ListKind.SUPPRESSION, ListKind.GROUP})
 
 _MISMATCH = {"SubscriberID": 405, "SubscriberKey": 406, "EmailAddress": 407}
 
 
 class Lookup(Protocol):
-    """What the rules ask the memory."""
+    """What the rules read from the memory."""
 
     def find(self, name: str, value: str) -> Subscriber | None:
         """Return the subscriber whose parameter `name` is `value`."""
 
     def job(self, job_id: int) -> Job | None:
-        """Return the job of that id."""
+        """Return the job of that ID."""
 
     def mail_list(self, list_id: int) -> MailList | None:
-        """Return the list of that id."""
+        """Return the list of that ID."""
 
     def newest_job(self, subscriber_id: int, mid: int, list_id: int | None) -> Job | None:
-        """Return the newest job that the subscriber was sent, to that list or to any."""
+        """Return the newest job that was sent to the subscriber: on that list, or on any for
+        None."""
 
     def is_master_unsubscribed(self, subscriber_id: int) -> bool:
-        """Return whether the subscriber has left everything."""
+        """Return whether the subscriber is unsubscribed from everything."""
 
     def has_left(self, subscriber_id: int, list_id: int) -> bool:
-        """Return whether the subscriber has left that list."""
+        """Return whether the subscriber is unsubscribed from that list."""
 
 
 def decide(memory: Lookup, unit: Unit, parameters: Mapping[str, str]) -> Effect:
-    """Return what the call does, or raise RuleError with a code of 400-407 or 12012."""
+    """Return what the call does. Raises RuleError with a code of 400-407 or 12012."""
     known = {name: value for name, value in parameters.items() if name in KNOWN_PARAMETERS}
     if not any(known.values()):
         raise RuleError(402)
@@ -59,7 +59,8 @@ def decide(memory: Lookup, unit: Unit, parameters: Mapping[str, str]) -> Effect:
 
 
 def find_subscriber(memory: Lookup, unit: Unit, parameters: Mapping[str, str]) -> Subscriber:
-    """Return the one subscriber whom every given value names, or raise RuleError 400, 403-407."""
+    """Return the one subscriber that every given value identifies. Raises RuleError 400,
+    403-407."""
     given = {name: parameters[name] for name in SUBSCRIBER_PARAMETERS if parameters.get(name)}
     if not given:
         raise RuleError(403)
@@ -76,8 +77,8 @@ def find_subscriber(memory: Lookup, unit: Unit, parameters: Mapping[str, str]) -
 
 
 def _retrieved_by(unit: Unit, given: Mapping[str, str]) -> str:
-    # The page says "using one of the values" and not which. Our reading: the id; else the key;
-    # and without the SubscriberKey permission the address, which is then the key of the account.
+    # The manual says "using one of the values" but not which. Assumption: the ID, else the key; and
+    # without the SubscriberKey permission the address, which is the account's key then.
     if "SubscriberID" in given:
         return "SubscriberID"
     if "EmailAddress" in given and not unit.key_permission:
@@ -99,7 +100,7 @@ def _find_effect(
     job_id, list_id, batch_id = (_given(parameters, name) for name in JOB_PARAMETERS)
     reason = (parameters.get("Reason", "").strip() or DEFAULT_REASON)[:REASON_LENGTH]
     if job_id is None and list_id is None:
-        # A BatchID alone establishes nothing: everything is left, and no UnsubEvent is made.
+        # BatchID alone identifies no job: a master unsubscribe, without an UnsubEvent.
         return Effect(subscriber=subscriber, master=True, reason=reason)
     left = _list_to_leave(memory, unit, list_id)
     job = _job_to_charge(memory, unit, subscriber, job_id, left)
@@ -118,7 +119,7 @@ def _list_to_leave(memory: Lookup, unit: Unit, list_id: str | None) -> MailList 
         return None
     number = _number(list_id)
     found = memory.mail_list(number) if number is not None else None
-    # 400 is our reading for all: the page names no code for a list that cannot be used.
+    # 400 is our assumption: the manual names no code for a list that cannot be used.
     if found is None or found.mid != unit.mid or found.kind in UNUSABLE:
         raise RuleError(400)
     return found
@@ -139,7 +140,7 @@ def _job_to_charge(
         job = memory.job(number) if number is not None else None
     if job is None or job.mid != unit.mid or subscriber.subscriber_id in job.not_sent_to:
         raise RuleError(400)
-    # Our reading: a job that went to another list never reached the subscriber through this one.
+    # Assumption: a job sent to another list never reached the subscriber through this one.
     if to_list is not None and job.list_id != to_list:
         raise RuleError(400)
     return job
@@ -155,9 +156,10 @@ def _batch(job: Job, batch_id: str | None) -> int:
 
 
 def _given(parameters: Mapping[str, str], name: str) -> str | None:
-    """Return the value, or None where it is absent; previews and test sends bring JobID 0.
+    """Return the value, or None where absent. JobID 0 is absent, as previews and test sends have
+    it.
 
-    0 is a value for BatchID: plain sends to a list have just that one.
+    0 is a value for BatchID: plain sends to a list have exactly that one.
     """
     value = parameters.get(name, "")
     return None if not value or (value == "0" and name != "BatchID") else value

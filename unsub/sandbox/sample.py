@@ -1,4 +1,4 @@
-"""The sample world that `make run`, documentation and tests share. All of it is invented."""
+"""The sample data shared by `make run`, documentation and tests. All of it is invented."""
 
 from collections.abc import Mapping
 
@@ -8,11 +8,11 @@ PARENT = 510001
 CHILD = 510002
 FIRST_SUBSCRIBER = 1001
 
-# Customer keys of the triggered sends.
+# CustomerKeys of the triggered send definitions.
 DEFINITIONS = ("confirm-subscription", "confirm-address", "new-link", "ask-back")
 
 _NAMED = ("ada", "grace", "emil", "mina")
-# As Retrieve shows them: dates in the American way, with a time.
+# As Retrieve returns them: dates in the US format, with a time.
 _TRAITS: Mapping[str, Mapping[str, str]] = {
     "ada": {
         "First Name": "Ada",
@@ -32,7 +32,7 @@ _STRANGER: Mapping[str, str] = {"Last Name": "Sample"}
 
 
 def sample_units(*, key_permission: bool = True) -> tuple[Unit, ...]:
-    """Return the parent unit, whose account the token is for, and its child."""
+    """Return the parent unit, which the token belongs to, and its child."""
     return (
         Unit(mid=PARENT, name="Example Outfitters", key_permission=key_permission),
         Unit(mid=CHILD, name="Example Kids", parent=PARENT, key_permission=key_permission),
@@ -40,7 +40,7 @@ def sample_units(*, key_permission: bool = True) -> tuple[Unit, ...]:
 
 
 def sample_lists() -> tuple[MailList, ...]:
-    """Return the lists of both units, the All Subscribers list of each first."""
+    """Return the lists of both units, each unit's All Subscribers list first."""
     return (
         MailList(list_id=7000, mid=PARENT, name="All Subscribers", kind=ListKind.ALL),
         MailList(
@@ -63,7 +63,7 @@ def sample_lists() -> tuple[MailList, ...]:
 
 
 def sample_jobs() -> tuple[Job, ...]:
-    """Return the jobs: two to the weekly offers, so that "the newest" can be told apart."""
+    """Return the jobs. Two went to the weekly offers, so that tests can tell the newest."""
     return (
         Job(job_id=88001, mid=PARENT, list_id=7001, name="Weekly offers, last week"),
         Job(job_id=88002, mid=PARENT, list_id=7001, name="Weekly offers, this week"),
@@ -73,7 +73,7 @@ def sample_jobs() -> tuple[Job, ...]:
 
 
 def sample_attributes() -> tuple[Attribute, ...]:
-    """Return the profile attributes: each data type once, and what may not be edited or seen."""
+    """Return the profile attributes: each data type, a read-only and a hidden one."""
     return (
         Attribute(name="First Name", max_length=50),
         Attribute(name="Last Name", max_length=50, required=True),
@@ -93,7 +93,7 @@ def sample_attributes() -> tuple[Attribute, ...]:
 
 
 def sample_subscribers(count: int) -> tuple[Subscriber, ...]:
-    """Return `count` people from SubscriberID 1001 on, the first four with a name."""
+    """Return `count` subscribers with SubscriberIDs from 1001; the first four have names."""
     return tuple(_person(FIRST_SUBSCRIBER + index) for index in range(count))
 
 

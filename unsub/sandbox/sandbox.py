@@ -1,4 +1,4 @@
-"""The stand-in as one object: for a test in a thread, for the command in the foreground."""
+"""The sandbox as one object: in a thread for tests, in the foreground for the command."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -27,10 +27,11 @@ from .values import Attribute, Job, MailList, Subscriber, Unit
 
 
 class Sandbox:
-    """A stand-in that listens as soon as it is made; close() or leaving `with` ends it.
+    """A running sandbox; close() or leaving `with` stops it.
 
-    Raises OSError where the port is taken. `token_lifetime` is in seconds; `state` is a file
-    that what happened is read from and kept in. `definitions` are customer keys of triggered sends.
+    Raises OSError where the port is taken. `token_lifetime` is in seconds. `state` is a file that
+    records are read from and appended to. `definitions` are CustomerKeys of triggered send
+    definitions.
     """
 
     def __init__(
@@ -69,37 +70,37 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """The address, with a slash at the end."""
+        """The base URL, with a slash at the end."""
         host, port = self._server.server_address[:2]
         return f"http://{host!s}:{port}/"
 
     def events(self) -> list[dict[str, Any]]:
-        """Return the UnsubEvents as `/events.json` shows them, newest last."""
+        """Return the UnsubEvents as `/events.json` does, newest last."""
         return [asdict(entry) for entry in self.memory.entries("event")]
 
     def masters(self) -> list[dict[str, Any]]:
-        """Return the master unsubscribes that made no UnsubEvent, newest last."""
+        """Return the master unsubscribes without an UnsubEvent, newest last."""
         return [asdict(entry) for entry in self.memory.entries("master")]
 
     def updates(self) -> list[dict[str, Any]]:
-        """Return the updates of subscribers as `/updates.json` shows them, newest last."""
+        """Return the updates of subscribers as `/updates.json` does, newest last."""
         return [asdict(update) for update in self.memory.updates()]
 
     def mails(self) -> list[dict[str, Any]]:
-        """Return the mails of triggered sends as `/mails.json` shows them, newest last."""
+        """Return the emails of triggered sends as `/mails.json` does, newest last."""
         return [asdict(mail) for mail in self.memory.mails()]
 
     def person(self, subscriber_id: int) -> dict[str, Any]:
-        """Return somebody's present state, `lists` by ListID; raises KeyError for nobody."""
+        """Return a subscriber's current state, `lists` by ListID. Raises KeyError where unknown."""
         return self.memory.portrait(subscriber_id)
 
     @property
     def shelf(self) -> Shelf:
-        """What Retrieve reads; `page_size` may be made smaller."""
+        """The pages of Retrieve; `page_size` may be lowered."""
         return self._server.service.shelf
 
     def calls(self) -> dict[str, Any]:
-        """Return the counts as `/calls.json` shows them."""
+        """Return the counters as `/calls.json` does."""
         return self._server.service.calls.as_json()
 
     def cue(
@@ -113,7 +114,7 @@ class Sandbox:
         mid: int | None = None,
         operation: str | None = None,
     ) -> None:
-        """Put a fault on cue; see faults.Cue. Raises CueError for a kind there is not."""
+        """Inject a fault; see faults.Cue. Raises CueError for an unknown kind."""
         self.faults.add(
             Cue(
                 kind=kind,
@@ -127,11 +128,11 @@ class Sandbox:
         )
 
     def clear(self) -> None:
-        """Forget every cue."""
+        """Remove all injected faults."""
         self.faults.clear()
 
     def close(self) -> None:
-        """Stop listening and end every connection, at once."""
+        """Stop listening and close every connection, at once."""
         self._stopping.set()
         self._server.shutdown()
         self._server.server_close()
@@ -141,7 +142,7 @@ class Sandbox:
             self._journal.close()
 
     def __enter__(self) -> Self:
-        """Return the running stand-in."""
+        """Return the running sandbox."""
         return self
 
     def __exit__(
@@ -150,7 +151,7 @@ class Sandbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close it."""
+        """Close the sandbox."""
         self.close()
 
     def _service(self, token_lifetime: float) -> Service:
@@ -165,7 +166,7 @@ class Sandbox:
         )
 
     def _run(self) -> None:
-        # The default of half a second is what every close() of a test would wait.
+        # With the default of half a second, every close() of a test would wait that long.
         self._server.serve_forever(poll_interval=0.02)
 
 
@@ -178,7 +179,7 @@ def serve_forever(
     token_lifetime: float = EXPIRES_IN,
     announce: Callable[[str], object] = lambda _url: None,
 ) -> None:
-    """Serve until KeyboardInterrupt (Ctrl-C); `announce` is told the address once it answers.
+    """Serve until KeyboardInterrupt (Ctrl-C). Calls `announce` with the URL once it listens.
 
     Raises OSError where the port is taken.
     """

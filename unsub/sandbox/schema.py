@@ -1,8 +1,8 @@
-"""Complex types of a schema out of short lines, one element each: `ID int ?`.
+"""Build XML Schema types from short lines, one element each: `ID int ?`.
 
-After the name and the type comes how often: nothing is once, `?` at most once, `*` any number, `+`
-one or more. `nil` at the end: the element may say that it has no value. A name
-with a brace, `SaveOptions {`, is an element that may be missing and holds the lines up to `}`.
+A line is name, type and occurrence: none is exactly once, `?` at most once, `*` any number, `+` one
+or more; `nil` at the end makes the element nillable. `SaveOptions {` starts an optional element
+that contains the lines up to `}`.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _OCCURS = {
 
 
 def complex_type(name: str, lines: str = "", *, base: str = "") -> str:
-    """Return a complex type of that name, with what its base has first."""
+    """Return a complex type, extending `base` where given."""
     inside = f"<xs:sequence>{''.join(_elements(lines))}</xs:sequence>"
     if base:
         inside = f'<xs:extension base="api:{base}">{inside}</xs:extension>'
@@ -26,7 +26,7 @@ def complex_type(name: str, lines: str = "", *, base: str = "") -> str:
 
 
 def element(name: str, lines: str) -> str:
-    """Return an element of that name: what stands in the body of a message."""
+    """Return a top-level element: the body of a message."""
     inside = f"<xs:sequence>{''.join(_elements(lines))}</xs:sequence>"
     return f'<xs:element name="{name}"><xs:complexType>{inside}</xs:complexType></xs:element>\n'
 

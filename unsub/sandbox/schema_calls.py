@@ -1,4 +1,4 @@
-"""The messages of Retrieve, Describe, Update and Create, as types and elements of the schema."""
+"""Schema of the messages of Retrieve, Describe, Update and Create."""
 
 from .schema import complex_type, element
 
@@ -51,7 +51,7 @@ _WRITING = (
         "StatusCode string \n StatusMessage string \n OrdinalID int ? \n ErrorCode int ?",
     ),
 )
-# Here the results come first, and the status of them all last.
+# In these replies the results come first and the overall status last.
 _RESPONSE = "Results {} + \n RequestID string ? \n OverallStatus string"
 _UPDATE = (
     complex_type("UpdateOptions", "Action string ?", base="Options"),

@@ -1,4 +1,4 @@
-"""The objects that the operations read and write, as types of the schema."""
+"""Schema of the objects that the operations read and write."""
 
 from .schema import complex_type
 

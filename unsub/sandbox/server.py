@@ -1,4 +1,5 @@
-"""HTTP for the stand-in: keep-alive, Content-Length on every answer, one thread a connection."""
+"""HTTP server of the sandbox: keep-alive, Content-Length on every reply, one thread per
+connection."""
 
 import json
 import socket
@@ -15,7 +16,7 @@ from .faults import Cue, CueError
 from .replies import Reply
 from .service import Service
 
-# The vendor takes messages under 5 MB.
+# The vendor accepts messages under 5 MB.
 LARGEST_BODY = 5 * 1024 * 1024
 
 _TEXT = "text/plain; charset=utf-8"
@@ -23,7 +24,7 @@ _HTML = "text/html; charset=utf-8"
 
 
 class Server(ThreadingHTTPServer):
-    """A threaded server that can end the connections it holds, as a machine that goes down does."""
+    """A threaded server that can close its open connections, as an outage would."""
 
     daemon_threads = True
     block_on_close = False
@@ -36,56 +37,56 @@ class Server(ThreadingHTTPServer):
         super().__init__(address, Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Remember the connection and serve it in its own thread."""
+        """Register the connection and serve it in its own thread."""
         with self._lock:
             self._open.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Close the connection and forget it."""
+        """Close the connection and unregister it."""
         with self._lock:
             self._open.discard(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep quiet about a caller who went away in the middle; that is half of the point."""
+        """Ignore callers that disconnect: fault injection makes them do so."""
 
     def hang_up(self) -> None:
-        """End every connection that is open, in the middle of an answer if need be."""
+        """Close every open connection, even in the middle of a reply."""
         with self._lock:
             for connection in self._open:
                 _shut(connection)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Routes a request; everything that is decided is decided in Service."""
+    """Routes requests; Service decides everything else."""
 
     server: Server
     protocol_version = "HTTP/1.1"
     server_version = "sandbox"
-    # Header and body leave as one packet, and at once: in two, the second may wait for an ACK.
+    # Header and body are sent as one packet, at once: a second packet could wait for an ACK.
     wbufsize = -1
     disable_nagle_algorithm = True
     timeout = 120
 
     def do_GET(self) -> None:
-        """Answer the pages and the JSON lists."""
+        """Serve the pages and the JSON lists."""
         self._route(self._GET)
 
     def do_HEAD(self) -> None:
-        """Answer as GET does, without the body."""
+        """Reply as GET does, without the body."""
         self._route(self._GET)
 
     def do_POST(self) -> None:
-        """Answer SOAP, token requests and cues."""
+        """Serve SOAP, token requests and fault injection."""
         self._route(self._POST)
 
     def do_DELETE(self) -> None:
-        """Clear the cues."""
+        """Remove injected faults."""
         self._route(self._DELETE)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has
-        """Write nothing: a request line is no news here, and pages show what happened."""
+        """Log nothing: the page shows what happened."""
 
     def _route(self, routes: dict[str, Callable[["Handler"], None]]) -> None:
         path = self.path.partition("?")[0]
@@ -171,7 +172,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(reply.status, reply.body, reply.content_type, retry_after=reply.retry_after)
 
     def _body(self) -> bytes | None:
-        """Return the body, or answer 411 or 413 and return None."""
+        """Return the body, or reply 411 or 413 and return None."""
         length = self.headers.get("Content-Length", "0" if self.command == "DELETE" else "")
         if not length.isdigit() or "Transfer-Encoding" in self.headers:
             self.close_connection = True
@@ -240,5 +241,5 @@ def _shut(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        # The other side was faster.
+        # The other side has closed it already.
         return

@@ -1,4 +1,4 @@
-"""The SOAP service: who may ask, what a cue puts in the way, and which operation answers."""
+"""The SOAP service: authentication, injected faults, and dispatch to the operations."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from threading import Event
@@ -25,7 +25,7 @@ from .update import update
 WS_USER = "sandbox"
 WS_PASSWORD = "sandbox"  # noqa: S105 - opens nothing but the stand-in
 
-# Each is asked with what messages.read made of an operation of that name.
+# Each is called with what messages.read returns for that operation.
 _OPERATIONS: Mapping[str, Callable[[Call, Sequence[Any]], Answer]] = {
     "Execute": execute,
     "Retrieve": retrieve,
@@ -33,12 +33,12 @@ _OPERATIONS: Mapping[str, Callable[[Call, Sequence[Any]], Answer]] = {
     "Update": update,
     "Create": create,
 }
-# Their Results are one for each request, so that one can be missing.
+# Operations with one result per request, of which one can be left out.
 _ONE_RESULT_EACH = frozenset({"Execute", "Update", "Create"})
 
 
 class Service:
-    """What `POST /Service.asmx` and `POST /v2/token` do."""
+    """Implements `POST /Service.asmx` and `POST /v2/token`."""
 
     def __init__(
         self, *, memory: Memory, tokens: Tokens, cues: Faults, account: int, stopping: Event
@@ -52,7 +52,7 @@ class Service:
         self._stopping = stopping
 
     def token(self, form: object, *, base_url: str) -> Reply | tuple[int, dict[str, Any]]:
-        """Return the answer to a token request: a status and JSON, or a fault that was cued."""
+        """Return the reply to a token request: a status and JSON, or that of an injected fault."""
         account = _account_in(form, self._account)
         cue = self.cues.take(faults.TOKEN, {account})
         if cue is not None:
@@ -66,7 +66,7 @@ class Service:
         return status, answer
 
     def soap(self, body: bytes, *, action: str) -> Reply:
-        """Return the answer to a SOAP message; `action` is the SOAPAction, without quotes."""
+        """Return the reply to a SOAP message; `action` is the SOAPAction without quotes."""
         try:
             message = messages.read(body)
         except messages.EnvelopeError:
@@ -120,7 +120,7 @@ class Service:
         )
 
     def _log_in(self, message: Message, mids: set[int]) -> int:
-        """Return the account that asks, or raise FaultError."""
+        """Return the authenticated account. Raises FaultError."""
         if self.cues.holds(faults.REVOKED, mids, message.labels):
             raise _security_fault("Login Failed")
         if message.token is None:
@@ -128,7 +128,7 @@ class Service:
                 raise _security_fault("Login Failed")
             return self._account
         if self.cues.take(faults.EXPIRED, mids, message.labels):
-            # The token is gone for good: a client that does not ask for a new one stays out.
+            # Expired permanently: a client must request a new token.
             self.tokens.expire(message.token)
         account = self.tokens.account_of(message.token)
         if account is None:
@@ -160,7 +160,8 @@ class Service:
         return Reply(body=body, drop=kind == "drop_after_record")
 
     def _mids(self, message: Message) -> set[int]:
-        """Return the units a message speaks for, as far as they can be read before the log-in."""
+        """Return the MIDs that a message is for, as far as they can be read before
+        authentication."""
         account = self.tokens.account_of(message.token) if message.token else None
         own = self._account if account is None else account
         given = {number(x.client_id) if x.client_id else own for x in message.asked}

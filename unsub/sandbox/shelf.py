@@ -1,4 +1,4 @@
-"""Pages of rows under one simple filter, and those that somebody has not come back for."""
+"""Paging of Retrieve under one simple filter."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ PAGE_SIZE = 2500
 
 
 class RetrieveError(Exception):
-    """A Retrieve that cannot be served; the message stands after `Error: `."""
+    """A Retrieve that cannot be served; the reply has the message after `Error: `."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of rows of a kind; `overall` is OK or MoreDataAvailable."""
+    """One page of rows of an object type. `overall` is OK or MoreDataAvailable."""
 
     overall: str
     request_id: str
@@ -28,7 +28,7 @@ class Page:
 
 
 class Shelf:
-    """What can be read, and the pages that somebody has not come back for."""
+    """Serves pages, and stores the rows of the following ones until they are requested."""
 
     def __init__(self, memory: Memory) -> None:
         self.page_size = PAGE_SIZE
@@ -37,8 +37,7 @@ class Shelf:
         self._lock = Lock()
 
     def page(self, mid: int, asked: Retrieve) -> Page:
-        """Return the first page of what is asked for, or the next of what was; raises
-        RetrieveError."""
+        """Return the first page, or the page that `continues` names. Raises RetrieveError."""
         if asked.continues:
             with self._lock:
                 kind, rows = self._rest.pop(asked.continues, ("", []))
@@ -59,13 +58,13 @@ class Shelf:
             raise RetrieveError(f"The object type {asked.object_type} cannot be retrieved")
         keep = _condition(asked)
         rows = [row for row in KINDS[asked.object_type](self._memory, mid, asked) if keep(row)]
-        # In the order of the schema, whatever the order asked for.
+        # In the order of the schema, not in the order requested.
         wanted = ALWAYS | frozenset(asked.properties)
         return [{name: row[name] for name in row if name in wanted} for row in rows]
 
 
 def _condition(asked: Retrieve) -> Callable[[Row], bool]:
-    """Return whether a row passes the filter; raises RetrieveError for one that is not served."""
+    """Return the predicate of the filter. Raises RetrieveError for an unsupported one."""
     name, values = asked.filtered_by, asked.values
     if not name:
         return lambda _row: True
@@ -79,7 +78,7 @@ def _condition(asked: Retrieve) -> Callable[[Row], bool]:
 
 
 def _time(text: str) -> datetime:
-    """Return a time; one without a zone is the vendor's own."""
+    """Return a time in UTC. A time without a zone is taken as the vendor's own."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The token endpoint's half of the memory: client credentials in, a bearer token out."""
+"""The token endpoint: client credentials -> bearer token."""
 
 import hmac
 import secrets
@@ -18,14 +18,14 @@ Reply = tuple[int, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A token for one account; `good_until` is in seconds of the monotonic clock."""
+    """A token of one account. `good_until` is in seconds of the monotonic clock."""
 
     account: int
     good_until: float
 
 
 class Tokens:
-    """The tokens given out. `lifetime` is in seconds."""
+    """The issued tokens. `lifetime` is in seconds."""
 
     def __init__(self, *, accounts: Collection[int], default: int, lifetime: float) -> None:
         self._accounts = accounts
@@ -35,7 +35,7 @@ class Tokens:
         self._lock = Lock()
 
     def answer(self, form: object, *, base_url: str) -> Reply:
-        """Return the HTTP status and the JSON of a token request (RFC 6749, 4.4 and 5.2)."""
+        """Return HTTP status and JSON of the reply to a token request (RFC 6749, 4.4 and 5.2)."""
         if not isinstance(form, dict):
             return _refusal(400, "invalid_request", "The body has to be a JSON object")
         if form.get("grant_type") != "client_credentials":
@@ -48,13 +48,13 @@ class Tokens:
         return 200, self._grant(account, base_url)
 
     def account_of(self, value: str) -> int | None:
-        """Return the account that a living token is for, or None."""
+        """Return the account of a valid token, or None."""
         with self._lock:
             token = self._tokens.get(value)
         return token.account if token and time.monotonic() < token.good_until else None
 
     def expire(self, value: str) -> None:
-        """End one token early."""
+        """Expire a token at once."""
         with self._lock:
             self._tokens.pop(value, None)
 

@@ -1,4 +1,4 @@
-"""Plain values to XML elements of the partner API, in the order they are given."""
+"""Serialise plain values as XML elements of the partner API, in the order given."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -7,27 +7,27 @@ from lxml import etree
 
 from .names import PARTNER, XSI
 
-# A text, elements inside, several of the same name, `NIL` - or None, which is left out.
+# A text, nested elements, repeated elements, `NIL`; None is left out.
 Node: TypeAlias = "str | int | bool | Nil | Mapping[str, Node] | Sequence[Node] | None"
 Content: TypeAlias = Mapping[str, Node]
 
-# The key that says which type of the schema stands in the place of its base.
+# Key for the element's xsi:type, where the schema has a base type.
 TYPE = "@type"
 
-# The default namespace, so that the elements are as bare as in the vendor's samples. lxml names it
-# None, which its type stubs do not know.
+# Default namespace, so that elements have no prefix, as in the vendor's samples. lxml uses None as
+# its key, which its type stubs do not allow.
 _MAP: dict[Any, str] = {None: PARTNER, "xsi": XSI}
 
 
 class Nil:
-    """An element that is there and says that it has no value."""
+    """An element with xsi:nil."""
 
 
 NIL = Nil()
 
 
 def message(name: str, content: Content) -> etree._Element:
-    """Return the element of that name with the content inside."""
+    """Return an element with that name and content."""
     element = etree.Element(f"{{{PARTNER}}}{name}", nsmap=_MAP)
     _fill(element, content)
     return element

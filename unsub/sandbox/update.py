@@ -1,4 +1,4 @@
-"""Update: subscribers are changed, each altogether or not at all."""
+"""Update: change subscribers, each one completely or not at all."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ _REFUSALS = {"resubscribe_12018": 12018, "no_permission": 11, "update_refused": 
 
 
 def update(call: Call, objects: Sequence[Asked]) -> Answer:
-    """Return the answer to an Update. RequestID and OverallStatus come last here."""
+    """Return the reply to an Update. RequestID and OverallStatus are its last elements."""
     units = [call.unit(one.client_id) for one in objects]
     results = [
         _result(call, ordinal, mid, one)

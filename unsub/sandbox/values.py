@@ -1,4 +1,4 @@
-"""What the stand-in knows about: units, lists, jobs, attributes and subscribers."""
+"""The sandbox's objects: units, lists, jobs, attributes and subscribers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class ListKind(StrEnum):
-    """How a list takes part in an unsubscribe."""
+    """Kind of a list, which decides how it takes part in an unsubscribe."""
 
     ALL = "all subscribers"
     PUBLICATION = "publication"
@@ -16,7 +16,7 @@ class ListKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """A business unit; `key_permission` is the SubscriberKey permission of the seed."""
+    """A business unit. `key_permission` is its SubscriberKey permission."""
 
     mid: int
     name: str
@@ -26,8 +26,8 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailList:
-    """A list of one unit. `members` are the SubscriberIDs that have a place on it from the start;
-    None is everybody."""
+    """A list of one unit. `members` are the SubscriberIDs on it at the start; None means all
+    subscribers."""
 
     list_id: int
     mid: int
@@ -38,7 +38,7 @@ class MailList:
     members: frozenset[int] | None = None
 
     def holds(self, subscriber_id: int) -> bool:
-        """Return whether somebody has a place on it from the start."""
+        """Return whether the subscriber is on the list at the start."""
         return self.members is None or subscriber_id in self.members
 
 
@@ -46,8 +46,8 @@ class MailList:
 class Job:
     """A send to one list. A higher JobID is a newer job.
 
-    Sends are computed, not stored: everybody got every job but those named in `not_sent_to`
-    (SubscriberIDs).
+    Sends are computed, not stored: every subscriber received every job, except those in
+    `not_sent_to` (SubscriberIDs).
     """
 
     job_id: int
@@ -60,8 +60,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
-    """A profile attribute. `data_type` is the vendor's word: Text, Number, Decimal, Date, Boolean,
-    EmailAddress or Phone. With `choices` it is a restricted pick-list."""
+    """A profile attribute. `data_type` is the vendor's: Text, Number, Decimal, Date, Boolean,
+    EmailAddress or Phone. With `choices` it is a restricted picklist."""
 
     name: str
     data_type: str = "Text"
@@ -77,10 +77,11 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriber:
-    """A person of the enterprise as they are now, under the three names that LogUnsubEvent accepts.
+    """A subscriber of the enterprise in their current state, with the three identifiers that
+    LogUnsubEvent accepts.
 
     `status` is the account's: Active, Bounced, Held, Deleted, or Unsubscribed, which is a master
-    unsubscribe. `unsubscribed_at` is ISO 8601 in UTC. `attributes` are as Retrieve shows them.
+    unsubscribe. `unsubscribed_at` is ISO 8601 in UTC. `attributes` are as Retrieve returns them.
     """
 
     subscriber_id: int

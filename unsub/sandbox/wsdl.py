@@ -1,7 +1,7 @@
-"""The stand-in's own WSDL: its operations, with the types a client meets.
+"""The sandbox's own WSDL: its operations and the types that clients use.
 
-Names, order and occurrence are the vendor's interface (document/literal, SOAP 1.1); the text is
-written here and covers only what the stand-in serves.
+Names, order and occurrence follow the vendor's interface (document/literal, SOAP 1.1). The text is
+our own and covers only what the sandbox serves.
 """
 
 from xml.sax.saxutils import quoteattr
@@ -79,7 +79,7 @@ _STATUS_TYPES = """
 
 _OWN_TYPES = _EXECUTE_TYPES + _STATUS_TYPES + OBJECT_TYPES + CALL_TYPES
 
-# Operation -> the elements of its request and of its reply.
+# Operation -> elements of its request and reply.
 _OPERATIONS = {
     "Execute": ("ExecuteRequestMsg", "ExecuteResponseMsg"),
     "GetSystemStatus": ("SystemStatusRequestMsg", "SystemStatusResponseMsg"),

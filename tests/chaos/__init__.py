@@ -1,1 +1,1 @@
-"""A whole deployment under a stream of wishes, while everything in it fails in turn."""
+"""Chaos test: a whole deployment receives requests while its parts fail in turn."""

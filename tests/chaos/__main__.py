@@ -12,11 +12,11 @@ from tests.plugins.servers import ENVIRONMENT, UNSET
 
 
 def main(arguments: list[str]) -> int:
-    """Return 0 where every line of the report holds."""
+    """Run the chaos test; return 0 if every line of the report holds, else 1."""
     signal.signal(signal.SIGTERM, _leave)
     for name in [name for name in os.environ if UNSET.fullmatch(name)]:
         del os.environ[name]
-    # World brings its own broker; what prepares the database only has to be able to name one.
+    # World starts its own broker; preparing the database only needs a configured address.
     os.environ |= ENVIRONMENT | {"REDIS_URL": "redis://127.0.0.1:1/0"}
     duration = float(arguments[0]) if arguments else 120.0
     seed = int(arguments[1]) if len(arguments) > 1 else secrets.randbelow(10**6)
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _leave(number: int, _frame: object) -> NoReturn:
-    """End in order, everything that was started included."""
+    """Exit in order, so that every process that was started is stopped."""
     sys.exit(128 + number)
 
 

@@ -1,11 +1,11 @@
-"""What the attempts of a whole run have to add up to, whoever was killed while making them."""
+"""Checks on the attempts of a whole run, including those of killed workers."""
 
 from collections.abc import Iterator
 
 from tests.chaos.lines import Line
 from tests.chaos.world import World
 
-# A worker's clock of the database begins with its transaction, hence the second of grace.
+# A worker reads the database's clock at the start of its transaction, hence the second of grace.
 NONE = {
     "attempts without an end": """
         SELECT count(*) FROM unsub_deliveryattempt WHERE finished_at IS NULL
@@ -24,7 +24,7 @@ NONE = {
         JOIN unsub_deliveryattempt b ON b.request_id = a.request_id AND b.number > a.number
         WHERE a.outcome IN ('posted', 'already_unsubscribed', 'already_subscribed', 'refused')
     """,
-    # Whoever comes back to the profile centre may leave what they have left before.
+    # Someone who subscribes again in the profile centre may unsubscribe from the same list again.
     "found already done with no reply lost before": """
         SELECT count(*) FROM unsub_deliveryattempt a
         JOIN unsub_unsubrequest r ON r.id = a.request_id
@@ -58,7 +58,7 @@ COUNTED = {
 
 
 def lines(world: World) -> Iterator[Line]:
-    """Give the lines of the report that are about attempts."""
+    """Yield the report's lines about attempts."""
     for what, sql in COUNTED.items():
         yield Line(what=what, number=world.query(sql)[0][0], holds=True)
     for what, sql in NONE.items():

@@ -1,4 +1,4 @@
-"""One exchange with the pages, as a client sees it."""
+"""One HTTP exchange with the pages, as a client sees it."""
 
 import http.client
 import time
@@ -13,7 +13,7 @@ TIMEOUT = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came back; `text` is empty where nothing did."""
+    """A reply; `text` is "" where none came."""
 
     answer: Answer
     location: str = ""
@@ -21,22 +21,22 @@ class Reply:
 
     @property
     def status(self) -> int:
-        """The status; 0 is no answer at all."""
+        """The HTTP status; 0 where no reply came."""
         return self.answer.status
 
 
 def get(url: str, path: str) -> Reply:
-    """Open a page of the deployment at `url`."""
+    """GET a page of the deployment at `url`."""
     return _exchange(url, "GET", path, "")
 
 
 def post(url: str, path: str, body: str) -> Reply:
-    """Send a form to the deployment at `url`."""
+    """POST a form to the deployment at `url`."""
     return _exchange(url, "POST", path, body)
 
 
 def _exchange(url: str, method: str, path: str, body: str) -> Reply:
-    """Return what came back, and when."""
+    """Return the reply and its times."""
     began = time.monotonic()
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT)
     try:
@@ -45,7 +45,7 @@ def _exchange(url: str, method: str, path: str, body: str) -> Reply:
         text = response.read().decode(errors="replace")
         status, location = response.status, response.headers.get("Location", "")
     except (OSError, http.client.HTTPException):
-        # Nobody listens while gunicorn starts again: nothing was sent then, but who can tell.
+        # gunicorn is restarting: nothing was sent then, but the client cannot know that.
         time.sleep(0.2)
         status, location, text = 0, "", ""
     finally:

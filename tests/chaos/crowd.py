@@ -1,4 +1,4 @@
-"""People who come to the profile centre, and change one thing after another there."""
+"""Simulated visitors of the profile centre, who change one thing after another."""
 
 import random
 import time
@@ -18,12 +18,12 @@ STEPS = (3, 6)
 PAUSES = (0.05, 0.3, 1.0, 2.0, 4.0)
 CHANCES = {"list": 5, "name": 4, "everything": 1}
 EVENTS = "7004"
-# Words of the page that says that Marketing Cloud does not answer: nobody was asked anything.
+# Text of the page shown when Marketing Cloud does not answer: no request was made.
 UNREAD = "cannot be shown right now"
 
 
 class Crowd:
-    """Lets somebody new come `rate` times a second until it is stopped; the dice are seeded."""
+    """Starts `rate` new visitors a second until stopped. The random generator is seeded."""
 
     def __init__(self, deployment: Deployment, ledger: Ledger, *, rate: float, seed: int) -> None:
         self._deployment = deployment
@@ -35,11 +35,11 @@ class Crowd:
         self._thread = Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Let them come."""
+        """Start."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Let nobody else come, and wait until those who are there are done with their step."""
+        """Start no more visitors, and wait for those present to finish their step."""
         self._stop.set()
         self._thread.join()
         self._pool.shutdown()
@@ -53,20 +53,20 @@ class Crowd:
             self._pool.submit(self._visit, person, dice)
 
     def _path(self, number: int, *, with_key: bool) -> str:
-        """Return the path of somebody's profile centre: one link for all that they do."""
+        """Return the path of a visitor's profile centre: one link for the whole visit."""
         key = f"sub-{number}" if with_key else None
         who = SubscriberContext(subscriber_id=number, subscriber_key=key)
         link = self._deployment.link(number, subscriber=who, issued_at=int(time.time()))
         return urlsplit(link).path.replace("/u/", "/p/", 1)
 
     def _visit(self, person: Person, dice: random.Random) -> None:
-        """Do some things, each once the one before was answered."""
+        """Take several steps, each after the reply to the one before."""
         for number in range(dice.randint(*STEPS)):
             self._step(person, dice, number)
             if self._stop.wait(dice.choice(PAUSES)):
                 break
         if person.moves and person.moves[-1].mark[:2] == (LEAVE, ALL) and dice.random() < 0.7:
-            # Nobody can see whether those who left everything are on a list.
+            # The page shows no lists to subscribers who unsubscribed from everything.
             self._step(person, dice, STEPS[1])
 
     def _step(self, person: Person, dice: random.Random, number: int) -> None:
@@ -88,17 +88,18 @@ class Crowd:
             person.in_vain["without lists"] += 1
 
     def _toggle(self, person: Person, form: Form, number: str) -> None:
-        """Leave a list, or join it."""
+        """Unsubscribe from a list, or subscribe to it."""
         leaves = number in form.ticked("keep")
         if leaves and number == EVENTS:
-            # No mail was ever sent to it, so there is no job that leaving could be charged to.
+            # No email was ever sent to this list, so there is no job to track the unsubscribe
+            # against.
             person.in_vain["nothing to do"] += 1
             return
         kind = LEAVE if leaves else JOIN
         self._send(person, form.toggled("keep", number), kind=kind, about=f"list:{number}")
 
     def _rename(self, person: Person, name: str) -> None:
-        """Take another first name."""
+        """Change the first name."""
         path = f"{person.path}/details"
         form = self._open(person, path)
         if form is None:
@@ -109,7 +110,7 @@ class Crowd:
         )  # fmt: skip
 
     def _open(self, person: Person, path: str) -> Form | None:
-        """Return the form of a page, or None where it did not come."""
+        """Return the form of a page, or None where the page did not come."""
         reply = client.get(self._deployment.url, path)
         self._ledger.look(reply.answer)
         if reply.status == 200:
@@ -120,7 +121,7 @@ class Crowd:
     def _send(
         self, person: Person, body: str, *, kind: str, about: str, value: str = "", path: str = ""
     ) -> None:
-        """Send a form, and write down what came of it."""
+        """Send a form and record the outcome."""
         reply = client.post(self._deployment.url, path or person.path, body)
         if why := _not_asked(reply, path):
             self._ledger.look(reply.answer)
@@ -131,7 +132,7 @@ class Crowd:
 
 
 def _not_asked(reply: Reply, path: str) -> str:
-    """Return why a form was no wish, or nothing where it may be one."""
+    """Return why the form cannot have made a request, or "" where it may have."""
     if reply.status == 503 and UNREAD in reply.text:
         return "unread"
     if reply.status == 503 and path.endswith("/details"):

@@ -1,4 +1,4 @@
-"""What can go wrong: each does its harm for `seconds` and then mends it."""
+"""Disturbances: each one breaks something for `seconds` and then repairs it."""
 
 import signal
 import time
@@ -18,15 +18,15 @@ Act = Callable[[World, float], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disturbance:
-    """What is done to the world. `times` is how many times the run's harm it lasts; None leaves
-    that to the dice."""
+    """One disturbance. `times` multiplies the run's `harm` to give its duration; None draws the
+    duration at random."""
 
     act: Act
     times: float | None = None
 
     def disturb(self, world: World, harm: float, dice: Random) -> None:
-        """Do the harm, and mend it."""
-        # Thrown every time, so that the rest of the order does not depend on this.
+        """Break something, and repair it."""
+        # Drawn every time, so that the random order of the rest does not depend on this.
         thrown = dice.uniform(0.5, 1.0)
         self.act(world, harm * (self.times or thrown))
 
@@ -35,7 +35,7 @@ NAMES: dict[str, Disturbance] = {}
 
 
 def _named(name: str, *, times: float | None = None) -> Callable[[Act], Act]:
-    """Return a decorator that gives a disturbance its name."""
+    """Return a decorator that registers a disturbance under its name."""
 
     def keep(act: Act) -> Act:
         NAMES[name] = Disturbance(act=act, times=times)
@@ -46,7 +46,7 @@ def _named(name: str, *, times: float | None = None) -> Callable[[Act], Act]:
 
 @contextmanager
 def _cue(world: World, kind: str, *, value: float | None = None) -> Iterator[None]:
-    """Let the sandbox misbehave within the block."""
+    """Inject a fault into the sandbox within the block."""
     more = {} if value is None else {"value": value}
     world.cue(kind, times=None, **more)
     try:
@@ -56,7 +56,7 @@ def _cue(world: World, kind: str, *, value: float | None = None) -> Iterator[Non
 
 
 def _sandbox(kind: str, *, value: float | None = None) -> Act:
-    """Return a disturbance in which the sandbox does `kind`."""
+    """Return a disturbance that injects the fault `kind` into the sandbox."""
 
     def disturb(world: World, seconds: float) -> None:
         with _cue(world, kind, value=value):
@@ -77,7 +77,7 @@ for _kind, _value in (
 
 @_named("worker killed in the middle of a call")
 def kill_worker(world: World, seconds: float) -> None:
-    """SIGKILL of a worker while its calls are slow."""
+    """SIGKILL a worker while its calls are slow."""
     with _cue(world, "latency", value=1.0):
         time.sleep(min(seconds, 2.0))
         world.worker.kill()
@@ -87,7 +87,7 @@ def kill_worker(world: World, seconds: float) -> None:
 
 @_named("worker ended in the middle of a batch")
 def end_worker(world: World, seconds: float) -> None:
-    """SIGTERM of a worker, which has to finish what it began."""
+    """SIGTERM a worker, which must finish its batch."""
     with _cue(world, "latency", value=0.5):
         time.sleep(min(seconds, 2.0))
         world.second.end(signal.SIGTERM, seconds=60)
@@ -97,7 +97,7 @@ def end_worker(world: World, seconds: float) -> None:
 
 @_named("both workers killed")
 def kill_workers(world: World, seconds: float) -> None:
-    """SIGKILL of both, and both claim at once when they are back."""
+    """SIGKILL both workers; both claim at the same time when they are back."""
     for worker in world.workers:
         worker.kill()
     time.sleep(seconds)
@@ -107,14 +107,14 @@ def kill_workers(world: World, seconds: float) -> None:
 
 @_named("gunicorn killed")
 def kill_web(world: World, _seconds: float) -> None:
-    """SIGKILL of the web processes; clients get no answer until they are back."""
+    """SIGKILL the web processes; clients get no reply until they are back."""
     with world.without_web():
         world.restart(world.web)
 
 
 @_named("beat killed")
 def kill_beat(world: World, seconds: float) -> None:
-    """SIGKILL of beat."""
+    """SIGKILL beat."""
     world.beat.kill()
     time.sleep(seconds)
     world.beat.start()
@@ -122,7 +122,7 @@ def kill_beat(world: World, seconds: float) -> None:
 
 @_named("broker killed")
 def kill_broker(world: World, seconds: float) -> None:
-    """The broker gone with all it had in memory, and back with what is on its disk."""
+    """Stop the broker, losing its memory; it comes back with what is on its disk."""
     world.valkey.kill()
     time.sleep(seconds)
     world.valkey.start()
@@ -130,14 +130,14 @@ def kill_broker(world: World, seconds: float) -> None:
 
 @_named("broker restarted")
 def restart_broker(world: World, _seconds: float) -> None:
-    """The broker stopped and started at once."""
+    """Restart the broker at once."""
     world.valkey.stop()
     world.valkey.start()
 
 
 @_named("broker flushed")
 def flush_broker(world: World, _seconds: float) -> None:
-    """Everything in the broker deleted, three times; but never wishes that it alone holds."""
+    """FLUSHALL in the broker, three times; never while requests are spooled there only."""
     _wait_for_an_empty_letterbox(world)
     with closing(redis.Redis.from_url(world.valkey.url)) as client:
         for _ in range(3):
@@ -146,7 +146,7 @@ def flush_broker(world: World, _seconds: float) -> None:
 
 
 def _wait_for_an_empty_letterbox(world: World) -> None:
-    """Wait until no wish was left with the broker for longer than a page remembers an outage."""
+    """Wait until nothing has been spooled for longer than a page remembers a database outage."""
     quiet_since = time.monotonic()
     while time.monotonic() - quiet_since < REST + 2:
         if world.letters():
@@ -156,14 +156,14 @@ def _wait_for_an_empty_letterbox(world: World) -> None:
 
 @_named("database restarted")
 def restart_database(world: World, _seconds: float) -> None:
-    """PostgreSQL stopped and started; every connection breaks."""
+    """Restart PostgreSQL; every connection breaks."""
     world.postgres.stop()
     world.postgres.start()
 
 
 @_named("database away")
 def stop_database(world: World, seconds: float) -> None:
-    """PostgreSQL stopped for a while."""
+    """Stop PostgreSQL for a while."""
     world.postgres.stop()
     time.sleep(seconds)
     world.postgres.start()
@@ -171,7 +171,7 @@ def stop_database(world: World, seconds: float) -> None:
 
 @_named("database hangs", times=1.25)
 def hang_database(world: World, seconds: float) -> None:
-    """PostgreSQL alive, and silent."""
+    """Suspend PostgreSQL: it accepts connections and does not answer."""
     world.hang(seconds)
     try:
         time.sleep(seconds)
@@ -181,7 +181,7 @@ def hang_database(world: World, seconds: float) -> None:
 
 @_named("database and broker away")
 def stop_both(world: World, seconds: float) -> None:
-    """Nobody is there to take a wish: the one time when 503 is the right answer."""
+    """Stop database and broker: the only time when 503 is the right answer."""
     started = time.monotonic()
     world.valkey.stop()
     world.postgres.stop()
@@ -193,7 +193,7 @@ def stop_both(world: World, seconds: float) -> None:
 
 @_named("sandbox away", times=3.0)
 def stop_sandbox(world: World, seconds: float) -> None:
-    """Marketing Cloud refuses connections. Its events are kept on disk, as theirs are."""
+    """Stop the sandbox: connections are refused. Its records are on disk and come back with it."""
     world.sandbox.kill()
     time.sleep(seconds)
     world.sandbox.start()
@@ -203,7 +203,7 @@ def stop_sandbox(world: World, seconds: float) -> None:
 
 @_named("credentials revoked")
 def revoke(world: World, seconds: float) -> None:
-    """Every login fails; then they are restored."""
+    """Revoke the credentials, then restore them."""
     with _cue(world, "revoke_credentials"):
         time.sleep(seconds)
     world.heal()
@@ -211,7 +211,7 @@ def revoke(world: World, seconds: float) -> None:
 
 @_named("the disk of the logs is full")
 def fill_disk(world: World, seconds: float) -> None:
-    """Workers and pages write their logs to a device that takes nothing."""
+    """Make workers and web processes log to a device that accepts no writes."""
     processes = (world.web, *world.workers)
     before = [process.log_to(Path("/dev/full")) for process in processes]
     with world.without_web():

@@ -1,12 +1,11 @@
-"""The forms of a page as a browser would send them."""
+"""Read the forms of a page and send them as a browser would."""
 
 from html.parser import HTMLParser
 from urllib.parse import urlencode
 
 
 class Form(HTMLParser):
-    """All that a page holds to be filled in: what is sent as it stands, the boxes that are not
-    ticked, the buttons, and the labels."""
+    """The fields of a page: default values, unticked boxes, buttons and labels."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -18,7 +17,7 @@ class Form(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take in a field, a button, or the beginning of a label."""
+        """Read a field, a button, or the start of a label."""
         found = {name: value or "" for name, value in attrs}
         name, value = found.get("name", ""), found.get("value", "")
         if tag == "label":
@@ -34,29 +33,29 @@ class Form(HTMLParser):
             (self.filled if ticked else self.unticked).append((name, value))
 
     def handle_data(self, data: str) -> None:
-        """Take in the words of a label: the first that there are."""
+        """Read the text of a label: its first text only."""
         if self._label and data.strip():
             self.labels.setdefault(data.strip(), self._label.removeprefix("id_"))
             self._label = ""
 
     def ticked(self, name: str) -> set[str]:
-        """Return which boxes of that name are ticked."""
+        """Return the values of the ticked boxes of that name."""
         return {value for one, value in self.filled if one == name}
 
     def open(self, name: str) -> set[str]:
-        """Return which boxes of that name are not ticked."""
+        """Return the values of the unticked boxes of that name."""
         return {value for one, value in self.unticked if one == name}
 
     def toggled(self, name: str, value: str) -> str:
-        """Return what is sent with one box ticked that was not, or the other way round."""
+        """Return the form data with one box toggled."""
         box = (name, value)
         rest = [one for one in self.filled if one != box]
         return urlencode(rest if box in self.filled else [*rest, box])
 
     def typed(self, name: str, value: str) -> str:
-        """Return what is sent with something else written into a field."""
+        """Return the form data with another value in a field."""
         return urlencode([*(one for one in self.filled if one[0] != name), (name, value)])
 
     def pressed(self, button: str) -> str:
-        """Return what is sent with this button and not the usual one."""
+        """Return the form data with this button instead of the default one."""
         return urlencode([*self.filled, (button, "1")])

@@ -1,4 +1,4 @@
-"""What each client asked for and what it was told: the outside view that everything is held to."""
+"""What each client requested and which replies it got: the reference for all checks."""
 
 import time
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ FIRST = 10_000
 
 @dataclass(slots=True, kw_only=True)
 class Asked:
-    """One person's wish as its client saw it. `answers` are statuses; 0 is no answer at all."""
+    """One subscriber's request as its client saw it. `answers` are HTTP statuses; 0 is no reply."""
 
     subscriber: int
     kind: str
@@ -23,18 +23,20 @@ class Asked:
 
     @property
     def was_accepted(self) -> bool:
-        """Whether any answer promised that the wish is safe."""
+        """Whether any reply confirmed that the request is stored."""
         return any(status in {200, 303} for status in self.answers)
 
     @property
     def has_no_answer(self) -> bool:
-        """Whether some answer got lost, so that nobody outside can know."""
+        """Whether any reply was lost, so that the client cannot know whether the request was
+        stored."""
         return 0 in self.answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One exchange as its client saw it: times are seconds of the monotonic clock, 0 is none."""
+    """One exchange as its client saw it. Times are seconds of the monotonic clock; status 0 is no
+    reply."""
 
     status: int
     began: float
@@ -46,52 +48,53 @@ class Answer:
         return self.ended - self.began
 
     def falls_into(self, spells: list[tuple[float, float]], *, grace: float) -> bool:
-        """Return whether the exchange touched one of these spells, or the `grace` seconds after."""
+        """Return whether the exchange overlaps one of these periods, extended by `grace`
+        seconds."""
         return any(self.ended >= begin and self.began <= end + grace for begin, end in spells)
 
 
 class Ledger:
-    """All wishes of a run, and the answers over time."""
+    """All requests of a run, and the replies over time."""
 
     def __init__(self) -> None:
         self.wishes: list[Asked] = []
         self.answers: list[Answer] = []
-        # Pages that were opened, and forms that were no wish.
+        # Page views, and forms that made no request.
         self.looks: list[Answer] = []
         self.people = People()
         self._numbers = count(FIRST)
         self._lock = Lock()
 
     def new(self, kind: str) -> Asked:
-        """Return a wish of somebody who asks for the first time."""
+        """Return a new request of a new subscriber."""
         asked = Asked(subscriber=self.number(), kind=kind)
         with self._lock:
             self.wishes.append(asked)
         return asked
 
     def number(self) -> int:
-        """Return the SubscriberID of somebody who was not there before."""
+        """Return an unused SubscriberID."""
         with self._lock:
             return next(self._numbers)
 
     def note(self, asked: Asked, answer: Answer) -> None:
-        """Write down an answer."""
+        """Record a reply to a request."""
         with self._lock:
             asked.answers.append(answer.status)
             self.answers.append(answer)
 
     def hear(self, answer: Answer) -> None:
-        """Write down an answer to a form of the profile centre."""
+        """Record a reply to a form of the profile centre."""
         with self._lock:
             self.answers.append(answer)
 
     def look(self, answer: Answer) -> None:
-        """Write down that somebody looked at a page."""
+        """Record a page view."""
         with self._lock:
             self.looks.append(answer)
 
     def accepted(self) -> int:
-        """Return how many wishes were accepted so far."""
+        """Return the number of requests accepted so far."""
         with self._lock:
             asked = sum(asked.was_accepted for asked in self.wishes)
         return asked + sum(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One line of the report: what, how many, whether that is right, and some of what is not."""
+    """One line of the report: text, count, whether it holds, and examples of failures."""
 
     what: str
     number: int

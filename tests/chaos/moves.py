@@ -1,4 +1,4 @@
-"""What people ask for in the profile centre, one thing after another, and how they stand by it."""
+"""Sequences of requests in the profile centre, and the final states they allow."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ PUT_ON = frozenset({JOIN, AGAIN})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """One wish as it was sent: what for, about what, the new value, and what the answer was."""
+    """One request as sent: kind, target, new value, and the status of the reply."""
 
     kind: str
     about: str
@@ -22,25 +22,24 @@ class Move:
 
     @property
     def was_accepted(self) -> bool:
-        """Whether the answer promised that the wish is safe."""
+        """Whether the reply confirmed that the request is stored."""
         return self.status == 303
 
     @property
     def mark(self) -> tuple[str, str, str]:
-        """What tells it from other wishes of its person."""
+        """The values that distinguish it from the subscriber's other requests."""
         return self.kind, self.about, self.value
 
     @property
     def leads_to(self) -> str:
-        """How things stand once it is carried out."""
+        """The state once the request is done."""
         return self.value if self.kind == CHANGE else ON if self.kind in PUT_ON else OFF
 
 
 @dataclass(slots=True, kw_only=True)
 class Person:
-    """Somebody who comes to the profile centre: `moves` are what they sent that may count, in
-    order, each after the answer to the one before; `in_vain` counts the pages that could not be
-    filled in, by why."""
+    """One visitor of the profile centre. `moves` are the requests that may count, in order, each
+    sent after the reply to the one before. `in_vain` counts unusable pages by reason."""
 
     number: int
     path: str
@@ -49,29 +48,30 @@ class Person:
 
 
 class People:
-    """Everybody who came to the profile centre in a run."""
+    """All visitors of the profile centre in a run."""
 
     def __init__(self) -> None:
         self._everybody: list[Person] = []
         self._lock = Lock()
 
     def add(self, person: Person) -> None:
-        """Let somebody come."""
+        """Add a visitor."""
         with self._lock:
             self._everybody.append(person)
 
     def everybody(self) -> list[Person]:
-        """Return all who came, in order."""
+        """Return all visitors, in order."""
         with self._lock:
             return list(self._everybody)
 
 
 def possible(moves: Iterable[Move], about: str, first: str) -> set[str]:
-    """Return how a thing may stand after these moves: one way, unless an answer was lost or said
-    that nobody took it, and nothing was accepted since.
+    """Return the final states that a target may have after these moves: one, unless a reply was
+    lost or said "not accepted" and nothing was accepted since.
 
-    Who joins a list and then leaves everything has left it with everything, if the joining was not
-    carried out before: back again, they may be on it or not.
+    Subscribing to a list and then unsubscribing from everything may end either way: if the
+    subscription was sent before, the subscriber is on the list after resubscribing; if not, it was
+    superseded.
     """
     now, not_joined = {first}, {first}
     for move in moves:
@@ -87,9 +87,10 @@ def possible(moves: Iterable[Move], about: str, first: str) -> set[str]:
 
 
 def voids(later: tuple[str, str], earlier: tuple[str, str]) -> bool:
-    """Return whether the later of two wishes of one person, each a kind and what it is about, may
-    take the place of the earlier one: leaving what was joined, or everything; joining again what
-    was left; the same asked for anew, but for leaving, which is an event each time."""
+    """Return whether the later of two requests of one subscriber, each (kind, target), may
+    supersede the earlier one: an unsubscribe from the same list or from everything supersedes a
+    subscription; a subscription supersedes an unsubscribe; a repetition supersedes itself, except
+    an unsubscribe, which is a separate event each time."""
     if later[1] == earlier[1]:
         return (later[0], earlier[0]) != (LEAVE, LEAVE)
     return later == (LEAVE, ALL) and earlier[0] in PUT_ON

@@ -1,4 +1,4 @@
-"""Every answer that a client got, against the database and the sandbox's own event log."""
+"""Compare every client's replies with the database and the sandbox's event log."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ ROWS = """
     FROM unsub_unsubrequest r
 """
 OPEN = "SELECT count(*) FROM unsub_unsubrequest WHERE status IN ('pending', 'sending', 'held')"
-GRACE = 6.0  # seconds for which a page remembers that a database was away
-START = 1.0  # seconds: gunicorn answers, and a client has still to hear that it did not
-SLOW = 15.0  # seconds: more than a database that hangs may ever cost
+GRACE = 6.0  # seconds for which a page remembers a database outage
+START = 1.0  # seconds: gunicorn answers again, but a client may still see a broken connection
+SLOW = 15.0  # seconds: upper limit of a reply while the database hangs
 EVERYTHING = frozenset({"master", "everything"})
 
 
@@ -39,7 +39,7 @@ class Row:
 
 
 class Reconciliation:
-    """The state of the world when all is over."""
+    """The final state of the deployment."""
 
     def __init__(self, world: World, ledger: Ledger) -> None:
         self._world = world
@@ -61,7 +61,7 @@ class Reconciliation:
         self._open = world.query(OPEN)[0][0]
 
     def lines(self) -> Iterator[Line]:
-        """Give the lines of the report."""
+        """Yield the lines of the report."""
         accepted = [asked for asked in self._wishes if asked.was_accepted]
         yield Line(what="wishes asked for", number=len(self._wishes), holds=bool(self._wishes))
         yield Line(what="accepted", number=len(accepted), holds=bool(accepted))
@@ -99,7 +99,8 @@ class Reconciliation:
         return self._rows.get(asked.subscriber, [None])[0]
 
     def _wrong_end(self, accepted: list[Asked]) -> list[int]:
-        """Return whose wishes ended in a state that fits neither what they asked nor undid."""
+        """Return the subscribers whose requests ended in a status that does not fit what they
+        sent."""
         wrong = []
         for asked in accepted:
             wanted = {"done"}
@@ -113,7 +114,7 @@ class Reconciliation:
         return wrong
 
     def _wrong_row(self) -> list[int]:
-        """Return whose row names another unit, job, list or scope than the link did."""
+        """Return the subscribers whose row has another unit, job, list or scope than the link."""
         return [
             asked.subscriber
             for asked in self._wishes
@@ -162,8 +163,8 @@ class Reconciliation:
         ]
 
     def _unasked(self) -> list[int]:
-        """Return who has an event and never asked, or is a stranger."""
-        # Somebody who was told 503 may be recorded all the same: a COMMIT whose answer got lost.
+        """Return the subscribers who have an event without a request, or are unknown."""
+        # A request answered with 503 may be stored all the same: the reply to COMMIT was lost.
         asked = {a.subscriber for a in self._wishes if a.answers and a.kind != "stranger"}
         return [n for n in (*self._events, *self._masters) if n not in asked]
 
@@ -172,13 +173,13 @@ class Reconciliation:
         return [subscriber for subscriber, events in found.items() if len(events) > 1]
 
     def _lost_replies(self, subscriber: int) -> bool:
-        """Return whether there were as many lost replies as repeated events."""
+        """Return whether there are as many lost replies as repeated events."""
         rows = self._rows.get(subscriber, [])
         events = len(self._events.get(subscriber, self._masters.get(subscriber, [])))
         return sum(row.unknowns for row in rows) >= events - 1
 
     def _answers(self) -> Iterator[Line]:
-        """Give how the answers fell out."""
+        """Yield the distribution of the replies."""
         counts = Counter(status for asked in self._wishes for status in asked.answers)
         for status in sorted(counts):
             what = f"answers with {status}" if status else "no answer (connection broken)"
@@ -189,8 +190,8 @@ class Reconciliation:
         yield Line(what="undo answered otherwise than 303 or 503", number=len(odd), holds=not odd)
 
     def _times(self) -> Iterator[Line]:
-        """Give whether refusals and broken connections came only when they may, and how long the
-        slowest answer took."""
+        """Yield whether 503s and broken connections came only while allowed, and the slowest
+        reply."""
         refused = [answer for answer in self._exchanges if answer.status >= 500]
         broken = [x for x in (*self._exchanges, *self._looks) if x.status == 0]
         both, web = self._world.both_away, self._world.web_away
@@ -207,7 +208,7 @@ class Reconciliation:
 
 
 def _target(asked: Asked) -> tuple[int, int, int]:
-    """Return unit, job and list that a wish was for."""
+    """Return unit, job and list of a request."""
     if asked.kind == "child":
         return CHILD, KIDS_JOB, KIDS
     return PARENT, NEWEST_WEEKLY_JOB, WEEKLY
@@ -216,7 +217,7 @@ def _target(asked: Asked) -> tuple[int, int, int]:
 def _by_subscriber(
     events: list[dict[str, Any]], others: set[int]
 ) -> dict[int, list[dict[str, Any]]]:
-    """Return the events of each subscriber, but for the `others`."""
+    """Return the events by subscriber, without the `others`."""
     found: dict[int, list[dict[str, Any]]] = {}
     for event in events:
         if int(event["subscriber_id"]) in others:

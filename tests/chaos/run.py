@@ -1,4 +1,4 @@
-"""One run: the world, the stream, the disturbances, and the reckoning."""
+"""One run: deployment, stream of requests, disturbances, and the final checks."""
 
 import random
 import tempfile
@@ -21,9 +21,9 @@ from tests.chaos.world import World
 from tests.journeys.databases import create_database, prepare_database
 
 Attempts = dict[int, str]
-RATE, PEOPLE = 12.0, 0.8  # a second: wishes of people who have one, and people who have several
+RATE, PEOPLE = 12.0, 0.8  # per second: single requests, and visitors of the profile centre
 SETTLE_SECONDS = 300.0
-# What a finished attempt says, in a form that shows any change.
+# The columns of a finished attempt, compared to detect any change.
 FINISHED = """
     SELECT id, md5(concat_ws('|', request_id, number, lease, started_at, finished_at, outcome,
                              status_code, error_code, detail, sfmc_request_id))
@@ -33,7 +33,7 @@ FINISHED = """
 
 @dataclass(kw_only=True)
 class Report:
-    """What a run came to."""
+    """The report of a run."""
 
     seed: int
     seconds: float = 0.0
@@ -45,11 +45,11 @@ class Report:
 
     @property
     def holds(self) -> bool:
-        """Whether every line is right."""
+        """Whether every line holds."""
         return bool(self.lines) and all(line.holds for line in self.lines)
 
     def __str__(self) -> str:
-        """Return the report as text for a terminal and for docs/reliability.md."""
+        """Return the report as text, for a terminal and for docs/reliability.md."""
         rows = [f"seed {self.seed}, {self.seconds:.0f} s, settled in {self.settled:.0f} s", ""]
         rows += [
             f"| {'disturbance':<48} | times | accepted meanwhile |",
@@ -73,14 +73,14 @@ class Report:
 
 
 def run(*, duration: float, seed: int, harm: float) -> Report:
-    """Return the report of a run of about `duration` seconds, in which each disturbance lasts up
-    to `harm` seconds: each in turn first, then at random."""
+    """Run for about `duration` seconds and return the report. Each disturbance lasts up to `harm`
+    seconds: first each one once, then random ones."""
     report = Report(seed=seed)
     with tempfile.TemporaryDirectory(prefix="pc-chaos-") as name, closing(Postgres()) as postgres:
         postgres.start()
         address = postgres.url.rpartition("/")[0]
         create_database(address, "CREATE DATABASE chaos")
-        # Nobody reads their mail in there: what is joined counts at once.
+        # No one reads the confirmation emails here: subscriptions count without double opt-in.
         prepare_database(f"{address}/chaos", centre=("--profile-centre", "on"))
         world = World(folder=Path(name), postgres=postgres, database=f"{address}/chaos")
         try:
@@ -94,7 +94,7 @@ def run(*, duration: float, seed: int, harm: float) -> Report:
 
 
 def _disturb(world: World, report: Report, *, duration: float, harm: float) -> None:
-    """Let the stream flow while one thing after another fails, then reckon up."""
+    """Send requests while one thing after another fails, then check the result."""
     ledger, dice = Ledger(), random.Random(report.seed)  # noqa: S311 - to be repeated
     stream = Stream(world, ledger, rate=RATE, seed=report.seed)
     crowd = Crowd(world, ledger, rate=PEOPLE, seed=report.seed)
@@ -120,11 +120,11 @@ def _one_after_another(
     until: float,
     harm: float,
 ) -> None:
-    """Let one thing after another fail until the time is over."""
+    """Run one disturbance after another until the time is over."""
     finished: Attempts = {}
     for number, name in enumerate(_order(dice)):
         at = time.monotonic()
-        # However slow the machine is, each thing fails once.
+        # However slow the machine is, each disturbance happens once.
         if at > until and number >= len(disturbances.NAMES):
             break
         before = ledger.accepted()
@@ -140,20 +140,21 @@ def _one_after_another(
 
 
 def _order(dice: random.Random) -> list[str]:
-    """Return the disturbances: each once in a shuffled order, then whatever the dice say."""
+    """Return the disturbances: each once in random order, then random ones."""
     names = list(disturbances.NAMES)
     return [*dice.sample(names, len(names)), *dice.choices(names, k=2000)]
 
 
 def _still_there(world: World, report: Report, before: Attempts) -> Attempts:
-    """Return the attempts that are finished, and count those of before that are no longer so."""
+    """Return the finished attempts, and count those in `before` that have changed or are
+    missing."""
     now: Attempts = dict(world.query(FINISHED))
     report.spoilt += sum(now.get(key) != digest for key, digest in before.items())
     return now
 
 
 def _settle(world: World) -> float:
-    """Return the seconds until nothing was on its way any more, or until patience ran out."""
+    """Return the seconds until nothing was on its way any more, or until the time-out."""
     started = time.monotonic()
     while time.monotonic() - started < SETTLE_SECONDS:
         world.heal()

@@ -1,5 +1,5 @@
-"""What people asked for in the profile centre, one thing after another, against how they stand in
-Marketing Cloud when all is over, and against the rows of the database."""
+"""Compare what visitors requested in the profile centre with their final state in Marketing Cloud,
+and with the rows of the database."""
 
 import json
 import urllib.request
@@ -33,13 +33,13 @@ ROWS = """
     ORDER BY r.id
 """
 FIRST = {"list:7001": ON, "list:7002": ON, "list:7004": OFF}
-UNDECIDED = 0.1  # of all things: more, and the run says too little
+UNDECIDED = 0.1  # share of all targets; above it, the run proves too little
 Wrong = list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A wish in the database; `by` is what it gave way to."""
+    """A request in the database; `by` is the request that superseded it."""
 
     subscriber: int
     mark: tuple[str, str, str]
@@ -50,7 +50,7 @@ class Row:
 
 
 class Standing:
-    """How everybody who came to the profile centre stands when all is over."""
+    """The final state of all visitors of the profile centre."""
 
     def __init__(self, world: World, people: list[Person]) -> None:
         self._world = world
@@ -67,7 +67,7 @@ class Standing:
                 self._rows[number].append(row)
 
     def lines(self) -> Iterator[Line]:
-        """Give the lines of the report that are about the profile centre."""
+        """Yield the report's lines about the profile centre."""
         moves = [move for person in self._people for move in person.moves]
         accepted = [move for move in moves if move.was_accepted]
         yield _count("people in the profile centre", len(self._people), at_least=1)
@@ -86,8 +86,8 @@ class Standing:
         yield _none("changes that nobody asked for", self._unasked_changes())
 
     def _in_vain(self) -> Iterator[Line]:
-        """Give how often a page could not be filled in, and why: a 503 is right only for details
-        that cannot be read."""
+        """Yield how often a page was unusable, and why: a 503 is allowed only for details that
+        cannot be read."""
         why = sum((person.in_vain for person in self._people), Counter())
         for what, number in sorted(why.items()):
             yield Line(what=f"nothing asked: {what}", number=number, holds=what in _IN_ORDER)
@@ -101,7 +101,7 @@ class Standing:
         ]
 
     def _too_often(self) -> Wrong:
-        """Return what has more rows than it was asked for: none, where nobody asked."""
+        """Return the targets with more rows than requests."""
         return [
             f"{mark}: {self._story(person)}"
             for person in self._people
@@ -122,8 +122,8 @@ class Standing:
             yield from (row for row in rows if row.status == "superseded")
 
     def _wrongly_void(self) -> Wrong:
-        """Return what gave way to something that does not void it, is another person's, or was
-        sent before it."""
+        """Return the rows superseded by a request that must not supersede them, belongs to another
+        subscriber, or was sent earlier."""
         moves = {person.number: person.moves for person in self._people}
         return [
             f"{row.subscriber} {row.mark} {row.by}"
@@ -139,7 +139,8 @@ class Standing:
         return {number: _json(f"{url}/people.json?id={number}") for number in self._numbers}
 
     def _stand(self) -> Iterator[Line]:
-        """Give how many stand otherwise than they asked last, and of how much nobody can say it."""
+        """Yield how many final states differ from the last request, and how many are
+        undecidable."""
         wrong, things, undecided = [], 0, 0
         for person in self._people:
             portrait = self._portraits[person.number]
@@ -156,15 +157,15 @@ class Standing:
         yield _none("things otherwise than they asked last", wrong)
 
     def _story(self, person: Person) -> str:
-        """Return what somebody did, and what is in the database of it."""
+        """Return a subscriber's requests and database rows, as text for a failure."""
         moves = [f"{move.kind} {move.about} {move.value} {move.status}" for move in person.moves]
         rows = [row.story for row in self._rows[person.number]]
         return "\n  ".join([str(person.number), *moves, *rows])
 
     @staticmethod
     def _things(person: Person, portrait: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        """Give what somebody sent something about, or might lose by it, and how it was at first.
-        Lists cannot be seen of those who have left everything."""
+        """Yield the targets that a visitor sent requests about or may lose by them, with the
+        initial state. Lists are not visible for subscribers who unsubscribed from everything."""
         if not person.moves:
             return
         yield ALL, ON
@@ -173,7 +174,7 @@ class Standing:
             yield from FIRST.items()
 
     def _unasked_lists(self) -> Wrong:
-        """Return who is on a list that they neither were on nor joined."""
+        """Return the subscribers on a list that they neither were on nor subscribed to."""
         return [
             f"{person.number} {number}"
             for person in self._people
@@ -183,7 +184,7 @@ class Standing:
         ]  # fmt: skip
 
     def _unasked_changes(self) -> Wrong:
-        """Return the updates that are no wish of their person."""
+        """Return the updates that match no request of their subscriber."""
         sent = {person.number: {move.mark for move in person.moves} for person in self._people}
         return [
             f"{update['subscriber_id']} {marks}"
@@ -196,10 +197,10 @@ class Standing:
 _KINDS = {
     LEAVE: "leave", JOIN: "join", AGAIN: "subscribe again", CHANGE: "first name",
 }  # fmt: skip
-# Details wait until the database says what the unit lets people change (503), or Marketing Cloud
-# what there is (unread).
-# A page that was drawn while the database was away has not the unit's words for joining (409); one
-# that is sent while it is away cannot say what was typed a moment ago, and asks (422).
+# 503: details need the unit's settings from the database. unread: Marketing Cloud did not give the
+# attributes. 409: the page was rendered while the database was away, without the unit's consent
+# text. 422: the form was sent while it was away, so that a value cannot be compared with the latest
+# one.
 _IN_ORDER = frozenset(
     {
         "unread",
@@ -214,18 +215,18 @@ _IN_ORDER = frozenset(
 
 
 def _came_after(moves: Iterable[Move], row: Row) -> bool:
-    """Return whether what a row gave way to was sent after something that the row may be."""
+    """Return whether the superseding request was sent after a move that this row may be."""
     marks = [move.mark for move in moves]
     first = marks.index(row.mark) if row.mark in marks else len(marks)
     return any(mark[:2] == row.by for mark in marks[first + 1 :])
 
 
 def _marks(given: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Give what an update of the sandbox would have to have been asked for by."""
+    """Yield the requests that an update in the sandbox must have come from."""
     for name, value in given["attributes"].items():
         yield CHANGE, f"attribute:{name}", value
     for one in given["lists"]:
-        # Off: whoever comes back stays off the lists that they have left as well.
+        # Off: subscribers who resubscribe stay off the lists that they unsubscribed from.
         yield JOIN if one["status"] == ON else LEAVE, f"list:{one['list_id']}", ""
     if given["status"]:
         yield AGAIN if given["status"] == ON else "?", ALL, ""
@@ -234,7 +235,7 @@ def _marks(given: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def _found(portrait: dict[str, Any], about: str) -> str:
-    """Return how a thing stands in Marketing Cloud."""
+    """Return a target's state in Marketing Cloud."""
     if about == ALL:
         return str(portrait["status"])
     if about == NAME:

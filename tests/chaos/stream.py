@@ -1,4 +1,4 @@
-"""A steady stream of wishes from all channels."""
+"""A steady stream of requests through all channels."""
 
 import random
 import time
@@ -21,7 +21,7 @@ STRANGER = 5_000_000
 
 
 class Stream:
-    """Asks `rate` times a second until it is stopped; the dice are seeded."""
+    """Sends `rate` requests a second until stopped. The random generator is seeded."""
 
     def __init__(self, deployment: Deployment, ledger: Ledger, *, rate: float, seed: int) -> None:
         self._deployment = deployment
@@ -33,11 +33,11 @@ class Stream:
         self._thread = Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop asking, and wait for the answers under way."""
+        """Stop, and wait for the replies under way."""
         self._stop.set()
         self._thread.join()
         self._pool.shutdown()
@@ -66,12 +66,12 @@ class Stream:
         if asked.kind == "undo" and asked.was_accepted:
             reply = client.post(self._deployment.url, f"{path}/undo", "")
             asked.asked_to_undo = reply.status
-            # No answer: it may have been taken back or not.
+            # No reply: the undo may have happened or not.
             asked.undone = None if reply.status != 303 else "late" not in reply.location
 
     def _leave_on_a_page(self, asked: Asked, path: str) -> None:
-        """Leave the list of the mail, and keep the others: where the page cannot say which there
-        are, it can still be left."""
+        """Unsubscribe from the email's list and keep the others. Where the page cannot show the
+        lists, this one can still be unsubscribed from."""
         page = client.get(self._deployment.url, path)
         self._ledger.look(page.answer)
         form = Form(page.text)

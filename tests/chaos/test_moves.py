@@ -1,4 +1,4 @@
-"""What the harness expects of people who ask for one thing after another."""
+"""Tests of the expectations about sequences of requests."""
 
 from tests.chaos.forms import Form
 from tests.chaos.moves import (
@@ -22,7 +22,7 @@ def move(kind: str, about: str, value: str = "", status: int = 303) -> Move:
     return Move(kind=kind, about=about, value=value, status=status)
 
 
-def test_the_last_accepted_wish_counts() -> None:
+def test_the_last_accepted_request_counts() -> None:
     moves = [move(CHANGE, NAME, "a"), move(LEAVE, WEEKLY), move(CHANGE, NAME, "b")]
     assert possible(moves, NAME, "") == {"b"}
     assert possible(moves, WEEKLY, ON) == {OFF}
@@ -30,7 +30,7 @@ def test_the_last_accepted_wish_counts() -> None:
     assert possible([*moves, move(JOIN, WEEKLY)], WEEKLY, ON) == {ON}
 
 
-def test_a_lost_answer_leaves_it_open_until_something_is_accepted() -> None:
+def test_a_lost_reply_leaves_both_states_possible_until_a_request_is_accepted() -> None:
     moves = [move(CHANGE, NAME, "a"), move(CHANGE, NAME, "b", status=0)]
     assert possible(moves, NAME, "") == {"a", "b"}
     moves.append(move(CHANGE, NAME, "c", status=503))
@@ -38,7 +38,7 @@ def test_a_lost_answer_leaves_it_open_until_something_is_accepted() -> None:
     assert possible([*moves, move(CHANGE, NAME, "d")], NAME, "") == {"d"}
 
 
-def test_what_was_joined_is_left_with_everything_and_what_was_left_stays_left() -> None:
+def test_a_list_subscribed_to_may_remain_after_unsubscribing_from_everything() -> None:
     away = [move(LEAVE, ALL), move(AGAIN, ALL)]
     assert possible([move(JOIN, EVENTS), *away], EVENTS, OFF) == {OFF, ON}
     assert possible([*away, move(JOIN, EVENTS)], EVENTS, OFF) == {ON}
@@ -47,7 +47,7 @@ def test_what_was_joined_is_left_with_everything_and_what_was_left_stays_left() 
     assert possible(away, ALL, ON) == {ON}
 
 
-def test_what_may_give_way_to_what() -> None:
+def test_which_request_may_supersede_which() -> None:
     assert voids((CHANGE, NAME), (CHANGE, NAME))
     assert voids((LEAVE, WEEKLY), (JOIN, WEEKLY))
     assert voids((JOIN, WEEKLY), (LEAVE, WEEKLY))

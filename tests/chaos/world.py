@@ -1,4 +1,4 @@
-"""The deployment under test: two workers, a PostgreSQL of its own, many subscribers."""
+"""The deployment under test: two workers, its own PostgreSQL, many subscribers."""
 
 import os
 import signal
@@ -24,8 +24,8 @@ SETTINGS = {
     "LOG_LEVEL": "WARNING",
 }
 SUBSCRIBERS = 120_000
-# As if the rests, the waits and the probes' pauses had passed: maintenance alone is five minutes.
-# Each by itself, and past what is locked: healing must not get into a deadlock with a worker.
+# As if circuits, backoff and probe intervals had elapsed: maintenance alone is five minutes. Row by
+# row, skipping locked rows, so that healing cannot deadlock with a worker.
 HEAL = (
     """
     UPDATE unsub_businessunit SET paused_until = least(paused_until, now()),
@@ -42,13 +42,13 @@ HEAL = (
 
 
 class World(Deployment):
-    """A deployment that can be hurt."""
+    """A deployment with parts that can be stopped."""
 
     def __init__(self, *, folder: Path, postgres: Postgres, database: str) -> None:
         self.postgres = postgres
-        # When database and broker were both away, as seconds of the monotonic clock.
+        # Periods when database and broker were both away, in seconds of the monotonic clock.
         self.both_away: list[tuple[float, float]] = []
-        # When gunicorn was down, in the same way.
+        # Periods when gunicorn was down.
         self.web_away: list[tuple[float, float]] = []
         self._alarm_clock: subprocess.Popen[bytes] | None = None
         super().__init__(database=database, folder=folder, settings=SETTINGS)
@@ -71,19 +71,19 @@ class World(Deployment):
         process.start()
 
     def heal(self) -> None:
-        """Make whatever waits due."""
+        """Make everything that waits due now."""
         with psycopg.connect(self.database, autocommit=True) as connection:
             for statement in HEAL:
                 connection.execute(statement)
 
     def letters(self) -> int:
-        """Return how many wishes wait in the broker for the database."""
+        """Return the number of requests in the spool."""
         with closing(redis.Redis.from_url(self.valkey.url)) as client:
             return int(client.llen("profilecenter:wishes"))
 
     @contextmanager
     def without_web(self) -> Iterator[None]:
-        """Remember that nobody listens within the block, and wait until somebody does again."""
+        """Record that the web is down within the block, then wait until it answers again."""
         began = time.monotonic()
         try:
             yield
@@ -92,10 +92,10 @@ class World(Deployment):
             self.web_away.append((began, time.monotonic()))
 
     def hang(self, seconds: float) -> None:
-        """Stop PostgreSQL in its tracks: it accepts connections and answers nothing.
+        """Suspend PostgreSQL for `seconds`: it accepts connections and does not answer.
 
-        What is stopped cannot end either, so something else wakes it should we be killed
-        meanwhile: a few seconds after `seconds`.
+        A suspended process cannot be stopped either, so a separate process resumes it a few seconds
+        after `seconds`, in case this one is killed meanwhile.
         """
         self.postgres.signal(signal.SIGSTOP)
         family = " ".join(map(str, (self.postgres.pid, *self.postgres.children())))
@@ -103,7 +103,7 @@ class World(Deployment):
         self._alarm_clock = subprocess.Popen(["sh", "-c", wake], start_new_session=True)
 
     def wake(self) -> None:
-        """Let PostgreSQL go on."""
+        """Resume PostgreSQL."""
         self.postgres.signal(signal.SIGCONT)
         if self._alarm_clock:
             os.killpg(self._alarm_clock.pid, signal.SIGKILL)

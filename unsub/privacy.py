@@ -11,7 +11,20 @@ _DOTS = "•••"
 _MAILBOX = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 _WORD = r"[^\s@<>\"'(),:;=\[\]]"
 # Anchored at the start of a word: else a long line without an address takes quadratic time.
-_ADDRESS = re.compile(rf"(?<!{_WORD}){_WORD}+(?:@|%40){_WORD}+")
+_ADDRESS = rf"(?<!{_WORD}){_WORD}+(?:@|%40){_WORD}+"
+# The name that a Celery worker has by itself: which of four workers is missing has to be seen. A
+# host name with a dot in it would make it an e-mail address like any other.
+_NODE = rf"(?<!{_WORD})celery@[A-Za-z0-9-]{{1,63}}(?=\.?(?:[\s<>\"'(),:;=\[\]]|$))"
+# User and password of a URL; the host behind them says which server does not answer. Both are
+# struck out, and only where there is a colon between them: `https://ada@example.com` is an address.
+_HOST = r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?![\w.@%+-])"
+_CREDENTIALS = rf"(?<=://)[^\s/\"'<>@:]*:[^\s/\"'<>]*@(?={_HOST})"
+# A compact JWS or JWE, cut off or with its dots encoded: base64url of `{"` is `eyJ`, and the
+# payload of a signed link is a person in clear.
+_JOSE = r"eyJ[A-Za-z0-9_-]{8,}(?:(?:\.|[%=]2[Ee])[A-Za-z0-9_-]*)*"
+_SCRUBBED = re.compile(
+    rf"(?P<token>{_JOSE})|(?P<credentials>{_CREDENTIALS})|(?P<node>{_NODE})|{_ADDRESS}"
+)
 
 
 def mask_email(address: str) -> str:
@@ -64,5 +77,15 @@ def exact_digest(value: str, *, secret: str, purpose: str) -> str:
 
 
 def scrub(text: str) -> str:
-    """Return the text with whatever looks like an e-mail address taken out."""
-    return _ADDRESS.sub("[address]", text)
+    """Return the text with whatever looks like an e-mail address, a link's token or the credentials
+    of a URL taken out.
+
+    Names of Celery's nodes (`celery@host`, the host without a dot) and the hosts of URLs stay.
+    """
+    return _SCRUBBED.sub(_scrubbed, text)
+
+
+def _scrubbed(found: re.Match[str]) -> str:
+    if found.lastgroup == "node":
+        return found[0]
+    return {"token": "[token]", "credentials": "**@"}.get(found.lastgroup or "", "[address]")

@@ -5,8 +5,13 @@ import os
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from unsub.broker import require_transport
+
 from .chunked import with_length
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "profilecenter.settings")
+
+# Ends the start where nothing could be delivered. System checks do not run under gunicorn.
+require_transport()
 
 application = with_length(get_wsgi_application(), limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

@@ -9,6 +9,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+from django.core.exceptions import ImproperlyConfigured
+
+from .broker import require_transport
 
 BATCH_MOST = 50  # objects in a synchronous call (manual: API guidance)
 CONCURRENCY_MOST = 20  # synchronous calls at once
@@ -27,7 +30,7 @@ def check_deployment(**_: Any) -> list[CheckMessage]:
 
 def check_values(**_: Any) -> list[CheckMessage]:
     """Return the settings whose values cannot work well."""
-    return [*_weak_keys(), *_ranges()]
+    return [*_weak_keys(), *_no_transport(), *_ranges()]
 
 
 def _credentials() -> Iterator[CheckMessage]:
@@ -100,6 +103,18 @@ def _weak_keys() -> Iterator[CheckMessage]:
                 hint="Make a longer key in Key Management and put it first in its list.",
                 id="unsub.E003",
             )
+
+
+def _no_transport() -> Iterator[CheckMessage]:
+    """Give E004 where nothing can be sent to the broker."""
+    try:
+        require_transport()
+    except ImproperlyConfigured as err:
+        yield Error(
+            str(err),
+            hint="Install every package of requirements/base.txt.",
+            id="unsub.E004",
+        )
 
 
 def _ranges() -> Iterator[CheckMessage]:

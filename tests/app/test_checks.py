@@ -37,6 +37,7 @@ def test_a_whole_configuration_has_nothing_to_tell(whole: Settings) -> None:
         ("SFMC_CLIENT_SECRET", "", "unsub.E001"),
         ("LINK_KEYRING", Keyring(), "unsub.E002"),
         ("LINK_KEYRING", Keyring.from_json({"*": ["k" * 31]}), "unsub.E003"),
+        ("CELERY_BROKER_TRANSPORT", "profilecenter.missing:Transport", "unsub.E004"),
         ("SFMC_ACCOUNT_ID", None, "unsub.W001"),
         ("SFMC_SOAP_URL", "http://example.com", "unsub.W002"),
         ("SFMC_BATCH_SIZE", 51, "unsub.W003"),

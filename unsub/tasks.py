@@ -12,7 +12,18 @@ from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import KombuError
 
-from . import alarms, alerts, delivery, digest, event_import, letterbox, pauses, tally, wishes
+from . import (
+    alarms,
+    alerts,
+    delivery,
+    digest,
+    event_import,
+    heartbeat,
+    letterbox,
+    pauses,
+    tally,
+    wishes,
+)
 from .broker import quick_client
 from .models import Alarm
 
@@ -28,6 +39,8 @@ def deliver(mid: int, bell: str) -> None:
     again = delivery.drain(mid, more=partial(ring, mid))
     if again is not None:
         ring(mid, again)
+    # Workers that a backlog keeps busy may come to no sweep for minutes.
+    heartbeat.record("worker")
 
 
 @shared_task
@@ -35,6 +48,7 @@ def sweep() -> None:
     """Ring for whatever is due; free leases that ran out; give up what is past its horizon."""
     for mid in delivery.sweep():
         ring(mid)
+    heartbeat.record("worker")
 
 
 @shared_task

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from unsub import heartbeat
 from unsub.broker import quick_client
 from unsub.database import PATIENCE, patient_for
 
@@ -26,9 +27,27 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readyz(_request: HttpRequest) -> HttpResponse:
-    """Return {"database": bool, "broker": bool} as JSON, with 503 where one is away."""
+    """Return as JSON whether database and broker answer, with 503 where one does not; and the
+    seconds since a worker and beat were last at work.
+
+    `degraded` where one of the two is silent: requests are accepted, and nothing may deliver them.
+    """
     parts = {"database": _answers(_ask_database), "broker": _answers(_broker.ping)}
-    return JsonResponse(parts, status=200 if all(parts.values()) else 503)
+    ages = _ages() if parts["broker"] else dict.fromkeys(heartbeat.NAMES)
+    seconds = {
+        f"{name}_seconds": age if age is None else round(age, 1) for name, age in ages.items()
+    }
+    degraded = any(heartbeat.is_silent(age) for age in ages.values())
+    ready = all(parts.values())
+    return JsonResponse(parts | seconds | {"degraded": degraded}, status=200 if ready else 503)
+
+
+def _ages() -> dict[str, float | None]:
+    """Return the ages of the heartbeats, None where the broker does not tell."""
+    try:
+        return heartbeat.ages(_broker)
+    except redis.RedisError:
+        return dict.fromkeys(heartbeat.NAMES)
 
 
 def _answers(ask: Callable[[], object]) -> bool:

@@ -22,6 +22,8 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from unsub import heartbeat
+from unsub.broker import quick_client
 from unsub.honour import late, time_to_honour
 from unsub.models import Alarm, BusinessUnit, Status, UnsubRequest
 from unsub.states import OPEN, in_states
@@ -29,6 +31,7 @@ from unsub.states import OPEN, in_states
 Figures = dict[str, tuple[float | None, float | None, float | None, float | None, int]]
 _FIGURES = "honour"
 _shared = caches["shared"]
+_broker = quick_client()
 
 
 @never_cache
@@ -41,6 +44,7 @@ def metrics(_request: HttpRequest) -> HttpResponse:
         multiprocess.MultiProcessCollector(counters)  # type: ignore[no-untyped-call]
     queues = CollectorRegistry()
     queues.register(_Queues())
+    queues.register(_Processes())
     body = generate_latest(counters) + generate_latest(queues)
     return HttpResponse(body, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
@@ -62,6 +66,33 @@ class _Queues(Collector):
             "unsub_database_up", "Whether the database answered this scrape.", value=bool(found)
         )
         yield from found
+
+
+class _Processes(Collector):
+    """Gauges that the broker knows. The age of a process that was never seen is left out."""
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: registering must not ask the broker."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the gauges; where the broker does not answer, only that it does not."""
+        ages: dict[str, float | None] = {}
+        with suppress(redis.RedisError):
+            ages = heartbeat.ages(_broker)
+        yield GaugeMetricFamily(
+            "unsub_broker_up", "Whether the broker answered this scrape.", value=bool(ages)
+        )
+        worker = GaugeMetricFamily(
+            "unsub_worker_last_seen_seconds", "Seconds since a worker last finished a task."
+        )
+        beat = GaugeMetricFamily(
+            "unsub_beat_last_seen_seconds", "Seconds since beat last published a sweep."
+        )
+        for gauge, age in ((worker, ages.get("worker")), (beat, ages.get("beat"))):
+            if age is not None:
+                gauge.add_metric((), age)
+                yield gauge
 
 
 def _requests() -> Metric:

@@ -1,5 +1,8 @@
 """The Django project: wiring only."""
 
 from .celery import app as celery_app
+from .logs import report_uncaught
 
 __all__ = ["celery_app"]
+
+report_uncaught()

@@ -1,11 +1,31 @@
 """The Celery application: `celery -A profilecenter worker` and `... beat`."""
 
 import os
+from functools import cached_property
+from typing import Any
 
 from celery import Celery
+from celery.utils.imports import symbol_by_name
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "profilecenter.settings")
 
-app = Celery("profilecenter")
+
+class Application(Celery):
+    """Celery, with a worker, a beat and logs of our own (see programs.py)."""
+
+    log_cls = "profilecenter.programs:Logging"
+
+    @cached_property
+    def Worker(self) -> Any:  # noqa: N802 - Celery's name for it
+        """The class of the program `worker`."""
+        return self.subclass_with_self(symbol_by_name("profilecenter.programs:Worker"))
+
+    @cached_property
+    def Beat(self) -> Any:  # noqa: N802
+        """The class of the program `beat`."""
+        return self.subclass_with_self(symbol_by_name("profilecenter.programs:Beat"))
+
+
+app = Application("profilecenter")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -17,6 +17,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
+BASE_DIR = Path(__file__).resolve().parent.parent
 _LINE = re.compile(r"(?:export )?[A-Za-z_0-9]+=.*")  # what environ takes for a variable
 _TRUE = {*environ.Env.BOOLEAN_TRUE_STRINGS}
 _FALSE = {"false", "off", "no", "n", "0"}
@@ -177,3 +178,11 @@ def _shown(path: str) -> str:
     """Return a path for a message. What does not begin like one may be the secret itself, given
     as NAME_FILE by mistake."""
     return path if path.startswith(("/", "./", "../")) else "the file (its path is not absolute)"
+
+
+def read_environment() -> Env:
+    """Return the environment, with what `.env` in the checkout adds to it."""
+    env = Env()
+    if (BASE_DIR / ".env").is_file():
+        env.read_file(BASE_DIR / ".env")
+    return env

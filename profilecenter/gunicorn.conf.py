@@ -34,6 +34,9 @@ keepalive = 75
 # Paths hold tokens and tokens are credentials: no access log, here or anywhere (invariant 7).
 accesslog = None
 errorlog = "-"
+# In the format of all others, and scrubbed: gunicorn writes malformed request lines down.
+logger_class = "profilecenter.gunicorn_logger.Logger"
+loglevel = (os.environ.get("LOG_LEVEL") or "INFO").lower()
 # Nobody steers a container through a socket, and its file system may be read-only.
 control_socket_disable = True
 if Path("/dev/shm").is_dir():  # noqa: S108

@@ -1,12 +1,23 @@
-"""Logging: one line an event, as JSON or for a terminal, with nobody's data in it."""
+"""Logging: one line an event, as JSON or for a terminal, with nobody's data in it.
+
+The same format for Django, gunicorn and Celery, also before Django's settings can be read.
+"""
 
 import logging
+import logging.config
+import os
 import re
+import sys
+from functools import cache
+from types import TracebackType
 from typing import Any
 
 import structlog
+from django.core.exceptions import ImproperlyConfigured
 
 from unsub.privacy import scrub
+
+from .environment import read_environment
 
 # Whatever follows /u/ or /p/ is a credential; Django's own "Not Found: /u/..." carries it.
 _TOKEN_PATH = re.compile(r"""/([upc])/(?:[^\s/?"'\\]|\\{1,2}[xuU][0-9a-f]{2,8})+""")
@@ -15,6 +26,10 @@ _TOKEN_PATH = re.compile(r"""/([upc])/(?:[^\s/?"'\\]|\\{1,2}[xuU][0-9a-f]{2,8})+
 # Of every task Celery writes twice that it came and went; our own lines say what it did.
 # And a refused link, which scanners produce by the thousand, is counted and need not be written.
 _CHATTY = ("zeep", "urllib3", "kombu", "amqp", "celery.worker.strategy", "celery.app.trace")
+
+
+STYLES = ("json", "console")
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class ScrubbingFormatter(structlog.stdlib.ProcessorFormatter):
@@ -33,6 +48,12 @@ _BEFORE: list[Any] = [
 ]
 
 
+def default_style() -> str:
+    """Return "console" where a person looks at standard error, else "json"."""
+    # The stream itself may have been redirected to the log.
+    return "console" if os.isatty(2) else "json"
+
+
 def logging_config(style: str, level: str) -> dict[str, Any]:
     """Return the dictConfig for `style` ("json" or "console") and set structlog up to match."""
     structlog.configure(
@@ -41,6 +62,27 @@ def logging_config(style: str, level: str) -> dict[str, Any]:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    formatter = _formatter(style)
+    quiet = {name: {"level": "WARNING"} for name in _CHATTY} | {
+        "django.request": {"level": "ERROR"},
+        # Without Django's own handler, which mails whole requests to ADMINS: the address of a page
+        # is a credential, and a form may hold anything.
+        "django": {"handlers": [], "level": "INFO"},
+        # Of the processes below a worker. It passes nothing on to the root.
+        "multiprocessing": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
+    }
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": formatter},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": quiet,
+    }
+
+
+def _formatter(style: str) -> dict[str, Any]:
+    """Return the formatter for dictConfig."""
     last: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if style == "json"
@@ -51,22 +93,47 @@ def logging_config(style: str, level: str) -> dict[str, Any]:
             )
         ]
     )
-    formatter = {
+    return {
         "()": ScrubbingFormatter,
         "foreign_pre_chain": _BEFORE,
         "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
     }
-    quiet = {name: {"level": "WARNING"} for name in _CHATTY} | {
-        "django.request": {"level": "ERROR"},
-        # Without Django's own handler, which mails whole requests to ADMINS: the address of a page
-        # is a credential, and a form may hold anything.
-        "django": {"handlers": [], "level": "INFO"},
-    }
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"line": formatter},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-        "root": {"handlers": ["stderr"], "level": level},
-        "loggers": quiet,
-    }
+
+
+@cache
+def own_formatter() -> ScrubbingFormatter:
+    """Return the formatter of this deployment, without Django's settings.
+
+    gunicorn has something to say before they are read, and most of all where they cannot be read.
+    """
+    style = read_environment().choice("LOG_FORMAT", STYLES, default=default_style())
+    arguments = {name: value for name, value in _formatter(style).items() if name != "()"}
+    return ScrubbingFormatter(**arguments)
+
+
+def write_line(level: int, message: str, **fields: Any) -> None:
+    """Write one line to standard error, past Python's buffers and locks.
+
+    So it can be called by a handler of signals, and before anything has set logging up.
+    """
+    record = logging.LogRecord("profilecenter", level, __file__, 0, message, (), None)
+    vars(record).update(fields)
+    os.write(2, f"{own_formatter().format(record)}\n".encode(errors="backslashreplace"))
+
+
+def report_uncaught() -> None:
+    """Have an exception that ends the process written as a line like any other.
+
+    Python's own traceback would be many lines, with whatever the exception holds. A mistake in the
+    settings is told by its sentence alone.
+    """
+    sys.excepthook = _uncaught
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    elif issubclass(kind, ImproperlyConfigured):
+        write_line(logging.CRITICAL, f"cannot start: {error}")
+    else:
+        write_line(logging.CRITICAL, "uncaught exception", exc_info=(kind, error, trace))

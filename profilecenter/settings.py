@@ -4,7 +4,6 @@ Every name can also be given as NAME_FILE, the path of a file that holds the val
 secrets come from files (Docker and Kubernetes secrets). docs/operations.md has the table.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,16 +14,13 @@ from redis.retry import Retry
 
 from unsub.links import Keyring
 
-from .environment import Env, SettingError
-from .logs import logging_config
+from .environment import BASE_DIR, SettingError, read_environment
+from .logs import LEVELS, STYLES, default_style, logging_config
 from .theme import UNFOLD  # noqa: F401 - Django reads it here
 
-BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 
-env = Env()
-if (BASE_DIR / ".env").is_file():
-    env.read_file(BASE_DIR / ".env")
+env = read_environment()
 
 # The image sets both: its Dockerfile takes them as build arguments.
 PROFILECENTER_VERSION = env.str("PROFILECENTER_VERSION", default="development")
@@ -204,6 +200,8 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # message any more until every process has been restarted.
 CELERY_TASK_QUEUES = [Queue("celery", exchange=Exchange(""), routing_key="celery")]
 CELERY_TIMEZONE = "UTC"
+# It notes for /readyz and the metrics that it is at work.
+CELERY_BEAT_SCHEDULER = "profilecenter.programs:Scheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = env.str(
     "CELERY_BEAT_SCHEDULE", default=str(VAR_DIR / "celerybeat-schedule")
 )
@@ -362,10 +360,5 @@ PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 ALERT_WEBHOOK_URL = env.str("ALERT_WEBHOOK_URL", default="")
 ALERT_WEBHOOK_SECRET = env.str("ALERT_WEBHOOK_SECRET", default="")
 
-LOG_FORMAT = env.choice(
-    "LOG_FORMAT", ("json", "console"), default="console" if sys.stderr.isatty() else "json"
-)
-LOG_LEVEL = env.choice(
-    "LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), default="INFO"
-)
-LOGGING = logging_config(LOG_FORMAT, LOG_LEVEL)
+LOG_FORMAT = env.choice("LOG_FORMAT", STYLES, default=default_style())
+LOGGING = logging_config(LOG_FORMAT, env.choice("LOG_LEVEL", LEVELS, default="INFO"))

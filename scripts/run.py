@@ -129,7 +129,8 @@ def commands(ports: Ports) -> dict[str, list[str]]:
     """Return the processes by name: a deployment's three, and what stands in for the rest."""
     folder = environment.path("valkey")
     folder.mkdir(exist_ok=True)
-    celery = [tool("celery"), "--quiet", "-A", "profilecenter"]
+    # Without a line for every sweep.
+    celery = ["env", "LOG_LEVEL=WARNING", tool("celery"), "-A", "profilecenter"]
     schedule = str(environment.path("celerybeat-schedule"))
     manage = [sys.executable, "manage.py"]
     state = str(environment.path("sandbox.jsonl"))

@@ -23,6 +23,8 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzayI6ImFkYSJ9.c2lnbmF0dXJl"
         f'{{"path": "/p/{TOKEN}"}}',
         f"/u/%C3%A9{TOKEN}",
         f"/u/\\xf2{TOKEN}",
+        f"Invalid HTTP request line: 'GET_{TOKEN}'",
+        f"u%2F{TOKEN}",
     ],
 )
 def test_a_line_holds_no_token(style: str, text: str) -> None:
@@ -30,6 +32,13 @@ def test_a_line_holds_no_token(style: str, text: str) -> None:
     assert TOKEN not in line
     assert "c2lnbmF0dXJl" not in line
     assert "[token]" in line
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_a_line_names_the_node_and_the_broker_that_an_operator_looks_for(style: str) -> None:
+    line = written(style, "celery@5f0c3a2b1d9e connected to redis://:word@redis:6379/0")
+    assert "celery@5f0c3a2b1d9e connected to redis://**@redis:6379/0" in line
+    assert "word" not in line
 
 
 @pytest.mark.parametrize("style", ["json", "console"])

@@ -105,12 +105,12 @@ class Server(ABC):
         if self._process is not None:
             return
         atexit.register(self.close)
-        with self._log().open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = self._spawn(log)
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                tail = self._log().read_text(errors="replace")[-2000:]
+                tail = self.log.read_text(errors="replace")[-2000:]
                 self.kill()
                 raise ServerError(f"{self.name} did not start: {tail}")
             time.sleep(0.02)
@@ -123,7 +123,9 @@ class Server(ABC):
             start_new_session=True,
         )  # fmt: skip
 
-    def _log(self) -> Path:
+    @property
+    def log(self) -> Path:
+        """The file that the server writes its log to, over restarts."""
         return self.folder / "server.log"
 
     def signal(self, number: int) -> None:
@@ -296,6 +298,8 @@ class Postgres(Server):
             # The machine is not going to lose power between two tests. A killed server still
             # finds its commits: they are in the operating system's cache.
             "fsync": "off", "full_page_writes": "off",
+            # The default, and of which database: the tests of one run share the server.
+            "log_line_prefix": "%m [%p] %d ",
         }  # fmt: skip
         pairs = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [*self._prefix(), self._binary("postgres"), "-D", str(self._data()), *pairs]

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
+from .inserts import insert_unless_present
 from .models import Alarm, BusinessUnit, Cause, Status, UnsubRequest
 from .states import in_states
 from .unit_queue import CIRCUIT_OPEN
@@ -73,13 +73,10 @@ def _units() -> Iterator[Finding]:
 def _raise(finding: Finding) -> int | None:
     """Return the alarm's id where somebody is to be told of it now."""
     mine = Alarm.objects.filter(cause=finding.cause, mid=finding.mid, cleared_at=None)
-    try:
-        with transaction.atomic():
-            Alarm.objects.create(cause=finding.cause, mid=finding.mid)
-    except IntegrityError:
-        # It is there already, or another process was quicker: the constraint decides.
-        pass
-    mine.update(number=finding.number, detail=finding.detail)
+    seen = {"number": finding.number, "detail": finding.detail}
+    if not mine.update(**seen):
+        # Where another process is quicker, the constraint decides.
+        insert_unless_present(Alarm(cause=finding.cause, mid=finding.mid, **seen))
     due = Q(told_at=None) | Q(told_at__lt=Now() - AGAIN)
     if finding.cause in _ONCE:
         due &= Q(told_number__lt=finding.number)

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from django.template.loader import render_to_string
 
 from .honour import time_to_honour
+from .inserts import find_or_insert
 from .models import BusinessUnit, By, DailyTally, Digest, Reason, Status, UnsubRequest
 from .states import ON_THEIR_WAY, in_states
 
@@ -29,7 +30,9 @@ def due(now: datetime) -> Iterator[int]:
         return
     begins = week - WEEK
     for unit in BusinessUnit.objects.filter(weekly_digest=True):
-        digest, is_new = Digest.objects.get_or_create(unit=unit, week=begins)
+        digest, is_new = find_or_insert(
+            Digest.objects.filter(unit=unit, week=begins), Digest(unit=unit, week=begins)
+        )
         waits = Digest.objects.filter(pk=digest.pk, sent_at=None, asked_at__lt=Now() - AGAIN)
         if is_new or waits.update(asked_at=Now()):
             yield digest.pk

@@ -7,12 +7,13 @@ person shows their link.
 
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from . import addresses
 from .context import UnsubContext
+from .inserts import insert_unless_present
 from .models import Erasure, LostLink, Pause, PauseEnd, Status, UnsubRequest
 from .states import ON_THEIR_WAY, in_states
 from .wish import person_of
@@ -27,19 +28,16 @@ class StillOpen(Exception):  # noqa: N818 - no mistake of anybody's
 def ask(context: UnsubContext, *, language: str) -> None:
     """Write that somebody asks for it; one that is open already stays the only one."""
     who = context.subscriber
-    try:
-        with transaction.atomic():
-            Erasure.objects.create(
-                unit_id=context.mid,
-                person=person_of(context),
-                subscriber_id=who.subscriber_id,
-                subscriber_key=who.subscriber_key or "",
-                email_address=who.email_address or "",
-                language=language,
-            )
-    except IntegrityError:
-        # Asked for already, perhaps by another process just now: the constraint decides.
-        return
+    erasure = Erasure(
+        unit_id=context.mid,
+        person=person_of(context),
+        subscriber_id=who.subscriber_id,
+        subscriber_key=who.subscriber_key or "",
+        email_address=who.email_address or "",
+        language=language,
+    )
+    # Where it was asked for already, perhaps by another process just now, the constraint decides.
+    insert_unless_present(erasure)
 
 
 def grant(erasure: Erasure, *, user_id: int, note: str) -> int:

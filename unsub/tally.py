@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Count, Max, Min, QuerySet
 from django.db.models.functions import Now, TruncDate
 
+from .inserts import find_or_insert
 from .models import BusinessUnit, By, DailyTally, Kind, Status, TallyMark, UnsubRequest
 
 # A transaction that began before the last run may have ended after it.
@@ -37,7 +38,7 @@ _NOTHING = frozenset({Status.WITHDRAWN, Status.SUPERSEDED, Status.WAITING})
 def keep_up() -> list[date]:
     """Return the days that were counted anew; none where another process counts just now."""
     with transaction.atomic():
-        TallyMark.objects.get_or_create(pk=1)
+        _make_mark()
         mark = TallyMark.objects.select_for_update(skip_locked=True).filter(pk=1).first()
         if mark is None:
             return []
@@ -53,9 +54,14 @@ def recount(days: Iterable[date]) -> None:
     """Count these days anew: something was written to them that shows no sign of change."""
     for day in sorted(set(days)):
         with transaction.atomic():
-            TallyMark.objects.get_or_create(pk=1)
+            _make_mark()
             TallyMark.objects.select_for_update().get(pk=1)
             _count(day)
+
+
+def _make_mark() -> None:
+    """Make the one row that is locked by whoever counts, where it is not there yet."""
+    find_or_insert(TallyMark.objects.filter(pk=1), TallyMark(pk=1))
 
 
 def _first_days() -> Iterator[date]:

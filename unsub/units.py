@@ -4,6 +4,7 @@ from django.conf import settings
 
 from .context import UnsubContext
 from .database import answering
+from .inserts import find_or_insert
 from .links import LinkError, LinkFault, read_link
 from .models import BusinessUnit
 
@@ -44,8 +45,20 @@ def _knows_people_by_address(mid: int) -> bool:
 
 
 def ensure_own_unit() -> None:
-    """Create the business unit of SFMC_ACCOUNT_ID where it does not exist."""
-    if settings.SFMC_ACCOUNT_ID:
-        BusinessUnit.objects.get_or_create(
-            mid=settings.SFMC_ACCOUNT_ID, defaults={"name": f"MID {settings.SFMC_ACCOUNT_ID}"}
-        )
+    """Make the unit that the token speaks for, where it is not there yet."""
+    mid = settings.SFMC_ACCOUNT_ID
+    if mid:
+        own = BusinessUnit(mid=mid, name=f"Business unit {mid}")
+        find_or_insert(BusinessUnit.objects.filter(mid=mid), own)
+
+
+def make_first_unit() -> BusinessUnit | None:
+    """Return the unit that the token speaks for, made now because there was no unit at all; else
+    None.
+
+    Where there are units, one more would change what a link without `mid` means (`only_mid`).
+    """
+    if settings.SFMC_ACCOUNT_ID is None or BusinessUnit.objects.exists():
+        return None
+    ensure_own_unit()
+    return BusinessUnit.objects.get(mid=settings.SFMC_ACCOUNT_ID)

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from . import addresses, succession
 from .context import UnsubContext
+from .inserts import find_or_insert, insert_unless_present
 from .models import (
     BusinessUnit,
     Channel,
@@ -36,7 +37,7 @@ _SAME = {Kind.UNSUBSCRIBE.value: SAME_WISH, Kind.MAIL.value: timedelta(hours=1)}
 _SAME_CHANGE = timedelta(minutes=2)
 # How long a wish that could not be carried out shows on the person's page.
 _SHOWN = timedelta(days=30)
-# Each round either wins the constraint or finds the row that did; a third means a storm.
+# Each round either inserts or finds the row that is there; a third means a storm.
 _ROUNDS = 5
 _RECENT_MAX = 500
 LINK_AGE_MAX = 2**31 - 1  # what the column holds
@@ -61,33 +62,39 @@ def recent(context: UnsubContext, since: timedelta) -> list[UnsubRequest]:
 def write(wish: Wish) -> tuple[UnsubRequest, bool]:
     """Return the row that answers for this wish, and whether it is new.
 
-    The unique column `wish` decides, so that any number of processes may write at once. A row
-    that is older than SAME_WISH gives its place up to the new one.
+    The unique column `wish` decides, so that any number of processes may write at once, and no
+    statement fails on it. A row that is older than SAME_WISH gives its place up to the new one.
+    Raises IntegrityError where no row can hold the wish.
     """
     key = digest_of(wish)
     for _ in range(_ROUNDS):
-        try:
-            with transaction.atomic():
-                return _insert(wish, key), True
-        except IntegrityError:
-            _retire_old(wish, key)
+        with transaction.atomic(savepoint=False):
+            request = _insert(wish, key)
+        if request:
+            return request, True
+        _retire_old(wish, key)
         found = UnsubRequest.objects.filter(wish=key).first()
         if found:
-            _pause_or_not(found, wish)
-            if found.status == Status.WAITING:
-                # Asked for again: the mail may have got lost. Another goes at most once an hour.
-                write(_confirmation(found, wish))
+            _repeat(found, wish)
             return found, False
     raise IntegrityError("a wish could not be written: its place was taken again and again")
 
 
-def _insert(wish: Wish, key: str) -> UnsubRequest:
-    """Return a new row; raises IntegrityError where the wish has one already."""
+def _repeat(found: UnsubRequest, wish: Wish) -> None:
+    """Do what a repeated wish asks for beside what its row does already."""
+    _pause_or_not(found, wish)
+    if found.status == Status.WAITING:
+        # Asked for again: the mail may have got lost. Another goes at most once an hour.
+        write(_confirmation(found, wish))
+
+
+def _insert(wish: Wish, key: str) -> UnsubRequest | None:
+    """Return a new row, or None where the wish has one already."""
     context, who = wish.context, wish.context.subscriber
     reason = None
     if wish.reason:
         reason = Reason.objects.offered_to(context.mid).filter(code=wish.reason).first()
-    request = UnsubRequest.objects.create(
+    request = UnsubRequest(
         unit_id=context.mid,
         subscriber_id=who.subscriber_id,
         subscriber_key=who.subscriber_key or "",
@@ -112,6 +119,8 @@ def _insert(wish: Wish, key: str) -> UnsubRequest:
         person=person_of(context),
         **_changed(wish),
     )
+    if not insert_unless_present(request):
+        return None
     if wish.pause_days:
         _pause_or_not(request, wish)
     if request.status == Status.WAITING:
@@ -147,12 +156,12 @@ def _confirms_joining(mid: int) -> bool:
 
 def _wording(wish: Wish, text: str) -> Wording:
     """Return the version of the words that were agreed to: written the first time it happens."""
-    wording, _ = Wording.objects.get_or_create(
-        unit_id=wish.context.mid,
-        language=wish.language,
-        digest=exact("wording", text),
-        defaults={"text": text},
-    )
+    key = {
+        "unit_id": wish.context.mid,
+        "language": wish.language,
+        "digest": exact("wording", text),
+    }
+    wording, _ = find_or_insert(Wording.objects.filter(**key), Wording(text=text, **key))
     return wording
 
 
@@ -166,14 +175,18 @@ def _pause_or_not(request: UnsubRequest, wish: Wish) -> None:
     if unit is None or not unit.offers_pause:
         return
     began = wish.received_at or timezone.now()
-    Pause.objects.update_or_create(
+    pause = Pause(
         request=request,
-        defaults={
-            "until": began + timedelta(days=wish.pause_days),
-            "ends": unit.pause_ends,
-            "ended_at": None,
-            "end": "",
-        },
+        until=began + timedelta(days=wish.pause_days),
+        ends=unit.pause_ends,
+        ended_at=None,
+        end="",
+    )
+    Pause.objects.bulk_create(
+        [pause],
+        update_conflicts=True,
+        unique_fields=["request"],
+        update_fields=["until", "ends", "ended_at", "end"],
     )
 
 

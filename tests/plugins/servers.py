@@ -88,6 +88,7 @@ def _database_url(config: pytest.Config) -> str:
         return f"sqlite:///{folder / 'db.sqlite3'}"
     postgres = Postgres()
     _run(config, postgres)
+    os.environ["POSTGRES_LOG"] = str(postgres.log)
     return postgres.url
 
 

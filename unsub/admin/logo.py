@@ -57,6 +57,11 @@ class LogoForm(UnitFormBase):
         encoded: Any = self.cleaned_data.get("new_logo")
         if encoded:
             fields = {name: getattr(encoded, name) for name in Logo.WRITTEN}
-            Logo.objects.update_or_create(unit=self.instance, defaults=fields)
+            Logo.objects.bulk_create(
+                [Logo(unit=self.instance, **fields)],
+                update_conflicts=True,
+                unique_fields=["unit"],
+                update_fields=Logo.WRITTEN,
+            )
         elif self.cleaned_data.get("remove_logo"):
             Logo.objects.filter(unit=self.instance).delete()

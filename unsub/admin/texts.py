@@ -47,8 +47,11 @@ class TextsForm(forms.Form):
         for place in Place:
             text = clean_lines(self.cleaned_data[place.value])
             if text:
-                PageText.objects.update_or_create(
-                    unit=unit, language=language, place=place, defaults={"text": text}
+                PageText.objects.bulk_create(
+                    [PageText(unit=unit, language=language, place=place, text=text)],
+                    update_conflicts=True,
+                    unique_fields=["unit", "language", "place"],
+                    update_fields=["text"],
                 )
             else:
                 PageText.objects.filter(unit=unit, language=language, place=place).delete()

@@ -4,12 +4,14 @@ Most are checks of a deployment and do not stop a process: without credentials w
 accepted, and held (design, invariant 10).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from .broker import require_transport
 
@@ -21,6 +23,7 @@ def register_all() -> None:
     """Register the checks of this module."""
     register(check_deployment, Tags.security, deploy=True)
     register(check_values, "unsub")
+    register(check_units, Tags.database, deploy=True)
 
 
 def check_deployment(**_: Any) -> list[CheckMessage]:
@@ -31,6 +34,30 @@ def check_deployment(**_: Any) -> list[CheckMessage]:
 def check_values(**_: Any) -> list[CheckMessage]:
     """Return the settings whose values cannot work well."""
     return [*_weak_keys(), *_no_transport(), *_ranges()]
+
+
+def check_units(*, databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Return W009 where there is no business unit. Asks the database only where `check --database
+    default` says so, as Django's own checks do. Raises DatabaseError where it does not answer."""
+    if DEFAULT_DB_ALIAS not in (databases or ()) or _has_units():
+        return []
+    return [
+        Warning(
+            "There is no business unit: pages show without a name.",
+            hint="Run migrate, which makes the unit of SFMC_ACCOUNT_ID, or add_unit --mid MID "
+            "--name NAME.",
+            id="unsub.W009",
+        )
+    ]
+
+
+def _has_units() -> bool:
+    """Return whether there is a business unit; not without the table either."""
+    # By name: this module is read before the models are.
+    units: Any = apps.get_model("unsub", "BusinessUnit")
+    # Asked for first: PostgreSQL logs a question to a table that is not there as an error.
+    tables = connections[DEFAULT_DB_ALIAS].introspection.table_names()
+    return "unsub_businessunit" in tables and units.objects.exists()
 
 
 def _credentials() -> Iterator[CheckMessage]:

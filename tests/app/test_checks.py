@@ -2,10 +2,13 @@
 
 import pytest
 from django.core.checks import CheckMessage
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
-from unsub.checks import check_deployment, check_values
+from unsub.checks import check_deployment, check_units, check_values
 from unsub.keyring import Keyring
+from unsub.models import BusinessUnit
 
 
 @pytest.fixture
@@ -62,3 +65,17 @@ def test_a_short_key_is_let_through_while_debugging(whole: Settings) -> None:
     whole.LINK_KEYRING = Keyring.from_json({"*": ["s" * 20]})
     whole.DEBUG = True
     assert found() == []
+
+
+def test_a_deployment_without_a_business_unit_is_told(whole: Settings, db: None) -> None:
+    (told,) = check_units(databases=["default"])
+    assert (told.id, bool(told.hint)) == ("unsub.W009", True)
+    BusinessUnit.objects.create(mid=510001, name="Example Outfitters")
+    assert check_units(databases=["default"]) == []
+
+
+def test_the_database_is_not_asked_where_nobody_says_so(whole: Settings, db: None) -> None:
+    # No database either: `make check` has none.
+    with CaptureQueriesContext(connection) as queries:
+        assert check_units(databases=None) == []
+    assert not queries.captured_queries

@@ -68,14 +68,3 @@ def test_the_system_check_names_the_missing_module(without_packaging: dict[str, 
     assert done.returncode != 0
     assert "unsub.E004" in done.stderr
     assert f"the module {MISSING} is missing" in done.stderr
-
-
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_a_setting_that_is_missing_is_told_in_one_line(name: str, tmp_path: Path) -> None:
-    environ = {key: value for key, value in os.environ.items() if key != "SECRET_KEY"}
-    done = run(PROGRAMS[name], environ | {"LOG_FORMAT": "json", "PORT": str(free_port())})
-    assert done.returncode != 0
-    lines = [json.loads(line) for line in done.stderr.splitlines()]
-    told = [line for line in lines if line["level"] == "critical"]
-    assert ["SECRET_KEY" in line["event"] for line in told] == [True]
-    assert "exception" not in told[0]

@@ -333,6 +333,11 @@ class Postgres(Server):
         return probe.returncode == 0
 
 
+def postgres_programs() -> Path:
+    """Return the folder of psql, pg_dump and pg_restore. Raises ServerError without the wheel."""
+    return _postgres_wheel() / "pginstall" / "bin"
+
+
 def _postgres_wheel() -> Path:
     """Return the folder of the wheel. Not imported: that alone would look for a user's folders.
 

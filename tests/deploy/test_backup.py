@@ -70,7 +70,7 @@ def write(server: Postgres, statement: str) -> None:
     """Run a statement in the deployment's database."""
     dsn = f"host={HOST} port={server.port} user=profilecenter password=profilecenter"
     with psycopg.connect(dsn, dbname="profilecenter", autocommit=True) as connection:
-        connection.execute(statement)  # type: ignore[arg-type]
+        connection.execute(statement)
 
 
 def test_a_backup_comes_back_and_what_was_there_since_is_kept_aside(

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
-from unsub.privacy import scrub
+from unsub.domain.masking import scrub
 
 from .environment import read_environment
 

@@ -14,8 +14,8 @@ from celery.apps import beat, worker
 from celery.beat import PersistentScheduler, ScheduleEntry
 from celery.utils.log import reset_multiprocessing_logger
 
-from unsub import heartbeat
-from unsub.broker import require_transport
+from unsub.infra import heartbeat
+from unsub.infra.redis_client import require_transport
 
 from .logs import write_line
 

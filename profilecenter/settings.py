@@ -12,7 +12,7 @@ from kombu import Exchange, Queue
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from unsub.links import Keyring
+from unsub.links.tokens import Keyring
 
 from .environment import BASE_DIR, SettingError, read_environment
 from .logs import LEVELS, STYLES, default_style, logging_config
@@ -65,15 +65,15 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # With a padding of random length, so that sizes tell nothing (BREACH).
     "django.middleware.gzip.GZipMiddleware",
-    "unsub.middleware.RecipientMiddleware",
-    "unsub.middleware.AdminMiddleware",
+    "unsub.web.middleware.RecipientMiddleware",
+    "unsub.web.middleware.AdminMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "unsub.sign_in.second_factor.SecondFactorMiddleware",
+    "unsub.accounts.second_factor.SecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -299,8 +299,8 @@ OIDC_NAME = env.str("OIDC_NAME", default="your company's account")
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"
-ACCOUNT_ADAPTER = "unsub.sign_in.adapters.AccountAdapter"
-ACCOUNT_FORMS = {"reset_password": "unsub.sign_in.forms.ForgottenForm"}
+ACCOUNT_ADAPTER = "unsub.accounts.adapters.AccountAdapter"
+ACCOUNT_FORMS = {"reset_password": "unsub.accounts.forms.ForgottenForm"}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_EMAIL_VERIFICATION = "none"  # an administrator wrote the address down
 ACCOUNT_EMAIL_NOTIFICATIONS = True
@@ -316,7 +316,7 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password": "5/h/key",
     "reset_password_from_key": None,
 }
-MFA_ADAPTER = "unsub.sign_in.adapters.SecondFactorAdapter"
+MFA_ADAPTER = "unsub.accounts.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 # allauth's check stops strangers who sign up with another person's address and set up a second
 # factor for it. Nobody signs up here, and no page verifies an address: it would lock users out.
@@ -325,7 +325,7 @@ MFA_TOTP_TOLERANCE = 1  # a phone whose clock is half a minute off
 MFA_PASSKEY_LOGIN_ENABLED = True
 # Browsers allow passkeys on http://localhost alone.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _https
-SOCIALACCOUNT_ADAPTER = "unsub.sign_in.adapters.CompanyAccountAdapter"
+SOCIALACCOUNT_ADAPTER = "unsub.accounts.adapters.CompanyAccountAdapter"
 # Who is known by the address that the provider has verified is let in, and known from then on.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True

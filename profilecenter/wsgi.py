@@ -5,7 +5,7 @@ import os
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from unsub.broker import require_transport
+from unsub.infra.redis_client import require_transport
 
 from .chunked import with_length
 

@@ -7,8 +7,8 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
 from unsub.sandbox import Sandbox
-from unsub.sandbox.sample import PARENT
-from unsub.sandbox.values import Attribute, MailList, Subscriber
+from unsub.sandbox.world.entities import Attribute, MailList, Subscriber
+from unsub.sandbox.world.sample import PARENT
 
 LATENCY = 0.2  # seconds that each call takes
 

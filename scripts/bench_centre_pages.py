@@ -9,11 +9,11 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client
 
-from unsub.context import JobContext, SubscriberContext, UnsubContext
-from unsub.links import sign_link
+from unsub.domain.context import JobContext, SubscriberContext, UnsubContext
+from unsub.links.tokens import sign_link
 from unsub.models import BusinessUnit
-from unsub.profile import reading
-from unsub.sandbox.sample import PARENT
+from unsub.preferences import snapshot
+from unsub.sandbox.world.sample import PARENT
 
 from .bench_centre_cloud import LATENCY, marketing_cloud
 from .steps import say
@@ -52,7 +52,7 @@ def _row(name: str, subscriber: SubscriberContext) -> str:
         cache.clear()
         for kind, taken in times.items():
             if kind == "usual":
-                reading.forget(PARENT, subscriber)
+                snapshot.forget(PARENT, subscriber)
             began = time.perf_counter()
             size = _page(subscriber)
             taken.append(time.perf_counter() - began)

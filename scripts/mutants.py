@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .steps import ROOT, say, tool
 
-MODULES = ("unsub/outcomes.py", "unsub/retry.py")
+MODULES = ("unsub/domain/outcomes.py", "unsub/domain/retry.py")
 LEAST = 90.0  # per cent
 PLUGINS = "-p no:django -p no:cacheprovider"
 CONFIG = """

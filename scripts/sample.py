@@ -16,8 +16,8 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
-from unsub.context import JobContext, Scope, SubscriberContext, UnsubContext
-from unsub.links import sign_link
+from unsub.domain.context import JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.links.tokens import sign_link
 
 from .environment import UNITS
 

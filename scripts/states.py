@@ -16,10 +16,10 @@ from django.core.management import call_command
 from django.db.models.functions import Now
 from PIL import Image, ImageDraw
 
-from unsub import logos
-from unsub.confirming import token_of
-from unsub.context import JobContext, Scope, SubscriberContext, UnsubContext
-from unsub.links import sign_link
+from unsub.domain import logo_image
+from unsub.domain.context import JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.links.confirmation import token_of
+from unsub.links.tokens import sign_link
 from unsub.models import (
     BusinessUnit,
     Channel,
@@ -31,7 +31,7 @@ from unsub.models import (
     Status,
     UnsubRequest,
 )
-from unsub.outbox import Change, Wish, enqueue
+from unsub.outbox.api import Change, Wish, enqueue
 
 MID, BRAND = 510001, 510003
 WISHES = {
@@ -131,7 +131,7 @@ def _brand() -> None:
     pen.text((144, 36), "garden", fill="#1f4427", font_size=60)
     written = io.BytesIO()
     drawn.save(written, "PNG")
-    Logo.objects.create(unit=unit, **dataclasses.asdict(logos.encode(written.getvalue())))
+    Logo.objects.create(unit=unit, **dataclasses.asdict(logo_image.encode(written.getvalue())))
     texts = {
         Place.INTRO: "In winter we write once a month.",
         Place.FOOTER: "Example Garden Ltd, 1 Example Street, Exampleton",

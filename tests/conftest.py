@@ -9,7 +9,7 @@ import redis
 from django.conf import settings
 from django.db import connections
 
-from unsub import database
+from unsub.infra import database_timeout
 
 _HERE = Path(__file__).parent
 
@@ -30,7 +30,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 @pytest.fixture(autouse=True)
 def empty_broker(request: pytest.FixtureRequest) -> Iterator[None]:
     """Give each Django test an empty broker and cache."""
-    database.forget()
+    database_timeout.forget()
     yield
     if request.path.is_relative_to(_HERE / "app"):
         with redis.Redis.from_url(settings.REDIS_URL) as client:

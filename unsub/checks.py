@@ -13,7 +13,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from .broker import require_transport
+from .infra.redis_client import require_transport
 
 BATCH_MOST = 50  # objects in a synchronous call (manual: API guidance)
 CONCURRENCY_MOST = 20  # synchronous calls at once

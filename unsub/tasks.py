@@ -12,20 +12,13 @@ from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import KombuError
 
-from . import (
-    alarms,
-    alerts,
-    delivery,
-    digest,
-    event_import,
-    heartbeat,
-    letterbox,
-    pauses,
-    tally,
-    wishes,
-)
-from .broker import quick_client
+from .alerting import detection, notifications
+from .delivery import worker
+from .infra import heartbeat
+from .infra.redis_client import quick_client
 from .models import Alarm
+from .outbox import event_import, pauses, spool, store
+from .reporting import daily_counts, weekly_digest
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +29,7 @@ _bells = quick_client()
 def deliver(mid: int, bell: str) -> None:
     """Deliver what is due for one business unit, and ring again for what is due soon."""
     _silence(bell)
-    again = delivery.drain(mid, more=partial(ring, mid))
+    again = worker.drain(mid, more=partial(ring, mid))
     if again is not None:
         ring(mid, again)
     # Workers that a backlog keeps busy may come to no sweep for minutes.
@@ -46,7 +39,7 @@ def deliver(mid: int, bell: str) -> None:
 @shared_task
 def sweep() -> None:
     """Ring for whatever is due; free leases that ran out; give up what is past its horizon."""
-    for mid in delivery.sweep():
+    for mid in worker.sweep():
         ring(mid)
     heartbeat.record("worker")
 
@@ -54,14 +47,14 @@ def sweep() -> None:
 @shared_task
 def record() -> None:
     """Write the rows of wishes that were accepted while the database was away."""
-    for request in letterbox.empty():
-        ring(request.unit_id, wishes.grace(request.channel))
+    for request in spool.empty():
+        ring(request.unit_id, store.grace(request.channel))
 
 
 @shared_task
 def keep_tally() -> None:
     """Count anew the days on which something changed."""
-    tally.keep_up()
+    daily_counts.keep_up()
 
 
 @shared_task
@@ -74,20 +67,20 @@ def import_events() -> None:
 @shared_task
 def import_events_of(mid: int) -> None:
     """Take over what happened elsewhere, for one unit, and count its days anew."""
-    tally.recount(event_import.take_over(mid))
+    daily_counts.recount(event_import.take_over(mid))
 
 
 @shared_task
 def digests() -> None:
     """Have the weekly digests sent that are due."""
-    for digest_id in digest.due(timezone.now()):
+    for digest_id in weekly_digest.due(timezone.now()):
         mail_digest.delay(digest_id)
 
 
 @shared_task(autoretry_for=(OSError,), retry_backoff=5, max_retries=8)
 def mail_digest(digest_id: int) -> None:
     """Mail a digest; a mail server that does not answer is asked again, ever more slowly."""
-    digest.send(digest_id)
+    weekly_digest.send(digest_id)
 
 
 @shared_task
@@ -100,7 +93,7 @@ def end_pauses() -> None:
 @shared_task
 def watch() -> None:
     """Have people told of what is wrong, and of what is over."""
-    for alarm_id in alarms.look():
+    for alarm_id in detection.look():
         mail_alarm.delay(alarm_id)
         if settings.ALERT_WEBHOOK_URL:
             post_alarm.delay(alarm_id)
@@ -109,13 +102,13 @@ def watch() -> None:
 @shared_task(autoretry_for=(OSError,), retry_backoff=5, max_retries=8)
 def mail_alarm(alarm_id: int) -> None:
     """Mail an alarm; a mail server that does not answer is asked again, ever more slowly."""
-    alerts.send_mail(Alarm.objects.get(pk=alarm_id))
+    notifications.send_mail(Alarm.objects.get(pk=alarm_id))
 
 
-@shared_task(autoretry_for=(alerts.NotTaken,), retry_backoff=5, max_retries=8)
+@shared_task(autoretry_for=(notifications.NotTaken,), retry_backoff=5, max_retries=8)
 def post_alarm(alarm_id: int) -> None:
     """Post an alarm to the webhook; one that does not take it is asked again."""
-    alerts.send_webhook(Alarm.objects.get(pk=alarm_id))
+    notifications.send_webhook(Alarm.objects.get(pk=alarm_id))
 
 
 def ring(mid: int, seconds: float = 0.0) -> None:

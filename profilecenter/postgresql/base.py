@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from django.db.backends.postgresql import base
 
-from unsub.database import patience
+from unsub.infra.database_timeout import patience
 
 
 class PatientConnection(psycopg.Connection[Any]):

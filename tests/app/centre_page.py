@@ -8,8 +8,8 @@ from django.http import HttpResponse
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from unsub import delivery
-from unsub.context import SubscriberContext
+from unsub.delivery import worker
+from unsub.domain.context import SubscriberContext
 
 from .conftest import PARENT, link
 
@@ -52,4 +52,4 @@ def save(
 
 def deliver() -> None:
     """Do what the worker does."""
-    delivery.drain(PARENT, more=lambda: None)
+    worker.drain(PARENT, more=lambda: None)

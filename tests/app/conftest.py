@@ -12,12 +12,12 @@ from django.http import HttpRequest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from unsub import gateway
-from unsub.context import JobContext, Scope, SubscriberContext, UnsubContext
-from unsub.links import sign_link
+from unsub.domain.context import JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.gateway import calls as gateway
+from unsub.links.tokens import sign_link
 from unsub.models import BusinessUnit, Channel
+from unsub.outbox.submission import Wish
 from unsub.sandbox import Sandbox
-from unsub.wish import Wish
 
 PARENT, CHILD = 510001, 510002
 MakeWish = Callable[..., Wish]

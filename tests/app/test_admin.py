@@ -7,8 +7,8 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from unsub import wishes
 from unsub.models import BusinessUnit, DeliveryAttempt, Outcome, Status, UnsubRequest
+from unsub.outbox import store
 
 from .conftest import MakeWish
 
@@ -19,7 +19,7 @@ LIST = "/admin/unsub/unsubrequest/"
 @pytest.fixture
 def refused(unit: BusinessUnit, make_wish: MakeWish) -> UnsubRequest:
     """A request that Marketing Cloud refused, with its attempt."""
-    request, _ = wishes.write(make_wish(1001, reason="too-many"))
+    request, _ = store.write(make_wish(1001, reason="too-many"))
     DeliveryAttempt.objects.create(
         request=request, number=1, lease="00000000-0000-4000-8000-000000000001",
         outcome=Outcome.REFUSED, error_code=400, status_code="Error",
@@ -100,7 +100,7 @@ def test_requests_and_attempts_can_be_neither_added_nor_changed_nor_deleted(
 def test_the_list_masks_whom_it_names(
     admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
-    wishes.write(make_wish())
+    store.write(make_wish())
     UnsubRequest.objects.update(email_address="ada@example.com")
     html = admin_client.get(LIST).content.decode()
     assert "a•••@example.com" in html
@@ -110,7 +110,7 @@ def test_the_list_masks_whom_it_names(
 def test_a_unit_that_is_not_known_shows_all_the_same(
     admin_client: Client, db: None, make_wish: MakeWish
 ) -> None:
-    request, _ = wishes.write(make_wish(mid=599_999))
+    request, _ = store.write(make_wish(mid=599_999))
     assert "599999: unknown unit" in admin_client.get(LIST).content.decode()
     assert admin_client.get(f"{LIST}{request.pk}/change/").status_code == 200
 
@@ -118,7 +118,7 @@ def test_a_unit_that_is_not_known_shows_all_the_same(
 def test_releasing_a_unit_lets_its_wishes_go(
     admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
-    request, _ = wishes.write(make_wish())
+    request, _ = store.write(make_wish())
     UnsubRequest.objects.update(status=Status.HELD)
     data = {"action": "release", "_selected_action": [unit.mid]}
     asked = admin_client.post("/admin/unsub/businessunit/", data)

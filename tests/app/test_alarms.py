@@ -16,9 +16,11 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from unsub import alarms, alerts, tasks, wishes
-from unsub.context import SubscriberContext
+from unsub import tasks
+from unsub.alerting import detection, notifications
+from unsub.domain.context import SubscriberContext
 from unsub.models import Alarm, BusinessUnit, Cause, Status, UnsubRequest
+from unsub.outbox import store
 
 from .conftest import PARENT, MakeWish
 
@@ -28,20 +30,20 @@ SECRET = "a-secret-for-the-webhook"
 
 def causes() -> dict[str, int]:
     """Return what is wrong now, with numbers."""
-    return {finding.cause.value: finding.number for finding in alarms.find()}
+    return {finding.cause.value: finding.number for finding in detection.find()}
 
 
 @pytest.fixture
 def row(unit: BusinessUnit, make_wish: MakeWish) -> UnsubRequest:
     """A request of somebody with an address."""
     who = SubscriberContext(subscriber_id=1001, email_address="ada@example.com")
-    request, _ = wishes.write(make_wish(who))
+    request, _ = store.write(make_wish(who))
     return request
 
 
 def test_a_healthy_queue_raises_nothing(row: UnsubRequest) -> None:
     assert causes() == {}
-    assert alarms.look() == []
+    assert detection.look() == []
 
 
 def test_each_cause_is_found(row: UnsubRequest, make_wish: MakeWish) -> None:
@@ -63,17 +65,17 @@ def test_each_cause_is_found(row: UnsubRequest, make_wish: MakeWish) -> None:
 
 def test_a_cause_is_told_once_an_hour_and_once_more_when_it_is_over(row: UnsubRequest) -> None:
     BusinessUnit.objects.update(held_since=Now(), held_reason="credentials refused")
-    (told,) = alarms.look()
-    assert alarms.look() == []
+    (told,) = detection.look()
+    assert detection.look() == []
     Alarm.objects.update(told_at=Now() - timedelta(minutes=61))
-    assert alarms.look() == [told]
+    assert detection.look() == [told]
     BusinessUnit.objects.update(held_since=None)
-    assert alarms.look() == [told]
-    assert alarms.look() == []
+    assert detection.look() == [told]
+    assert detection.look() == []
     alarm = Alarm.objects.get()
     assert alarm.cleared_at
     BusinessUnit.objects.update(held_since=Now())
-    assert alarms.look() != [told]
+    assert detection.look() != [told]
     assert Alarm.objects.count() == 2
 
 
@@ -81,12 +83,12 @@ def test_refusals_are_told_again_only_when_there_are_more(
     row: UnsubRequest, make_wish: MakeWish
 ) -> None:
     UnsubRequest.objects.update(status=Status.REFUSED, finished_at=Now())
-    assert len(alarms.look()) == 1
+    assert len(detection.look()) == 1
     Alarm.objects.update(told_at=Now() - timedelta(hours=5))
-    assert alarms.look() == []
-    wishes.write(make_wish(1002))
+    assert detection.look() == []
+    store.write(make_wish(1002))
     UnsubRequest.objects.update(status=Status.REFUSED, finished_at=Now())
-    assert len(alarms.look()) == 1
+    assert len(detection.look()) == 1
 
 
 def test_however_many_look_at_once_one_is_told(row: UnsubRequest) -> None:
@@ -94,7 +96,7 @@ def test_however_many_look_at_once_one_is_told(row: UnsubRequest) -> None:
 
     def look(_: int) -> list[int]:
         try:
-            return alarms.look()
+            return detection.look()
         finally:
             connections.close_all()
 
@@ -115,7 +117,7 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.received.append((body, self.headers[alerts.SIGNATURE]))
+                receiver.received.append((body, self.headers[notifications.SIGNATURE]))
                 statuses = receiver.statuses
                 self.send_response(statuses.pop(0) if len(statuses) > 1 else statuses[0])
                 self.send_header("Location", "/elsewhere")
@@ -144,7 +146,7 @@ def receiver(settings: Settings) -> Iterator[Receiver]:
 def alarm(row: UnsubRequest) -> Alarm:
     """An open alarm."""
     BusinessUnit.objects.update(held_since=Now(), held_reason="credentials refused")
-    alarms.look()
+    detection.look()
     return Alarm.objects.get()
 
 
@@ -166,16 +168,16 @@ def test_a_webhook_that_does_not_take_it_is_asked_again(
     alarm: Alarm, receiver: Receiver, status: int
 ) -> None:
     receiver.statuses = [status, 200]
-    with pytest.raises(alerts.NotTaken):
-        alerts.send_webhook(alarm)
-    alerts.send_webhook(alarm)
+    with pytest.raises(notifications.NotTaken):
+        notifications.send_webhook(alarm)
+    notifications.send_webhook(alarm)
     assert len(receiver.received) == 2
 
 
 def test_nobody_listening_is_not_taken(alarm: Alarm, settings: Settings) -> None:
     settings.ALERT_WEBHOOK_URL = "http://127.0.0.1:1/"
-    with pytest.raises(alerts.NotTaken):
-        alerts.send_webhook(alarm)
+    with pytest.raises(notifications.NotTaken):
+        notifications.send_webhook(alarm)
 
 
 def test_the_admins_get_mail(alarm: Alarm, settings: Settings) -> None:
@@ -192,7 +194,7 @@ def test_the_admins_get_mail(alarm: Alarm, settings: Settings) -> None:
 
 
 def test_every_cause_has_its_advice() -> None:
-    assert set(alerts.ADVICE) == set(Cause)
+    assert set(notifications.ADVICE) == set(Cause)
 
 
 def test_open_alarms_show_in_the_metrics_and_in_the_admin(

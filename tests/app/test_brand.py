@@ -10,7 +10,7 @@ from django.test import Client
 from PIL import Image
 from pytest_django.fixtures import Settings
 
-from unsub import logos
+from unsub.domain import logo_image
 from unsub.models import BusinessUnit, Logo, MailingList, PageText, Reason, ReasonLabel
 
 from .conftest import CHILD, PARENT, link, sign_in
@@ -74,7 +74,9 @@ def test_a_logo_is_written_anew_and_shown(
 def test_nothing_but_pixels_is_kept_of_a_logo() -> None:
     exif = Image.Exif()
     exif[0x010E] = "secret words"
-    encoded = logos.encode(picture("JPEG", exif=exif.tobytes()) + b"<script>secret words</script>")
+    encoded = logo_image.encode(
+        picture("JPEG", exif=exif.tobytes()) + b"<script>secret words</script>"
+    )
     assert b"secret words" not in encoded.image
 
 

@@ -9,10 +9,11 @@ from django.db import connection
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from unsub import database, letterbox
-from unsub.context import JobContext, SubscriberContext
+from unsub.domain.context import JobContext, SubscriberContext
+from unsub.infra import database_timeout
 from unsub.models import BusinessUnit, Erasure, Pause, UnsubRequest, Wording
-from unsub.profile import reading
+from unsub.outbox import spool
+from unsub.preferences import snapshot
 from unsub.sandbox import Sandbox
 
 from .centre_page import deliver, drawn, offered, path, save, ticked
@@ -136,7 +137,7 @@ def test_everything_is_left_from_here_too(
 def test_without_marketing_cloud_the_page_comes_and_leaving_works(
     client: Client, settings: Settings, sandbox: Sandbox, monkeypatch: Any, fault: str
 ) -> None:
-    monkeypatch.setattr(reading, "PATIENCE", 0.5)
+    monkeypatch.setattr(snapshot, "PATIENCE", 0.5)
     sandbox.cue(fault, times=None, seconds=60, value=1.5)
     page = client.get(path(settings))
     assert page.status_code == 200
@@ -228,8 +229,8 @@ def test_while_the_database_is_away_the_list_travels_by_letter(
     finally:
         connection.close()
         options.update(before)
-        database.forget()
-    assert len(list(letterbox.empty())) == 1
+        database_timeout.forget()
+    assert len(list(spool.empty())) == 1
     row = UnsubRequest.objects.get()
     assert (row.channel, row.list_id, row.job_id, row.status) == ("profile", 7002, None, "pending")
 

@@ -12,13 +12,15 @@ from django.db import connection
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from unsub import database, letterbox, mails
-from unsub.links import sign_link
+from unsub.delivery.kinds import mail
+from unsub.infra import database_timeout
+from unsub.links.tokens import sign_link
 from unsub.models import BusinessUnit, Channel, Kind, Pause, UnsubRequest
 from unsub.models.request import Purpose
-from unsub.outbox import Change, Wish
+from unsub.outbox import spool
+from unsub.outbox.api import Change, Wish
 from unsub.sandbox import Sandbox
-from unsub.views.link import Link
+from unsub.web.signed_link import Link
 
 from .centre_page import drawn, path, save
 from .conftest import context
@@ -50,7 +52,7 @@ def away() -> Iterator[None]:
     finally:
         connection.close()
         options.update(before)
-        database.forget()
+        database_timeout.forget()
 
 
 def test_a_join_by_letter_is_confirmed_where_the_unit_demands_it(
@@ -59,7 +61,7 @@ def test_a_join_by_letter_is_confirmed_where_the_unit_demands_it(
     BusinessUnit.objects.update(confirm_key="confirm-subscription")
     with away():
         assert save(client, path(settings), join=(EVENTS,)).status_code == 303
-    assert len(list(letterbox.empty())) == 1
+    assert len(list(spool.empty())) == 1
     rows = UnsubRequest.objects.order_by("pk").values_list("kind", "status")
     assert list(rows) == [("subscribe", "waiting"), ("mail", "pending")]
 
@@ -76,7 +78,7 @@ def test_what_a_unit_keeps_to_itself_is_not_shown_without_it(
         # Nor is anything taken that it may not want, or dropped without a word.
         for answer in (client.get(f"{there}/details"), client.post(f"{there}/details", form)):
             assert (answer.status_code, answer["Retry-After"]) == (503, "120")
-    assert not list(letterbox.empty())
+    assert not list(spool.empty())
 
 
 @pytest.mark.parametrize("offered", [True, False])
@@ -89,7 +91,7 @@ def test_a_break_by_letter_is_one_where_the_unit_offers_it(
     with away():
         answer = client.post(f"{there}/pause", form)
         assert "saved" in answer["Location"]
-    assert len(list(letterbox.empty())) == 1
+    assert len(list(spool.empty())) == 1
     assert UnsubRequest.objects.get().aspect == "list:7001"
     assert Pause.objects.count() == offered
 
@@ -137,5 +139,5 @@ def test_nothing_that_is_printed_by_mistake_says_who_it_is(settings: Settings) -
             assert secret not in printed
         link = Link(token=wish.token, context=wish.context)
         assert wish.token not in repr(link)
-    letter = mails._Letter(definition="key", link="https://x/p/token", to="ada@example.org")
+    letter = mail._Letter(definition="key", link="https://x/p/token", to="ada@example.org")
     assert repr(letter) == "_Letter(definition='key', about='')"

@@ -11,9 +11,12 @@ from django.db.models import F
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from unsub import delivery, erasures, pauses, tasks
-from unsub.context import SubscriberContext
+from unsub import tasks
+from unsub.delivery import worker
+from unsub.domain.context import SubscriberContext
 from unsub.models import BusinessUnit, DeliveryAttempt, Erasure, LostLink, Pause, UnsubRequest
+from unsub.outbox import erasure as erasure_requests
+from unsub.outbox import pauses
 from unsub.sandbox import Sandbox
 
 from .centre_page import deliver, drawn, path, save
@@ -246,7 +249,7 @@ def test_erasing_one_erases_nobody_who_shares_their_address(
     UnsubRequest.objects.update(status="done")
     marketer = django_user_model.objects.create(username="mara")
     # Under her key she is somebody else to nobody; under another's ID she is.
-    assert erasures.grant(Erasure.objects.get(), user_id=marketer.pk, note="") == 2
+    assert erasure_requests.grant(Erasure.objects.get(), user_id=marketer.pk, note="") == 2
     left = UnsubRequest.objects.exclude(email_address="")
     assert [row.subscriber_id for row in left] == [1002]
 
@@ -261,10 +264,10 @@ def test_erasing_leaves_the_proof_and_nobody_s_name(
     erasure = Erasure.objects.get()
     LostLink.objects.create(unit_id=erasure.unit_id, email_address="bob@example.com", digest="x")
     marketer = django_user_model.objects.create(username="mara")
-    with pytest.raises(erasures.StillOpen):
-        erasures.grant(erasure, user_id=marketer.pk, note="")
+    with pytest.raises(erasure_requests.StillOpen):
+        erasure_requests.grant(erasure, user_id=marketer.pk, note="")
     deliver()
-    assert erasures.grant(erasure, user_id=marketer.pk, note="as asked") == 1
+    assert erasure_requests.grant(erasure, user_id=marketer.pk, note="as asked") == 1
     row = UnsubRequest.objects.get()
     assert (row.subscriber_id, row.email_address, row.address_digest) == (None, "", "")
     assert row.subscriber_key.startswith("erased-")
@@ -277,4 +280,4 @@ def test_erasing_leaves_the_proof_and_nobody_s_name(
     assert LostLink.objects.count() == 1
     # Who still has the link can see what is left of it.
     assert "to leave ( Weekly offers )" in seen(client.get(f"{there}/yours").content)
-    assert delivery.sweep() == []
+    assert worker.sweep() == []

@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from unsub.models import BusinessUnit, UnsubRequest
-from unsub.profile.fields import fields_of
+from unsub.preferences.attributes import fields_of
 from unsub.sandbox import Sandbox
 from unsub.sfmc import Definition
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from unsub.profile.details_form import DetailsForm
-from unsub.profile.drawn import marks
-from unsub.profile.fields import Field, fields_of
+from unsub.preferences.attributes import Field, fields_of
+from unsub.preferences.form_snapshot import marks
+from unsub.preferences.forms import DetailsForm
 from unsub.sfmc import Definition
-from unsub.views.answers import page
-from unsub.views.sender import Sender
+from unsub.web.brand import Sender
+from unsub.web.http import page
 
 
 def described(data_type: str = "Text", **changes: Any) -> Field:

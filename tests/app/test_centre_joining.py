@@ -8,9 +8,10 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from unsub import delivery, wishes
-from unsub.context import JobContext
+from unsub.delivery import worker
+from unsub.domain.context import JobContext
 from unsub.models import BusinessUnit, DeliveryAttempt, PageText, UnsubRequest, Wording
+from unsub.outbox import store
 from unsub.sandbox import Sandbox
 
 from .centre_page import deliver, drawn, offered, path, save, ticked
@@ -133,7 +134,7 @@ def test_what_is_not_confirmed_in_a_week_is_over(
     deliver()
     long_ago = "2026-01-01T00:00:00+00:00"
     UnsubRequest.objects.filter(kind="subscribe").update(received_at=long_ago)
-    delivery.sweep()
+    worker.sweep()
     assert UnsubRequest.objects.get(kind="subscribe").status == "withdrawn"
     answer = client.post(mailed_link(sandbox))
     assert (answer.status_code, UnsubRequest.objects.filter(status="pending").count()) == (404, 0)
@@ -287,7 +288,7 @@ def test_a_list_that_was_just_joined_can_be_left_although_no_mail_was_ever_sent_
 def test_a_mail_s_own_link_is_not_put_right_without_an_event(
     make_wish: MakeWish, sandbox: Sandbox
 ) -> None:
-    wishes.write(make_wish(job=JobContext(list_id=7004)))
+    store.write(make_wish(job=JobContext(list_id=7004)))
     deliver()
     row = UnsubRequest.objects.get()
     assert (row.status, row.error_code, sandbox.updates()) == ("refused", 400, [])

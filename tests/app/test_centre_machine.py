@@ -21,13 +21,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from unsub import catalogue, delivery, gateway, outbox
-from unsub.claiming import Batch, claim
-from unsub.context import JobContext, SubscriberContext
+from unsub.delivery import worker
+from unsub.delivery.claim import Batch, claim
+from unsub.domain.context import JobContext, SubscriberContext
+from unsub.domain.outcomes import Verdict
+from unsub.gateway import calls as gateway
+from unsub.gateway import catalogue
 from unsub.models import BusinessUnit, Channel, Kind, Status, UnsubRequest
 from unsub.models.request import ALL, JOB
-from unsub.outbox import Change, Wish
-from unsub.outcomes import Verdict
+from unsub.outbox import api as outbox
+from unsub.outbox.api import Change, Wish
+from unsub.outbox.precedence import IN, voids
 from unsub.sfmc import (
     CallReply,
     CallResult,
@@ -38,7 +42,6 @@ from unsub.sfmc import (
     TransientError,
     UnknownOutcome,
 )
-from unsub.succession import IN, voids
 
 from .conftest import PARENT, context
 from .test_machine import empty_tables, pass_time
@@ -271,13 +274,13 @@ class Centre(RuleBasedStateMachine):
         if taken is None or taken[0] != self.age:
             return None
         self.cloud.answer = answer
-        return Called(taken[1], delivery.call(taken[1]))
+        return Called(taken[1], worker.call(taken[1]))
 
     @rule(one=consumes(called))
     def settle(self, one: Called | None) -> None:
         """A worker writes down what came of it, however late."""
         if one:
-            delivery.settle(one.batch, one.verdicts)
+            worker.settle(one.batch, one.verdicts)
             self.held = {pk: held for pk, held in self.held.items() if held is not one.batch}
 
     @rule(taken=consumes(batches))
@@ -294,7 +297,7 @@ class Centre(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         """Beat rings."""
-        delivery.sweep()
+        worker.sweep()
 
     @invariant()
     def nobody_s_wishes_overtake_each_other(self) -> None:
@@ -329,8 +332,8 @@ class Centre(RuleBasedStateMachine):
         self.cloud.answer = "ok"
         for _ in range(30):
             pass_time()
-            delivery.sweep()
-            delivery.drain(PARENT, more=lambda: None)
+            worker.sweep()
+            worker.drain(PARENT, more=lambda: None)
             if not UnsubRequest.objects.filter(status__in=ON_ITS_WAY).exists():
                 break
         assert not UnsubRequest.objects.filter(status__in=ON_ITS_WAY).exists()

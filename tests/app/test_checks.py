@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from unsub.checks import check_deployment, check_units, check_values
-from unsub.keyring import Keyring
+from unsub.links.keyring import Keyring
 from unsub.models import BusinessUnit
 
 

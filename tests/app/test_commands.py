@@ -10,10 +10,10 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from unsub import wishes
-from unsub.audit import COLUMNS
 from unsub.models import BusinessUnit, Status, UnsubRequest
-from unsub.units import open_link
+from unsub.outbox import store
+from unsub.reporting.audit_export import COLUMNS
+from unsub.units.opening import open_link
 
 from .conftest import CHILD, PARENT, MakeWish
 
@@ -88,7 +88,7 @@ def test_add_unit_says_what_is_wrong(db: None, options: dict[str, Any]) -> None:
 def test_the_audit_has_the_columns_of_the_contract_in_both_formats(
     unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
-    wishes.write(make_wish(reason="too-many"))
+    store.write(make_wish(reason="too-many"))
     (from_csv,) = csv.DictReader(io.StringIO(run("export_audit", "--format", "csv")))
     (line,) = run("export_audit", "--format", "jsonl").splitlines()
     from_json = json.loads(line)
@@ -104,7 +104,7 @@ def test_the_audit_has_the_columns_of_the_contract_in_both_formats(
 
 
 def test_a_cell_is_never_a_formula(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    wishes.write(make_wish())
+    store.write(make_wish())
     UnsubRequest.objects.update(reason_text="=1+1")
     (row,) = csv.DictReader(io.StringIO(run("export_audit")))
     assert row["reason"] == "'=1+1"
@@ -112,7 +112,7 @@ def test_a_cell_is_never_a_formula(unit: BusinessUnit, make_wish: MakeWish) -> N
 
 def test_the_audit_can_be_narrowed(unit: BusinessUnit, make_wish: MakeWish) -> None:
     for number in (1001, 1002):
-        wishes.write(make_wish(number))
+        store.write(make_wish(number))
     UnsubRequest.objects.filter(subscriber_id=1001).update(status=Status.DONE)
 
     def count(*arguments: str) -> int:

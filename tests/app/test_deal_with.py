@@ -6,8 +6,8 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
-from unsub import overview
 from unsub.models import BusinessUnit, Handling, Status
+from unsub.reporting import overview
 
 from .test_in_bulk import hidden
 from .test_overview import request

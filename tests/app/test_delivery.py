@@ -7,10 +7,13 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from pytest_django.fixtures import Settings
 
-from unsub import delivery, gateway, unit_queue, wishes
-from unsub.claiming import claim
+from unsub.delivery import worker
+from unsub.delivery.claim import claim
+from unsub.gateway import calls as gateway
 from unsub.models import BusinessUnit, DeliveryAttempt, Status, UnsubRequest
+from unsub.outbox import store
 from unsub.sandbox import Sandbox
+from unsub.units import queue_state
 
 from .conftest import CHILD, PARENT, MakeWish
 
@@ -23,7 +26,7 @@ def no_more() -> None:
 
 def drain(mid: int = PARENT) -> float | None:
     """Deliver what is due, as one worker would."""
-    return delivery.drain(mid, more=no_more)
+    return worker.drain(mid, more=no_more)
 
 
 def due_now() -> None:
@@ -40,7 +43,7 @@ def outcomes(request: UnsubRequest) -> list[str]:
 def test_a_wish_ends_as_an_event_tracked_against_its_job(
     unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
 ) -> None:
-    request, _ = wishes.write(make_wish(reason="too-many", words="Every day!"))
+    request, _ = store.write(make_wish(reason="too-many", words="Every day!"))
     drain()
     request.refresh_from_db()
     assert (request.status, request.outcome) == (Status.DONE, "posted")
@@ -54,7 +57,7 @@ def test_a_wish_ends_as_an_event_tracked_against_its_job(
 def test_no_reason_leaves_the_parameter_out(
     unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
 ) -> None:
-    wishes.write(make_wish())
+    store.write(make_wish())
     drain()
     (event,) = sandbox.events()
     assert "Reason" not in event["parameters"]
@@ -63,8 +66,8 @@ def test_no_reason_leaves_the_parameter_out(
 def test_the_child_unit_is_addressed_by_its_mid(
     unit: BusinessUnit, child: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
 ) -> None:
-    wishes.write(make_wish(mid=CHILD, job=88101))
-    request, _ = wishes.write(make_wish(mid=CHILD, job=None))
+    store.write(make_wish(mid=CHILD, job=88101))
+    request, _ = store.write(make_wish(mid=CHILD, job=None))
     drain(CHILD)
     assert {event["mid"] for event in sandbox.events()} <= {CHILD}
     request.refresh_from_db()
@@ -74,12 +77,12 @@ def test_the_child_unit_is_addressed_by_its_mid(
 def test_a_backlog_shares_messages_and_each_row_gets_its_own_result(
     unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
 ) -> None:
-    wishes.write(make_wish(1002))
+    store.write(make_wish(1002))
     drain()
     UnsubRequest.objects.update(wish=None)
-    stranger, _ = wishes.write(make_wish(999_999))
-    again, _ = wishes.write(make_wish(1002))
-    fresh, _ = wishes.write(make_wish(1003))
+    stranger, _ = store.write(make_wish(999_999))
+    again, _ = store.write(make_wish(1002))
+    fresh, _ = store.write(make_wish(1003))
     drain()
     results = dict(UnsubRequest.objects.values_list("pk", "outcome"))
     assert results[stranger.pk] == "refused"
@@ -92,7 +95,7 @@ def test_a_backlog_shares_messages_and_each_row_gets_its_own_result(
 def test_a_lost_reply_is_unknown_and_the_second_call_finds_the_deed_done(
     unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
 ) -> None:
-    request, _ = wishes.write(make_wish())
+    request, _ = store.write(make_wish())
     sandbox.cue("drop_after_record")
     drain()
     request.refresh_from_db()
@@ -108,7 +111,7 @@ def test_a_lost_reply_is_unknown_and_the_second_call_finds_the_deed_done(
 def test_results_too_small_in_number_are_sorted_out_one_by_one(
     unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
 ) -> None:
-    rows = [wishes.write(make_wish(number))[0] for number in (1001, 1002, 1003)]
+    rows = [store.write(make_wish(number))[0] for number in (1001, 1002, 1003)]
     sandbox.cue("short_results")
     drain()
     assert {row.status for row in UnsubRequest.objects.filter(pk__in=[r.pk for r in rows])} == {
@@ -127,7 +130,7 @@ def test_results_too_small_in_number_are_sorted_out_one_by_one(
 def test_maintenance_and_rate_limits_pause_the_unit(
     unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish, cue: str, outcome: str, reason: str
 ) -> None:
-    request, _ = wishes.write(make_wish())
+    request, _ = store.write(make_wish())
     sandbox.cue(cue)
     drain()
     request.refresh_from_db()
@@ -148,18 +151,18 @@ def test_wrong_credentials_hold_the_queue_after_one_call_and_a_probe_frees_it(
 ) -> None:
     settings.SFMC_BATCH_SIZE = 1
     for number in range(1001, 1006):
-        wishes.write(make_wish(number))
+        store.write(make_wish(number))
     sandbox.cue("revoke_credentials", times=None)
     drain()
     assert set(UnsubRequest.objects.values_list("status", flat=True)) == {Status.HELD}
     assert DeliveryAttempt.objects.count() == 1
-    late, _ = wishes.write(make_wish(1009))
+    late, _ = store.write(make_wish(1009))
     drain()
     late.refresh_from_db()
     assert late.status == Status.HELD
     sandbox.clear()
     due_now()
-    assert delivery.sweep() == [PARENT]
+    assert worker.sweep() == [PARENT]
     drain()
     assert set(UnsubRequest.objects.values_list("status", flat=True)) == {Status.DONE}
 
@@ -169,7 +172,7 @@ def test_missing_credentials_hold_and_lose_nothing(
 ) -> None:
     settings.SFMC_CLIENT_SECRET = ""
     gateway.client.cache_clear()
-    request, _ = wishes.write(make_wish())
+    request, _ = store.write(make_wish())
     drain()
     request.refresh_from_db()
     unit.refresh_from_db()
@@ -180,20 +183,20 @@ def test_missing_credentials_hold_and_lose_nothing(
 def test_a_wish_for_an_unknown_unit_waits_until_the_unit_is_made(
     sandbox: Sandbox, make_wish: MakeWish
 ) -> None:
-    request, _ = wishes.write(make_wish(mid=CHILD, job=88101))
+    request, _ = store.write(make_wish(mid=CHILD, job=88101))
     drain(CHILD)
     request.refresh_from_db()
     assert request.status == Status.HELD
-    assert delivery.sweep() == []
+    assert worker.sweep() == []
     BusinessUnit.objects.create(mid=CHILD, name="Example Kids")
-    assert delivery.sweep() == [CHILD]
+    assert worker.sweep() == [CHILD]
     drain(CHILD)
     request.refresh_from_db()
     assert request.status == Status.DONE
 
 
 def test_the_token_s_own_unit_makes_itself(sandbox: Sandbox, make_wish: MakeWish) -> None:
-    request, _ = wishes.write(make_wish())
+    request, _ = store.write(make_wish())
     drain()
     request.refresh_from_db()
     assert request.status == Status.DONE
@@ -203,13 +206,13 @@ def test_the_token_s_own_unit_makes_itself(sandbox: Sandbox, make_wish: MakeWish
 def test_the_circuit_opens_after_repeated_unknowns_and_one_success_closes_it(
     unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
 ) -> None:
-    wishes.write(make_wish())
-    sandbox.cue("http_500", times=unit_queue.CIRCUIT_OPENS_AT)
-    for _ in range(unit_queue.CIRCUIT_OPENS_AT):
+    store.write(make_wish())
+    sandbox.cue("http_500", times=queue_state.CIRCUIT_OPENS_AT)
+    for _ in range(queue_state.CIRCUIT_OPENS_AT):
         due_now()
         batch = claim(PARENT)
         assert batch
-        delivery.settle(batch, delivery.call(batch))
+        worker.settle(batch, worker.call(batch))
     unit.refresh_from_db()
     assert unit.paused_reason == "circuit open"
     UnsubRequest.objects.update(next_attempt_at=Now())
@@ -224,29 +227,29 @@ def test_the_circuit_opens_after_repeated_unknowns_and_one_success_closes_it(
 def test_a_lease_that_runs_out_is_an_unknown_attempt_and_the_row_goes_again(
     unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
 ) -> None:
-    request, _ = wishes.write(make_wish())
+    request, _ = store.write(make_wish())
     batch = claim(PARENT)
     assert batch
-    assert delivery.sweep() == []
+    assert worker.sweep() == []
     UnsubRequest.objects.update(lease_until=Now() - timedelta(seconds=1))
-    assert delivery.sweep() == [PARENT]
+    assert worker.sweep() == [PARENT]
     drain()
-    delivery.settle(batch, delivery.call(batch))
+    worker.settle(batch, worker.call(batch))
     request.refresh_from_db()
     assert (request.status, request.outcome) == (Status.DONE, "posted")
     assert outcomes(request) == ["unknown", "posted"]
 
 
 def test_two_claims_never_hold_one_row(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    wishes.write(make_wish())
+    store.write(make_wish())
     assert claim(PARENT) is not None
     assert claim(PARENT) is None
 
 
 def test_what_is_past_its_horizon_is_refused(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    request, _ = wishes.write(make_wish())
+    request, _ = store.write(make_wish())
     UnsubRequest.objects.update(give_up_at=Now() - timedelta(seconds=1))
-    delivery.sweep()
+    worker.sweep()
     request.refresh_from_db()
     assert request.status == Status.REFUSED
     assert request.finished_at
@@ -260,7 +263,7 @@ def test_no_call_is_made_inside_a_transaction(unit: BusinessUnit, sandbox: Sandb
 def test_a_finished_attempt_can_be_neither_changed_nor_deleted(
     unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
 ) -> None:
-    wishes.write(make_wish())
+    store.write(make_wish())
     drain()
     attempts = DeliveryAttempt.objects.all()
     if connection.vendor == "postgresql":
@@ -278,8 +281,8 @@ def test_nothing_about_a_person_reaches_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("DEBUG")
-    wishes.write(make_wish(1001, words="call me at ada@example.com"))
-    wishes.write(make_wish(999_999))
+    store.write(make_wish(1001, words="call me at ada@example.com"))
+    store.write(make_wish(999_999))
     drain()
     assert "attempt settled" in caplog.text
     for secret in ("1001", "999999", "ada", "call me"):

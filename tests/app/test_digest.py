@@ -8,8 +8,8 @@ from django.core import mail
 from django.db.models.functions import Now
 from pytest_django.fixtures import Settings
 
-from unsub import digest, tally
 from unsub.models import BusinessUnit, Digest, Reason, Status
+from unsub.reporting import daily_counts, weekly_digest
 
 from .test_overview import request
 
@@ -44,8 +44,8 @@ def test_it_says_how_many_left_why_and_in_which_words(read: BusinessUnit) -> Non
     request(ago(WEEK), reason=other, reason_text=f"{other.label}: too loud")
     request(ago(WEEK), status=Status.REFUSED)
     request(ago(WEEK - timedelta(days=3)))
-    tally.keep_up()
-    text = digest.compose(read, WEEK)
+    daily_counts.keep_up()
+    text = weekly_digest.compose(read, WEEK)
     for words in (
         "Unsubscribes: 5 (the week before: 1)", "  3  I get too many messages",
         "need a person: 1", "  - Something else: too loud", "  5  job 88002",
@@ -55,28 +55,28 @@ def test_it_says_how_many_left_why_and_in_which_words(read: BusinessUnit) -> Non
 
 
 def test_it_goes_out_once_on_monday_from_seven(read: BusinessUnit) -> None:
-    assert list(digest.due(EIGHT - timedelta(hours=2))) == []
-    (pk,) = digest.due(EIGHT)
-    assert list(digest.due(EIGHT)) == []
-    assert digest.send(pk)
-    assert not digest.send(pk)
+    assert list(weekly_digest.due(EIGHT - timedelta(hours=2))) == []
+    (pk,) = weekly_digest.due(EIGHT)
+    assert list(weekly_digest.due(EIGHT)) == []
+    assert weekly_digest.send(pk)
+    assert not weekly_digest.send(pk)
     (sent,) = mail.outbox
     assert sent.bcc == ["reader@example.com"]
     assert sent.to == []
     assert f"{WEEK:%Y-%m-%d}" in sent.subject
-    assert list(digest.due(EIGHT + timedelta(days=3))) == []
+    assert list(weekly_digest.due(EIGHT + timedelta(days=3))) == []
 
 
 def test_one_that_no_server_took_is_asked_for_again(read: BusinessUnit, settings: Settings) -> None:
-    (pk,) = digest.due(EIGHT)
+    (pk,) = weekly_digest.due(EIGHT)
 
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     with pytest.raises(ConnectionRefusedError):
-        digest.send(pk)
+        weekly_digest.send(pk)
     Digest.objects.update(asked_at=Now() - timedelta(hours=2))
-    assert list(digest.due(EIGHT)) == [pk]
-    assert list(digest.due(EIGHT)) == []
+    assert list(weekly_digest.due(EIGHT)) == [pk]
+    assert list(weekly_digest.due(EIGHT)) == []
 
 
 def test_who_may_not_see_requests_gets_none(read: BusinessUnit, child: BusinessUnit) -> None:
@@ -87,8 +87,8 @@ def test_who_may_not_see_requests_gets_none(read: BusinessUnit, child: BusinessU
         if name != "nobody":
             one.groups.add(Group.objects.get(name="viewer"))
         one.units.set(units)
-    assert digest.readers(read) == ["reader@example.com"]
+    assert weekly_digest.readers(read) == ["reader@example.com"]
 
 
 def test_units_that_did_not_ask_get_none(unit: BusinessUnit) -> None:
-    assert list(digest.due(EIGHT)) == []
+    assert list(weekly_digest.due(EIGHT)) == []

@@ -7,9 +7,9 @@ from django.contrib.admin.models import LogEntry
 from django.db.models.functions import Now
 from django.test import Client
 
-from unsub import erasures, wishes
 from unsub.models import BusinessUnit, Erasure, Kind, Pause, Status, UnsubRequest, Wording
-from unsub.wish import Change
+from unsub.outbox import erasure, store
+from unsub.outbox.submission import Change
 
 from .conftest import CHILD, MakeWish, context
 from .test_page import seen
@@ -23,11 +23,11 @@ SURE = {"confirmed": "1"}
 @pytest.fixture
 def asked(unit: BusinessUnit, make_wish: MakeWish) -> Erasure:
     """Ada, who unsubscribed, and asks to be erased."""
-    one, _ = wishes.write(make_wish(1001))
+    one, _ = store.write(make_wish(1001))
     UnsubRequest.objects.filter(pk=one.pk).update(
         status=Status.DONE, finished_at=Now(), email_address="ada@example.com"
     )
-    erasures.ask(context(1001), language="en")
+    erasure.ask(context(1001), language="en")
     Erasure.objects.update(email_address="ada@example.com")
     return Erasure.objects.get()
 
@@ -83,7 +83,7 @@ def test_granting_says_what_happens_and_leaves_the_proof(
 def test_it_is_not_granted_while_a_wish_is_on_its_way(
     admin_client: Client, asked: Erasure, make_wish: MakeWish
 ) -> None:
-    open_, _ = wishes.write(make_wish(1001, job=88003))
+    open_, _ = store.write(make_wish(1001, job=88003))
     words = act(admin_client, "grant", asked, **SURE)
     assert f"#{asked.pk} is not granted yet" in words
     assert f"has to go out under their name: #{open_.pk} (pending)." in words
@@ -139,7 +139,7 @@ def test_pauses_are_listed_with_their_end(
     unit.save()
     for number, days in ((1001, 30), (1002, 60)):
         wish = replace(make_wish(number, channel="profile"), pause_days=days)
-        wishes.write(wish)
+        store.write(wish)
     ended = Pause.objects.order_by("pk")[0]
     Pause.objects.filter(pk=ended.pk).update(ended_at=Now(), end="cancelled")
     words = seen(admin_client.get("/admin/unsub/pause/").content)
@@ -158,8 +158,8 @@ def test_wordings_lead_to_those_who_agreed(
     admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
     change = Change(kind=Kind.SUBSCRIBE, wording="You agree to it.")
-    wishes.write(replace(make_wish(1001, channel="profile", language="de"), change=change))
-    wishes.write(make_wish(1002))
+    store.write(replace(make_wish(1001, channel="profile", language="de"), change=change))
+    store.write(make_wish(1002))
     version = Wording.objects.get()
     html = admin_client.get("/admin/unsub/wording/").content.decode()
     assert "You agree to it." in html
@@ -177,9 +177,9 @@ def test_another_units_pauses_and_words_leave_no_trace(
     child.pause_offered, child.pause_ends = True, "put_back"
     child.save()
     wish = make_wish(1001, mid=CHILD, job=88101, channel="profile", language="en")
-    wishes.write(replace(wish, pause_days=30))
+    store.write(replace(wish, pause_days=30))
     change = Change(kind=Kind.SUBSCRIBE, wording="Kids agree to it.")
-    wishes.write(replace(wish, change=change))
+    store.write(replace(wish, change=change))
     client = person("viewer", unit)
     for page in ("pause", "wording"):
         words = seen(client.get(f"/admin/unsub/{page}/").content)

@@ -6,9 +6,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from unsub import event_import, honour, tally, tasks, wishes
-from unsub.context import SubscriberContext
+from unsub import tasks
+from unsub.domain.context import SubscriberContext
 from unsub.models import BusinessUnit, By, Channel, DailyTally, Status, UnsubRequest
+from unsub.outbox import event_import, store
+from unsub.reporting import daily_counts, latency
 from unsub.sandbox import Sandbox
 
 from .conftest import CHILD, PARENT, MakeWish
@@ -77,7 +79,7 @@ def test_pages_are_followed(taking: BusinessUnit, sandbox: Sandbox) -> None:
 def test_our_own_come_back_and_are_known(
     taking: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish, subscriber: int
 ) -> None:
-    wishes.write(make_wish(subscriber))
+    store.write(make_wish(subscriber))
     elsewhere(sandbox, 1001)  # stands for the call that we made for this wish
     elsewhere(sandbox, 1002)
     event_import.take_over(PARENT)
@@ -88,7 +90,7 @@ def test_what_happened_before_somebody_came_to_us_is_taken_over(
     taking: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
 ) -> None:
     elsewhere(sandbox, 1001)
-    wishes.write(make_wish(1001))
+    store.write(make_wish(1001))
     UnsubRequest.objects.update(received_at=timezone.now() + timedelta(hours=1))
     event_import.take_over(PARENT)
     assert len(imported()) == 1
@@ -132,7 +134,7 @@ def test_trouble_is_said_and_nothing_skipped(
 def test_the_overview_counts_them_and_no_time_to_honour_does(
     taking: BusinessUnit, sandbox: Sandbox
 ) -> None:
-    tally.keep_up()
+    daily_counts.keep_up()
     elsewhere(sandbox, 1001)
     days = event_import.take_over(PARENT)
     # As old as one that came while nobody looked.
@@ -141,10 +143,10 @@ def test_the_overview_counts_them_and_no_time_to_honour_does(
         finished_at=timezone.now() - timedelta(days=20),
     )
     assert days
-    tally.recount({timezone.now().date() - timedelta(days=20)})
+    daily_counts.recount({timezone.now().date() - timedelta(days=20)})
     assert DailyTally.objects.filter(by=By.CHANNEL, key="import").exists()
     UnsubRequest.objects.update(finished_at=timezone.now())
-    assert honour.time_to_honour(PARENT).number == 0
+    assert latency.time_to_honour(PARENT).number == 0
 
 
 def test_nothing_is_called_for_them(taking: BusinessUnit, sandbox: Sandbox) -> None:

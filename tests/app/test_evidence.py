@@ -11,9 +11,10 @@ from django.db.models.functions import Now
 from django.http import StreamingHttpResponse
 from django.test import Client
 
-from unsub import audit, wishes
-from unsub.admin import evidence
+from unsub.admin import exports
 from unsub.models import BusinessUnit, DeliveryAttempt, Status, UnsubRequest
+from unsub.outbox import store
+from unsub.reporting import audit_export
 
 from .conftest import CHILD, MakeWish
 from .test_page import seen
@@ -26,7 +27,7 @@ LIST = "/admin/unsub/unsubrequest/"
 @pytest.fixture
 def told(unit: BusinessUnit, make_wish: MakeWish) -> UnsubRequest:
     """A wish whose first call got no answer, and whose second was confirmed."""
-    request, _ = wishes.write(make_wish(1001, reason="too-many"))
+    request, _ = store.write(make_wish(1001, reason="too-many"))
     lease = "00000000-0000-4000-8000-00000000000"
     for number, (outcome, vendor) in enumerate((("unknown", ""), ("posted", "req-7")), start=1):
         DeliveryAttempt.objects.create(
@@ -61,9 +62,9 @@ def test_a_request_is_a_story_in_order(admin_client: Client, told: UnsubRequest)
 def test_a_proof_has_all_of_one_person_and_nothing_of_others(
     admin_client: Client, told: UnsubRequest, child: BusinessUnit, make_wish: MakeWish
 ) -> None:
-    again, _ = wishes.write(make_wish(1001, job=88003))
-    other, _ = wishes.write(make_wish(1002))
-    elsewhere, _ = wishes.write(make_wish(1001, mid=CHILD, job=88101))
+    again, _ = store.write(make_wish(1001, job=88003))
+    other, _ = store.write(make_wish(1002))
+    elsewhere, _ = store.write(make_wish(1001, mid=CHILD, job=88101))
     words = seen(admin_client.get(f"{LIST}{told.pk}/proof/").content)
     assert "in business unit Example Outfitters (510001), and what was done" in words
     assert f"#{told.pk} · done · JobID 88002" in words
@@ -75,10 +76,10 @@ def test_a_proof_has_all_of_one_person_and_nothing_of_others(
 def test_a_proof_says_when_there_is_more(
     admin_client: Client, told: UnsubRequest, make_wish: MakeWish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wishes.write(make_wish(1001, job=88003))
+    store.write(make_wish(1001, job=88003))
     address = f"{LIST}{told.pk}/proof/"
     assert "there are more" not in seen(admin_client.get(address).content)
-    monkeypatch.setattr(evidence, "PROOF_MAX", 1)
+    monkeypatch.setattr(exports, "PROOF_MAX", 1)
     words = seen(admin_client.get(address).content)
     assert "These are the newest 1 requests; there are more." in words
     assert "JobID 88003" in words
@@ -87,7 +88,7 @@ def test_a_proof_says_when_there_is_more(
 def test_the_export_has_exactly_what_is_filtered(
     admin_client: Client, told: UnsubRequest, make_wish: MakeWish
 ) -> None:
-    wishes.write(make_wish(1002))
+    store.write(make_wish(1002))
     for query, number in (
         ("", 2), ("status__exact=done", 1), ("q=1002", 1), ("status__exact=refused", 0),
         ("p=2", 2),
@@ -98,7 +99,7 @@ def test_the_export_has_exactly_what_is_filtered(
         assert len(rows) == number, query
         lines = body(admin_client.get(f"{LIST}export.jsonl?{query}")).splitlines()
         assert len(lines) == number
-        assert all(set(json.loads(line)) == set(audit.COLUMNS) for line in lines)
+        assert all(set(json.loads(line)) == set(audit_export.COLUMNS) for line in lines)
     answer = admin_client.get(f"{LIST}export.csv")
     assert answer["Content-Disposition"].startswith('attachment; filename="unsubscribes-')
     assert admin_client.get(f"{LIST}export.exe").status_code == 404
@@ -113,7 +114,7 @@ def test_another_units_rows_are_neither_proven_nor_exported(
     told: UnsubRequest, child: BusinessUnit, make_wish: MakeWish
 ) -> None:
     client = person("viewer", child)
-    mine, _ = wishes.write(make_wish(1009, mid=CHILD, job=88101))
+    mine, _ = store.write(make_wish(1009, mid=CHILD, job=88101))
     assert client.get(f"{LIST}{told.pk}/proof/").status_code == 403
     rows = list(csv.DictReader(io.StringIO(body(client.get(f"{LIST}export.csv")))))
     assert [row["id"] for row in rows] == [str(mine.pk)]
@@ -134,7 +135,7 @@ def test_a_wish_that_was_taken_back_or_set_aside_says_so(
 def test_an_export_goes_on_from_chunk_to_chunk(
     admin_client: Client, unit: BusinessUnit, make_wish: MakeWish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "CHUNK", 3)
-    made = [wishes.write(make_wish(1001 + number))[0].pk for number in range(8)]
+    monkeypatch.setattr(audit_export, "CHUNK", 3)
+    made = [store.write(make_wish(1001 + number))[0].pk for number in range(8)]
     rows = csv.DictReader(io.StringIO(body(admin_client.get(f"{LIST}export.csv"))))
     assert [int(row["id"]) for row in rows] == made

@@ -6,9 +6,10 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from unsub import addresses, wishes
-from unsub.context import SubscriberContext
+from unsub.domain.context import SubscriberContext
+from unsub.infra import digests as address_digests
 from unsub.models import BusinessUnit, UnsubRequest
+from unsub.outbox import store
 
 from .conftest import MakeWish
 
@@ -21,9 +22,9 @@ def three(unit: BusinessUnit, make_wish: MakeWish) -> list[UnsubRequest]:
     """Three requests, of three days, the second by address."""
     ada = SubscriberContext(subscriber_id=1001, email_address="Ada@Example.com")
     rows = [
-        wishes.write(make_wish(1002))[0],
-        wishes.write(make_wish(ada))[0],
-        wishes.write(make_wish(1003, job=88003))[0],
+        store.write(make_wish(1002))[0],
+        store.write(make_wish(ada))[0],
+        store.write(make_wish(1003, job=88003))[0],
     ]
     for day, row in enumerate(rows, start=1):
         UnsubRequest.objects.filter(pk=row.pk).update(
@@ -59,7 +60,7 @@ def test_an_address_is_found_after_the_key_was_changed(
     three: list[UnsubRequest], settings: Settings
 ) -> None:
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another"
-    digests = addresses.digests_of("ada@example.com")
+    digests = address_digests.digests_of("ada@example.com")
     assert UnsubRequest.objects.get(address_digest__in=digests).pk == three[1].pk
 
 

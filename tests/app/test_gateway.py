@@ -18,8 +18,8 @@ from tests.sfmc.replies import (
     updated,
 )
 from tests.sfmc.vendor import Answer, Vendor
-from unsub import gateway
-from unsub.context import SubscriberContext
+from unsub.domain.context import SubscriberContext
+from unsub.gateway import calls as gateway
 from unsub.sfmc import Client, SubscriberUpdate, TriggeredSend, UsernameToken
 
 API = "{http://exacttarget.com/wsdl/partnerAPI}"

@@ -8,8 +8,8 @@ from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from unsub import urls
-from unsub.middleware import HEADERS
 from unsub.models import BusinessUnit, Logo
+from unsub.web.middleware import HEADERS
 
 from .conftest import link
 

@@ -9,8 +9,8 @@ import redis
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from unsub import heartbeat
-from unsub.broker import quick_client
+from unsub.infra import heartbeat
+from unsub.infra.redis_client import quick_client
 from unsub.models import BusinessUnit, Status, UnsubRequest
 
 from .conftest import link
@@ -40,9 +40,9 @@ def heartbeats() -> Iterator[redis.Redis]:
 def broker_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing listens where the broker should be."""
     away = redis.Redis(port=1, socket_connect_timeout=0.2)
-    monkeypatch.setattr("unsub.views.health._broker", away)
+    monkeypatch.setattr("unsub.web.health._broker", away)
     # By its name the package offers the view.
-    monkeypatch.setattr(import_module("unsub.views.metrics"), "_broker", away)
+    monkeypatch.setattr(import_module("unsub.web.metrics"), "_broker", away)
 
 
 @pytest.mark.usefixtures("heartbeats")

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from unsub.admin import in_bulk
+from unsub.admin import bulk_actions
 from unsub.models import BusinessUnit, Handling, Status, UnsubRequest
 
 from .test_overview import request
@@ -20,7 +20,7 @@ LIST = "/admin/unsub/unsubrequest/"
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps of two rows."""
-    monkeypatch.setattr(in_bulk, "CHUNK", 2)
+    monkeypatch.setattr(bulk_actions, "CHUNK", 2)
 
 
 def hidden(page: str) -> dict[str, str]:

@@ -9,8 +9,8 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from scripts.steps import ROOT
-from unsub.ampscript import snippet
-from unsub.context import Scope, SubscriberContext
+from unsub.domain.context import Scope, SubscriberContext
+from unsub.links.ampscript import snippet
 from unsub.models import BusinessUnit, UnsubRequest
 
 from .conftest import CHILD, PARENT, link

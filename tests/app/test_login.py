@@ -22,8 +22,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
+from unsub.accounts import secret_box
 from unsub.models import BusinessUnit
-from unsub.sign_in import secret_box
 
 from .conftest import PARENT, sign_in
 from .identity_provider import CLIENT_ID, IdentityProvider, running

@@ -77,7 +77,7 @@ def test_an_error_of_ours_mails_nobody_s_link(
         raise RuntimeError("ada@example.com")
 
     settings.ADMINS = [("operator", "operator@example.com")]
-    monkeypatch.setattr("unsub.views.link.open_link", fails)
+    monkeypatch.setattr("unsub.web.signed_link.open_link", fails)
     answer = Client(raise_request_exception=False).get(f"/u/{TOKEN}")
     assert answer.status_code == 500
     assert "That was our mistake" in answer.content.decode()

@@ -8,8 +8,9 @@ from pytest_django.fixtures import Settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from unsub import lost_links, throttle
+from unsub.infra import rate_limit
 from unsub.models import BusinessUnit, LostLink, UnsubRequest
+from unsub.web import lost_link_requests
 
 from .test_page import seen
 
@@ -94,8 +95,8 @@ def test_behind_a_proxy_the_client_is_whom_the_proxy_names(
 def test_a_flood_is_stopped_at_the_unit_and_without_a_broker_too(
     client: Client, open_unit: BusinessUnit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(throttle, "_counters", redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
-    monkeypatch.setattr(lost_links, "UNIT_MAX", 8)
+    monkeypatch.setattr(rate_limit, "_counters", redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
+    monkeypatch.setattr(lost_link_requests, "UNIT_MAX", 8)
     statuses = [
         client.post(PATH, {"email_address": f"a{number}@example.com"}).status_code
         for number in range(10)

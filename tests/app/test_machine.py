@@ -24,8 +24,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from unsub import delivery, gateway, outbox
-from unsub.claiming import Batch, claim
+from unsub.delivery import worker
+from unsub.delivery.claim import Batch, claim
+from unsub.gateway import calls as gateway
 from unsub.models import (
     BusinessUnit,
     Channel,
@@ -35,7 +36,9 @@ from unsub.models import (
     Status,
     UnsubRequest,
 )
-from unsub.outbox import Wish
+from unsub.outbox import api as outbox
+from unsub.outbox.api import Wish
+from unsub.outbox.submission import digest
 from unsub.sfmc import (
     CallReply,
     CallResult,
@@ -47,7 +50,6 @@ from unsub.sfmc import (
     TransientError,
     UnknownOutcome,
 )
-from unsub.wish import digest
 
 from .conftest import PARENT, context
 
@@ -146,14 +148,14 @@ class Journey(RuleBasedStateMachine):
         """The worker calls and writes down the answer."""
         if batch:
             self.cloud.answer = answer
-            delivery.settle(batch, delivery.call(batch))
+            worker.settle(batch, worker.call(batch))
 
     @rule(batch=consumes(batches), answer=st.sampled_from(ANSWERS), called=st.booleans())
     def die(self, batch: Batch | None, answer: str, called: bool) -> None:
         """The worker dies, before the call or after it."""
         if batch and called:
             self.cloud.answer = answer
-            delivery.call(batch)
+            worker.call(batch)
 
     @rule()
     def time_passes(self) -> None:
@@ -163,7 +165,7 @@ class Journey(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         """Beat rings."""
-        delivery.sweep()
+        worker.sweep()
 
     @precondition(lambda _: UnsubRequest.objects.filter(status=Status.REFUSED).exists())
     @rule()
@@ -206,7 +208,7 @@ class Journey(RuleBasedStateMachine):
     @invariant()
     def no_call_is_wider_than_its_wish(self) -> None:
         """Each call is one of the rows', parameter by parameter."""
-        asked = {delivery._parameters(row, None) for row in UnsubRequest.objects.all()}
+        asked = {worker._parameters(row, None) for row in UnsubRequest.objects.all()}
         assert set(self.cloud.calls) <= asked
 
     def teardown(self) -> None:
@@ -216,13 +218,13 @@ class Journey(RuleBasedStateMachine):
         self.cloud.answer = "ok"
         for _ in range(30):
             pass_time()
-            delivery.sweep()
-            delivery.drain(PARENT, more=lambda: None)
+            worker.sweep()
+            worker.drain(PARENT, more=lambda: None)
             if not UnsubRequest.objects.filter(status__in=ON_ITS_WAY).exists():
                 break
         assert not UnsubRequest.objects.filter(status__in=ON_ITS_WAY).exists()
         for row in UnsubRequest.objects.filter(status=Status.DONE):
-            assert delivery._parameters(row, None) in self.cloud.events
+            assert worker._parameters(row, None) in self.cloud.events
 
 
 CLOUD = MarketingCloud()

@@ -11,8 +11,10 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from scripts.steps import ROOT
-from unsub import delivery, outbox, units
+from unsub.delivery import worker
 from unsub.models import BusinessUnit, Status, UnsubRequest
+from unsub.outbox import api as outbox
+from unsub.units import opening
 
 from .conftest import CHILD, PARENT, MakeWish
 
@@ -68,20 +70,20 @@ def test_a_question_about_migrations_makes_nothing(empty_database: str) -> None:
 
 def test_the_first_unit_is_the_tokens_own_and_has_a_neutral_name(settings: Settings) -> None:
     settings.SFMC_ACCOUNT_ID = PARENT
-    unit = units.make_first_unit()
+    unit = opening.make_first_unit()
     assert unit
     assert str(unit) == "Business unit 510001 (510001)"
-    assert units.make_first_unit() is None
+    assert opening.make_first_unit() is None
 
 
 def test_no_unit_is_made_beside_another_or_without_the_tokens_own(settings: Settings) -> None:
     settings.SFMC_ACCOUNT_ID = None
-    assert units.make_first_unit() is None
+    assert opening.make_first_unit() is None
     BusinessUnit.objects.create(mid=CHILD, name="Example Kids")
     settings.SFMC_ACCOUNT_ID = PARENT
-    assert units.make_first_unit() is None
+    assert opening.make_first_unit() is None
     # A link that names no unit still means the only one.
-    assert units.only_mid() == CHILD
+    assert opening.only_mid() == CHILD
 
 
 def test_what_was_held_for_the_first_unit_goes_with_the_next_sweep(
@@ -90,6 +92,6 @@ def test_what_was_held_for_the_first_unit_goes_with_the_next_sweep(
     outbox.enqueue(make_wish())
     UnsubRequest.objects.update(status=Status.HELD)
     settings.SFMC_ACCOUNT_ID = PARENT
-    assert units.make_first_unit()
-    assert PARENT in set(delivery.sweep())
+    assert opening.make_first_unit()
+    assert PARENT in set(worker.sweep())
     assert UnsubRequest.objects.get().status == Status.PENDING

@@ -12,8 +12,8 @@ from pytest_django.fixtures import Settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from unsub import letterbox
 from unsub.models import BusinessUnit, Channel, UnsubRequest
+from unsub.outbox import spool
 
 from .conftest import link
 
@@ -102,7 +102,7 @@ def test_without_a_database_the_broker_keeps_the_wish(client: Client, settings: 
 def test_without_database_and_broker_nothing_is_pretended(
     client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(letterbox, "_client", redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
+    monkeypatch.setattr(spool, "_client", redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
     path = link(settings)
     for form in ({}, {"form": "page"}):
         answer = client.post(path, form)

@@ -16,9 +16,9 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from scripts.steps import ROOT
-from unsub import wishes
-from unsub.honour import late, quantile, time_to_honour
 from unsub.models import BusinessUnit, Status, UnsubRequest
+from unsub.outbox import store
+from unsub.reporting.latency import late, quantile, time_to_honour
 
 from .conftest import CHILD, PARENT, MakeWish
 
@@ -38,7 +38,7 @@ def rows(unit: BusinessUnit, make_wish: MakeWish) -> list[UnsubRequest]:
     states = (Status.PENDING, Status.HELD, Status.REFUSED, Status.REFUSED, Status.DONE)
     found = []
     for number, status in enumerate(states, start=1001):
-        request, _ = wishes.write(make_wish(number))
+        request, _ = store.write(make_wish(number))
         UnsubRequest.objects.filter(pk=request.pk).update(
             status=status, error_code=number - 603 if status == Status.REFUSED else None,
             finished_at=Now() if status in {Status.REFUSED, Status.DONE} else None,
@@ -78,7 +78,7 @@ def test_the_status_says_why_a_unit_rests(rows: list[UnsubRequest]) -> None:
 def test_the_status_shows_wishes_for_a_unit_that_nobody_made(
     unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
-    wishes.write(make_wish(mid=599_999))
+    store.write(make_wish(mid=599_999))
     assert status_of(599_999)["name"] == "(unknown unit)"
 
 
@@ -172,7 +172,7 @@ def test_time_to_honour_is_from_received_to_finished(
 ) -> None:
     assert time_to_honour(PARENT).number == 0
     for number, hours in enumerate((1, 2, 3, 50), start=1001):
-        request, _ = wishes.write(make_wish(number))
+        request, _ = store.write(make_wish(number))
         UnsubRequest.objects.filter(pk=request.pk).update(
             status=Status.DONE, finished_at=F("received_at") + timedelta(hours=hours)
         )

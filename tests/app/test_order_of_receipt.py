@@ -9,10 +9,12 @@ from django.core.cache import cache
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from unsub import letterbox, outbox, tasks, wishes
-from unsub.context import JobContext, Scope
+from unsub import tasks
+from unsub.domain.context import JobContext, Scope
 from unsub.models import BusinessUnit, Channel, Kind, UnsubRequest
-from unsub.outbox import Change, Wish
+from unsub.outbox import api as outbox
+from unsub.outbox import spool, store
+from unsub.outbox.api import Change, Wish
 from unsub.sandbox import Sandbox
 
 from .centre_page import deliver
@@ -56,7 +58,7 @@ def statuses() -> list[tuple[str, str]]:
 def test_a_letter_that_is_read_late_does_not_undo_what_was_asked_for_since(
     make_wish: MakeWish, sandbox: Sandbox
 ) -> None:
-    letterbox.put(name(make_wish, "Adele"))  # while the database was away
+    spool.put(name(make_wish, "Adele"))  # while the database was away
     outbox.enqueue(name(make_wish, "Ada-Maria"))  # it is back, and the letter is not read yet
     deliver()
     tasks.record()
@@ -68,7 +70,7 @@ def test_a_letter_that_is_read_late_does_not_undo_what_was_asked_for_since(
 def test_a_letter_that_is_read_late_does_not_go_along_with_what_was_asked_for_since(
     make_wish: MakeWish, sandbox: Sandbox
 ) -> None:
-    letterbox.put(name(make_wish, "Adele"))
+    spool.put(name(make_wish, "Adele"))
     outbox.enqueue(name(make_wish, "Ada-Maria"))
     tasks.record()
     # What is on its way is shown as it was asked for last.
@@ -81,7 +83,7 @@ def test_a_letter_that_is_read_late_does_not_go_along_with_what_was_asked_for_si
 def test_what_is_joined_after_everything_was_left_by_letter_is_joined(
     make_wish: MakeWish, sandbox: Sandbox
 ) -> None:
-    letterbox.put(everything(make_wish))
+    spool.put(everything(make_wish))
     outbox.enqueue(joining(make_wish, 7004))
     tasks.record()
     deliver()
@@ -94,7 +96,7 @@ def test_a_letter_about_what_is_a_row_already_is_no_wish_of_its_own_whatever_was
 ) -> None:
     join = joining(make_wish, 7002)
     outbox.enqueue(join)
-    letterbox.put(join)  # the database had it and did not say so in time
+    spool.put(join)  # the database had it and did not say so in time
     time.sleep(0.01)
     outbox.enqueue(make_wish(channel=Channel.PROFILE, job=JobContext(list_id=7002)))
     tasks.record()
@@ -109,7 +111,7 @@ def test_a_letter_is_as_old_as_its_wish(make_wish: MakeWish, sandbox: Sandbox) -
     # It is read only after the time in which the same again is the same wish.
     UnsubRequest.objects.update(received_at=Now() - HOUR)
     letter = replace(wish, received_at=timezone.now() - HOUR + timedelta(seconds=2))
-    assert wishes.write(letter)[1] is False
+    assert store.write(letter)[1] is False
 
 
 def test_coming_back_does_not_put_anybody_on_a_list_that_they_left(
@@ -136,7 +138,7 @@ def test_a_letter_is_confirmed_where_the_unit_demands_it_although_the_page_could
     make_wish: MakeWish, sandbox: Sandbox
 ) -> None:
     BusinessUnit.objects.update(confirm_key="confirm-subscription")
-    letterbox.put(joining(make_wish, 7004))
+    spool.put(joining(make_wish, 7004))
     tasks.record()
     deliver()
     assert statuses() == [("subscribe", "waiting"), ("mail", "done")]

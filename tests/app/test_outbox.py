@@ -13,10 +13,13 @@ from pytest_django.fixtures import Settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from unsub import database, letterbox, outbox, tasks, wishes
-from unsub.context import ContextError, JobContext, Scope
+from unsub import tasks
+from unsub.domain.context import ContextError, JobContext, Scope
+from unsub.infra import database_timeout
 from unsub.models import BusinessUnit, Channel, Status, UnsubRequest
-from unsub.wish import Wish
+from unsub.outbox import api as outbox
+from unsub.outbox import spool, store
+from unsub.outbox.submission import Wish
 
 from .conftest import MakeWish
 
@@ -54,7 +57,7 @@ def test_twenty_posts_at_once_are_one_row(unit: BusinessUnit, make_wish: MakeWis
 
 def test_a_letter_from_before_undo_is_not_sent(unit: BusinessUnit, make_wish: MakeWish) -> None:
     wish = make_wish(channel=Channel.PAGE)
-    letterbox.put(wish)  # while the database was away
+    spool.put(wish)  # while the database was away
     outbox.enqueue(wish)  # it is back, and the person presses again before the letter is read
     assert outbox.withdraw(wish.context)
     tasks.record()
@@ -65,7 +68,7 @@ def test_a_letter_from_after_undo_is_a_new_wish(unit: BusinessUnit, make_wish: M
     wish = make_wish(channel=Channel.PAGE)
     outbox.enqueue(wish)
     assert outbox.withdraw(wish.context)
-    letterbox.put(wish)
+    spool.put(wish)
     tasks.record()
     statuses = [row.status for row in UnsubRequest.objects.order_by("pk")]
     assert statuses == [Status.WITHDRAWN, Status.PENDING]
@@ -74,7 +77,7 @@ def test_a_letter_from_after_undo_is_a_new_wish(unit: BusinessUnit, make_wish: M
 def test_after_a_day_the_same_wish_is_a_new_one(unit: BusinessUnit, make_wish: MakeWish) -> None:
     outbox.enqueue(make_wish())
     UnsubRequest.objects.update(
-        status=Status.DONE, received_at=Now() - wishes.SAME_WISH - timedelta(minutes=1)
+        status=Status.DONE, received_at=Now() - store.SAME_WISH - timedelta(minutes=1)
     )
     outbox.enqueue(make_wish())
     assert UnsubRequest.objects.count() == 2
@@ -167,7 +170,7 @@ def test_a_wish_survives_the_way_through_the_broker(
     unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
     before = datetime.now(UTC)
-    letterbox.put(make_wish(reason="other", words="bye", channel=Channel.PAGE))
+    spool.put(make_wish(reason="other", words="bye", channel=Channel.PAGE))
     tasks.record()
     row = UnsubRequest.objects.get()
     assert (row.reason_text, row.channel) == ("Something else: bye", "page")
@@ -198,7 +201,7 @@ def test_requeue_takes_refused_and_held_and_leaves_the_rest(
     ],
 )
 def test_the_reason_is_cleaned_and_cut_at_a_hundred(words: str, sent: str) -> None:
-    assert wishes.reason_text("Something else", words) == sent
+    assert store.reason_text("Something else", words) == sent
 
 
 def test_everything_chosen_on_the_page_survives_the_way_through_the_broker(
@@ -206,7 +209,7 @@ def test_everything_chosen_on_the_page_survives_the_way_through_the_broker(
 ) -> None:
     wish = make_wish()
     chosen = replace(wish, context=wish.context.for_everything())
-    letterbox.put(chosen)
+    spool.put(chosen)
     tasks.record()
     assert UnsubRequest.objects.get().scope == Scope.ALL
 
@@ -217,34 +220,34 @@ def test_a_wish_whose_key_was_taken_away_meanwhile_is_kept_and_told(
     settings: Settings,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    letterbox.put(make_wish())
-    letterbox.put(make_wish(1002))
+    spool.put(make_wish())
+    spool.put(make_wish(1002))
     ring = settings.LINK_KEYRING
     settings.LINK_KEYRING = type(ring).from_json({"*": ["another-key-another-key-another-key"]})
     tasks.record()
     assert not UnsubRequest.objects.exists()
     assert "cannot be read" in caplog.text
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
-        assert broker.llen(letterbox.UNREADABLE) == 2
-        assert broker.llen(letterbox.KEY) == 0
+        assert broker.llen(spool.UNREADABLE) == 2
+        assert broker.llen(spool.KEY) == 0
 
 
 def test_a_wish_that_no_row_can_hold_keeps_nobody_waiting(
     unit: BusinessUnit, make_wish: MakeWish, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = wishes.write
+    write = store.write
 
     def fails_once(wish: Wish) -> object:
-        monkeypatch.setattr(wishes, "write", write)
+        monkeypatch.setattr(store, "write", write)
         raise DataError
 
-    letterbox.put(make_wish())
-    letterbox.put(make_wish(1002))
-    monkeypatch.setattr(wishes, "write", fails_once)
+    spool.put(make_wish())
+    spool.put(make_wish(1002))
+    monkeypatch.setattr(store, "write", fails_once)
     tasks.record()
     assert UnsubRequest.objects.get().subscriber_id == 1002
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
-        assert broker.llen(letterbox.UNREADABLE) == 1
+        assert broker.llen(spool.UNREADABLE) == 1
 
 
 def test_a_letter_is_taken_out_only_when_its_row_is_there(
@@ -253,13 +256,13 @@ def test_a_letter_is_taken_out_only_when_its_row_is_there(
     def fails(_: object) -> None:
         raise OperationalError
 
-    letterbox.put(make_wish())
+    spool.put(make_wish())
     with monkeypatch.context() as patch:
-        patch.setattr(wishes, "write", fails)
+        patch.setattr(store, "write", fails)
         with pytest.raises(OperationalError):
             tasks.record()
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
-        assert broker.llen(letterbox.KEY) == 1
+        assert broker.llen(spool.KEY) == 1
     tasks.record()
     assert UnsubRequest.objects.count() == 1
 
@@ -267,9 +270,9 @@ def test_a_letter_is_taken_out_only_when_its_row_is_there(
 def test_a_database_that_is_back_is_asked_where_the_broker_is_gone(
     unit: BusinessUnit, make_wish: MakeWish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(OperationalError), database.answering():
+    with pytest.raises(OperationalError), database_timeout.answering():
         raise OperationalError
     away = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
-    monkeypatch.setattr(letterbox, "_client", away)
+    monkeypatch.setattr(spool, "_client", away)
     assert outbox.enqueue(make_wish())
     assert UnsubRequest.objects.count() == 1

@@ -10,9 +10,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from unsub import outbox, overview, tally
 from unsub.admin import dashboard
-from unsub.honour import is_late
 from unsub.models import (
     BusinessUnit,
     By,
@@ -25,6 +23,9 @@ from unsub.models import (
     TallyMark,
     UnsubRequest,
 )
+from unsub.outbox import api as outbox
+from unsub.reporting import daily_counts, overview
+from unsub.reporting.latency import is_late
 
 from .conftest import CHILD, PARENT, MakeWish
 from .test_page import seen
@@ -80,7 +81,7 @@ def test_the_tallies_add_up_to_the_requests(unit: BusinessUnit, child: BusinessU
             status=dice.choice([Status.DONE, Status.REFUSED, Status.WITHDRAWN, Status.PENDING]),
             reason=dice.choice([*reasons, None]),
         )
-    tally.keep_up()
+    daily_counts.keep_up()
     unsubscribed = UnsubRequest.objects.exclude(status=Status.WITHDRAWN)
     for mid in (PARENT, CHILD, 599_999):
         rows = unsubscribed.filter(unit_id=mid)
@@ -96,39 +97,39 @@ def test_the_tallies_add_up_to_the_requests(unit: BusinessUnit, child: BusinessU
 @pytest.mark.parametrize("before", [Status.PENDING, Status.REFUSED])
 def test_what_changes_later_is_counted_on_its_own_day(unit: BusinessUnit, before: str) -> None:
     old = request(20, status=before, finished_at=None)
-    tally.keep_up()
+    daily_counts.keep_up()
     assert state() == (before, old.received_at.date())
     UnsubRequest.objects.filter(pk=old.pk).update(status=Status.DONE, finished_at=Now())
-    tally.keep_up()
+    daily_counts.keep_up()
     assert state() == ("done", old.received_at.date())
 
 
 def test_one_that_is_tried_again_is_refused_no_longer(unit: BusinessUnit) -> None:
     old = request(20, status=Status.REFUSED)
-    tally.keep_up()
+    daily_counts.keep_up()
     outbox.requeue([old.pk])
-    tally.keep_up()
+    daily_counts.keep_up()
     assert state() == ("pending", old.received_at.date())
 
 
 def test_only_days_on_which_something_changed_are_counted_anew(unit: BusinessUnit) -> None:
     for days_ago in (0, 5, 30):
         request(days_ago)
-    assert len(tally.keep_up()) >= 31
-    assert tally.keep_up() == [datetime.now(UTC).date()]
+    assert len(daily_counts.keep_up()) >= 31
+    assert daily_counts.keep_up() == [datetime.now(UTC).date()]
     TallyMark.objects.update(upto=NOW - timedelta(days=1))
-    assert len(tally.keep_up()) == tally.RECOUNTED
+    assert len(daily_counts.keep_up()) == daily_counts.RECOUNTED
 
 
 def test_without_any_request_there_is_nothing_to_count(db: None) -> None:
-    assert tally.keep_up() == []
+    assert daily_counts.keep_up() == []
 
 
 def test_the_overview_compares_with_the_time_before(unit: BusinessUnit) -> None:
     for days_ago in (0, 1, 2, 8):
         request(days_ago)
     request(0, status=Status.WITHDRAWN)
-    tally.keep_up()
+    daily_counts.keep_up()
     found = overview.look(mids=None, days=7)
     assert (found.number, found.before) == (3, 1)
     assert [day.number for day in found.by_day] == [0, 0, 0, 0, 1, 1, 1]
@@ -141,7 +142,7 @@ def test_a_send_that_stands_out_is_marked(unit: BusinessUnit) -> None:
     for job, number in ((1, 12), (2, 2), (3, 2), (4, 3)):
         for _ in range(number):
             request(job_id=job)
-    tally.keep_up()
+    daily_counts.keep_up()
     found = overview.look(mids=None, days=1)
     assert [(job.key, job.stands_out) for job in found.by_job] == [
         ("1", True), ("4", False), ("2", False), ("3", False),
@@ -165,7 +166,7 @@ def test_every_row_leads_to_its_requests(admin_client: Client, unit: BusinessUni
     reason = Reason.objects.all()[0]
     request(reason=reason)
     request(job_id=None, list_id=7002, channel=Channel.ONE_CLICK)
-    tally.keep_up()
+    daily_counts.keep_up()
     html = admin_client.get("/admin/?days=7").content.decode()
     assert "Weekly offers" in html
     assert "List 7002" in html
@@ -190,7 +191,7 @@ def test_it_says_of_how_many_the_time_to_honour_is(
 
 def test_a_unit_that_nobody_made_is_named_as_such(admin_client: Client, unit: BusinessUnit) -> None:
     request(unit_id=599_999)
-    tally.keep_up()
+    daily_counts.keep_up()
     assert "599999: unknown unit" in seen(admin_client.get("/admin/").content)
 
 
@@ -201,7 +202,7 @@ def test_a_marketer_sees_the_numbers_of_their_units_alone(
     for _ in range(3):
         request(unit_id=CHILD, job_id=88101, list_id=7101)
     MailingList.objects.create(unit=child, list_id=7101, name="Kids only")
-    tally.keep_up()
+    daily_counts.keep_up()
     words = seen(person("marketer", unit).get("/admin/").content)
     for trace in ("Example Kids", "88101", "7101", "Kids only"):
         assert trace not in words
@@ -214,7 +215,7 @@ def test_each_kind_is_tallied_and_disturbs_no_other_number(unit: BusinessUnit) -
     for status in Status:
         request(kind=Kind.SUBSCRIBE, status=status, lease_until=leased(status))
     request(kind=Kind.ATTRIBUTE, aspect="attribute:City")
-    tally.keep_up()
+    daily_counts.keep_up()
     found = overview.look(mids=None, days=7)
     assert [(one.key, one.number) for one in found.by_kind] == [("subscribe", 5), ("attribute", 1)]
     assert found.number == 1
@@ -225,10 +226,10 @@ def test_each_kind_is_tallied_and_disturbs_no_other_number(unit: BusinessUnit) -
 
 def test_the_centres_card_leads_to_its_requests(admin_client: Client, unit: BusinessUnit) -> None:
     request()
-    tally.keep_up()
+    daily_counts.keep_up()
     assert "Profile centre" not in seen(admin_client.get("/admin/").content)
     request(kind=Kind.SUBSCRIBE)
-    tally.keep_up()
+    daily_counts.keep_up()
     html = admin_client.get("/admin/").content.decode()
     assert '?kind__exact=subscribe">join a list</a>' in html
     assert "Profile centre" in html
@@ -259,7 +260,7 @@ def test_it_takes_few_questions(
 ) -> None:
     for number in range(40):
         request(number % 20, job_id=number + 1, subscriber_id=number + 1)
-    tally.keep_up()
+    daily_counts.keep_up()
     for path in ("/admin/?days=90", "/admin/unsub/unsubrequest/"):
         with CaptureQueriesContext(
             connection,

@@ -10,9 +10,9 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from unsub.context import JobContext, Scope, SubscriberContext
-from unsub.keyring import Keyring
-from unsub.links import sign_link
+from unsub.domain.context import JobContext, Scope, SubscriberContext
+from unsub.links.keyring import Keyring
+from unsub.links.tokens import sign_link
 from unsub.models import BusinessUnit, Channel, MailingList, Reason, Status, UnsubRequest
 
 from .conftest import CHILD, PARENT, context, link

@@ -11,10 +11,12 @@ import pytest
 from django.db import connection, connections, transaction
 from django.db.models.functions import Now
 
-from unsub import claiming, delivery, succession
-from unsub.claiming import claim
+from unsub.delivery import claim as claiming
+from unsub.delivery import worker as delivery_worker
+from unsub.delivery.claim import claim
+from unsub.domain.outcomes import Outcome, Verdict
 from unsub.models import Kind, Status, UnsubRequest
-from unsub.outcomes import Outcome, Verdict
+from unsub.outbox import precedence
 
 from .conftest import PARENT
 from .test_succession import join, leave, leave_everything, leave_job, status_of, taken
@@ -70,7 +72,7 @@ def test_a_join_does_not_overtake_a_leave_that_is_just_being_taken(
         batch = first.result(10)
     assert taken(batch) == [left.pk]
     assert claim(PARENT) is None
-    delivery.settle(batch, (DONE,))
+    delivery_worker.settle(batch, (DONE,))
     assert taken(claim(PARENT)) == [joined.pk]
 
 
@@ -86,7 +88,7 @@ def test_a_leave_does_not_overtake_a_join_that_is_just_being_taken(
         batch = first.result(10)
     assert taken(batch) == [joined.pk]
     assert claim(PARENT) is None
-    delivery.settle(batch, (DONE,))
+    delivery_worker.settle(batch, (DONE,))
     assert taken(claim(PARENT)) == [left.pk]
 
 
@@ -111,10 +113,10 @@ def test_two_who_look_at_one_person_never_wait_for_each_other() -> None:
         with transaction.atomic():
             connection.cursor().execute("SET LOCAL lock_timeout = '1s'")
             rows = UnsubRequest.objects.filter(pk=left.pk)
-            assert list(succession.take(rows)) == [left]
+            assert list(precedence.take(rows)) == [left]
             meet.wait()
             assert locked.wait(10)
-            assert succession.still_wanted([left.pk]) == []
+            assert precedence.still_wanted([left.pk]) == []
         # It is committed, which is when the database looks whether `superseded_by` is there.
         meet.wait()
         future.result(10)
@@ -161,7 +163,7 @@ def test_the_wishes_of_one_person_are_found_by_their_index() -> None:
         cursor.execute("ANALYZE unsub_unsubrequest")
         # Few rows are read from end to end; a million are not.
         cursor.execute("SET enable_seqscan = off")
-        joins = succession.ready(UnsubRequest.objects.filter(kind=Kind.SUBSCRIBE))
+        joins = precedence.ready(UnsubRequest.objects.filter(kind=Kind.SUBSCRIBE))
         plan = joins.order_by().explain()
         cursor.execute("RESET enable_seqscan")
     assert "request_person" in plan, plan

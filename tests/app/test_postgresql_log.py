@@ -17,9 +17,9 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from unsub import alarms, digest, event_import, lost_links, outbox, tally, units
-from unsub.admin.texts import TextsForm
-from unsub.context import SubscriberContext, UnsubContext
+from unsub.admin.page_texts import TextsForm
+from unsub.alerting import detection
+from unsub.domain.context import SubscriberContext, UnsubContext
 from unsub.models import (
     Alarm,
     BusinessUnit,
@@ -33,8 +33,13 @@ from unsub.models import (
     UnsubRequest,
     Wording,
 )
+from unsub.outbox import api as outbox
+from unsub.outbox import event_import
+from unsub.outbox.submission import Change, Wish
+from unsub.reporting import daily_counts, weekly_digest
 from unsub.sandbox import Sandbox
-from unsub.wish import Change, Wish
+from unsub.units import opening
+from unsub.web import lost_link_requests
 
 from .conftest import PARENT, context, link
 
@@ -202,7 +207,7 @@ def test_asking_for_erasure_and_a_lost_link_again_leave_no_trace(
     assert Erasure.objects.count() == 1
 
     def ask_for_link() -> None:
-        lost_links.ask(mid=PARENT, address=ADDRESS, client="192.0.2.1", language="en")
+        lost_link_requests.ask(mid=PARENT, address=ADDRESS, client="192.0.2.1", language="en")
 
     ask_for_link()
     twice_and_at_once(ask_for_link)
@@ -215,7 +220,7 @@ def test_an_open_alarm_leaves_no_trace_however_often_it_is_looked_for(
 ) -> None:
     outbox.enqueue(ask(context(WHO)))
     UnsubRequest.objects.update(status=Status.REFUSED, finished_at=Now())
-    twice_and_at_once(alarms.look)
+    twice_and_at_once(detection.look)
     assert Alarm.objects.count() == 1
     assert_quiet(server_log)
 
@@ -226,10 +231,10 @@ def test_what_is_kept_up_in_the_background_leaves_no_trace(
     settings.SFMC_ACCOUNT_ID = 510009
     outbox.enqueue(ask(context(WHO)))
     monday = datetime(2026, 6, 1, 12, tzinfo=UTC)
-    asked = at_once(lambda: list(digest.due(monday)))
+    asked = at_once(lambda: list(weekly_digest.due(monday)))
     assert sum(map(len, asked)) == 1
-    twice_and_at_once(tally.keep_up)
-    twice_and_at_once(units.ensure_own_unit)
+    twice_and_at_once(daily_counts.keep_up)
+    twice_and_at_once(opening.ensure_own_unit)
     assert BusinessUnit.objects.count() == 2
     assert_quiet(server_log)
 

@@ -8,8 +8,6 @@ from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db.models.functions import Now
 from django.test import Client
 
-from unsub import wishes
-from unsub.access import units_of
 from unsub.models import (
     Alarm,
     BusinessUnit,
@@ -24,6 +22,8 @@ from unsub.models import (
     UnsubRequest,
     Wording,
 )
+from unsub.outbox import store
+from unsub.units.access import units_of
 
 from .conftest import CHILD, PARENT, MakeWish, sign_in
 
@@ -40,8 +40,8 @@ PAGES = (
 @pytest.fixture
 def rows(unit: BusinessUnit, child: BusinessUnit, make_wish: MakeWish) -> dict[str, Any]:
     """Return rows of the other unit, one of each kind."""
-    wishes.write(make_wish(1002))
-    theirs, _ = wishes.write(make_wish(1001, mid=CHILD, job=88101, reason="too-many"))
+    store.write(make_wish(1002))
+    theirs, _ = store.write(make_wish(1001, mid=CHILD, job=88101, reason="too-many"))
     UnsubRequest.objects.update(status=Status.REFUSED, scanner="script", channel="page")
     return {
         "unsubrequest": theirs,

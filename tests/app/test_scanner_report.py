@@ -8,9 +8,12 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from unsub import letterbox, outbox, scanner_report, tasks
+from unsub import tasks
 from unsub.models import BusinessUnit, Channel, Status, UnsubRequest
-from unsub.wish import Wish
+from unsub.outbox import api as outbox
+from unsub.outbox import spool
+from unsub.outbox.submission import Wish
+from unsub.reporting import scanner_report
 
 from .conftest import MakeWish, link
 from .test_page import FORM, seen
@@ -86,9 +89,9 @@ def test_a_letter_carries_it_and_one_of_the_version_before_is_read(
     wish = make_wish(channel=Channel.PAGE)
     message = wish.to_message(received_at=datetime.now(UTC))
     del message["scanner"]
-    letterbox._client.rpush(letterbox.KEY, json.dumps(message))
+    spool._client.rpush(spool.KEY, json.dumps(message))
     other = make_wish(1002)
-    letterbox.put(
+    spool.put(
         Wish(token=other.token, context=other.context, channel=Channel.PAGE, scanner="script")
     )
     tasks.record()

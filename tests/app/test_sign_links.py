@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 
 from unsub.management.commands import sign_links
 from unsub.models import BusinessUnit
-from unsub.units import open_link
+from unsub.units.opening import open_link
 
 from .conftest import CHILD, PARENT
 

@@ -9,27 +9,29 @@ import pytest
 import redis
 from pytest_django.fixtures import Settings
 
-from unsub import slots
-from unsub.broker import quick_client
+from unsub.gateway import concurrency
+from unsub.infra.redis_client import quick_client
 
 
 def test_there_are_as_many_slots_as_the_setting_says(settings: Settings) -> None:
     settings.SFMC_CONCURRENCY = 3
     with ExitStack() as stack:
-        assert [stack.enter_context(slots.slot()) for _ in range(5)] == [True] * 3 + [False] * 2
-    with slots.slot() as free:
+        assert [stack.enter_context(concurrency.slot()) for _ in range(5)] == [True] * 3 + [
+            False
+        ] * 2
+    with concurrency.slot() as free:
         assert free
 
 
 def test_a_slot_of_a_holder_who_died_is_free_again(settings: Settings) -> None:
     settings.SFMC_CONCURRENCY = 1
     settings.LEASE_SECONDS = 0.3
-    holder = slots.slot()
+    holder = concurrency.slot()
     assert holder.__enter__()
-    with slots.slot() as free:
+    with concurrency.slot() as free:
         assert not free
     time.sleep(0.35)
-    with slots.slot() as free:
+    with concurrency.slot() as free:
         assert free
 
 
@@ -39,7 +41,7 @@ def test_many_at_once_never_exceed_the_limit(settings: Settings) -> None:
 
     def work(_: int) -> bool:
         nonlocal running, peak
-        with slots.slot() as free:
+        with concurrency.slot() as free:
             if not free:
                 return False
             with lock:
@@ -60,8 +62,8 @@ def test_without_redis_calls_go_on_uncounted(monkeypatch: pytest.MonkeyPatch) ->
     def fails(**_: object) -> int:
         raise redis.ConnectionError
 
-    monkeypatch.setattr(slots, "_take", fails)
-    with slots.slot() as free:
+    monkeypatch.setattr(concurrency, "_take", fails)
+    with concurrency.slot() as free:
         assert free
 
 

@@ -10,8 +10,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 from django.test import Client
 
-from unsub import outbox, pauses, wishes, without_event
-from unsub.explain import ERROR_CODES, OUTCOMES, STATUSES, explain
+from unsub.delivery.kinds import unsubscribe
 from unsub.models import (
     BusinessUnit,
     DeliveryAttempt,
@@ -23,7 +22,10 @@ from unsub.models import (
     UnsubRequest,
 )
 from unsub.models.request import Purpose
-from unsub.wish import Change
+from unsub.outbox import api as outbox
+from unsub.outbox import pauses, store
+from unsub.outbox.submission import Change
+from unsub.reporting.explanations import ERROR_CODES, OUTCOMES, STATUSES, explain
 
 from .conftest import MakeWish
 from .test_page import seen
@@ -42,7 +44,7 @@ def named(unit: BusinessUnit) -> None:
 def asked(make_wish: MakeWish, change: Change | None, **more: object) -> UnsubRequest:
     """Return the row of a wish from the profile centre."""
     wish = replace(make_wish(channel="profile", language="en"), change=change, **more)  # type: ignore[arg-type]
-    return wishes.write(wish)[0]
+    return store.write(wish)[0]
 
 
 def page(client: Client, one: UnsubRequest, what: str = "change") -> str:
@@ -222,15 +224,16 @@ def test_every_state_outcome_and_finding_has_a_sentence() -> None:
     assert set(STATUSES) == set(Status)
     assert 12018 in ERROR_CODES
     table = (settings.BASE_DIR / "docs" / "outcomes.md").read_text()
-    for module in ("changes", "mails"):
-        source = Path(settings.BASE_DIR, "unsub", f"{module}.py").read_text()
+    kinds = Path(settings.BASE_DIR, "unsub", "delivery", "kinds")
+    for module in ("update", "mail"):
+        source = (kinds / f"{module}.py").read_text()
         found = re.findall(r'detail="([^"]+)"', source)
         assert found
         for detail in found:
             assert explain("", None, detail), detail
             assert f"| `{detail}` |" in table, detail
-    assert "an Update" in explain("posted", None, without_event._DONE)
-    assert f"| `{without_event._DONE}` |" in table
+    assert "an Update" in explain("posted", None, unsubscribe._DONE)
+    assert f"| `{unsubscribe._DONE}` |" in table
 
 
 def test_a_missing_right_holds_nobody_up() -> None:

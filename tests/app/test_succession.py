@@ -9,12 +9,16 @@ import pytest
 from django.db.models.functions import Now
 from pytest_django.fixtures import Settings
 
-from unsub import confirming, delivery, gateway, outbox, wishes
-from unsub.claiming import Batch, claim
-from unsub.context import JobContext, UnsubContext
+from unsub.delivery import worker
+from unsub.delivery.claim import Batch, claim
+from unsub.domain.context import JobContext, UnsubContext
+from unsub.gateway import calls as gateway
+from unsub.links import confirmation
 from unsub.models import BusinessUnit, Channel, Kind, Status, UnsubRequest
 from unsub.models.request import Purpose
-from unsub.outbox import Change, Wish
+from unsub.outbox import api as outbox
+from unsub.outbox import store
+from unsub.outbox.api import Change, Wish
 from unsub.sandbox import Sandbox
 
 from .conftest import PARENT, context
@@ -68,7 +72,7 @@ def status_of(request: UnsubRequest) -> str:
 
 def test_a_leave_that_is_taken_back_gives_back_what_it_made_void() -> None:
     joined, left = join(), leave_everything()
-    UnsubRequest.objects.filter(pk=left.pk).update(next_attempt_at=Now() + confirming.WITHIN)
+    UnsubRequest.objects.filter(pk=left.pk).update(next_attempt_at=Now() + confirmation.WITHIN)
     assert claim(PARENT) is None
     assert status_of(joined) == Status.SUPERSEDED
     assert outbox.withdraw(context().for_everything())
@@ -99,20 +103,20 @@ def test_a_leave_does_not_wait_for_a_detail_that_is_under_way() -> None:
 
 def test_nobody_looks_all_the_time_for_what_has_to_wait() -> None:
     left = leave_everything()
-    UnsubRequest.objects.filter(pk=left.pk).update(next_attempt_at=Now() + confirming.WITHIN)
+    UnsubRequest.objects.filter(pk=left.pk).update(next_attempt_at=Now() + confirmation.WITHIN)
     joined = join()
-    UnsubRequest.objects.filter(pk=joined.pk).update(next_attempt_at=Now() - confirming.WITHIN)
-    assert delivery.drain(PARENT, more=lambda: None) is None
+    UnsubRequest.objects.filter(pk=joined.pk).update(next_attempt_at=Now() - confirmation.WITHIN)
+    assert worker.drain(PARENT, more=lambda: None) is None
     assert status_of(joined) == Status.PENDING
     soon = leave(1002)
     UnsubRequest.objects.filter(pk=soon.pk).update(next_attempt_at=Now() + timedelta(seconds=9))
-    assert 5 < (delivery.drain(PARENT, more=lambda: None) or 0) < 10
+    assert 5 < (worker.drain(PARENT, more=lambda: None) or 0) < 10
 
 
 def test_the_same_words_once_more_are_one_wish(unit: BusinessUnit) -> None:
     for value, rows in (("Rome", 1), ("Rome", 1), ("rome", 2)):
         change = Change(kind=Kind.ATTRIBUTE, name="City", value=value)
-        wishes.write(Wish(token="t", context=context(), channel=Channel.PROFILE, change=change))
+        store.write(Wish(token="t", context=context(), channel=Channel.PROFILE, change=change))
         assert UnsubRequest.objects.count() == rows
 
 
@@ -136,7 +140,7 @@ def test_no_batch_asks_about_its_rows_for_longer_than_its_lease_holds(
     assert len(batch.rows) == 3
     for name in ("key_of", "profile_of"):
         monkeypatch.setattr(gateway, name, slowly(getattr(gateway, name)))
-    outcomes = [verdict.detail for verdict in delivery.call(batch)]
+    outcomes = [verdict.detail for verdict in worker.call(batch)]
     assert outcomes == ["", "no time left", "no time left"]
 
 

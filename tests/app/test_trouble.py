@@ -7,10 +7,12 @@ import pytest
 from django.db import OperationalError, connections
 from django.db.models.functions import Now
 
-from unsub import database, unit_queue, wishes
-from unsub.claiming import claim
+from unsub.delivery.claim import claim
+from unsub.infra import database_timeout
 from unsub.models import BusinessUnit, Status, UnsubRequest
+from unsub.outbox import store
 from unsub.sandbox import Sandbox
+from unsub.units import queue_state
 
 from .conftest import PARENT, MakeWish
 from .test_delivery import drain, due_now
@@ -29,7 +31,7 @@ def trouble(reason: str) -> None:
 def test_the_system_is_asked_before_a_row_is_risked(
     unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish, reason: str
 ) -> None:
-    request, _ = wishes.write(make_wish())
+    request, _ = store.write(make_wish())
     trouble(reason)
     sandbox.cue("fault_9", times=1)
     drain()
@@ -47,12 +49,12 @@ def test_the_system_is_asked_before_a_row_is_risked(
 
 
 def test_only_one_worker_knocks(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    wishes.write(make_wish())
+    store.write(make_wish())
     trouble("circuit open")
 
     def knock(_: int) -> str | None:
         try:
-            return unit_queue.take_probe(PARENT)
+            return queue_state.take_probe(PARENT)
         finally:
             connections.close_all()
 
@@ -66,9 +68,9 @@ def test_a_probe_takes_one_row_however_many_wait(
     unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
 ) -> None:
     for number in range(1001, 1006):
-        wishes.write(make_wish(number))
+        store.write(make_wish(number))
     trouble("circuit open")
-    assert unit_queue.take_probe(PARENT)
+    assert queue_state.take_probe(PARENT)
     batch = claim(PARENT, probing=True)
     assert batch
     assert len(batch.rows) == 1
@@ -85,9 +87,9 @@ def test_an_outage_with_refused_connections_opens_the_circuit(
     unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
 ) -> None:
     for number in range(1001, 1003):
-        wishes.write(make_wish(number))
+        store.write(make_wish(number))
     sandbox.close()
-    for _ in range(unit_queue.CIRCUIT_OPENS_AT):
+    for _ in range(queue_state.CIRCUIT_OPENS_AT):
         due_now()
         drain()
     unit.refresh_from_db()
@@ -98,9 +100,9 @@ def test_a_failure_with_an_answer_opens_no_circuit(
     unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
 ) -> None:
     sandbox.cue("fault_13", times=1)
-    wishes.write(make_wish())
+    store.write(make_wish())
     drain()
-    wishes.write(make_wish(999_999))
+    store.write(make_wish(999_999))
     due_now()
     drain()
     unit.refresh_from_db()
@@ -109,10 +111,10 @@ def test_a_failure_with_an_answer_opens_no_circuit(
 
 @pytest.mark.usefixtures("database_away")
 def test_a_database_that_is_away_is_not_asked_again_at_once() -> None:
-    with pytest.raises(OperationalError), database.answering():
+    with pytest.raises(OperationalError), database_timeout.answering():
         UnsubRequest.objects.count()
-    with pytest.raises(database.Away), database.answering():
+    with pytest.raises(database_timeout.Away), database_timeout.answering():
         pytest.fail("it was asked again")
-    database.forget()
-    with pytest.raises(OperationalError), database.answering():
+    database_timeout.forget()
+    with pytest.raises(OperationalError), database_timeout.answering():
         UnsubRequest.objects.count()

@@ -9,11 +9,11 @@ from django.core.cache import cache
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from unsub import gateway
+from unsub.gateway import calls as gateway
 from unsub.models import BusinessUnit, MailingList, PageText, Place
 from unsub.models.page_text import LENGTH
 from unsub.sandbox import Sandbox
-from unsub.sandbox.values import Attribute, MailList
+from unsub.sandbox.world.entities import Attribute, MailList
 
 from .centre_page import path as centre
 from .conftest import PARENT, link

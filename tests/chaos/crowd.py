@@ -12,7 +12,7 @@ from tests.chaos.forms import Form
 from tests.chaos.ledger import Ledger
 from tests.chaos.moves import AGAIN, ALL, CHANGE, JOIN, LEAVE, NAME, Move, Person
 from tests.journeys.deployment import Deployment
-from unsub.context import SubscriberContext
+from unsub.domain.context import SubscriberContext
 
 STEPS = (3, 6)
 PAUSES = (0.05, 0.3, 1.0, 2.0, 4.0)

@@ -11,7 +11,7 @@ from random import Random
 import redis
 
 from tests.chaos.world import World
-from unsub.database import REST
+from unsub.infra.database_timeout import REST
 
 Act = Callable[[World, float], None]
 

@@ -11,7 +11,7 @@ from tests.chaos import client
 from tests.chaos.forms import Form
 from tests.chaos.ledger import Asked, Ledger
 from tests.journeys.deployment import CHILD, KIDS, KIDS_JOB, WEEKLY, Deployment
-from unsub.context import JobContext, Scope
+from unsub.domain.context import JobContext, Scope
 
 KINDS = (
     "one_click", "one_click", "one_click", "page", "page", "everything", "master", "child",

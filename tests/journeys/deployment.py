@@ -19,8 +19,8 @@ from scripts.ready import answers, worker_answers
 from scripts.servers import HOST, Valkey, free_port
 from scripts.steps import ROOT, tool
 from tests.journeys.processes import Process, wait_for
-from unsub.context import JobContext, Scope, SubscriberContext, UnsubContext
-from unsub.links import Keyring, sign_link
+from unsub.domain.context import JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.links.tokens import Keyring, sign_link
 
 PARENT, CHILD = 510001, 510002
 WEEKLY, NEWEST_WEEKLY_JOB, KIDS, KIDS_JOB = 7001, 88002, 7101, 88101

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.journeys.deployment import CHILD, KIDS, KIDS_JOB, PARENT, Deployment
 from tests.journeys.office import sign_in
 from tests.journeys.rules import violations
-from unsub.context import JobContext
+from unsub.domain.context import JobContext
 
 LIST = "/admin/unsub/unsubrequest/"
 BLACK = "rgb(0, 0, 0)"

@@ -2,7 +2,7 @@
 
 from tests.journeys.conftest import Deploy, NewDatabase
 from tests.journeys.deployment import CHILD, KIDS, KIDS_JOB, PARENT, Deployment
-from unsub.context import JobContext, Scope
+from unsub.domain.context import JobContext, Scope
 
 
 def test_a_one_click_post_ends_as_an_unsub_event(shared: Deployment) -> None:

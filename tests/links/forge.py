@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from unsub.context import UnsubContext
-from unsub.links import Keyring, LinkError, LinkFault, read_link
+from unsub.domain.context import UnsubContext
+from unsub.links.tokens import Keyring, LinkError, LinkFault, read_link
 
 SECRET = "any-unit-any-unit-any-unit-any-unit"
 OLDER = "older-key-older-key-older-key-older-key"

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from unsub.context import JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.domain.context import JobContext, Scope, SubscriberContext, UnsubContext
 
 FAST = settings(
     deadline=None,

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.links.forge import ADA, RING, fault, jwt, read
-from unsub.claims import context_of, payload_of
-from unsub.context import ContextError, JobContext, Scope, SubscriberContext, UnsubContext
-from unsub.links import LinkFault, read_link
+from unsub.domain.context import ContextError, JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.links.claims import context_of, payload_of
+from unsub.links.tokens import LinkFault, read_link
 
 PRIVATE = "ada-private-7f3a"
 

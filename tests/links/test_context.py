@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.links.strategies import FAST, contexts
-from unsub.context import (
+from unsub.domain.context import (
     ContextError,
     Effect,
     JobContext,

@@ -20,7 +20,7 @@ from tests.links.forge import (
     rsa_key,
     sealed,
 )
-from unsub.links import Keyring, LinkFault
+from unsub.links.tokens import Keyring, LinkFault
 
 PRIVATE = "private-key-7f3a-private-key-7f3a"
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.links.strategies import FAST, addresses, keys
-from unsub.context import SubscriberContext
-from unsub.privacy import keyed_digest, mask, mask_email, mask_key, scrub
+from unsub.domain.context import SubscriberContext
+from unsub.domain.masking import keyed_digest, mask, mask_email, mask_key, scrub
 
 SECRET = "sandbox-sandbox-sandbox"
 HEADER, PAYLOAD = "eyJhbGciOiJIUzI1NiJ9", "eyJzayI6ImFkYSJ9"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.links.forge import ADA, RING, b64, fault, jwt, raw, sealed
 from tests.links.strategies import CLAIMS, FAST, contexts, json_values
-from unsub.context import UnsubContext
-from unsub.links import Keyring, LinkError, read_link, sign_link, verify
+from unsub.domain.context import UnsubContext
+from unsub.links.tokens import Keyring, LinkError, read_link, sign_link, verify
 
 ALPHABET = string.ascii_letters + string.digits + "-_.=+/ é\x00"
 MADE = (jwt(ADA), sealed(ADA))

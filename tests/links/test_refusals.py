@@ -25,7 +25,7 @@ from tests.links.forge import (
     seal_key,
     sealed,
 )
-from unsub.links import Keyring, LinkError, LinkFault, read_link, verify
+from unsub.links.tokens import Keyring, LinkError, LinkFault, read_link, verify
 
 PERSON = "ada-private-7f3a@example.com"
 

@@ -25,8 +25,8 @@ from tests.links.forge import (
     unb64,
     unsealed,
 )
-from unsub.context import SubscriberContext
-from unsub.links import TOKEN_MAX, Keyring, LinkFault, read_link, sign_link, verify
+from unsub.domain.context import SubscriberContext
+from unsub.links.tokens import TOKEN_MAX, Keyring, LinkFault, read_link, sign_link, verify
 
 HEAD = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 CONTEXT = read({**ADA, "sk": "ada-1001", "jid": "88002", "bid": 0, "scope": "list", "ctx": "SEND"})

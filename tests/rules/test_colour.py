@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unsub.colour import AA, DARK_CARD, contrast, is_colour, palettes, readable
+from unsub.domain.contrast import AA, DARK_CARD, contrast, is_colour, palettes, readable
 
 colours = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
 

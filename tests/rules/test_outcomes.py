@@ -2,7 +2,7 @@
 
 import pytest
 
-from unsub.outcomes import (
+from unsub.domain.outcomes import (
     Outcome,
     Slow,
     Step,

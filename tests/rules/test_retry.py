@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from unsub.outcomes import Slow
-from unsub.retry import CAP, HORIZON, delay
+from unsub.domain.outcomes import Slow
+from unsub.domain.retry import CAP, HORIZON, delay
 
 
 def longest() -> float:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from unsub.scanners import scanner_of
+from unsub.domain.scanners import scanner_of
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from lxml import etree
 
 from tests.sandbox.talk import API, Caller, attributes, create_call, fault, overall, results
 from unsub.sandbox import Sandbox
-from unsub.sandbox.names import XSI
-from unsub.sandbox.sample import CHILD, DEFINITIONS
+from unsub.sandbox.soap.namespaces import XSI
+from unsub.sandbox.world.sample import CHILD, DEFINITIONS
 
 
 def send(*inside: str, key: str = "new-link", mid: int | None = None) -> str:

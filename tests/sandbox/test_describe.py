@@ -5,8 +5,8 @@ from lxml import etree
 
 from tests.sandbox.talk import API, Caller, describe_call, fault
 from unsub.sandbox import Sandbox
-from unsub.sandbox.names import XSI
-from unsub.sandbox.values import Attribute
+from unsub.sandbox.soap.namespaces import XSI
+from unsub.sandbox.world.entities import Attribute
 
 ORDER = (
     "PartnerKey", "ObjectID", "Name", "DataType", "PropertyType", "IsCreatable", "IsUpdatable",

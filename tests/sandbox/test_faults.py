@@ -26,9 +26,9 @@ from tests.sandbox.talk import (
     user,
 )
 from unsub.sandbox import Sandbox
-from unsub.sandbox.faults import API as API_FAULTS
-from unsub.sandbox.faults import Cue, CueError, Faults
-from unsub.sandbox.sample import CHILD, PARENT
+from unsub.sandbox.operations.faults import API as API_FAULTS
+from unsub.sandbox.operations.faults import Cue, CueError, Faults
+from unsub.sandbox.world.sample import CHILD, PARENT
 
 ADA = {"SubscriberID": "1001", "JobID": "88002"}
 CALL = execute_call(request(ADA))

@@ -13,8 +13,8 @@ from zeep.wsse.username import UsernameToken
 
 from tests.sandbox.talk import Caller
 from unsub.sandbox import Sandbox
-from unsub.sandbox.faults import OPERATIONS
-from unsub.sandbox.sample import CHILD, sample_attributes
+from unsub.sandbox.operations.faults import OPERATIONS
+from unsub.sandbox.world.sample import CHILD, sample_attributes
 
 # zeep's signatures have no types.
 _Client: Any = Client

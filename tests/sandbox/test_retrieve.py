@@ -7,8 +7,8 @@ from lxml import etree
 
 from tests.sandbox.talk import API, Caller, overall, retrieve_call
 from unsub.sandbox import Sandbox
-from unsub.sandbox.sample import CHILD, sample_lists
-from unsub.sandbox.values import ListKind, MailList, Subscriber
+from unsub.sandbox.world.entities import ListKind, MailList, Subscriber
+from unsub.sandbox.world.sample import CHILD, sample_lists
 
 
 def names(row: etree._Element) -> list[str]:

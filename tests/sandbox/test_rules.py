@@ -7,9 +7,9 @@ import pytest
 
 from tests.sandbox.talk import Caller
 from unsub.sandbox import Sandbox
-from unsub.sandbox.rules import DEFAULT_REASON
-from unsub.sandbox.sample import CHILD, sample_jobs
-from unsub.sandbox.values import Job, Subscriber
+from unsub.sandbox.world.entities import Job, Subscriber
+from unsub.sandbox.world.sample import CHILD, sample_jobs
+from unsub.sandbox.world.unsubscribe_rules import DEFAULT_REASON
 
 ADA = {"SubscriberID": "1001"}
 

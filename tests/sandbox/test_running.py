@@ -15,7 +15,7 @@ import requests
 
 from tests.sandbox.talk import Caller, attributes, create_call, on_list, subscriber
 from unsub.sandbox import Sandbox
-from unsub.sandbox.values import Attribute
+from unsub.sandbox.world.entities import Attribute
 
 ROOT = Path(__file__).parents[2]
 # The command alone: its behaviour must not depend on the settings of the environment.

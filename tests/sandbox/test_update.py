@@ -17,8 +17,8 @@ from tests.sandbox.talk import (
     update_call,
 )
 from unsub.sandbox import Sandbox
-from unsub.sandbox.sample import CHILD
-from unsub.sandbox.values import Subscriber
+from unsub.sandbox.world.entities import Subscriber
+from unsub.sandbox.world.sample import CHILD
 
 JOIN = on_list(7004, "Active", "create")
 

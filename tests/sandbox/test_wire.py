@@ -26,7 +26,7 @@ from tests.sandbox.talk import (
     user,
 )
 from unsub.sandbox import Sandbox
-from unsub.sandbox.sample import CHILD, PARENT
+from unsub.sandbox.world.sample import CHILD, PARENT
 
 ADA = {"SubscriberID": "1001", "JobID": "88002"}
 

@@ -6,14 +6,14 @@ from django.utils.translation import gettext_lazy as _
 
 from .alarms import AlarmAdmin
 from .attempts import DeliveryAttemptAdmin
+from .consent_texts import WordingAdmin
 from .erasures import ErasureAdmin
 from .lost_links import LostLinkAdmin
 from .pauses import PauseAdmin
-from .people import GroupAdmin, UserAdmin
 from .reasons import ReasonAdmin
 from .requests import UnsubRequestAdmin
 from .units import BusinessUnitAdmin
-from .wordings import WordingAdmin
+from .users import GroupAdmin, UserAdmin
 
 __all__ = [
     "AlarmAdmin",
@@ -30,5 +30,5 @@ __all__ = [
 ]
 
 admin.site.index_title = _("Overview")
-# One door: whoever is not signed in goes to unsub/sign_in, second factor and all.
+# One door: whoever is not signed in goes to unsub/accounts, second factor and all.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]

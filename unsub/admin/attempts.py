@@ -11,9 +11,9 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from unsub.models import DeliveryAttempt, UnsubRequest
 
-from . import show
+from . import formatting
 from .read_only import Bounded, ReadOnly
-from .scope import OfUnits
+from .unit_scope import OfUnits
 
 if TYPE_CHECKING:
     AttemptAdminBase = admin.ModelAdmin[DeliveryAttempt]
@@ -29,22 +29,22 @@ class AttemptColumns:
     @admin.display(description=_("started"))
     def started(self, attempt: DeliveryAttempt) -> str:
         """Return when we called."""
-        return show.fine_moment(attempt.started_at)
+        return formatting.fine_moment(attempt.started_at)
 
     @admin.display(description=_("took"))
     def took(self, attempt: DeliveryAttempt) -> str:
         """Return how long the call took."""
-        return show.seconds(attempt.started_at, attempt.finished_at)
+        return formatting.seconds(attempt.started_at, attempt.finished_at)
 
     @admin.display(description=_("outcome"))
     def outcome_badge(self, attempt: DeliveryAttempt) -> SafeString:
         """Return the outcome as a badge; a call without one is still under way."""
-        return show.badge(attempt.outcome or "sending", attempt.outcome or "…")
+        return formatting.badge(attempt.outcome or "sending", attempt.outcome or "…")
 
     @admin.display(description=_("in words"))
     def words(self, attempt: DeliveryAttempt) -> str:
         """Return what Marketing Cloud's answer means."""
-        return show.in_words(attempt.outcome, attempt.error_code, attempt.detail)
+        return formatting.in_words(attempt.outcome, attempt.error_code, attempt.detail)
 
 
 class AttemptInline(AttemptColumns, ReadOnly, AttemptInlineBase):
@@ -84,7 +84,7 @@ class DeliveryAttemptAdmin(AttemptColumns, ReadOnly, Bounded, OfUnits, AttemptAd
     @admin.display(description=_("request"))
     def request_link(self, attempt: DeliveryAttempt) -> SafeString:
         """Return a link to the request, made without reading it."""
-        return show.request_link(attempt.request_id)
+        return formatting.request_link(attempt.request_id)
 
     def get_search_results(
         self, _request: HttpRequest, queryset: QuerySet[DeliveryAttempt], search_term: str

@@ -9,14 +9,14 @@ from django.urls import reverse
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext, ngettext
 
-from unsub import overview
-from unsub.access import mids_of, units_of
-from unsub.honour import NEWEST
 from unsub.models import Channel, Kind, MailingList, Reason
-from unsub.overview import Count, Overview
+from unsub.reporting import overview
+from unsub.reporting.latency import NEWEST
+from unsub.reporting.overview import Count, Overview
+from unsub.units.access import mids_of, units_of
 
 from .charts import Bar, Columns, bars, columns
-from .show import unit_words
+from .formatting import unit_words
 
 LIST = "admin:unsub_unsubrequest_changelist"
 

@@ -12,16 +12,16 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from unsub import erasures
+from unsub.domain.masking import mask
 from unsub.models import Erasure
-from unsub.privacy import mask
+from unsub.outbox import erasure as erasure_requests
 
-from . import in_bulk, show
-from .answering import DECLINE, GRANT
-from .in_bulk import Act
+from . import bulk_actions, formatting
+from .bulk_actions import Act
+from .erasure_actions import DECLINE, GRANT
 from .read_only import ReadOnly
-from .scope import UnitFilter
 from .unit_column import NamingUnits
+from .unit_scope import UnitFilter
 
 if TYPE_CHECKING:
     ErasureAdminBase = admin.ModelAdmin[Erasure]
@@ -81,7 +81,7 @@ class ErasureAdmin(ReadOnly, NamingUnits, ErasureAdminBase):
     @admin.display(description=_("received"), ordering="received_at")
     def received(self, erasure: Erasure) -> str:
         """Return when it was asked."""
-        return show.moment(erasure.received_at)
+        return formatting.moment(erasure.received_at)
 
     @admin.display(description=_("subscriber"))
     def who(self, erasure: Erasure) -> str:
@@ -92,22 +92,22 @@ class ErasureAdmin(ReadOnly, NamingUnits, ErasureAdminBase):
     def state(self, erasure: Erasure) -> SafeString:
         """Return whether it waits, or how it was answered."""
         if erasure.granted_at:
-            return show.badge("done", gettext("granted"))
+            return formatting.badge("done", gettext("granted"))
         if erasure.declined_at:
-            return show.badge("declined", gettext("answered otherwise"))
-        return show.badge("pending", gettext("waiting"))
+            return formatting.badge("declined", gettext("answered otherwise"))
+        return formatting.badge("pending", gettext("waiting"))
 
     @admin.display(description=_("answered"))
     def answered(self, erasure: Erasure) -> str:
         """Return when it was answered."""
-        return show.moment(erasure.granted_at or erasure.declined_at)
+        return formatting.moment(erasure.granted_at or erasure.declined_at)
 
     @admin.display(description=_("their requests"))
     def requests(self, erasure: Erasure) -> SafeString | str:
         """Return links to what it is about, with how each stands."""
-        rows = erasures.requests_of(erasure).order_by("pk")[:REQUESTS_MAX]
-        links = ((show.request_link(row.pk), row.get_status_display()) for row in rows)
-        return format_html_join(", ", "{} ({})", links) or show.NOTHING
+        rows = erasure_requests.requests_of(erasure).order_by("pk")[:REQUESTS_MAX]
+        links = ((formatting.request_link(row.pk), row.get_status_display()) for row in rows)
+        return format_html_join(", ", "{} ({})", links) or formatting.NOTHING
 
     @admin.action(description=GRANT.title, permissions=["answer"])
     def grant(self, request: HttpRequest, queryset: QuerySet[Erasure]) -> HttpResponse | None:
@@ -123,7 +123,7 @@ class ErasureAdmin(ReadOnly, NamingUnits, ErasureAdminBase):
         self, request: HttpRequest, queryset: QuerySet[Erasure], act: Act
     ) -> HttpResponse | None:
         """Return the page that asks; or nothing once it is done and said."""
-        done = in_bulk.run(request, queryset, self.admin_site.each_context(request), act)
+        done = bulk_actions.run(request, queryset, self.admin_site.each_context(request), act)
         if isinstance(done, HttpResponse):
             return done
         if done[0]:

@@ -10,10 +10,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter, SingleNumericFilter
 
-from unsub.access import units_of
-from unsub.honour import is_late
 from unsub.models import Channel, Handling, MailingList, Outcome, UnsubRequest
-from unsub.scanner_report import SCANNER_LIKE, SOON
+from unsub.reporting.latency import is_late
+from unsub.reporting.scanner_report import SCANNER_LIKE, SOON
+from unsub.units.access import units_of
 
 from .attempts import is_number
 

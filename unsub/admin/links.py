@@ -17,14 +17,14 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from unsub.access import sees_all, units_of
-from unsub.ampscript import is_key_name, snippet
-from unsub.context import Effect, JobContext, Scope, SubscriberContext, UnsubContext
-from unsub.explain import LINK_FAULTS
-from unsub.links import LinkError, sign_link
+from unsub.domain.context import Effect, JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.domain.masking import mask
+from unsub.links.ampscript import is_key_name, snippet
+from unsub.links.tokens import LinkError, sign_link
 from unsub.models import BusinessUnit
-from unsub.privacy import mask
-from unsub.units import open_link
+from unsub.reporting.explanations import LINK_FAULTS
+from unsub.units.access import sees_all, units_of
+from unsub.units.opening import open_link
 
 # After the address, whatever host it names; or a bare token.
 _TOKEN = re.compile(r"(?:^\s*|/[up]/)([A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*){2,4})")

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldBooleanWidget
 
-from unsub import logos
+from unsub.domain import logo_image
 from unsub.models import BusinessUnit, Logo
 
 if TYPE_CHECKING:
@@ -39,17 +39,17 @@ class LogoForm(UnitFormBase):
         model = BusinessUnit
         fields = "__all__"
 
-    def clean_new_logo(self) -> logos.Encoded | None:
+    def clean_new_logo(self) -> logo_image.Encoded | None:
         """Return the picture as we wrote it, or None where none was uploaded."""
         uploaded = self.cleaned_data.get("new_logo")
         if not isinstance(uploaded, UploadedFile):
             return None
         # The size is asked first: what is too large was cut while it came.
-        if (uploaded.size or 0) > logos.BYTES_MAX:
+        if (uploaded.size or 0) > logo_image.BYTES_MAX:
             raise ValidationError(_("The file is larger than 2 MB."))
         try:
-            return logos.encode(uploaded.read())
-        except logos.NoLogo as err:
+            return logo_image.encode(uploaded.read())
+        except logo_image.NoLogo as err:
             raise ValidationError(str(err)) from err
 
     def save_logo(self) -> None:

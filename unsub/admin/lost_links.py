@@ -12,12 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 
+from unsub.domain.masking import mask_email
 from unsub.models import LostLink
-from unsub.privacy import mask_email
 
-from . import show
+from . import formatting
 from .acting import acting
-from .scope import OfUnits, UnitFilter
+from .unit_scope import OfUnits, UnitFilter
 
 if TYPE_CHECKING:
     LostLinkAdminBase = admin.ModelAdmin[LostLink]
@@ -70,7 +70,7 @@ class LostLinkAdmin(OfUnits, LostLinkAdminBase):
     @admin.display(description=_("received"), ordering="received_at")
     def received(self, lost: LostLink) -> str:
         """Return when it was asked."""
-        return show.moment(lost.received_at)
+        return formatting.moment(lost.received_at)
 
     @admin.display(description=_("e-mail address"))
     def who(self, lost: LostLink) -> str:
@@ -81,8 +81,8 @@ class LostLinkAdmin(OfUnits, LostLinkAdminBase):
     def state(self, lost: LostLink) -> str:
         """Return whether it waits."""
         if lost.handled_at:
-            return show.badge("done", str(_("dealt with")))
-        return show.badge("pending", str(_("waiting")))
+            return formatting.badge("done", str(_("dealt with")))
+        return formatting.badge("pending", str(_("waiting")))
 
     def save_model(self, request: HttpRequest, obj: LostLink, form: Any, change: Any) -> None:
         """Save the note; whoever writes one has dealt with it."""

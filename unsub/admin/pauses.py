@@ -11,14 +11,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from unsub.about import subject
 from unsub.models import MailingList, Pause, PauseEnd
+from unsub.reporting.about import subject
 
-from . import show
+from . import formatting
 from .read_only import BoundedPaginator, ReadOnly
 from .request_columns import masked
-from .scope import UnitFilter
 from .unit_column import NamingUnits
+from .unit_scope import UnitFilter
 
 if TYPE_CHECKING:
     PauseAdminBase = admin.ModelAdmin[Pause]
@@ -72,12 +72,12 @@ class PauseAdmin(ReadOnly, NamingUnits, PauseAdminBase):
     @admin.display(description=_("request"))
     def request_link(self, pause: Pause) -> SafeString:
         """Return a link to the unsubscribe that the pause began with."""
-        return show.request_link(pause.request_id)
+        return formatting.request_link(pause.request_id)
 
     @admin.display(description=_("began"))
     def began(self, pause: Pause) -> str:
         """Return when it was asked for."""
-        return show.moment(pause.began_at)
+        return formatting.moment(pause.began_at)
 
     @admin.display(description=_("subscriber"))
     def who(self, pause: Pause) -> str:
@@ -92,16 +92,16 @@ class PauseAdmin(ReadOnly, NamingUnits, PauseAdminBase):
     @admin.display(description=_("until"))
     def until_day(self, pause: Pause) -> str:
         """Return when it is over."""
-        return show.moment(pause.until)
+        return formatting.moment(pause.until)
 
     @admin.display(description=_("how it ended"))
     def how(self, pause: Pause) -> SafeString:
         """Return how it ended, or that it runs."""
         if pause.ended_at is None:
-            return show.badge("pending", gettext("it runs"))
-        return show.badge(pause.end, pause.get_end_display())
+            return formatting.badge("pending", gettext("it runs"))
+        return formatting.badge(pause.end, pause.get_end_display())
 
     @admin.display(description=_("ended"))
     def ended(self, pause: Pause) -> str:
         """Return when it ended."""
-        return show.moment(pause.ended_at)
+        return formatting.moment(pause.ended_at)

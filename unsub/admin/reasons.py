@@ -13,11 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin, TabularInline
 
-from unsub.access import units_of
 from unsub.models import BusinessUnit, Reason, ReasonLabel, UnsubRequest
+from unsub.units.access import units_of
 
 from .acting import acting
-from .scope import OfUnits, UnitFilter
+from .unit_scope import OfUnits, UnitFilter
 
 if TYPE_CHECKING:
     ReasonAdminBase = admin.ModelAdmin[Reason]

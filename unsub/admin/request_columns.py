@@ -8,12 +8,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from unsub.about import about
-from unsub.erasures import ERASED
+from unsub.domain.masking import mask
 from unsub.models import DeliveryAttempt, Kind, MailingList, UnsubRequest
-from unsub.privacy import mask
+from unsub.outbox.erasure import ERASED
+from unsub.reporting.about import about
 
-from . import show
+from . import formatting
 
 _WHO = ("subscriber_id", "subscriber_key", "email_address", "address_mask")
 _MAIL = ("job_id", "list_id", "batch_id")
@@ -69,7 +69,7 @@ class RequestColumns:
     @admin.display(description=_("received"), ordering="received_at")
     def received(self, request: UnsubRequest) -> str:
         """Return when the wish reached us."""
-        return show.moment(request.received_at)
+        return formatting.moment(request.received_at)
 
     @admin.display(description=_("subscriber"))
     def who(self, request: UnsubRequest) -> str:
@@ -84,34 +84,34 @@ class RequestColumns:
     @admin.display(description=_("status"))
     def status_badge(self, request: UnsubRequest) -> SafeString:
         """Return the status as a badge."""
-        return show.badge(request.status, request.get_status_display())
+        return formatting.badge(request.status, request.get_status_display())
 
     @admin.display(description=_("in words"))
     def words(self, request: UnsubRequest) -> str:
         """Return where the request stands, in a sentence or two."""
         attempts = DeliveryAttempt.objects.filter(request=request).order_by("-number")
         detail = attempts.values_list("detail", flat=True).first() or ""
-        return show.story(request.status, request.outcome, request.error_code, detail)
+        return formatting.story(request.status, request.outcome, request.error_code, detail)
 
     @admin.display(description=_("version of the words"))
     def wording_version(self, request: UnsubRequest) -> str:
         """Return which words were agreed to, in which language."""
         wording = request.wording
-        return f"{wording.pk} ({wording.get_language_display()})" if wording else show.NOTHING
+        return f"{wording.pk} ({wording.get_language_display()})" if wording else formatting.NOTHING
 
     @admin.display(description=_("the words"))
     def wording_text(self, request: UnsubRequest) -> str:
         """Return the words that were agreed to."""
-        return request.wording.text if request.wording else show.NOTHING
+        return request.wording.text if request.wording else formatting.NOTHING
 
     @admin.display(description=_("confirmed by mail"))
     def confirmed(self, request: UnsubRequest) -> str:
         """Return when it was confirmed from a mail."""
-        return show.moment(request.confirmed_at)
+        return formatting.moment(request.confirmed_at)
 
     @admin.display(description=_("superseded by"))
     def superseded(self, request: UnsubRequest) -> SafeString | str:
         """Return a link to the wish that counts instead."""
         if request.superseded_by_id is None:
-            return show.NOTHING
-        return show.request_link(request.superseded_by_id)
+            return formatting.NOTHING
+        return formatting.request_link(request.superseded_by_id)

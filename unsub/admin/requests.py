@@ -15,15 +15,14 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 
-from unsub import scanner_report
-from unsub.access import units_of
-from unsub.addresses import digests_of
+from unsub.infra.digests import digests_of
 from unsub.models import UnsubRequest
+from unsub.reporting import scanner_report
+from unsub.units.access import units_of
 
-from . import in_bulk, show
+from . import bulk_actions, formatting
 from .attempts import AttemptInline, is_number
-from .deal_with import DEAL_WITH
-from .evidence import FORMATS, export, proof, told
+from .exports import FORMATS, export, proof, told
 from .filters import (
     DaysFilter,
     HandledFilter,
@@ -33,11 +32,12 @@ from .filters import (
     OutcomeFilter,
     ScannerFilter,
 )
+from .handled_action import DEAL_WITH
 from .read_only import Bounded, ReadOnly
 from .request_columns import FIELDS, RequestColumns, named, sections
-from .scope import ReasonFilter, UnitFilter
-from .try_again import RETRYABLE, TRY_AGAIN, others, try_again
+from .retry_action import RETRYABLE, TRY_AGAIN, others, try_again
 from .unit_column import NamingUnits
+from .unit_scope import ReasonFilter, UnitFilter
 
 if TYPE_CHECKING:
     RequestAdminBase = admin.ModelAdmin[UnsubRequest]
@@ -115,7 +115,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
         self, request: HttpRequest, queryset: QuerySet[UnsubRequest]
     ) -> HttpResponse | None:
         """Ask, then put the selected requests back into the queue."""
-        done = in_bulk.run(request, queryset, self.admin_site.each_context(request), TRY_AGAIN)
+        done = bulk_actions.run(request, queryset, self.admin_site.each_context(request), TRY_AGAIN)
         if isinstance(done, HttpResponse):
             return done
         self._say(request, *done)
@@ -126,7 +126,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
         self, request: HttpRequest, queryset: QuerySet[UnsubRequest]
     ) -> HttpResponse | None:
         """Ask for a note, then mark the selected refused requests as dealt with."""
-        done = in_bulk.run(request, queryset, self.admin_site.each_context(request), DEAL_WITH)
+        done = bulk_actions.run(request, queryset, self.admin_site.each_context(request), DEAL_WITH)
         if isinstance(done, HttpResponse):
             return done
         text = ngettext("%d request is dealt with.", "%d requests are dealt with.", done[0])
@@ -174,7 +174,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
         signs = scanner_report.signs(self.get_queryset(request))
         context = self.admin_site.each_context(request) | {
             "title": gettext("Scanner-like unsubscribes"),
-            "jobs": [(job, show.unit_label(job.mid, names.get(job.mid))) for job in signs],
+            "jobs": [(job, formatting.unit_label(job.mid, names.get(job.mid))) for job in signs],
             "soon": scanner_report.SOON,
             "crowd": scanner_report.CROWD,
         }

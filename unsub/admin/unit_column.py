@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from unsub.models import BusinessUnit
 
-from . import show
-from .scope import OfUnits
+from . import formatting
+from .unit_scope import OfUnits
 
 
 class NamingUnits(OfUnits):
@@ -27,4 +27,4 @@ class NamingUnits(OfUnits):
     @admin.display(description=_("business unit"))
     def unit_label(self, row: Any) -> SafeString:
         """Return the unit; one that is not known here shows as such."""
-        return show.unit_label(row.of_mid, row.of_unit)
+        return formatting.unit_label(row.of_mid, row.of_unit)

@@ -15,15 +15,15 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
-from unsub.access import sees_all
 from unsub.models import BusinessUnit, Logo, MailingList, Status, UnsubRequest
+from unsub.units.access import sees_all
 
-from . import in_bulk, show
+from . import bulk_actions, formatting
 from .links import links_page
-from .release import RELEASE
-from .scope import OfUnits
-from .texts import edit_texts
+from .page_texts import edit_texts
+from .release_action import RELEASE
 from .unit_form import UnitForm
+from .unit_scope import OfUnits
 
 if TYPE_CHECKING:
     UnitAdminBase = admin.ModelAdmin[BusinessUnit]
@@ -131,7 +131,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         """Return the logo as the page shows it, or a dash."""
         logo = Logo.objects.filter(unit=unit).defer("image").first() if unit.pk else None
         if logo is None:
-            return show.NOTHING
+            return formatting.NOTHING
         return format_html(
             '<img class="unsub-logo" src="{}" width="{}" height="{}" alt="{}">',
             reverse("unsub:logo", args=(logo.digest,)), logo.width, logo.height, unit.name,
@@ -166,10 +166,10 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
     def queue(self, unit: BusinessUnit) -> SafeString:
         """Return whether the unit's queue sends, rests or is held."""
         if unit.held_since:
-            return show.badge("held", gettext("held"))
+            return formatting.badge("held", gettext("held"))
         if unit.paused_until and unit.paused_until > timezone.now():
-            return show.badge("pending", gettext("paused"))
-        return show.badge("done", gettext("open"))
+            return formatting.badge("pending", gettext("paused"))
+        return formatting.badge("done", gettext("open"))
 
     @admin.display(description=_("held requests"))
     def held_requests(self, unit: BusinessUnit) -> int:
@@ -182,5 +182,5 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         self, request: HttpRequest, queryset: QuerySet[BusinessUnit]
     ) -> HttpResponse | None:
         """Ask, then open the selected units' queues."""
-        done = in_bulk.run(request, queryset, self.admin_site.each_context(request), RELEASE)
+        done = bulk_actions.run(request, queryset, self.admin_site.each_context(request), RELEASE)
         return done if isinstance(done, HttpResponse) else None

@@ -1,7 +1,7 @@
 """The rows: whose mail (BusinessUnit), why (Reason), what was asked (UnsubRequest), what we did
 about it (DeliveryAttempt)."""
 
-from unsub.outcomes import Outcome
+from unsub.domain.outcomes import Outcome
 
 from .alarm import Alarm, Cause
 from .attempt import DeliveryAttempt

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from unsub.outcomes import Outcome
+from unsub.domain.outcomes import Outcome
 
 from .request import UnsubRequest
 

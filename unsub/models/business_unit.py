@@ -11,7 +11,7 @@ from django.db import models
 from django.http.request import validate_host
 from django.utils.translation import gettext_lazy as _
 
-from unsub.colour import is_colour, readable
+from unsub.domain.contrast import is_colour, readable
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from unsub.context import SubscriberContext
+from unsub.domain.context import SubscriberContext
 
 from .business_unit import BusinessUnit
 

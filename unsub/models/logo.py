@@ -21,7 +21,7 @@ class Logo(models.Model):
     width = models.PositiveSmallIntegerField(_("width"))
     height = models.PositiveSmallIntegerField(_("height"))
 
-    # What is written of an encoded picture (unsub/logos.py).
+    # What is written of an encoded picture (unsub/domain/logo_image.py).
     WRITTEN = ("image", "digest", "width", "height")
 
     class Meta:

@@ -19,7 +19,8 @@ class LostLink(models.Model):
         related_name="lost_links",
     )
     email_address = models.EmailField(_("e-mail address"), max_length=254)
-    # So that the same address asks once a day, whatever its case: see unsub/lost_links.py.
+    # So that the same address asks once a day, whatever its case: see
+    # unsub/web/lost_link_requests.py.
     digest = models.CharField(max_length=64, editable=False)
     language = models.CharField(_("language"), max_length=35, blank=True)
     received_at = models.DateTimeField(_("received"), db_default=Now())

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from unsub.context import JobContext, Scope, SubscriberContext
+from unsub.domain.context import JobContext, Scope, SubscriberContext
 
 from .business_unit import BusinessUnit
 from .reason import Reason

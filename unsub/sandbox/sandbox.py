@@ -7,10 +7,14 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Self
 
-from .faults import Cue, Faults
-from .journal import Journal
-from .memory import Memory
-from .sample import (
+from .http.server import Server
+from .http.service import Service
+from .http.tokens import EXPIRES_IN, Tokens
+from .operations.faults import Cue, Faults
+from .operations.retrieve_pages import Shelf
+from .world.entities import Attribute, Job, MailList, Subscriber, Unit
+from .world.journal import Journal
+from .world.sample import (
     DEFINITIONS,
     PARENT,
     sample_attributes,
@@ -19,11 +23,7 @@ from .sample import (
     sample_subscribers,
     sample_units,
 )
-from .server import Server
-from .service import Service
-from .shelf import Shelf
-from .tokens import EXPIRES_IN, Tokens
-from .values import Attribute, Job, MailList, Subscriber, Unit
+from .world.store import Memory
 
 
 class Sandbox:

@@ -14,8 +14,8 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.urls import reverse
 
+from unsub.accounts import email_addresses
 from unsub.models import BusinessUnit
-from unsub.sign_in import email_addresses
 
 GROUPS = ("viewer", "marketer", "operator", "administrator")
 

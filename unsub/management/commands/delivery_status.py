@@ -12,9 +12,9 @@ from django.db.models import Count, Min
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from unsub.honour import late, time_to_honour
 from unsub.models import BusinessUnit, Status, UnsubRequest
-from unsub.states import OPEN, in_states
+from unsub.models.states import OPEN, in_states
+from unsub.reporting.latency import late, time_to_honour
 
 _CLEAR = "\x1b[2J\x1b[H"
 COLUMNS = (

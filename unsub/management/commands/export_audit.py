@@ -11,9 +11,9 @@ from django.db.models import QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
-from unsub import audit
 from unsub.management.streams import STANDARD, writing
 from unsub.models import Status, UnsubRequest
+from unsub.reporting import audit_export
 
 _PROGRESS = 20_000
 
@@ -38,12 +38,12 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Write the rows, or raise CommandError. A reader that closes its pipe ends it quietly."""
         found = self._counted(_rows(options))
-        lines = audit.csv_lines if options["format"] == "csv" else audit.json_lines
+        lines = audit_export.csv_lines if options["format"] == "csv" else audit_export.json_lines
         with writing(options["output"], self.stdout) as write:
             for line in lines(found):
                 write(line)
 
-    def _counted(self, found: Iterator[audit.Row]) -> Iterator[audit.Row]:
+    def _counted(self, found: Iterator[audit_export.Row]) -> Iterator[audit_export.Row]:
         """Give the rows, telling a person who watches how many there were."""
         number = 0
         for number, row in enumerate(found, start=1):
@@ -65,7 +65,7 @@ def _moment(text: str) -> datetime:
     return make_aware(found) if is_naive(found) else found
 
 
-def _rows(options: dict[str, Any]) -> Iterator[audit.Row]:
+def _rows(options: dict[str, Any]) -> Iterator[audit_export.Row]:
     """Give the rows that the options ask for."""
     filters = {
         "status__in": options["status"], "unit_id__in": options["mid"],
@@ -74,4 +74,4 @@ def _rows(options: dict[str, Any]) -> Iterator[audit.Row]:
     asked: QuerySet[UnsubRequest] = UnsubRequest.objects.order_by("pk").filter(
         **{name: value for name, value in filters.items() if value is not None}
     )
-    return audit.rows(asked)
+    return audit_export.rows(asked)

@@ -14,7 +14,7 @@ from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from unsub.units import make_first_unit
+from unsub.units.opening import make_first_unit
 
 # Of PostgreSQL's advisory locks, which are those of one database: any number that stays the same.
 ADVISORY_LOCK = 7_029_371_846_201

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from unsub import outbox
 from unsub.models import BusinessUnit, Status, UnsubRequest
+from unsub.outbox import api as outbox
 
 
 class Command(BaseCommand):

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Count, QuerySet
 
-from unsub import outbox
 from unsub.models import Status, UnsubRequest
+from unsub.outbox import api as outbox
 
 # The field of the audit, and the column behind it.
 FIELDS = {

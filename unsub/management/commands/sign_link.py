@@ -7,11 +7,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from unsub.context import ContextError, JobContext, Scope, SubscriberContext, UnsubContext
-from unsub.keyring import HMACS, RSA
-from unsub.links import LinkError, sign_link
+from unsub.domain.context import ContextError, JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.links.keyring import HMACS, RSA
+from unsub.links.tokens import LinkError, sign_link
 from unsub.models import BusinessUnit
-from unsub.units import only_mid, open_link
+from unsub.units.opening import only_mid, open_link
 
 
 class Command(BaseCommand):

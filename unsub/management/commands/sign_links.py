@@ -12,13 +12,13 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from unsub.context import ContextError, UnsubContext
-from unsub.link_files import BadHeader, Header, Row, rows, written
-from unsub.links import sign_link
+from unsub.domain.context import ContextError, UnsubContext
+from unsub.links.csv_signing import BadHeader, Header, Row, rows, written
+from unsub.links.tokens import sign_link
 from unsub.management.progress import Progress
 from unsub.management.streams import STANDARD, is_same_file, reading, size, standard_output
 from unsub.models import BusinessUnit
-from unsub.units import only_mid
+from unsub.units.opening import only_mid
 
 SAVE_EVERY = 20_000  # rows
 TOLD = 20  # refused rows on the terminal; all of them are in the file beside OUT

@@ -1,0 +1,50 @@
+"""The words that people agreed to, version by version. To read: they are evidence."""
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+
+from unsub.models import Wording
+
+from . import formatting
+from .read_only import ReadOnly
+from .unit_column import NamingUnits
+from .unit_scope import UnitFilter
+
+if TYPE_CHECKING:
+    WordingAdminBase = admin.ModelAdmin[Wording]
+else:
+    WordingAdminBase = ModelAdmin
+
+
+@admin.register(Wording)
+class WordingAdmin(ReadOnly, NamingUnits, WordingAdminBase):
+    """All versions, newest first."""
+
+    list_display = ("version", "unit_label", "language", "text", "first_used", "agreed")
+    list_filter = ("language", ("unit", UnitFilter))
+    fields = readonly_fields = (
+        "version", "unit_label", "language", "text", "first_used", "agreed",
+    )  # fmt: skip
+    ordering = ("-pk",)
+
+    @admin.display(description=_("version"), ordering="pk")
+    def version(self, wording: Wording) -> int:
+        """Return its number."""
+        return wording.pk
+
+    @admin.display(description=_("first used"), ordering="first_used_at")
+    def first_used(self, wording: Wording) -> str:
+        """Return when somebody agreed to it for the first time."""
+        return formatting.moment(wording.first_used_at)
+
+    @admin.display(description=_("who agreed"))
+    def agreed(self, wording: Wording) -> SafeString:
+        """Return a link to the requests that carry it; nobody counts them for a list."""
+        address = reverse("admin:unsub_unsubrequest_changelist")
+        return formatting.link(f"{address}?wording__id__exact={wording.pk}", gettext("requests"))

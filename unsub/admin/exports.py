@@ -1,0 +1,85 @@
+"""What a marketer hands over: the filtered audit as a file, and the proof for one person."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from unsub.models import DeliveryAttempt, UnsubRequest
+from unsub.reporting import audit_export, timeline
+from unsub.reporting.about import about, name_of
+from unsub.reporting.timeline import Moment
+
+from .formatting import unit_label
+
+log = structlog.get_logger(__name__)
+FORMATS = {
+    "csv": (audit_export.csv_lines, "text/csv; charset=utf-8"),
+    "jsonl": (audit_export.json_lines, "application/x-ndjson"),
+}
+PROOF_MAX = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A request with its story."""
+
+    request: UnsubRequest
+    what: str
+    moments: list[Moment]
+
+
+def export(request: HttpRequest, requests: QuerySet[UnsubRequest], kind: str) -> HttpResponseBase:
+    """Return the requests as a file, streamed, oldest first. Who took it is logged."""
+    lines, content_type = FORMATS[kind]
+    log.info("audit exported", user=request.user.pk, format=kind)
+    response = StreamingHttpResponse(lines(audit_export.rows(requests)), content_type=content_type)
+    name = f"unsubscribes-{timezone.now():%Y%m%d-%H%M}.{kind}"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def told(one: UnsubRequest) -> list[Moment]:
+    """Return the story of a request."""
+    attempts = DeliveryAttempt.objects.filter(request=one).order_by("number")
+    return timeline.story(one, attempts)
+
+
+def proof(
+    request: HttpRequest,
+    one: UnsubRequest,
+    requests: QuerySet[UnsubRequest],
+    context: dict[str, Any],
+) -> TemplateResponse:
+    """Return a page to print: all that is held of the person of `one` among `requests`, and what
+    was done. Who opened it is logged."""
+    log.info("proof opened", user=request.user.pk, request_id=one.pk)
+    theirs = requests.filter(_same_person(one)).select_related("wording")
+    theirs = theirs.order_by("-received_at")[: PROOF_MAX + 1]
+    newest = sorted(theirs[:PROOF_MAX], key=lambda row: row.received_at)
+    more = {
+        "most": PROOF_MAX if len(theirs) > PROOF_MAX else 0,
+        "title": gettext("Proof for one person"),
+        "one": one,
+        "unit": unit_label(one.unit_id, getattr(one, "of_unit", None)),
+        "told": [
+            Told(request=row, what=about(row, name_of(row)), moments=told(row)) for row in newest
+        ],
+        "now": timezone.now(),
+    }
+    return TemplateResponse(request, "admin/unsub/unsubrequest/proof.html", context | more)
+
+
+def _same_person(one: UnsubRequest) -> Q:
+    """Return what finds the requests that name the same subscriber of the same unit."""
+    names = ("subscriber_id", "subscriber_key", "email_address", "address_digest")
+    same = Q(pk=one.pk)
+    for name in names:
+        if value := getattr(one, name):
+            same |= Q(unit_id=one.unit_id, **{name: value})
+    return same

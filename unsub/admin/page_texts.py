@@ -1,0 +1,104 @@
+"""A unit's own words per language, beside a preview of the page that they stand on."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+
+from unsub.domain.text import clean_lines
+from unsub.models import BusinessUnit, PageText, Place
+from unsub.models.page_text import LENGTH
+
+from .acting import acting
+
+_HELP = {
+    Place.CONSENT: _(
+        "Kept with each request that agrees to it. New words are a new version: who joined before "
+        "agreed to the old one. Without any, the page says whose mail it is, and that it can be "
+        "left at any time."
+    ),
+}
+
+
+class TextsForm(forms.Form):
+    """A field for each place. Empty: the page's own words, or nothing."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for place in Place:
+            self.fields[place.value] = forms.CharField(
+                label=place.label,
+                help_text=_HELP.get(place, ""),
+                required=False,
+                max_length=LENGTH,
+                widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "maxlength": LENGTH}),
+            )
+
+    def save(self, unit: BusinessUnit, language: str) -> None:
+        """Write the texts; an empty one is removed."""
+        for place in Place:
+            text = clean_lines(self.cleaned_data[place.value])
+            if text:
+                PageText.objects.bulk_create(
+                    [PageText(unit=unit, language=language, place=place, text=text)],
+                    update_conflicts=True,
+                    unique_fields=["unit", "language", "place"],
+                    update_fields=["text"],
+                )
+            else:
+                PageText.objects.filter(unit=unit, language=language, place=place).delete()
+
+
+class LanguageForm(forms.Form):
+    """Which language is edited."""
+
+    language = forms.ChoiceField(
+        label=_("Language"), choices=settings.LANGUAGES, widget=UnfoldAdminSelectWidget
+    )
+
+
+def edit_texts(
+    request: HttpRequest, unit: BusinessUnit, *, context: dict[str, Any], back: str
+) -> HttpResponse:
+    """Return the page on which the texts of one language are edited; `back` is its address."""
+    language = request.GET.get("language", "")
+    if language not in dict(settings.LANGUAGES):
+        language = unit.language
+    form = _form(request, unit, language)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            form.save(unit, language)
+            note = f"Texts in {language} changed."
+            LogEntry.objects.log_actions(acting(request.user), [unit], CHANGE, note)
+        messages.success(request, gettext("The texts are saved, and on the page now."))
+        return HttpResponseRedirect(f"{back}?language={language}")
+    more = {
+        "title": gettext("Texts of %s") % unit.name,
+        "unit": unit,
+        "form": form,
+        "language": language,
+        "language_form": LanguageForm(initial={"language": language}),
+        "pages": (
+            ("choose", _("before the button")),
+            ("done", _("after it")),
+            ("centre", _("the profile centre")),
+            ("lost", _("a link that does not work")),
+        ),
+    }
+    return TemplateResponse(request, "admin/unsub/businessunit/texts.html", context | more)
+
+
+def _form(request: HttpRequest, unit: BusinessUnit, language: str) -> TextsForm:
+    """Return the form as it was sent, or with what is on the page now."""
+    if request.method == "POST":
+        return TextsForm(request.POST)
+    written = PageText.objects.filter(unit=unit, language=language)
+    return TextsForm(initial=dict(written.values_list("place", "text")))

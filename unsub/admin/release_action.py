@@ -1,0 +1,47 @@
+"""Held queues are opened again after a second look, and it is written down who did that."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from unsub.models import BusinessUnit
+from unsub.outbox import api as outbox
+
+from .acting import acting
+from .bulk_actions import Act
+
+
+def release(request: HttpRequest, mids: list[int], _given: dict[str, Any]) -> int:
+    """Return how many queues were opened, and tell how many requests are on their way again."""
+    with transaction.atomic():
+        units = list(BusinessUnit.objects.filter(mid__in=mids))
+        sent = outbox.release(mids)
+        LogEntry.objects.log_actions(acting(request.user), units, CHANGE, "Queue released.")
+    text = ngettext(
+        "%d held request is on its way again.", "%d held requests are on their way again.", sent
+    )
+    messages.success(request, text % sent)
+    return len(units)
+
+
+def _question(number: int) -> str:
+    return ngettext(
+        "The queue of %d business unit will be opened, and what is held in it be sent.",
+        "The queues of %d business units will be opened, and what is held in them be sent.",
+        number,
+    ) % number  # fmt: skip
+
+
+RELEASE = Act(
+    name="release",
+    title=_("Release"),
+    question=_question,
+    others=str,
+    eligible=lambda units: units,
+    do=release,
+)

@@ -1,0 +1,56 @@
+"""Requests that a person looked at go back into the queue, and it is written down who did that."""
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from unsub.models import Status, UnsubRequest
+from unsub.outbox import api as outbox
+
+from .acting import acting
+from .bulk_actions import Act
+
+RETRYABLE = (Status.REFUSED, Status.HELD)
+
+
+def try_again(user: AbstractBaseUser | AnonymousUser, ids: list[int]) -> int:
+    """Return how many of these requests are on their way again. The rows are locked, so that the
+    log names just those."""
+    with transaction.atomic():
+        rows = list(
+            UnsubRequest.objects.select_for_update(of=("self",))
+            .filter(pk__in=ids, status__in=RETRYABLE)
+            .order_by("pk")
+        )
+        sent = outbox.requeue([row.pk for row in rows])
+        LogEntry.objects.log_actions(acting(user), rows, CHANGE, "Tried again.")
+    return sent
+
+
+def _question(number: int) -> str:
+    return ngettext(
+        "%d request will be sent to Marketing Cloud again.",
+        "%d requests will be sent to Marketing Cloud again.",
+        number,
+    ) % number  # fmt: skip
+
+
+def others(number: int) -> str:
+    """Return what is said of those that are neither refused nor held."""
+    return ngettext(
+        "%d request is left as it is: only refused and held ones can be tried again.",
+        "%d requests are left as they are: only refused and held ones can be tried again.",
+        number,
+    ) % number  # fmt: skip
+
+
+TRY_AGAIN = Act(
+    name="try_selected_again",
+    title=_("Try again"),
+    question=_question,
+    others=others,
+    eligible=lambda rows: rows.filter(status__in=RETRYABLE),
+    do=lambda request, ids, _given: try_again(request.user, ids),
+)

@@ -1,0 +1,85 @@
+"""Leaving a list from the profile centre that no mail was ever sent to: LogUnsubEvent finds no job
+to charge and refuses (400), and an Update takes the person off that list, without an event.
+
+Whoever has just joined a list and leaves it again meets this. Nothing widens: it is the same list.
+"""
+
+from dataclasses import replace
+
+from unsub.delivery.claim import Batch
+from unsub.delivery.plans import carried_out
+from unsub.domain.outcomes import NO_TIME, Outcome, Verdict, read_error, without_holding
+from unsub.gateway import calls as gateway
+from unsub.models import Channel, UnsubRequest
+from unsub.sfmc import ListChange, Membership, SfmcError, SubscriberUpdate
+
+from .update import ACTIVE, UNSUBSCRIBED, keys_of
+
+NO_JOB = 400  # manual: "Error Codes 400-499"
+Plan = SubscriberUpdate | Verdict
+_DONE = "left without an event"
+
+
+def left_all_the_same(batch: Batch, verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+    """Return the verdicts on a batch of unsubscribes, with those leaves seen to that had no job to
+    be charged to. Where that fails they are tried again from the start."""
+    rows = tuple(
+        row
+        for row, verdict in zip(batch.rows, verdicts, strict=True)
+        if verdict.error_code == NO_JOB and _names_no_job(row)
+    )
+    if not rows:
+        return verdicts
+    found = dict(zip((row.pk for row in rows), _take_off(replace(batch, rows=rows)), strict=True))
+    return tuple(
+        found.get(row.pk, verdict) for row, verdict in zip(batch.rows, verdicts, strict=True)
+    )
+
+
+def _names_no_job(row: UnsubRequest) -> bool:
+    """Return whether a leave is of a list alone, chosen on the page of the profile centre. What a
+    mail's link names is that link's to be right about."""
+    return row.channel == Channel.PROFILE and row.job_id is None and row.list_id is not None
+
+
+def _take_off(batch: Batch) -> tuple[Verdict, ...]:
+    """Return a verdict for each row, whatever happens on the way."""
+    try:
+        verdicts = carried_out(
+            _plans(batch), lambda some: gateway.update_subscribers(batch.mid, some)
+        )
+    except SfmcError as err:
+        return (without_holding(read_error(err)),) * len(batch.rows)
+    if verdicts is None:
+        return (Verdict(outcome=Outcome.UNKNOWN, detail="number of results"),) * len(batch.rows)
+    return tuple(map(_told, verdicts))
+
+
+def _plans(batch: Batch) -> list[Plan]:
+    """Return, for each row, what to send, or a verdict where there is nothing to send. Raises an
+    SfmcError."""
+    keys = keys_of(batch)
+    asking = sorted({key for key in keys.values() if key})
+    places = gateway.memberships_of(batch.mid, asking) if asking else {}
+    places = {key.casefold(): found for key, found in places.items()}
+    return [_plan(row, keys[row.pk], places) for row in batch.rows]
+
+
+def _plan(row: UnsubRequest, key: str | None, places: dict[str, list[Membership]]) -> Plan:
+    """Return what takes somebody off a list that they have an active place on."""
+    if key is None:
+        return NO_TIME
+    if not key:
+        return Verdict(outcome=Outcome.REFUSED, error_code=NO_JOB)
+    on = {one.list_id for one in places.get(key.casefold(), []) if one.status == ACTIVE}
+    if row.list_id is None or row.list_id not in on:
+        return Verdict(outcome=Outcome.ALREADY_UNSUBSCRIBED)
+    change = ListChange(list_id=row.list_id, status=UNSUBSCRIBED, action="update")
+    return SubscriberUpdate(subscriber_key=key, lists=(change,))
+
+
+def _told(verdict: Verdict) -> Verdict:
+    """Return the verdict with a word that there is no event, where it is done so."""
+    if verdict.outcome is Outcome.POSTED:
+        return replace(verdict, detail=_DONE)
+    return without_holding(verdict)

@@ -1,0 +1,262 @@
+"""claim -> call -> settle: each its own short transaction, with no network in any of them."""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from random import random
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Min
+from django.db.models.functions import Now
+
+from unsub.domain.context import unsub_parameters
+from unsub.domain.outcomes import (
+    Outcome,
+    Step,
+    Verdict,
+    read_error,
+    read_reply,
+    read_status,
+    without_holding,
+)
+from unsub.domain.retry import delay
+from unsub.gateway import calls as gateway
+from unsub.gateway import concurrency
+from unsub.links import confirmation
+from unsub.models import BusinessUnit, DeliveryAttempt, Status, UnsubRequest
+from unsub.models.states import in_states
+from unsub.sfmc import PermanentError, SfmcError, UnknownOutcome
+from unsub.units import queue_state
+
+from .claim import Batch, Family, claim
+from .kinds import mail, unsubscribe, update
+
+log = structlog.get_logger(__name__)
+
+# One task works this long for one unit, then queues up again behind the other units' bells.
+DRAIN_SECONDS = 5.0
+JUST_NOW = timedelta(seconds=1)
+NO_SLOT_SECONDS = 0.5  # until another look where all calls at once are taken
+
+
+def drain(mid: int, *, more: Callable[[], None]) -> float | None:
+    """Deliver what is due for a business unit for a few seconds. Return the seconds after which to
+    look again, or None where the sweep is soon enough. `more` calls for another worker."""
+    until = time.monotonic() + DRAIN_SECONDS
+    while time.monotonic() < until:
+        with concurrency.slot() as free:
+            if not free:
+                return NO_SLOT_SECONDS
+            batch = _next_batch(mid)
+            if batch is None:
+                return _seconds_to_next(mid)
+            if batch.full:
+                more()
+            settle(batch, call(batch))
+    return 0.0
+
+
+def _next_batch(mid: int) -> Batch | None:
+    """Return what to send now: after trouble one row as a probe, and only where Marketing Cloud
+    does not say itself that it is not there."""
+    trouble = queue_state.take_probe(mid)
+    if trouble is None:
+        return claim(mid)
+    if trouble in queue_state.ASK_FIRST and not _is_up(mid):
+        return None
+    batch = claim(mid, probing=True)
+    if batch is None:
+        queue_state.nothing_to_probe(mid)
+    return batch
+
+
+def _is_up(mid: int) -> bool:
+    """Return whether GetSystemStatus gives no reason to wait; else the unit rests again."""
+    try:
+        status = gateway.system_status()
+    except (UnknownOutcome, PermanentError):
+        # No word about the system: then a real call has to find out.
+        return True
+    except SfmcError as err:
+        queue_state.learn(mid, (read_error(err),))
+        return False
+    verdict = read_status(status)
+    if verdict:
+        queue_state.learn(mid, (verdict,))
+    return verdict is None
+
+
+def call(batch: Batch) -> tuple[Verdict, ...]:
+    """Return a verdict per row, in order, whatever happens on the way."""
+    try:
+        verdicts = _SENDERS[batch.family](batch)
+    except PermanentError as err:
+        return _resolve_singly(batch, read_error(err))
+    except SfmcError as err:
+        verdicts = (read_error(err),) * len(batch.rows)
+    if verdicts is None:
+        return _resolve_singly(batch, None)
+    if batch.family is Family.UNSUBSCRIBES:
+        return verdicts
+    # A right that is missing for these must not hold up everybody's unsubscribes.
+    return tuple(map(without_holding, verdicts))
+
+
+def _unsubscribe(batch: Batch) -> tuple[Verdict, ...] | None:
+    """Return what became of the rows' LogUnsubEvents, or None where the reply does not tell."""
+    calls = [_parameters(row, batch.all_subscribers_list_id) for row in batch.rows]
+    verdicts = read_reply(gateway.log_unsub_events(batch.mid, calls), sent=len(batch.rows))
+    return verdicts and unsubscribe.left_all_the_same(batch, verdicts)
+
+
+def _parameters(row: UnsubRequest, all_subscribers_list_id: int | None) -> gateway.Parameters:
+    """Return the LogUnsubEvent parameters of a row; no reason, no Reason parameter."""
+    parameters = unsub_parameters(
+        subscriber=row.subscriber,
+        job=row.job,
+        scope=row.scope_value,
+        all_subscribers_list_id=all_subscribers_list_id,
+    )
+    return (*parameters, ("Reason", row.reason_text)) if row.reason_text else parameters
+
+
+_SENDERS: Mapping[Family, Callable[[Batch], tuple[Verdict, ...] | None]] = {
+    Family.UNSUBSCRIBES: _unsubscribe,
+    Family.CHANGES: update.send,
+    Family.MAILS: mail.send,
+}
+
+
+def _resolve_singly(batch: Batch, refusal: Verdict | None) -> tuple[Verdict, ...]:
+    """Return verdicts that send a message's rows again, each alone: either the whole message was
+    refused, or its reply did not tell which result is whose. One row refused alone is refused."""
+    if refusal and len(batch.rows) == 1:
+        return (refusal,)
+    queue_state.send_singly(batch.mid)
+    again = Verdict(
+        outcome=Outcome.TRY_LATER if refusal else Outcome.UNKNOWN,
+        error_code=refusal.error_code if refusal else None,
+        detail="the whole message was refused" if refusal else "number of results",
+        at_once=True,
+    )
+    return (again,) * len(batch.rows)
+
+
+def settle(batch: Batch, verdicts: tuple[Verdict, ...]) -> None:
+    """Complete the attempts and move the requests on, where this worker still holds the lease."""
+    with transaction.atomic(durable=True):
+        for row, verdict in zip(batch.rows, verdicts, strict=True):
+            _complete_attempt(row, batch.lease, verdict)
+            _move_on(row, batch.lease, verdict)
+        queue_state.learn(batch.mid, verdicts)
+    # Outside: a log that cannot be written must not undo what is known.
+    for row, verdict in zip(batch.rows, verdicts, strict=True):
+        log.info(
+            "attempt settled", request_id=row.pk, mid=batch.mid, job_id=row.job_id,
+            attempt=row.attempts, kind=row.kind, outcome=verdict.outcome.value,
+            error_code=verdict.error_code,
+        )  # fmt: skip
+
+
+def _complete_attempt(row: UnsubRequest, lease: UUID, verdict: Verdict) -> None:
+    """Write what came of the attempt, once: one that the sweep completed stays as it is."""
+    DeliveryAttempt.objects.filter(request=row, lease=lease, finished_at=None).update(
+        finished_at=Now(),
+        outcome=verdict.outcome.value,
+        status_code=verdict.status_code,
+        error_code=verdict.error_code,
+        detail=verdict.detail,
+        sfmc_request_id=verdict.sfmc_request_id,
+    )
+
+
+_NEXT = {
+    Step.FINISH: Status.DONE,
+    Step.REFUSE: Status.REFUSED,
+    Step.RETRY: Status.PENDING,
+    Step.HOLD: Status.HELD,
+}
+
+
+def _move_on(row: UnsubRequest, lease: UUID, verdict: Verdict) -> None:
+    """Give the request its next state."""
+    step = verdict.step(row.attempts)
+    seconds = 0.0 if verdict.at_once else delay(
+        row.attempts, draw=random, slow=verdict.slow, retry_after=verdict.retry_after
+    )  # fmt: skip
+    ended = step in (Step.FINISH, Step.REFUSE)
+    UnsubRequest.objects.filter(pk=row.pk, lease=lease, status=Status.SENDING).update(
+        status=_NEXT[step],
+        lease=None,
+        lease_until=None,
+        outcome=verdict.outcome.value,
+        error_code=verdict.error_code,
+        sfmc_request_id=verdict.sfmc_request_id,
+        next_attempt_at=Now() + timedelta(seconds=seconds),
+        finished_at=Now() if ended else None,
+    )
+
+
+def _seconds_to_next(mid: int) -> float | None:
+    """Return the seconds until the unit's next row is due, if that is before the next sweep."""
+    unit = BusinessUnit.objects.annotate(now=Now()).filter(mid=mid).first()
+    if unit is None or unit.held_since:
+        return None
+    waiting = UnsubRequest.objects.filter(unit_id=mid, status=Status.PENDING)
+    if unit.paused_until is None or unit.paused_until <= unit.now:
+        # What has been due for longer and was not taken is in another worker's hands, or waits for
+        # what is: to look again all the time would not help.
+        waiting = waiting.filter(next_attempt_at__gt=Now() - JUST_NOW)
+    first = waiting.aggregate(first=Min("next_attempt_at"))["first"]
+    if first is None:
+        return None
+    seconds = (max(first, unit.paused_until or first) - unit.now).total_seconds()
+    return max(seconds, 0.05) if seconds < settings.SWEEP_SECONDS else None
+
+
+def sweep() -> list[int]:
+    """Free leases that ran out, give up what is past its horizon, and return the MIDs of the
+    business units that have something to do now."""
+    _free_leases()
+    _give_up()
+    _forget_unconfirmed()
+    unknown = UnsubRequest.objects.filter(status=Status.PENDING, next_attempt_at__lte=Now())
+    due = set(unknown.order_by().values_list("unit_id", flat=True).distinct())
+    return sorted(due | set(queue_state.reopen_or_probe()))
+
+
+def _free_leases() -> None:
+    """Make rows whose worker died pending again; what became of their call is unknown."""
+    with transaction.atomic(durable=True):
+        expired = UnsubRequest.objects.filter(status=Status.SENDING, lease_until__lt=Now())
+        ids = list(
+            expired.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)
+        )
+        DeliveryAttempt.objects.filter(request_id__in=ids, finished_at=None).update(
+            finished_at=Now(), outcome=Outcome.UNKNOWN.value, detail="the lease ran out"
+        )
+        UnsubRequest.objects.filter(pk__in=ids).update(
+            status=Status.PENDING, lease=None, lease_until=None,
+            next_attempt_at=Now(), outcome=Outcome.UNKNOWN.value,
+        )  # fmt: skip
+    for pk in ids:
+        log.warning("lease ran out", request_id=pk)
+
+
+def _give_up() -> None:
+    """Refuse what could not be sent within its horizon, and say so loudly."""
+    late = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD), give_up_at__lt=Now())
+    given_up = late.update(status=Status.REFUSED, finished_at=Now())
+    if given_up:
+        log.error("requests given up: past the horizon", requests=given_up)
+
+
+def _forget_unconfirmed() -> None:
+    """End what its person was asked to confirm by a mail and did not."""
+    waiting = UnsubRequest.objects.filter(
+        status=Status.WAITING, received_at__lt=Now() - confirmation.WITHIN
+    )
+    waiting.update(status=Status.WITHDRAWN, finished_at=Now(), wish=None)

@@ -1,0 +1,230 @@
+"""Calls to Marketing Cloud for a business unit.
+
+Every call raises RuntimeError inside a database transaction.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+from typing import Any, TypeVar
+
+import structlog
+from django.conf import settings
+from django.db import connection
+
+from unsub.domain.context import SubscriberContext
+from unsub.sfmc import (
+    LIST_PROPERTIES,
+    LIST_SUBSCRIBER_PROPERTIES,
+    LOG_UNSUB_EVENT,
+    PROFILE_PROPERTIES,
+    SUBSCRIBER_PROPERTIES,
+    UNSUB_EVENT_PROPERTIES,
+    CallReply,
+    Client,
+    Definition,
+    ExecuteRequest,
+    Filter,
+    MailList,
+    Membership,
+    Profile,
+    RetrieveRequest,
+    SubscriberName,
+    SubscriberUpdate,
+    SystemStatus,
+    TriggeredSend,
+    UnsubEvent,
+    read_list,
+    read_membership,
+    read_profile,
+    read_subscriber_name,
+    read_unsub_event,
+)
+
+from .credentials import credentials
+
+Parameters = tuple[tuple[str, str], ...]
+Row = TypeVar("Row")
+log = structlog.get_logger(__name__)
+
+
+def log_unsub_events(mid: int, calls: Sequence[Parameters]) -> CallReply:
+    """Call LogUnsubEvent for each parameter set, in one Execute message. Return the reply, results
+    in the order of `calls`. Raises an SfmcError; unsub.sfmc.errors says what each means."""
+    _outside()
+    requests = [
+        ExecuteRequest(name=LOG_UNSUB_EVENT, parameters=call, client_mid=_client_mid(mid))
+        for call in calls
+    ]
+    return client().execute(requests)
+
+
+def system_status() -> SystemStatus:
+    """Return GetSystemStatus: a probe that changes nothing. Raises an SfmcError."""
+    _outside()
+    return client().system_status()
+
+
+def unsub_events(mid: int, since: datetime) -> Iterator[list[UnsubEvent]]:
+    """Yield the unit's UnsubEvents since a time (aware), page by page. Raises an SfmcError."""
+    condition = Filter(property="EventDate", operator="greaterThanOrEqual", times=(since,))
+    yield from _pages(mid, "UnsubEvent", UNSUB_EVENT_PROPERTIES, condition, read_unsub_event)
+
+
+def subscriber_names(mid: int, keys: Sequence[str]) -> list[SubscriberName]:
+    """Return the identifiers of the subscribers with these keys; unknown keys are left out. Raises
+    an SfmcError."""
+    pages = _pages(mid, "Subscriber", SUBSCRIBER_PROPERTIES, _keyed(keys), read_subscriber_name)
+    return _all(pages)
+
+
+def mail_lists(mid: int) -> list[MailList]:
+    """Return the unit's lists, groups and suppression lists included. Raises an SfmcError."""
+    return _all(_pages(mid, "List", LIST_PROPERTIES, None, read_list))
+
+
+def memberships(mid: int, subscriber_key: str) -> list[Membership]:
+    """Return a subscriber's memberships in the unit's lists, with `subscriber_key` blank: the
+    caller caches them, and the cache must not identify people. Raises an SfmcError."""
+    found = _memberships(mid, [subscriber_key])
+    return [replace(one, subscriber_key="") for one in found]
+
+
+def memberships_of(mid: int, keys: Sequence[str]) -> dict[str, list[Membership]]:
+    """Return {key: memberships} in the unit's lists, by the keys as given. Raises an SfmcError."""
+    if len(set(keys)) == 1:
+        return {keys[0]: _memberships(mid, keys[:1])}
+    found: dict[str, list[Membership]] = {key: [] for key in keys}
+    # Marketing Cloud may return a key in different letter case than requested.
+    spelled = {key.casefold(): key for key in keys} | {key: key for key in keys}
+    for one in _memberships(mid, tuple(found)) if keys else ():
+        key = spelled.get(one.subscriber_key) or spelled.get(one.subscriber_key.casefold())
+        if key is not None:
+            found[key].append(one)
+    return found
+
+
+def _memberships(mid: int, keys: Sequence[str]) -> list[Membership]:
+    properties = LIST_SUBSCRIBER_PROPERTIES
+    return _all(_pages(mid, "ListSubscriber", properties, _keyed(keys), read_membership))
+
+
+def key_of(mid: int, subscriber: SubscriberContext) -> str:
+    """Return the SubscriberKey of a subscriber identified by ID or address, or "" where none or
+    several match. Raises an SfmcError."""
+    condition = _named(subscriber)
+    pages = _pages(mid, "Subscriber", SUBSCRIBER_PROPERTIES, condition, read_subscriber_name)
+    found = _only(_all(pages))
+    return found.subscriber_key if found else ""
+
+
+def profile_of(mid: int, subscriber: SubscriberContext) -> Profile | None:
+    """Return the profile of a subscriber, or None where none or several match. Raises an
+    SfmcError."""
+    pages = _pages(mid, "Subscriber", PROFILE_PROPERTIES, _named(subscriber), read_profile)
+    return _only(_all(pages))
+
+
+def definitions(mid: int) -> tuple[Definition, ...]:
+    """Return the unit's profile attributes in display order. Raises an SfmcError."""
+    _outside()
+    return client().describe("Subscriber", client_mid=_client_mid(mid))
+
+
+def update_subscribers(mid: int, updates: Sequence[SubscriberUpdate]) -> CallReply:
+    """Change subscribers in one Update message. Return the reply, results in the order of
+    `updates`. Raises an SfmcError."""
+    _outside()
+    return client().update([replace(one, client_mid=_client_mid(mid)) for one in updates])
+
+
+def send_mails(mid: int, sends: Sequence[TriggeredSend]) -> CallReply:
+    """Send emails in one Create message. Return the reply, results in the order of `sends`. Raises
+    an SfmcError."""
+    _outside()
+    return client().create([replace(one, client_mid=_client_mid(mid)) for one in sends])
+
+
+def _keyed(keys: Sequence[str]) -> Filter:
+    """Return the filter for these keys. Marketing Cloud refuses IN with a single value."""
+    operator = "IN" if len(keys) > 1 else "equals"
+    return Filter(property="SubscriberKey", operator=operator, values=tuple(keys))
+
+
+def _named(subscriber: SubscriberContext) -> Filter:
+    """Return the filter for one subscriber: by key, else by ID, else by address."""
+    names = {
+        "SubscriberKey": subscriber.subscriber_key,
+        "ID": subscriber.subscriber_id,
+        "EmailAddress": subscriber.email_address,
+    }
+    name, value = next((name, value) for name, value in names.items() if value is not None)
+    return Filter(property=name, operator="equals", values=(str(value),))
+
+
+def _only(rows: Sequence[Row]) -> Row | None:
+    """Return the only row, else None: an address that several people share identifies nobody."""
+    return rows[0] if len(rows) == 1 else None
+
+
+def _all(pages: Iterator[list[Row]]) -> list[Row]:
+    return [row for page in pages for row in page]
+
+
+def _pages(
+    mid: int,
+    object_type: str,
+    properties: tuple[str, ...],
+    condition: Filter | None,
+    read: Callable[[Any], Row],
+) -> Iterator[list[Row]]:
+    """Yield pages of rows, each converted by `read`. Rows that it cannot convert are skipped, and
+    logged by count."""
+    asked = RetrieveRequest(
+        object_type=object_type, properties=properties, filter=condition,
+        client_mid=_client_mid(mid),
+    )  # fmt: skip
+    while True:
+        _outside()
+        page = client().retrieve(asked)
+        found = [_read(row, read) for row in page.rows]
+        rows = [row for row in found if row is not None]
+        if len(rows) < len(found):
+            log.warning(
+                "rows not readable", mid=mid, object=object_type, rows=len(found) - len(rows)
+            )
+        yield rows
+        if page.next_id is None:
+            return
+        asked = replace(asked, continues=page.next_id)
+
+
+def _read(row: Any, read: Callable[[Any], Row]) -> Row | None:
+    """Return the converted row, or None where it cannot be converted."""
+    try:
+        return read(row)
+    except (AttributeError, TypeError, ValueError):
+        return None
+
+
+def _outside() -> None:
+    """Raise RuntimeError inside a database transaction."""
+    if connection.in_atomic_block:
+        raise RuntimeError("no network inside a transaction (design, invariant 8)")
+
+
+def _client_mid(mid: int) -> int | None:
+    """Return the MID for Client/ID; None where the token already belongs to that unit."""
+    return None if mid == settings.SFMC_ACCOUNT_ID else mid
+
+
+@cache
+def client() -> Client:
+    """Return the process's client. Raises MisconfiguredError where credentials are missing."""
+    return Client(
+        auth=credentials(),
+        soap_url=settings.SFMC_SOAP_URL or None,
+        timeout=settings.SFMC_TIMEOUT,
+        pool_size=settings.SFMC_CONCURRENCY,
+    )

@@ -1,0 +1,51 @@
+"""What Marketing Cloud offers for a unit: its lists and its profile attributes, kept for a while.
+
+They seldom change. A copy is kept for a day longer than it is trusted, for while Marketing Cloud
+does not answer.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.cache import cache
+
+from unsub.models import MailingList
+from unsub.sfmc import Definition, MailList
+
+from . import calls as gateway
+
+FRESH_FOR, KEPT_FOR = 600, 86_400  # seconds
+
+
+def lists(mid: int) -> list[MailList]:
+    """Return the unit's lists, groups and suppression lists among them. Raises an SfmcError."""
+    return list(_kept(f"catalogue:lists:{mid}", lambda: gateway.mail_lists(mid)))
+
+
+def definitions(mid: int) -> tuple[Definition, ...]:
+    """Return the unit's profile attributes, in the order to show them. Raises an SfmcError."""
+    return tuple(_kept(f"catalogue:attributes:{mid}", lambda: gateway.definitions(mid)))
+
+
+def known_lists(mid: int) -> list[MailList]:
+    """Return the lists as they were within the last day, or nothing. Asks nobody."""
+    return list(cache.get(f"catalogue:lists:{mid}:kept") or ())
+
+
+def list_name(mid: int, list_id: int | None) -> str:
+    """Return what people know a list by: the unit's own name for it, else Marketing Cloud's of the
+    last day, or nothing. Asks nobody but the database. Raises DatabaseError."""
+    named = MailingList.objects.filter(unit_id=mid, list_id=list_id or 0)
+    own = named.values_list("name", flat=True).first()
+    public = (one.name for one in known_lists(mid) if one.list_id == list_id and one.is_public)
+    return own or next(public, "")
+
+
+def _kept(key: str, read: Callable[[], Any]) -> Any:
+    """Return what the cache holds, or what is read, which it then holds."""
+    value = cache.get(key)
+    if value is None:
+        value = read()
+        cache.set(key, value, timeout=FRESH_FOR)
+        cache.set(f"{key}:kept", value, timeout=KEPT_FOR)
+    return value

@@ -1,0 +1,32 @@
+"""Settings -> credentials for Marketing Cloud."""
+
+from django.conf import settings
+
+from unsub.domain.masking import keyed_digest
+from unsub.sfmc import Auth, MisconfiguredError, OAuth, UsernameToken
+
+from .token_store import CachedTokenStore
+
+
+def credentials() -> Auth:
+    """Return the credentials in the settings: OAuth where complete, else user name and password.
+    Raises MisconfiguredError where neither is."""
+    if settings.SFMC_CLIENT_ID and settings.SFMC_CLIENT_SECRET and settings.SFMC_AUTH_URL:
+        return OAuth(
+            auth_url=settings.SFMC_AUTH_URL,
+            client_id=settings.SFMC_CLIENT_ID,
+            client_secret=settings.SFMC_CLIENT_SECRET,
+            account_id=settings.SFMC_ACCOUNT_ID,
+            store=CachedTokenStore(_credentials_name()),
+            timeout=settings.SFMC_TIMEOUT,
+        )
+    if settings.SFMC_USERNAME and settings.SFMC_PASSWORD and settings.SFMC_SOAP_URL:
+        return UsernameToken(username=settings.SFMC_USERNAME, password=settings.SFMC_PASSWORD)
+    raise MisconfiguredError("no Marketing Cloud credentials: see unsub.E001")
+
+
+def _credentials_name() -> str:
+    """Return a digest of the credentials, so that changed credentials never use a cached token."""
+    parts = (settings.SFMC_AUTH_URL, settings.SFMC_CLIENT_ID, str(settings.SFMC_ACCOUNT_ID))
+    secret = settings.SECRET_KEY + settings.SFMC_CLIENT_SECRET
+    return keyed_digest(" ".join(parts), secret=secret, purpose="sfmc-token")[:16]

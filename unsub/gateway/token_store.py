@@ -1,0 +1,73 @@
+"""Access token shared by all processes through the cache (Redis).
+
+Marketing Cloud asks for at most one token request per 20 minutes and client machine, so a new
+process reuses the shared token. Without Redis each process keeps its own.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+import redis
+import structlog
+from django.core.cache import caches
+
+from unsub.sfmc import MemoryTokenStore, Token
+
+log = structlog.get_logger(__name__)
+_shared = caches["shared"]
+
+LOCK_SECONDS = 60  # longer than a renewal takes; a crashed process blocks the others no longer
+_FIELDS = ("value", "expires_at", "renew_at", "soap_url")
+
+
+class CachedTokenStore:
+    """A token store for one set of credentials. `name` is a digest, not a secret."""
+
+    def __init__(self, name: str) -> None:
+        self._key = f"sfmc-token:{name}"
+        self._lock_key = f"sfmc-token-renewal:{name}"
+        self._own = MemoryTokenStore()
+
+    def get(self) -> Token | None:
+        """Return the token that any process fetched last, or None. It may have expired."""
+        try:
+            shared = _shared.get(self._key)
+        except redis.RedisError as err:
+            log.warning("token cache does not answer", error=type(err).__name__)
+            return self._own.get()
+        return Token(**shared) if shared else self._own.get()
+
+    def put(self, token: Token) -> None:
+        """Store a token here and for all processes. The shared copy is dropped after one hour."""
+        self._own.put(token)
+        fields = {name: getattr(token, name) for name in _FIELDS}
+        try:
+            _shared.set(self._key, fields, timeout=3600)
+        except redis.RedisError as err:
+            log.warning("token cache does not answer", error=type(err).__name__)
+
+    @contextmanager
+    def lock(self) -> Iterator[bool]:
+        """Yield True to the one process that may renew, False to the others. The lock expires after
+        LOCK_SECONDS. Yields True where Redis does not answer."""
+        mark = uuid4().hex
+        try:
+            mine = _shared.add(self._lock_key, mark, timeout=LOCK_SECONDS)
+        except redis.RedisError:
+            # Without the shared cache each process renews its own token.
+            yield True
+            return
+        try:
+            yield mine
+        finally:
+            if mine:
+                self._unlock(mark)
+
+    def _unlock(self, mark: str) -> None:
+        """Release the lock if this process still holds it."""
+        try:
+            if _shared.get(self._lock_key) == mark:
+                _shared.delete(self._lock_key)
+        except redis.RedisError as err:
+            log.warning("token lock not freed", error=type(err).__name__)

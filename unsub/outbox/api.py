@@ -1,0 +1,214 @@
+"""The row first, the bell on commit. What views and admin call; nothing else."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import redis
+import structlog
+from django.db import DatabaseError, InterfaceError, transaction
+from django.db.models.functions import Now
+
+from unsub import tasks
+from unsub.domain.context import UnsubContext
+from unsub.domain.retry import HORIZON
+from unsub.infra import database_timeout, metrics
+from unsub.infra.database_timeout import Away
+from unsub.models import Kind, Pause, PauseEnd, Status, UnsubRequest
+from unsub.units import queue_state
+
+from . import erasure, pauses, precedence, spool, store
+from .submission import Change, Wish, digest, person_of
+
+__all__ = [
+    "Change", "Unavailable", "Wish", "add_reason", "ask_for_erasure", "confirm", "end_pause",
+    "enqueue", "find", "find_waiting", "recent", "release", "requeue", "running_pauses",
+    "withdraw",
+]  # fmt: skip
+
+log = structlog.get_logger(__name__)
+
+
+class Unavailable(Exception):  # noqa: N818 - the field's word
+    """Neither the database nor the broker took the wish: nothing was accepted."""
+
+
+def enqueue(wish: Wish) -> UnsubRequest | None:
+    """Return the request that answers for the wish once it is committed, or None where the
+    database did not answer and the broker keeps the wish until it does.
+
+    Raises Unavailable where neither answers, and ContextError for a test link.
+    """
+    wish.context.parameters(all_subscribers_list_id=None)
+    try:
+        return _write(wish)
+    except (DatabaseError, InterfaceError) as err:
+        log.warning("database did not take a wish", mid=wish.context.mid, error=type(err).__name__)
+        was_asked = not isinstance(err, Away)
+    if _is_kept_by_broker(wish):
+        return None
+    if was_asked:
+        raise _unavailable(wish)
+    # It was given a rest after a failure; but now it is all there is, and may be back.
+    database_timeout.forget()
+    try:
+        return _write(wish)
+    except (DatabaseError, InterfaceError):
+        raise _unavailable(wish) from None
+
+
+def _write(wish: Wish) -> UnsubRequest:
+    """Return the wish's row, committed; raises DatabaseError or InterfaceError."""
+    with database_timeout.answering(), transaction.atomic():
+        request, is_new = store.write(wish)
+        if is_new:
+            _ring_on_commit(request)
+    metrics.WISHES.labels(channel=wish.channel.value, repeated=str(not is_new).lower()).inc()
+    return request
+
+
+def _is_kept_by_broker(wish: Wish) -> bool:
+    """Return whether the broker keeps the wish until the database answers."""
+    try:
+        spool.put(wish)
+    except redis.RedisError:
+        return False
+    metrics.WISHES.labels(channel=wish.channel.value, repeated="unknown").inc()
+    return True
+
+
+def _unavailable(wish: Wish) -> Unavailable:
+    """Return the refusal of a wish that nobody took, told and counted."""
+    metrics.UNAVAILABLE.inc()
+    log.error("neither database nor broker took a wish", mid=wish.context.mid)
+    return Unavailable()
+
+
+def _ring_on_commit(request: UnsubRequest) -> None:
+    """Ring for the request's unit once the row is there for a worker to see."""
+    mid = request.unit_id
+    seconds = store.grace(request.channel)
+
+    # A named function: Django 5.2 cannot log a failing partial under robust=True.
+    def ring_bell() -> None:
+        tasks.ring(mid, seconds)
+
+    transaction.on_commit(ring_bell, robust=True)
+
+
+def find(context: UnsubContext) -> UnsubRequest | None:
+    """Return the request that answers for this wish now, or None. Raises DatabaseError."""
+    with database_timeout.answering():
+        return store.find(context)
+
+
+def recent(context: UnsubContext, since: timedelta) -> list[UnsubRequest]:
+    """Return the wishes of one who is named as in this link, oldest first: on their way, ended
+    within `since`, or not carried out. Raises DatabaseError."""
+    with database_timeout.answering():
+        return store.recent(context, since)
+
+
+def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:
+    """Return whether a reason was added to a wish that had none. Raises DatabaseError."""
+    with database_timeout.answering():
+        return store.add_reason(context, reason=reason, words=words)
+
+
+def find_waiting(request_id: int) -> UnsubRequest | None:
+    """Return the wish that waits, or waited, for a confirmation by mail; or None where there is
+    none, or a later one has made it void meanwhile. Raises DatabaseError."""
+    asked = UnsubRequest.objects.filter(pk=request_id).exclude(kind=Kind.UNSUBSCRIBE)
+    with database_timeout.answering():
+        found = asked.first()
+        if found and found.status == Status.WAITING and precedence.is_void(found):
+            return None
+        return found
+
+
+def confirm(request: UnsubRequest) -> bool:
+    """Return whether a wish that waited for its confirmation is on its way now. Raises
+    DatabaseError."""
+    waiting = UnsubRequest.objects.filter(pk=request.pk, status=Status.WAITING)
+    with database_timeout.answering(), transaction.atomic():
+        confirmed = waiting.update(
+            status=Status.PENDING,
+            confirmed_at=Now(),
+            next_attempt_at=Now(),
+            give_up_at=Now() + HORIZON,
+        )
+        _ring_all_on_commit({request.unit_id})
+    return bool(confirmed)
+
+
+def running_pauses(context: UnsubContext) -> list[Pause]:
+    """Return the pauses of one who is named as in this link. Raises DatabaseError."""
+    with database_timeout.answering():
+        return pauses.running(person_of(context))
+
+
+def end_pause(pause: Pause, wish: Wish | None) -> bool:
+    """Return whether a pause ended now: by coming back, which is the wish, or by staying away.
+    Raises DatabaseError."""
+    with database_timeout.answering(), transaction.atomic():
+        ended = pauses.end(pause.pk, PauseEnd.CANCELLED if wish else PauseEnd.STAYED)
+        if ended and wish:
+            request, _ = store.write(wish)
+            _ring_on_commit(request)
+    return ended
+
+
+def ask_for_erasure(context: UnsubContext, *, language: str) -> None:
+    """Have a marketer asked to erase what is held of somebody; asking twice asks once. Raises
+    DatabaseError."""
+    with database_timeout.answering():
+        erasure.ask(context, language=language)
+
+
+def withdraw(context: UnsubContext) -> bool:
+    """Return whether the wish was taken back: only while no call for it was ever made. What it
+    had made void counts again."""
+    untried = UnsubRequest.objects.filter(
+        wish=digest(context), status__in=(Status.PENDING, Status.HELD), attempts=0
+    )
+    with database_timeout.answering(), transaction.atomic():
+        # The wish of a digest is one row, or none.
+        ids = list(untried.values_list("pk", flat=True))
+        taken_back = untried.filter(pk__in=ids).update(status=Status.WITHDRAWN, finished_at=Now())
+        if taken_back:
+            _ring_all_on_commit(precedence.revive(ids))
+    return bool(taken_back)
+
+
+def requeue(ids: Iterable[int]) -> int:
+    """Return how many of the refused and held requests `ids` are on their way again, now and with
+    a new horizon. Others are left as they are."""
+    with transaction.atomic():
+        again = UnsubRequest.objects.filter(pk__in=ids, status__in=(Status.REFUSED, Status.HELD))
+        mids = set(again.order_by().values_list("unit_id", flat=True))
+        changed = again.update(
+            status=Status.PENDING,
+            next_attempt_at=Now(),
+            give_up_at=Now() + HORIZON,
+            finished_at=None,
+        )
+        _ring_all_on_commit(mids)
+    return changed
+
+
+def release(mids: Iterable[int]) -> int:
+    """Return how many held requests of these business units are on their way again."""
+    mids = set(mids)
+    with transaction.atomic():
+        changed = sum(queue_state.release(mid) for mid in mids)
+        _ring_all_on_commit(mids)
+    return changed
+
+
+def _ring_all_on_commit(mids: set[int]) -> None:
+    """Ring for each of these units once the rows are there for a worker to see."""
+
+    def ring_bells() -> None:
+        for mid in mids:
+            tasks.ring(mid)
+
+    transaction.on_commit(ring_bells, robust=True)

@@ -1,0 +1,119 @@
+"""Pauses: those that run, and what becomes of those that are over."""
+
+from collections.abc import Iterator
+
+import structlog
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
+
+from unsub.domain.context import UnsubContext
+from unsub.models import Channel, Kind, Pause, PauseEnd, PauseEnds, Status, UnsubRequest
+from unsub.models.request import ALL, Purpose
+
+from . import store
+from .submission import Change, Wish
+
+log = structlog.get_logger(__name__)
+_AT_ONCE = 200
+
+
+def running(person: str) -> list[Pause]:
+    """Return somebody's pauses that run: of what they came back to, or left for good, none does."""
+    found = Pause.objects.filter(request__person=person, ended_at=None)
+    found = found.select_related("request").order_by("until")
+    return [pause for pause in found if not _has_changed_mind(pause.request)]
+
+
+def end(pause_id: int, how: PauseEnd) -> bool:
+    """Return whether a pause ended now, in this way."""
+    pause = Pause.objects.filter(pk=pause_id, ended_at=None)
+    return bool(pause.update(ended_at=Now(), end=how))
+
+
+def end_due() -> Iterator[int]:
+    """End the pauses whose time is over, and give the MIDs of the units for which there is a wish
+    now. However many processes do it at once, each pause ends once."""
+    while due := _due():
+        for pause_id in due:
+            mid = _end(pause_id)
+            if mid is not None:
+                yield mid
+        if len(due) < _AT_ONCE:
+            return
+
+
+def _due() -> list[int]:
+    """Return the ids of pauses whose time is over."""
+    due = Pause.objects.filter(ended_at=None, until__lte=Now()).order_by("until")
+    return list(due.values_list("pk", flat=True)[:_AT_ONCE])
+
+
+def _end(pause_id: int) -> int | None:
+    """Return the MID of the unit for which there is a wish now, or None where somebody else ended
+    the pause, or its person has left for good meanwhile."""
+    with transaction.atomic():
+        locked = Pause.objects.select_for_update(skip_locked=True, of=("self",))
+        pause = locked.filter(pk=pause_id, ended_at=None).select_related("request").first()
+        if pause is None:
+            return None
+        if _has_changed_mind(pause.request):
+            end(pause.pk, PauseEnd.STAYED)
+            return None
+        asks = pause.ends == PauseEnds.ASK
+        end(pause.pk, PauseEnd.ASKED if asks else PauseEnd.PUT_BACK)
+        store.write(_mail(pause) if asks else coming_back(pause))
+    log.info("pause ended", request_id=pause.request_id, how=pause.ends)
+    return pause.request.unit_id
+
+
+def _has_changed_mind(left: UnsubRequest) -> bool:
+    """Return whether somebody has left again since, or come back already; or never really left."""
+    since = UnsubRequest.objects.filter(person=left.person, received_at__gt=left.received_at)
+    # What waits for a confirmation may never get one.
+    since = since.exclude(status__in=(Status.WAITING, Status.WITHDRAWN, Status.REFUSED))
+    same = since.filter(
+        Q(aspect__in=(left.aspect, ALL)),
+        kind__in=(Kind.UNSUBSCRIBE, Kind.SUBSCRIBE, Kind.RESUBSCRIBE),
+    )
+    paused_anew = Exists(Pause.objects.filter(request=OuterRef("pk"), ended_at=None))
+    return left.status == Status.WITHDRAWN or same.filter(~paused_anew).exists()
+
+
+def coming_back(pause: Pause, *, token: str = "") -> Wish:
+    """Return the wish that undoes what the pause left."""
+    left = pause.request
+    kind = Kind.RESUBSCRIBE if left.aspect == ALL else Kind.SUBSCRIBE
+    context = context_of(left)
+    context = (
+        context.for_everything() if left.aspect == ALL else context.for_list(left.list_id or 0)
+    )
+    return Wish(
+        token=token,
+        context=context,
+        channel=Channel.PROFILE,
+        language=left.language,
+        change=Change(kind=kind),
+    )
+
+
+def _mail(pause: Pause) -> Wish:
+    """Return the mail that asks somebody whether they want to come back."""
+    left = pause.request
+    return Wish(
+        token="",
+        context=context_of(left),
+        channel=Channel.PROFILE,
+        language=left.language,
+        change=Change(kind=Kind.MAIL, name=Purpose.ASK_BACK, value=str(pause.pk)),
+    )
+
+
+def context_of(request: UnsubRequest) -> UnsubContext:
+    """Return the context of a wish that is there already."""
+    return UnsubContext(
+        mid=request.unit_id,
+        subscriber=request.subscriber,
+        job=request.job,
+        scope=request.scope_value,
+    )

@@ -1,0 +1,61 @@
+"""Wishes that the database could not take, kept by the broker until it can.
+
+A list and not tasks: a task that waits sits in the memory of a worker, and when that is killed it
+comes back only after the visibility time-out (docs/adr/0008).
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import redis
+import structlog
+from django.db import DataError, IntegrityError
+
+from unsub.infra.redis_client import quick_client
+from unsub.links.tokens import LinkError
+from unsub.models import UnsubRequest
+
+from . import store
+from .submission import Wish
+
+log = structlog.get_logger(__name__)
+
+KEY = "profilecenter:wishes"
+UNREADABLE = "profilecenter:wishes:unreadable"
+_client = quick_client(1.0)
+
+
+def put(wish: Wish) -> None:
+    """Keep a wish, as the signed token it came with; raises RedisError where it is not kept."""
+    message = wish.to_message(received_at=datetime.now(UTC))
+    _client.rpush(KEY, json.dumps(message))
+
+
+def empty() -> Iterator[UnsubRequest]:
+    """Give the rows of the wishes that were kept, each written before it is taken out. Raises
+    DatabaseError, with the rest still kept, where the database is still away.
+
+    Two who do this at once write the same rows: a wish has one.
+    """
+    while (letter := _first()) is not None:
+        try:
+            request, _ = store.write(Wish.from_message(json.loads(letter)))
+        except (LinkError, ValueError, LookupError, DataError, IntegrityError) as err:
+            # Its key was taken away meanwhile, or no row can hold it. Nothing is thrown away, and
+            # nobody behind it has to wait.
+            log.exception("a wish that was kept cannot be read", error=type(err).__name__)
+            _client.rpush(UNREADABLE, letter)
+        else:
+            yield request
+        _client.lrem(KEY, 1, letter)
+
+
+def _first() -> str | None:
+    """Return the oldest letter, or None."""
+    try:
+        letter = _client.lindex(KEY, 0)
+    except redis.RedisError as err:
+        log.warning("letterbox does not answer", error=type(err).__name__)
+        return None
+    return letter.decode() if isinstance(letter, bytes) else letter

@@ -1,0 +1,127 @@
+"""Data export: what is stored about a subscriber, in Marketing Cloud and here (GDPR, articles 15
+and 20)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from unsub.domain.context import SubscriberContext, UnsubContext
+from unsub.infra.database_timeout import answering
+from unsub.models import Kind, UnsubRequest
+from unsub.models.request import ALL, ATTRIBUTE
+from unsub.models.states import ON_THEIR_WAY
+from unsub.outbox.submission import LISTS, person_of
+
+from .current_state import Present
+
+MOST = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """One request, for display to its subscriber. `state` is `done`, `on_its_way`, `waiting`,
+    `refused`, `withdrawn` or `superseded`."""
+
+    at: datetime
+    kind: str
+    about: str
+    name: str
+    state: str
+    reason: str = field(repr=False)
+    ended_at: datetime | None
+    agreed_to: str
+    confirmed_at: datetime | None
+    request_id: str
+
+
+def of_person(context: UnsubContext, names: Mapping[int, str]) -> list[Held]:
+    """Return the requests of the subscriber that a link identifies, newest first, at most MOST.
+    `names` maps ListID to list name. Raises DatabaseError."""
+    who = context.subscriber
+    same = Q(person=person_of(context))
+    for name in ("subscriber_id", "subscriber_key"):
+        if value := getattr(who, name):
+            same |= Q(**{name: value})
+    if who.email_address:
+        # Several people may share an address: rows with another ID or key belong to somebody else.
+        same |= Q(email_address=who.email_address) & _no_other(who)
+    rows = UnsubRequest.objects.filter(same, unit_id=context.mid).select_related("wording")
+    with answering():
+        return [_held(row, names) for row in rows.order_by("-pk")[:MOST]]
+
+
+def _no_other(who: SubscriberContext) -> Q:
+    """Q for rows that name no other SubscriberID or SubscriberKey."""
+    id_ = Q(subscriber_id=None) | Q(subscriber_id=who.subscriber_id)
+    return id_ & (Q(subscriber_key="") | Q(subscriber_key=who.subscriber_key or ""))
+
+
+def _held(row: UnsubRequest, names: Mapping[int, str]) -> Held:
+    on_its_way = row.status in ON_THEIR_WAY
+    return Held(
+        at=row.received_at,
+        kind=row.kind,
+        about=row.aspect or (f"list:{row.list_id}" if row.list_id else ""),
+        name=row.aspect.removeprefix(ATTRIBUTE)
+        if row.kind == Kind.ATTRIBUTE
+        else _list(row, names),
+        state="on_its_way" if on_its_way else str(row.status),
+        reason=row.reason_text,
+        ended_at=row.finished_at,
+        agreed_to=row.wording.text if row.wording else "",
+        confirmed_at=row.confirmed_at,
+        request_id=row.sfmc_request_id,
+    )
+
+
+def _list(row: UnsubRequest, names: Mapping[int, str]) -> str:
+    """Return the name of the request's list, or "" where it is about no single list."""
+    if row.kind not in LISTS or row.aspect == ALL or not row.list_id:
+        return ""
+    return names.get(row.list_id, str(row.list_id))
+
+
+def as_json(now: Present, wishes: list[Held], *, at: datetime) -> dict[str, Any]:
+    """Return the export as a JSON-compatible dict. `marketing_cloud` is None where it did not
+    answer."""
+    return {
+        "made_at": at.isoformat(),
+        "marketing_cloud": _profile(now),
+        "requests": [
+            {
+                "received_at": one.at.isoformat(),
+                "kind": one.kind,
+                "about": one.about,
+                "state": one.state,
+                "reason": one.reason,
+                "finished_at": one.ended_at.isoformat() if one.ended_at else None,
+                "agreed_to": one.agreed_to,
+                "confirmed_at": one.confirmed_at.isoformat() if one.confirmed_at else None,
+                "marketing_cloud_request_id": one.request_id,
+            }
+            for one in wishes
+        ],
+    }
+
+
+def _profile(now: Present) -> dict[str, Any] | None:
+    """Return what Marketing Cloud has about the subscriber. Attributes that are not viewable are
+    left out: a marketer answers access requests about these."""
+    profile = now.seen.profile
+    if profile is None:
+        return None
+    seen = {one.name for one in now.seen.definitions or () if one.is_viewable}
+    return {
+        "subscriber_key": profile.subscriber_key,
+        "email_address": profile.email_address,
+        "status": profile.status,
+        "email_type_preference": profile.email_type,
+        "attributes": {name: value for name, value in profile.attributes.items() if name in seen},
+        "lists": [
+            {"list_id": one.list_id, "name": one.name, "on": one.is_on}
+            for one in now.subscriptions()
+        ],
+    }

@@ -1,0 +1,66 @@
+"""Signed snapshot of the values a form was rendered with (optimistic concurrency): submitting
+yields a diff.
+
+So two tabs do not undo each other, nobody subscribes to a list that the page did not offer, and a
+value that changed in the meantime is shown, not overwritten.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from django.core import signing
+
+from unsub.domain.context import UnsubContext
+from unsub.outbox.submission import exact, person_of
+
+SECONDS = 7 * 86_400  # older snapshots are refused and the page is rendered again
+_SALT = "unsub.drawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """The state that the subscriber saw: lists that were on and off, fingerprints of field values
+    by field id, and the fingerprint of the consent text.
+
+    `is_known` is False where Marketing Cloud did not answer; `on` then holds the lists that can be
+    unsubscribed from.
+    """
+
+    on: tuple[int, ...] = ()
+    off: tuple[int, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
+    wording: str = ""
+    is_known: bool = True
+
+
+def draw(context: UnsubContext, drawn: Drawn) -> str:
+    """Return the signed snapshot for a hidden form field."""
+    data = [_whose(context), drawn.on, drawn.off, dict(drawn.values), drawn.wording, drawn.is_known]
+    return signing.dumps(data, salt=_SALT, compress=True)
+
+
+def read(context: UnsubContext, text: str) -> Drawn | None:
+    """Return the snapshot of a submitted form. None where the signature is invalid, it is older
+    than SECONDS, or it belongs to another subscriber."""
+    try:
+        whose, on, off, values, wording, is_known = signing.loads(text, salt=_SALT, max_age=SECONDS)
+    except (signing.BadSignature, ValueError, TypeError):
+        return None
+    if whose != _whose(context):
+        return None
+    return Drawn(on=tuple(on), off=tuple(off), values=values, wording=wording, is_known=is_known)
+
+
+def mark(text: str) -> str:
+    """Return a short keyed fingerprint of a value: it can be compared, but does not reveal it."""
+    return exact("drawn", text)[:12]
+
+
+def marks(values: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the fingerprints of values, by id."""
+    return {name: mark(value) for name, value in values}
+
+
+def _whose(context: UnsubContext) -> str:
+    """Return the digest that ties a snapshot to its subscriber."""
+    return person_of(context)[:16]

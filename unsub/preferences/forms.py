@@ -1,0 +1,202 @@
+"""The form for profile attributes, email format and address. Fields come from Describe."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from unsub.domain.text import clean
+
+from .attributes import NO, YES, Asks, Field, date_of, unsupported
+from .form_snapshot import mark
+
+FORMAT, ADDRESS = "format", "address"
+FORMATS = (("HTML", _("With pictures and colours")), ("Text", _("Plain text")))
+ADDRESS_MAX = 254
+# Applies to 1e9, too, which is written out: without a limit, such a number could fill memory.
+DIGITS_MAX = 38
+# HTML: "valid floating-point number".
+_NUMBER = re.compile(r"-?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+# HTML autocomplete tokens (WCAG 2.2, 1.3.5), by the attribute names that accounts commonly use.
+_PURPOSES = {
+    "firstname": "given-name", "lastname": "family-name", "fullname": "name", "name": "name",
+    "birthday": "bday", "birthdate": "bday", "dateofbirth": "bday", "city": "address-level2",
+    "postalcode": "postal-code", "zipcode": "postal-code", "zip": "postal-code",
+    "country": "country-name", "company": "organization", "phone": "tel", "mobile": "tel",
+}  # fmt: skip
+
+
+class Line(forms.CharField):
+    """A single line of text, without characters that Marketing Cloud or XML cannot hold."""
+
+    def __init__(self, *, any_alphabet: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.any_alphabet = any_alphabet
+
+    def to_python(self, value: Any) -> str:
+        """Return the text on one line, cleaned by `unsub.domain.text.clean`."""
+        return clean(str(value or ""))
+
+    def validate(self, value: str) -> None:
+        """Raise ValidationError for characters that are not documented as supported, unless
+        `any_alphabet`."""
+        super().validate(value)
+        if not self.any_alphabet and (bad := unsupported(value)):
+            raise forms.ValidationError(
+                gettext("These characters cannot be kept: %(characters)s")
+                % {"characters": " ".join(bad[:10])}
+            )
+
+
+class DetailsForm(forms.Form):
+    """A field for each editable attribute, for the email format, and for the address.
+
+    `now` maps field ids to the current values. `drawn` maps field ids to the fingerprints (`mark`)
+    of the values that the page was rendered with; empty on GET. After `is_valid()`, `changes` maps
+    field ids to the values that the subscriber changed.
+
+    Optimistic concurrency: a value that changed on both sides since rendering is an error at its
+    field, and not overwritten.
+    """
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        fields: Sequence[Field],
+        now: Mapping[str, str],
+        drawn: Mapping[str, str],
+        any_alphabet: bool,
+        changes_address: bool,
+    ) -> None:
+        # One value each, so that an untouched field can be redisplayed with its current value.
+        once = None if data is None else {name: data[name] for name in data}
+        super().__init__(once, initial=dict(now))
+        self.now, self.drawn = now, drawn
+        self.changes: dict[str, str] = {}
+        self.required = {field.id for field in fields if field.is_required}
+        self.by_id = {field.id: field for field in fields}
+        for one in fields:
+            if one.is_editable:
+                self.fields[one.id] = _form_field(one, now.get(one.id, ""), any_alphabet)
+        self.fields[FORMAT] = forms.ChoiceField(
+            label=_("How mails look"), choices=FORMATS, widget=forms.RadioSelect, required=False
+        )
+        if changes_address:
+            self.fields[ADDRESS] = forms.EmailField(
+                label=_("E-mail address"),
+                max_length=ADDRESS_MAX,
+                required=False,
+                help_text=_(
+                    "A new address counts once you have confirmed it from a mail that we send "
+                    "there."
+                ),
+                widget=forms.EmailInput(attrs={"autocomplete": "email", "dir": "ltr"}),
+            )
+            self.required.add(ADDRESS)
+
+    def clean(self) -> dict[str, Any]:
+        """Collect the changes. Drops validation errors of fields that were not changed."""
+        for name in self.fields:
+            self._look_at(name)
+        return self.cleaned_data
+
+    def _look_at(self, name: str) -> None:
+        """Record the change of one field, or its error."""
+        typed = str(self[name].value() or "").strip()
+        if name not in self.data or self._is_as_drawn(name, typed):
+            self.errors.pop(name, None)
+            self._as_now(name)
+            return
+        if name in self.errors:
+            return
+        value = _text(self.cleaned_data.get(name))
+        if not value and name in self.required:
+            self.add_error(name, gettext("This is needed."))
+        elif self._was_changed_by_others(name, value):
+            self.add_error(name, self._conflict(name))
+        elif value != self.now.get(name, ""):
+            self.changes[name] = value
+
+    def _as_now(self, name: str) -> None:
+        """Show the current value in a field that the subscriber left alone: redisplaying the old
+        value would look like a change of theirs."""
+        self.data = {**self.data, name: self.now.get(name, "")}
+
+    def _is_as_drawn(self, name: str, typed: str) -> bool:
+        return mark(typed) == self.drawn.get(name, mark(""))
+
+    def _was_changed_by_others(self, name: str, value: str) -> bool:
+        now = self.now.get(name, "")
+        return mark(now) != self.drawn.get(name, mark("")) and value != now
+
+    def _conflict(self, name: str) -> str:
+        """Return the message for a field that changed elsewhere since the page was rendered."""
+        now = self.now.get(name, "")
+        if not now:
+            return gettext("This was emptied meanwhile. Save again to keep what you wrote.")
+        return gettext(
+            "This was changed meanwhile, to: %(value)s. Save again to keep what you wrote."
+        ) % {"value": now}
+
+    def attributes(self) -> Iterator[tuple[Field, str]]:
+        """Yield the changed attributes with their new values."""
+        for name, value in self.changes.items():
+            if name in self.by_id:
+                yield self.by_id[name], value
+
+
+def _form_field(one: Field, now: str, any_alphabet: bool) -> forms.Field:
+    """Return the form field of an attribute. Required is checked in `clean`, only where changed."""
+    common: dict[str, Any] = {
+        "label": one.label, "help_text": one.help_text, "required": False,
+    }  # fmt: skip
+    if one.asks is Asks.CHOICE:
+        known = [value for value, _label in one.choices]
+        # A value that is no longer offered stays selectable until the subscriber chooses another.
+        kept = [(now, now)] if now and now not in known else []
+        return forms.ChoiceField(choices=[("", "—"), *one.choices, *kept], **common)
+    if one.asks is Asks.YES_NO:
+        choices = [("", "—"), (YES, gettext("Yes")), (NO, gettext("No"))]
+        kept = [(now, now)] if now not in {"", YES, NO} else []
+        return forms.ChoiceField(choices=[*choices, *kept], **common)
+    if one.asks is Asks.DATE:
+        return forms.DateField(widget=_date_input(now), **common)
+    if one.asks is Asks.NUMBER:
+        digits = min(one.length, DIGITS_MAX)
+        return forms.DecimalField(max_digits=digits, widget=_number_input(now), **common)
+    if one.asks is Asks.EMAIL:
+        attrs = {"autocomplete": "email", "dir": "ltr"}
+        length = min(one.length, ADDRESS_MAX)
+        return forms.EmailField(max_length=length, widget=forms.EmailInput(attrs=attrs), **common)
+    purpose = _PURPOSES.get(one.name.replace(" ", "").replace("_", "").casefold(), "")
+    widget = forms.TextInput(attrs={"autocomplete": purpose} if purpose else {})
+    if one.asks is Asks.PHONE:
+        widget = forms.TextInput(attrs={"type": "tel", "autocomplete": "tel", "dir": "ltr"})
+    return Line(any_alphabet=any_alphabet, max_length=one.length, widget=widget, **common)
+
+
+def _date_input(now: str) -> forms.Widget:
+    """Return the input for a date. A value that is no date gets a text input: a date input would
+    drop it and submit an empty value."""
+    is_day = not now or date_of(now) is not None
+    return forms.DateInput(attrs={"type": "date" if is_day else "text"})
+
+
+def _number_input(now: str) -> forms.Widget:
+    """Return the input for a number; a text input for a value that a number input would drop."""
+    attrs = {"inputmode": "decimal"}
+    if now and not _NUMBER.fullmatch(now):
+        return forms.TextInput(attrs=attrs)
+    return forms.NumberInput(attrs=attrs | {"step": "any"})
+
+
+def _text(value: Any) -> str:
+    """Return a cleaned value as text for Marketing Cloud."""
+    if value is None:
+        return ""
+    return format(value, "f") if isinstance(value, Decimal) else str(value)

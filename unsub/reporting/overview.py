@@ -1,0 +1,165 @@
+"""What a marketer sees first: how many left, where, why and how, and what needs a person."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from statistics import median
+from typing import Any
+
+from django.db.models import QuerySet, Sum
+
+from unsub.models import (
+    Alarm,
+    By,
+    DailyTally,
+    Erasure,
+    Kind,
+    LostLink,
+    Status,
+    TallyMark,
+    UnsubRequest,
+)
+
+from .latency import Honour, honour_of, is_late
+
+PERIODS = (1, 7, 30, 90)
+TOP, JOBS_MAX = 10, 1000
+# A send stands out with this many times the median, and not below so many.
+STANDS_OUT, AT_LEAST = 3, 10
+Mids = Sequence[int] | None  # None: every unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """A number of unsubscribes for one value of something, and in the time before."""
+
+    key: Any
+    number: int
+    before: int = 0
+    stands_out: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What needs a person now."""
+
+    refused: int
+    held: int
+    late: int
+    lost_links: int
+    erasures: int
+    alarms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """Everything of one look, for the last `days` days; today is one of them."""
+
+    days: int
+    by_day: list[Count]
+    by_unit: list[Count]
+    by_list: list[Count]
+    by_job: list[Count]
+    by_reason: list[Count]
+    by_channel: list[Count]
+    by_kind: list[Count]
+    honour: Honour
+    waiting: Waiting
+    upto: datetime | None
+
+    @property
+    def number(self) -> int:
+        """All unsubscribes of the period."""
+        return sum(day.number for day in self.by_day)
+
+    @property
+    def before(self) -> int:
+        """All unsubscribes of as many days before."""
+        return sum(day.before for day in self.by_day)
+
+
+def look(*, mids: Mids, days: int) -> Overview:
+    """Return the overview of these units. A dozen questions, each to an index or to the tallies."""
+    today = datetime.now(UTC).date()
+    first = today - timedelta(days=days - 1)
+    tallies = _of(DailyTally.objects.all(), "mid", mids)
+    now = tallies.filter(day__gte=first)
+    earlier = tallies.filter(day__gte=first - timedelta(days=days), day__lt=first)
+    return Overview(
+        days=days,
+        by_day=_by_day(now, earlier, first, days),
+        by_unit=_by(now, earlier, By.CHANNEL, field="mid"),
+        by_list=_by(now, earlier, By.LIST),
+        by_job=_marked(_by(now, earlier, By.JOB, most=JOBS_MAX)),
+        by_reason=_by(now, earlier, By.REASON),
+        by_channel=_by(now, earlier, By.CHANNEL),
+        by_kind=[one for one in _by(now, earlier, By.KIND) if one.key != Kind.UNSUBSCRIBE],
+        honour=honour_of(_of(UnsubRequest.objects.unsubscribes(), "unit_id", mids)),
+        waiting=_waiting(mids),
+        upto=TallyMark.objects.values_list("upto", flat=True).first(),
+    )
+
+
+def _of(rows: QuerySet[Any], field: str, mids: Mids) -> QuerySet[Any]:
+    """Return the rows of these units."""
+    return rows if mids is None else rows.filter(**{f"{field}__in": mids})
+
+
+def _sums(rows: QuerySet[DailyTally], by: By, field: str) -> dict[Any, int]:
+    """Return the numbers by a field of the tallies by one thing."""
+    return dict(rows.filter(by=by).order_by().values_list(field).annotate(sum=Sum("number")))
+
+
+def _by(
+    now: QuerySet[DailyTally],
+    earlier: QuerySet[DailyTally],
+    by: By,
+    *,
+    field: str = "key",
+    most: int = TOP,
+) -> list[Count]:
+    """Return the largest numbers by one thing, the largest first."""
+    counts = sorted(_sums(now, by, field).items(), key=lambda item: (-item[1], item[0]))
+    before = _sums(earlier, by, field)
+    return [
+        Count(key=key, number=number, before=before.get(key, 0)) for key, number in counts[:most]
+    ]
+
+
+def _marked(jobs: list[Count]) -> list[Count]:
+    """Return the ten sends with most unsubscribes, those marked that stand out among all."""
+    if not jobs:
+        return []
+    limit = max(AT_LEAST, STANDS_OUT * median(job.number for job in jobs))
+    return [replace(job, stands_out=job.number >= limit) for job in jobs[:TOP]]
+
+
+def _by_day(
+    now: QuerySet[DailyTally], earlier: QuerySet[DailyTally], first: date, days: int
+) -> list[Count]:
+    """Return a number for each day, those without any included."""
+    # Every request that counts has one channel.
+    numbers = _sums(now, By.CHANNEL, "day")
+    before = _sums(earlier, By.CHANNEL, "day")
+    each = (first + timedelta(days=number) for number in range(days))
+    return [
+        Count(
+            key=day,
+            number=numbers.get(day, 0),
+            before=before.get(day - timedelta(days=days), 0),
+        )
+        for day in each
+    ]
+
+
+def _waiting(mids: Mids) -> Waiting:
+    """Return what needs a person, each from an index."""
+    requests = _of(UnsubRequest.objects.order_by(), "unit_id", mids)
+    return Waiting(
+        refused=requests.filter(status=Status.REFUSED, handlings=None).count(),
+        held=requests.filter(status=Status.HELD).count(),
+        late=requests.filter(is_late()).count(),
+        lost_links=_of(LostLink.objects.filter(handled_at=None), "unit_id", mids).count(),
+        erasures=_of(Erasure.objects.open(), "unit_id", mids).count(),
+        alarms=_of(Alarm.objects.filter(cleared_at=None), "mid", mids).count(),
+    )

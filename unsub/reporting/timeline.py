@@ -1,0 +1,148 @@
+"""The story of a request, moment by moment, in words that stand before a court."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext
+
+from unsub.models import (
+    DeliveryAttempt,
+    Handling,
+    Kind,
+    Outcome,
+    Pause,
+    PauseEnd,
+    Status,
+    UnsubRequest,
+)
+
+from . import about, sentences
+from .explanations import FOUND, explain
+
+_CALLS = {
+    Kind.UNSUBSCRIBE: "Call %d of LogUnsubEvent was sent to Marketing Cloud.",
+    Kind.MAIL: "Call %d, a triggered send, was sent to Marketing Cloud.",
+}
+_UPDATE = "Call %d, an Update of Subscriber, was sent to Marketing Cloud."
+_LOOKED = "Attempt %d: what has to be known before the call was looked up in Marketing Cloud."
+_ENDS = {
+    PauseEnd.ASKED: "The pause was over: a mail is to ask the person whether they come back.",
+    PauseEnd.PUT_BACK: "The pause was over: the person is put back, as they were told.",
+    PauseEnd.CANCELLED: "The person ended the pause by coming back.",
+    PauseEnd.STAYED: "The pause is none any more: the person stays away.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When something happened, and what."""
+
+    at: datetime
+    what: str
+
+
+def story(request: UnsubRequest, attempts: Iterable[DeliveryAttempt]) -> list[Moment]:
+    """Return what happened, in order."""
+    return sorted(_moments(request, attempts), key=lambda moment: moment.at)
+
+
+def _moments(request: UnsubRequest, attempts: Iterable[DeliveryAttempt]) -> Iterator[Moment]:
+    name = about.name_of(request)
+    yield Moment(at=request.received_at, what=sentences.sentence(request, name))
+    yield from _agreed(request)
+    if request.reason_added_at:
+        yield Moment(
+            at=request.reason_added_at,
+            what=gettext("They gave a reason: %s.") % request.reason_text,
+        )
+    yield from _pause(request)
+    for attempt in attempts:
+        yield from _calls(Kind(request.kind), attempt)
+    yield from _end(request)
+    for handling in Handling.objects.filter(request=request).select_related("user"):
+        known = {"who": handling.user or gettext("somebody"), "note": handling.note}
+        yield Moment(at=handling.at, what=gettext("Dealt with by %(who)s: %(note)s") % known)
+
+
+def _agreed(request: UnsubRequest) -> Iterator[Moment]:
+    """Give the words that were agreed to, and the confirmation by mail."""
+    words = request.wording
+    if words:
+        known = {
+            "version": words.pk, "language": words.get_language_display(), "text": words.text,
+        }  # fmt: skip
+        agreed = gettext(
+            "They agreed to version %(version)d of the words (%(language)s): “%(text)s”"
+        )
+        yield Moment(at=request.received_at, what=agreed % known)
+    if _waits(request):
+        waits = gettext("It counts only once the person has confirmed it from a mail.")
+        yield Moment(at=request.received_at, what=waits)
+    if request.confirmed_at:
+        confirmed = gettext("The person confirmed it from the mail.")
+        yield Moment(at=request.confirmed_at, what=confirmed)
+
+
+def _waits(request: UnsubRequest) -> bool:
+    """Return whether it waits, or waited, for a confirmation by mail."""
+    return bool(request.confirmed_at) or request.status == Status.WAITING or _is_forgotten(request)
+
+
+def _is_forgotten(request: UnsubRequest) -> bool:
+    """Return whether nobody confirmed it: only an unsubscribe can be taken back."""
+    return request.status == Status.WITHDRAWN and request.kind != Kind.UNSUBSCRIBE
+
+
+def _pause(request: UnsubRequest) -> Iterator[Moment]:
+    """Give the pause that a request began, and how it ended."""
+    pause = Pause.objects.filter(request=request).first()
+    if pause is None:
+        return
+    known = {"day": f"{pause.until:%Y-%m-%d}", "then": pause.get_ends_display()}
+    told = gettext("It is a pause until %(day)s; after it the person is %(then)s.")
+    yield Moment(at=pause.began_at, what=told % known)
+    if pause.ended_at and pause.end:
+        yield Moment(at=pause.ended_at, what=gettext(_ENDS[PauseEnd(pause.end)]))
+
+
+def _calls(kind: Kind, attempt: DeliveryAttempt) -> Iterator[Moment]:
+    """Give the call and its answer."""
+    call = _LOOKED if attempt.detail in FOUND else _CALLS.get(kind, _UPDATE)
+    yield Moment(at=attempt.started_at, what=gettext(call) % attempt.number)
+    if attempt.finished_at is None:
+        return
+    said = gettext(_said(kind, attempt))
+    marks = [
+        gettext("request ID %s") % attempt.sfmc_request_id if attempt.sfmc_request_id else "",
+        gettext("error code %d") % attempt.error_code if attempt.error_code else "",
+    ]
+    known = ", ".join(mark for mark in marks if mark)
+    yield Moment(at=attempt.finished_at, what=f"{said} ({known})" if known else said)
+
+
+def _said(kind: Kind, attempt: DeliveryAttempt) -> str:
+    """Return what Marketing Cloud said."""
+    if kind is Kind.UNSUBSCRIBE and attempt.outcome == Outcome.POSTED:
+        return "Marketing Cloud confirmed the unsubscribe."
+    if kind is Kind.MAIL and attempt.outcome == Outcome.POSTED:
+        return "Marketing Cloud took the mail, to send it."
+    return explain(attempt.outcome, attempt.error_code, attempt.detail) or attempt.outcome
+
+
+def _end(request: UnsubRequest) -> Iterator[Moment]:
+    """Give how a request ended that was not carried out."""
+    if request.finished_at is None:
+        return
+    if _is_forgotten(request):
+        ended = gettext("It was never confirmed from the mail, and so not carried out.")
+    elif request.status == Status.WITHDRAWN:
+        ended = gettext("The person took it back.")
+    elif request.status == Status.SUPERSEDED:
+        ended = gettext("Not sent: request #%d, made later, counts instead.")
+        ended %= request.superseded_by_id
+    elif request.status == Status.REFUSED:
+        ended = gettext("Set aside for a person to look at.")
+    else:
+        return
+    yield Moment(at=request.finished_at, what=ended)

@@ -1,0 +1,116 @@
+"""The weekly mail to a unit's marketers: numbers, reasons, what people wrote, what failed."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.mail import EmailMessage
+from django.db.models import Q, QuerySet, Sum
+from django.db.models.functions import Now
+from django.template.loader import render_to_string
+
+from unsub.infra.inserts import find_or_insert
+from unsub.models import BusinessUnit, By, DailyTally, Digest, Reason, Status, UnsubRequest
+from unsub.models.states import ON_THEIR_WAY, in_states
+
+from .latency import time_to_honour
+
+WEEK = timedelta(days=7)
+HOUR = 7  # on Monday, UTC: the first at work finds it there
+AGAIN = timedelta(hours=1)  # after which one that was not sent is asked for once more
+WORDS_MAX = 20
+
+
+def due(now: datetime) -> Iterator[int]:
+    """Give the ids of the digests that are to be sent now: each is there once, and asked for again
+    where no mail server took it within an hour."""
+    week = _last_monday(now.astimezone(UTC))
+    if now.astimezone(UTC) < datetime(week.year, week.month, week.day, HOUR, tzinfo=UTC):
+        return
+    begins = week - WEEK
+    for unit in BusinessUnit.objects.filter(weekly_digest=True):
+        digest, is_new = find_or_insert(
+            Digest.objects.filter(unit=unit, week=begins), Digest(unit=unit, week=begins)
+        )
+        waits = Digest.objects.filter(pk=digest.pk, sent_at=None, asked_at__lt=Now() - AGAIN)
+        if is_new or waits.update(asked_at=Now()):
+            yield digest.pk
+
+
+def send(digest_id: int) -> bool:
+    """Return whether a mail went out: not twice, and not where nobody would get it. Raises OSError
+    where the mail server does not take it."""
+    digest = Digest.objects.select_related("unit").get(pk=digest_id)
+    addresses = readers(digest.unit)
+    if digest.sent_at or not addresses:
+        return False
+    subject = f"{digest.unit.name}: unsubscribes of the week from {digest.week:%Y-%m-%d}"
+    # Nobody's address in the head of somebody else's mail.
+    mail = EmailMessage(subject, compose(digest.unit, digest.week), bcc=addresses)
+    mail.send()
+    Digest.objects.filter(pk=digest.pk).update(sent_at=Now())
+    return True
+
+
+def readers(unit: BusinessUnit) -> list[str]:
+    """Return the addresses of those who are tied to the unit and may see its requests."""
+    people = get_user_model().objects.filter(units=unit, is_active=True).exclude(email="")
+    return sorted({str(one.email) for one in people if one.has_perm("unsub.view_unsubrequest")})
+
+
+def compose(unit: BusinessUnit, week: date) -> str:
+    """Return the text for the week that begins on this Monday."""
+    tallies = DailyTally.objects.filter(mid=unit.mid)
+    this = tallies.filter(day__gte=week, day__lt=week + WEEK)
+    before = tallies.filter(day__gte=week - WEEK, day__lt=week)
+    begin = datetime(week.year, week.month, week.day, tzinfo=UTC)
+    received = UnsubRequest.objects.unsubscribes().filter(
+        unit_id=unit.mid, received_at__gte=begin, received_at__lt=begin + WEEK
+    )
+    context: dict[str, Any] = {
+        "unit": unit,
+        "week": week,
+        "last": week + WEEK - timedelta(days=1),
+        "number": _sum(this),
+        "before": _sum(before),
+        "reasons": _reasons(this),
+        "sends": _top(this, By.JOB),
+        "words": _words(received),
+        "refused": received.filter(status=Status.REFUSED).count(),
+        "waiting": received.filter(in_states(*ON_THEIR_WAY)).count(),
+        "honour": time_to_honour(unit.mid),
+        "admin": f"{settings.PUBLIC_URL}/admin/",
+    }
+    return render_to_string("unsub/digest.txt", context)
+
+
+def _last_monday(now: datetime) -> date:
+    """Return the Monday of this week."""
+    return now.date() - timedelta(days=now.weekday())
+
+
+def _sum(tallies: QuerySet[DailyTally]) -> int:
+    """Return the unsubscribes that are tallied."""
+    return tallies.filter(by=By.CHANNEL).aggregate(sum=Sum("number"))["sum"] or 0
+
+
+def _top(tallies: QuerySet[DailyTally], by: By) -> list[tuple[str, int]]:
+    """Return the five largest numbers by one thing."""
+    sums = tallies.filter(by=by).order_by().values_list("key").annotate(sum=Sum("number"))
+    return sorted(sums, key=lambda pair: (-pair[1], pair[0]))[:5]
+
+
+def _reasons(tallies: QuerySet[DailyTally]) -> list[tuple[str, int]]:
+    """Return the reasons most given."""
+    top = _top(tallies, By.REASON)
+    labels = {str(one.pk): one.label for one in Reason.objects.filter(pk__in=[k for k, _ in top])}
+    return [(labels.get(key, key), number) for key, number in top]
+
+
+def _words(received: QuerySet[UnsubRequest]) -> list[str]:
+    """Return what people wrote themselves, the newest first."""
+    wrote = received.filter(Q(reason=None) | Q(reason__asks_text=True)).exclude(reason_text="")
+    texts = wrote.order_by("-pk").values_list("reason_text", "reason__label")[: WORDS_MAX * 5]
+    return [text for text, label in texts if text != label][:WORDS_MAX]

@@ -1,0 +1,63 @@
+"""HTML parts of the page: sections, tables and style. Cell texts are escaped."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from unsub.sandbox.world.records import Record
+
+MOST_ROWS = 100
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #17202e; --soft: #586478; --paper: #f4f6f9;
+  --card: #fff; --line: #dde3eb; --good: #0a6b45; --good-bg: #dff4ea; --gone: #a3281c;
+  --gone-bg: #fde7e4; --warn-bg: #fff3d1; --warn: #6d4c00; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8edf5; --soft: #9fabbd;
+  --paper: #11161f; --card: #1a212d; --line: #2e3848; --good: #7fe0b4; --good-bg: #12382a;
+  --gone: #ffab9f; --gone-bg: #47211d; --warn-bg: #3d3212; --warn: #ffdf8a; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--paper); color: var(--ink);
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+header, main { max-width: 76rem; margin: 0 auto; padding: 0 1.25rem; }
+header { padding-top: 2rem; }
+h1 { font-size: 1.6rem; margin: 0 0 .25rem; letter-spacing: -.01em; }
+h2 { font-size: 1.05rem; margin: 0 0 .75rem; }
+p { margin: .25rem 0; color: var(--soft); max-width: 62ch; }
+section { background: var(--card); border: 1px solid var(--line); border-radius: 12px;
+  padding: 1.1rem 1.25rem; margin: 1.25rem 0; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th { text-align: left; font-weight: 600; color: var(--soft); font-size: .82rem; }
+th, td { padding: .4rem .8rem .4rem 0; border-bottom: 1px solid var(--line);
+  vertical-align: top; }
+tr:last-child td { border-bottom: 0; }
+.pill { display: inline-block; padding: .05rem .55rem; border-radius: 99px; font-size: .82rem;
+  background: var(--good-bg); color: var(--good); white-space: nowrap; }
+.gone { background: var(--gone-bg); color: var(--gone); }
+.cues { background: var(--warn-bg); border-color: transparent; color: var(--warn); }
+td { white-space: nowrap; }
+td:last-child { white-space: normal; overflow-wrap: anywhere; min-width: 14rem; }
+.quiet { color: var(--soft); font-size: .85rem; }
+code { font-size: .88em; }
+"""
+
+
+def section(title: str, body: str) -> str:
+    """Return a section that scrolls sideways where its body is too wide."""
+    return f'<section><h2>{escape(title)}</h2><div class="wide">{body}</div></section>'
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table. Cells are any values; None is an empty cell."""
+    body = "".join(row("td", one) for one in rows)
+    return f"<table><thead>{row('th', heads)}</thead><tbody>{body}</tbody></table>"
+
+
+def row(tag: str, cells: Iterable[object]) -> str:
+    """Return a table row with cells of that tag."""
+    texts = ("" if cell is None else escape(str(cell)) for cell in cells)
+    return f"<tr>{''.join(f'<{tag}>{text}</{tag}>' for text in texts)}</tr>"
+
+
+def clock(record: Record) -> str:
+    """Return the time of a record, to the second."""
+    return record.at[:19].replace("T", " ")

@@ -1,0 +1,109 @@
+"""The page's sections on subscribers, updates and emails."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+
+from unsub.sandbox.world.entities import ListKind, MailList, Subscriber
+from unsub.sandbox.world.records import Change, Entry, Mail, Update
+from unsub.sandbox.world.store import Memory
+
+from .html import MOST_ROWS, clock, row, section, table
+
+MOST_SUBSCRIBERS = 50
+
+
+def updates(memory: Memory) -> str:
+    """Return the section of updates, or "" where there are none."""
+    done = memory.updates()
+    if not done:
+        return ""
+    heads = ("Time (UTC)", "Unit", "SubscriberID", "Given")
+    rows = (
+        (clock(x), x.mid, f"{x.subscriber_id} {x.subscriber_key}", _given(x.given))
+        for x in reversed(done[-MOST_ROWS:])
+    )
+    return section("Updates, newest first", table(heads, rows))
+
+
+def _given(change: Change) -> str:
+    fields = {
+        "EmailAddress": change.email,
+        "EmailTypePreference": change.email_type,
+        "Status": change.status,
+        **change.attributes,
+    }
+    given = [f"{name}: {value}" for name, value in fields.items() if value is not None]
+    lists = [f"list {x.list_id} {x.action} {x.status or ''}".strip() for x in change.lists]
+    return ", ".join(given + lists)
+
+
+def mails(memory: Memory) -> str:
+    """Return the section of emails, or "" where there are none."""
+    sent = memory.mails()
+    if not sent:
+        return ""
+    heads = ("Time (UTC)", "Unit", "Definition", "To", "SubscriberKey", "Attributes")
+    return section("Mails, newest first", table(heads, map(_mail, reversed(sent[-MOST_ROWS:]))))
+
+
+def _mail(mail: Mail) -> tuple[object, ...]:
+    return (
+        clock(mail),
+        mail.mid,
+        mail.definition,
+        mail.email,
+        mail.subscriber_key,
+        _pairs(mail.attributes),
+    )
+
+
+def _pairs(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in values.items() if value)
+
+
+def people(memory: Memory) -> str:
+    """Return the section of subscribers, with their status on every list."""
+    lists = [x for x in memory.lists.values() if x.kind is not ListKind.SUPPRESSION]
+    names = (f"{x.name} ({x.list_id})" for x in lists)
+    heads = ("SubscriberID", "SubscriberKey", "Status", *names, "Attributes")
+    chosen = _shown(memory)
+    body = "".join(_person(memory, person, lists) for person in chosen)
+    places = f"<table><thead>{row('th', heads)}</thead><tbody>{body}</tbody></table>"
+    shown, known = len(chosen), len(memory.subscribers)
+    note = "" if shown == known else f'<p class="quiet">{shown} of {known}, the latest first.</p>'
+    return section("Subscribers", note + places)
+
+
+def _shown(memory: Memory) -> list[Subscriber]:
+    """Return the subscribers to list: all where there is room, else the most recently changed
+    first."""
+    everybody = memory.subscribers
+    if len(everybody) <= MOST_SUBSCRIBERS:
+        return list(everybody.values())
+    records: Iterable[Entry | Update] = (
+        *memory.entries("event"),
+        *memory.entries("master"),
+        *memory.updates(),
+    )
+    latest = sorted(records, key=lambda x: -x.id)
+    wanted = dict.fromkeys(entry.subscriber_id for entry in latest)
+    wanted.update(dict.fromkeys(list(everybody)[:MOST_SUBSCRIBERS]))
+    return [everybody[x] for x in wanted if x in everybody][:MOST_SUBSCRIBERS]
+
+
+def _person(memory: Memory, person: Subscriber, lists: Iterable[MailList]) -> str:
+    statuses = (person.status, *(memory.people.status(person, item) for item in lists))
+    cells = "".join(f"<td>{_pill(status)}</td>" for status in statuses)
+    about = f"{person.email}, {person.email_type}"
+    return (
+        f"<tr><td>{person.subscriber_id}</td><td>{escape(person.key)}<br>"
+        f'<span class="quiet">{escape(about)}</span></td>{cells}'
+        f'<td class="quiet">{escape(_pairs(person.attributes))}</td></tr>'
+    )
+
+
+def _pill(status: str) -> str:
+    if not status:
+        return '<span class="quiet">-</span>'
+    css = "pill" if status == "Active" else "pill gone"
+    return f'<span class="{css}">{escape(status)}</span>'

@@ -1,0 +1,4 @@
+"""What the sandbox does on each SOAP call.
+
+Imports soap and world.
+"""

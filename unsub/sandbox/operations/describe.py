@@ -1,0 +1,99 @@
+"""Describe: the properties of a Subscriber, including its profile attributes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from unsub.sandbox.soap.envelopes import Answer, request_id
+from unsub.sandbox.soap.requests import Describe
+from unsub.sandbox.soap.xml_nodes import NIL, Node
+from unsub.sandbox.world.attributes import LONGEST_ADDRESS
+from unsub.sandbox.world.entities import Attribute
+
+from .call import Call
+
+# Properties of every account: name, data type, and whether an Update may write it.
+_STANDARD = (
+    ("ID", "Int32", False),
+    ("CreatedDate", "DateTime", False),
+    ("EmailAddress", "String", True),
+    ("SubscriberKey", "String", True),
+    ("UnsubscribedDate", "DateTime", False),
+    ("Status", "String", True),
+    ("EmailTypePreference", "String", True),
+)
+_REQUIRED = frozenset({"EmailAddress", "SubscriberKey"})
+
+
+def describe(call: Call, asked: Iterable[Describe]) -> Answer:
+    """Return the reply to a Describe. Unknown object types are left out."""
+    found = []
+    for one in asked:
+        call.unit(one.client_id)
+        if one.object_type == "Subscriber":
+            found.append(_subscriber(tuple(call.memory.attributes.values())))
+    content: dict[str, Node] = {"ObjectDefinition": found, "RequestID": request_id()}
+    return Answer(element="DefinitionResponseMsg", content=content)
+
+
+def _subscriber(attributes: Sequence[Attribute]) -> Node:
+    return {
+        "ObjectType": "Subscriber",
+        "Name": "Subscriber",
+        "IsCreatable": True,
+        "IsUpdatable": True,
+        "IsRetrievable": True,
+        "Properties": [_standard(*one) for one in _STANDARD],
+        "ExtendedProperties": {
+            "ExtendedProperty": [_attribute(one, order) for order, one in enumerate(attributes)]
+        },
+    }
+
+
+def _standard(name: str, data_type: str, updatable: bool) -> Mapping[str, Node]:
+    return {
+        "PartnerKey": NIL,
+        "ObjectID": NIL,
+        "Name": name,
+        "DataType": data_type,
+        "IsUpdatable": updatable,
+        "IsRetrievable": True,
+        "MaxLength": LONGEST_ADDRESS if name in _REQUIRED else None,
+        "IsRequired": name in _REQUIRED,
+    }
+
+
+def _attribute(one: Attribute, order: int) -> Mapping[str, Node]:
+    return {
+        "PartnerKey": NIL,
+        "ObjectID": NIL,
+        "Name": one.name,
+        "DataType": one.data_type,
+        "PropertyType": _PROPERTY_TYPES.get(one.data_type, "string"),
+        "IsCreatable": True,
+        "IsUpdatable": True,
+        "IsRetrievable": True,
+        "Label": one.name,
+        "Description": one.description,
+        "DefaultValue": one.default,
+        "MinLength": one.min_length,
+        "MaxLength": one.max_length,
+        "IsRequired": one.required,
+        "IsViewable": one.viewable,
+        "IsEditable": one.editable,
+        "IsRestrictedPicklist": bool(one.choices),
+        "PicklistItems": {"PicklistItem": [_item(one, x) for x in one.choices]}
+        if one.choices
+        else None,
+        "DisplayOrder": order,
+    }
+
+
+def _item(one: Attribute, choice: str) -> Mapping[str, Node]:
+    return {"IsDefaultValue": choice == one.default, "Label": choice, "Value": choice}
+
+
+_PROPERTY_TYPES = {
+    "Boolean": "boolean",
+    "Date": "datetime",
+    "Decimal": "double",
+    "Number": "double",
+}

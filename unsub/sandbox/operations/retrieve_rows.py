@@ -1,0 +1,118 @@
+"""Rows that Retrieve returns: a unit's UnsubEvents, Subscribers, lists and memberships.
+
+A row maps property names to texts, in the order of the schema. `List.ID` is an ID inside a List.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import TypeAlias
+
+from unsub.sandbox.soap.requests import Retrieve
+from unsub.sandbox.soap.xml_nodes import Node
+from unsub.sandbox.world.entities import Attribute, ListKind, MailList, Subscriber
+from unsub.sandbox.world.store import Memory
+
+# Tracking is in the vendor's own time, without a zone: Central Standard Time all year.
+SERVER_TIME = timezone(timedelta(hours=-6))
+# Operators whose values are the exact values sought.
+EXACT = frozenset({"equals", "IN"})
+# Returned even where Properties does not request it.
+ALWAYS = frozenset({"Attributes"})
+Row: TypeAlias = Mapping[str, Node]
+
+_CLASSES = {
+    ListKind.ALL: "ExactTargetList",
+    ListKind.PUBLICATION: "PublicationList",
+    ListKind.SUPPRESSION: "SuppressionList",
+}
+_NAMES = {"ID": "SubscriberID", "SubscriberKey": "SubscriberKey", "EmailAddress": "EmailAddress"}
+
+
+def unsub_events(memory: Memory, mid: int, _asked: Retrieve) -> Iterator[Row]:
+    """Yield the unit's UnsubEvents, oldest first."""
+    for entry in memory.entries("event"):
+        if entry.mid == mid:
+            found = {
+                "SendID": entry.job_id,
+                "SubscriberKey": entry.subscriber_key,
+                "EventDate": _server_time(entry.at),
+                "BatchID": entry.batch_id,
+                "List.ID": entry.list_id,
+                "IsMasterUnsubscribed": "true" if entry.master else "false",
+            }
+            yield {name: str(value) for name, value in found.items() if value is not None}
+
+
+def subscribers(memory: Memory, _mid: int, asked: Retrieve) -> Iterator[Row]:
+    """Yield the subscribers of the enterprise that the filter can match."""
+    for person in _people(memory, asked, _NAMES):
+        found: dict[str, Node] = {
+            "ID": str(person.subscriber_id),
+            "EmailAddress": person.email,
+            "Attributes": _attributes(memory.attributes.values(), person),
+            "SubscriberKey": person.key,
+            "UnsubscribedDate": person.unsubscribed_at and _server_time(person.unsubscribed_at),
+            "Status": person.status,
+            "EmailTypePreference": person.email_type,
+        }
+        yield {name: value for name, value in found.items() if value is not None}
+
+
+def lists(memory: Memory, mid: int, _asked: Retrieve) -> Iterator[Row]:
+    """Yield the lists of the unit. Groups are another object type."""
+    for one in memory.lists.values():
+        if one.mid == mid and one.kind in _CLASSES:
+            yield {
+                "ID": str(one.list_id),
+                "ListName": one.name,
+                "Type": _type(one),
+                "Description": one.description,
+                "ListClassification": _CLASSES[one.kind],
+            }
+
+
+def list_subscribers(memory: Memory, mid: int, asked: Retrieve) -> Iterator[Row]:
+    """Yield the memberships in the unit's lists, groups included."""
+    known = [one for one in memory.lists.values() if one.mid == mid]
+    for person in _people(memory, asked, {"SubscriberKey": "SubscriberKey"}):
+        for one in known:
+            status = memory.people.status(person, one)
+            if status:
+                yield {
+                    "Status": status,
+                    "ListID": str(one.list_id),
+                    "SubscriberKey": person.key,
+                }
+
+
+KINDS: Mapping[str, Callable[[Memory, int, Retrieve], Iterator[Row]]] = {
+    "UnsubEvent": unsub_events,
+    "Subscriber": subscribers,
+    "List": lists,
+    "ListSubscriber": list_subscribers,
+}
+
+
+def _people(memory: Memory, asked: Retrieve, names: Mapping[str, str]) -> Iterable[Subscriber]:
+    """Return the subscribers that an exact filter can match, else all. Uses the index: with 100,000
+    subscribers or more, scanning all of them takes longer than a page may."""
+    name = names.get(asked.filtered_by)
+    if name is None or asked.operator not in EXACT:
+        return list(memory.subscribers.values())
+    found = (person for value in asked.values for person in memory.people.named(name, value))
+    return {person.subscriber_id: person for person in found}.values()
+
+
+def _attributes(known: Iterable[Attribute], person: Subscriber) -> Sequence[Node]:
+    return [{"Name": x.name, "Value": person.attributes.get(x.name, "")} for x in known]
+
+
+def _server_time(at: str) -> str:
+    local = datetime.fromisoformat(at).astimezone(SERVER_TIME)
+    return local.replace(tzinfo=None).isoformat(timespec="milliseconds")
+
+
+def _type(one: MailList) -> str:
+    if one.kind is ListKind.ALL:
+        return "Master"
+    return "Public" if one.public else "Private"

@@ -1,0 +1,4 @@
+"""SOAP messages and the WSDL as the sandbox reads and writes them.
+
+Imports world.
+"""

@@ -1,0 +1,82 @@
+"""Parse the objects of Update and Create."""
+
+from collections.abc import Iterator
+
+from lxml import etree
+
+from unsub.sandbox.world.records import Change, ListChange
+from unsub.sandbox.world.update_rules import Names
+
+from .elements import at, number, text, values
+from .namespaces import XSI
+from .requests import Asked, Recipient, SubscriberUpdate, TriggeredSend, Unserved
+
+
+def updates(call: etree._Element) -> Iterator[Asked]:
+    """Yield the objects of an UpdateRequest."""
+    for item in call.iterfind(at("Objects")):
+        kind, client_id = _type(item), _client(call, item)
+        if kind == "Subscriber":
+            yield SubscriberUpdate(client_id=client_id, names=_names(item), change=_change(item))
+        else:
+            yield Unserved(object_type=kind, client_id=client_id)
+
+
+def creations(call: etree._Element) -> Iterator[Asked]:
+    """Yield the objects of a CreateRequest."""
+    for item in call.iterfind(at("Objects")):
+        kind, client_id = _type(item), _client(call, item)
+        if kind == "TriggeredSend":
+            yield TriggeredSend(
+                client_id=client_id,
+                definition=text(item, at("TriggeredSendDefinition", "CustomerKey")) or "",
+                recipients=tuple(_recipients(item)),
+            )
+        else:
+            yield Unserved(object_type=kind, client_id=client_id)
+
+
+def _type(item: etree._Element) -> str:
+    return (item.get(f"{{{XSI}}}type") or "").rpartition(":")[2]
+
+
+def _client(call: etree._Element, item: etree._Element) -> str | None:
+    """Return the MID of an object. Assumption: its own Client takes precedence over that in
+    Options."""
+    own = text(item, at("Client", "ID"))
+    return own or text(call, at("Options", "Client", "ID"))
+
+
+def _names(item: etree._Element) -> Names:
+    return Names(
+        subscriber_id=text(item, at("ID")) or "",
+        key=text(item, at("SubscriberKey")) or "",
+        email=text(item, at("EmailAddress")) or "",
+    )
+
+
+def _change(item: etree._Element) -> Change:
+    return Change(
+        email=text(item, at("EmailAddress")),
+        email_type=text(item, at("EmailTypePreference")),
+        status=text(item, at("Status")),
+        attributes=values(item, "Attributes"),
+        lists=tuple(
+            ListChange(
+                # No list has ID 0: an unreadable ID becomes an unknown list.
+                list_id=number(text(one, at("ID"))) or 0,
+                status=text(one, at("Status")),
+                action=(text(one, at("Action")) or "upsert").lower(),
+            )
+            for one in item.iterfind(at("Lists"))
+        ),
+    )
+
+
+def _recipients(item: etree._Element) -> Iterator[Recipient]:
+    for one in item.iterfind(at("Subscribers")):
+        yield Recipient(
+            key=text(one, at("SubscriberKey")) or "",
+            email=text(one, at("EmailAddress")) or "",
+            attributes=values(item, "Attributes") | values(one, "Attributes"),
+        )

@@ -1,0 +1,90 @@
+"""Parsed request parts: one value for each part of a message that gets its own result.
+
+`client_id` is the MID as written in the message, or None for the account's own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from unsub.sandbox.world.records import Change
+from unsub.sandbox.world.update_rules import Names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecuteRequest:
+    """One entry of `Requests`. `parameters` is None where a Parameter lacks its Name or Value
+    element."""
+
+    name: str
+    client_id: str | None
+    parameters: Mapping[str, str] | None
+
+    object_type = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrieve:
+    """A Retrieve request. `values` are texts or dates as written. `client_id` is the first of
+    ClientIDs. `filtered_by` and `operator` are "" without a filter."""
+
+    object_type: str
+    properties: tuple[str, ...]
+    client_id: str | None
+    filtered_by: str
+    operator: str
+    values: tuple[str, ...]
+    continues: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Describe:
+    """One object type in a Describe."""
+
+    object_type: str
+    client_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriberUpdate:
+    """One Subscriber of an Update."""
+
+    client_id: str | None
+    names: Names
+    change: Change
+
+    object_type = "Subscriber"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """A recipient of a triggered send. `attributes` are the send's, overridden by the
+    recipient's."""
+
+    key: str
+    email: str
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggeredSend:
+    """One TriggeredSend of a Create. `definition` is a CustomerKey."""
+
+    client_id: str | None
+    definition: str
+    recipients: tuple[Recipient, ...]
+
+    object_type = "TriggeredSend"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unserved:
+    """An object of a type that the sandbox does not support."""
+
+    object_type: str
+    client_id: str | None
+
+
+Asked: TypeAlias = (
+    ExecuteRequest | Retrieve | Describe | SubscriberUpdate | TriggeredSend | Unserved
+)

@@ -1,0 +1,64 @@
+"""Business units, and reading links under a unit's rules."""
+
+from django.conf import settings
+
+from unsub.domain.context import UnsubContext
+from unsub.infra.database_timeout import answering
+from unsub.infra.inserts import find_or_insert
+from unsub.links.tokens import LinkError, LinkFault, read_link
+from unsub.models import BusinessUnit
+
+
+def open_link(token: str) -> UnsubContext:
+    """Return the context of a signed link. Raises LinkError.
+
+    Queries the database only for a link without a MID, and for one that identifies the subscriber
+    by address alone (allowed where the unit's SubscriberKey permission is off).
+    """
+    keys = settings.LINK_KEYRING
+    try:
+        context = read_link(token, keys=keys, default_mid=None)
+    except LinkError as err:
+        if err.reason is not LinkFault.NO_UNIT:
+            raise
+        context = read_link(token, keys=keys, default_mid=only_mid())
+    if context.subscriber.is_email_only and not _knows_people_by_address(context.mid):
+        raise LinkError(LinkFault.BAD_CLAIM)
+    return context
+
+
+def only_mid() -> int | None:
+    """Return the MID of the only business unit, or None where there are several. With none in the
+    database, SFMC_ACCOUNT_ID."""
+    with answering():
+        mids = list(BusinessUnit.objects.order_by().values_list("mid", flat=True)[:2])
+    if mids:
+        return mids[0] if len(mids) == 1 else None
+    return settings.SFMC_ACCOUNT_ID
+
+
+def _knows_people_by_address(mid: int) -> bool:
+    """Return whether the unit identifies subscribers by address. Where the SubscriberKey permission
+    is on, Marketing Cloud answers 404."""
+    with answering():
+        return BusinessUnit.objects.filter(mid=mid, subscriber_key_permission=False).exists()
+
+
+def ensure_own_unit() -> None:
+    """Make the unit that the token speaks for, where it is not there yet."""
+    mid = settings.SFMC_ACCOUNT_ID
+    if mid:
+        own = BusinessUnit(mid=mid, name=f"Business unit {mid}")
+        find_or_insert(BusinessUnit.objects.filter(mid=mid), own)
+
+
+def make_first_unit() -> BusinessUnit | None:
+    """Return the unit that the token speaks for, made now because there was no unit at all; else
+    None.
+
+    Where there are units, one more would change what a link without `mid` means (`only_mid`).
+    """
+    if settings.SFMC_ACCOUNT_ID is None or BusinessUnit.objects.exists():
+        return None
+    ensure_own_unit()
+    return BusinessUnit.objects.get(mid=settings.SFMC_ACCOUNT_ID)

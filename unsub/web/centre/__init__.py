@@ -1,0 +1,19 @@
+"""The profile centre: what somebody gets, what is known of them, and changing it (design 3.1)."""
+
+from .confirm import confirm
+from .details import details
+from .lists import centre
+from .my_data import erase, yours, yours_json
+from .new_link import new_link
+from .pauses import pause
+
+__all__ = [
+    "centre",
+    "confirm",
+    "details",
+    "erase",
+    "new_link",
+    "pause",
+    "yours",
+    "yours_json",
+]

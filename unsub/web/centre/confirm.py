@@ -1,0 +1,72 @@
+"""The page behind the link of a mail that asks for a confirmation. Looking at it confirms nothing:
+scanners follow links in mails."""
+
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse
+from django.utils import translation
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from unsub.domain.masking import mask_email
+from unsub.gateway.catalogue import list_name
+from unsub.links.confirmation import NotConfirmed, request_of
+from unsub.models import Status, UnsubRequest
+from unsub.outbox import api as outbox
+from unsub.outbox.pauses import context_of
+from unsub.web.brand import Sender, find_host_sender, find_sender
+from unsub.web.http import page, with_retry
+from unsub.web.language import choose_language
+
+_OVER = (Status.WITHDRAWN, Status.SUPERSEDED, Status.REFUSED)
+
+
+# The signed link is the credential; there is no cookie to ride on.
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm(request: HttpRequest, token: str) -> HttpResponse:
+    """Return the page with a button, or after it the page that says that it is done."""
+    try:
+        wish = _wish(token)
+        if request.method == "POST" and wish.status == Status.WAITING:
+            outbox.confirm(wish)
+            # As it is now: another press, or the end of the week, may have been quicker.
+            wish = _wish(token)
+        sender = find_sender(context_of(wish))
+        with translation.override(choose_language(request, link=wish.language)):
+            return page("unsub/confirm.html", _shown(wish, sender))
+    except NotConfirmed:
+        with translation.override(choose_language(request)):
+            return page("unsub/confirm_over.html", {"sender": _sender(request)}, status=404)
+    except (DatabaseError, InterfaceError):
+        with translation.override(choose_language(request)):
+            return with_retry(page("unsub/unavailable.html", status=503))
+
+
+def _sender(request: HttpRequest) -> Sender:
+    """Return whose page it is where no wish says so."""
+    try:
+        return find_host_sender(request.get_host())
+    except (DatabaseError, InterfaceError):
+        return Sender()
+
+
+def _wish(token: str) -> UnsubRequest:
+    """Return the wish that a token confirms; raises NotConfirmed where it is over."""
+    wish = outbox.find_waiting(request_of(token))
+    if wish is None or wish.status in _OVER:
+        raise NotConfirmed
+    return wish
+
+
+def _shown(wish: UnsubRequest, sender: Sender) -> dict[str, Any]:
+    """Return what the page says of a wish."""
+    return {
+        "sender": sender,
+        "kind": wish.kind,
+        "is_confirmed": wish.status != Status.WAITING,
+        "list_name": list_name(wish.unit_id, wish.list_id),
+        "address": mask_email(wish.value) if wish.kind == "address" else "",
+        "wording": wish.wording.text if wish.wording else "",
+    }

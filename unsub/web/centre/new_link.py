@@ -1,0 +1,34 @@
+"""A new link by mail, for one who has only an old one."""
+
+from django.http import HttpRequest, HttpResponse
+
+from unsub.models import Channel, Kind
+from unsub.models.request import Purpose
+from unsub.outbox.api import Change, Wish
+from unsub.web.http import SeeOther, page, with_retry
+from unsub.web.page_context import visiting
+from unsub.web.signed_link import Link, linked
+
+from .access import may_change
+from .common import ask
+
+
+@linked("GET", "HEAD", "POST")
+def new_link(request: HttpRequest, link: Link) -> HttpResponse:
+    """Return the page that says that a mail is on its way, which says the same to everyone: neither
+    whether there is such a subscriber, nor what their address is. A POST has it sent."""
+    with visiting(request, link) as visit:
+        if not visit.sender.profile_centre or not visit.sender.mails_links:
+            return SeeOther(link.url("unsubscribe"))
+        if request.method != "POST":
+            return page("unsub/new_link.html", visit.as_context())
+        there = SeeOther(link.url("new_link"))
+        if link.context.is_test:
+            return there
+        if not may_change(link):
+            return with_retry(page("unsub/too_many.html", visit.as_context(), status=429))
+        wish = Wish(
+            token=link.token, context=link.context, channel=Channel.PROFILE,
+            language=visit.language, change=Change(kind=Kind.MAIL, name=Purpose.NEW_LINK),
+        )  # fmt: skip
+        return ask(visit, [wish]) or there

@@ -1,0 +1,104 @@
+"""Taking a break from a list, or from everything; and ending it early."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, QueryDict
+
+from unsub.models import Channel, Pause, PauseEnds
+from unsub.models.request import ALL
+from unsub.outbox import api as outbox
+from unsub.outbox.api import Wish
+from unsub.outbox.pauses import coming_back
+from unsub.preferences import form_snapshot, snapshot
+from unsub.web.http import SeeOther, page, with_retry
+from unsub.web.page_context import Visit
+from unsub.web.posted import read_form
+
+from .access import entered
+from .common import ask
+
+DAYS = (30, 60, 90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A pause as the page shows it; without a name it is from everything."""
+
+    id: int
+    name: str
+    until: datetime
+    puts_back: bool
+
+
+def pauses_of(visit: Visit, names: Mapping[int, str]) -> list[Running]:
+    """Return the person's pauses that run, by the names of their lists; none where the database is
+    away."""
+    if visit.link.context.is_test:
+        return []
+    try:
+        found = outbox.running_pauses(visit.link.context)
+    except (DatabaseError, InterfaceError):
+        return []
+    return [_shown(pause, names) for pause in found]
+
+
+def _shown(pause: Pause, names: Mapping[int, str]) -> Running:
+    left = pause.request
+    number = left.list_id or 0
+    return Running(
+        id=pause.pk,
+        name="" if left.aspect == ALL else names.get(number, str(number)),
+        until=pause.until,
+        puts_back=pause.ends == PauseEnds.PUT_BACK,
+    )
+
+
+@entered("POST")
+def pause(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Return the way back once a pause began or ended as the form says."""
+    form = read_form(request)
+    back = SeeOther(visit.link.url("centre", saved="1"))
+    if "end" in form or "stay" in form:
+        return _end(visit, form) or back
+    wish = _leaving(visit, form)
+    if wish is None:
+        return SeeOther(visit.link.url("centre"))
+    return ask(visit, [wish]) or back
+
+
+def _leaving(visit: Visit, form: QueryDict) -> Wish | None:
+    """Return the leave that a pause begins with, or None for a form that says nothing usable."""
+    context, what, days = visit.link.context, form.get("what", ""), form.get("days", "")
+    of = form_snapshot.read(context, form.get("drawn", ""))
+    # Without the database: whether it is a pause is found out where the wish is written.
+    is_offered = visit.sender.offers_pause or visit.sender.is_unread
+    if not is_offered or of is None or days not in {str(one) for one in DAYS}:
+        return None
+    if what == ALL:
+        context = context.for_everything()
+    elif what in {str(number) for number in of.on}:
+        context = context.for_list(int(what))
+    else:
+        return None
+    return Wish(
+        token=visit.link.token, context=context, channel=Channel.PROFILE,
+        language=visit.language, pause_days=int(days),
+    )  # fmt: skip
+
+
+def _end(visit: Visit, form: QueryDict) -> HttpResponse | None:
+    """End one of the person's own pauses, by coming back or for good. Return nothing, or the page
+    that says that it was not taken."""
+    chosen = form.get("end") or form.get("stay")
+    try:
+        for one in outbox.running_pauses(visit.link.context):
+            if str(one.pk) == chosen:
+                back = coming_back(one, token=visit.link.token) if "end" in form else None
+                outbox.end_pause(one, back)
+    except (DatabaseError, InterfaceError):
+        return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
+    snapshot.forget(visit.link.context.mid, visit.link.context.subscriber)
+    return None

@@ -1,0 +1,87 @@
+"""The forms that recipients meet. To leave, nothing in them is required."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django import forms
+from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext_lazy as _
+
+from unsub.domain.text import clean
+
+WORDS_MAX = 100  # what Marketing Cloud keeps of a reason
+MARK = "page"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A reason as a page offers it: `labels` are the unit's own, by language."""
+
+    code: str
+    label: str
+    asks_text: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Return it in the language of the page."""
+        return self.labels.get(get_language() or "") or gettext(self.label)
+
+
+class WordsField(forms.CharField):
+    """Free text that is mended rather than refused: it must never stand between a person and the
+    door."""
+
+    def to_python(self, value: Any) -> str:
+        """Return the text on one line, without what XML cannot carry, and not too long."""
+        return clean(str(value or ""))[:WORDS_MAX].rstrip()
+
+
+class ReasonForm(forms.Form):
+    """Why somebody leaves, if they care to say."""
+
+    # Tells this page's form from a one-click POST at the same address.
+    form = forms.CharField(initial=MARK, widget=forms.HiddenInput, required=False)
+    reason = forms.ChoiceField(
+        label=_("Would you tell us why?"),
+        widget=forms.RadioSelect,
+        required=False,
+        error_messages={
+            "invalid_choice": _("That reason is no longer on the list. Choose another, or none.")
+        },
+    )
+    words = WordsField(
+        label=_("In your own words"),
+        required=False,
+        widget=forms.TextInput(attrs={"maxlength": WORDS_MAX, "autocomplete": "off"}),
+    )
+
+    def __init__(self, *args: Any, reasons: Sequence[Choice] | None, **kwargs: Any) -> None:
+        """Offer `reasons`; None: they cannot be looked up now, and any code is taken as it is."""
+        super().__init__(*args, **kwargs)
+        self.reasons = reasons or ()
+        choices = [(reason.code, str(reason)) for reason in self.reasons]
+        if reasons is None and (code := str(self.data.get("reason", ""))):
+            choices = [(code, code)]
+        field = self.fields["reason"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - told to the type checker
+        field.choices = choices
+
+    @property
+    def asking(self) -> frozenset[str]:
+        """The codes of the reasons that ask for words."""
+        return frozenset(reason.code for reason in self.reasons if reason.asks_text)
+
+
+class LostLinkForm(forms.Form):
+    """An address, for a person to look at."""
+
+    email_address = forms.EmailField(
+        label=_("E-mail address"),
+        max_length=254,
+        error_messages={
+            name: _("Write an address such as name@example.com.")
+            for name in ("required", "invalid", "max_length")
+        },
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "dir": "ltr"}),
+    )

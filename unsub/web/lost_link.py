@@ -1,0 +1,66 @@
+"""The form for somebody whose link does not work: a person looks at what is typed there."""
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse
+from django.utils import translation
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from . import lost_link_requests
+from .brand import Sender, find_host_sender
+from .forms import LostLinkForm
+from .http import SeeOther, page, plain, with_retry
+from .language import choose_language
+from .lost_link_form import lost_link_context
+from .posted import TooLarge, read_form
+
+
+# There is no session here that another site's form could ride on.
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+def lost_link(request: HttpRequest) -> HttpResponse:
+    """Return the form, or the same answer to every address that is one; 404 where the host says
+    nothing of whose mail it is, or the unit does not offer it."""
+    try:
+        sender = find_host_sender(request.get_host())
+    except (DatabaseError, InterfaceError):
+        with translation.override(choose_language(request)):
+            return with_retry(page("unsub/unavailable.html", status=503))
+    with translation.override(choose_language(request, unit=sender.language)):
+        if sender.mid is None or not sender.lost_link_form:
+            return page("unsub/link_invalid.html", lost_link_context(sender), status=404)
+        if request.method != "POST":
+            context = lost_link_context(sender) | {"was_kept": "kept" in request.GET}
+            return page("unsub/lost_link.html", context)
+        return _take(request, sender, sender.mid)
+
+
+def _take(request: HttpRequest, sender: Sender, mid: int) -> HttpResponse:
+    """Return the answer to a form."""
+    try:
+        form = LostLinkForm(read_form(request))
+    except TooLarge:
+        return plain("The request is too large.", status=413)
+    if not form.is_valid():
+        return page("unsub/lost_link.html", lost_link_context(sender, form), status=422)
+    try:
+        answer = lost_link_requests.ask(
+            mid=mid,
+            address=form.cleaned_data["email_address"],
+            client=_client(request),
+            language=translation.get_language() or "",
+        )
+    except (DatabaseError, InterfaceError):
+        return with_retry(page("unsub/unavailable.html", {"sender": sender}, status=503))
+    if answer is lost_link_requests.Answer.TOO_MANY:
+        return with_retry(page("unsub/too_many.html", {"sender": sender}, status=429))
+    return SeeOther(f"{lost_link_context(sender)['lost_link_url']}?kept=1")
+
+
+def _client(request: HttpRequest) -> str:
+    """Return the address of the client: behind a proxy, what the proxy says it is."""
+    forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    if settings.SECURE_PROXY_SSL_HEADER and forwarded:
+        return forwarded
+    return str(request.META.get("REMOTE_ADDR", ""))

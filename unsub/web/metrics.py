@@ -1,0 +1,178 @@
+"""Prometheus text: the counters of all processes, and the queues as the database has them."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import redis
+from django.conf import settings
+from django.core.cache import caches
+from django.db import DatabaseError, InterfaceError
+from django.db.models import Count, Min
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    REGISTRY,
+    CollectorRegistry,
+    generate_latest,
+    multiprocess,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from unsub.infra import heartbeat
+from unsub.infra.redis_client import quick_client
+from unsub.models import Alarm, BusinessUnit, Status, UnsubRequest
+from unsub.models.states import OPEN, in_states
+from unsub.reporting.latency import late, time_to_honour
+
+Figures = dict[str, tuple[float | None, float | None, float | None, float | None, int]]
+_FIGURES = "honour"
+_shared = caches["shared"]
+_broker = quick_client()
+
+
+@never_cache
+@require_safe
+def metrics(_request: HttpRequest) -> HttpResponse:
+    """Return all metrics. Labels are MIDs and codes, never persons."""
+    counters = REGISTRY
+    if settings.PROMETHEUS_MULTIPROC_DIR:
+        counters = CollectorRegistry()
+        multiprocess.MultiProcessCollector(counters)  # type: ignore[no-untyped-call]
+    queues = CollectorRegistry()
+    queues.register(_Queues())
+    queues.register(_Processes())
+    body = generate_latest(counters) + generate_latest(queues)
+    return HttpResponse(body, content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+class _Queues(Collector):
+    """Gauges that the database knows. Done requests are not counted: they are the whole past."""
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: registering must not ask the database."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the gauges; where the database does not answer, only that it does not."""
+        try:
+            found = [_requests(), _oldest(), *_units(), *_honour(), _alarms()]
+        except (DatabaseError, InterfaceError):
+            found = []
+        yield GaugeMetricFamily(
+            "unsub_database_up", "Whether the database answered this scrape.", value=bool(found)
+        )
+        yield from found
+
+
+class _Processes(Collector):
+    """Gauges that the broker knows. The age of a process that was never seen is left out."""
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: registering must not ask the broker."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the gauges; where the broker does not answer, only that it does not."""
+        ages: dict[str, float | None] = {}
+        with suppress(redis.RedisError):
+            ages = heartbeat.ages(_broker)
+        yield GaugeMetricFamily(
+            "unsub_broker_up", "Whether the broker answered this scrape.", value=bool(ages)
+        )
+        worker = GaugeMetricFamily(
+            "unsub_worker_last_seen_seconds", "Seconds since a worker last finished a task."
+        )
+        beat = GaugeMetricFamily(
+            "unsub_beat_last_seen_seconds", "Seconds since beat last published a sweep."
+        )
+        for gauge, age in ((worker, ages.get("worker")), (beat, ages.get("beat"))):
+            if age is not None:
+                gauge.add_metric((), age)
+                yield gauge
+
+
+def _requests() -> Metric:
+    """Return how many requests stand where, by unit."""
+    gauge = GaugeMetricFamily(
+        "unsub_requests", "Requests that are not done, by status.", labels=("mid", "status")
+    )
+    rows = UnsubRequest.objects.filter(in_states(*OPEN)).order_by()
+    for row in rows.values("unit_id", "status").annotate(number=Count("pk")):
+        gauge.add_metric((str(row["unit_id"]), row["status"]), row["number"])
+    return gauge
+
+
+def _oldest() -> Metric:
+    """Return the age of the oldest request that waits, by unit."""
+    gauge = GaugeMetricFamily(
+        "unsub_oldest_pending_seconds", "Age of the oldest request on its way.", labels=("mid",)
+    )
+    waiting = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD)).order_by()
+    ages = waiting.values("unit_id").annotate(age=Now() - Min("received_at"))
+    for row in ages:
+        gauge.add_metric((str(row["unit_id"]),), row["age"].total_seconds())
+    return gauge
+
+
+def _units() -> tuple[Metric, Metric]:
+    """Return which units' queues are held, and which rest."""
+    held = GaugeMetricFamily("unsub_unit_held", "1 while a unit's queue is held.", labels=("mid",))
+    paused = GaugeMetricFamily(
+        "unsub_unit_paused", "1 while a unit's queue rests.", labels=("mid",)
+    )
+    for unit in BusinessUnit.objects.annotate(now=Now()).order_by("mid"):
+        label = (str(unit.mid),)
+        held.add_metric(label, bool(unit.held_since))
+        paused.add_metric(label, bool(unit.paused_until and unit.paused_until > unit.now))
+    return held, paused
+
+
+def _honour() -> Iterator[Metric]:
+    """Give time to honour and what is late, by unit; looked up once a minute at most."""
+    times = GaugeMetricFamily(
+        "unsub_time_to_honour_seconds",
+        "From received to confirmed, over the last seven days.",
+        labels=("mid", "quantile"),
+    )
+    within = GaugeMetricFamily(
+        "unsub_honoured_within_48h_ratio", "Share confirmed within 48 hours.", labels=("mid",)
+    )
+    overdue = GaugeMetricFamily(
+        "unsub_late_requests", "Requests older than 48 hours that have not ended.", labels=("mid",)
+    )
+    for mid, (p50, p95, p99, share, number) in _figures().items():
+        for quantile, seconds in (("0.5", p50), ("0.95", p95), ("0.99", p99)):
+            if seconds is not None:
+                times.add_metric((mid, quantile), seconds)
+        if share is not None:
+            within.add_metric((mid,), share)
+        overdue.add_metric((mid,), number)
+    yield from (times, within, overdue)
+
+
+def _figures() -> Figures:
+    """Return p50, p95, p99, the share within 48 hours and the number of late ones, by MID."""
+    with suppress(redis.RedisError):
+        if known := _shared.get(_FIGURES):
+            return dict(known)
+    figures: Figures = {}
+    for mid in BusinessUnit.objects.values_list("mid", flat=True):
+        one = time_to_honour(mid)
+        figures[str(mid)] = (one.p50, one.p95, one.p99, one.within, late(mid))
+    with suppress(redis.RedisError):
+        _shared.set(_FIGURES, figures, timeout=60)
+    return figures
+
+
+def _alarms() -> Metric:
+    """Return which alarms are open."""
+    gauge = GaugeMetricFamily(
+        "unsub_alarms_open", "1 while an alarm is open.", labels=("cause", "mid")
+    )
+    for cause, mid in Alarm.objects.filter(cleared_at=None).values_list("cause", "mid"):
+        gauge.add_metric((cause, str(mid)), 1)
+    return gauge

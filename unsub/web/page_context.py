@@ -1,0 +1,71 @@
+"""A person at a page: whose mail they had, and the language to talk in."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils import translation
+
+from unsub.domain.context import Effect
+from unsub.domain.masking import mask
+
+from .brand import Sender, find_sender
+from .language import choose_language
+from .signed_link import Link
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """What the pages show of a link."""
+
+    link: Link
+    sender: Sender
+    language: str
+
+    def as_context(self) -> dict[str, Any]:
+        """Return what every template of a visit shows. The person only ever appears masked."""
+        context = self.link.context
+        masked = mask(context.subscriber)
+        return {
+            "sender": self.sender,
+            "masked": masked,
+            "is_address": "@" in masked,
+            "from_everything": context.effect is Effect.FROM_EVERYTHING,
+            "chose_everything": self.link.everything,
+            "is_test": context.is_test,
+            "page_url": self.link.url("unsubscribe"),
+            "done_url": self.link.url("done"),
+            "undo_url": self.link.url("undo"),
+            "reason_url": self.link.url("reason"),
+            "centre_url": self.link.url("centre") if self.sender.profile_centre else "",
+            "details_url": self.link.url("details"),
+            "pause_url": self.link.url("pause"),
+            "yours_url": self.link.url("yours"),
+            "yours_json_url": self.link.url("yours_json"),
+            "erase_url": self.link.url("erase"),
+            "new_link_url": self.link.url("new_link"),
+            "why_url": self.link.url("done", why="1"),
+            "languages": self.languages(),
+        }
+
+    def languages(self, page: str = "unsubscribe") -> list[tuple[str, str, str]]:
+        """Return the languages to choose from: code, name in itself, and a page in it."""
+        return [
+            (code, name, replace(self.link, language=code).url(page))
+            for code, name in settings.LANGUAGES
+        ]
+
+
+@contextmanager
+def visiting(request: HttpRequest, link: Link) -> Iterator[Visit]:
+    """Give the visit, with its language switched on. It asks the database for the sender, which a
+    one-click POST can do without."""
+    sender = find_sender(link.context)
+    language = link.language or choose_language(
+        request, link=link.context.language, unit=sender.language
+    )
+    with translation.override(language):
+        yield Visit(link=link, sender=sender, language=language)

@@ -1,0 +1,106 @@
+"""The page as a recipient would see it, with words that are not saved yet. For marketers."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.conf import settings
+from django.contrib.admin.views.decorators import staff_member_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404
+from django.utils import timezone, translation
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_POST
+
+from unsub.domain.context import JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.models import BusinessUnit, MailingList, Place, Reason
+from unsub.models.page_text import LENGTH
+from unsub.units.access import units_of
+
+from .brand import Sender, find_sender, with_texts
+from .forms import Choice, ReasonForm
+from .http import page
+from .lost_link_form import lost_link_context
+from .page_context import Visit
+from .preview_sample import sample
+from .signed_link import Link
+
+LABELS_MAX = 32  # more than there are languages
+# Nothing in a preview can be sent anywhere; it may be shown in a frame of our own.
+_HARMLESS = (
+    ("form-action 'self'", "form-action 'none'"),
+    ("frame-ancestors 'none'", "frame-ancestors 'self'"),
+)
+
+
+@staff_member_required
+@xframe_options_sameorigin
+@require_POST
+def preview(request: HttpRequest, mid: int) -> HttpResponse:
+    """Return a page of the unit with the texts that were posted: `choose`, `done`, `centre` or
+    `lost`. 403 for who may not change the unit, 404 where there is none."""
+    unit = get_object_or_404(units_of(request.user), mid=mid)
+    if not request.user.has_perm("unsub.change_businessunit"):
+        raise PermissionDenied
+    language = request.POST.get("language", "")
+    language = language if language in dict(settings.LANGUAGES) else unit.language
+    drafted = {place.value: request.POST.get(place.value, "")[:LENGTH] for place in Place}
+    context = _sample(unit)
+    sender = with_texts(find_sender(context), language=language, drafted=drafted)
+    sender = _with_reason(sender, request.POST)
+    with translation.override(language):
+        answer = _render(request.POST.get("page", ""), context, sender, language)
+    for before, after in _HARMLESS:
+        policy = answer["Content-Security-Policy"]
+        answer["Content-Security-Policy"] = policy.replace(before, after)
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def _with_reason(sender: Sender, posted: QueryDict) -> Sender:
+    """Return the sender with the reason of a form of the admin among the choices, if there is one:
+    at its position, and only if it is offered."""
+    code, label = posted.get("code", ""), posted.get("label", "")
+    if not code or not label:
+        return sender
+    languages = (posted.get(f"labels-{number}-language", "") for number in range(LABELS_MAX))
+    labels = (posted.get(f"labels-{number}-label", "") for number in range(LABELS_MAX))
+    draft = Choice(
+        code=code,
+        label=label,
+        asks_text="asks_text" in posted,
+        labels={one: text for one, text in zip(languages, labels, strict=True) if one and text},
+    )
+    reasons = [choice for choice in sender.reasons or () if choice.code != code]
+    if "active" in posted:
+        position = posted.get("position", "")
+        before = Reason.objects.offered_to(sender.mid or 0).exclude(code=code)
+        place = before.filter(position__lt=int(position)) if position.isdecimal() else before
+        reasons.insert(place.count(), draft)
+    return replace(sender, reasons=tuple(reasons))
+
+
+def _sample(unit: BusinessUnit) -> UnsubContext:
+    """Return the context of a mail to nobody."""
+    named = MailingList.objects.filter(unit=unit).values_list("list_id", flat=True).first()
+    return UnsubContext(
+        mid=unit.mid,
+        subscriber=SubscriberContext(email_address="ada@example.com", subscriber_key="ada"),
+        job=JobContext(job_id=1, list_id=named or 1),
+        scope=Scope.LIST,
+    )
+
+
+def _render(which: str, context: UnsubContext, sender: Sender, language: str) -> HttpResponse:
+    """Return one of the pages."""
+    if which == "lost":
+        return page("unsub/link_invalid.html", lost_link_context(sender))
+    link = Link(token="preview", context=context)  # noqa: S106 - it opens nothing
+    visit = Visit(link=link, sender=sender, language=language)
+    known: dict[str, Any] = visit.as_context() | {"languages": ()}
+    if which == "done":
+        known |= {"kind": "done", "since": timezone.now(), "can_tell_why": True}
+        return page("unsub/done.html", known)
+    if which == "centre":
+        return page("unsub/centre.html", known | sample(visit))
+    return page("unsub/choose_reason.html", known | {"form": ReasonForm(reasons=sender.reasons)})

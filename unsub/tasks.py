@@ -1,34 +1,25 @@
 """Doorbells. A bell says "look": it carries no person and may be lost, for beat rings again."""
 
-import math
-import time
 from functools import partial
-from typing import Any
 
-import redis
-import structlog
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
-from kombu.exceptions import KombuError
 
 from .alerting import detection, notifications
+from .delivery import sweep as delivery_sweep
 from .delivery import worker
 from .infra import heartbeat
-from .infra.redis_client import quick_client
 from .models import Alarm
 from .outbox import event_import, pauses, spool, store
+from .outbox.wakeup import ring, silence
 from .reporting import daily_counts, weekly_digest
-
-log = structlog.get_logger(__name__)
-
-_bells = quick_client()
 
 
 @shared_task
 def deliver(mid: int, bell: str) -> None:
     """Deliver what is due for one business unit, and ring again for what is due soon."""
-    _silence(bell)
+    silence(bell)
     again = worker.drain(mid, more=partial(ring, mid))
     if again is not None:
         ring(mid, again)
@@ -39,7 +30,7 @@ def deliver(mid: int, bell: str) -> None:
 @shared_task
 def sweep() -> None:
     """Ring for whatever is due; free leases that ran out; give up what is past its horizon."""
-    for mid in worker.sweep():
+    for mid in delivery_sweep.sweep():
         ring(mid)
     heartbeat.record("worker")
 
@@ -109,29 +100,3 @@ def mail_alarm(alarm_id: int) -> None:
 def post_alarm(alarm_id: int) -> None:
     """Post an alarm to the webhook; one that does not take it is asked again."""
     notifications.send_webhook(Alarm.objects.get(pk=alarm_id))
-
-
-def ring(mid: int, seconds: float = 0.0) -> None:
-    """Ring for a business unit now or in `seconds`, unless that bell is ringing already.
-
-    One Redis command where it is. A broker that does not answer is logged and forgiven: the sweep
-    rings again.
-    """
-    # Bells for later are told apart by the second they ring in; many wishes share one.
-    due = math.ceil(time.time() + seconds) if seconds > 0 else 0
-    bell = f"profilecenter:bell:{mid}:{due}"
-    try:
-        if _bells.set(bell, 1, nx=True, ex=math.ceil(seconds) + settings.SWEEP_SECONDS):
-            later: dict[str, Any] = {"countdown": due - time.time()} if due else {}
-            deliver.apply_async((mid, bell), **later)
-    except (redis.RedisError, KombuError, OSError) as err:
-        log.warning("bell not rung", mid=mid, error=type(err).__name__)
-        _silence(bell)
-
-
-def _silence(bell: str) -> None:
-    """Let the next one ring. Done before looking for rows, so that no row falls in between."""
-    try:
-        _bells.delete(bell)
-    except redis.RedisError as err:
-        log.warning("bell not silenced", error=type(err).__name__)

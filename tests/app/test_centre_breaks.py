@@ -12,7 +12,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from unsub import tasks
-from unsub.delivery import worker
+from unsub.delivery import sweep
 from unsub.domain.context import SubscriberContext
 from unsub.models import BusinessUnit, DeliveryAttempt, Erasure, LostLink, Pause, UnsubRequest
 from unsub.outbox import erasure as erasure_requests
@@ -280,4 +280,4 @@ def test_erasing_leaves_the_proof_and_nobody_s_name(
     assert LostLink.objects.count() == 1
     # Who still has the link can see what is left of it.
     assert "to leave ( Weekly offers )" in seen(client.get(f"{there}/yours").content)
-    assert worker.sweep() == []
+    assert sweep.sweep() == []

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from unsub.delivery import worker
+from unsub.delivery import sweep
 from unsub.domain.context import JobContext
 from unsub.models import BusinessUnit, DeliveryAttempt, PageText, UnsubRequest, Wording
 from unsub.outbox import store
@@ -134,7 +134,7 @@ def test_what_is_not_confirmed_in_a_week_is_over(
     deliver()
     long_ago = "2026-01-01T00:00:00+00:00"
     UnsubRequest.objects.filter(kind="subscribe").update(received_at=long_ago)
-    worker.sweep()
+    sweep.sweep()
     assert UnsubRequest.objects.get(kind="subscribe").status == "withdrawn"
     answer = client.post(mailed_link(sandbox))
     assert (answer.status_code, UnsubRequest.objects.filter(status="pending").count()) == (404, 0)

@@ -21,8 +21,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from unsub.delivery import worker
-from unsub.delivery.claim import Batch, claim
+from unsub.delivery import sweep, worker
+from unsub.delivery.batch import Batch
+from unsub.delivery.claim import claim
 from unsub.domain.context import JobContext, SubscriberContext
 from unsub.domain.outcomes import Verdict
 from unsub.gateway import calls as gateway
@@ -297,7 +298,7 @@ class Centre(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         """Beat rings."""
-        worker.sweep()
+        sweep.sweep()
 
     @invariant()
     def nobody_s_wishes_overtake_each_other(self) -> None:
@@ -332,7 +333,7 @@ class Centre(RuleBasedStateMachine):
         self.cloud.answer = "ok"
         for _ in range(30):
             pass_time()
-            worker.sweep()
+            sweep.sweep()
             worker.drain(PARENT, more=lambda: None)
             if not UnsubRequest.objects.filter(status__in=ON_ITS_WAY).exists():
                 break

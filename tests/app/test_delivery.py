@@ -7,13 +7,12 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from pytest_django.fixtures import Settings
 
-from unsub.delivery import worker
+from unsub.delivery import circuit, sweep, worker
 from unsub.delivery.claim import claim
 from unsub.gateway import calls as gateway
 from unsub.models import BusinessUnit, DeliveryAttempt, Status, UnsubRequest
 from unsub.outbox import store
 from unsub.sandbox import Sandbox
-from unsub.units import queue_state
 
 from .conftest import CHILD, PARENT, MakeWish
 
@@ -162,7 +161,7 @@ def test_wrong_credentials_hold_the_queue_after_one_call_and_a_probe_frees_it(
     assert late.status == Status.HELD
     sandbox.clear()
     due_now()
-    assert worker.sweep() == [PARENT]
+    assert sweep.sweep() == [PARENT]
     drain()
     assert set(UnsubRequest.objects.values_list("status", flat=True)) == {Status.DONE}
 
@@ -187,9 +186,9 @@ def test_a_wish_for_an_unknown_unit_waits_until_the_unit_is_made(
     drain(CHILD)
     request.refresh_from_db()
     assert request.status == Status.HELD
-    assert worker.sweep() == []
+    assert sweep.sweep() == []
     BusinessUnit.objects.create(mid=CHILD, name="Example Kids")
-    assert worker.sweep() == [CHILD]
+    assert sweep.sweep() == [CHILD]
     drain(CHILD)
     request.refresh_from_db()
     assert request.status == Status.DONE
@@ -207,8 +206,8 @@ def test_the_circuit_opens_after_repeated_unknowns_and_one_success_closes_it(
     unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
 ) -> None:
     store.write(make_wish())
-    sandbox.cue("http_500", times=queue_state.CIRCUIT_OPENS_AT)
-    for _ in range(queue_state.CIRCUIT_OPENS_AT):
+    sandbox.cue("http_500", times=circuit.CIRCUIT_OPENS_AT)
+    for _ in range(circuit.CIRCUIT_OPENS_AT):
         due_now()
         batch = claim(PARENT)
         assert batch
@@ -230,9 +229,9 @@ def test_a_lease_that_runs_out_is_an_unknown_attempt_and_the_row_goes_again(
     request, _ = store.write(make_wish())
     batch = claim(PARENT)
     assert batch
-    assert worker.sweep() == []
+    assert sweep.sweep() == []
     UnsubRequest.objects.update(lease_until=Now() - timedelta(seconds=1))
-    assert worker.sweep() == [PARENT]
+    assert sweep.sweep() == [PARENT]
     drain()
     worker.settle(batch, worker.call(batch))
     request.refresh_from_db()
@@ -249,7 +248,7 @@ def test_two_claims_never_hold_one_row(unit: BusinessUnit, make_wish: MakeWish) 
 def test_what_is_past_its_horizon_is_refused(unit: BusinessUnit, make_wish: MakeWish) -> None:
     request, _ = store.write(make_wish())
     UnsubRequest.objects.update(give_up_at=Now() - timedelta(seconds=1))
-    worker.sweep()
+    sweep.sweep()
     request.refresh_from_db()
     assert request.status == Status.REFUSED
     assert request.finished_at

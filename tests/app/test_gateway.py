@@ -20,7 +20,9 @@ from tests.sfmc.replies import (
 from tests.sfmc.vendor import Answer, Vendor
 from unsub.domain.context import SubscriberContext
 from unsub.gateway import calls as gateway
-from unsub.sfmc import Client, SubscriberUpdate, TriggeredSend, UsernameToken
+from unsub.sfmc import SubscriberUpdate, TriggeredSend
+from unsub.sfmc.auth import UsernameToken
+from unsub.sfmc.client import Client
 
 API = "{http://exacttarget.com/wsdl/partnerAPI}"
 PARENT, CHILD = 510001, 510002

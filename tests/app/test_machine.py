@@ -24,8 +24,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from unsub.delivery import worker
-from unsub.delivery.claim import Batch, claim
+from unsub.delivery import sweep, worker
+from unsub.delivery.batch import Batch
+from unsub.delivery.claim import claim
+from unsub.delivery.kinds import unsubscribe
 from unsub.gateway import calls as gateway
 from unsub.models import (
     BusinessUnit,
@@ -38,7 +40,7 @@ from unsub.models import (
 )
 from unsub.outbox import api as outbox
 from unsub.outbox.api import Wish
-from unsub.outbox.submission import digest
+from unsub.outbox.identity import digest
 from unsub.sfmc import (
     CallReply,
     CallResult,
@@ -165,7 +167,7 @@ class Journey(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         """Beat rings."""
-        worker.sweep()
+        sweep.sweep()
 
     @precondition(lambda _: UnsubRequest.objects.filter(status=Status.REFUSED).exists())
     @rule()
@@ -208,7 +210,7 @@ class Journey(RuleBasedStateMachine):
     @invariant()
     def no_call_is_wider_than_its_wish(self) -> None:
         """Each call is one of the rows', parameter by parameter."""
-        asked = {worker._parameters(row, None) for row in UnsubRequest.objects.all()}
+        asked = {unsubscribe._parameters(row, None) for row in UnsubRequest.objects.all()}
         assert set(self.cloud.calls) <= asked
 
     def teardown(self) -> None:
@@ -218,13 +220,13 @@ class Journey(RuleBasedStateMachine):
         self.cloud.answer = "ok"
         for _ in range(30):
             pass_time()
-            worker.sweep()
+            sweep.sweep()
             worker.drain(PARENT, more=lambda: None)
             if not UnsubRequest.objects.filter(status__in=ON_ITS_WAY).exists():
                 break
         assert not UnsubRequest.objects.filter(status__in=ON_ITS_WAY).exists()
         for row in UnsubRequest.objects.filter(status=Status.DONE):
-            assert worker._parameters(row, None) in self.cloud.events
+            assert unsubscribe._parameters(row, None) in self.cloud.events
 
 
 CLOUD = MarketingCloud()

@@ -11,7 +11,7 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from scripts.steps import ROOT
-from unsub.delivery import worker
+from unsub.delivery import sweep
 from unsub.models import BusinessUnit, Status, UnsubRequest
 from unsub.outbox import api as outbox
 from unsub.units import opening
@@ -93,5 +93,5 @@ def test_what_was_held_for_the_first_unit_goes_with_the_next_sweep(
     UnsubRequest.objects.update(status=Status.HELD)
     settings.SFMC_ACCOUNT_ID = PARENT
     assert opening.make_first_unit()
-    assert PARENT in set(worker.sweep())
+    assert PARENT in set(sweep.sweep())
     assert UnsubRequest.objects.get().status == Status.PENDING

@@ -18,7 +18,7 @@ from unsub.domain.context import ContextError, JobContext, Scope
 from unsub.infra import database_timeout
 from unsub.models import BusinessUnit, Channel, Status, UnsubRequest
 from unsub.outbox import api as outbox
-from unsub.outbox import spool, store
+from unsub.outbox import spool, store, wakeup
 from unsub.outbox.submission import Wish
 
 from .conftest import MakeWish
@@ -156,7 +156,7 @@ def test_a_dead_broker_costs_no_wish_and_hardly_any_time(
     unit: BusinessUnit, make_wish: MakeWish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        tasks,
+        wakeup,
         "_bells",
         redis.Redis(port=1, socket_connect_timeout=0.2, retry=Retry(NoBackoff(), 0)),
     )

@@ -10,7 +10,8 @@ from django.db.models.functions import Now
 from pytest_django.fixtures import Settings
 
 from unsub.delivery import worker
-from unsub.delivery.claim import Batch, claim
+from unsub.delivery.batch import Batch
+from unsub.delivery.claim import claim
 from unsub.domain.context import JobContext, UnsubContext
 from unsub.gateway import calls as gateway
 from unsub.links import confirmation

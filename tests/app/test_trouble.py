@@ -7,12 +7,12 @@ import pytest
 from django.db import OperationalError, connections
 from django.db.models.functions import Now
 
+from unsub.delivery import circuit
 from unsub.delivery.claim import claim
 from unsub.infra import database_timeout
 from unsub.models import BusinessUnit, Status, UnsubRequest
 from unsub.outbox import store
 from unsub.sandbox import Sandbox
-from unsub.units import queue_state
 
 from .conftest import PARENT, MakeWish
 from .test_delivery import drain, due_now
@@ -54,7 +54,7 @@ def test_only_one_worker_knocks(unit: BusinessUnit, make_wish: MakeWish) -> None
 
     def knock(_: int) -> str | None:
         try:
-            return queue_state.take_probe(PARENT)
+            return circuit.take_probe(PARENT)
         finally:
             connections.close_all()
 
@@ -70,7 +70,7 @@ def test_a_probe_takes_one_row_however_many_wait(
     for number in range(1001, 1006):
         store.write(make_wish(number))
     trouble("circuit open")
-    assert queue_state.take_probe(PARENT)
+    assert circuit.take_probe(PARENT)
     batch = claim(PARENT, probing=True)
     assert batch
     assert len(batch.rows) == 1
@@ -89,7 +89,7 @@ def test_an_outage_with_refused_connections_opens_the_circuit(
     for number in range(1001, 1003):
         store.write(make_wish(number))
     sandbox.close()
-    for _ in range(queue_state.CIRCUIT_OPENS_AT):
+    for _ in range(circuit.CIRCUIT_OPENS_AT):
         due_now()
         drain()
     unit.refresh_from_db()

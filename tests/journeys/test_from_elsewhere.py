@@ -4,7 +4,9 @@ from playwright.sync_api import Page, expect
 
 from tests.journeys.deployment import NEWEST_WEEKLY_JOB, PARENT, Deployment
 from tests.journeys.office import sign_in
-from unsub.sfmc import LOG_UNSUB_EVENT, Client, ExecuteRequest, MemoryTokenStore, OAuth
+from unsub.sfmc import LOG_UNSUB_EVENT, ExecuteRequest, MemoryTokenStore
+from unsub.sfmc.auth import OAuth
+from unsub.sfmc.client import Client
 
 ELSEWHERE = 1061
 TAKE_OVER = (

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from tests.sfmc.conftest import KEY, request
 from unsub.sfmc import (
     PROFILE_PROPERTIES,
-    Client,
     Filter,
     ListChange,
     RetrieveRequest,
     SubscriberUpdate,
     TriggeredSend,
 )
+from unsub.sfmc.client import Client
 
 ADDRESS = "lovelace@example.com"
 ATTRIBUTES = (("Name", "Sample"), ("Empty", ""))

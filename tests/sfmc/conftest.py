@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.sfmc.vendor import Vendor
-from unsub.sfmc import LOG_UNSUB_EVENT, Client, ExecuteRequest, MemoryTokenStore, OAuth, TokenStore
+from unsub.sfmc import LOG_UNSUB_EVENT, ExecuteRequest, MemoryTokenStore, TokenStore
+from unsub.sfmc.auth import OAuth
+from unsub.sfmc.client import Client
 
 SECRET = "client-secret-that-nobody-may-see"
 KEY = "ada-key-that-nobody-may-see"

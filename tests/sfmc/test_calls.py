@@ -6,7 +6,6 @@ from tests.sfmc.calls import CALLS, Call, create, describe, retrieve, update
 from tests.sfmc.replies import created, described, result, rows, updated
 from tests.sfmc.vendor import TOKEN, Answer, Vendor, fault, reply, reset, token
 from unsub.sfmc import (
-    Client,
     InMaintenance,
     MisconfiguredError,
     PermanentError,
@@ -15,6 +14,7 @@ from unsub.sfmc import (
     TransientError,
     UnknownOutcome,
 )
+from unsub.sfmc.client import Client
 
 HTML = b"<!doctype html><html><body>Service Unavailable</body></html>"
 EXPIRED = Answer(body=fault(faultcode="q0:Security", words="Token Expired"), status=500)

@@ -5,7 +5,8 @@ from lxml import etree
 
 from tests.sfmc.replies import NIL, attribute, choice, described, message
 from tests.sfmc.vendor import GUID, Answer, Vendor
-from unsub.sfmc import Choice, Client, Definition, UnknownOutcome
+from unsub.sfmc import Choice, Definition, UnknownOutcome
+from unsub.sfmc.client import Client
 
 API = "{http://exacttarget.com/wsdl/partnerAPI}"
 FULL = attribute(

@@ -24,7 +24,6 @@ from tests.sfmc.vendor import (
     system_status,
 )
 from unsub.sfmc import (
-    Client,
     InMaintenance,
     MisconfiguredError,
     PermanentError,
@@ -34,8 +33,9 @@ from unsub.sfmc import (
     TokenExpired,
     TransientError,
     UnknownOutcome,
-    UsernameToken,
 )
+from unsub.sfmc.auth import UsernameToken
+from unsub.sfmc.client import Client
 
 API = "{http://exacttarget.com/wsdl/partnerAPI}"
 SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"

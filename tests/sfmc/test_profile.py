@@ -6,7 +6,6 @@ from tests.sfmc.replies import NIL, place, rows, subscriber
 from tests.sfmc.vendor import GUID, Answer, Vendor
 from unsub.sfmc import (
     PROFILE_PROPERTIES,
-    Client,
     Filter,
     Page,
     RetrieveRequest,
@@ -15,6 +14,7 @@ from unsub.sfmc import (
     read_profile,
     read_subscriber_name,
 )
+from unsub.sfmc.client import Client
 
 ASKED = RetrieveRequest(
     object_type="Subscriber", properties=PROFILE_PROPERTIES,

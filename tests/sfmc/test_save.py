@@ -8,14 +8,8 @@ from lxml import etree
 from tests.sfmc.conftest import KEY
 from tests.sfmc.replies import NIL, created, result, updated
 from tests.sfmc.vendor import GUID, Answer, Vendor
-from unsub.sfmc import (
-    CallReply,
-    Client,
-    ListChange,
-    PermanentError,
-    SubscriberUpdate,
-    TriggeredSend,
-)
+from unsub.sfmc import CallReply, ListChange, PermanentError, SubscriberUpdate, TriggeredSend
+from unsub.sfmc.client import Client
 
 API = "{http://exacttarget.com/wsdl/partnerAPI}"
 XSI = "{http://www.w3.org/2001/XMLSchema-instance}"

@@ -19,14 +19,9 @@ from tests.sfmc.replies import (
     updated,
 )
 from tests.sfmc.vendor import TOKEN, Answer, Vendor, fault, reply, reset, token
-from unsub.sfmc import (
-    Client,
-    SfmcError,
-    UsernameToken,
-    read_membership,
-    read_profile,
-    read_subscriber_name,
-)
+from unsub.sfmc import SfmcError, read_membership, read_profile, read_subscriber_name
+from unsub.sfmc.auth import UsernameToken
+from unsub.sfmc.client import Client
 
 SECRETS = (KEY, SECRET, TOKEN, "pass-word", "WORDS-OF-THEIRS", ADDRESS, "Sample")
 ANSWERS = (

@@ -11,12 +11,12 @@ from tests.sfmc.vendor import Answer, Vendor, reset, sleep, token
 from unsub.sfmc import (
     MemoryTokenStore,
     MisconfiguredError,
-    OAuth,
     RateLimited,
     SfmcError,
     Token,
     TransientError,
 )
+from unsub.sfmc.auth import OAuth
 
 
 class Clock:

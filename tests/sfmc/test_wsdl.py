@@ -21,8 +21,8 @@ from tests.sfmc.contract import (
     Element,
 )
 from tests.sfmc.vendor import Vendor
-from unsub.sfmc import UNSUB_EVENT_PROPERTIES, Client, Filter, RetrieveRequest, UnknownOutcome
-from unsub.sfmc.client import WSDL
+from unsub.sfmc import UNSUB_EVENT_PROPERTIES, Filter, RetrieveRequest, UnknownOutcome
+from unsub.sfmc.client import WSDL, Client
 
 PUBLIC = ROOT.parent / "shared" / "sfmc" / "etframework.wsdl"
 NS = {

@@ -8,7 +8,7 @@ from unfold.admin import ModelAdmin
 from unsub.models import Alarm
 
 from .read_only import ReadOnly
-from .unit_column import NamingUnits
+from .unit_scope import NamingUnits
 
 if TYPE_CHECKING:
     AlarmAdminBase = admin.ModelAdmin[Alarm]

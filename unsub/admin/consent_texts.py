@@ -13,8 +13,7 @@ from unsub.models import Wording
 
 from . import formatting
 from .read_only import ReadOnly
-from .unit_column import NamingUnits
-from .unit_scope import UnitFilter
+from .unit_scope import NamingUnits, UnitFilter
 
 if TYPE_CHECKING:
     WordingAdminBase = admin.ModelAdmin[Wording]

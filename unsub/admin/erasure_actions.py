@@ -12,8 +12,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from unsub.models import Erasure
 from unsub.outbox import erasure as erasure_requests
 
-from .acting import acting
-from .bulk_actions import Act
+from .bulk_actions import Act, acting
 
 SHOWN = 5  # requests that are named in a message
 

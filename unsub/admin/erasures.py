@@ -20,8 +20,7 @@ from . import bulk_actions, formatting
 from .bulk_actions import Act
 from .erasure_actions import DECLINE, GRANT
 from .read_only import ReadOnly
-from .unit_column import NamingUnits
-from .unit_scope import UnitFilter
+from .unit_scope import NamingUnits, UnitFilter
 
 if TYPE_CHECKING:
     ErasureAdminBase = admin.ModelAdmin[Erasure]

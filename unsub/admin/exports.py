@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 
 from unsub.models import DeliveryAttempt, UnsubRequest
 from unsub.reporting import audit_export, timeline
-from unsub.reporting.about import about, name_of
+from unsub.reporting.sentences import about, name_of
 from unsub.reporting.timeline import Moment
 
 from .formatting import unit_label

@@ -10,8 +10,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from unsub.models import Handling, Status, UnsubRequest
 
-from .acting import acting
-from .bulk_actions import Act
+from .bulk_actions import Act, acting
 
 
 class NoteForm(forms.Form):

@@ -16,7 +16,7 @@ from unsub.domain.masking import mask_email
 from unsub.models import LostLink
 
 from . import formatting
-from .acting import acting
+from .bulk_actions import acting
 from .unit_scope import OfUnits, UnitFilter
 
 if TYPE_CHECKING:

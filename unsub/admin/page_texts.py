@@ -17,7 +17,7 @@ from unsub.domain.text import clean_lines
 from unsub.models import BusinessUnit, PageText, Place
 from unsub.models.page_text import LENGTH
 
-from .acting import acting
+from .bulk_actions import acting
 
 _HELP = {
     Place.CONSENT: _(

@@ -12,13 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from unsub.models import MailingList, Pause, PauseEnd
-from unsub.reporting.about import subject
+from unsub.reporting.sentences import subject
 
 from . import formatting
 from .read_only import BoundedPaginator, ReadOnly
 from .request_columns import masked
-from .unit_column import NamingUnits
-from .unit_scope import UnitFilter
+from .unit_scope import NamingUnits, UnitFilter
 
 if TYPE_CHECKING:
     PauseAdminBase = admin.ModelAdmin[Pause]

@@ -16,7 +16,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unsub.models import BusinessUnit, Reason, ReasonLabel, UnsubRequest
 from unsub.units.access import units_of
 
-from .acting import acting
+from .bulk_actions import acting
 from .unit_scope import OfUnits, UnitFilter
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from django.utils.translation import ngettext
 from unsub.models import BusinessUnit
 from unsub.outbox import api as outbox
 
-from .acting import acting
-from .bulk_actions import Act
+from .bulk_actions import Act, acting
 
 
 def release(request: HttpRequest, mids: list[int], _given: dict[str, Any]) -> int:

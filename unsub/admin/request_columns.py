@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unsub.domain.masking import mask
 from unsub.models import DeliveryAttempt, Kind, MailingList, UnsubRequest
 from unsub.outbox.erasure import ERASED
-from unsub.reporting.about import about
+from unsub.reporting.sentences import about
 
 from . import formatting
 

@@ -36,8 +36,7 @@ from .handled_action import DEAL_WITH
 from .read_only import Bounded, ReadOnly
 from .request_columns import FIELDS, RequestColumns, named, sections
 from .retry_action import RETRYABLE, TRY_AGAIN, others, try_again
-from .unit_column import NamingUnits
-from .unit_scope import ReasonFilter, UnitFilter
+from .unit_scope import NamingUnits, ReasonFilter, UnitFilter
 
 if TYPE_CHECKING:
     RequestAdminBase = admin.ModelAdmin[UnsubRequest]

@@ -9,8 +9,7 @@ from django.utils.translation import ngettext
 from unsub.models import Status, UnsubRequest
 from unsub.outbox import api as outbox
 
-from .acting import acting
-from .bulk_actions import Act
+from .bulk_actions import Act, acting
 
 RETRYABLE = (Status.REFUSED, Status.HELD)
 

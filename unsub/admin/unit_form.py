@@ -1,13 +1,70 @@
-"""A unit's form, and what its fields have to agree on."""
+"""A unit's form: its logo, and what its fields have to agree on."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldBooleanWidget
 
-from unsub.models import PauseEnds
+from unsub.domain import logo_image
+from unsub.models import BusinessUnit, Logo, PauseEnds
 
-from .logo import LogoForm
+if TYPE_CHECKING:
+    UnitFormBase = forms.ModelForm[BusinessUnit]
+else:
+    UnitFormBase = forms.ModelForm
+
+
+class LogoForm(UnitFormBase):
+    """A unit, and a picture for it."""
+
+    new_logo = forms.FileField(
+        label=_("Logo"),
+        required=False,
+        widget=UnfoldAdminFileFieldWidget(
+            attrs={"accept": "image/png,image/jpeg,image/webp,image/gif"}
+        ),
+        help_text=_(
+            "PNG, JPEG, WebP or GIF, at most 2 MB. It is made to fit 240 x 64 pixels and stored as "
+            "a new picture. In the dark it stands on white."
+        ),
+    )
+    remove_logo = forms.BooleanField(
+        label=_("Remove the logo"), required=False, widget=UnfoldBooleanWidget
+    )
+
+    class Meta:
+        model = BusinessUnit
+        fields = "__all__"
+
+    def clean_new_logo(self) -> logo_image.Encoded | None:
+        """Return the picture as we wrote it, or None where none was uploaded."""
+        uploaded = self.cleaned_data.get("new_logo")
+        if not isinstance(uploaded, UploadedFile):
+            return None
+        # The size is asked first: what is too large was cut while it came.
+        if (uploaded.size or 0) > logo_image.BYTES_MAX:
+            raise ValidationError(_("The file is larger than 2 MB."))
+        try:
+            return logo_image.encode(uploaded.read())
+        except logo_image.NoLogo as err:
+            raise ValidationError(str(err)) from err
+
+    def save_logo(self) -> None:
+        """Write the picture of a unit that is saved."""
+        encoded: Any = self.cleaned_data.get("new_logo")
+        if encoded:
+            fields = {name: getattr(encoded, name) for name in Logo.WRITTEN}
+            Logo.objects.bulk_create(
+                [Logo(unit=self.instance, **fields)],
+                update_conflicts=True,
+                unique_fields=["unit"],
+                update_fields=Logo.WRITTEN,
+            )
+        elif self.cleaned_data.get("remove_logo"):
+            Logo.objects.filter(unit=self.instance).delete()
 
 
 class UnitForm(LogoForm):

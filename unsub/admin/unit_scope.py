@@ -7,13 +7,17 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DataError
-from django.db.models import ForeignKey, Q, QuerySet
+from django.db.models import F, ForeignKey, OuterRef, Q, QuerySet, Subquery
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from unsub.models import Reason
+from unsub.models import BusinessUnit, Reason
 from unsub.units.access import mids_of, sees_all, units_of
+
+from . import formatting
 
 log = structlog.get_logger(__name__)
 
@@ -121,3 +125,19 @@ class ReasonFilter(OwnFilter):
     def rows(self, request: HttpRequest) -> QuerySet[Any]:
         """Return those reasons."""
         return Reason.objects.filter(Q(unit=None) | Q(unit__in=units_of(request.user)))
+
+
+class NamingUnits(OfUnits):
+    """Gives each row its MID, and the name of its unit where there is one."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows of the user's units, each with its unit."""
+        units = BusinessUnit.objects.filter(mid=OuterRef(self.unit_path)).values("name")[:1]
+        rows = super().get_queryset(request)
+        named: QuerySet[Any] = rows.annotate(of_mid=F(self.unit_path), of_unit=Subquery(units))
+        return named
+
+    @admin.display(description=_("business unit"))
+    def unit_label(self, row: Any) -> SafeString:
+        """Return the unit; one that is not known here shows as such."""
+        return formatting.unit_label(row.of_mid, row.of_unit)

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from unsub.infra.inserts import insert_unless_present
 from unsub.models import Alarm, BusinessUnit, Cause, Status, UnsubRequest
-from unsub.models.states import in_states
+from unsub.models.request import in_states
 from unsub.units.queue_state import CIRCUIT_OPEN
 
 LATE = timedelta(hours=1)

@@ -1,9 +1,6 @@
 """Which rows a worker takes next: due, of one unit and one kind of message, under a lease."""
 
-import time
-from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import Enum
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -13,36 +10,9 @@ from django.db.models.functions import Now
 
 from unsub.models import BusinessUnit, DeliveryAttempt, Kind, Status, UnsubRequest
 from unsub.outbox import precedence
-from unsub.units import queue_state
 
-
-class Family(Enum):
-    """What travels in one message together; unsubscribes go first."""
-
-    UNSUBSCRIBES = frozenset({Kind.UNSUBSCRIBE})
-    CHANGES = frozenset(
-        {Kind.SUBSCRIBE, Kind.RESUBSCRIBE, Kind.ATTRIBUTE, Kind.FORMAT, Kind.ADDRESS}
-    )
-    MAILS = frozenset({Kind.MAIL})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Rows of one business unit that this worker holds under one lease."""
-
-    mid: int
-    lease: UUID
-    all_subscribers_list_id: int | None
-    rows: tuple[UnsubRequest, ...]
-    full: bool
-    family: Family = Family.UNSUBSCRIBES
-    until: float = field(default_factory=lambda: time.monotonic() + settings.LEASE_SECONDS / 3)
-
-    @property
-    def has_time(self) -> bool:
-        """Whether there is time to ask about one row more before the call: both have to be over
-        while the lease still holds, or another worker would make the call, too."""
-        return time.monotonic() < self.until
+from . import circuit
+from .batch import Batch, Family
 
 
 def claim(mid: int, *, probing: bool = False) -> Batch | None:
@@ -50,7 +20,7 @@ def claim(mid: int, *, probing: bool = False) -> Batch | None:
     one row although the unit rests."""
     lease = uuid4()
     with transaction.atomic(durable=True):
-        leave = queue_state.leave(mid, probing=probing)
+        leave = circuit.leave(mid, probing=probing)
         if not leave.limit:
             return None
         taken = _take(mid, leave, lease)
@@ -71,7 +41,7 @@ def claim(mid: int, *, probing: bool = False) -> Batch | None:
     )
 
 
-def _take(mid: int, leave: queue_state.Leave, lease: UUID) -> int:
+def _take(mid: int, leave: circuit.Leave, lease: UUID) -> int:
     """Return how many due rows of one family were put under the lease."""
     due = UnsubRequest.objects.filter(unit_id=mid, status=leave.status)
     if leave.status == Status.PENDING:

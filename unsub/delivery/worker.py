@@ -12,26 +12,23 @@ from django.db import transaction
 from django.db.models import Min
 from django.db.models.functions import Now
 
-from unsub.domain.context import unsub_parameters
 from unsub.domain.outcomes import (
     Outcome,
     Step,
     Verdict,
     read_error,
-    read_reply,
     read_status,
     without_holding,
 )
 from unsub.domain.retry import delay
 from unsub.gateway import calls as gateway
 from unsub.gateway import concurrency
-from unsub.links import confirmation
 from unsub.models import BusinessUnit, DeliveryAttempt, Status, UnsubRequest
-from unsub.models.states import in_states
 from unsub.sfmc import PermanentError, SfmcError, UnknownOutcome
-from unsub.units import queue_state
 
-from .claim import Batch, Family, claim
+from . import circuit
+from .batch import Batch, Family
+from .claim import claim
 from .kinds import mail, unsubscribe, update
 
 log = structlog.get_logger(__name__)
@@ -62,14 +59,14 @@ def drain(mid: int, *, more: Callable[[], None]) -> float | None:
 def _next_batch(mid: int) -> Batch | None:
     """Return what to send now: after trouble one row as a probe, and only where Marketing Cloud
     does not say itself that it is not there."""
-    trouble = queue_state.take_probe(mid)
+    trouble = circuit.take_probe(mid)
     if trouble is None:
         return claim(mid)
-    if trouble in queue_state.ASK_FIRST and not _is_up(mid):
+    if trouble in circuit.ASK_FIRST and not _is_up(mid):
         return None
     batch = claim(mid, probing=True)
     if batch is None:
-        queue_state.nothing_to_probe(mid)
+        circuit.nothing_to_probe(mid)
     return batch
 
 
@@ -81,11 +78,11 @@ def _is_up(mid: int) -> bool:
         # No word about the system: then a real call has to find out.
         return True
     except SfmcError as err:
-        queue_state.learn(mid, (read_error(err),))
+        circuit.learn(mid, (read_error(err),))
         return False
     verdict = read_status(status)
     if verdict:
-        queue_state.learn(mid, (verdict,))
+        circuit.learn(mid, (verdict,))
     return verdict is None
 
 
@@ -105,26 +102,8 @@ def call(batch: Batch) -> tuple[Verdict, ...]:
     return tuple(map(without_holding, verdicts))
 
 
-def _unsubscribe(batch: Batch) -> tuple[Verdict, ...] | None:
-    """Return what became of the rows' LogUnsubEvents, or None where the reply does not tell."""
-    calls = [_parameters(row, batch.all_subscribers_list_id) for row in batch.rows]
-    verdicts = read_reply(gateway.log_unsub_events(batch.mid, calls), sent=len(batch.rows))
-    return verdicts and unsubscribe.left_all_the_same(batch, verdicts)
-
-
-def _parameters(row: UnsubRequest, all_subscribers_list_id: int | None) -> gateway.Parameters:
-    """Return the LogUnsubEvent parameters of a row; no reason, no Reason parameter."""
-    parameters = unsub_parameters(
-        subscriber=row.subscriber,
-        job=row.job,
-        scope=row.scope_value,
-        all_subscribers_list_id=all_subscribers_list_id,
-    )
-    return (*parameters, ("Reason", row.reason_text)) if row.reason_text else parameters
-
-
 _SENDERS: Mapping[Family, Callable[[Batch], tuple[Verdict, ...] | None]] = {
-    Family.UNSUBSCRIBES: _unsubscribe,
+    Family.UNSUBSCRIBES: unsubscribe.send,
     Family.CHANGES: update.send,
     Family.MAILS: mail.send,
 }
@@ -135,7 +114,7 @@ def _resolve_singly(batch: Batch, refusal: Verdict | None) -> tuple[Verdict, ...
     refused, or its reply did not tell which result is whose. One row refused alone is refused."""
     if refusal and len(batch.rows) == 1:
         return (refusal,)
-    queue_state.send_singly(batch.mid)
+    circuit.send_singly(batch.mid)
     again = Verdict(
         outcome=Outcome.TRY_LATER if refusal else Outcome.UNKNOWN,
         error_code=refusal.error_code if refusal else None,
@@ -151,7 +130,7 @@ def settle(batch: Batch, verdicts: tuple[Verdict, ...]) -> None:
         for row, verdict in zip(batch.rows, verdicts, strict=True):
             _complete_attempt(row, batch.lease, verdict)
             _move_on(row, batch.lease, verdict)
-        queue_state.learn(batch.mid, verdicts)
+        circuit.learn(batch.mid, verdicts)
     # Outside: a log that cannot be written must not undo what is known.
     for row, verdict in zip(batch.rows, verdicts, strict=True):
         log.info(
@@ -215,48 +194,3 @@ def _seconds_to_next(mid: int) -> float | None:
         return None
     seconds = (max(first, unit.paused_until or first) - unit.now).total_seconds()
     return max(seconds, 0.05) if seconds < settings.SWEEP_SECONDS else None
-
-
-def sweep() -> list[int]:
-    """Free leases that ran out, give up what is past its horizon, and return the MIDs of the
-    business units that have something to do now."""
-    _free_leases()
-    _give_up()
-    _forget_unconfirmed()
-    unknown = UnsubRequest.objects.filter(status=Status.PENDING, next_attempt_at__lte=Now())
-    due = set(unknown.order_by().values_list("unit_id", flat=True).distinct())
-    return sorted(due | set(queue_state.reopen_or_probe()))
-
-
-def _free_leases() -> None:
-    """Make rows whose worker died pending again; what became of their call is unknown."""
-    with transaction.atomic(durable=True):
-        expired = UnsubRequest.objects.filter(status=Status.SENDING, lease_until__lt=Now())
-        ids = list(
-            expired.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)
-        )
-        DeliveryAttempt.objects.filter(request_id__in=ids, finished_at=None).update(
-            finished_at=Now(), outcome=Outcome.UNKNOWN.value, detail="the lease ran out"
-        )
-        UnsubRequest.objects.filter(pk__in=ids).update(
-            status=Status.PENDING, lease=None, lease_until=None,
-            next_attempt_at=Now(), outcome=Outcome.UNKNOWN.value,
-        )  # fmt: skip
-    for pk in ids:
-        log.warning("lease ran out", request_id=pk)
-
-
-def _give_up() -> None:
-    """Refuse what could not be sent within its horizon, and say so loudly."""
-    late = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD), give_up_at__lt=Now())
-    given_up = late.update(status=Status.REFUSED, finished_at=Now())
-    if given_up:
-        log.error("requests given up: past the horizon", requests=given_up)
-
-
-def _forget_unconfirmed() -> None:
-    """End what its person was asked to confirm by a mail and did not."""
-    waiting = UnsubRequest.objects.filter(
-        status=Status.WAITING, received_at__lt=Now() - confirmation.WITHIN
-    )
-    waiting.update(status=Status.WITHDRAWN, finished_at=Now(), wish=None)

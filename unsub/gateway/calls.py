@@ -22,7 +22,6 @@ from unsub.sfmc import (
     SUBSCRIBER_PROPERTIES,
     UNSUB_EVENT_PROPERTIES,
     CallReply,
-    Client,
     Definition,
     ExecuteRequest,
     Filter,
@@ -41,6 +40,7 @@ from unsub.sfmc import (
     read_subscriber_name,
     read_unsub_event,
 )
+from unsub.sfmc.client import Client
 
 from .credentials import credentials
 

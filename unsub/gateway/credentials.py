@@ -3,7 +3,8 @@
 from django.conf import settings
 
 from unsub.domain.masking import keyed_digest
-from unsub.sfmc import Auth, MisconfiguredError, OAuth, UsernameToken
+from unsub.sfmc import MisconfiguredError
+from unsub.sfmc.auth import Auth, OAuth, UsernameToken
 
 from .token_store import CachedTokenStore
 

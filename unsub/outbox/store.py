@@ -30,7 +30,8 @@ from unsub.models import (
 from unsub.models.request import REASON_LENGTH, Purpose
 
 from . import precedence
-from .submission import Change, Wish, digest, digest_of, exact, person_of
+from .identity import digest, digest_of, exact, person_of
+from .submission import Change, Wish
 
 # The same person, scope and job within this time is the same wish (design, invariant 4); with the
 # other kinds what is meant is a button pressed twice, and a mail that was asked for twice.

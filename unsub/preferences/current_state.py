@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from unsub.models import Kind, Status, UnsubRequest
-from unsub.models.request import ALL, ATTRIBUTE, LIST
-from unsub.models.states import ON_THEIR_WAY
+from unsub.models.request import ALL, ATTRIBUTE, LIST, ON_THEIR_WAY
 
 from .snapshot import PERSON_FOR, UNSUBSCRIBED, Seen
 

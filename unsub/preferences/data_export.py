@@ -11,9 +11,9 @@ from django.db.models import Q
 from unsub.domain.context import SubscriberContext, UnsubContext
 from unsub.infra.database_timeout import answering
 from unsub.models import Kind, UnsubRequest
-from unsub.models.request import ALL, ATTRIBUTE
-from unsub.models.states import ON_THEIR_WAY
-from unsub.outbox.submission import LISTS, person_of
+from unsub.models.request import ALL, ATTRIBUTE, ON_THEIR_WAY
+from unsub.outbox.identity import person_of
+from unsub.outbox.submission import LISTS
 
 from .current_state import Present
 

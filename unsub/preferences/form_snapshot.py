@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from django.core import signing
 
 from unsub.domain.context import UnsubContext
-from unsub.outbox.submission import exact, person_of
+from unsub.outbox.identity import exact, person_of
 
 SECONDS = 7 * 86_400  # older snapshots are refused and the page is rendered again
 _SALT = "unsub.drawn"

@@ -1,14 +1,13 @@
-"""How a story begins: what a person asked for, and how."""
+"""What a request asks for, in the words of a marketer, and how a timeline begins with it."""
 
 from datetime import timedelta
 
 from django.utils.translation import gettext
 
+from unsub.domain.context import Scope
 from unsub.domain.masking import mask_email
-from unsub.models import Channel, Kind, Pause, PauseEnd, UnsubRequest
-from unsub.models.request import Purpose
-
-from .about import attribute_of, is_about_everything, purpose_of, subject
+from unsub.models import Channel, Kind, MailingList, Pause, PauseEnd, UnsubRequest
+from unsub.models.request import ALL, ATTRIBUTE, Purpose
 
 _LEFT = {
     Channel.PAGE: "pressed the button on the page",
@@ -22,6 +21,18 @@ _FORMATS = {
 }
 # A pause ends in the transaction that writes the wish to come back.
 _AT_ONCE = timedelta(seconds=2)
+
+
+_CHANGES = {
+    Kind.RESUBSCRIBE: "subscribe again",
+    Kind.FORMAT: "HTML or text",
+    Kind.ADDRESS: "another address",
+}
+_MAILS = {
+    Purpose.CONFIRM: "a mail to confirm a wish",
+    Purpose.NEW_LINK: "a mail with a new link",
+    Purpose.ASK_BACK: "a mail at the end of a pause",
+}
 
 
 def sentence(request: UnsubRequest, list_name: str) -> str:
@@ -95,3 +106,55 @@ def _came_back(pause: Pause, request: UnsubRequest, list_name: str) -> str:
         gettext("The pause #%(number)d was over: the person is put back to %(what)s, as told.")
         % known
     )
+
+
+def about(request: UnsubRequest, list_name: str = "") -> str:
+    """Return what a request asks for; never to which value."""
+    kind = Kind(request.kind)
+    if kind is Kind.UNSUBSCRIBE:
+        return gettext("leave %s") % subject(request, list_name)
+    if kind is Kind.SUBSCRIBE:
+        return gettext("join %s") % subject(request, list_name)
+    if kind is Kind.ATTRIBUTE:
+        return attribute_of(request)
+    if kind is Kind.MAIL:
+        return gettext(_MAILS[purpose_of(request)])
+    return gettext(_CHANGES[kind])
+
+
+def subject(request: UnsubRequest, list_name: str = "") -> str:
+    """Return what is left or joined: a list by its name and number, or everything."""
+    if is_about_everything(request):
+        return gettext("everything")
+    if request.list_id is None:
+        return gettext("the list of job %d") % request.job_id
+    if list_name:
+        return f"{list_name} ({request.list_id})"
+    return gettext("list %d") % request.list_id
+
+
+def is_about_everything(request: UnsubRequest) -> bool:
+    """Return whether it is about all lists at once."""
+    if request.aspect:
+        return request.aspect == ALL
+    # A row from before there were aspects.
+    named = request.list_id or request.job_id
+    return request.scope == Scope.ALL or not named
+
+
+def attribute_of(request: UnsubRequest) -> str:
+    """Return the name of the attribute that is to change."""
+    return request.aspect.removeprefix(ATTRIBUTE)
+
+
+def purpose_of(request: UnsubRequest) -> Purpose:
+    """Return what a mail is for."""
+    return Purpose(request.aspect.removeprefix(f"{Kind.MAIL.value}:"))
+
+
+def name_of(request: UnsubRequest) -> str:
+    """Return what the unit calls the list of a request, or nothing."""
+    if request.list_id is None:
+        return ""
+    lists = MailingList.objects.filter(unit_id=request.unit_id, list_id=request.list_id)
+    return lists.values_list("name", flat=True).first() or ""

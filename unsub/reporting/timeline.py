@@ -17,7 +17,7 @@ from unsub.models import (
     UnsubRequest,
 )
 
-from . import about, sentences
+from . import sentences
 from .explanations import FOUND, explain
 
 _CALLS = {
@@ -48,7 +48,7 @@ def story(request: UnsubRequest, attempts: Iterable[DeliveryAttempt]) -> list[Mo
 
 
 def _moments(request: UnsubRequest, attempts: Iterable[DeliveryAttempt]) -> Iterator[Moment]:
-    name = about.name_of(request)
+    name = sentences.name_of(request)
     yield Moment(at=request.received_at, what=sentences.sentence(request, name))
     yield from _agreed(request)
     if request.reason_added_at:

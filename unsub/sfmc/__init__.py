@@ -3,8 +3,6 @@
 Create a `Client` with credentials and call it: `client.execute([ExecuteRequest(...)])`.
 """
 
-from .auth import Auth, Login, OAuth, UsernameToken
-from .client import Client
 from .definitions import Choice, Definition
 from .errors import (
     InMaintenance,
@@ -57,22 +55,18 @@ __all__ = [
     "PROFILE_PROPERTIES",
     "SUBSCRIBER_PROPERTIES",
     "UNSUB_EVENT_PROPERTIES",
-    "Auth",
     "CallReply",
     "CallResult",
     "Choice",
-    "Client",
     "Definition",
     "ExecuteRequest",
     "Filter",
     "InMaintenance",
     "ListChange",
-    "Login",
     "MailList",
     "Membership",
     "MemoryTokenStore",
     "MisconfiguredError",
-    "OAuth",
     "Page",
     "PermanentError",
     "Profile",
@@ -89,7 +83,6 @@ __all__ = [
     "TriggeredSend",
     "UnknownOutcome",
     "UnsubEvent",
-    "UsernameToken",
     "read_list",
     "read_membership",
     "read_profile",

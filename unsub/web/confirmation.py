@@ -6,9 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from unsub.outbox import api as outbox
 
 from .forms import ReasonForm
-from .http import SeeOther, page, plain, with_retry
+from .http import SeeOther, TooLarge, page, plain, read_form, with_retry
 from .page_context import visiting
-from .posted import TooLarge, read_form
 from .signed_link import Link, linked
 from .status import Standing, standing_of
 

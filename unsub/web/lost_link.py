@@ -1,8 +1,11 @@
 """The form for somebody whose link does not work: a person looks at what is typed there."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -10,10 +13,8 @@ from django.views.decorators.http import require_http_methods
 from . import lost_link_requests
 from .brand import Sender, find_host_sender
 from .forms import LostLinkForm
-from .http import SeeOther, page, plain, with_retry
+from .http import SeeOther, TooLarge, page, plain, read_form, with_retry
 from .language import choose_language
-from .lost_link_form import lost_link_context
-from .posted import TooLarge, read_form
 
 
 # There is no session here that another site's form could ride on.
@@ -64,3 +65,11 @@ def _client(request: HttpRequest) -> str:
     if settings.SECURE_PROXY_SSL_HEADER and forwarded:
         return forwarded
     return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def lost_link_context(sender: Sender, form: LostLinkForm | None = None) -> dict[str, Any]:
+    """Return what the template takes; without the form where the unit does not offer it."""
+    known: dict[str, Any] = {"sender": sender, "lost_link_url": reverse("unsub:lost_link")}
+    if sender.lost_link_form:
+        known["form"] = form or LostLinkForm()
+    return known

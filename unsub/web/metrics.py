@@ -25,7 +25,7 @@ from prometheus_client.registry import Collector
 from unsub.infra import heartbeat
 from unsub.infra.redis_client import quick_client
 from unsub.models import Alarm, BusinessUnit, Status, UnsubRequest
-from unsub.models.states import OPEN, in_states
+from unsub.models.request import OPEN, in_states
 from unsub.reporting.latency import late, time_to_honour
 
 Figures = dict[str, tuple[float | None, float | None, float | None, float | None, int]]

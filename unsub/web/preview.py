@@ -20,7 +20,7 @@ from unsub.units.access import units_of
 from .brand import Sender, find_sender, with_texts
 from .forms import Choice, ReasonForm
 from .http import page
-from .lost_link_form import lost_link_context
+from .lost_link import lost_link_context
 from .page_context import Visit
 from .preview_sample import sample
 from .signed_link import Link

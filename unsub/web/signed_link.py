@@ -21,7 +21,7 @@ from unsub.units.opening import open_link
 from .brand import Sender, find_host_sender
 from .http import page, with_retry
 from .language import choose_language
-from .lost_link_form import lost_link_context
+from .lost_link import lost_link_context
 
 # Mail programs and Parameter Manager put things behind a link that are none of its own.
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]*")

@@ -15,9 +15,8 @@ from unsub.outbox import api as outbox
 from unsub.outbox.api import Wish
 
 from .forms import MARK, ReasonForm
-from .http import SeeOther, page, plain, with_retry
+from .http import SeeOther, TooLarge, page, plain, read_form, with_retry
 from .page_context import Visit, visiting
-from .posted import TooLarge, read_form
 from .signed_link import EVERYTHING, Link, linked
 from .status import standing_of
 

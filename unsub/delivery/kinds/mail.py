@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
-from unsub.delivery.claim import Batch
-from unsub.delivery.plans import carried_out
+from unsub.delivery.batch import Batch, carried_out
 from unsub.domain.context import SubscriberContext, UnsubContext
 from unsub.domain.outcomes import NO_TIME, Outcome, Verdict
 from unsub.gateway import calls as gateway

@@ -1,4 +1,6 @@
-"""Leaving a list from the profile centre that no mail was ever sent to: LogUnsubEvent finds no job
+"""A batch of unsubscribes -> LogUnsubEvent messages -> a verdict for each.
+
+And leaving a list from the profile centre that no mail was ever sent to: LogUnsubEvent finds no job
 to charge and refuses (400), and an Update takes the person off that list, without an event.
 
 Whoever has just joined a list and leaves it again meets this. Nothing widens: it is the same list.
@@ -6,18 +8,36 @@ Whoever has just joined a list and leaves it again meets this. Nothing widens: i
 
 from dataclasses import replace
 
-from unsub.delivery.claim import Batch
-from unsub.delivery.plans import carried_out
-from unsub.domain.outcomes import NO_TIME, Outcome, Verdict, read_error, without_holding
+from unsub.delivery.batch import Batch, carried_out
+from unsub.domain.context import unsub_parameters
+from unsub.domain.outcomes import NO_TIME, Outcome, Verdict, read_error, read_reply, without_holding
 from unsub.gateway import calls as gateway
 from unsub.models import Channel, UnsubRequest
 from unsub.sfmc import ListChange, Membership, SfmcError, SubscriberUpdate
 
-from .update import ACTIVE, UNSUBSCRIBED, keys_of
+from .lookups import ACTIVE, UNSUBSCRIBED, keys_of
 
 NO_JOB = 400  # manual: "Error Codes 400-499"
 Plan = SubscriberUpdate | Verdict
 _DONE = "left without an event"
+
+
+def send(batch: Batch) -> tuple[Verdict, ...] | None:
+    """Return what became of the rows' LogUnsubEvents, or None where the reply does not tell."""
+    calls = [_parameters(row, batch.all_subscribers_list_id) for row in batch.rows]
+    verdicts = read_reply(gateway.log_unsub_events(batch.mid, calls), sent=len(batch.rows))
+    return verdicts and left_all_the_same(batch, verdicts)
+
+
+def _parameters(row: UnsubRequest, all_subscribers_list_id: int | None) -> gateway.Parameters:
+    """Return the LogUnsubEvent parameters of a row; no reason, no Reason parameter."""
+    parameters = unsub_parameters(
+        subscriber=row.subscriber,
+        job=row.job,
+        scope=row.scope_value,
+        all_subscribers_list_id=all_subscribers_list_id,
+    )
+    return (*parameters, ("Reason", row.reason_text)) if row.reason_text else parameters
 
 
 def left_all_the_same(batch: Batch, verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:

@@ -8,9 +8,7 @@ Cloud ignores one that it does not know (facts 6).
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from unsub.delivery.claim import Batch
-from unsub.delivery.plans import carried_out
-from unsub.domain.context import SubscriberContext
+from unsub.delivery.batch import Batch, carried_out
 from unsub.domain.outcomes import NO_TIME, Outcome, Verdict
 from unsub.gateway import calls as gateway
 from unsub.gateway import catalogue
@@ -19,7 +17,8 @@ from unsub.models.request import ATTRIBUTE
 from unsub.outbox import precedence
 from unsub.sfmc import ListChange, Membership, SfmcError, SubscriberUpdate
 
-ACTIVE, UNSUBSCRIBED = "Active", "Unsubscribed"
+from .lookups import ACTIVE, UNSUBSCRIBED, keys_of
+
 Plan = SubscriberUpdate | Verdict
 
 
@@ -53,17 +52,6 @@ def _plans(batch: Batch) -> list[Plan]:
     return [
         _plan(row, keys[row.pk], places, names, left=left.get(row.person, set())) for row in rows
     ]
-
-
-def keys_of(batch: Batch) -> dict[int, str | None]:
-    """Return each row's SubscriberKey: an empty text where there is nobody, None where there was no
-    time to ask; nobody's is asked for twice."""
-    known: dict[SubscriberContext, str | None]
-    known = {row.subscriber: row.subscriber_key or None for row in batch.rows}
-    for subscriber, key in known.items():
-        if key is None and batch.has_time:
-            known[subscriber] = gateway.key_of(batch.mid, subscriber)
-    return {row.pk: known[row.subscriber] for row in batch.rows}
 
 
 def _plan(

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from unsub.models import BusinessUnit, Status, UnsubRequest
-from unsub.models.states import OPEN, in_states
+from unsub.models.request import OPEN, in_states
 from unsub.reporting.latency import late, time_to_honour
 
 _CLEAR = "\x1b[2J\x1b[H"

@@ -11,9 +11,8 @@ from unsub.domain.context import UnsubContext
 from unsub.domain.masking import keyed_digest
 from unsub.infra import metrics, rate_limit
 from unsub.models import Channel
-from unsub.web.http import SeeOther, page, plain, with_retry
+from unsub.web.http import SeeOther, TooLarge, page, plain, with_retry
 from unsub.web.page_context import Visit, visiting
-from unsub.web.posted import TooLarge
 from unsub.web.signed_link import Link, linked
 
 TIMES, SECONDS = 60, 3600  # changes with one link

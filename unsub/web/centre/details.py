@@ -12,9 +12,8 @@ from unsub.preferences.attributes import Field, fields_of
 from unsub.preferences.current_state import Present
 from unsub.preferences.form_snapshot import Drawn
 from unsub.preferences.forms import ADDRESS, FORMAT, DetailsForm
-from unsub.web.http import SeeOther, page, with_retry
+from unsub.web.http import SeeOther, page, read_form, with_retry
 from unsub.web.page_context import Visit
-from unsub.web.posted import read_form
 
 from .access import entered
 from .common import ask, page_of, readable, show_as

@@ -12,9 +12,8 @@ from unsub.outbox.api import Change, Wish
 from unsub.preferences import form_snapshot, snapshot
 from unsub.preferences.current_state import Present, Subscription
 from unsub.preferences.form_snapshot import Drawn
-from unsub.web.http import SeeOther, page
+from unsub.web.http import SeeOther, page, read_form
 from unsub.web.page_context import Visit
-from unsub.web.posted import read_form
 from unsub.web.signed_link import EVERYTHING
 
 from .access import entered

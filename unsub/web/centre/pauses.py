@@ -13,9 +13,8 @@ from unsub.outbox import api as outbox
 from unsub.outbox.api import Wish
 from unsub.outbox.pauses import coming_back
 from unsub.preferences import form_snapshot, snapshot
-from unsub.web.http import SeeOther, page, with_retry
+from unsub.web.http import SeeOther, page, read_form, with_retry
 from unsub.web.page_context import Visit
-from unsub.web.posted import read_form
 
 from .access import entered
 from .common import ask

@@ -1,0 +1,59 @@
+"""What happens to requests without a message: leases that ran out, horizons, confirmations."""
+
+import structlog
+from django.db import transaction
+from django.db.models.functions import Now
+
+from unsub.domain.outcomes import Outcome
+from unsub.links import confirmation
+from unsub.models import DeliveryAttempt, Status, UnsubRequest
+from unsub.models.request import in_states
+
+from . import circuit
+
+log = structlog.get_logger(__name__)
+
+
+def sweep() -> list[int]:
+    """Free leases that ran out, give up what is past its horizon, and return the MIDs of the
+    business units that have something to do now."""
+    _free_leases()
+    _give_up()
+    _forget_unconfirmed()
+    unknown = UnsubRequest.objects.filter(status=Status.PENDING, next_attempt_at__lte=Now())
+    due = set(unknown.order_by().values_list("unit_id", flat=True).distinct())
+    return sorted(due | set(circuit.reopen_or_probe()))
+
+
+def _free_leases() -> None:
+    """Make rows whose worker died pending again; what became of their call is unknown."""
+    with transaction.atomic(durable=True):
+        expired = UnsubRequest.objects.filter(status=Status.SENDING, lease_until__lt=Now())
+        ids = list(
+            expired.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)
+        )
+        DeliveryAttempt.objects.filter(request_id__in=ids, finished_at=None).update(
+            finished_at=Now(), outcome=Outcome.UNKNOWN.value, detail="the lease ran out"
+        )
+        UnsubRequest.objects.filter(pk__in=ids).update(
+            status=Status.PENDING, lease=None, lease_until=None,
+            next_attempt_at=Now(), outcome=Outcome.UNKNOWN.value,
+        )  # fmt: skip
+    for pk in ids:
+        log.warning("lease ran out", request_id=pk)
+
+
+def _give_up() -> None:
+    """Refuse what could not be sent within its horizon, and say so loudly."""
+    late = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD), give_up_at__lt=Now())
+    given_up = late.update(status=Status.REFUSED, finished_at=Now())
+    if given_up:
+        log.error("requests given up: past the horizon", requests=given_up)
+
+
+def _forget_unconfirmed() -> None:
+    """End what its person was asked to confirm by a mail and did not."""
+    waiting = UnsubRequest.objects.filter(
+        status=Status.WAITING, received_at__lt=Now() - confirmation.WITHIN
+    )
+    waiting.update(status=Status.WITHDRAWN, finished_at=Now(), wish=None)

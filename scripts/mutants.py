@@ -22,7 +22,7 @@ CONFIG = """
 module-path = {modules}
 timeout = 20.0
 excluded-modules = []
-test-command = "{python} -m pytest -qx -c /dev/null --rootdir . {plugins} tests/rules"
+test-command = "{python} -m pytest -qx -c /dev/null --rootdir . {plugins} tests/domain"
 
 [cosmic-ray.distributor]
 name = "local"
@@ -33,7 +33,7 @@ def main() -> int:
     """Return 0 where enough of the mutants were killed."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in ("unsub", "tests/rules"):
+        for part in ("unsub", "tests/domain"):
             shutil.copytree(
                 ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__")
             )

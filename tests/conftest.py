@@ -11,8 +11,6 @@ from django.db import connections
 
 from unsub.infra import database_timeout
 
-_HERE = Path(__file__).parent
-
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
@@ -32,6 +30,6 @@ def empty_broker(request: pytest.FixtureRequest) -> Iterator[None]:
     """Give each Django test an empty broker and cache."""
     database_timeout.forget()
     yield
-    if request.path.is_relative_to(_HERE / "app"):
+    if request.config.pluginmanager.hasplugin("django"):
         with redis.Redis.from_url(settings.REDIS_URL) as client:
             client.flushdb()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.app.identity_provider import CLIENT_ID, running
+from tests.accounts.identity_provider import CLIENT_ID, running
 from tests.journeys.conftest import Deploy
 from tests.journeys.deployment import Deployment
 from tests.journeys.office import PASSWORD, code, enter, enter_code, leave, set_app_up, sign_in

@@ -64,6 +64,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
         early_config.add_cleanup(lambda: _stop(early_config))
         _start(early_config)
     yield
+    # Its fixtures use the models: only now, and only with Django, can they be imported.
+    if early_config.pluginmanager.hasplugin("django"):
+        early_config.pluginmanager.import_plugin("tests.plugins.cast")
 
 
 def _own_database(redis_url: str, worker: str) -> str:

@@ -1,0 +1,1 @@
+"""Tests of unsub.accounts, on a database and a broker."""

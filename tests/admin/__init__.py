@@ -1,0 +1,1 @@
+"""Tests of unsub.admin, on a database and a broker."""

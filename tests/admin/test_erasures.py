@@ -1,0 +1,187 @@
+"""Who asks to be erased, and the marketer who answers."""
+
+from dataclasses import replace
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db.models.functions import Now
+from django.test import Client
+
+from tests.helpers import CHILD, MakeWish, context, person, seen
+from unsub.models import BusinessUnit, Erasure, Kind, Pause, Status, UnsubRequest, Wording
+from unsub.outbox import erasure, store
+from unsub.outbox.submission import Change
+
+pytestmark = pytest.mark.django_db
+QUEUE = "/admin/unsub/erasure/"
+SURE = {"confirmed": "1"}
+
+
+@pytest.fixture
+def asked(unit: BusinessUnit, make_wish: MakeWish) -> Erasure:
+    """Ada, who unsubscribed, and asks to be erased."""
+    one, _ = store.write(make_wish(1001))
+    UnsubRequest.objects.filter(pk=one.pk).update(
+        status=Status.DONE, finished_at=Now(), email_address="ada@example.com"
+    )
+    erasure.ask(context(1001), language="en")
+    Erasure.objects.update(email_address="ada@example.com")
+    return Erasure.objects.get()
+
+
+def act(client: Client, action: str, *rows: Erasure, **more: str) -> str:
+    """Return the words of the page after an act on rows."""
+    data = {"action": action, "_selected_action": [row.pk for row in rows]}
+    return seen(client.post(f"{QUEUE}?state=all", data | more, follow=True).content)
+
+
+def test_the_queue_shows_who_waits_masked_and_the_page_in_full(
+    admin_client: Client, asked: Erasure
+) -> None:
+    words = seen(admin_client.get(QUEUE).content)
+    assert "a•••@example.com" in words
+    assert "ada@example.com" not in words
+    html = admin_client.get(f"{QUEUE}{asked.pk}/change/").content.decode()
+    assert "ada@example.com" in html
+    row = UnsubRequest.objects.get()
+    assert f'href="/admin/unsub/unsubrequest/{row.pk}/change/">#{row.pk}</a> (done)' in html
+    assert 'value="grant"' in html
+    overview = admin_client.get("/admin/").content.decode()
+    assert f'<a href="{QUEUE}">1 person asks to be erased</a>' in overview
+
+
+def test_granting_says_what_happens_and_leaves_the_proof(
+    admin_client: Client, asked: Erasure
+) -> None:
+    words = act(admin_client, "grant", asked)
+    assert "Their requests name nobody any more" in words
+    assert "The proof stays" in words
+    assert "(Contact Delete) is your own job" in words
+    assert Erasure.objects.open().exists()
+    assert "1 is answered." in act(admin_client, "grant", asked, note="Contact deleted", **SURE)
+    asked.refresh_from_db()
+    assert asked.granted_at
+    assert asked.handled_by
+    assert asked.note == "Contact deleted"
+    row = UnsubRequest.objects.get()
+    assert (row.email_address, row.subscriber_id, row.status) == ("", None, "done")
+    assert "Granted: 1 requests name nobody any more." in LogEntry.objects.get().change_message
+    assert "erased" in seen(admin_client.get("/admin/unsub/unsubrequest/").content)
+    assert "a•••" not in seen(admin_client.get(QUEUE).content)
+    assert "Contact deleted" in seen(admin_client.get(f"{QUEUE}?state=granted").content)
+    again = admin_client.get(f"{QUEUE}{asked.pk}/change/").content.decode()
+    assert 'value="grant"' not in again
+    late = act(admin_client, "grant", asked)
+    assert "0 people will be erased" in late
+    assert "1 other was answered before." in late
+    assert "name nobody any more:" not in late
+
+
+def test_it_is_not_granted_while_a_wish_is_on_its_way(
+    admin_client: Client, asked: Erasure, make_wish: MakeWish
+) -> None:
+    open_, _ = store.write(make_wish(1001, job=88003))
+    words = act(admin_client, "grant", asked, **SURE)
+    assert f"#{asked.pk} is not granted yet" in words
+    assert f"has to go out under their name: #{open_.pk} (pending)." in words
+    assert "answered." not in words
+    asked.refresh_from_db()
+    assert asked.granted_at is None
+    assert UnsubRequest.objects.filter(email_address="ada@example.com").exists()
+    assert not LogEntry.objects.exists()
+
+
+def test_answering_otherwise_needs_a_note_and_erases_nothing(
+    admin_client: Client, asked: Erasure
+) -> None:
+    assert "This field is required" in act(admin_client, "decline", asked, note="", **SURE)
+    note = "Bookkeeping has to keep it"
+    assert "1 is answered." in act(admin_client, "decline", asked, note=note, **SURE)
+    asked.refresh_from_db()
+    assert asked.declined_at
+    assert asked.email_address == "ada@example.com"
+    assert f"Answered otherwise: {note}" in LogEntry.objects.get().change_message
+    assert note in seen(admin_client.get(f"{QUEUE}?state=declined").content)
+    assert "asks to be erased" not in seen(admin_client.get("/admin/").content)
+    assert "1 is answered." not in act(admin_client, "grant", asked, **SURE)
+
+
+def test_nobody_adds_edits_or_deletes_one(admin_client: Client, asked: Erasure) -> None:
+    assert admin_client.get(f"{QUEUE}add/").status_code == 403
+    assert admin_client.post(f"{QUEUE}{asked.pk}/delete/", {"post": "yes"}).status_code == 403
+    admin_client.post(f"{QUEUE}{asked.pk}/change/", {"note": "mine"})
+    asked.refresh_from_db()
+    assert asked.note == ""
+
+
+def test_a_viewer_looks_and_does_not_answer(
+    unit: BusinessUnit, child: BusinessUnit, asked: Erasure
+) -> None:
+    viewer = person("viewer", unit)
+    assert "a•••@example.com" in seen(viewer.get(QUEUE).content)
+    assert 'value="grant"' not in viewer.get(f"{QUEUE}{asked.pk}/change/").content.decode()
+    act(viewer, "grant", asked, **SURE)
+    other = person("marketer", child)
+    assert "a•••" not in seen(other.get(QUEUE).content)
+    assert "asks to be erased" not in seen(other.get("/admin/").content)
+    act(other, "grant", asked, **SURE)
+    asked.refresh_from_db()
+    assert asked.granted_at is None
+
+
+def test_pauses_are_listed_with_their_end(
+    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
+) -> None:
+    unit.pause_offered, unit.pause_ends = True, "put_back"
+    unit.save()
+    for number, days in ((1001, 30), (1002, 60)):
+        wish = replace(make_wish(number, channel="profile"), pause_days=days)
+        store.write(wish)
+    ended = Pause.objects.order_by("pk")[0]
+    Pause.objects.filter(pk=ended.pk).update(ended_at=Now(), end="cancelled")
+    words = seen(admin_client.get("/admin/unsub/pause/").content)
+    assert "list 7001" in words
+    assert "it runs" in words
+    assert "came back before its end" in words
+    for end, number in (("running", 1), ("cancelled", 1), ("asked", 0)):
+        listed = seen(admin_client.get(f"/admin/unsub/pause/?end={end}").content)
+        assert f"{number} pause" in listed
+    page = admin_client.get(f"/admin/unsub/pause/{ended.pk}/change/")
+    assert f'href="/admin/unsub/unsubrequest/{ended.request_id}/change/"' in page.content.decode()
+    assert admin_client.get("/admin/unsub/pause/add/").status_code == 403
+
+
+def test_wordings_lead_to_those_who_agreed(
+    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
+) -> None:
+    change = Change(kind=Kind.SUBSCRIBE, wording="You agree to it.")
+    store.write(replace(make_wish(1001, channel="profile", language="de"), change=change))
+    store.write(make_wish(1002))
+    version = Wording.objects.get()
+    html = admin_client.get("/admin/unsub/wording/").content.decode()
+    assert "You agree to it." in html
+    assert "Deutsch" in html or "German" in html
+    link = f"/admin/unsub/unsubrequest/?wording__id__exact={version.pk}"
+    assert link in html
+    assert "1 unsubscribe request" in seen(admin_client.get(link).content)
+    assert admin_client.get(f"/admin/unsub/wording/{version.pk}/change/").status_code == 200
+    assert admin_client.get("/admin/unsub/wording/add/").status_code == 403
+
+
+def test_another_units_pauses_and_words_leave_no_trace(
+    unit: BusinessUnit, child: BusinessUnit, make_wish: MakeWish
+) -> None:
+    child.pause_offered, child.pause_ends = True, "put_back"
+    child.save()
+    wish = make_wish(1001, mid=CHILD, job=88101, channel="profile", language="en")
+    store.write(replace(wish, pause_days=30))
+    change = Change(kind=Kind.SUBSCRIBE, wording="Kids agree to it.")
+    store.write(replace(wish, change=change))
+    client = person("viewer", unit)
+    for page in ("pause", "wording"):
+        words = seen(client.get(f"/admin/unsub/{page}/").content)
+        assert "7101" not in words
+        assert "Kids" not in words
+    version = Wording.objects.get()
+    answer = client.get(f"/admin/unsub/unsubrequest/?wording__id__exact={version.pk}")
+    assert "0 unsubscribe requests" in seen(answer.content)

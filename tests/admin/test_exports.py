@@ -1,0 +1,138 @@
+"""The story of a request, the proof for one person, and the audit as a file."""
+
+import csv
+import io
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+from django.http import StreamingHttpResponse
+from django.test import Client
+
+from tests.helpers import CHILD, MakeWish, person, seen
+from unsub.admin import exports
+from unsub.models import BusinessUnit, DeliveryAttempt, Status, UnsubRequest
+from unsub.outbox import store
+from unsub.reporting import audit_export
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/unsub/unsubrequest/"
+
+
+@pytest.fixture
+def told(unit: BusinessUnit, make_wish: MakeWish) -> UnsubRequest:
+    """A wish whose first call got no answer, and whose second was confirmed."""
+    request, _ = store.write(make_wish(1001, reason="too-many"))
+    lease = "00000000-0000-4000-8000-00000000000"
+    for number, (outcome, vendor) in enumerate((("unknown", ""), ("posted", "req-7")), start=1):
+        DeliveryAttempt.objects.create(
+            request=request, number=number, lease=f"{lease}{number}", outcome=outcome,
+            started_at=request.received_at + timedelta(seconds=number * 10),
+            finished_at=request.received_at + timedelta(seconds=number * 10 + 1),
+            sfmc_request_id=vendor,
+        )  # fmt: skip
+    UnsubRequest.objects.update(status=Status.DONE, attempts=2, finished_at=Now())
+    return request
+
+
+def body(answer: Any) -> str:
+    """Return a streamed body."""
+    assert isinstance(answer, StreamingHttpResponse)
+    return b"".join(answer).decode()
+
+
+def test_a_request_is_a_story_in_order(admin_client: Client, told: UnsubRequest) -> None:
+    words = seen(admin_client.get(f"{LIST}{told.pk}/change/").content)
+    moments = (
+        "unsubscribed by one click in the mail program (RFC 8058): from the list.",
+        "Call 1 of LogUnsubEvent was sent",
+        "We called and got no readable answer.",
+        "Call 2 of LogUnsubEvent was sent",
+        "Marketing Cloud confirmed the unsubscribe. (request ID req-7)",
+    )
+    places = [words.index(moment) for moment in moments]
+    assert places == sorted(places)
+
+
+def test_a_proof_has_all_of_one_person_and_nothing_of_others(
+    admin_client: Client, told: UnsubRequest, child: BusinessUnit, make_wish: MakeWish
+) -> None:
+    again, _ = store.write(make_wish(1001, job=88003))
+    other, _ = store.write(make_wish(1002))
+    elsewhere, _ = store.write(make_wish(1001, mid=CHILD, job=88101))
+    words = seen(admin_client.get(f"{LIST}{told.pk}/proof/").content)
+    assert "in business unit Example Outfitters (510001), and what was done" in words
+    assert f"#{told.pk} · done · JobID 88002" in words
+    assert f"#{again.pk} · pending · JobID 88003" in words
+    assert f"#{other.pk} ·" not in words
+    assert f"#{elsewhere.pk} ·" not in words
+
+
+def test_a_proof_says_when_there_is_more(
+    admin_client: Client, told: UnsubRequest, make_wish: MakeWish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write(make_wish(1001, job=88003))
+    address = f"{LIST}{told.pk}/proof/"
+    assert "there are more" not in seen(admin_client.get(address).content)
+    monkeypatch.setattr(exports, "PROOF_MAX", 1)
+    words = seen(admin_client.get(address).content)
+    assert "These are the newest 1 requests; there are more." in words
+    assert "JobID 88003" in words
+
+
+def test_the_export_has_exactly_what_is_filtered(
+    admin_client: Client, told: UnsubRequest, make_wish: MakeWish
+) -> None:
+    store.write(make_wish(1002))
+    for query, number in (
+        ("", 2), ("status__exact=done", 1), ("q=1002", 1), ("status__exact=refused", 0),
+        ("p=2", 2),
+    ):  # fmt: skip
+        rows = list(
+            csv.DictReader(io.StringIO(body(admin_client.get(f"{LIST}export.csv?{query}"))))
+        )
+        assert len(rows) == number, query
+        lines = body(admin_client.get(f"{LIST}export.jsonl?{query}")).splitlines()
+        assert len(lines) == number
+        assert all(set(json.loads(line)) == set(audit_export.COLUMNS) for line in lines)
+    answer = admin_client.get(f"{LIST}export.csv")
+    assert answer["Content-Disposition"].startswith('attachment; filename="unsubscribes-')
+    assert admin_client.get(f"{LIST}export.exe").status_code == 404
+
+
+def test_no_cell_of_the_export_is_a_formula(admin_client: Client, told: UnsubRequest) -> None:
+    UnsubRequest.objects.update(reason_text="=HYPERLINK(1)")
+    assert ",'=HYPERLINK(1)," in body(admin_client.get(f"{LIST}export.csv"))
+
+
+def test_another_units_rows_are_neither_proven_nor_exported(
+    told: UnsubRequest, child: BusinessUnit, make_wish: MakeWish
+) -> None:
+    client = person("viewer", child)
+    mine, _ = store.write(make_wish(1009, mid=CHILD, job=88101))
+    assert client.get(f"{LIST}{told.pk}/proof/").status_code == 403
+    rows = list(csv.DictReader(io.StringIO(body(client.get(f"{LIST}export.csv")))))
+    assert [row["id"] for row in rows] == [str(mine.pk)]
+    assert client.get(f"{LIST}export.csv?unit__mid__exact=510001").status_code == 403
+
+
+def test_a_wish_that_was_taken_back_or_set_aside_says_so(
+    admin_client: Client, told: UnsubRequest
+) -> None:
+    for status, words in (
+        (Status.WITHDRAWN, "The person took it back."),
+        (Status.REFUSED, "Set aside for a person to look at."),
+    ):
+        UnsubRequest.objects.update(status=status)
+        assert words in seen(admin_client.get(f"{LIST}{told.pk}/change/").content)
+
+
+def test_an_export_goes_on_from_chunk_to_chunk(
+    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_export, "CHUNK", 3)
+    made = [store.write(make_wish(1001 + number))[0].pk for number in range(8)]
+    rows = csv.DictReader(io.StringIO(body(admin_client.get(f"{LIST}export.csv"))))
+    assert [int(row["id"]) for row in rows] == made

@@ -1,0 +1,112 @@
+"""Finding requests: by a typed address, a job, an error code, days."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from tests.helpers import MakeWish
+from unsub.domain.context import SubscriberContext
+from unsub.infra import digests as address_digests
+from unsub.models import BusinessUnit, UnsubRequest
+from unsub.outbox import store
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/unsub/unsubrequest/"
+
+
+@pytest.fixture
+def three(unit: BusinessUnit, make_wish: MakeWish) -> list[UnsubRequest]:
+    """Three requests, of three days, the second by address."""
+    ada = SubscriberContext(subscriber_id=1001, email_address="Ada@Example.com")
+    rows = [
+        store.write(make_wish(1002))[0],
+        store.write(make_wish(ada))[0],
+        store.write(make_wish(1003, job=88003))[0],
+    ]
+    for day, row in enumerate(rows, start=1):
+        UnsubRequest.objects.filter(pk=row.pk).update(
+            received_at=datetime(2026, 11, day, 23, 59, 59, tzinfo=UTC),
+            error_code=401 if day == 2 else None,
+        )
+    return rows
+
+
+def found(client: Client, query: str) -> list[int]:
+    """Return the ids of the requests that the list shows."""
+    answer = client.get(f"{LIST}?{query}")
+    assert answer.status_code == 200, query
+    return sorted(row.pk for row in answer.context["cl"].result_list)
+
+
+@pytest.mark.parametrize("typed", ["ada@example.com", "ADA@EXAMPLE.COM", " ada@example.com "])
+def test_an_address_is_found_however_it_is_typed(
+    three: list[UnsubRequest], admin_client: Client, typed: str
+) -> None:
+    assert found(admin_client, f"q={typed}") == [three[1].pk]
+    assert found(admin_client, "q=ada@example") == []
+
+
+def test_what_is_kept_to_find_it_tells_nobody(three: list[UnsubRequest]) -> None:
+    three[1].refresh_from_db()
+    assert three[1].address_mask == "A•••@Example.com"
+    assert "ada" not in three[1].address_digest
+    assert UnsubRequest.objects.filter(address_digest="").count() == 2
+
+
+def test_an_address_is_found_after_the_key_was_changed(
+    three: list[UnsubRequest], settings: Settings
+) -> None:
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another"
+    digests = address_digests.digests_of("ada@example.com")
+    assert UnsubRequest.objects.get(address_digest__in=digests).pk == three[1].pk
+
+
+@pytest.mark.parametrize(
+    ("query", "which"),
+    [
+        ("job_id=88003", [2]),
+        ("error_code=401", [1]),
+        ("error_code=402", []),
+        ("received_at_from=2026-11-02", [1, 2]),
+        ("received_at_to=2026-11-02", [0, 1]),
+        ("received_at_from=2026-11-02&received_at_to=2026-11-02", [1]),
+        ("job_id=88003&received_at_to=2026-11-02", []),
+        # By hand, and wrong: nothing, lest everything be taken for the answer.
+        ("job_id=abc", []),
+        ("error_code=1%20or%201", []),
+        ("job_id=99999999999999999999", []),
+        ("received_at_from=yesterday", []),
+        ("received_at_to=9999-12-31", []),
+        ("outcome=bogus", []),
+        ("late=maybe", []),
+        ("list=bogus", []),
+        # A unit that nobody made, where there is but one to choose.
+        ("unit__mid__exact=599999", []),
+    ],
+)
+def test_the_filters_keep_to_what_they_say(
+    three: list[UnsubRequest], admin_client: Client, query: str, which: list[int]
+) -> None:
+    wanted = sorted(three[index].pk for index in which)
+    assert found(admin_client, query) == wanted
+    lines = b"".join(admin_client.get(f"{LIST}export.jsonl?{query}").streaming_content)  # type: ignore[attr-defined]
+    assert lines.count(b"\n") == len(which)
+
+
+@pytest.mark.parametrize("query", ["job_id__in=x", "unit__mid__exact=x"])
+def test_a_filter_that_cannot_be_right_is_told_of_and_logged(
+    three: list[UnsubRequest], admin_client: Client, caplog: pytest.LogCaptureFixture, query: str
+) -> None:
+    answer = admin_client.get(f"{LIST}?{query}", follow=True)
+    assert "The filter in the address cannot be right." in answer.content.decode()
+    assert "a filter was refused" in caplog.text
+    assert admin_client.get(f"{LIST}export.csv?{query}").status_code == 404
+
+
+@pytest.mark.parametrize("model", ["unsubrequest/?status__exact", "alarm/?cause__exact"])
+def test_a_character_that_no_database_keeps_breaks_nothing(
+    three: list[UnsubRequest], admin_client: Client, model: str
+) -> None:
+    assert admin_client.get(f"/admin/unsub/{model}=%00", follow=True).status_code == 200

@@ -1,0 +1,85 @@
+"""Refused requests that a person dealt with elsewhere."""
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.db import IntegrityError, connection, transaction
+from django.test import Client
+
+from tests.helpers import hidden, person, request, seen
+from unsub.models import BusinessUnit, Handling, Status
+from unsub.reporting import overview
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/unsub/unsubrequest/"
+
+
+def test_they_are_marked_with_a_note_after_a_second_look(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
+    refused = [request(status=Status.REFUSED) for _ in range(2)]
+    done = request()
+    ids = [row.pk for row in (*refused, done)]
+    data = {"action": "mark_handled", "_selected_action": ids}
+    asked = seen(admin_client.post(LIST, data).content)
+    assert "2 refused requests will be marked" in asked
+    assert "1 other is left as it is." in asked
+    assert not Handling.objects.exists()
+    empty = admin_client.post(LIST, data | {"confirmed": "1", "note": ""})
+    assert "This field is required." in seen(empty.content)
+    answer = admin_client.post(
+        LIST, data | {"confirmed": "1", "note": "Taken off by hand"}, follow=True
+    )
+    assert "2 requests are dealt with." in seen(answer.content)
+    assert Handling.objects.count() == LogEntry.objects.count() == 2
+    story = seen(admin_client.get(f"{LIST}{refused[0].pk}/change/").content)
+    assert "Dealt with by admin: Taken off by hand" in story
+    again = admin_client.post(LIST, data | {"confirmed": "1", "note": "again"}, follow=True)
+    assert "0 requests are dealt with." in seen(again.content)
+
+
+def test_one_is_marked_from_its_own_page(admin_client: Client, unit: BusinessUnit) -> None:
+    one, done = request(status=Status.REFUSED), request()
+    page = admin_client.get(f"{LIST}{one.pk}/change/").content.decode()
+    assert "1 refused request will be marked" in seen(admin_client.post(LIST, hidden(page)).content)
+    Handling.objects.create(request=one, note="done")
+    for row in (one, done):
+        assert "mark_handled" not in admin_client.get(f"{LIST}{row.pk}/change/").content.decode()
+    other = request(status=Status.REFUSED)
+    client = person("viewer", unit)
+    assert "mark_handled" not in client.get(f"{LIST}{other.pk}/change/").content.decode()
+
+
+def test_they_need_a_person_no_longer(admin_client: Client, unit: BusinessUnit) -> None:
+    one = request(status=Status.REFUSED)
+    assert overview.look(mids=None, days=7).waiting.refused == 1
+    Handling.objects.create(request=one, note="done")
+    assert overview.look(mids=None, days=7).waiting.refused == 0
+    for side, number in (("yes", 1), ("no", 0)):
+        words = seen(admin_client.get(f"{LIST}?handled={side}").content)
+        assert f"{number} unsubscribe request" in words
+
+
+def test_a_viewer_marks_nothing(unit: BusinessUnit) -> None:
+    one = request(status=Status.REFUSED)
+    data = {"action": "mark_handled", "_selected_action": [one.pk], "confirmed": "1", "note": "x"}
+    person("viewer", unit).post(LIST, data)
+    assert not Handling.objects.exists()
+
+
+def test_a_note_stays_as_it_was_and_outlives_whoever_wrote_it(unit: BusinessUnit) -> None:
+    if connection.vendor == "sqlite":
+        return  # the embedded default goes without triggers (docs/adr/0006)
+    writer = User.objects.create_user("writer")
+    note = Handling.objects.create(
+        request=request(status=Status.REFUSED), user=writer, note="Taken off by hand"
+    )
+    for change in (
+        lambda: Handling.objects.update(note="other"),
+        lambda: Handling.objects.all().delete(),
+    ):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            change()
+    writer.delete()
+    note.refresh_from_db()
+    assert (note.user, note.note) == (None, "Taken off by hand")

@@ -1,0 +1,151 @@
+"""The admin's page on links."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from scripts.steps import ROOT
+from tests.helpers import CHILD, FORM, PARENT, link, person, seen
+from unsub.domain.context import Scope, SubscriberContext
+from unsub.links.ampscript import snippet
+from unsub.models import BusinessUnit, UnsubRequest
+
+pytestmark = pytest.mark.django_db
+PAGE = "/admin/unsub/businessunit/links/"
+
+
+def test_the_documents_show_the_snippet_that_the_page_builds() -> None:
+    made = snippet(address="https://mail.example.com", key_name="profile-center", scope="list")
+    for name in ("README.md", "docs/links.md"):
+        assert made in (ROOT / name).read_text()
+
+
+def ampscript(code: str, values: dict[str, str], minutes: int) -> dict[str, str]:
+    """Return the claims that the snippet would make: its Concat, with values for its calls."""
+    made = str(minutes * 60 + 21_600)
+    assert 'Add(Multiply(DateDiff("1970-01-01", Now(1), "MI"), 60), 21600)' in code
+    inner = code.split("SET @claims = Concat(")[1].split("}')", maxsplit=1)[0] + "}'"
+    parts = re.findall(r"'([^']*)'|AttributeValue\(\"(\w+)\"\)|(@\w+)", inner)
+    known = {"@made": made, "@key": values["_subscriberkey"]}
+    text = "".join(
+        quoted or values.get(name, "") or known.get(word, "") for quoted, name, word in parts
+    )
+    claims: dict[str, str] = json.loads(text)
+    return claims
+
+
+def test_with_a_profile_centre_the_snippet_tells_the_age_and_leads_there() -> None:
+    code = snippet(
+        address="https://mail.example.com", key_name="profile-center", scope="list",
+        with_centre=True,
+    )  # fmt: skip
+    assert code in (ROOT / "docs/profile-centre.md").read_text()
+    values = {
+        "memberid": "510001",
+        "subscriberid": "1001",
+        "_subscriberkey": "ada",
+        "jobid": "88002",
+    }
+    # The vendor's clock stands six hours behind UTC.
+    claims = ampscript(code, values, minutes=(1_764_000_000 - 21_600) // 60)
+    assert claims["iat"] == "1764000000"
+    assert (claims["mid"], claims["sk"], claims["jid"], claims["scope"]) == (
+        "510001", "ada", "88002", "list",
+    )  # fmt: skip
+    assert code.count("@token") == 3
+
+
+def test_it_builds_the_snippet_for_a_unit(admin_client: Client, unit: BusinessUnit) -> None:
+    asked = {"unit": str(PARENT), "key": "spring-key", "scope": "all"}
+    words = seen(admin_client.get(PAGE, asked).content)
+    assert 'GetJWTByKeyName("spring-key", "HS256", @claims)' in words
+    assert '"scope":"all"' in words
+    assert "@key" not in words
+    assert 'Replace(Replace(AttributeValue("_subscriberkey")' in seen(
+        admin_client.get(PAGE, asked | {"sk": "on"}).content
+    )
+
+
+@pytest.mark.parametrize("key", ['a"b', "a b", "", "x" * 37, "ключ"])
+def test_a_key_name_that_would_break_the_snippet_is_refused(
+    admin_client: Client, unit: BusinessUnit, key: str
+) -> None:
+    html = admin_client.get(
+        PAGE, {"unit": str(PARENT), "key": key, "scope": "list"}
+    ).content.decode()
+    assert "GetJWTByKeyName" not in html
+    assert 'class="unsub-error"' in html
+
+
+def test_its_test_link_opens_and_does_nothing_in_earnest(
+    admin_client: Client, client: Client, unit: BusinessUnit
+) -> None:
+    html = admin_client.get(PAGE).content.decode()
+    path = re.findall(r'href="http://[^/]+(/u/[^"]+)"', html)[0]
+    assert "This is a test link" in seen(client.get(path).content)
+    client.post(path, FORM)
+    client.post(path)
+    assert not UnsubRequest.objects.exists()
+    assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in html
+
+
+@pytest.mark.parametrize(
+    "dressed",
+    ["http://127.0.0.1:8000{}", "https://a.b.example.com{}/", "{}?utm_source=mail", "<http://a{}>"],
+)
+def test_a_link_is_explained_in_words(
+    admin_client: Client, unit: BusinessUnit, settings: Settings, dressed: str
+) -> None:
+    who = SubscriberContext(subscriber_key="ada@example.com")
+    pasted = dressed.format(link(settings, subscriber=who))
+    words = seen(admin_client.post(PAGE, {"link": pasted}).content)
+    assert "valid Whoever presses the button leaves this one list." in words
+    assert "a•••@example.com" in words
+    assert "ada@example.com" not in words
+    assert "LogUnsubEvent with SubscriberKey, JobID, ListID, BatchID" in words
+    assert "UnsubEvent tracked" in words
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"scope": Scope.ALL}, "leaves everything of this unit"),
+        ({"message_context": "PREVIEW"}, "A test link"),
+        (
+            {"subscriber": SubscriberContext(email_address="a@example.com")},
+            "A claim breaks the rules",
+        ),
+    ],
+)
+def test_each_kind_of_link_has_its_sentence(
+    admin_client: Client, unit: BusinessUnit, settings: Settings, changes: dict[str, Any],
+    sentence: str,
+) -> None:  # fmt: skip
+    pasted = link(settings, **changes)
+    assert sentence in seen(admin_client.post(PAGE, {"link": pasted}).content)
+
+
+def test_a_link_that_does_not_open_says_why(
+    admin_client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    for pasted, why in (
+        (link(settings)[:-4], "No key of this deployment signed it"),
+        ("hello", "This is no link of ours"),
+        ("x" * 4001, "at most 4000 characters"),
+    ):
+        assert why in seen(admin_client.post(PAGE, {"link": pasted}).content)
+
+
+def test_nothing_is_told_of_another_unit_s_link(
+    unit: BusinessUnit, child: BusinessUnit, settings: Settings
+) -> None:
+    client = person("viewer", unit)
+    html = client.post(PAGE, {"link": link(settings, mid=CHILD, job=88101)}).content.decode()
+    assert "a unit that you do not see" in html
+    for trace in ("Example Kids", "88101", str(CHILD)):
+        assert trace not in html
+    assert "Example Kids" not in client.get(PAGE, {"unit": str(CHILD), "key": "k"}).content.decode()

@@ -1,0 +1,141 @@
+"""What the marketer sees, and what nobody can change."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+
+from tests.helpers import MakeWish
+from unsub.models import BusinessUnit, DeliveryAttempt, Outcome, Status, UnsubRequest
+from unsub.outbox import store
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/unsub/unsubrequest/"
+
+
+@pytest.fixture
+def refused(unit: BusinessUnit, make_wish: MakeWish) -> UnsubRequest:
+    """A request that Marketing Cloud refused, with its attempt."""
+    request, _ = store.write(make_wish(1001, reason="too-many"))
+    DeliveryAttempt.objects.create(
+        request=request, number=1, lease="00000000-0000-4000-8000-000000000001",
+        outcome=Outcome.REFUSED, error_code=400, status_code="Error",
+    )  # fmt: skip
+    UnsubRequest.objects.update(
+        status=Status.REFUSED, outcome="refused", error_code=400, attempts=1
+    )
+    request.refresh_from_db()
+    return request
+
+
+def test_every_page_of_the_admin_opens(admin_client: Client, refused: UnsubRequest) -> None:
+    for path in (
+        "/admin/", LIST, f"{LIST}{refused.pk}/change/", "/admin/unsub/deliveryattempt/",
+        "/admin/unsub/businessunit/", "/admin/unsub/businessunit/510001/change/",
+        "/admin/unsub/businessunit/add/", "/admin/unsub/reason/", "/admin/unsub/reason/add/",
+    ):  # fmt: skip
+        assert admin_client.get(path).status_code == 200, path
+
+
+def test_a_request_tells_its_story_in_words(admin_client: Client, refused: UnsubRequest) -> None:
+    html = admin_client.get(f"{LIST}{refused.pk}/change/").content.decode()
+    assert "not among those whom this job was sent to" in html
+    assert "Try again" in html
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("q=88002", True), ("q=1001", True), ("q=nobody", False), ("status__exact=refused", True),
+        ("status__exact=done", False), ("unit__mid__exact=510001", True), ("outcome=refused", True),
+        ("channel__exact=page", False), ("channel__exact=one_click", True),
+    ],
+)  # fmt: skip
+def test_requests_can_be_filtered_and_searched(
+    admin_client: Client, refused: UnsubRequest, query: str, found: bool
+) -> None:
+    html = admin_client.get(f"{LIST}?{query}").content.decode()
+    assert (f"{LIST}{refused.pk}/change/" in html) is found
+
+
+def test_try_again_puts_a_refused_request_back_and_is_written_down(
+    admin_client: Client, refused: UnsubRequest
+) -> None:
+    url = reverse("admin:unsub_unsubrequest_try_again", args=(refused.pk,))
+    assert admin_client.get(url).status_code == 405
+    answer = admin_client.post(url, follow=True)
+    assert "1 request is on its way again" in answer.content.decode()
+    refused.refresh_from_db()
+    assert refused.status == Status.PENDING
+    assert LogEntry.objects.get().object_id == str(refused.pk)
+
+
+def test_try_again_takes_a_selection_after_a_second_look(
+    admin_client: Client, refused: UnsubRequest
+) -> None:
+    data = {"action": "try_selected_again", "_selected_action": [refused.pk]}
+    asked = admin_client.post(LIST, data)
+    assert "1 request will be sent to Marketing Cloud again." in asked.content.decode()
+    refused.refresh_from_db()
+    assert refused.status == Status.REFUSED
+    admin_client.post(LIST, data | {"confirmed": "1"})
+    refused.refresh_from_db()
+    assert refused.status == Status.PENDING
+
+
+def test_requests_and_attempts_can_be_neither_added_nor_changed_nor_deleted(
+    admin_client: Client, refused: UnsubRequest
+) -> None:
+    for model, pk in (("unsubrequest", refused.pk), ("deliveryattempt", 1)):
+        assert admin_client.get(f"/admin/unsub/{model}/add/").status_code == 403
+        assert admin_client.post(f"/admin/unsub/{model}/{pk}/delete/").status_code in {302, 403}
+        admin_client.post(f"/admin/unsub/{model}/{pk}/change/", {"status": "done"})
+    refused.refresh_from_db()
+    assert refused.status == Status.REFUSED
+
+
+def test_the_list_masks_whom_it_names(
+    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
+) -> None:
+    store.write(make_wish())
+    UnsubRequest.objects.update(email_address="ada@example.com")
+    html = admin_client.get(LIST).content.decode()
+    assert "a•••@example.com" in html
+    assert "ada@example.com" not in html
+
+
+def test_a_unit_that_is_not_known_shows_all_the_same(
+    admin_client: Client, db: None, make_wish: MakeWish
+) -> None:
+    request, _ = store.write(make_wish(mid=599_999))
+    assert "599999: unknown unit" in admin_client.get(LIST).content.decode()
+    assert admin_client.get(f"{LIST}{request.pk}/change/").status_code == 200
+
+
+def test_releasing_a_unit_lets_its_wishes_go(
+    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
+) -> None:
+    request, _ = store.write(make_wish())
+    UnsubRequest.objects.update(status=Status.HELD)
+    data = {"action": "release", "_selected_action": [unit.mid]}
+    asked = admin_client.post("/admin/unsub/businessunit/", data)
+    assert "The queue of 1 business unit will be opened" in asked.content.decode()
+    assert UnsubRequest.objects.get().status == Status.HELD
+    answer = admin_client.post("/admin/unsub/businessunit/", data | {"confirmed": "1"}, follow=True)
+    assert "1 held request is on its way again" in answer.content.decode()
+    request.refresh_from_db()
+    assert request.status == Status.PENDING
+
+
+def test_an_empty_list_says_why_it_is_empty(admin_client: Client, unit: BusinessUnit) -> None:
+    assert "They appear here by themselves." in admin_client.get(LIST).content.decode()
+    html = admin_client.get(f"{LIST}?job_id=1").content.decode()
+    assert "Nothing fits what you searched and filtered by." in html
+
+
+def test_a_time_has_its_seconds_and_its_zone(admin_client: Client, refused: UnsubRequest) -> None:
+    UnsubRequest.objects.update(finished_at=datetime(2026, 11, 2, 9, 31, 7, tzinfo=UTC))
+    html = admin_client.get(f"{LIST}{refused.pk}/change/").content.decode()
+    assert "2026-11-02 09:31:07 UTC" in html

@@ -1,0 +1,214 @@
+"""Who may do what, and that nobody finds a trace of a unit that is not theirs."""
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import AnonymousUser, Group, User
+from django.db.models.functions import Now
+
+from tests.helpers import CHILD, PARENT, MakeWish, person
+from unsub.models import (
+    Alarm,
+    BusinessUnit,
+    Cause,
+    DeliveryAttempt,
+    Erasure,
+    LostLink,
+    MailingList,
+    Pause,
+    Reason,
+    Status,
+    UnsubRequest,
+    Wording,
+)
+from unsub.outbox import store
+from unsub.units.access import units_of
+
+pytestmark = pytest.mark.django_db
+SECRET = "Example Kids"  # the name of the other unit
+PAGES = (
+    "/admin/", "/admin/unsub/unsubrequest/", "/admin/unsub/deliveryattempt/",
+    "/admin/unsub/businessunit/", "/admin/unsub/reason/", "/admin/unsub/lostlink/",
+    "/admin/unsub/alarm/", "/admin/unsub/unsubrequest/scanners/", "/admin/unsub/pause/",
+    "/admin/unsub/wording/", "/admin/unsub/erasure/",
+)  # fmt: skip
+
+
+@pytest.fixture
+def rows(unit: BusinessUnit, child: BusinessUnit, make_wish: MakeWish) -> dict[str, Any]:
+    """Return rows of the other unit, one of each kind."""
+    store.write(make_wish(1002))
+    theirs, _ = store.write(make_wish(1001, mid=CHILD, job=88101, reason="too-many"))
+    UnsubRequest.objects.update(status=Status.REFUSED, scanner="script", channel="page")
+    return {
+        "unsubrequest": theirs,
+        "deliveryattempt": DeliveryAttempt.objects.create(
+            request=theirs, number=1, lease="00000000-0000-4000-8000-000000000001"
+        ),
+        "businessunit": child,
+        "reason": Reason.objects.create(unit=child, code="kids", label=f"{SECRET} reason"),
+        "lostlink": LostLink.objects.create(
+            unit=child, email_address="mina@example.com", digest="0"
+        ),
+        "alarm": Alarm.objects.create(cause=Cause.LATE, mid=CHILD),
+        "pause": Pause.objects.create(request=theirs, until=Now(), ends="ask"),
+        "wording": Wording.objects.create(
+            unit=child, language="en", text=f"{SECRET} sends you mail.", digest="0"
+        ),
+        "erasure": Erasure.objects.create(
+            unit=child, person="0", subscriber_id=1001, email_address="mina@example.com"
+        ),
+    }
+
+
+@pytest.mark.parametrize("group", ["viewer", "marketer"])
+def test_nobody_finds_a_trace_of_another_unit(
+    unit: BusinessUnit, rows: dict[str, Any], group: str
+) -> None:
+    client = person(group, unit)
+    for page in PAGES:
+        answer = client.get(page)
+        assert answer.status_code == 200, page
+        html = answer.content.decode()
+        for trace in (SECRET, str(CHILD), "88101", "m•••@example.com"):
+            assert trace not in html, (page, trace)
+    assert "#" in client.get(PAGES[1]).content.decode()
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["unsubrequest", "deliveryattempt", "businessunit", "reason", "lostlink", "alarm", "pause",
+     "wording", "erasure"],
+)  # fmt: skip
+@pytest.mark.parametrize("act", ["change", "history", "delete"])
+def test_an_id_of_another_unit_is_refused_and_logged(
+    unit: BusinessUnit, rows: dict[str, Any], caplog: pytest.LogCaptureFixture, model: str, act: str
+) -> None:
+    client = person("marketer", unit)
+    answer = client.get(f"/admin/unsub/{model}/{rows[model].pk}/{act}/")
+    assert answer.status_code == 403
+    assert "another unit's row was asked for" in caplog.text
+    assert SECRET not in answer.content.decode()
+
+
+def test_acts_on_another_units_rows_do_nothing(unit: BusinessUnit, rows: dict[str, Any]) -> None:
+    client = person("marketer", unit)
+    theirs = rows["unsubrequest"]
+    assert client.post(f"/admin/unsub/unsubrequest/{theirs.pk}/try-again/").status_code == 403
+    for model, action in (
+        ("unsubrequest", "try_selected_again"), ("reason", "retire"), ("lostlink", "mark_handled"),
+        ("businessunit", "release"), ("erasure", "grant"), ("erasure", "decline"),
+    ):  # fmt: skip
+        data = {"action": action, "_selected_action": [rows[model].pk], "confirmed": "1"}
+        data |= {"note": "Not mine"}
+        client.post(f"/admin/unsub/{model}/", data)
+    theirs.refresh_from_db()
+    rows["reason"].refresh_from_db()
+    rows["lostlink"].refresh_from_db()
+    assert theirs.status == Status.REFUSED
+    assert rows["reason"].active
+    assert rows["lostlink"].handled_at is None
+    assert Erasure.objects.open().count() == 1
+    for path in (f"/admin/unsub/businessunit/{CHILD}/texts/", f"/admin/preview/{CHILD}/"):
+        assert client.post(path, {"intro": "mine"}).status_code in {403, 404}
+
+
+def test_a_filter_by_another_unit_is_refused_and_logged(
+    unit: BusinessUnit, rows: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    client = person("viewer", unit)
+    for model in ("unsubrequest", "reason", "lostlink", "wording", "erasure", "pause"):
+        path = "request__unit" if model == "pause" else "unit"
+        answer = client.get(f"/admin/unsub/{model}/?{path}__mid__exact={CHILD}")
+        assert answer.status_code == 403, model
+    assert "another unit was filtered by" in caplog.text
+    hidden = client.get("/admin/unsub/unsubrequest/?unit__name__startswith=Ex")
+    assert SECRET not in hidden.content.decode()
+
+
+def test_a_reason_cannot_be_given_to_another_unit_or_to_all(
+    unit: BusinessUnit, rows: dict[str, Any]
+) -> None:
+    client = person("marketer", unit)
+    inline = {
+        f"labels-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS")
+    } | {"labels-MAX_NUM_FORMS": "9"}
+    for mid, made in (("", 0), (CHILD, 0), (PARENT, 1)):
+        given = {"unit": mid, "code": "new", "label": "New", "position": "1", "active": "on"}
+        client.post("/admin/unsub/reason/add/", given | inline)
+        assert Reason.objects.filter(code="new").count() == made
+
+
+@pytest.mark.parametrize(
+    ("group", "may"),
+    [
+        ("viewer", set()),
+        ("marketer", {"try", "brand", "reason", "erase"}),
+        ("operator", {"try", "brand", "add_unit", "all"}),
+        ("administrator", {"try", "brand", "reason", "add_unit", "all", "people", "erase"}),
+    ],
+)
+def test_each_group_may_do_its_part(
+    unit: BusinessUnit, rows: dict[str, Any], group: str, may: set[str]
+) -> None:
+    client = person(group, unit)
+    mine = UnsubRequest.objects.get(unit_id=PARENT)
+    Erasure.objects.create(unit=unit, person="1", subscriber_id=9)
+    for act in ("decline", "nothing"):
+        data = {"action": act, "_selected_action": Erasure.objects.values_list("pk", flat=True)}
+        client.post("/admin/unsub/erasure/", data | {"confirmed": "1", "note": "No"})
+    assert Erasure.objects.filter(person="1").exclude(declined_at=None).exists() is ("erase" in may)
+    asked = {
+        "try": client.post(f"/admin/unsub/unsubrequest/{mine.pk}/try-again/"),
+        "brand": client.get(f"/admin/unsub/businessunit/{PARENT}/texts/"),
+        "reason": client.get("/admin/unsub/reason/add/"),
+        "add_unit": client.get("/admin/unsub/businessunit/add/"),
+        "all": client.get(f"/admin/unsub/businessunit/{CHILD}/change/"),
+        "people": client.get("/admin/auth/user/"),
+    }
+    assert {name for name, answer in asked.items() if answer.status_code in {200, 302}} == may - {
+        "erase"
+    }
+
+
+def test_a_marketer_cannot_change_what_is_marketing_clouds(
+    unit: BusinessUnit, child: BusinessUnit
+) -> None:
+    MailingList.objects.create(unit=unit, list_id=7001, name="Weekly offers")
+    client = person("marketer", unit)
+    html = client.get(f"/admin/unsub/businessunit/{PARENT}/change/").content.decode()
+    for name in ("subscriber_key_permission", "all_subscribers_list_id", "domain", "members"):
+        assert f'name="{name}"' not in html
+    assert 'name="contact_email"' in html
+
+
+def test_an_administrator_makes_nobody_mightier_than_themselves(unit: BusinessUnit) -> None:
+    boss = User.objects.create_superuser("boss")
+    client = person("administrator", unit)
+    assert client.get(f"/admin/auth/user/{boss.pk}/change/").status_code == 302
+    plain = User.objects.create_user("plain")
+    given = {"username": "plain", "is_superuser": "on", "is_active": "on"}
+    client.post(f"/admin/auth/user/{plain.pk}/change/", given)
+    plain.refresh_from_db()
+    assert not plain.is_superuser
+    group = Group.objects.get(name="administrator")
+    assert client.get(f"/admin/auth/group/{group.pk}/change/").status_code == 200
+    assert client.post(f"/admin/auth/group/{group.pk}/change/", {"name": "x"}).status_code == 403
+
+
+def test_whoever_acted_cannot_be_deleted_with_the_record_of_it(unit: BusinessUnit) -> None:
+    client = person("administrator", unit)
+    one = User.objects.create_user("one")
+    gone = f"/admin/auth/user/{one.pk}/delete/"
+    assert client.get(gone).status_code == 200
+    LogEntry.objects.log_actions(one.pk, [unit], CHANGE, "Queue released.")
+    assert client.post(gone, {"post": "yes"}).status_code == 403
+    many = {"action": "delete_selected", "_selected_action": [one.pk], "post": "yes"}
+    client.post("/admin/auth/user/", many)
+    assert LogEntry.objects.filter(user=one).exists()
+
+
+def test_nobody_in_particular_sees_no_unit(unit: BusinessUnit) -> None:
+    assert list(units_of(AnonymousUser())) == []
+    assert list(units_of(User.objects.create_user("plain"))) == []

@@ -1,0 +1,81 @@
+"""What a unit's page in the admin says of the profile centre, and who may change it."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.helpers import PARENT, person, seen
+from unsub.models import BusinessUnit, MailingList, PageText
+
+pytestmark = pytest.mark.django_db
+UNIT = f"/admin/unsub/businessunit/{PARENT}/change/"
+INLINE = {
+    f"mailing_lists-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS")
+} | {"mailing_lists-MAX_NUM_FORMS": "9"}
+GIVEN = {"name": "Example Outfitters", "language": "en", "profile_days": "90", "pause_ends": "ask"}
+TECHNICAL = (
+    "profile_centre", "confirm_key", "confirm_address_key", "new_link_key", "ask_back_key",
+)  # fmt: skip
+OWN = ("profile_days", "profile_details", "unicode_attributes", "pause_offered", "pause_ends")
+
+
+def save(client: Client, unit: BusinessUnit, **changes: str) -> Any:
+    """Post the unit's form."""
+    answer = client.post(UNIT, GIVEN | INLINE | changes)
+    unit.refresh_from_db()
+    return answer
+
+
+def test_who_sees_all_edits_everything_and_a_marketer_what_is_theirs(unit: BusinessUnit) -> None:
+    for group, shown in (("operator", (*TECHNICAL, *OWN)), ("marketer", OWN)):
+        html = person(group, unit).get(UNIT).content.decode()
+        assert "Profile centre" in seen(html.encode())
+        for name in (*TECHNICAL, *OWN):
+            assert (f'name="{name}"' in html) is (name in shown), (group, name)
+
+
+def test_a_marketer_cannot_send_what_is_not_theirs(unit: BusinessUnit) -> None:
+    client = person("marketer", unit)
+    save(client, unit, profile_centre="on", new_link_key="mine", profile_days="30")
+    assert unit.profile_days == 30
+    assert not unit.profile_centre
+    assert unit.new_link_key == ""
+
+
+def test_a_pause_that_ends_with_a_question_needs_the_mail_that_asks(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
+    answer = save(admin_client, unit, pause_offered="on")
+    assert "there is no such mail" in seen(answer.content)
+    assert not unit.pause_offered
+    save(admin_client, unit, pause_offered="on", pause_ends="put_back")
+    assert (unit.pause_offered, unit.pause_ends) == (True, "put_back")
+    save(admin_client, unit, pause_offered="on", ask_back_key="come-back")
+    assert (unit.pause_offered, unit.ask_back_key) == (True, "come-back")
+
+
+def test_a_marketer_is_told_where_the_mail_is_not_theirs_to_enter(unit: BusinessUnit) -> None:
+    client = person("marketer", unit)
+    assert "an operator enters the key" in seen(save(client, unit, pause_offered="on").content)
+    BusinessUnit.objects.update(ask_back_key="come-back")
+    assert save(client, unit, pause_offered="on").status_code == 302
+    assert unit.pause_offered
+
+
+@pytest.mark.parametrize("named", [0, 1, 3])
+def test_the_words_for_joining_are_seen_before_they_are_saved(
+    admin_client: Client, unit: BusinessUnit, named: int
+) -> None:
+    for number in range(named):
+        MailingList.objects.create(unit=unit, list_id=number + 1, name=f"List {number}")
+    html = admin_client.get(f"/admin/unsub/businessunit/{PARENT}/texts/").content.decode()
+    assert 'name="consent"' in html
+    assert 'value="centre"' in html
+    drafted = {"language": "en", "page": "centre", "consent": "You agree to <b>our</b> mail."}
+    page = admin_client.post(f"/admin/preview/{PARENT}/", drafted)
+    assert "You agree to &lt;b&gt;our&lt;/b&gt; mail." in page.content.decode()
+    boxes = page.content.decode().count('name="keep"')
+    assert boxes == max(named, 2)
+    assert page.content.decode().count(" checked") == boxes - 1
+    assert not PageText.objects.exists()

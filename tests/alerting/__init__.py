@@ -1,0 +1,1 @@
+"""Tests of unsub.alerting, on a database and a broker."""

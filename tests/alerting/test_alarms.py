@@ -1,0 +1,205 @@
+"""People are told what is wrong: once an hour for each cause, and when it is over."""
+
+import hmac
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from django.core import mail
+from django.db import connections
+from django.db.models.functions import Now
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from tests.helpers import PARENT, MakeWish
+from unsub import tasks
+from unsub.alerting import detection, notifications
+from unsub.domain.context import SubscriberContext
+from unsub.models import Alarm, BusinessUnit, Cause, Status, UnsubRequest
+from unsub.outbox import store
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+SECRET = "a-secret-for-the-webhook"
+
+
+def causes() -> dict[str, int]:
+    """Return what is wrong now, with numbers."""
+    return {finding.cause.value: finding.number for finding in detection.find()}
+
+
+@pytest.fixture
+def row(unit: BusinessUnit, make_wish: MakeWish) -> UnsubRequest:
+    """A request of somebody with an address."""
+    who = SubscriberContext(subscriber_id=1001, email_address="ada@example.com")
+    request, _ = store.write(make_wish(who))
+    return request
+
+
+def test_a_healthy_queue_raises_nothing(row: UnsubRequest) -> None:
+    assert causes() == {}
+    assert detection.look() == []
+
+
+def test_each_cause_is_found(row: UnsubRequest, make_wish: MakeWish) -> None:
+    rows, hour = UnsubRequest.objects.filter(pk=row.pk), timedelta(hours=1, minutes=1)
+    rows.update(received_at=Now() - hour)
+    assert causes() == {"late": 1}
+    rows.update(status=Status.REFUSED, finished_at=Now())
+    assert causes() == {"refused": 1}
+    rows.update(give_up_at=Now() - hour)
+    assert causes() == {"given_up": 1}
+    rows.update(status=Status.HELD, finished_at=None)
+    BusinessUnit.objects.update(held_since=Now(), held_reason="credentials refused")
+    assert causes() == {"held": 1}
+    BusinessUnit.objects.update(held_since=None, paused_reason="circuit open")
+    assert causes() == {"circuit_open": 1}
+    BusinessUnit.objects.all().delete()
+    assert causes() == {"unknown_unit": 1}
+
+
+def test_a_cause_is_told_once_an_hour_and_once_more_when_it_is_over(row: UnsubRequest) -> None:
+    BusinessUnit.objects.update(held_since=Now(), held_reason="credentials refused")
+    (told,) = detection.look()
+    assert detection.look() == []
+    Alarm.objects.update(told_at=Now() - timedelta(minutes=61))
+    assert detection.look() == [told]
+    BusinessUnit.objects.update(held_since=None)
+    assert detection.look() == [told]
+    assert detection.look() == []
+    alarm = Alarm.objects.get()
+    assert alarm.cleared_at
+    BusinessUnit.objects.update(held_since=Now())
+    assert detection.look() != [told]
+    assert Alarm.objects.count() == 2
+
+
+def test_refusals_are_told_again_only_when_there_are_more(
+    row: UnsubRequest, make_wish: MakeWish
+) -> None:
+    UnsubRequest.objects.update(status=Status.REFUSED, finished_at=Now())
+    assert len(detection.look()) == 1
+    Alarm.objects.update(told_at=Now() - timedelta(hours=5))
+    assert detection.look() == []
+    store.write(make_wish(1002))
+    UnsubRequest.objects.update(status=Status.REFUSED, finished_at=Now())
+    assert len(detection.look()) == 1
+
+
+def test_however_many_look_at_once_one_is_told(row: UnsubRequest) -> None:
+    BusinessUnit.objects.update(held_since=Now())
+
+    def look(_: int) -> list[int]:
+        try:
+            return detection.look()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        told = [pk for found in pool.map(look, range(8)) for pk in found]
+    assert len(told) == 1
+    assert Alarm.objects.count() == 1
+
+
+class Receiver:
+    """A webhook of the test's own."""
+
+    def __init__(self) -> None:
+        self.statuses = [200]
+        self.received: list[tuple[bytes, str]] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.received.append((body, self.headers[notifications.SIGNATURE]))
+                statuses = receiver.statuses
+                self.send_response(statuses.pop(0) if len(statuses) > 1 else statuses[0])
+                self.send_header("Location", "/elsewhere")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Write nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+
+@pytest.fixture
+def receiver(settings: Settings) -> Iterator[Receiver]:
+    """A webhook, with the settings pointed at it."""
+    running = Receiver()
+    settings.ALERT_WEBHOOK_URL = f"http://127.0.0.1:{running.server.server_port}/hook"
+    settings.ALERT_WEBHOOK_SECRET = SECRET
+    yield running
+    running.server.shutdown()
+    running.server.server_close()
+
+
+@pytest.fixture
+def alarm(row: UnsubRequest) -> Alarm:
+    """An open alarm."""
+    BusinessUnit.objects.update(held_since=Now(), held_reason="credentials refused")
+    detection.look()
+    return Alarm.objects.get()
+
+
+def test_the_webhook_is_signed_and_names_nobody(alarm: Alarm, receiver: Receiver) -> None:
+    tasks.post_alarm(alarm.pk)
+    ((body, signature),) = receiver.received
+    stamp, _, digest = signature.removeprefix("t=").partition(",v1=")
+    expected = hmac.new(SECRET.encode(), f"{stamp}.".encode() + body, sha256).hexdigest()
+    assert hmac.compare_digest(digest, expected)
+    told = json.loads(body)
+    assert (told["cause"], told["state"], told["mid"]) == ("held", "open", PARENT)
+    assert told["detail"] == "credentials refused"
+    assert told["advice"]
+    assert b"ada" not in body
+
+
+@pytest.mark.parametrize("status", [302, 400, 500])
+def test_a_webhook_that_does_not_take_it_is_asked_again(
+    alarm: Alarm, receiver: Receiver, status: int
+) -> None:
+    receiver.statuses = [status, 200]
+    with pytest.raises(notifications.NotTaken):
+        notifications.send_webhook(alarm)
+    notifications.send_webhook(alarm)
+    assert len(receiver.received) == 2
+
+
+def test_nobody_listening_is_not_taken(alarm: Alarm, settings: Settings) -> None:
+    settings.ALERT_WEBHOOK_URL = "http://127.0.0.1:1/"
+    with pytest.raises(notifications.NotTaken):
+        notifications.send_webhook(alarm)
+
+
+def test_the_admins_get_mail(alarm: Alarm, settings: Settings) -> None:
+    settings.ADMINS = [("operator", "operator@example.com")]
+    tasks.mail_alarm(alarm.pk)
+    Alarm.objects.update(cleared_at=Now())
+    tasks.mail_alarm(alarm.pk)
+    raised, over = mail.outbox
+    assert str(PARENT) in raised.subject
+    assert "a queue is held" in raised.subject
+    assert "advice: Check the credentials" in raised.body
+    assert "over: " in over.subject
+    assert "ada" not in raised.body
+
+
+def test_every_cause_has_its_advice() -> None:
+    assert set(notifications.ADVICE) == set(Cause)
+
+
+def test_open_alarms_show_in_the_metrics_and_in_the_admin(
+    alarm: Alarm, client: Client, admin_client: Client
+) -> None:
+    line = 'unsub_alarms_open{cause="held",mid="510001"} 1.0'
+    assert line in client.get("/metrics").content.decode()
+    assert "Example Outfitters (510001)" in admin_client.get("/admin/unsub/alarm/").content.decode()
+    assert admin_client.get("/admin/unsub/alarm/add/").status_code == 403

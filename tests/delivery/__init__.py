@@ -1,0 +1,1 @@
+"""Tests of unsub.delivery, on a database and a broker."""

@@ -1,0 +1,49 @@
+"""What tests of delivery use."""
+
+from datetime import timedelta
+
+from django.core.management.color import no_style
+from django.db import connection
+from django.db.models import F
+from django.db.models.functions import Now
+
+from tests.helpers import PARENT
+from unsub.delivery import worker
+from unsub.models import BusinessUnit, DeliveryAttempt, Handling, Pause, Status, UnsubRequest
+
+LONG = timedelta(hours=2)
+
+
+def no_more() -> None:
+    """Nobody else is called for help in these tests."""
+
+
+def drain(mid: int = PARENT) -> float | None:
+    """Deliver what is due, as one worker would."""
+    return worker.drain(mid, more=no_more)
+
+
+def due_now() -> None:
+    """Make whatever waits due, as if the time had passed."""
+    UnsubRequest.objects.filter(status=Status.PENDING).update(next_attempt_at=Now())
+    BusinessUnit.objects.filter(paused_until__isnull=False).update(paused_until=Now())
+
+
+def empty_tables() -> None:
+    """Empty the tables of what the machine writes; attempts refuse a DELETE on PostgreSQL."""
+    tables = [m._meta.db_table for m in (DeliveryAttempt, Handling, Pause, UnsubRequest)]
+    if connection.vendor == "postgresql":
+        connection.ops.execute_sql_flush(connection.ops.sql_flush(no_style(), tables))
+    else:
+        DeliveryAttempt.objects.all().delete()
+        UnsubRequest.objects.update(superseded_by=None)
+        UnsubRequest.objects.all().delete()
+    BusinessUnit.objects.all().delete()
+
+
+def pass_time() -> None:
+    """Make it two hours later, for all that waits."""
+    UnsubRequest.objects.update(next_attempt_at=F("next_attempt_at") - LONG)
+    UnsubRequest.objects.filter(lease_until__isnull=False).update(lease_until=Now() - LONG)
+    BusinessUnit.objects.filter(paused_until__isnull=False).update(paused_until=Now() - LONG)
+    BusinessUnit.objects.update(singly_until=None)

@@ -1,0 +1,120 @@
+"""A unit in trouble: one knocks, the others wait, and the system is asked before a row is sent."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError, connections
+from django.db.models.functions import Now
+
+from tests.helpers import PARENT, MakeWish
+from unsub.delivery import circuit
+from unsub.delivery.claim import claim
+from unsub.infra import database_timeout
+from unsub.models import BusinessUnit, Status, UnsubRequest
+from unsub.outbox import store
+from unsub.sandbox import Sandbox
+
+from .helpers import drain, due_now
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+def trouble(reason: str) -> None:
+    """Put the unit to a rest that is over now."""
+    BusinessUnit.objects.update(
+        paused_until=Now() - timedelta(seconds=1), paused_reason=reason, unknowns_in_a_row=5
+    )
+
+
+@pytest.mark.parametrize("reason", ["maintenance", "circuit open"])
+def test_the_system_is_asked_before_a_row_is_risked(
+    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish, reason: str
+) -> None:
+    request, _ = store.write(make_wish())
+    trouble(reason)
+    sandbox.cue("fault_9", times=1)
+    drain()
+    request.refresh_from_db()
+    unit.refresh_from_db()
+    assert request.attempts == 0
+    assert unit.paused_reason == "maintenance"
+    sandbox.clear()
+    due_now()
+    drain()
+    request.refresh_from_db()
+    unit.refresh_from_db()
+    assert (request.status, request.attempts) == (Status.DONE, 1)
+    assert (unit.paused_reason, unit.paused_until, unit.unknowns_in_a_row) == ("", None, 0)
+
+
+def test_only_one_worker_knocks(unit: BusinessUnit, make_wish: MakeWish) -> None:
+    store.write(make_wish())
+    trouble("circuit open")
+
+    def knock(_: int) -> str | None:
+        try:
+            return circuit.take_probe(PARENT)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        chosen = [reason for reason in pool.map(knock, range(8)) if reason]
+    assert chosen == ["circuit open"]
+    assert claim(PARENT) is None
+
+
+def test_a_probe_takes_one_row_however_many_wait(
+    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+) -> None:
+    for number in range(1001, 1006):
+        store.write(make_wish(number))
+    trouble("circuit open")
+    assert circuit.take_probe(PARENT)
+    batch = claim(PARENT, probing=True)
+    assert batch
+    assert len(batch.rows) == 1
+
+
+def test_a_rest_with_nothing_to_send_ends(unit: BusinessUnit, sandbox: Sandbox) -> None:
+    trouble("circuit open")
+    drain()
+    unit.refresh_from_db()
+    assert unit.paused_until is None
+
+
+def test_an_outage_with_refused_connections_opens_the_circuit(
+    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+) -> None:
+    for number in range(1001, 1003):
+        store.write(make_wish(number))
+    sandbox.close()
+    for _ in range(circuit.CIRCUIT_OPENS_AT):
+        due_now()
+        drain()
+    unit.refresh_from_db()
+    assert unit.paused_reason == "circuit open"
+
+
+def test_a_failure_with_an_answer_opens_no_circuit(
+    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+) -> None:
+    sandbox.cue("fault_13", times=1)
+    store.write(make_wish())
+    drain()
+    store.write(make_wish(999_999))
+    due_now()
+    drain()
+    unit.refresh_from_db()
+    assert unit.unknowns_in_a_row == 0
+
+
+@pytest.mark.usefixtures("database_away")
+def test_a_database_that_is_away_is_not_asked_again_at_once() -> None:
+    with pytest.raises(OperationalError), database_timeout.answering():
+        UnsubRequest.objects.count()
+    with pytest.raises(database_timeout.Away), database_timeout.answering():
+        pytest.fail("it was asked again")
+    database_timeout.forget()
+    with pytest.raises(OperationalError), database_timeout.answering():
+        UnsubRequest.objects.count()

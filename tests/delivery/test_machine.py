@@ -1,0 +1,247 @@
+"""Outbox and delivery against a model: any order of wishes, calls, deaths and sweeps."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.helpers import PARENT, context
+from unsub.delivery import sweep, worker
+from unsub.delivery.batch import Batch
+from unsub.delivery.claim import claim
+from unsub.delivery.kinds import unsubscribe
+from unsub.gateway import calls as gateway
+from unsub.models import (
+    BusinessUnit,
+    Channel,
+    DeliveryAttempt,
+    Status,
+    UnsubRequest,
+)
+from unsub.outbox import api as outbox
+from unsub.outbox.api import Wish
+from unsub.outbox.identity import digest
+from unsub.sfmc import (
+    CallReply,
+    CallResult,
+    InMaintenance,
+    MisconfiguredError,
+    PermanentError,
+    RateLimited,
+    SystemStatus,
+    TransientError,
+    UnknownOutcome,
+)
+
+from .helpers import empty_tables, pass_time
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+ON_ITS_WAY = (Status.PENDING, Status.SENDING, Status.HELD)
+ERRORS = {
+    "maintenance": InMaintenance, "rate limit": RateLimited, "try later": TransientError,
+    "misconfigured": MisconfiguredError, "permanent": PermanentError,
+}  # fmt: skip
+ANSWERS = ("ok", "lost before", "lost after", "short", "some refused", *ERRORS)
+
+
+@dataclass
+class MarketingCloud:
+    """What a Marketing Cloud in memory has seen. `answer` says how it behaves next."""
+
+    answer: str = "ok"
+    calls: list[gateway.Parameters] = field(default_factory=list)
+    events: dict[gateway.Parameters, int] = field(default_factory=dict)
+    lost: dict[gateway.Parameters, int] = field(default_factory=dict)
+
+    def log_unsub_events(self, mid: int, calls: Sequence[gateway.Parameters]) -> CallReply:
+        """Answer as the real one does, or fail as `answer` says."""
+        assert mid == PARENT
+        assert not connection.in_atomic_block
+        self.calls += calls
+        if self.answer in ERRORS:
+            raise ERRORS[self.answer]("as asked")
+        if self.answer == "lost before":
+            raise UnknownOutcome("as asked")
+        results = [self._result(number, call) for number, call in enumerate(calls)]
+        if self.answer == "lost after":
+            for call in calls:
+                self.lost[call] = self.lost.get(call, 0) + 1
+            raise UnknownOutcome("as asked")
+        if self.answer == "short" and len(results) > 1:
+            results.pop()
+        return CallReply(overall_status="OK", request_id="r", results=tuple(results))
+
+    def _result(self, number: int, call: gateway.Parameters) -> CallResult:
+        if self.answer == "some refused" and number % 2:
+            return CallResult(status_code="Error", error_code=400)
+        if call in self.events:
+            return CallResult(status_code="Error", error_code=401)
+        self.events[call] = 1
+        return CallResult(status_code="OK")
+
+
+class Journey(RuleBasedStateMachine):
+    """Wishes come, workers call and die, time passes; what was promised holds after each step."""
+
+    batches = Bundle("batches")
+
+    @initialize()
+    def begin(self) -> None:
+        """Begin with an empty database and a unit."""
+        empty_tables()
+        BusinessUnit.objects.create(mid=PARENT, name="Example Outfitters")
+        self.cloud = CLOUD
+        self.cloud.__init__()  # type: ignore[misc]
+        self.accepted: set[str] = set()
+        self.finished: dict[int, tuple[Any, ...]] = {}
+
+    @rule(
+        subscriber=st.integers(1001, 1004),
+        job=st.sampled_from([88001, 88002, None]),
+        channel=st.sampled_from([Channel.PAGE, Channel.ONE_CLICK]),
+    )
+    def ask(self, subscriber: int, job: int | None, channel: Channel) -> None:
+        """Somebody asks, perhaps again."""
+        wish = Wish(token="t", context=context(subscriber, job), channel=channel)
+        request = outbox.enqueue(wish)
+        assert request
+        assert request.status != Status.WITHDRAWN
+        self.accepted.add(digest(wish.context))
+
+    @rule(subscriber=st.integers(1001, 1004), job=st.sampled_from([88001, 88002, None]))
+    def undo(self, subscriber: int, job: int | None) -> None:
+        """Somebody takes it back."""
+        link = context(subscriber, job)
+        found = outbox.find(link)
+        taken_back = outbox.withdraw(link)
+        untried = found is not None and found.attempts == 0
+        open_ = found is not None and found.status in (Status.PENDING, Status.HELD)
+        assert taken_back is (untried and open_)
+
+    @rule(target=batches)
+    def claim(self) -> Batch | None:
+        """A worker takes what is due."""
+        return claim(PARENT)
+
+    @rule(batch=consumes(batches), answer=st.sampled_from(ANSWERS))
+    def call_and_settle(self, batch: Batch | None, answer: str) -> None:
+        """The worker calls and writes down the answer."""
+        if batch:
+            self.cloud.answer = answer
+            worker.settle(batch, worker.call(batch))
+
+    @rule(batch=consumes(batches), answer=st.sampled_from(ANSWERS), called=st.booleans())
+    def die(self, batch: Batch | None, answer: str, called: bool) -> None:
+        """The worker dies, before the call or after it."""
+        if batch and called:
+            self.cloud.answer = answer
+            worker.call(batch)
+
+    @rule()
+    def time_passes(self) -> None:
+        """Hours go by: leases and rests are over, and whatever waits is due."""
+        pass_time()
+
+    @rule()
+    def sweep(self) -> None:
+        """Beat rings."""
+        sweep.sweep()
+
+    @precondition(lambda _: UnsubRequest.objects.filter(status=Status.REFUSED).exists())
+    @rule()
+    def try_again(self) -> None:
+        """A marketer has a refused one tried again."""
+        ids = UnsubRequest.objects.filter(status=Status.REFUSED).values_list("pk", flat=True)
+        outbox.requeue(list(ids))
+
+    @rule()
+    def release(self) -> None:
+        """An operator releases the unit."""
+        outbox.release([PARENT])
+
+    @invariant()
+    def every_accepted_wish_has_its_row(self) -> None:
+        """Nothing accepted is lost."""
+        kept = set(UnsubRequest.objects.exclude(wish=None).values_list("wish", flat=True))
+        assert self.accepted <= kept
+
+    @invariant()
+    def attempts_are_counted_and_final(self) -> None:
+        """Attempts are append-only, and each row's are numbered without a gap."""
+        for attempt in DeliveryAttempt.objects.all():
+            told = (attempt.finished_at, attempt.outcome, attempt.error_code, attempt.detail)
+            if attempt.finished_at:
+                assert self.finished.setdefault(attempt.pk, told) == told
+        assert len(self.finished) <= DeliveryAttempt.objects.count()
+        for row in UnsubRequest.objects.all():
+            numbers = list(row.delivery_attempts.values_list("number", flat=True))
+            assert numbers == list(range(1, row.attempts + 1))
+            under_way = row.delivery_attempts.filter(finished_at=None).count()
+            assert under_way == (row.status == Status.SENDING)
+            assert (row.lease is not None) == (row.status == Status.SENDING)
+
+    @invariant()
+    def what_was_taken_back_was_never_sent(self) -> None:
+        """A withdrawn wish has no attempt."""
+        assert not UnsubRequest.objects.filter(status=Status.WITHDRAWN, attempts__gt=0).exists()
+
+    @invariant()
+    def no_call_is_wider_than_its_wish(self) -> None:
+        """Each call is one of the rows', parameter by parameter."""
+        asked = {unsubscribe._parameters(row, None) for row in UnsubRequest.objects.all()}
+        assert set(self.cloud.calls) <= asked
+
+    def teardown(self) -> None:
+        """In the end, with everything in order again, every wish has ended."""
+        if not hasattr(self, "cloud"):
+            return
+        self.cloud.answer = "ok"
+        for _ in range(30):
+            pass_time()
+            sweep.sweep()
+            worker.drain(PARENT, more=lambda: None)
+            if not UnsubRequest.objects.filter(status__in=ON_ITS_WAY).exists():
+                break
+        assert not UnsubRequest.objects.filter(status__in=ON_ITS_WAY).exists()
+        for row in UnsubRequest.objects.filter(status=Status.DONE):
+            assert unsubscribe._parameters(row, None) in self.cloud.events
+
+
+CLOUD = MarketingCloud()
+
+
+@contextmanager
+def _in_place_of_marketing_cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setattr(gateway, "log_unsub_events", CLOUD.log_unsub_events)
+        patch.setattr(gateway, "system_status", lambda: SystemStatus.OK)
+        yield
+
+
+def test_any_order_of_events_keeps_every_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _in_place_of_marketing_cloud(monkeypatch):
+        run_state_machine_as_test(
+            Journey,
+            settings=settings(
+                max_examples=30,
+                stateful_step_count=30,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )

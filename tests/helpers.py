@@ -1,0 +1,118 @@
+"""What tests of several packages use: links, wishes, forms, people."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from html.parser import HTMLParser
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from unsub.domain.context import JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.links.tokens import sign_link
+from unsub.models import BusinessUnit, Channel, Status, UnsubRequest
+from unsub.outbox.submission import Wish
+
+from .plugins.cast import sign_in
+
+PARENT, CHILD = 510001, 510002
+MakeWish = Callable[..., Wish]
+
+
+FORM = {"form": "page"}
+
+
+NOW = datetime.now(UTC)
+
+
+def context(
+    subscriber: int | SubscriberContext = 1001,
+    job: int | JobContext | None = 88002,
+    **changes: object,
+) -> UnsubContext:
+    """Return the context of a mail that job `job` sent to a subscriber of the sandbox."""
+    if isinstance(subscriber, int):
+        subscriber = SubscriberContext(subscriber_id=subscriber)
+    if not isinstance(job, JobContext):
+        listed = 7101 if job == 88101 else 7001
+        job = JobContext(job_id=job, list_id=listed if job else None, batch_id=0 if job else None)
+    fields: dict[str, object] = {
+        "mid": PARENT,
+        "subscriber": subscriber,
+        "job": job,
+        "scope": Scope.LIST,
+    }
+    return UnsubContext(**(fields | changes))  # type: ignore[arg-type]
+
+
+def link(settings: Settings, subscriber: int | SubscriberContext = 1001, **changes: object) -> str:
+    """Return the path of the link to a subscriber's page."""
+    token = sign_link(context(subscriber, **changes), keys=settings.LINK_KEYRING)  # type: ignore[arg-type]
+    return f"/u/{token}"
+
+
+class Texts(HTMLParser):
+    """Collects what a reader sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self._skip = False
+
+    def handle_starttag(self, tag: str, _attrs: Any) -> None:
+        """Note where the style begins."""
+        self._skip = tag in {"style", "title"}
+
+    def handle_endtag(self, _tag: str) -> None:
+        """Note where it ends."""
+        self._skip = False
+
+    def handle_data(self, data: str) -> None:
+        """Keep a text."""
+        if not self._skip:
+            self.parts.append(data)
+
+
+def seen(html: bytes) -> str:
+    """Return the words of a page."""
+    texts = Texts()
+    texts.feed(html.decode())
+    return " ".join(" ".join(texts.parts).split())
+
+
+def person(name: str, *units: BusinessUnit) -> Client:
+    """Return a signed-in person of a group, tied to units."""
+    user = User.objects.create_user(name, is_staff=True)
+    user.groups.add(Group.objects.get(name=name))
+    for unit in units:
+        unit.members.add(user)
+    client = Client()
+    sign_in(client, user)
+    return client
+
+
+def made(days_ago: float = 0, **changes: Any) -> UnsubRequest:
+    """Return a request that was received some days ago, not saved."""
+    at = NOW - timedelta(days=days_ago)
+    fields = {
+        "unit_id": PARENT, "subscriber_id": 1, "job_id": 88002, "list_id": 7001, "scope": "list",
+        "channel": Channel.PAGE, "status": Status.DONE, "received_at": at, "attempts": 1,
+        "finished_at": at + timedelta(seconds=4), "give_up_at": at + timedelta(days=10),
+    }  # fmt: skip
+    return UnsubRequest(**fields | changes)
+
+
+def request(days_ago: float = 0, **changes: Any) -> UnsubRequest:
+    """Make a request that was received some days ago."""
+    one = made(days_ago, **changes)
+    one.save()
+    return one
+
+
+def hidden(page: str) -> dict[str, str]:
+    """Return what the form of a page carries."""
+    found = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page)
+    return {name: unescape(value) for name, value in found}

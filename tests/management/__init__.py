@@ -1,0 +1,1 @@
+"""Tests of unsub.management, on a database and a broker."""

@@ -1,0 +1,96 @@
+"""manage.py migrate: one process at a time, and a business unit to begin with."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from pytest_django.fixtures import Settings
+
+from scripts.steps import ROOT
+from tests.helpers import CHILD, PARENT, MakeWish
+from unsub.delivery import sweep
+from unsub.models import BusinessUnit, Status, UnsubRequest
+from unsub.outbox import api as outbox
+from unsub.units import opening
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+MADE = f"Made business unit {PARENT}"
+
+
+@pytest.fixture
+def empty_database(tmp_path: Path) -> Iterator[str]:
+    """The URL of a database with no table in it."""
+    if connection.vendor == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+        return
+    name = f"empty_{os.getpid()}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    yield f"{os.environ['DATABASE_URL'].rpartition('/')[0]}/{name}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def manage(database: str, *arguments: str) -> "subprocess.Popen[str]":
+    """Return a command of manage.py that is running on a database."""
+    return subprocess.Popen(
+        [sys.executable, "manage.py", *arguments], cwd=ROOT, text=True,
+        env=os.environ | {"DATABASE_URL": database, "SFMC_ACCOUNT_ID": str(PARENT)},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def said(process: "subprocess.Popen[str]") -> str:
+    """Return what a command wrote. Fails the test where the command failed."""
+    written, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, written[-2000:]
+    return written
+
+
+def test_two_first_migrations_at_once_both_succeed_and_make_one_unit(empty_database: str) -> None:
+    both = [manage(empty_database, "migrate") for _ in range(2)]
+    written = [said(process) for process in both]
+    assert sum(text.count(MADE) for text in written) == 1
+    assert sum(text.count("Applying unsub.0001_initial") for text in written) == 1
+    assert "add_unit --mid 510001 --name" in "".join(written)
+    assert MADE not in said(manage(empty_database, "migrate"))
+
+
+def test_a_question_about_migrations_makes_nothing(empty_database: str) -> None:
+    said(manage(empty_database, "migrate", "unsub"))
+    assert MADE not in said(manage(empty_database, "migrate", "--plan"))
+    checked = manage(empty_database, "check", "--deploy", "--database", "default")
+    assert "unsub.W009" in checked.communicate(timeout=60)[0]
+
+
+def test_the_first_unit_is_the_tokens_own_and_has_a_neutral_name(settings: Settings) -> None:
+    settings.SFMC_ACCOUNT_ID = PARENT
+    unit = opening.make_first_unit()
+    assert unit
+    assert str(unit) == "Business unit 510001 (510001)"
+    assert opening.make_first_unit() is None
+
+
+def test_no_unit_is_made_beside_another_or_without_the_tokens_own(settings: Settings) -> None:
+    settings.SFMC_ACCOUNT_ID = None
+    assert opening.make_first_unit() is None
+    BusinessUnit.objects.create(mid=CHILD, name="Example Kids")
+    settings.SFMC_ACCOUNT_ID = PARENT
+    assert opening.make_first_unit() is None
+    # A link that names no unit still means the only one.
+    assert opening.only_mid() == CHILD
+
+
+def test_what_was_held_for_the_first_unit_goes_with_the_next_sweep(
+    settings: Settings, make_wish: MakeWish
+) -> None:
+    outbox.enqueue(make_wish())
+    UnsubRequest.objects.update(status=Status.HELD)
+    settings.SFMC_ACCOUNT_ID = PARENT
+    assert opening.make_first_unit()
+    assert PARENT in set(sweep.sweep())
+    assert UnsubRequest.objects.get().status == Status.PENDING

@@ -1,0 +1,198 @@
+"""delivery_status, requeue, release, and time to honour."""
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import F
+from django.db.models.functions import Now
+from django.test import Client
+
+from scripts.steps import ROOT
+from tests.helpers import CHILD, PARENT, MakeWish
+from unsub.models import BusinessUnit, Status, UnsubRequest
+from unsub.outbox import store
+from unsub.reporting.latency import late, quantile, time_to_honour
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*arguments: str) -> str:
+    """Return what a command writes."""
+    out = io.StringIO()
+    call_command(*arguments, stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def rows(unit: BusinessUnit, make_wish: MakeWish) -> list[UnsubRequest]:
+    """Five requests: one in each of pending, held, refused, refused, done."""
+    states = (Status.PENDING, Status.HELD, Status.REFUSED, Status.REFUSED, Status.DONE)
+    found = []
+    for number, status in enumerate(states, start=1001):
+        request, _ = store.write(make_wish(number))
+        UnsubRequest.objects.filter(pk=request.pk).update(
+            status=status, error_code=number - 603 if status == Status.REFUSED else None,
+            finished_at=Now() if status in {Status.REFUSED, Status.DONE} else None,
+        )  # fmt: skip
+        found.append(request)
+    return found
+
+
+def status_of(mid: int = PARENT) -> dict[str, Any]:
+    """Return a unit's row of delivery_status."""
+    (row,) = [r for r in json.loads(run("delivery_status", "--format", "json")) if r["mid"] == mid]
+    return dict(row)
+
+
+def test_the_status_counts_what_is_there(rows: list[UnsubRequest]) -> None:
+    row = status_of()
+    assert (row["pending"], row["held"], row["refused"], row["sending"]) == (1, 1, 2, 0)
+    assert (row["per_hour"], row["state"], row["late"]) == (1, "open", 0)
+    assert row["oldest"] is not None
+    assert row["p50"] is not None
+    text = run("delivery_status")
+    assert text.splitlines()[0].startswith("mid")
+    assert "Example Outfitters" in text
+    assert len(run("delivery_status", "--mid", "1").splitlines()) == 1
+
+
+def test_the_status_says_why_a_unit_rests(rows: list[UnsubRequest]) -> None:
+    BusinessUnit.objects.update(
+        paused_until=Now() + timedelta(minutes=5), paused_reason="maintenance"
+    )
+    assert status_of()["state"] == "paused: maintenance"
+    assert status_of()["next_probe"]
+    BusinessUnit.objects.update(held_since=Now(), held_reason="credentials refused")
+    assert status_of()["state"] == "held: credentials refused"
+
+
+def test_the_status_shows_wishes_for_a_unit_that_nobody_made(
+    unit: BusinessUnit, make_wish: MakeWish
+) -> None:
+    store.write(make_wish(mid=599_999))
+    assert status_of(599_999)["name"] == "(unknown unit)"
+
+
+def test_watching_ends_with_ctrl_c() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WATCH], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as watching:
+        assert watching.stdout
+        assert watching.stdout.readline()
+        time.sleep(0.3)
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(timeout=15) == 0
+
+
+WATCH = """
+import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+os.environ["DATABASE_URL"] = "sqlite://:memory:"
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "profilecenter.settings")
+import django; django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+call_command("delivery_status", watch=0.1)
+"""
+
+
+def test_a_dry_run_counts_and_changes_nothing(rows: list[UnsubRequest]) -> None:
+    text = run("requeue", "--where", "status=refused", "--dry-run")
+    assert "2 would be tried again" in text
+    assert UnsubRequest.objects.filter(status=Status.REFUSED).count() == 2
+    assert "1 would be released" in run("release", str(PARENT), "--dry-run")
+    assert UnsubRequest.objects.filter(status=Status.HELD).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("where", "number"),
+    [
+        (["status=refused"], 2), (["status=refused", "status=held"], 3), (["mid=510001"], 3),
+        (["mid=510002"], 0), (["error_code=400"], 1), (["error_code=400", "error_code=401"], 2),
+        (["job_id=88002", "status=held"], 1), (["status=pending"], 0), (["status=done"], 0),
+    ],
+)  # fmt: skip
+def test_requeue_takes_what_it_is_told(
+    rows: list[UnsubRequest], where: list[str], number: int
+) -> None:
+    arguments = [part for condition in where for part in ("--where", condition)]
+    assert f"{number} are on their way again" in run("requeue", *arguments)
+    assert UnsubRequest.objects.filter(status=Status.PENDING).count() == number + 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [], ["--where", "status"], ["--where", "subscriber_key=x"], ["--where", "mid=all"],
+        ["--where", "id=²"],
+    ],
+)  # fmt: skip
+def test_requeue_says_what_it_does_not_understand(
+    rows: list[UnsubRequest], arguments: list[str]
+) -> None:
+    with pytest.raises(CommandError):
+        run("requeue", *arguments)
+    assert UnsubRequest.objects.filter(status=Status.PENDING).count() == 1
+
+
+def test_requeue_works_in_chunks(rows: list[UnsubRequest], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unsub.management.commands.requeue.CHUNK", 1)
+    assert "3 are on their way again" in run("requeue", "--all")
+
+
+def test_release_opens_a_held_queue(rows: list[UnsubRequest]) -> None:
+    BusinessUnit.objects.update(held_since=Now())
+    assert "1 are on their way again" in run("release", str(PARENT))
+    assert BusinessUnit.objects.get().held_since is None
+    UnsubRequest.objects.filter(status=Status.PENDING).update(status=Status.HELD)
+    assert "2 are on their way again" in run("release", "--all")
+    for arguments in ([], [str(CHILD)]):
+        with pytest.raises(CommandError):
+            run("release", *arguments)
+
+
+def test_quantiles_are_nearest_rank() -> None:
+    ordered = [float(n) for n in range(1, 101)]
+    assert [quantile(ordered, share) for share in (0.5, 0.95, 0.99, 1.0)] == [50, 95, 99, 100]
+    assert [quantile([7.0], share) for share in (0.01, 0.5, 1.0)] == [7, 7, 7]
+    assert quantile([1.0, 2.0, 3.0], 0.5) == 2
+
+
+def test_time_to_honour_is_from_received_to_finished(
+    unit: BusinessUnit, make_wish: MakeWish
+) -> None:
+    assert time_to_honour(PARENT).number == 0
+    for number, hours in enumerate((1, 2, 3, 50), start=1001):
+        request, _ = store.write(make_wish(number))
+        UnsubRequest.objects.filter(pk=request.pk).update(
+            status=Status.DONE, finished_at=F("received_at") + timedelta(hours=hours)
+        )
+    UnsubRequest.objects.update(
+        received_at=F("received_at") - timedelta(hours=60),
+        finished_at=F("finished_at") - timedelta(hours=60),
+    )
+    figure = time_to_honour(PARENT)
+    hour = 3600
+    assert figure.number == 4
+    assert [figure.p50, figure.p95, figure.longest] == [2 * hour, 50 * hour, 50 * hour]
+    assert figure.within == 0.75
+
+
+def test_what_is_older_than_the_promise_and_open_is_late(
+    rows: list[UnsubRequest], client: Client
+) -> None:
+    assert late(PARENT) == 0
+    UnsubRequest.objects.update(received_at=Now() - timedelta(hours=49))
+    assert late(PARENT) == 2
+    text = client.get("/metrics").content.decode()
+    assert 'unsub_late_requests{mid="510001"} 2.0' in text
+    assert 'unsub_time_to_honour_seconds{mid="510001",quantile="0.95"}' in text
+    assert 'unsub_honoured_within_48h_ratio{mid="510001"}' in text

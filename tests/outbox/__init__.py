@@ -1,0 +1,1 @@
+"""Tests of unsub.outbox, on a database and a broker."""

@@ -1,0 +1,105 @@
+"""The cast of the app's tests: two business units, Ada's link, and a sandbox to call."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from allauth.account.internal.flows.login import record_authentication
+from django.contrib.auth.models import User
+from django.core.cache import caches
+from django.db import connection
+from django.http import HttpRequest
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from tests.helpers import CHILD, PARENT, MakeWish, context
+from unsub.gateway import calls as gateway
+from unsub.links.tokens import sign_link
+from unsub.models import BusinessUnit, Channel
+from unsub.outbox.submission import Wish
+from unsub.sandbox import Sandbox
+
+
+@pytest.fixture
+def unit(db: None) -> BusinessUnit:
+    """The parent unit, Example Outfitters."""
+    return BusinessUnit.objects.create(mid=PARENT, name="Example Outfitters")
+
+
+@pytest.fixture
+def child(db: None) -> BusinessUnit:
+    """The child unit, Example Kids."""
+    return BusinessUnit.objects.create(mid=CHILD, name="Example Kids")
+
+
+@pytest.fixture
+def make_wish(settings: Settings) -> MakeWish:
+    """Return a function that makes a wish with a token that really is its link's."""
+
+    def make(subscriber: int = 1001, **changes: object) -> Wish:
+        fields = {
+            name: changes.pop(name)
+            for name in ("channel", "reason", "words", "language", "received_at")
+            if name in changes
+        }
+        link = context(subscriber, **changes)  # type: ignore[arg-type]
+        token = sign_link(link, keys=settings.LINK_KEYRING)
+        return Wish(token=token, context=link, **{"channel": Channel.ONE_CLICK} | fields)  # type: ignore[arg-type]
+
+    return make
+
+
+def sign_in(client: Client, user: User) -> None:
+    """Sign a user in without the pages: the session says, as after them, that a password and a code
+    were given."""
+    client.force_login(user)
+    request = HttpRequest()
+    request.session = client.session
+    record_authentication(request, user, "password", username=user.username)
+    record_authentication(request, user, "mfa", type="totp")
+    request.session.save()
+
+
+@pytest.fixture
+def admin_client(admin_user: User) -> Client:
+    """A superuser who has signed in with a second factor, as a deployment asks for it."""
+    client = Client()
+    sign_in(client, admin_user)
+    return client
+
+
+@pytest.fixture
+def sandbox(settings: Settings) -> Iterator[Sandbox]:
+    """A Marketing Cloud of the test's own, with the settings pointed at it."""
+    caches["shared"].clear()
+    with Sandbox() as running:
+        settings.SFMC_AUTH_URL = settings.SFMC_SOAP_URL = running.url
+        settings.SFMC_CLIENT_ID = settings.SFMC_CLIENT_SECRET = "sandbox"
+        settings.SFMC_ACCOUNT_ID = PARENT
+        settings.SFMC_TIMEOUT = 2.0
+        gateway.client.cache_clear()
+        yield running
+    gateway.client.cache_clear()
+    caches["shared"].clear()
+
+
+@pytest.fixture
+def database_away(db: None) -> Iterator[None]:
+    """A database that cannot be reached: a folder that is not there, a port nobody listens on."""
+    options = connection.settings_dict
+    before = dict(options)
+    connection.close()
+    options.update(
+        {"NAME": "/nowhere/db.sqlite3"} if connection.vendor == "sqlite" else {"PORT": 1}
+    )
+    yield
+    connection.close()
+    options.update(before)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave what needs PostgreSQL's locks to the run there: SQLite has one writer at a time."""
+    on_postgresql = str(config.getoption("database", "")).startswith("postgres")
+    return (
+        True if collection_path.name.startswith("test_postgresql_") and not on_postgresql else None
+    )

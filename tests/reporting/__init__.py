@@ -1,0 +1,1 @@
+"""Tests of unsub.reporting, on a database and a broker."""

@@ -1,0 +1,258 @@
+"""The tallies and the overview that is drawn from them, against a count of the rows themselves."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from tests.helpers import CHILD, NOW, PARENT, MakeWish, made, person, request, seen
+from unsub.admin import dashboard
+from unsub.models import (
+    BusinessUnit,
+    By,
+    Channel,
+    DailyTally,
+    Kind,
+    MailingList,
+    Reason,
+    Status,
+    TallyMark,
+    UnsubRequest,
+)
+from unsub.outbox import api as outbox
+from unsub.reporting import daily_counts, overview
+from unsub.reporting.latency import is_late
+
+pytestmark = pytest.mark.django_db
+
+
+def leased(status: Status) -> datetime | None:
+    """Return the end of the lease that a state needs."""
+    return NOW if status is Status.SENDING else None
+
+
+def tallied(mid: int, by: By, key: str | None = None) -> int:
+    """Return the sum of a unit's tallies."""
+    rows = DailyTally.objects.filter(mid=mid, by=by)
+    return sum(row.number for row in (rows.filter(key=key) if key else rows))
+
+
+def state() -> tuple[str, Any]:
+    """Return the one state that is tallied, and its day."""
+    row = DailyTally.objects.get(by=By.STATE)
+    return row.key, row.day
+
+
+def test_the_tallies_add_up_to_the_requests(unit: BusinessUnit, child: BusinessUnit) -> None:
+    dice = random.Random(7)  # noqa: S311 - to be repeated
+    reasons = list(Reason.objects.all())
+    for _ in range(300):
+        request(
+            dice.uniform(0, 40),
+            unit_id=dice.choice([PARENT, CHILD, 599_999]),
+            job_id=dice.choice([None, 88001, 88002]),
+            status=dice.choice([Status.DONE, Status.REFUSED, Status.WITHDRAWN, Status.PENDING]),
+            reason=dice.choice([*reasons, None]),
+        )
+    daily_counts.keep_up()
+    unsubscribed = UnsubRequest.objects.exclude(status=Status.WITHDRAWN)
+    for mid in (PARENT, CHILD, 599_999):
+        rows = unsubscribed.filter(unit_id=mid)
+        assert tallied(mid, By.CHANNEL, "page") == rows.count()
+        assert tallied(mid, By.JOB, "88001") == rows.filter(job_id=88001).count()
+        assert tallied(mid, By.JOB) == rows.exclude(job_id=None).count()
+        assert tallied(mid, By.REASON) == rows.exclude(reason=None).count()
+        refused = rows.filter(status=Status.REFUSED)
+        assert tallied(mid, By.STATE, "refused") == refused.count() > 0
+    assert sum(tallied(mid, By.STATE) for mid in (PARENT, CHILD, 599_999)) == 300
+
+
+@pytest.mark.parametrize("before", [Status.PENDING, Status.REFUSED])
+def test_what_changes_later_is_counted_on_its_own_day(unit: BusinessUnit, before: str) -> None:
+    old = request(20, status=before, finished_at=None)
+    daily_counts.keep_up()
+    assert state() == (before, old.received_at.date())
+    UnsubRequest.objects.filter(pk=old.pk).update(status=Status.DONE, finished_at=Now())
+    daily_counts.keep_up()
+    assert state() == ("done", old.received_at.date())
+
+
+def test_one_that_is_tried_again_is_refused_no_longer(unit: BusinessUnit) -> None:
+    old = request(20, status=Status.REFUSED)
+    daily_counts.keep_up()
+    outbox.requeue([old.pk])
+    daily_counts.keep_up()
+    assert state() == ("pending", old.received_at.date())
+
+
+def test_only_days_on_which_something_changed_are_counted_anew(unit: BusinessUnit) -> None:
+    for days_ago in (0, 5, 30):
+        request(days_ago)
+    assert len(daily_counts.keep_up()) >= 31
+    assert daily_counts.keep_up() == [datetime.now(UTC).date()]
+    TallyMark.objects.update(upto=NOW - timedelta(days=1))
+    assert len(daily_counts.keep_up()) == daily_counts.RECOUNTED
+
+
+def test_without_any_request_there_is_nothing_to_count(db: None) -> None:
+    assert daily_counts.keep_up() == []
+
+
+def test_the_overview_compares_with_the_time_before(unit: BusinessUnit) -> None:
+    for days_ago in (0, 1, 2, 8):
+        request(days_ago)
+    request(0, status=Status.WITHDRAWN)
+    daily_counts.keep_up()
+    found = overview.look(mids=None, days=7)
+    assert (found.number, found.before) == (3, 1)
+    assert [day.number for day in found.by_day] == [0, 0, 0, 0, 1, 1, 1]
+    assert [(one.key, one.number, one.before) for one in found.by_unit] == [(PARENT, 3, 1)]
+    assert found.honour.number == 3
+    assert found.honour.p50 == pytest.approx(4)
+
+
+def test_a_send_that_stands_out_is_marked(unit: BusinessUnit) -> None:
+    for job, number in ((1, 12), (2, 2), (3, 2), (4, 3)):
+        for _ in range(number):
+            request(job_id=job)
+    daily_counts.keep_up()
+    found = overview.look(mids=None, days=1)
+    assert [(job.key, job.stands_out) for job in found.by_job] == [
+        ("1", True), ("4", False), ("2", False), ("3", False),
+    ]  # fmt: skip
+
+
+def test_what_needs_a_person_is_one_click_away(admin_client: Client, unit: BusinessUnit) -> None:
+    assert "Nothing needs a person" in seen(admin_client.get("/admin/").content)
+    request(3, status=Status.HELD, finished_at=None)
+    request(1, status=Status.REFUSED)
+    html = admin_client.get("/admin/").content.decode()
+    for words in ("1 request is older than 48 hours", "1 request is held", "1 request was refused"):
+        assert words in html
+    for query in ("late=yes", "status__exact=held", "status__exact=refused"):
+        listed = seen(admin_client.get(f"/admin/unsub/unsubrequest/?{query}").content)
+        assert "1 unsubscribe request" in listed, query
+
+
+def test_every_row_leads_to_its_requests(admin_client: Client, unit: BusinessUnit) -> None:
+    MailingList.objects.create(unit=unit, list_id=7001, name="Weekly offers")
+    reason = Reason.objects.all()[0]
+    request(reason=reason)
+    request(job_id=None, list_id=7002, channel=Channel.ONE_CLICK)
+    daily_counts.keep_up()
+    html = admin_client.get("/admin/?days=7").content.decode()
+    assert "Weekly offers" in html
+    assert "List 7002" in html
+    for query in (
+        "list=7001", "list=7002", f"reason__id__exact={reason.pk}", "channel__exact=one_click",
+        "q=88002",
+    ):  # fmt: skip
+        assert f"?{query}" in html
+        listed = seen(admin_client.get(f"/admin/unsub/unsubrequest/?{query}").content)
+        assert "1 unsubscribe request" in listed, query
+
+
+def test_it_says_of_how_many_the_time_to_honour_is(
+    admin_client: Client, unit: BusinessUnit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        request()
+    assert "of the last seven days." in seen(admin_client.get("/admin/").content)
+    monkeypatch.setattr(dashboard, "NEWEST", 2)
+    assert "of the newest 2 of the last seven days." in seen(admin_client.get("/admin/").content)
+
+
+def test_a_unit_that_nobody_made_is_named_as_such(admin_client: Client, unit: BusinessUnit) -> None:
+    request(unit_id=599_999)
+    daily_counts.keep_up()
+    assert "599999: unknown unit" in seen(admin_client.get("/admin/").content)
+
+
+def test_a_marketer_sees_the_numbers_of_their_units_alone(
+    unit: BusinessUnit, child: BusinessUnit
+) -> None:
+    request()
+    for _ in range(3):
+        request(unit_id=CHILD, job_id=88101, list_id=7101)
+    MailingList.objects.create(unit=child, list_id=7101, name="Kids only")
+    daily_counts.keep_up()
+    words = seen(person("marketer", unit).get("/admin/").content)
+    for trace in ("Example Kids", "88101", "7101", "Kids only"):
+        assert trace not in words
+    assert "Example Outfitters 1 0" in words
+
+
+def test_each_kind_is_tallied_and_disturbs_no_other_number(unit: BusinessUnit) -> None:
+    request()
+    request(kind=Kind.UNSUBSCRIBE, status=Status.SUPERSEDED)
+    for status in Status:
+        request(kind=Kind.SUBSCRIBE, status=status, lease_until=leased(status))
+    request(kind=Kind.ATTRIBUTE, aspect="attribute:City")
+    daily_counts.keep_up()
+    found = overview.look(mids=None, days=7)
+    assert [(one.key, one.number) for one in found.by_kind] == [("subscribe", 5), ("attribute", 1)]
+    assert found.number == 1
+    assert [(one.key, one.number) for one in found.by_channel] == [("page", 1)]
+    assert tallied(PARENT, By.JOB) == tallied(PARENT, By.KIND, "unsubscribe") == 1
+    assert tallied(PARENT, By.STATE) == 2
+
+
+def test_the_centres_card_leads_to_its_requests(admin_client: Client, unit: BusinessUnit) -> None:
+    request()
+    daily_counts.keep_up()
+    assert "Profile centre" not in seen(admin_client.get("/admin/").content)
+    request(kind=Kind.SUBSCRIBE)
+    daily_counts.keep_up()
+    html = admin_client.get("/admin/").content.decode()
+    assert '?kind__exact=subscribe">join a list</a>' in html
+    assert "Profile centre" in html
+    listed = seen(admin_client.get("/admin/unsub/unsubrequest/?kind__exact=subscribe").content)
+    assert "1 unsubscribe request" in listed
+
+
+def test_a_kind_is_found_by_its_index(unit: BusinessUnit) -> None:
+    if connection.vendor != "postgresql":
+        return  # SQLite has no plan of the kind
+    UnsubRequest.objects.bulk_create(made(3) for _ in range(3000))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE unsub_unsubrequest")
+    plan = UnsubRequest.objects.filter(kind=Kind.FORMAT).order_by("-pk")[:100].explain()
+    assert "request_kind" in plan
+
+
+@pytest.mark.parametrize("days", ["0", "x", "-1", "1000000", ""])
+def test_a_period_that_is_none_is_thirty_days(
+    admin_client: Client, unit: BusinessUnit, days: str
+) -> None:
+    html = admin_client.get(f"/admin/?days={days}").content.decode()
+    assert '<a href="?days=30" aria-current="true">' in html
+
+
+def test_it_takes_few_questions(
+    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
+) -> None:
+    for number in range(40):
+        request(number % 20, job_id=number + 1, subscriber_id=number + 1)
+    daily_counts.keep_up()
+    for path in ("/admin/?days=90", "/admin/unsub/unsubrequest/"):
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            assert admin_client.get(path).status_code == 200
+        assert len(queries) <= 30, path
+
+
+def test_what_is_late_is_not_looked_for_among_all(unit: BusinessUnit) -> None:
+    if connection.vendor != "postgresql":
+        return  # SQLite has no plan of the kind
+    UnsubRequest.objects.bulk_create(made(3) for _ in range(3000))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE unsub_unsubrequest")
+    plan = UnsubRequest.objects.order_by().filter(is_late()).explain()
+    for index in ("request_due", "request_leased", "request_needs_a_person"):
+        assert index in plan

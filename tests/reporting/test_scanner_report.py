@@ -1,0 +1,112 @@
+"""The report of wishes that look like a machine's; they are carried out all the same."""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from tests.helpers import FORM, MakeWish, link, seen
+from unsub import tasks
+from unsub.models import BusinessUnit, Channel, Status, UnsubRequest
+from unsub.outbox import api as outbox
+from unsub.outbox import spool
+from unsub.outbox.submission import Wish
+from unsub.reporting import scanner_report
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+REPORT = "/admin/unsub/unsubrequest/scanners/"
+LIST = "/admin/unsub/unsubrequest/"
+
+
+def report() -> list[tuple[int, int, int, int, int]]:
+    """Return the report's numbers."""
+    return [
+        (one.job_id, one.wishes, one.known, one.soon, one.crowded)
+        for one in scanner_report.signs(UnsubRequest.objects.all())
+    ]
+
+
+def test_a_known_scanner_is_noted_and_its_wish_carried_out(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    client.post(link(settings), FORM, headers={"user-agent": "Barracuda Sentinel"})
+    row = UnsubRequest.objects.get()
+    assert (row.scanner, row.status) == ("barracuda", Status.PENDING)
+    assert report() == [(88002, 1, 1, 0, 0)]
+
+
+def test_a_press_soon_after_the_link_was_made_is_a_sign(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    person = {"user-agent": "Mozilla/5.0 (iPhone)"}
+    now = int(time.time())
+    client.post(link(settings, issued_at=now - 20), FORM, headers=person)
+    client.post(link(settings, 1002, issued_at=now - 5000), FORM, headers=person)
+    client.post(link(settings, 1003), FORM, headers=person)
+    ages = UnsubRequest.objects.order_by("pk").values_list("link_age", flat=True)
+    assert ages[0] in range(20, 40)
+    assert ages[1] in range(5000, 5020)
+    assert ages[2] is None
+    assert [numbers[:4] for numbers in report()] == [(88002, 3, 0, 1)]
+
+
+def test_a_link_from_the_future_is_no_sign_of_trouble(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    client.post(link(settings, issued_at=int(time.time()) + 10_000), FORM)
+    assert UnsubRequest.objects.get().link_age == 0
+
+
+def test_a_crowd_in_one_second_is_a_sign_and_one_click_is_none(
+    unit: BusinessUnit, make_wish: MakeWish
+) -> None:
+    at = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    for number in range(6):
+        moment = at + timedelta(milliseconds=number * 100)
+        outbox.enqueue(make_wish(1001 + number, channel=Channel.PAGE, received_at=moment))
+        outbox.enqueue(make_wish(1011 + number, channel=Channel.ONE_CLICK, received_at=moment))
+    alone = at + timedelta(minutes=1)
+    outbox.enqueue(make_wish(1021, channel=Channel.PAGE, received_at=alone))
+    assert report() == [(88002, 7, 0, 0, 6)]
+
+
+def test_old_ones_are_not_in_it(unit: BusinessUnit, make_wish: MakeWish) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=31)
+    wish = make_wish(channel=Channel.PAGE, received_at=long_ago)
+    outbox.enqueue(Wish(token=wish.token, context=wish.context, channel=Channel.PAGE,
+                        scanner="script", received_at=long_ago))  # fmt: skip
+    assert report() == []
+
+
+def test_a_letter_carries_it_and_one_of_the_version_before_is_read(
+    unit: BusinessUnit, make_wish: MakeWish
+) -> None:
+    wish = make_wish(channel=Channel.PAGE)
+    message = wish.to_message(received_at=datetime.now(UTC))
+    del message["scanner"]
+    spool._client.rpush(spool.KEY, json.dumps(message))
+    other = make_wish(1002)
+    spool.put(
+        Wish(token=other.token, context=other.context, channel=Channel.PAGE, scanner="script")
+    )
+    tasks.record()
+    assert list(UnsubRequest.objects.order_by("pk").values_list("scanner", flat=True)) == [
+        "", "script",
+    ]  # fmt: skip
+
+
+def test_the_marketer_reads_it_and_finds_the_requests(
+    client: Client, admin_client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    assert "nothing in the last 30 days" in seen(admin_client.get(REPORT).content)
+    client.post(link(settings), FORM, headers={"user-agent": "curl/8"})
+    client.post(link(settings, 1002, job=88001), FORM, headers={"user-agent": "Mozilla/5.0"})
+    html = seen(admin_client.get(REPORT).content)
+    assert "88002 Example Outfitters (510001) 1 1 0 0 100%" in html
+    assert "88001" not in html
+    assert "1 unsubscribe request" in seen(admin_client.get(f"{LIST}?scanner=yes").content)
+    assert "1 unsubscribe request" in seen(admin_client.get(f"{LIST}?scanner=no").content)
+    assert client.get(REPORT).status_code == 302

@@ -1,0 +1,239 @@
+"""What a marketer, and a lawyer, reads of each kind of wish from the profile centre."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db.models.functions import Now
+from django.test import Client
+
+from tests.helpers import MakeWish, seen
+from unsub.delivery.kinds import unsubscribe
+from unsub.models import (
+    BusinessUnit,
+    DeliveryAttempt,
+    Kind,
+    MailingList,
+    Outcome,
+    Pause,
+    Status,
+    UnsubRequest,
+)
+from unsub.models.request import Purpose
+from unsub.outbox import api as outbox
+from unsub.outbox import pauses, store
+from unsub.outbox.submission import Change
+from unsub.reporting.explanations import ERROR_CODES, OUTCOMES, STATUSES, explain
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/unsub/unsubrequest/"
+WORDS = "By ticking a list you agree that we send you its mail."
+
+
+@pytest.fixture(autouse=True)
+def named(unit: BusinessUnit) -> None:
+    """A list that has a name."""
+    MailingList.objects.create(unit=unit, list_id=7001, name="Weekly offers")
+
+
+def asked(make_wish: MakeWish, change: Change | None, **more: object) -> UnsubRequest:
+    """Return the row of a wish from the profile centre."""
+    wish = replace(make_wish(channel="profile", language="en"), change=change, **more)  # type: ignore[arg-type]
+    return store.write(wish)[0]
+
+
+def page(client: Client, one: UnsubRequest, what: str = "change") -> str:
+    """Return the words of a request's page."""
+    return seen(client.get(f"{LIST}{one.pk}/{what}/").content)
+
+
+def attempt(one: UnsubRequest, outcome: str, **more: object) -> None:
+    """Write a call."""
+    lease = "00000000-0000-4000-8000-000000000001"
+    fields: dict[str, object] = {"number": 1, "started_at": Now(), "finished_at": Now()}
+    DeliveryAttempt.objects.create(request=one, lease=lease, outcome=outcome, **fields | more)
+
+
+@pytest.mark.parametrize(
+    ("change", "row", "story"),
+    [
+        (Change(kind=Kind.SUBSCRIBE), "join Weekly offers (7001)",
+         "The person asked to join Weekly offers (7001) in the profile centre."),
+        (Change(kind=Kind.RESUBSCRIBE), "subscribe again",
+         "The person asked to be subscribed again"),
+        (Change(kind=Kind.ATTRIBUTE, name="City", value="Geheimstadt"), "City",
+         "The person changed the detail City in the profile centre."),
+        (Change(kind=Kind.FORMAT, value="Text"), "HTML or text",
+         "The person asked for plain text instead of HTML"),
+        (Change(kind=Kind.ADDRESS, value="new@example.org"), "another address",
+         "The person asked for another address (n•••@example.org)"),
+        (Change(kind=Kind.MAIL, name=Purpose.NEW_LINK), "a mail with a new link",
+         "The person asked for a mail with a new link"),
+        (Change(kind=Kind.MAIL, name=Purpose.CONFIRM, value="7"), "a mail to confirm a wish",
+         "by which the person confirms #7."),
+        (Change(kind=Kind.MAIL, name=Purpose.ASK_BACK, value="3"), "a mail at the end of a pause",
+         "a pause is over, do they come back?"),
+        (None, "leave Weekly offers (7001)",
+         "The person unsubscribed in the profile centre: from Weekly offers (7001)."),
+    ],
+)  # fmt: skip
+def test_each_kind_is_told_in_words_and_its_value_on_its_own_page_alone(
+    admin_client: Client, make_wish: MakeWish, change: Change | None, row: str, story: str
+) -> None:
+    one = asked(make_wish, change)
+    listed = seen(admin_client.get(LIST).content)
+    assert row in listed
+    words = page(admin_client, one)
+    assert story in words
+    value = change.value if change else ""
+    if len(value) > 4:
+        assert value in words
+        assert value not in listed
+    assert one.get_kind_display() in words
+
+
+def test_requests_are_found_by_their_kind(admin_client: Client, make_wish: MakeWish) -> None:
+    one = asked(make_wish, Change(kind=Kind.FORMAT, value="Text"))
+    for kind, found in (("format", True), ("subscribe", False)):
+        html = admin_client.get(f"{LIST}?kind__exact={kind}").content.decode()
+        assert (f"{LIST}{one.pk}/change/" in html) is found
+
+
+def test_consent_is_shown_with_its_words_and_its_confirmation(
+    admin_client: Client, make_wish: MakeWish
+) -> None:
+    one = asked(make_wish, Change(kind=Kind.SUBSCRIBE, wording=WORDS, waits=True))
+    assert one.wording
+    before = page(admin_client, one)
+    assert "waiting for confirmation" in before
+    assert f"They agreed to version {one.wording.pk} of the words (English): “{WORDS}”" in before
+    assert "It counts only once the person has confirmed it from a mail." in before
+    assert "Confirmed by mail not yet" in page(admin_client, one, "proof")
+    outbox.confirm(one)
+    after = page(admin_client, one)
+    assert "The person confirmed it from the mail." in after
+    proof = page(admin_client, one, "proof")
+    assert f"Agreed to “{WORDS}” Wording version {one.wording.pk}, English, first used" in proof
+    assert re.search(r"Confirmed by mail \d{4}-\d\d-\d\d", proof)
+    assert "Join Weekly offers (7001)" in proof
+
+
+def test_what_nobody_confirmed_says_so(admin_client: Client, make_wish: MakeWish) -> None:
+    one = asked(make_wish, Change(kind=Kind.SUBSCRIBE, wording=WORDS, waits=True))
+    UnsubRequest.objects.filter(pk=one.pk).update(status=Status.WITHDRAWN, finished_at=Now())
+    words = page(admin_client, one)
+    assert "It was never confirmed from the mail, and so not carried out." in words
+    assert "The person took it back." not in words
+
+
+def test_a_superseded_wish_leads_to_the_one_that_counts(
+    admin_client: Client, make_wish: MakeWish
+) -> None:
+    old = asked(make_wish, Change(kind=Kind.ATTRIBUTE, name="City", value="Ulm"))
+    new = asked(make_wish, Change(kind=Kind.ATTRIBUTE, name="City", value="Bonn"))
+    UnsubRequest.objects.filter(pk=old.pk).update(
+        status=Status.SUPERSEDED, superseded_by=new, finished_at=Now()
+    )
+    html = admin_client.get(f"{LIST}{old.pk}/change/").content.decode()
+    assert f'href="{LIST}{new.pk}/change/">#{new.pk}</a>' in html
+    assert f"Not sent: request #{new.pk}, made later, counts instead." in html
+    assert "unsub-badge-superseded" in admin_client.get(LIST).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "call", "answer"),
+    [
+        (Kind.FORMAT, "", "Call 1, an Update of Subscriber, was sent",
+         "Marketing Cloud confirmed it. (request ID req-7)"),
+        (Kind.MAIL, Purpose.NEW_LINK, "Call 1, a triggered send, was sent",
+         "Marketing Cloud took the mail, to send it. (request ID req-7)"),
+    ],
+)  # fmt: skip
+def test_calls_are_named_for_what_they_are(
+    admin_client: Client, make_wish: MakeWish, kind: Kind, name: str, call: str, answer: str
+) -> None:
+    one = asked(make_wish, Change(kind=kind, name=name, value="Text"))
+    attempt(one, Outcome.POSTED, sfmc_request_id="req-7")
+    words = page(admin_client, one)
+    assert call in words
+    assert answer in words
+    assert "LogUnsubEvent" not in words
+
+
+def test_no_call_is_told_of_where_none_was_made(admin_client: Client, make_wish: MakeWish) -> None:
+    one = asked(make_wish, Change(kind=Kind.ATTRIBUTE, name="Gone", value="x"))
+    attempt(one, Outcome.REFUSED, detail="no such attribute")
+    UnsubRequest.objects.update(status=Status.REFUSED, outcome="refused", finished_at=Now())
+    words = page(admin_client, one)
+    assert "was sent to Marketing Cloud" not in words
+    assert "looked up in Marketing Cloud" in words
+    assert words.count("has no such attribute any more") == 3  # in words, story and attempt
+    assert "Try again" in words
+
+
+def test_a_refused_change_is_tried_again(admin_client: Client, make_wish: MakeWish) -> None:
+    one = asked(make_wish, Change(kind=Kind.FORMAT, value="Text"))
+    UnsubRequest.objects.update(status=Status.REFUSED, finished_at=Now())
+    admin_client.post(f"{LIST}{one.pk}/try-again/")
+    one.refresh_from_db()
+    assert one.status == Status.PENDING
+
+
+@pytest.mark.parametrize("ends", ["ask", "put_back"])
+def test_a_pause_is_told_from_its_beginning_to_its_end(
+    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish, ends: str
+) -> None:
+    unit.pause_offered, unit.pause_ends, unit.ask_back_key = True, ends, "ask-back"
+    unit.save()
+    left = asked(make_wish, None, pause_days=30)
+    words = page(admin_client, left)
+    assert re.search(r"It is a pause until \d{4}-\d\d-\d\d; after it the person is", words)
+    Pause.objects.update(until=Now() - timedelta(seconds=1))
+    UnsubRequest.objects.update(status=Status.DONE)
+    list(pauses.end_due())
+    after = UnsubRequest.objects.exclude(pk=left.pk).get()
+    if ends == "ask":
+        assert "a mail is to ask the person whether they come back" in page(admin_client, left)
+        assert "a pause is over" in page(admin_client, after)
+        return
+    assert "the person is put back, as they were told" in page(admin_client, left)
+    words = page(admin_client, after)
+    assert f"The pause #{left.pk} was over: the person is put back to Weekly offers" in words
+    assert "The person asked" not in words
+
+
+def test_whoever_ends_a_pause_came_back_by_themselves(
+    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
+) -> None:
+    unit.pause_offered, unit.pause_ends = True, "put_back"
+    unit.save()
+    left = asked(make_wish, None, pause_days=30)
+    pause = Pause.objects.get()
+    outbox.end_pause(pause, pauses.coming_back(pause, token=make_wish().token))
+    back = UnsubRequest.objects.exclude(pk=left.pk).get()
+    assert f"The person ended the pause #{left.pk}: back to Weekly" in page(admin_client, back)
+
+
+def test_every_state_outcome_and_finding_has_a_sentence() -> None:
+    assert set(OUTCOMES) == set(Outcome)
+    assert set(STATUSES) == set(Status)
+    assert 12018 in ERROR_CODES
+    table = (settings.BASE_DIR / "docs" / "outcomes.md").read_text()
+    kinds = Path(settings.BASE_DIR, "unsub", "delivery", "kinds")
+    for module in ("update", "mail"):
+        source = (kinds / f"{module}.py").read_text()
+        found = re.findall(r'detail="([^"]+)"', source)
+        assert found
+        for detail in found:
+            assert explain("", None, detail), detail
+            assert f"| `{detail}` |" in table, detail
+    assert "an Update" in explain("posted", None, unsubscribe._DONE)
+    assert f"| `{unsubscribe._DONE}` |" in table
+
+
+def test_a_missing_right_holds_nobody_up() -> None:
+    assert "has not the right" in explain("refused", 12)
+    assert "Nobody's wish is lost" in explain("misconfigured", 12)

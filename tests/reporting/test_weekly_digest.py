@@ -1,0 +1,93 @@
+"""The weekly digest: once, to the right people, with what they want to know."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core import mail
+from django.db.models.functions import Now
+from pytest_django.fixtures import Settings
+
+from tests.helpers import request
+from unsub.models import BusinessUnit, Digest, Reason, Status
+from unsub.reporting import daily_counts, weekly_digest
+
+pytestmark = pytest.mark.django_db
+TODAY = datetime.now(UTC)
+MONDAY = TODAY.date() - timedelta(days=TODAY.weekday())
+WEEK = MONDAY - timedelta(days=7)
+EIGHT = datetime(MONDAY.year, MONDAY.month, MONDAY.day, 8, tzinfo=UTC)
+
+
+def ago(day: date) -> float:
+    """Return how many days ago noon of a day was."""
+    return (TODAY - datetime(day.year, day.month, day.day, 12, tzinfo=UTC)) / timedelta(days=1)
+
+
+@pytest.fixture
+def read(unit: BusinessUnit) -> BusinessUnit:
+    """A unit with the digest on, and a reader."""
+    unit.weekly_digest = True
+    unit.save()
+    reader = User.objects.create_user("reader", "reader@example.com", is_staff=True)
+    reader.groups.add(Group.objects.get(name="viewer"))
+    unit.members.add(reader)
+    return unit
+
+
+def test_it_says_how_many_left_why_and_in_which_words(read: BusinessUnit) -> None:
+    other = Reason.objects.get(code="other")
+    often = Reason.objects.get(label="I get too many messages")
+    for _ in range(3):
+        request(ago(WEEK), reason=often, reason_text=often.label)
+    request(ago(WEEK), reason=other, reason_text=f"{other.label}: too loud")
+    request(ago(WEEK), status=Status.REFUSED)
+    request(ago(WEEK - timedelta(days=3)))
+    daily_counts.keep_up()
+    text = weekly_digest.compose(read, WEEK)
+    for words in (
+        "Unsubscribes: 5 (the week before: 1)", "  3  I get too many messages",
+        "need a person: 1", "  - Something else: too loud", "  5  job 88002",
+    ):  # fmt: skip
+        assert words in text
+    assert "  - I get too many messages" not in text
+
+
+def test_it_goes_out_once_on_monday_from_seven(read: BusinessUnit) -> None:
+    assert list(weekly_digest.due(EIGHT - timedelta(hours=2))) == []
+    (pk,) = weekly_digest.due(EIGHT)
+    assert list(weekly_digest.due(EIGHT)) == []
+    assert weekly_digest.send(pk)
+    assert not weekly_digest.send(pk)
+    (sent,) = mail.outbox
+    assert sent.bcc == ["reader@example.com"]
+    assert sent.to == []
+    assert f"{WEEK:%Y-%m-%d}" in sent.subject
+    assert list(weekly_digest.due(EIGHT + timedelta(days=3))) == []
+
+
+def test_one_that_no_server_took_is_asked_for_again(read: BusinessUnit, settings: Settings) -> None:
+    (pk,) = weekly_digest.due(EIGHT)
+
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    with pytest.raises(ConnectionRefusedError):
+        weekly_digest.send(pk)
+    Digest.objects.update(asked_at=Now() - timedelta(hours=2))
+    assert list(weekly_digest.due(EIGHT)) == [pk]
+    assert list(weekly_digest.due(EIGHT)) == []
+
+
+def test_who_may_not_see_requests_gets_none(read: BusinessUnit, child: BusinessUnit) -> None:
+    for name, units, active in (
+        ("nobody", [read], True), ("elsewhere", [child], True), ("gone", [read], False),
+    ):  # fmt: skip
+        one = User.objects.create_user(name, f"{name}@example.com", is_active=active)
+        if name != "nobody":
+            one.groups.add(Group.objects.get(name="viewer"))
+        one.units.set(units)
+    assert weekly_digest.readers(read) == ["reader@example.com"]
+
+
+def test_units_that_did_not_ask_get_none(unit: BusinessUnit) -> None:
+    assert list(weekly_digest.due(EIGHT)) == []

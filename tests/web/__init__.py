@@ -1,0 +1,1 @@
+"""Tests of unsub.web, on a database and a broker."""

@@ -1,0 +1,222 @@
+"""A unit's own looks and words: logo, domain, texts and labels per language, with a preview."""
+
+import io
+import zlib
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from PIL import Image
+from pytest_django.fixtures import Settings
+
+from tests.helpers import CHILD, FORM, PARENT, link, seen
+from tests.plugins.cast import sign_in
+from unsub.domain import logo_image
+from unsub.models import BusinessUnit, Logo, MailingList, PageText, Reason, ReasonLabel
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+CHANGE = f"/admin/unsub/businessunit/{PARENT}/change/"
+TEXTS = f"/admin/unsub/businessunit/{PARENT}/texts/"
+PREVIEW = f"/admin/preview/{PARENT}/"
+
+
+def picture(kind: str = "PNG", size: tuple[int, int] = (600, 200), **options: Any) -> bytes:
+    """Return a picture as somebody would upload it."""
+    written = io.BytesIO()
+    Image.new("RGB", size, "#8b1e3f").save(written, kind, **options)
+    return written.getvalue()
+
+
+def unit_form(**more: Any) -> dict[str, Any]:
+    """Return what the admin's form of a unit sends."""
+    inline = {
+        f"mailing_lists-{name}": value
+        for name, value in {
+            "TOTAL_FORMS": "0", "INITIAL_FORMS": "0", "MIN_NUM_FORMS": "0", "MAX_NUM_FORMS": "9",
+        }.items()
+    }  # fmt: skip
+    given = {
+        "name": "Example Outfitters", "language": "en", "subscriber_key_permission": "on",
+        "profile_days": "90", "pause_ends": "ask",
+    }  # fmt: skip
+    return given | inline | more
+
+
+def upload(client: Client, data: bytes, name: str = "logo.png") -> str:
+    """Return what the admin says after a logo was uploaded."""
+    answer = client.post(
+        CHANGE, unit_form(new_logo=SimpleUploadedFile(name, data, "image/png")), follow=True
+    )
+    return seen(answer.content)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
+def test_a_logo_is_written_anew_and_shown(
+    admin_client: Client, client: Client, unit: BusinessUnit, settings: Settings, kind: str
+) -> None:
+    upload(admin_client, picture(kind))
+    logo = Logo.objects.get()
+    assert (logo.width, logo.height) == (192, 64)
+    html = client.get(link(settings)).content.decode()
+    assert f'src="/brand/{logo.digest}.webp"' in html
+    assert 'alt="Example Outfitters"' in html
+    answer = client.get(f"/brand/{logo.digest}.webp")
+    assert answer["Content-Type"] == "image/webp"
+    assert "immutable" in answer["Cache-Control"]
+    with Image.open(io.BytesIO(answer.content)) as shown:
+        assert (shown.format, shown.size) == ("WEBP", (384, 128))
+    admin_client.post(CHANGE, unit_form(remove_logo="on"))
+    assert client.get(f"/brand/{logo.digest}.webp").status_code == 404
+
+
+def test_nothing_but_pixels_is_kept_of_a_logo() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "secret words"
+    encoded = logo_image.encode(
+        picture("JPEG", exif=exif.tobytes()) + b"<script>secret words</script>"
+    )
+    assert b"secret words" not in encoded.image
+
+
+def bomb() -> bytes:
+    """Return a PNG of a few kilobytes that says it has 60,000 x 60,000 pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = zlib.crc32(kind + data).to_bytes(4, "big")
+        return len(data).to_bytes(4, "big") + kind + data + check
+
+    size = (60_000).to_bytes(4, "big") * 2
+    header = chunk(b"IHDR", size + bytes([8, 0, 0, 0, 0]))
+    rows = chunk(b"IDAT", zlib.compress(bytes(10_000_000)))
+    return b"\x89PNG\r\n\x1a\n" + header + rows + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"<svg xmlns='x'><script>alert(1)</script></svg>", "no PNG, JPEG, WebP or GIF"),
+        (b"%PDF-1.7", "no PNG, JPEG, WebP or GIF"),
+        (picture()[:200], "no PNG, JPEG, WebP or GIF"),
+        (bomb(), "no PNG, JPEG, WebP or GIF"),
+        (picture(size=(4001, 10)), "larger than 4000 pixels"),
+        (b"\x89PNG" + bytes(2_200_000), "larger than 2 MB"),
+        (b"\x89PNG" + bytes(6_000_000), "larger than 2 MB"),
+    ],
+    ids=["svg", "pdf", "damaged", "bomb", "wide", "large", "huge"],
+)
+def test_what_cannot_be_a_logo_is_refused_with_the_reason(
+    admin_client: Client, unit: BusinessUnit, data: bytes, words: str
+) -> None:
+    assert words in upload(admin_client, data)
+    assert not Logo.objects.exists()
+
+
+def test_a_link_made_for_a_unit_with_its_own_domain_uses_it(
+    unit: BusinessUnit, settings: Settings, capsys: pytest.CaptureFixture[str], client: Client
+) -> None:
+    settings.ALLOWED_HOSTS = ["mail.example.net", "testserver"]
+    settings.PUBLIC_URL = "http://localhost:9000"
+    unit.domain = "mail.example.net"
+    unit.full_clean()
+    unit.save()
+    BusinessUnit.objects.create(mid=CHILD, name="Example Kids")
+    assert unit.url == "http://mail.example.net:9000"
+    for host, brand in (("mail.example.net", True), ("testserver", False)):
+        words = seen(client.get("/u/cut", headers={"host": host}).content)
+        assert ("Example Outfitters" in words) is brand
+    assert client.get("/u/cut", headers={"host": "evil.example.org"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("domain", "words"),
+    [("other.example.net", "ALLOWED_HOSTS"), ("https://x", "host name"), ("A.b", "host name")],
+)
+def test_a_domain_that_does_not_lead_here_is_refused(
+    admin_client: Client, unit: BusinessUnit, domain: str, words: str
+) -> None:
+    answer = admin_client.post(CHANGE, unit_form(domain=domain))
+    assert words in seen(answer.content)
+    unit.refresh_from_db()
+    assert unit.domain == ""
+
+
+def test_texts_are_shown_in_their_language_only_and_the_foot_in_any(
+    admin_client: Client, client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    given = {
+        "intro": "We are sorry.", "question": "Tell us why", "done": "Farewell.",
+        "footer": "1 Example Street\n<b>Town</b>",
+    }  # fmt: skip
+    answer = admin_client.post(f"{TEXTS}?language=en", given, follow=True)
+    assert "on the page now" in seen(answer.content)
+    path = link(settings)
+    english = client.get(path).content.decode()
+    for words in ("We are sorry.", "Tell us why", "1 Example Street<br>&lt;b&gt;Town&lt;/b&gt;"):
+        assert words in english
+    german = client.get(f"{path}?lang=de").content.decode()
+    assert "We are sorry." not in german
+    assert "Möchten Sie uns sagen, warum?" in german
+    assert "1 Example Street" in german
+    client.post(path, FORM)
+    assert "Farewell." in seen(client.get(f"{path}/done").content)
+    assert "1 Example Street" in seen(client.get("/u/cut").content)
+    admin_client.post(f"{TEXTS}?language=en", {})
+    assert not PageText.objects.exists()
+
+
+def test_a_text_that_is_too_long_is_told_and_not_lost(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
+    answer = admin_client.post(TEXTS, {"intro": "long " * 100})
+    assert "at most 400 characters" in seen(answer.content)
+    assert b"long long long" in answer.content
+    assert not PageText.objects.exists()
+
+
+def test_a_reason_is_offered_in_the_words_of_each_language_and_sent_in_its_own(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    reason = Reason.objects.create(unit=unit, code="season", label="Wrong season")
+    ReasonLabel.objects.create(reason=reason, language="de", label="Falsche Jahreszeit")
+    path = link(settings)
+    assert "Falsche Jahreszeit" in seen(client.get(f"{path}?lang=de").content)
+    assert "Wrong season" in seen(client.get(f"{path}?lang=fr").content)
+    client.post(f"{path}?lang=de", FORM | {"reason": "season"})
+    assert unit.requests.get().reason_text == "Wrong season"
+
+
+@pytest.mark.parametrize(
+    ("which", "words"),
+    [("choose", "Bevor Sie gehen"), ("done", "Bis bald"), ("lost", "Musterstraße"),
+     ("centre", "Mit einem Haken willigen Sie ein"), ("centre", "Weekly offers")],
+)  # fmt: skip
+def test_the_preview_shows_drafted_words_and_can_do_nothing(
+    admin_client: Client, unit: BusinessUnit, which: str, words: str
+) -> None:
+    MailingList.objects.create(unit=unit, list_id=7001, name="Weekly offers")
+    drafted = {
+        "intro": "Bevor Sie gehen", "done": "Bis bald", "footer": "Musterstraße",
+        "consent": "Mit einem Haken willigen Sie ein",
+    }  # fmt: skip
+    answer = admin_client.post(PREVIEW, drafted | {"language": "de", "page": which})
+    assert words in seen(answer.content)
+    policy = answer["Content-Security-Policy"]
+    assert "form-action 'none'" in policy
+    assert "frame-ancestors 'self'" in policy
+    assert answer["X-Frame-Options"] == "SAMEORIGIN"
+    assert not PageText.objects.exists()
+
+
+def test_nobody_else_sees_a_preview_or_edits_texts(
+    client: Client, unit: BusinessUnit, django_user_model: Any
+) -> None:
+    assert client.post(PREVIEW).status_code == 302
+    viewer = django_user_model.objects.create_user("viewer", is_staff=True)
+    sign_in(client, viewer)
+    assert client.post(PREVIEW).status_code == 404
+    unit.members.add(viewer)
+    assert client.post(PREVIEW).status_code == 403
+    assert client.get(TEXTS).status_code in {403, 404}
+    assert client.post(TEXTS, {"intro": "mine"}).status_code in {403, 404}
+    assert not PageText.objects.exists()

@@ -1,0 +1,251 @@
+"""The profile centre: a person's lists, and leaving some of them."""
+
+import time
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from tests.helpers import CHILD, seen
+from unsub.domain.context import JobContext, SubscriberContext
+from unsub.infra import database_timeout
+from unsub.models import BusinessUnit, Erasure, Pause, UnsubRequest, Wording
+from unsub.outbox import spool
+from unsub.preferences import snapshot
+from unsub.sandbox import Sandbox
+
+from .helpers import deliver, drawn, offered, path, save, ticked
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+@pytest.fixture(autouse=True)
+def offering(unit: BusinessUnit) -> BusinessUnit:
+    """The parent unit, which offers it."""
+    cache.clear()
+    BusinessUnit.objects.filter(pk=unit.pk).update(profile_centre=True)
+    return unit
+
+
+def test_public_lists_show_and_nothing_else(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    there = path(settings)
+    answer = client.get(there)
+    words = seen(answer.content)
+    assert ticked(answer.content) == ["7002", "7001"]  # by name
+    assert "Every Friday: what is new." in words
+    for hidden in ("All Subscribers", "Do not mail", "Staff", "Kids club", "ada@example.com"):
+        assert hidden not in words
+    assert not UnsubRequest.objects.exists()
+    assert not client.cookies
+    # Another language is the same page.
+    assert f'href="{there}?lang=de"' in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "who",
+    [1001, SubscriberContext(subscriber_key="ada-1001"),
+     SubscriberContext(subscriber_id=1001, email_address="ada@example.com")],
+)  # fmt: skip
+def test_leaving_a_list_is_an_event_against_the_job_of_the_mail(
+    client: Client, settings: Settings, sandbox: Sandbox, who: Any
+) -> None:
+    there = path(settings, who)
+    answer = save(client, there, leave=("7001",))
+    assert answer.status_code == 303
+    row = UnsubRequest.objects.get()
+    assert (row.channel, row.job_id, row.list_id, row.scope) == ("profile", 88002, 7001, "list")
+    page = client.get(answer["Location"])
+    assert "Weekly offers You are leaving" in seen(page.content)
+    assert ticked(page.content) == ["7002"]
+    deliver()
+    (event,) = sandbox.events()
+    assert (event["job_id"], event["list_id"]) == (88002, 7001)
+    cache.clear()
+    page = client.get(there)
+    assert "You are leaving" not in seen(page.content)
+    assert "7001" in offered(page.content)
+
+
+def test_another_list_is_charged_to_its_newest_job(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    save(client, path(settings), leave=("7002",))
+    deliver()
+    (event,) = sandbox.events()
+    assert (event["job_id"], event["list_id"], event["master"]) == (88003, 7002, False)
+
+
+def test_what_was_not_changed_is_no_wish(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    there = path(settings)
+    assert "saved" not in save(client, there)["Location"]
+    of = drawn(client.get(there).content)
+    forms: tuple[dict[str, Any], ...] = (
+        {"keep": []},
+        {"List-Unsubscribe": "One-Click"},
+        {"drawn": "x", "keep": ["7002"]},
+        {"drawn": of[:-1], "keep": ["7002"]},
+        # Somebody else's page.
+        {"drawn": drawn(client.get(path(settings, 1002)).content), "keep": []},
+    )
+    for form in forms:
+        answer = client.post(there, form)
+        assert answer.status_code == 409
+        assert "look at it and save again" in seen(answer.content)
+    client.post(there, {"drawn": of, "keep": ["x", "-1", "0", "9" * 30, "7001", "7002", "7003"]})
+    assert not UnsubRequest.objects.exists()
+
+
+def test_two_tabs_do_not_undo_each_other(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    there = path(settings)
+    first, second = client.get(there).content, client.get(there).content
+    save(client, there, leave=("7001",), page=first)
+    save(client, there, leave=("7002",), page=second)
+    left = UnsubRequest.objects.order_by("list_id").values_list("list_id", flat=True)
+    assert list(left) == [7001, 7002]
+
+
+def test_twice_is_once(client: Client, settings: Settings, sandbox: Sandbox) -> None:
+    there = path(settings)
+    page = client.get(there).content
+    for _ in range(2):
+        save(client, there, leave=("7001",), page=page)
+    assert UnsubRequest.objects.count() == 1
+
+
+def test_everything_is_left_from_here_too(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    answer = client.post(path(settings), {"everything": "1"})
+    assert "/done" in answer["Location"]
+    row = UnsubRequest.objects.get()
+    assert (row.scope, row.channel) == ("all", "profile")
+    page = client.get(answer["Location"])
+    assert "You will get no more mail of any kind" in seen(page.content)
+
+
+@pytest.mark.parametrize("fault", ["http_500", "fault_11", "latency", "token_500"])
+def test_without_marketing_cloud_the_page_comes_and_leaving_works(
+    client: Client, settings: Settings, sandbox: Sandbox, monkeypatch: Any, fault: str
+) -> None:
+    monkeypatch.setattr(snapshot, "PATIENCE", 0.5)
+    sandbox.cue(fault, times=None, seconds=60, value=1.5)
+    page = client.get(path(settings))
+    assert page.status_code == 200
+    words = seen(page.content)
+    assert "cannot be shown right now" in words
+    assert "Unsubscribe from everything" in words
+    assert client.post(path(settings), {"everything": "1"}).status_code == 303
+    assert UnsubRequest.objects.get().scope == "all"
+
+
+def test_names_are_asked_for_once_and_a_person_s_lists_briefly(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    for person in (1001, 1001, 1002):
+        client.get(path(settings, person))
+    # Lists once; for each of two people their key, and their place on the lists.
+    assert sandbox.calls()["soap"]["Retrieve"] == 5
+
+
+def test_a_child_unit_reads_as_itself(
+    client: Client, settings: Settings, sandbox: Sandbox, child: BusinessUnit
+) -> None:
+    BusinessUnit.objects.update(profile_centre=True)
+    there = path(settings, mid=CHILD, job=JobContext(job_id=88101, list_id=7101))
+    assert ticked(client.get(there).content) == ["7101"]
+
+
+def test_an_old_link_shows_nothing_and_still_unsubscribes(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    now = int(time.time())
+    for changes in (
+        {"issued_at": now - 91 * 86_400},
+        {"issued_at": None},
+        {"issued_at": now, "expires_at": now - 1},
+    ):
+        there = path(settings, **changes)
+        page = client.get(there)
+        assert "too old" in seen(page.content)
+        assert "Weekly offers" not in seen(page.content)
+        client.post(there, {"everything": "1"})
+    assert not UnsubRequest.objects.exists()
+    assert "Retrieve" not in sandbox.calls()["soap"]
+    young = path(settings, issued_at=now - 91 * 86_400, expires_at=now + 60)
+    assert ticked(client.get(young).content)
+
+
+def test_without_it_the_link_leads_to_unsubscribing(
+    client: Client, settings: Settings, offering: BusinessUnit
+) -> None:
+    BusinessUnit.objects.update(profile_centre=False)
+    answer = client.get(path(settings))
+    assert (answer.status_code, answer["Location"][:3]) == (303, "/u/")
+
+
+def test_a_test_link_shows_and_records_nothing(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    there = path(settings, message_context="PREVIEW")
+    assert "This is a test link" in seen(client.get(there).content)
+    save(client, there, leave=("7001",))
+    client.post(there, {"everything": "1"})
+    assert not UnsubRequest.objects.exists()
+
+
+def test_one_link_cannot_be_used_without_end(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    there = path(settings)
+    for _ in range(60):
+        client.post(there, {"drawn": "x"})
+    assert save(client, there, leave=("7001",)).status_code == 429
+    assert not UnsubRequest.objects.exists()
+
+
+def test_while_the_database_is_away_the_list_travels_by_letter(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    there = path(settings)
+    options = connection.settings_dict
+    before = dict(options)
+    connection.close()
+    options.update(
+        {"NAME": "/nowhere/db.sqlite3"} if connection.vendor == "sqlite" else {"PORT": 1}
+    )
+    try:
+        assert ticked(client.get(there).content) == ["7002", "7001"]
+        assert save(client, there, leave=("7002",)).status_code == 303
+    finally:
+        connection.close()
+        options.update(before)
+        database_timeout.forget()
+    assert len(list(spool.empty())) == 1
+    row = UnsubRequest.objects.get()
+    assert (row.channel, row.list_id, row.job_id, row.status) == ("profile", 7002, None, "pending")
+
+
+@pytest.mark.parametrize("method", ["get", "head", "options"])
+def test_looking_at_any_page_writes_nothing(
+    client: Client, settings: Settings, sandbox: Sandbox, method: str
+) -> None:
+    BusinessUnit.objects.update(
+        new_link_key="new-link", pause_offered=True, pause_ends="put_back", confirm_key="c"
+    )
+    there = path(settings)
+    for page in ("", "/", "/details", "/pause", "/yours", "/yours.json", "/erase", "/new-link"):
+        answer = getattr(client, method)(f"{there}{page}?everything=1&again=1&keep=7004")
+        assert answer.status_code in {200, 204, 303, 405}
+    assert not UnsubRequest.objects.exists()
+    assert not Erasure.objects.exists()
+    assert not Pause.objects.exists()
+    assert not Wording.objects.exists()

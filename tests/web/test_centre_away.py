@@ -1,0 +1,142 @@
+"""The profile centre while the database is away, and the letters that its wishes travel in."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from tests.helpers import context, seen
+from unsub.delivery.kinds import mail
+from unsub.infra import database_timeout
+from unsub.links.tokens import sign_link
+from unsub.models import BusinessUnit, Channel, Kind, Pause, UnsubRequest
+from unsub.models.request import Purpose
+from unsub.outbox import spool
+from unsub.outbox.api import Change, Wish
+from unsub.sandbox import Sandbox
+from unsub.web.signed_link import Link
+
+from .helpers import drawn, path, save
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+EVENTS = "7004"
+
+
+@pytest.fixture(autouse=True)
+def offering(unit: BusinessUnit) -> BusinessUnit:
+    """The parent unit, which offers the profile centre."""
+    cache.clear()
+    BusinessUnit.objects.filter(pk=unit.pk).update(profile_centre=True)
+    return unit
+
+
+@contextmanager
+def away() -> Iterator[None]:
+    """Have the database away for a while."""
+    options = connection.settings_dict
+    before = dict(options)
+    connection.close()
+    options.update(
+        {"NAME": "/nowhere/db.sqlite3"} if connection.vendor == "sqlite" else {"PORT": 1}
+    )
+    try:
+        yield
+    finally:
+        connection.close()
+        options.update(before)
+        database_timeout.forget()
+
+
+def test_a_join_by_letter_is_confirmed_where_the_unit_demands_it(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    BusinessUnit.objects.update(confirm_key="confirm-subscription")
+    with away():
+        assert save(client, path(settings), join=(EVENTS,)).status_code == 303
+    assert len(list(spool.empty())) == 1
+    rows = UnsubRequest.objects.order_by("pk").values_list("kind", "status")
+    assert list(rows) == [("subscribe", "waiting"), ("mail", "pending")]
+
+
+def test_what_a_unit_keeps_to_itself_is_not_shown_without_it(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    there = path(settings)
+    form = {"drawn": drawn(client.get(f"{there}/details").content), "format": "Text"}
+    with away():
+        page = client.get(there)
+        assert "First Name" not in seen(page.content)
+        assert f'action="{there}"' in page.content.decode()
+        # Nor is anything taken that it may not want, or dropped without a word.
+        for answer in (client.get(f"{there}/details"), client.post(f"{there}/details", form)):
+            assert (answer.status_code, answer["Retry-After"]) == (503, "120")
+    assert not list(spool.empty())
+
+
+@pytest.mark.parametrize("offered", [True, False])
+def test_a_break_by_letter_is_one_where_the_unit_offers_it(
+    client: Client, settings: Settings, sandbox: Sandbox, offered: bool
+) -> None:
+    BusinessUnit.objects.update(pause_offered=offered, pause_ends="put_back")
+    there = path(settings)
+    form = {"drawn": drawn(client.get(there).content), "what": "7001", "days": "30"}
+    with away():
+        answer = client.post(f"{there}/pause", form)
+        assert "saved" in answer["Location"]
+    assert len(list(spool.empty())) == 1
+    assert UnsubRequest.objects.get().aspect == "list:7001"
+    assert Pause.objects.count() == offered
+
+
+def wishes(settings: Settings) -> Iterator[Wish]:
+    """Give a wish of each kind."""
+    link = context(issued_at=1)
+    common: dict[str, Any] = {
+        "token": sign_link(link, keys=settings.LINK_KEYRING), "channel": Channel.PROFILE,
+        "language": "de", "received_at": datetime(2026, 5, 1, tzinfo=UTC),
+    }  # fmt: skip
+    there, everything = link.for_list(7004), link.for_everything()
+    yield Wish(context=there, **common)
+    yield Wish(context=everything, words="no more", **common)
+    yield Wish(context=there, pause_days=60, **common)
+    yield Wish(context=there, change=Change(kind=Kind.SUBSCRIBE, wording="I agree."), **common)
+    yield Wish(context=everything, change=Change(kind=Kind.RESUBSCRIBE), **common)
+    for change in (
+        Change(kind=Kind.ATTRIBUTE, name="City", value="Kraków"),
+        Change(kind=Kind.ATTRIBUTE, name="City", value=""),
+        Change(kind=Kind.FORMAT, value="Text"),
+        Change(kind=Kind.ADDRESS, value="ada@example.org", waits=True),
+        Change(kind=Kind.MAIL, name=Purpose.NEW_LINK),
+    ):
+        yield Wish(context=link, change=change, **common)
+
+
+def test_a_letter_says_all_that_its_wish_said(settings: Settings) -> None:
+    for wish in wishes(settings):
+        assert wish.received_at
+        message = json.loads(json.dumps(wish.to_message(received_at=wish.received_at)))
+        read = Wish.from_message(message)
+        assert (read.change, read.pause_days, read.words) == (
+            wish.change, wish.pause_days, wish.words,
+        )  # fmt: skip
+        assert (read.aspect, read.context.scope, read.context.job) == (
+            wish.aspect, wish.context.scope, wish.context.job,
+        )  # fmt: skip
+
+
+def test_nothing_that_is_printed_by_mistake_says_who_it_is(settings: Settings) -> None:
+    for wish in wishes(settings):
+        printed = repr(wish)
+        for secret in (wish.token, "no more", "Kraków", "ada@"):
+            assert secret not in printed
+        link = Link(token=wish.token, context=wish.context)
+        assert wish.token not in repr(link)
+    letter = mail._Letter(definition="key", link="https://x/p/token", to="ada@example.org")
+    assert repr(letter) == "_Letter(definition='key', about='')"

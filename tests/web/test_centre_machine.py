@@ -1,0 +1,398 @@
+"""The profile centre's wishes against a model: whatever order they come, go and fail in, what a
+person asked for last is what Marketing Cloud has in the end."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.delivery.helpers import empty_tables, pass_time
+from tests.helpers import PARENT, context
+from unsub.delivery import sweep, worker
+from unsub.delivery.batch import Batch
+from unsub.delivery.claim import claim
+from unsub.domain.context import JobContext, SubscriberContext
+from unsub.domain.outcomes import Verdict
+from unsub.gateway import calls as gateway
+from unsub.gateway import catalogue
+from unsub.models import BusinessUnit, Channel, Kind, Status, UnsubRequest
+from unsub.models.request import ALL, JOB
+from unsub.outbox import api as outbox
+from unsub.outbox.api import Change, Wish
+from unsub.outbox.precedence import IN, voids
+from unsub.sfmc import (
+    CallReply,
+    CallResult,
+    Definition,
+    Membership,
+    SubscriberUpdate,
+    SystemStatus,
+    TransientError,
+    UnknownOutcome,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+PEOPLE = (1001, 1002)
+WEEKLY, EVENTS = 7001, 7004
+JOBS = {88002: WEEKLY}
+ACTIVE, LEFT = "Active", "Unsubscribed"
+ANSWERS = ("ok", "lost before", "lost after", "try later", "short", "some refused")
+ON_ITS_WAY = (Status.PENDING, Status.SENDING, Status.HELD)
+CITY = Definition(
+    name="City", label="", description="", data_type="Text", max_length=50, is_required=False,
+    is_viewable=True, is_editable=True, is_restricted=False, choices=(), default="",
+    display_order=0,
+)  # fmt: skip
+
+
+@dataclass
+class Person:
+    """Somebody as Marketing Cloud has them."""
+
+    status: str = ACTIVE
+    city: str = ""
+    lists: dict[int, str] = field(default_factory=lambda: {WEEKLY: ACTIVE})
+
+
+@dataclass
+class MarketingCloud:
+    """A Marketing Cloud in memory. `answer` says how it behaves next."""
+
+    answer: str = "ok"
+    people: dict[str, Person] = field(
+        default_factory=lambda: {str(one): Person() for one in PEOPLE}
+    )
+
+    def log_unsub_events(self, _mid: int, calls: Sequence[gateway.Parameters]) -> CallReply:
+        """Have people leave; whoever leaves everything is on no list any more."""
+        return self._reply([(self._leave, dict(call)) for call in calls])
+
+    def update_subscribers(self, _mid: int, updates: Sequence[SubscriberUpdate]) -> CallReply:
+        """Change people, one after the other."""
+        return self._reply([(self._update, update) for update in updates])
+
+    def memberships_of(self, _mid: int, keys: Sequence[str]) -> dict[str, list[Membership]]:
+        """Return the places of each."""
+        return {
+            key: [Membership(list_id=a, status=b) for a, b in self.people[key].lists.items()]
+            for key in keys
+        }
+
+    def _reply(self, acts: Sequence[tuple[Any, Any]]) -> CallReply:
+        assert not connection.in_atomic_block
+        if self.answer == "try later":
+            raise TransientError("as asked")
+        if self.answer == "lost before":
+            raise UnknownOutcome("as asked")
+        results = [
+            CallResult(status_code="Error", error_code=400)
+            if self.answer == "some refused" and number % 2 == len(acts) % 2
+            else act(what)
+            for number, (act, what) in enumerate(acts)
+        ]
+        if self.answer == "lost after":
+            raise UnknownOutcome("as asked")
+        if self.answer == "short" and len(results) > 1:
+            results.pop()
+        return CallReply(overall_status="OK", request_id="r", results=tuple(results))
+
+    def _leave(self, call: dict[str, str]) -> CallResult:
+        person = self.people[call["SubscriberID"]]
+        list_id = call.get("ListID") or JOBS.get(int(call.get("JobID", 0)))
+        if list_id is None:
+            was, person.status = person.status, LEFT
+            person.lists = dict.fromkeys(person.lists, LEFT)
+        else:
+            was = person.lists.get(int(list_id), LEFT)
+            person.lists[int(list_id)] = LEFT
+        if was == LEFT:
+            return CallResult(status_code="Error", error_code=401)
+        return CallResult(status_code="OK")
+
+    def _update(self, update: SubscriberUpdate) -> CallResult:
+        person = self.people[update.subscriber_key]
+        person.status = update.status or person.status
+        person.city = dict(update.attributes).get("City", person.city)
+        for change in update.lists:
+            assert change.action == ("update" if change.list_id in person.lists else "create")
+            person.lists[change.list_id] = change.status
+        return CallResult(status_code="OK")
+
+
+@dataclass
+class Wanted:
+    """What somebody wants, of what they asked for last; None where either would do."""
+
+    status: str | None = ACTIVE
+    city: str | None = ""
+    lists: dict[int, str | None] = field(default_factory=lambda: {WEEKLY: ACTIVE, EVENTS: LEFT})
+
+    def doubt(self, what: str, of: Any) -> None:
+        """Take in a wish that was refused: it may have made an earlier one void before."""
+        if what == "city":
+            self.city = None
+        elif what in {"join", "leave"}:
+            self.lists[of] = None
+        else:
+            self.status, self.lists = None, dict.fromkeys(self.lists)
+
+    def hear(self, what: str, of: Any) -> None:
+        """Take in one more wish."""
+        if what == "city":
+            self.city = of
+        elif what == "join":
+            self.lists[of] = ACTIVE
+        elif what == "leave":
+            self.lists[of] = LEFT
+        elif what == "leave job":
+            # Nobody knows the list of the job before it is left: whatever was joined may be it.
+            self.lists = {key: None if is_ == ACTIVE else is_ for key, is_ in self.lists.items()}
+            self.lists[JOBS[of]] = LEFT
+        elif what == "leave all":
+            self.status, self.lists = LEFT, dict.fromkeys(self.lists, LEFT)
+        else:
+            # A leave that was not sent yet has taken nobody off a list.
+            self.status, self.lists = ACTIVE, dict.fromkeys(self.lists)
+
+    def fits(self, person: Person) -> bool:
+        """Return whether somebody is as they want to be."""
+        lists = {key: person.lists.get(key, LEFT) for key in self.lists}
+        return (
+            self.status in (None, person.status)
+            and self.city in (None, person.city)
+            and all(wanted in (None, lists[key]) for key, wanted in self.lists.items())
+        )
+
+
+@dataclass
+class Called:
+    """A worker that has called, and did not write down yet what came of it."""
+
+    batch: Batch
+    verdicts: tuple[Verdict, ...]
+
+
+class Centre(RuleBasedStateMachine):
+    """People change their minds; workers claim, call, die and settle in any order."""
+
+    batches = Bundle("batches")
+    called = Bundle("called")
+
+    @initialize()
+    def begin(self) -> None:
+        """Begin with an empty database and a unit."""
+        empty_tables()
+        BusinessUnit.objects.create(mid=PARENT, name="Example Outfitters")
+        self.cloud = CLOUD
+        self.cloud.__init__()  # type: ignore[misc]
+        self.asked: list[tuple[int, int, str, Any]] = []
+        self.attempts: dict[int, int] = {}
+        self.age = 0
+        self.held: dict[int, Batch] = {}
+
+    @rule(person=st.sampled_from(PEOPLE), number=st.sampled_from([WEEKLY, EVENTS]))
+    def leave(self, person: int, number: int) -> None:
+        """Somebody unticks a list."""
+        self._ask(person, "leave", number, context(person).for_list(number))
+
+    @rule(person=st.sampled_from(PEOPLE))
+    def leave_job(self, person: int) -> None:
+        """Somebody presses the button of a mail whose link does not name its list."""
+        link = context(person, JobContext(job_id=88002))
+        self._ask(person, "leave job", 88002, link, channel=Channel.ONE_CLICK)
+
+    @rule(person=st.sampled_from(PEOPLE), channel=st.sampled_from([Channel.PAGE, Channel.PROFILE]))
+    def leave_everything(self, person: int, channel: Channel) -> None:
+        """Somebody has had enough."""
+        link = context(person).for_everything()
+        self._ask(person, "leave all", None, link, channel=channel)
+
+    @rule(person=st.sampled_from(PEOPLE))
+    def undo(self, person: int) -> None:
+        """Somebody takes back that they left everything."""
+        link = context(person).for_everything()
+        found = outbox.find(link)
+        if outbox.withdraw(link):
+            assert found
+            self.asked = [one for one in self.asked if one[1] != found.pk]
+
+    @rule(person=st.sampled_from(PEOPLE), number=st.sampled_from([WEEKLY, EVENTS]))
+    def join(self, person: int, number: int) -> None:
+        """Somebody ticks a list."""
+        change = Change(kind=Kind.SUBSCRIBE)
+        self._ask(person, "join", number, context(person).for_list(number), change=change)
+
+    @rule(person=st.sampled_from(PEOPLE))
+    def subscribe_again(self, person: int) -> None:
+        """Somebody wants to be back."""
+        change = Change(kind=Kind.RESUBSCRIBE)
+        self._ask(person, "again", None, context(person).for_everything(), change=change)
+
+    @rule(person=st.sampled_from(PEOPLE), city=st.sampled_from(["Rome", "rome", "Oslo"]))
+    def move(self, person: int, city: str) -> None:
+        """Somebody lives elsewhere now, or writes it otherwise."""
+        change = Change(kind=Kind.ATTRIBUTE, name="City", value=city)
+        self._ask(person, "city", city, context(person), change=change)
+
+    def _ask(self, person: int, what: str, of: Any, link: Any, **more: Any) -> None:
+        wish = Wish(token="t", context=link, language="en", **{"channel": Channel.PROFILE} | more)
+        request = outbox.enqueue(wish)
+        assert request
+        assert request.status not in (Status.WITHDRAWN, Status.SUPERSEDED)
+        self.asked.append((person, request.pk, what, of))
+
+    @rule(target=batches)
+    def claim(self) -> tuple[int, Batch] | None:
+        """A worker takes what is due."""
+        batch = claim(PARENT)
+        if batch is None:
+            return None
+        for row in batch.rows:
+            assert row.pk not in self.held
+            self.held[row.pk] = batch
+        return self.age, batch
+
+    @rule(target=called, taken=consumes(batches), answer=st.sampled_from(ANSWERS))
+    def call(self, taken: tuple[int, Batch] | None, answer: str) -> Called | None:
+        """A worker calls; one whose lease has run out is dead, for no call takes as long."""
+        if taken is None or taken[0] != self.age:
+            return None
+        self.cloud.answer = answer
+        return Called(taken[1], worker.call(taken[1]))
+
+    @rule(one=consumes(called))
+    def settle(self, one: Called | None) -> None:
+        """A worker writes down what came of it, however late."""
+        if one:
+            worker.settle(one.batch, one.verdicts)
+            self.held = {pk: held for pk, held in self.held.items() if held is not one.batch}
+
+    @rule(taken=consumes(batches))
+    def die(self, taken: tuple[int, Batch] | None) -> None:
+        """A worker dies before its call."""
+
+    @rule()
+    def time_passes(self) -> None:
+        """Hours go by: leases and rests are over, and whatever waits is due."""
+        pass_time()
+        self.age += 1
+        self.held.clear()
+
+    @rule()
+    def sweep(self) -> None:
+        """Beat rings."""
+        sweep.sweep()
+
+    @invariant()
+    def nobody_s_wishes_overtake_each_other(self) -> None:
+        """What is under way for one person at the same time may arrive in either order."""
+        for rows in self._by_person(UnsubRequest.objects.filter(status=Status.SENDING)):
+            for earlier, later in combinations(rows, 2):
+                assert not _order_matters(earlier, later), (earlier.aspect, later.aspect)
+
+    @invariant()
+    def what_is_void_says_by_which_later_wish(self) -> None:
+        """A superseded row names a later one that makes it so, and that somebody still wants."""
+        gone = UnsubRequest.objects.filter(status=Status.SUPERSEDED)
+        for row in gone.select_related("superseded_by"):
+            by = row.superseded_by
+            assert by
+            assert by.pk > row.pk
+            assert by.person == row.person
+            assert voids(by, row)
+            assert by.status not in (Status.WAITING, Status.WITHDRAWN)
+
+    @invariant()
+    def attempts_only_grow(self) -> None:
+        """Nothing that was tried is untried."""
+        now = dict(UnsubRequest.objects.values_list("pk", "attempts"))
+        assert all(now[pk] >= number for pk, number in self.attempts.items())
+        self.attempts = now
+
+    def teardown(self) -> None:
+        """In the end everything is carried out or void, and everybody is what they asked for."""
+        if not hasattr(self, "cloud"):
+            return
+        self.cloud.answer = "ok"
+        for _ in range(30):
+            pass_time()
+            sweep.sweep()
+            worker.drain(PARENT, more=lambda: None)
+            if not UnsubRequest.objects.filter(status__in=ON_ITS_WAY).exists():
+                break
+        assert not UnsubRequest.objects.filter(status__in=ON_ITS_WAY).exists()
+        gone = UnsubRequest.objects.filter(status=Status.REFUSED)
+        refused = set(gone.values_list("pk", flat=True))
+        for person in PEOPLE:
+            wanted = Wanted()
+            for _, pk, what, of in (one for one in self.asked if one[0] == person):
+                (wanted.doubt if pk in refused else wanted.hear)(what, of)
+            assert wanted.fits(self.cloud.people[str(person)]), (wanted, self.cloud.people)
+
+    @staticmethod
+    def _by_person(rows: Any) -> Iterator[list[UnsubRequest]]:
+        ordered = list(rows.order_by("pk"))
+        for person in {row.person for row in ordered}:
+            yield [row for row in ordered if row.person == person]
+
+
+def _order_matters(earlier: UnsubRequest, later: UnsubRequest) -> bool:
+    """Return whether it makes a difference which of the two arrives first."""
+    leaves = [one for one in (earlier, later) if one.kind == Kind.UNSUBSCRIBE]
+    joins = [one for one in (earlier, later) if one.kind in IN]
+    if leaves and joins:
+        (left,), (joined,) = leaves, joins
+        # A job has a list, though nobody knows which.
+        may_be = left.aspect.startswith(JOB) and joined.kind == Kind.SUBSCRIBE
+        return may_be or left.aspect in {ALL, joined.aspect}
+    return voids(later, earlier)
+
+
+CLOUD = MarketingCloud()
+
+
+@contextmanager
+def _in_place_of_marketing_cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        for name in ("log_unsub_events", "update_subscribers", "memberships_of"):
+            patch.setattr(gateway, name, getattr(CLOUD, name))
+        patch.setattr(gateway, "key_of", _key_of)
+        patch.setattr(gateway, "profile_of", lambda *_: None)
+        patch.setattr(gateway, "system_status", lambda: SystemStatus.OK)
+        patch.setattr(catalogue, "definitions", lambda _: (CITY,))
+        yield
+
+
+def _key_of(_mid: int, subscriber: SubscriberContext) -> str:
+    return str(subscriber.subscriber_id)
+
+
+def test_what_was_asked_for_last_is_what_there_is_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with _in_place_of_marketing_cloud(monkeypatch):
+        run_state_machine_as_test(
+            Centre,
+            settings=settings(
+                max_examples=18,
+                stateful_step_count=30,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )

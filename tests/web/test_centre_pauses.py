@@ -1,0 +1,282 @@
+"""Pauses, a new link for an old one, what is held of a person, and erasing it."""
+
+import json
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db.models import F
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from tests.helpers import seen
+from unsub import tasks
+from unsub.delivery import sweep
+from unsub.domain.context import SubscriberContext
+from unsub.models import BusinessUnit, DeliveryAttempt, Erasure, LostLink, Pause, UnsubRequest
+from unsub.outbox import erasure as erasure_requests
+from unsub.outbox import pauses
+from unsub.sandbox import Sandbox
+
+from .helpers import deliver, drawn, lists_of, mailed_link, path, save
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+@pytest.fixture(autouse=True)
+def offering(unit: BusinessUnit) -> BusinessUnit:
+    """The parent unit, which offers the profile centre and pauses that end by themselves."""
+    cache.clear()
+    BusinessUnit.objects.filter(pk=unit.pk).update(
+        profile_centre=True, pause_offered=True, pause_ends="put_back"
+    )
+    return unit
+
+
+def pause(client: Client, there: str, what: str = "7001", days: str = "30") -> None:
+    """Take a break."""
+    of = drawn(client.get(there).content)
+    client.post(f"{there}/pause", {"drawn": of, "what": what, "days": days})
+
+
+def pass_time(days: int) -> None:
+    """Let days go by, for pauses."""
+    Pause.objects.update(until=F("until") - timedelta(days=days))
+
+
+@pytest.mark.parametrize(("what", "kind"), [("7001", "subscribe"), ("all", "resubscribe")])
+def test_a_break_is_a_leave_now_and_a_return_in_time(
+    client: Client, settings: Settings, sandbox: Sandbox, what: str, kind: str
+) -> None:
+    there = path(settings)
+    pause(client, there, what)
+    deliver()
+    assert lists_of(sandbox)["7001"] == "Unsubscribed"
+    cache.clear()
+    assert "You take a break until" in seen(client.get(there).content)
+    pass_time(29)
+    assert list(pauses.end_due()) == []
+    pass_time(1)
+    tasks.end_pauses()
+    assert list(pauses.end_due()) == []
+    deliver()
+    assert lists_of(sandbox)["7001"] == "Active"
+    assert UnsubRequest.objects.get(kind=kind).status == "done"
+    assert Pause.objects.get().end == "put_back"
+
+
+def test_or_they_are_asked_back(
+    client: Client, settings: Settings, sandbox: Sandbox, offering: BusinessUnit
+) -> None:
+    there = path(settings)
+    BusinessUnit.objects.update(pause_ends="ask")
+    # Without a mail to ask by, no break is offered.
+    assert "Take a break" not in seen(client.get(there).content)
+    BusinessUnit.objects.update(ask_back_key="ask-back")
+    pause(client, there)
+    pass_time(30)
+    deliver()
+    assert list(pauses.end_due()) == [offering.mid]
+    deliver()
+    (mail,) = sandbox.mails()
+    assert (mail["definition"], mail["email"]) == ("ask-back", "ada@example.com")
+    assert lists_of(sandbox)["7001"] == "Unsubscribed"
+    cache.clear()
+    page = client.get(mailed_link(sandbox))
+    assert "Weekly offers" in seen(page.content)
+
+
+def test_a_break_can_be_ended_early(client: Client, settings: Settings, sandbox: Sandbox) -> None:
+    there = path(settings)
+    pause(client, there)
+    deliver()
+    number = str(Pause.objects.get().pk)
+    # Somebody else's link ends nobody's break.
+    client.post(f"{path(settings, 1002)}/pause", {"end": number})
+    assert Pause.objects.get().ended_at is None
+    client.post(f"{there}/pause", {"end": number})
+    client.post(f"{there}/pause", {"end": number})
+    deliver()
+    assert lists_of(sandbox)["7001"] == "Active"
+    assert (Pause.objects.get().end, UnsubRequest.objects.count()) == ("cancelled", 2)
+
+
+@pytest.mark.parametrize("how", ["stay", "leave again", "everything"])
+def test_who_leaves_for_good_meanwhile_is_not_put_back(
+    client: Client, settings: Settings, sandbox: Sandbox, how: str
+) -> None:
+    there = path(settings)
+    page = client.get(there).content
+    pause(client, there)
+    if how == "stay":
+        client.post(f"{there}/pause", {"stay": str(Pause.objects.get().pk)})
+    elif how == "everything":
+        client.post(there, {"everything": "1"})
+    else:
+        save(client, there, leave=("7001",), page=page)
+    deliver()
+    pass_time(60)
+    assert list(pauses.end_due()) == []
+    deliver()
+    assert lists_of(sandbox)["7001"] == "Unsubscribed"
+    assert Pause.objects.get().end == "stayed"
+
+
+def test_a_break_is_over_for_who_joined_again(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    there = path(settings)
+    pause(client, there)
+    deliver()
+    cache.clear()
+    BusinessUnit.objects.update(confirm_key="confirm-subscription")
+    save(client, there, join=("7001",))
+    # What nobody confirms changes nothing.
+    assert "You take a break until" in seen(client.get(there).content)
+    join = UnsubRequest.objects.get(kind="subscribe")
+    UnsubRequest.objects.filter(pk=join.pk).update(status="pending")
+    assert "You take a break until" not in seen(client.get(there).content)
+    UnsubRequest.objects.filter(pk=join.pk).update(status="waiting")
+    pass_time(30)
+    assert list(pauses.end_due()) == [join.unit_id]
+    assert Pause.objects.get().end == "put_back"
+
+
+@pytest.mark.parametrize(
+    "form", [{"what": "7003"}, {"what": "x"}, {"days": "365"}, {"days": ""}, {"drawn": "x"}]
+)
+def test_a_break_of_what_is_not_offered_is_none(
+    client: Client, settings: Settings, sandbox: Sandbox, form: dict[str, str]
+) -> None:
+    there = path(settings)
+    good = {"drawn": drawn(client.get(there).content), "what": "7001", "days": "30"}
+    assert client.post(f"{there}/pause", good | form).status_code == 303
+    assert not UnsubRequest.objects.exists()
+
+
+def old(settings: Settings, subscriber: int = 1001) -> str:
+    """Return the path of a link that is too old for the profile centre."""
+    return path(settings, subscriber, issued_at=int(time.time()) - 91 * 86_400)
+
+
+def test_an_old_link_gets_a_new_one_by_mail_and_says_the_same_to_everyone(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    assert "Send me a new link" not in seen(client.get(old(settings)).content)
+    BusinessUnit.objects.update(new_link_key="new-link")
+    assert "Send me a new link" in seen(client.get(old(settings)).content)
+    answers = set()
+    for subscriber in (1001, 1001, 999_999):
+        answer = client.post(f"{old(settings, subscriber)}/new-link", follow=True)
+        answers.add(seen(answer.content))
+    assert len(answers) == 1
+    deliver()
+    (mail,) = sandbox.mails()
+    assert (mail["definition"], mail["email"]) == ("new-link", "ada@example.com")
+    fresh = mailed_link(sandbox)
+    assert fresh.count(".") == 4  # sealed: it tells nobody whose it is
+    page = client.get(fresh)
+    assert "Weekly offers" in seen(page.content)
+    # What is left by it is still charged to the job of the mail.
+    save(client, fresh, leave=("7001",))
+    deliver()
+    assert sandbox.events()[-1]["job_id"] == 88002
+
+
+def test_looking_at_the_page_mails_nothing(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    BusinessUnit.objects.update(new_link_key="new-link")
+    for look in (client.get, client.head, client.options):
+        look(f"{old(settings)}/new-link")
+    assert not UnsubRequest.objects.exists()
+
+
+def test_a_person_reads_and_takes_along_what_is_held(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    there = path(settings)
+    save(client, there, leave=("7001",), join=("7004",))
+    deliver()
+    cache.clear()
+    words = seen(client.get(f"{there}/yours").content)
+    assert "to leave ( Weekly offers ) — done" in words
+    assert "to join ( Events near you ) — done By joining you agree" in words
+    assert "ada@example.com" not in words
+    answer = client.get(f"{there}/yours.json")
+    held = json.loads(answer.content)
+    assert "attachment" in answer["Content-Disposition"]
+    assert held["marketing_cloud"]["email_address"] == "ada@example.com"
+    assert held["marketing_cloud"]["attributes"]["City"] == "London"
+    assert "Internal score" not in held["marketing_cloud"]["attributes"]
+    assert [one["kind"] for one in held["requests"]] == ["subscribe", "unsubscribe"]
+    assert all(one["marketing_cloud_request_id"] for one in held["requests"])
+    sandbox.cue("http_500", times=None)
+    cache.clear()
+    held = json.loads(client.get(f"{there}/yours.json").content)
+    assert (held["marketing_cloud"], len(held["requests"])) == (None, 2)
+
+
+def test_nobody_reads_of_another_who_shares_their_address(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    def link(number: int | None, key: str | None = None) -> str:
+        return path(settings, SubscriberContext(
+            subscriber_id=number, subscriber_key=key, email_address="ada@example.com",
+        ))  # fmt: skip
+
+    for there in (link(1001), link(1001, "ada-1001"), link(1002)):
+        client.post(there, {"everything": "1"})
+    found = json.loads(client.get(f"{link(1001)}/yours.json").content)
+    # Other mails name them by more, or by less: it is the same person.
+    assert (len(found["requests"]), UnsubRequest.objects.count()) == (2, 3)
+    assert UnsubRequest.objects.filter(subscriber_id=1001).values("person").distinct().count() == 1
+
+
+def test_erasing_one_erases_nobody_who_shares_their_address(
+    client: Client, settings: Settings, sandbox: Sandbox, django_user_model: Any
+) -> None:
+    def link(**who: Any) -> str:
+        return path(settings, SubscriberContext(**who, email_address="ada@example.com"))
+
+    ada, bob = link(subscriber_id=1001), link(subscriber_id=1002)
+    for there in (ada, bob, link(subscriber_key="ada-1001")):
+        client.post(there, {"everything": "1"})
+    client.post(f"{ada}/erase")
+    UnsubRequest.objects.update(status="done")
+    marketer = django_user_model.objects.create(username="mara")
+    # Under her key she is somebody else to nobody; under another's ID she is.
+    assert erasure_requests.grant(Erasure.objects.get(), user_id=marketer.pk, note="") == 2
+    left = UnsubRequest.objects.exclude(email_address="")
+    assert [row.subscriber_id for row in left] == [1002]
+
+
+def test_erasing_leaves_the_proof_and_nobody_s_name(
+    client: Client, settings: Settings, sandbox: Sandbox, django_user_model: Any
+) -> None:
+    there = path(settings)
+    save(client, there, leave=("7001",))
+    client.post(f"{there}/erase")
+    client.post(f"{there}/erase")
+    erasure = Erasure.objects.get()
+    LostLink.objects.create(unit_id=erasure.unit_id, email_address="bob@example.com", digest="x")
+    marketer = django_user_model.objects.create(username="mara")
+    with pytest.raises(erasure_requests.StillOpen):
+        erasure_requests.grant(erasure, user_id=marketer.pk, note="")
+    deliver()
+    assert erasure_requests.grant(erasure, user_id=marketer.pk, note="as asked") == 1
+    row = UnsubRequest.objects.get()
+    assert (row.subscriber_id, row.email_address, row.address_digest) == (None, "", "")
+    assert row.subscriber_key.startswith("erased-")
+    assert "1001" not in row.subscriber_key
+    assert (row.job_id, row.list_id, row.status, row.outcome) == (88002, 7001, "done", "posted")
+    assert row.sfmc_request_id
+    assert DeliveryAttempt.objects.filter(request=row, outcome="posted").count() == 1
+    erasure.refresh_from_db()
+    assert (erasure.subscriber, erasure.granted_at is not None) == (None, True)
+    assert LostLink.objects.count() == 1
+    # Who still has the link can see what is left of it.
+    assert "to leave ( Weekly offers )" in seen(client.get(f"{there}/yours").content)
+    assert sweep.sweep() == []

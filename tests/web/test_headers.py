@@ -1,0 +1,108 @@
+"""What every page for recipients carries, and what it never does."""
+
+import re
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django.fixtures import Settings
+
+from tests.helpers import link
+from unsub import urls
+from unsub.models import BusinessUnit, Logo
+from unsub.web.middleware import HEADERS
+
+pytestmark = pytest.mark.django_db
+
+
+# What is asked by machines and by people of the house.
+NOT_FOR_RECIPIENTS = {"healthz", "readyz", "metrics"}
+OWN = {"logo": {"Cache-Control"}}
+
+
+def addresses(settings: Settings, digest: str) -> dict[str, str]:
+    """Return an address for each route of the app that recipients meet."""
+    token = link(settings).rpartition("/")[2]
+    fill = {"token": token, "digest": digest}
+    return {
+        str(route.name): reverse(
+            f"unsub:{route.name}",
+            kwargs={name: fill[name] for name in route.pattern.regex.groupindex},
+        )
+        for route in urls.urlpatterns
+        if route.name not in NOT_FOR_RECIPIENTS
+    }
+
+
+@pytest.mark.parametrize("method", ["get", "head", "post", "put", "options"])
+def test_every_route_carries_the_headers_and_no_cookie(
+    client: Client, unit: BusinessUnit, settings: Settings, method: str
+) -> None:
+    unit.lost_link_form = True
+    unit.save()
+    logo = Logo.objects.create(unit=unit, image=b"RIFF", digest="0" * 32, width=1, height=1)
+    found = addresses(settings, logo.digest)
+    assert {"unsubscribe", "done", "undo", "reason", "lost_link", "logo"} <= found.keys()
+    more = {"bad": "/u/bad", "nowhere": "/u/a/b/c"}
+    for name, path in (found | more).items():
+        answer = getattr(client, method)(path)
+        assert not answer.cookies
+        for header, value in HEADERS.items():
+            if header in OWN.get(name, ()) and answer.status_code == 200:
+                continue
+            if header == "Content-Security-Policy":
+                assert answer[header].startswith("default-src 'none'; "), name
+                assert "frame-ancestors 'none'" in answer[header], name
+            else:
+                assert answer[header] == value, (name, header, answer.status_code)
+
+
+def test_the_style_has_the_nonce_of_its_page_and_there_is_no_script(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    answers = [client.get(link(settings)) for _ in range(2)]
+    nonces = []
+    for answer in answers:
+        html = answer.content.decode()
+        (nonce,) = re.findall(r'<style nonce="([^"]+)">', html)
+        assert f"'nonce-{nonce}'" in answer["Content-Security-Policy"]
+        assert "<script" not in html
+        assert "http://" not in html
+        assert "https://" not in html
+        assert " style=" not in html
+        nonces.append(nonce)
+    assert len(set(nonces)) == 2
+
+
+def test_readers_are_led_to_https_and_posts_never_redirected(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    settings.ALLOWED_HOSTS = ["mail.example.com", "testserver"]
+    path = link(settings)
+    for answer in (
+        client.get(f"{path}?a=b", headers={"host": "mail.example.com"}),
+        client.head(f"{path}?a=b", headers={"host": "mail.example.com"}),
+    ):
+        assert (answer.status_code, answer["Location"]) == (
+            301, f"https://mail.example.com{path}?a=b",
+        )  # fmt: skip
+    assert client.post(path).status_code == 200
+    assert client.get("/healthz").status_code == 200
+
+
+def test_an_address_that_leads_nowhere_gets_a_kind_page(client: Client) -> None:
+    answer = client.get("/nowhere")
+    assert answer.status_code == 404
+    assert "This link does not work" in answer.content.decode()
+
+
+def test_a_cookie_of_the_admin_is_neither_read_nor_answered(
+    admin_client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    assert admin_client.cookies
+    for answer in (admin_client.get(link(settings)), admin_client.post(link(settings))):
+        assert "Set-Cookie" not in answer
+        assert "Cookie" not in answer.get("Vary", "")
+    stale = Client(headers={"cookie": "sessionid=gone; csrftoken=x"})
+    assert "Set-Cookie" not in stale.post(link(settings))

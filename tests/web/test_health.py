@@ -1,0 +1,122 @@
+"""Probes and metrics."""
+
+import re
+from collections.abc import Iterator
+from importlib import import_module
+
+import pytest
+import redis
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from tests.helpers import link
+from unsub.infra import heartbeat
+from unsub.infra.redis_client import quick_client
+from unsub.models import BusinessUnit, Status, UnsubRequest
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+KEY = "profilecenter:heartbeat"
+UNKNOWN = {"broker": False, "worker_seconds": None, "beat_seconds": None, "degraded": True}
+
+
+def test_a_living_process_says_so(client: Client) -> None:
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.content) == (200, b"ok\n")
+
+
+@pytest.fixture
+def heartbeats() -> Iterator[redis.Redis]:
+    """The broker, in which a worker and beat were at work just now."""
+    broker = quick_client()
+    for name in heartbeat.NAMES:
+        heartbeat.record(name)
+    yield broker
+    broker.delete(KEY)
+
+
+@pytest.fixture
+def broker_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing listens where the broker should be."""
+    away = redis.Redis(port=1, socket_connect_timeout=0.2)
+    monkeypatch.setattr("unsub.web.health._broker", away)
+    # By its name the package offers the view.
+    monkeypatch.setattr(import_module("unsub.web.metrics"), "_broker", away)
+
+
+@pytest.mark.usefixtures("heartbeats")
+def test_ready_means_database_and_broker_and_processes_at_work(client: Client) -> None:
+    answer = client.get("/readyz")
+    told = answer.json()
+    assert answer.status_code == 200
+    assert {told.pop("worker_seconds") < 60, told.pop("beat_seconds") < 60} == {True}
+    assert told == {"database": True, "broker": True, "degraded": False}
+
+
+@pytest.mark.usefixtures("heartbeats", "broker_away")
+def test_without_a_broker_it_is_not_ready(client: Client) -> None:
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (503, UNKNOWN | {"database": True})
+    text = client.get("/metrics").content.decode()
+    assert "unsub_broker_up 0.0" in text
+    assert "last_seen_seconds" not in text
+
+
+@pytest.mark.parametrize("name", heartbeat.NAMES)
+@pytest.mark.parametrize(("sweep", "limit"), [(1, 120), (30, 150)])
+def test_a_silent_process_degrades_and_requests_are_still_taken(
+    client: Client, settings: Settings, heartbeats: redis.Redis, name: str, sweep: int, limit: int
+) -> None:
+    settings.SWEEP_SECONDS = sweep
+    heartbeats.hincrbyfloat(KEY, name, 20 - limit)
+    assert client.get("/readyz").json()["degraded"] is False
+    heartbeats.hincrbyfloat(KEY, name, -21)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["degraded"]) == (200, True)
+    assert answer.json()[f"{name}_seconds"] > limit
+
+
+def test_a_process_that_was_never_seen_degrades_and_has_no_age(
+    client: Client, heartbeats: redis.Redis
+) -> None:
+    heartbeats.hdel(KEY, "worker")
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert (answer.json()["worker_seconds"], answer.json()["degraded"]) == (None, True)
+    text = client.get("/metrics").content.decode()
+    assert "unsub_worker_last_seen_seconds" not in text
+    assert "unsub_beat_last_seen_seconds" in text
+    assert "unsub_broker_up 1.0" in text
+
+
+@pytest.mark.usefixtures("heartbeats", "database_away")
+def test_without_a_database_it_is_not_ready_and_the_metrics_say_so(client: Client) -> None:
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert (answer.json()["database"], answer.json()["degraded"]) == (False, False)
+    text = client.get("/metrics").content.decode()
+    assert "unsub_database_up 0.0" in text
+    assert "unsub_bad_links_total" in text
+
+
+def test_metrics_tell_where_requests_stand_and_name_nobody(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    client.get("/u/bad")
+    client.post(link(settings))
+    client.post(link(settings, 1002))
+    UnsubRequest.objects.filter(subscriber_id=1002).update(status=Status.REFUSED)
+    text = client.get("/metrics").content.decode()
+    for line in (
+        'unsub_requests{mid="510001",status="pending"} 1.0',
+        'unsub_requests{mid="510001",status="refused"} 1.0',
+        'unsub_oldest_pending_seconds{mid="510001"}',
+        'unsub_unit_held{mid="510001"} 0.0',
+        "unsub_database_up 1.0",
+        'unsub_bad_links_total{reason="malformed"}',
+        'unsub_wishes_total{channel="one_click",repeated="false"}',
+    ):
+        assert line in text
+    # Names and labels: among the values are times, which may hold any digits.
+    labels = re.sub(r" [0-9.e+]+$", "", text, flags=re.MULTILINE)
+    assert "1002" not in labels.replace("510002", "")

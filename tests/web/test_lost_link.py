@@ -1,0 +1,140 @@
+"""Somebody whose link does not work, and the marketer who looks."""
+
+import pytest
+import redis
+from django.db.models.functions import Now
+from django.test import Client
+from pytest_django.fixtures import Settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from tests.helpers import seen
+from unsub.infra import rate_limit
+from unsub.models import BusinessUnit, LostLink, UnsubRequest
+from unsub.web import lost_link_requests
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+PATH = "/lost-link"
+QUEUE = "/admin/unsub/lostlink/"
+
+
+@pytest.fixture
+def open_unit(unit: BusinessUnit, settings: Settings) -> BusinessUnit:
+    """A unit that offers the form, and a broker that has counted nobody yet."""
+    with redis.Redis.from_url(settings.REDIS_URL) as broker:
+        for key in broker.scan_iter("profilecenter:throttle:*"):
+            broker.delete(key)
+    unit.lost_link_form = True
+    unit.save()
+    return unit
+
+
+def test_a_bad_link_offers_the_form_where_the_unit_does(
+    client: Client, open_unit: BusinessUnit
+) -> None:
+    answer = client.get("/u/cut-in-two")
+    assert answer.status_code == 404
+    assert b'action="/lost-link"' in answer.content
+    BusinessUnit.objects.update(lost_link_form=False)
+    assert b"/lost-link" not in client.get("/u/cut-in-two").content
+    assert client.get(PATH).status_code == 404
+    assert client.post(PATH, {"email_address": "ada@example.com"}).status_code == 404
+    assert not LostLink.objects.exists()
+
+
+def test_every_address_gets_the_same_answer_and_nobody_is_unsubscribed(
+    client: Client, open_unit: BusinessUnit
+) -> None:
+    answers = []
+    for address in ("ada@example.com", "nobody@example.org", "ADA@example.com"):
+        answer = client.post(PATH, {"email_address": address}, follow=True)
+        answers.append((answer.redirect_chain, seen(answer.content)))
+    assert answers[0] == answers[1] == answers[2]
+    assert "looks whether mail goes" in answers[0][1]
+    assert LostLink.objects.count() == 2
+    assert not UnsubRequest.objects.exists()
+
+
+@pytest.mark.parametrize("address", ["", "ada", "a b@example.com", "x" * 250 + "@example.com"])
+def test_what_is_no_address_is_told_at_the_field_and_kept(
+    client: Client, open_unit: BusinessUnit, address: str
+) -> None:
+    answer = client.post(PATH, {"email_address": address})
+    assert answer.status_code == 422
+    html = answer.content.decode()
+    assert "Write an address such as" in html
+    assert 'aria-invalid="true"' in html
+    assert f'value="{address}"' in html
+    assert not LostLink.objects.exists()
+
+
+def test_one_client_can_ask_five_times_an_hour(client: Client, open_unit: BusinessUnit) -> None:
+    statuses = [
+        client.post(PATH, {"email_address": f"a{number}@example.com"}).status_code
+        for number in range(7)
+    ]
+    assert statuses == [303] * 5 + [429] * 2
+    assert client.post(PATH, {"email_address": "a0@example.com"})["Retry-After"]
+    other = client.post(PATH, {"email_address": "b@example.com"}, REMOTE_ADDR="192.0.2.7")
+    assert other.status_code == 303
+
+
+def test_behind_a_proxy_the_client_is_whom_the_proxy_names(
+    client: Client, open_unit: BusinessUnit, settings: Settings
+) -> None:
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    forged = [{"x-forwarded-for": f"203.0.113.{number}, 192.0.2.9"} for number in range(6)]
+    statuses = [
+        client.post(PATH, {"email_address": "ada@example.com"}, headers=headers).status_code
+        for headers in forged
+    ]
+    assert statuses == [303] * 5 + [429]
+
+
+def test_a_flood_is_stopped_at_the_unit_and_without_a_broker_too(
+    client: Client, open_unit: BusinessUnit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limit, "_counters", redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
+    monkeypatch.setattr(lost_link_requests, "UNIT_MAX", 8)
+    statuses = [
+        client.post(PATH, {"email_address": f"a{number}@example.com"}).status_code
+        for number in range(10)
+    ]
+    assert statuses == [303] * 8 + [429] * 2
+
+
+def test_without_a_database_nothing_is_promised(
+    client: Client, open_unit: BusinessUnit, database_away: None
+) -> None:
+    answer = client.post(PATH, {"email_address": "ada@example.com"})
+    assert (answer.status_code, answer["Retry-After"]) == (503, "120")
+    assert client.get("/u/cut").status_code == 404
+
+
+def test_the_queue_shows_what_waits_and_who_dealt_with_it(
+    client: Client, admin_client: Client, open_unit: BusinessUnit
+) -> None:
+    client.post(PATH, {"email_address": "ada@example.com"})
+    lost = LostLink.objects.get()
+    html = admin_client.get(QUEUE).content.decode()
+    assert "a•••@example.com" in html
+    assert "ada@example.com" not in html
+    assert "ada@example.com" in admin_client.get(f"{QUEUE}{lost.pk}/change/").content.decode()
+    admin_client.post(f"{QUEUE}{lost.pk}/change/", {"note": "Taken off in Marketing Cloud"})
+    lost.refresh_from_db()
+    assert lost.handled_at
+    assert lost.handled_by
+    assert "a•••@example.com" not in admin_client.get(QUEUE).content.decode()
+    assert "a•••@example.com" in admin_client.get(f"{QUEUE}?state=handled").content.decode()
+
+
+def test_many_are_marked_at_once(admin_client: Client, open_unit: BusinessUnit) -> None:
+    rows = [
+        LostLink.objects.create(unit=open_unit, email_address=f"{n}@example.com", digest=str(n))
+        for n in range(3)
+    ]
+    LostLink.objects.filter(pk=rows[2].pk).update(handled_at=Now())
+    data = {"action": "mark_handled", "_selected_action": [row.pk for row in rows]}
+    answer = admin_client.post(f"{QUEUE}?state=all", data, follow=True)
+    assert "2 are dealt with." in seen(answer.content)
+    assert not LostLink.objects.filter(handled_at=None).exists()

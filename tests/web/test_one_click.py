@@ -1,0 +1,163 @@
+"""The POST of RFC 8058, as mail clients and others really send it."""
+
+import pytest
+import redis
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pytest_django.fixtures import Settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from tests.helpers import link
+from unsub.models import BusinessUnit, Channel, UnsubRequest
+from unsub.outbox import spool
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+MULTIPART = (
+    b'--=_b o+u(n)d,a\'r/y:.?\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\n'
+    b"One-Click\r\n--=_b o+u(n)d,a'r/y:.?--\r\n"
+)
+BODIES = {
+    "urlencoded": (b"List-Unsubscribe=One-Click", "application/x-www-form-urlencoded"),
+    "with a charset": (
+        b"List-Unsubscribe=One-Click", "application/x-www-form-urlencoded; charset=UTF-8",
+    ),
+    "with another charset": (
+        b"List-Unsubscribe=One-Click", "application/x-www-form-urlencoded; charset=iso-8859-1",
+    ),
+    "with a charset that is none": (
+        b"List-Unsubscribe=One-Click", "application/x-www-form-urlencoded; charset=hex",
+    ),
+    "in lower case": (b"list-unsubscribe=one-click", "application/x-www-form-urlencoded"),
+    "with more fields": (
+        b"List-Unsubscribe=One-Click&foo=bar&reason=none", "application/x-www-form-urlencoded",
+    ),
+    "multipart": (MULTIPART, "multipart/form-data; boundary=\"=_b o+u(n)d,a'r/y:.?\""),
+    "multipart without a boundary": (MULTIPART, "multipart/form-data"),
+    "multipart cut in two": (MULTIPART[:40], "multipart/form-data; boundary=x"),
+    "no body": (b"", "application/x-www-form-urlencoded"),
+    "no content type": (b"List-Unsubscribe=One-Click", ""),
+    "json": (b'{"List-Unsubscribe": "One-Click"}', "application/json"),
+    "text": (b"List-Unsubscribe=One-Click", "text/plain"),
+    "no UTF-8": (b"\xff\xfe=\x80", "application/x-www-form-urlencoded"),
+    "too many fields": (b"a=1&" * 500, "application/x-www-form-urlencoded"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_every_body_of_the_field_is_one_wish(
+    client: Client, unit: BusinessUnit, settings: Settings, name: str
+) -> None:
+    body, kind = BODIES[name]
+    answer = client.generic("POST", link(settings), body, content_type=kind)
+    assert answer.status_code == 200
+    assert answer["Content-Type"].startswith("text/plain")
+    assert not answer.cookies
+    assert UnsubRequest.objects.get().channel == Channel.ONE_CLICK
+
+
+def test_it_needs_no_csrf_token_and_no_friendly_user_agent(
+    unit: BusinessUnit, settings: Settings
+) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    headers = {"origin": "null", "user-agent": "Googlebot/2.1 (bot; crawler; spider)"}
+    assert strict.post(link(settings), headers=headers).status_code == 200
+    assert strict.post(link(settings, 1002), {"form": "page"}, headers=headers).status_code == 303
+    assert UnsubRequest.objects.count() == 2
+
+
+def test_a_body_of_a_megabyte_is_refused(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "a/b"):
+        answer = client.generic("POST", link(settings), b"a" * 2**20, content_type=kind)
+        assert answer.status_code == 413
+    assert not UnsubRequest.objects.exists()
+
+
+def test_the_same_post_again_is_the_same_wish(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    assert [client.post(link(settings)).status_code for _ in range(3)] == [200] * 3
+    assert UnsubRequest.objects.count() == 1
+
+
+@pytest.mark.usefixtures("database_away")
+def test_without_a_database_the_broker_keeps_the_wish(client: Client, settings: Settings) -> None:
+    path = link(settings)
+    assert client.get(path).status_code == 200
+    assert client.post(path).status_code == 200
+    answer = client.post(path, {"form": "page", "reason": "too-many"})
+    assert answer.status_code == 303
+    assert "We have your request" in client.get(answer["Location"]).content.decode()
+
+
+@pytest.mark.usefixtures("database_away")
+def test_without_database_and_broker_nothing_is_pretended(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "_client", redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
+    path = link(settings)
+    for form in ({}, {"form": "page"}):
+        answer = client.post(path, form)
+        assert answer.status_code == 503
+        assert int(answer["Retry-After"]) > 0
+
+
+@given(
+    body=st.binary(max_size=300),
+    kind=st.sampled_from([kind for _, kind in BODIES.values()]) | st.text(max_size=30),
+)
+@hypothesis_settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_body_is_ever_an_error_of_ours(
+    unit: BusinessUnit, settings: Settings, body: bytes, kind: str
+) -> None:
+    kind = "".join(char for char in kind if char.isascii() and char.isprintable())
+    answer = Client().generic("POST", link(settings), body, content_type=kind)
+    assert answer.status_code in {200, 303, 422}
+
+
+@given(
+    reason=st.text(max_size=60) | st.sampled_from(["other", "privacy"]),
+    words=st.text(max_size=300),
+    extra=st.dictionaries(st.text(max_size=10), st.text(max_size=10), max_size=5),
+)
+@hypothesis_settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_form_is_ever_an_error_of_ours(
+    unit: BusinessUnit, settings: Settings, reason: str, words: str, extra: dict[str, str]
+) -> None:
+    answer = Client().post(
+        link(settings), extra | {"form": "page", "reason": reason, "words": words}
+    )
+    assert answer.status_code in {303, 422}
+
+
+@given(token=st.text(max_size=200))
+@hypothesis_settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_token_is_ever_an_error_of_ours(unit: BusinessUnit, token: str) -> None:
+    path = "/u/" + token.encode("utf-8", "surrogatepass").decode("latin-1")
+    for answer in (Client().generic("GET", path), Client().generic("POST", path)):
+        assert answer.status_code in {404, 405}
+
+
+def test_a_one_click_costs_the_database_one_insert(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    with CaptureQueriesContext(connection) as queries:
+        client.post(path)
+    verbs = [query["sql"].split()[0] for query in queries.captured_queries]
+    assert [verb for verb in verbs if verb not in {"BEGIN", "COMMIT", "SAVEPOINT", "RELEASE"}] == [
+        "INSERT"
+    ]

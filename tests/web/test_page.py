@@ -1,0 +1,393 @@
+"""The page behind the link, its form, and the page after it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db.models.functions import Now
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from tests.helpers import CHILD, FORM, PARENT, context, link, seen
+from unsub.domain.context import JobContext, Scope, SubscriberContext
+from unsub.links.keyring import Keyring
+from unsub.links.tokens import sign_link
+from unsub.models import BusinessUnit, Channel, MailingList, Reason, Status, UnsubRequest
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+def test_the_page_names_brand_person_and_effect_and_writes_nothing(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    who = SubscriberContext(subscriber_id=1001, subscriber_key="ada@example.com")
+    answer = client.get(link(settings, subscriber=who))
+    words = seen(answer.content)
+    assert answer.status_code == 200
+    for text in ("Example Outfitters", "a•••@example.com", "from this list", "(optional)"):
+        assert text in words
+    assert "ada@" not in answer.content.decode()
+    assert not UnsubRequest.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "no more mail from this list of Example Outfitters"),
+        ({"scope": Scope.ALL}, "no more mail of any kind from Example Outfitters"),
+        ({"job": None}, "no more mail of any kind from Example Outfitters"),
+    ],
+)
+def test_the_page_says_what_will_happen(
+    client: Client, unit: BusinessUnit, settings: Settings, changes: dict[str, Any], words: str
+) -> None:
+    assert words in seen(client.get(link(settings, **changes)).content)
+
+
+def test_the_form_ends_in_a_wish_and_a_page_that_follows(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    answer = client.post(path, FORM | {"reason": "other", "words": "too loud\x00 😀"})
+    assert (answer.status_code, answer["Location"]) == (303, f"{path}/done")
+    row = UnsubRequest.objects.get()
+    assert (row.channel, row.reason_text) == (Channel.PAGE, "Something else: too loud 😀")
+    assert "We have your request" in seen(client.get(answer["Location"]).content)
+
+
+def test_nothing_is_required(client: Client, unit: BusinessUnit, settings: Settings) -> None:
+    assert client.post(link(settings), FORM).status_code == 303
+    assert UnsubRequest.objects.get().reason_text == ""
+
+
+def test_a_reason_that_is_not_on_the_list_shows_the_form_again_with_nothing_lost(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    answer = client.post(link(settings), FORM | {"reason": "made-up", "words": "my own words"})
+    assert answer.status_code == 422
+    assert "There is a problem" in seen(answer.content)
+    assert b'value="my own words"' in answer.content
+    assert b"<title>Error:" in answer.content
+    assert not UnsubRequest.objects.exists()
+
+
+def test_a_unit_s_own_reasons_take_the_place_of_the_common_ones(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    Reason.objects.create(unit=unit, code="season", label="Wrong season")
+    words = seen(client.get(link(settings)).content)
+    assert "Wrong season" in words
+    assert "I get too many messages" not in words
+
+
+def test_a_trailing_slash_and_whatever_follows_the_token_change_nothing(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    for ending in (
+        "/",
+        "?utm_source=mail",
+        "/?utm_source=mail",
+        "&utm_source=mail",
+        ">",
+        ".",
+        "%20",
+    ):
+        assert client.get(path + ending).status_code == 200, ending
+    assert client.post(f"{path}/", FORM).status_code == 303
+
+
+@pytest.mark.parametrize("method", ["get", "head", "options"])
+def test_safe_methods_write_nothing(
+    client: Client, unit: BusinessUnit, settings: Settings, method: str
+) -> None:
+    path = link(settings)
+    for page in (path, f"{path}/done"):
+        answer = getattr(client, method)(page, follow=True)
+        assert answer.status_code in {200, 204}
+    assert not UnsubRequest.objects.exists()
+
+
+def test_head_is_like_get_without_the_body(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    head, get = client.head(link(settings)), client.get(link(settings))
+    assert head.status_code == get.status_code == 200
+    assert head.headers.keys() == get.headers.keys()
+    assert head.content == b""
+
+
+def test_other_methods_are_not_allowed(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    for method in ("put", "delete", "patch"):
+        answer = getattr(client, method)(link(settings))
+        assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD, POST, OPTIONS")
+    assert client.get(f"{link(settings)}/undo").status_code == 405
+
+
+@pytest.mark.parametrize(
+    "token", ["x", "a.b.c", "%00", "%ff%fe", "..", "a" * 5000, "é", "%E2%80%AE", "a%2Fb"]
+)
+def test_a_bad_link_is_a_kind_page(client: Client, unit: BusinessUnit, token: str) -> None:
+    for answer in (client.get(f"/u/{token}"), client.post(f"/u/{token}", FORM)):
+        assert answer.status_code == 404
+        assert "This link does not work" in seen(answer.content)
+    assert not UnsubRequest.objects.exists()
+
+
+def test_a_link_cut_short_or_signed_by_a_stranger_is_refused(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    stranger = Keyring.from_json({"*": ["somebody-else-somebody-else-somebody"]})
+    for path in (link(settings)[:-3], f"/u/{sign_link(context(), keys=stranger)}"):
+        assert client.post(path).status_code == 404
+    assert not UnsubRequest.objects.exists()
+
+
+def test_an_address_alone_is_a_bad_link_where_people_are_known_by_key(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings, subscriber=SubscriberContext(email_address="ada@example.com"))
+    assert client.get(path).status_code == 404
+    BusinessUnit.objects.update(subscriber_key_permission=False)
+    assert client.get(path).status_code == 200
+
+
+def test_a_unit_we_do_not_know_gets_a_page_and_its_wish_is_kept(
+    client: Client, db: None, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = link(settings, mid=599_999)
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert "the sender" in seen(answer.content)
+    assert any(record.levelname == "ERROR" for record in caplog.records)
+    assert client.post(path).status_code == 200
+    assert UnsubRequest.objects.get().unit_id == 599_999
+
+
+def test_a_test_link_shows_the_page_and_records_nothing(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    for changes in (
+        {"message_context": "PREVIEW"},
+        {"job": None, "scope_is_explicit": True},
+    ):
+        path = link(settings, **changes)
+        assert "This is a test link" in seen(client.get(path).content)
+        answer = client.post(path, FORM)
+        assert answer.status_code == 303
+        assert "Nothing was recorded" in seen(client.get(answer["Location"]).content)
+        assert b"test link" in client.post(path).content
+    assert not UnsubRequest.objects.exists()
+
+
+def test_undo_takes_a_wish_back_before_it_is_sent(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    client.post(path, FORM)
+    assert "Undo" in seen(client.get(f"{path}/done").content)
+    answer = client.post(f"{path}/undo")
+    assert answer.status_code == 303
+    assert "You are still subscribed" in seen(client.get(answer["Location"]).content)
+    assert UnsubRequest.objects.get().status == Status.WITHDRAWN
+    assert "already" not in seen(client.get(path).content)
+
+
+def test_undo_that_comes_too_late_says_so(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    client.post(path, FORM)
+    UnsubRequest.objects.update(status=Status.DONE, attempts=1, finished_at=Now())
+    assert "Undo" not in seen(client.get(f"{path}/done").content)
+    answer = client.post(f"{path}/undo")
+    assert "too late" in seen(client.get(answer["Location"]).content)
+    assert UnsubRequest.objects.get().status == Status.DONE
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (Status.PENDING, "We have your request"),
+        (Status.HELD, "We have your request"),
+        (Status.REFUSED, "Your request needs a person"),
+        (Status.DONE, "You are already unsubscribed since"),
+    ],
+)
+def test_a_second_visit_says_where_the_wish_stands(
+    client: Client, unit: BusinessUnit, settings: Settings, status: str, words: str
+) -> None:
+    path = link(settings)
+    client.post(path)
+    UnsubRequest.objects.update(status=status)
+    assert words in seen(client.get(path).content)
+
+
+def test_after_a_day_the_button_is_back(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    client.post(path)
+    UnsubRequest.objects.update(status=Status.DONE, received_at=Now() - timedelta(days=30))
+    answer = client.get(path)
+    assert "already unsubscribed since" in seen(answer.content)
+    assert b'<button type="submit">' in answer.content
+    client.post(path, FORM)
+    assert UnsubRequest.objects.count() == 2
+
+
+def test_done_without_a_wish_leads_to_the_page(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    assert client.get(f"{path}/done")["Location"] == path
+
+
+def test_a_link_past_its_expiry_still_unsubscribes(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    assert client.post(link(settings, expires_at=1)).status_code == 200
+    assert UnsubRequest.objects.count() == 1
+
+
+def test_a_link_without_its_unit_serves_a_deployment_of_one(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    token = sign_link(context(), keys=settings.LINK_KEYRING)
+    assert client.get(f"/u/{token}").status_code == 200
+    assert BusinessUnit.objects.get().mid == PARENT
+
+
+def test_a_list_without_a_job_is_a_list(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings, job=JobContext(list_id=7001))
+    assert "from this list" in seen(client.get(path).content)
+
+
+def test_everything_instead_is_a_wish_for_everything(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    answer = client.post(path, FORM | {"everything": "1"})
+    assert (answer.status_code, answer["Location"]) == (303, f"{path}/done?everything=1")
+    assert UnsubRequest.objects.get().scope == "all"
+    assert "no more mail of any kind" in seen(client.get(answer["Location"]).content)
+    assert "no more mail of any kind" in seen(client.get(path).content)
+    undone = client.post(f"{path}/undo?everything=1")
+    assert "still subscribed" in seen(client.get(undone["Location"]).content)
+    assert UnsubRequest.objects.get().status == Status.WITHDRAWN
+
+
+def test_a_test_link_never_turns_into_an_earnest_one(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings, job=None, scope_is_explicit=True)
+    assert b'name="everything"' not in client.get(path).content
+    client.post(path, FORM | {"everything": "1"})
+    client.post(f"{path}?everything=1")
+    assert not UnsubRequest.objects.exists()
+
+
+def test_a_list_is_called_by_the_unit_s_own_name(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    MailingList.objects.create(unit=unit, list_id=7001, name="Weekly <offers>")
+    answer = client.get(link(settings))
+    assert "no more Weekly <offers> from Example Outfitters" in seen(answer.content)
+    assert b"Weekly &lt;offers&gt;" in answer.content
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "unit_language", "changes", "language", "direction"),
+    [
+        ("", "", "en", {}, "en", "ltr"),
+        ("", "", "de", {}, "de", "ltr"),
+        ("", "xx, fr-CA;q=0.9, de;q=0.5", "de", {}, "fr", "ltr"),
+        ("", "fr", "de", {"language": "ar"}, "ar", "rtl"),
+        ("", "zh-CN", "en", {}, "zh-hans", "ltr"),
+        ("", "pt-BR", "en", {}, "pt", "ltr"),
+        ("?lang=he", "fr", "de", {"language": "ar"}, "he", "rtl"),
+        ("?lang=klingon", "fr", "de", {}, "fr", "ltr"),
+        ("", "*;q=x, \x00", "en", {}, "en", "ltr"),
+    ],
+)
+def test_the_page_speaks_the_reader_s_language(
+    client: Client, unit: BusinessUnit, settings: Settings, query: str, header: str,
+    unit_language: str, changes: dict[str, Any], language: str, direction: str,
+) -> None:  # fmt: skip
+    BusinessUnit.objects.update(language=unit_language)
+    answer = client.get(link(settings, **changes) + query, headers={"accept-language": header})
+    assert f'<html lang="{language}" dir="{direction}">' in answer.content.decode()
+
+
+def test_a_chosen_language_stays_on_the_way(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    page = client.get(f"{path}?lang=de")
+    assert f'action="{path}?lang=de"' in page.content.decode()
+    answer = client.post(f"{path}?lang=de", FORM)
+    assert answer["Location"] == f"{path}/done?lang=de"
+    assert "Ihr Wunsch ist angekommen" in seen(client.get(answer["Location"]).content)
+    assert UnsubRequest.objects.get().language == "de"
+
+
+def test_the_done_page_looks_again_a_few_times(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    client.post(path, FORM)
+    url, looks = f"{path}/done", []
+    while refresh := client.get(url).get("Refresh"):
+        seconds, _, url = refresh.partition("; url=")
+        looks.append(int(seconds))
+        assert len(looks) < 9
+    assert looks == sorted(looks)
+    assert len(looks) == 3
+    UnsubRequest.objects.update(status=Status.DONE)
+    assert "Refresh" not in client.get(f"{path}/done")
+
+
+def test_a_bad_link_names_the_only_brand_there_is_and_whom_to_write_to(
+    client: Client, unit: BusinessUnit
+) -> None:
+    BusinessUnit.objects.update(contact_email="post@example.com", language="de")
+    words = seen(client.get("/u/cut").content)
+    assert "Example Outfitters" in words
+    assert "post@example.com" in words
+    assert "Dieser Link funktioniert nicht" in words
+    BusinessUnit.objects.create(mid=CHILD, name="Example Kids")
+    assert "Example" not in seen(client.get("/u/cut").content).replace("example.com", "")
+
+
+def test_the_unit_of_the_token_needs_nobody_to_make_it(
+    client: Client, db: None, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert settings.SFMC_ACCOUNT_ID == PARENT
+    assert client.get(link(settings)).status_code == 200
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_a_brand_s_colour_shows_in_both_schemes(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    BusinessUnit.objects.update(accent="#8b1e3f")
+    html = client.get(link(settings)).content.decode()
+    assert "--act:#8b1e3f;" in html
+    assert html.count("--act-ink:") == 4
+
+
+@pytest.mark.parametrize(
+    ("colour", "message"),
+    [("red", "Write a colour"), ("#ffff00", "nearest that will do: #"), ("#8B1E3F", "Write a")],
+)
+def test_a_colour_that_cannot_be_read_is_refused_with_one_that_can(
+    unit: BusinessUnit, colour: str, message: str
+) -> None:
+    unit.accent = colour
+    with pytest.raises(ValidationError, match=message):
+        unit.full_clean()

@@ -1,0 +1,89 @@
+"""A reason that is given after the press."""
+
+import pytest
+from django.db.models.functions import Now
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from tests.helpers import FORM, link, seen
+from unsub.models import BusinessUnit, Status, UnsubRequest
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+WHY = "Would you tell us why?"
+
+
+def test_it_is_offered_kept_and_thanked_for(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    client.post(path)
+    done = client.get(f"{path}/done")
+    assert WHY in seen(done.content)
+    assert b'type="radio"' not in done.content
+    asked = client.get(f"{path}/done?why=1")
+    assert b'type="radio"' in asked.content
+    assert "Refresh" in done
+    assert "Refresh" not in asked  # a form that is being filled in stays
+    answer = client.post(f"{path}/reason", FORM | {"reason": "other", "words": "too loud"})
+    assert (answer.status_code, answer["Location"]) == (303, f"{path}/done?told=1")
+    told = seen(client.get(answer["Location"]).content)
+    assert "Thank you for telling us why." in told
+    assert WHY not in told
+    row = UnsubRequest.objects.get()
+    assert row.reason_text == "Something else: too loud"
+    assert row.reason_added_at
+
+
+def test_it_is_given_once_and_never_over_another(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    client.post(path, FORM | {"reason": "other"})
+    assert WHY not in seen(client.get(f"{path}/done").content)
+    client.post(f"{path}/reason", FORM | {"reason": "too_many"})
+    assert UnsubRequest.objects.get().reason_text == "Something else"
+
+
+def test_it_can_still_be_given_when_all_is_done_and_is_kept_here(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    client.post(path)
+    UnsubRequest.objects.update(status=Status.DONE, attempts=1, finished_at=Now())
+    client.post(f"{path}/reason", FORM | {"words": "enough"})
+    assert UnsubRequest.objects.get().reason_text == "enough"
+
+
+def test_a_choice_that_is_gone_shows_the_form_again(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    client.post(path)
+    answer = client.post(f"{path}/reason", FORM | {"reason": "made-up", "words": "my words"})
+    assert answer.status_code == 422
+    assert "There is a problem" in seen(answer.content)
+    assert b'value="my words"' in answer.content
+
+
+def test_an_empty_one_changes_nothing_and_thanks_for_nothing(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    client.post(path)
+    answer = client.post(f"{path}/reason", FORM)
+    assert answer["Location"] == f"{path}/done"
+    assert UnsubRequest.objects.get().reason_added_at is None
+
+
+def test_there_is_none_without_a_wish_or_after_undo_or_on_a_test_link(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    assert client.post(f"{path}/reason", FORM | {"words": "x"})["Location"] == path
+    client.post(path, FORM)
+    client.post(f"{path}/undo")
+    client.post(f"{path}/reason", FORM | {"words": "x"})
+    assert UnsubRequest.objects.get().reason_text == ""
+    test = link(settings, message_context="PREVIEW")
+    assert WHY not in seen(client.get(f"{test}/done").content)
+    assert client.post(f"{test}/reason", FORM | {"words": "x"}).status_code == 303

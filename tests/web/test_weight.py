@@ -1,0 +1,95 @@
+"""Light: what a page weighs on its way, in every language."""
+
+import gzip
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.cache import cache
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from tests.helpers import PARENT, link
+from unsub.gateway import calls as gateway
+from unsub.models import BusinessUnit, MailingList, PageText, Place
+from unsub.models.page_text import LENGTH
+from unsub.sandbox import Sandbox
+from unsub.sandbox.world.entities import Attribute, MailList
+
+from .helpers import path as centre
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+# The first round trip of a connection carries ten segments; that is about 14 KB (RFC 6928).
+BUDGET = 14_000
+CENTRE_BUDGET = 30_000
+HEADERS = 1_500  # more than the response's own headers take, TLS's part included
+
+
+@pytest.mark.parametrize("language", [code for code, _ in django_settings.LANGUAGES])
+def test_the_first_page_comes_in_the_first_round_trip(
+    client: Client, unit: BusinessUnit, settings: Settings, language: str
+) -> None:
+    unit.accent = "#8b1e3f"
+    unit.contact_email = "post@example.com"
+    unit.save()
+    MailingList.objects.create(unit=unit, list_id=7001, name="Weekly offers")
+    for place in Place:
+        text = "Words that a marketer wrote for this page. " * 10
+        PageText.objects.create(unit=unit, language=language, place=place, text=text[:LENGTH])
+    path = f"{link(settings)}?lang={language}"
+    answer = client.get(path, headers={"accept-encoding": "gzip"})
+    assert answer["Content-Encoding"] == "gzip"
+    assert len(answer.content) + HEADERS < BUDGET
+    assert gzip.decompress(answer.content).startswith(b"<!doctype html>")
+
+
+def test_a_browser_that_does_not_unpack_gets_it_plain(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    answer = client.get(link(settings))
+    assert "Content-Encoding" not in answer
+    assert answer.content.startswith(b"<!doctype html>")
+
+
+@pytest.fixture
+def much(unit: BusinessUnit, settings: Settings) -> Iterator[BusinessUnit]:
+    """A unit with sixty lists and forty attributes, which offers all that a profile centre can."""
+    cache.clear()
+    BusinessUnit.objects.update(
+        profile_centre=True, confirm_key="c", confirm_address_key="a", pause_offered=True,
+        pause_ends="put_back", contact_email="post@example.com", accent="#8b1e3f",
+    )  # fmt: skip
+    lists = [
+        MailList(
+            list_id=7001 + n, mid=PARENT, name=f"List {n}", description="Once a week, a few words."
+        )
+        for n in range(60)
+    ]
+    attributes = [
+        Attribute(
+            name=f"Attribute {n}", description="What it is for.", choices=("One", "Two", "Three")
+        )
+        for n in range(40)
+    ]
+    with Sandbox(lists=lists, jobs=(), attributes=attributes) as running:
+        settings.SFMC_AUTH_URL = settings.SFMC_SOAP_URL = running.url
+        settings.SFMC_CLIENT_ID = settings.SFMC_CLIENT_SECRET = "sandbox"
+        settings.SFMC_ACCOUNT_ID = PARENT
+        gateway.client.cache_clear()
+        yield unit
+    gateway.client.cache_clear()
+    cache.clear()
+
+
+def test_the_profile_centre_is_light_however_much_there_is(
+    client: Client, much: BusinessUnit, settings: Settings
+) -> None:
+    there = centre(settings)
+    for language, _ in django_settings.LANGUAGES:
+        for page in ("", "/details", "/yours"):
+            answer = client.get(
+                f"{there}{page}?lang={language}", headers={"accept-encoding": "gzip"}
+            )
+            assert answer.status_code == 200
+            assert b"Attribute 39" in gzip.decompress(answer.content)
+            assert len(answer.content) + HEADERS < CENTRE_BUDGET

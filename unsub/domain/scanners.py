@@ -3,7 +3,8 @@
 import re
 
 # Names in the User-Agent of scanners and scripts. Many scanners send a browser's User-Agent, so an
-# unmatched one can be a scanner all the same: see the other signs in unsub/reporting/scanner_report.py.
+# unmatched one can be a scanner all the same: see the other signs in
+# unsub/reporting/scanner_report.py.
 _NAMES = (
     ("barracuda", r"barracuda"),
     ("cisco", r"ironport|cisco"),

@@ -1,6 +1,7 @@
 """Client of Marketing Cloud's SOAP API. Independent of Django and of the rest of this project.
 
-Create a `Client` with credentials and call it: `client.execute([ExecuteRequest(...)])`.
+This module gives its values and errors, without loading zeep. The client is `sfmc.client.Client`,
+and the ways to sign in are in `sfmc.auth`: `Client(...).execute([ExecuteRequest(...)])`.
 """
 
 from .definitions import Choice, Definition

@@ -1,11 +1,21 @@
 """One image and one broker for all real starts."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from scripts.servers import Valkey
 from tests.deploy.image import Image, build, image_python, python
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give time: the first test fills an environment, and a journey starts twelve processes."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.timeout(600))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

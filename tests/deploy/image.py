@@ -24,7 +24,7 @@ from scripts.steps import ROOT
 from tests import environments
 from tests.deploy.files import instructions
 
-PATIENCE = 45.0
+PATIENCE = 90.0
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.mo", ".*")
 
 

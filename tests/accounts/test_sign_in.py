@@ -22,8 +22,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
-from tests.helpers import PARENT, seen
-from tests.plugins.cast import sign_in
+from tests.helpers import PARENT, seen, sign_in
 from unsub.accounts import secret_box
 from unsub.models import BusinessUnit
 

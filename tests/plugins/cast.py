@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from allauth.account.internal.flows.login import record_authentication
 from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.db import connection
-from django.http import HttpRequest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import CHILD, PARENT, MakeWish, context
+from tests.helpers import CHILD, PARENT, MakeWish, context, sign_in
 from unsub.gateway import calls as gateway
 from unsub.links.tokens import sign_link
 from unsub.models import BusinessUnit, Channel
@@ -47,17 +45,6 @@ def make_wish(settings: Settings) -> MakeWish:
         return Wish(token=token, context=link, **{"channel": Channel.ONE_CLICK} | fields)  # type: ignore[arg-type]
 
     return make
-
-
-def sign_in(client: Client, user: User) -> None:
-    """Sign a user in without the pages: the session says, as after them, that a password and a code
-    were given."""
-    client.force_login(user)
-    request = HttpRequest()
-    request.session = client.session
-    record_authentication(request, user, "password", username=user.username)
-    record_authentication(request, user, "mfa", type="totp")
-    request.session.save()
 
 
 @pytest.fixture

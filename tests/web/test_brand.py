@@ -10,8 +10,7 @@ from django.test import Client
 from PIL import Image
 from pytest_django.fixtures import Settings
 
-from tests.helpers import CHILD, FORM, PARENT, link, seen
-from tests.plugins.cast import sign_in
+from tests.helpers import CHILD, FORM, PARENT, link, seen, sign_in
 from unsub.domain import logo_image
 from unsub.models import BusinessUnit, Logo, MailingList, PageText, Reason, ReasonLabel
 

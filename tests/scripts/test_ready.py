@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -16,20 +17,27 @@ def talker(request: pytest.FixtureRequest) -> Iterator[int]:
     """The port of a server that says the same to whatever it hears; nothing where that is empty."""
     said: bytes = request.param
     with socket.create_server((HOST, 0)) as server:
-        threading.Thread(target=_talk, args=(server, said), daemon=True).start()
+        thread = threading.Thread(target=_talk, args=(server, said), daemon=True)
+        thread.start()
         yield server.getsockname()[1]
+        # Closing alone does not wake the thread that waits for a connection.
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(timeout=10)
+        assert not thread.is_alive()
 
 
 def _talk(server: socket.socket, said: bytes) -> None:
-    held = []
-    while True:
-        try:
-            connection, _ = server.accept()
-        except OSError:
-            return
-        held.append(connection)
-        if said and connection.recv(4096):
-            connection.sendall(said)
+    # Connections stay open while the server does, and are closed with it.
+    with ExitStack() as held:
+        while True:
+            try:
+                connection = held.enter_context(server.accept()[0])
+            except OSError:
+                return
+            connection.settimeout(5)
+            with suppress(OSError):
+                if said and connection.recv(4096):
+                    connection.sendall(said)
 
 
 def test_a_broker_that_is_not_there_yet_is_asked_again() -> None:

@@ -32,6 +32,7 @@ MID, JOB, LIST = 510001, 88002, 7001
 FIRST = 1001  # the sandbox's first subscriber
 ONE_CLICK = "List-Unsubscribe=One-Click"
 PATIENCE = 90.0  # seconds
+IMAGES = "--filter=reference=profilecenter:trial-*"
 MIGRATION = '["python", "manage.py", "migrate", "--noinput"]'
 
 
@@ -271,6 +272,8 @@ def main() -> int:
             return 1
         finally:
             deployment.compose("--profile", "sandbox", "down", "--volumes", "--timeout", "10")
+            for image in deployment.run("docker", "image", "ls", "--quiet", IMAGES).split():
+                deployment.run("docker", "image", "rm", "--force", image)
     return 0
 
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -239,9 +240,13 @@ class Postgres(Server):
     name = "postgres"
     stop_signal = signal.SIGINT  # "fast": open connections are ended
 
-    def __init__(self, *, port: int | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self, *, port: int | None = None, folder: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(port=port, folder=folder)
         self._password = secrets.token_hex(16)
+        self._settings = dict(settings or {})
         self._options: list[str] = []
         if os.geteuid() == 0:
             user = pwd.getpwnam(UNPRIVILEGED)
@@ -300,7 +305,7 @@ class Postgres(Server):
             "fsync": "off", "full_page_writes": "off",
             # The default, and of which database: the tests of one run share the server.
             "log_line_prefix": "%m [%p] %d ",
-        }  # fmt: skip
+        } | self._settings  # fmt: skip
         pairs = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [*self._prefix(), self._binary("postgres"), "-D", str(self._data()), *pairs]
 

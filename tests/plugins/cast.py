@@ -63,7 +63,7 @@ def sandbox(settings: Settings) -> Iterator[Sandbox]:
         settings.SFMC_AUTH_URL = settings.SFMC_SOAP_URL = running.url
         settings.SFMC_CLIENT_ID = settings.SFMC_CLIENT_SECRET = "sandbox"
         settings.SFMC_ACCOUNT_ID = PARENT
-        settings.SFMC_TIMEOUT = 2.0
+        settings.SFMC_TIMEOUT = 10.0
         gateway.client.cache_clear()
         yield running
     gateway.client.cache_clear()

@@ -38,5 +38,5 @@ class ForgivingCache(RedisCache):
         try:
             return act(*args, **kwargs)
         except redis.RedisError as err:
-            log.warning("cache does not answer", error=type(err).__name__)
+            log.warning("cache_unavailable", error=type(err).__name__)
             return otherwise

@@ -136,4 +136,4 @@ def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackT
     elif issubclass(kind, ImproperlyConfigured):
         write_line(logging.CRITICAL, f"cannot start: {error}")
     else:
-        write_line(logging.CRITICAL, "uncaught exception", exc_info=(kind, error, trace))
+        write_line(logging.CRITICAL, "uncaught_exception", exc_info=(kind, error, trace))

@@ -54,7 +54,7 @@ class Worker(worker.Worker):
     def emit_banner(self) -> None:
         """Write the line."""
         log.info(
-            "worker starting",
+            "worker_starting",
             node=self.hostname,  # type: ignore[attr-defined]  # not in the stubs
             concurrency=self.concurrency,  # type: ignore[attr-defined]
             broker=self.app.connection().as_uri(),

@@ -101,7 +101,7 @@ def test_a_filter_that_cannot_be_right_is_told_of_and_logged(
 ) -> None:
     answer = admin_client.get(f"{LIST}?{query}", follow=True)
     assert "The filter in the address cannot be right." in answer.content.decode()
-    assert "a filter was refused" in caplog.text
+    assert "filter_rejected" in caplog.text
     assert admin_client.get(f"{LIST}export.csv?{query}").status_code == 404
 
 

@@ -88,7 +88,7 @@ def test_an_id_of_another_unit_is_refused_and_logged(
     client = person("marketer", unit)
     answer = client.get(f"/admin/unsub/{model}/{rows[model].pk}/{act}/")
     assert answer.status_code == 403
-    assert "another unit's row was asked for" in caplog.text
+    assert "foreign_unit_row_requested" in caplog.text
     assert SECRET not in answer.content.decode()
 
 
@@ -122,7 +122,7 @@ def test_a_filter_by_another_unit_is_refused_and_logged(
         path = "request__unit" if model == "pause" else "unit"
         answer = client.get(f"/admin/unsub/{model}/?{path}__mid__exact={CHILD}")
         assert answer.status_code == 403, model
-    assert "another unit was filtered by" in caplog.text
+    assert "foreign_unit_filter_requested" in caplog.text
     hidden = client.get("/admin/unsub/unsubrequest/?unit__name__startswith=Ex")
     assert SECRET not in hidden.content.decode()
 

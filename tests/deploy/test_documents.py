@@ -16,6 +16,12 @@ from unsub.sfmc import CallResult
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 DECISIONS = sorted(ROOT.glob("docs/adr/0*.md"))
+# Of the application's own log; the sandbox is a program of its own.
+LOGGING = [
+    path
+    for path in [*ROOT.glob("unsub/**/*.py"), *ROOT.glob("profilecenter/**/*.py")]
+    if "sandbox" not in path.parts
+]
 CONFIGURATION = ("Dockerfile", "docker-compose.yml", ".env.example", ".dockerignore")
 PARTS = ["Context", "Decision", "Consequences", "What would reopen it"]
 HOSTS = re.compile(
@@ -92,13 +98,35 @@ def test_every_system_check_is_in_the_handbook() -> None:
     assert ids == told
 
 
+def log_events(levels: str) -> set[str]:
+    """Return the first argument of every call of a logger at one of `levels` ("warning|error"), as
+    it is written: with its quotes, where it is a literal."""
+    call = re.compile(rf"\blog\.(?:{levels})\(\s*([^,)]+)")
+    return {found for path in LOGGING for found in call.findall(path.read_text())}
+
+
+def test_a_log_event_is_an_identifier() -> None:
+    events = log_events("debug|info|warning|error|exception|critical")
+    assert len(events) > 30
+    assert not [event for event in sorted(events) if not re.fullmatch(r'"[a-z]+(_[a-z]+)+"', event)]
+
+
 def test_every_warning_in_the_log_is_in_the_handbook() -> None:
-    event = re.compile(r'log\.(?:warning|error|exception)\(\s*"([^"]+)"')
-    files = [*ROOT.glob("unsub/**/*.py"), *ROOT.glob("profilecenter/*.py")]
-    files = [file for file in files if {"admin", "sandbox"}.isdisjoint(file.parts)]
-    events = {found for file in files for found in event.findall(file.read_text())}
-    handbook = text("docs/operations.md")
-    assert not [event for event in sorted(events) if f"`{event}`" not in handbook]
+    runbook = text("docs/operations.md").partition("## When something is wrong")[2]
+    told = set(re.findall(r"`([a-z_]+)`", runbook))
+    assert {event.strip('"') for event in log_events("warning|error|exception|critical")} <= told
+
+
+def test_the_handbook_names_no_event_that_is_never_logged() -> None:
+    runbook = text("docs/operations.md").partition("## When something is wrong")[2]
+    entries = re.findall(
+        r"^### .+\n\n((?:.+\n)+)", runbook.partition("## Key rotation")[0], re.MULTILINE
+    )
+    told = {name for entry in entries for name in re.findall(r"^`([a-z]+_[a-z_]+)`", entry)}
+    logged = {event.strip('"') for event in log_events("debug|info|warning|error|exception")}
+    metrics = set(re.findall(r"^\| `(unsub_\w+)`", text("docs/operations.md"), re.MULTILINE))
+    assert len(told) > 10
+    assert told <= logged | metrics
 
 
 def test_every_claim_of_a_link_is_explained() -> None:

@@ -66,7 +66,7 @@ def test_every_line_of_every_process_is_json_from_its_start_to_its_end(
     worker = events_of(json_logs.worker)
     node, broker = names_of_machines(json_logs)
     starting = next(
-        line for line in lines_of(json_logs.worker) if line["event"] == "worker starting"
+        line for line in lines_of(json_logs.worker) if line["event"] == "worker_starting"
     )
     assert (starting["node"], starting["concurrency"]) == (node, 2)
     assert broker in starting["broker"]

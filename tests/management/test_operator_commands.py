@@ -194,5 +194,5 @@ def test_what_is_older_than_the_promise_and_open_is_late(
     assert late(PARENT) == 2
     text = client.get("/metrics").content.decode()
     assert 'unsub_late_requests{mid="510001"} 2.0' in text
-    assert 'unsub_time_to_honour_seconds{mid="510001",quantile="0.95"}' in text
-    assert 'unsub_honoured_within_48h_ratio{mid="510001"}' in text
+    assert 'unsub_processing_seconds{mid="510001",quantile="0.95"}' in text
+    assert 'unsub_processed_within_48h_ratio{mid="510001"}' in text

@@ -114,7 +114,7 @@ def test_metrics_tell_where_requests_stand_and_name_nobody(
         'unsub_unit_held{mid="510001"} 0.0',
         "unsub_database_up 1.0",
         'unsub_bad_links_total{reason="malformed"}',
-        'unsub_wishes_total{channel="one_click",repeated="false"}',
+        'unsub_requests_accepted_total{channel="one_click",repeated="false"}',
     ):
         assert line in text
     # Names and labels: among the values are times, which may hold any digits.

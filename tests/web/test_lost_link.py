@@ -22,7 +22,7 @@ QUEUE = "/admin/unsub/lostlink/"
 def open_unit(unit: BusinessUnit, settings: Settings) -> BusinessUnit:
     """A unit that offers the form, and a broker that has counted nobody yet."""
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
-        for key in broker.scan_iter("profilecenter:throttle:*"):
+        for key in broker.scan_iter("profilecenter:rate_limit:*"):
             broker.delete(key)
     unit.lost_link_form = True
     unit.save()

@@ -15,6 +15,6 @@ def company_login(request: HttpRequest, provider_id: str) -> HttpResponseBase:
         answer: HttpResponseBase = openid_connect.login(request, provider_id)
     except (requests.RequestException, KeyError, ValueError) as err:
         # KeyError and ValueError: it answers, but not with a discovery document.
-        log.warning("identity provider does not answer", error=type(err).__name__)
+        log.warning("identity_provider_unavailable", error=type(err).__name__)
         return redirect("socialaccount_login_error")
     return answer

@@ -37,7 +37,7 @@ class Told:
 def export(request: HttpRequest, requests: QuerySet[UnsubRequest], kind: str) -> HttpResponseBase:
     """Return the requests as a file, streamed, oldest first. Who took it is logged."""
     lines, content_type = FORMATS[kind]
-    log.info("audit exported", user=request.user.pk, format=kind)
+    log.info("audit_exported", user=request.user.pk, format=kind)
     response = StreamingHttpResponse(lines(audit_export.rows(requests)), content_type=content_type)
     name = f"unsubscribes-{timezone.now():%Y%m%d-%H%M}.{kind}"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -58,7 +58,7 @@ def proof(
 ) -> TemplateResponse:
     """Return a page to print: all that is held of the person of `one` among `requests`, and what
     was done. Who opened it is logged."""
-    log.info("proof opened", user=request.user.pk, request_id=one.pk)
+    log.info("proof_opened", user=request.user.pk, request_id=one.pk)
     theirs = requests.filter(_same_person(one)).select_related("wording")
     theirs = theirs.order_by("-received_at")[: PROOF_MAX + 1]
     newest = sorted(theirs[:PROOF_MAX], key=lambda row: row.received_at)

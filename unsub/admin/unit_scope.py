@@ -47,7 +47,7 @@ class OfUnits(ScopedBase):
         found = super().get_object(request, object_id, from_field)
         if found is None and self._is_there(object_id):
             log.warning(
-                "another unit's row was asked for",
+                "foreign_unit_row_requested",
                 user=request.user.pk, model=self.opts.model_name, pk=object_id,
             )  # fmt: skip
             raise PermissionDenied
@@ -59,7 +59,7 @@ class OfUnits(ScopedBase):
         try:
             return super().get_changelist_instance(request)
         except (IncorrectLookupParameters, DataError, ValueError, OverflowError) as err:
-            log.warning("a filter was refused", user=request.user.pk, model=self.opts.model_name)
+            log.warning("filter_rejected", user=request.user.pk, model=self.opts.model_name)
             messages.error(request, gettext("The filter in the address cannot be right."))
             raise IncorrectLookupParameters from err
 
@@ -92,7 +92,7 @@ class OwnFilter(admin.RelatedFieldListFilter):
         given: Any = self.lookup_val
         asked = {str(value) for value in given or ()}
         if not sees_all(request.user) and not asked <= {key for key, _ in self.lookup_choices}:
-            log.warning("another unit was filtered by", user=request.user.pk)
+            log.warning("foreign_unit_filter_requested", user=request.user.pk)
             raise PermissionDenied
 
     def rows(self, request: HttpRequest) -> QuerySet[Any]:

@@ -65,7 +65,7 @@ def leave(mid: int, *, probing: bool = False) -> Leave:
         ensure_own_unit()
     unit = BusinessUnit.objects.annotate(now=Now()).filter(mid=mid).first()
     if unit is None:
-        log.error("no such business unit: its wishes are held", mid=mid)
+        log.error("unknown_unit_requests_held", mid=mid)
         hold_rows(mid)
         return Leave(limit=0)
     if unit.held_since:
@@ -90,7 +90,7 @@ def reopen_or_probe() -> list[int]:
     units = list(BusinessUnit.objects.filter(may_knock, mid__in=held))
     for unit in units:
         if unit.held_since is None:
-            log.info("queue released", mid=unit.mid, requests=release(unit.mid))
+            log.info("queue_released", mid=unit.mid, requests=release(unit.mid))
     return [unit.mid for unit in units]
 
 
@@ -110,7 +110,7 @@ def _learn(mid: int, verdicts: Sequence[Verdict]) -> None:
         return
     if unit.held_since:
         release(mid)
-        log.info("queue released", mid=mid)
+        log.info("queue_released", mid=mid)
     if slow:
         _pause(mid, slow)
     elif all(_is_unanswered(verdict) for verdict in verdicts):
@@ -133,7 +133,7 @@ def _hold(unit: BusinessUnit, verdict: Verdict) -> None:
         paused_reason=HELD,
     )
     held = hold_rows(unit.mid)
-    log.error("queue held", mid=unit.mid, error_code=verdict.error_code, requests=held)
+    log.error("queue_held", mid=unit.mid, error_code=verdict.error_code, requests=held)
 
 
 def _pause(mid: int, verdict: Verdict) -> None:
@@ -144,7 +144,7 @@ def _pause(mid: int, verdict: Verdict) -> None:
         paused_reason=verdict.slow.value,
         unknowns_in_a_row=0,
     )
-    log.warning("queue paused", mid=mid, why=verdict.slow.value, seconds=round(seconds))
+    log.warning("queue_paused", mid=mid, reason=verdict.slow.value, seconds=round(seconds))
 
 
 def _count_unknown(unit: BusinessUnit) -> None:
@@ -155,7 +155,7 @@ def _count_unknown(unit: BusinessUnit) -> None:
         BusinessUnit.objects.filter(mid=unit.mid).update(
             paused_until=Now() + CIRCUIT_PAUSE, paused_reason=CIRCUIT_OPEN
         )
-        log.error("circuit open", mid=unit.mid, unknowns=unknowns)
+        log.error("circuit_opened", mid=unit.mid, unknowns=unknowns)
 
 
 def _recover(mid: int) -> None:
@@ -168,4 +168,4 @@ def _recover(mid: int) -> None:
 def send_singly(mid: int) -> None:
     """Send one request a message for a while: a message of several could not be resolved."""
     BusinessUnit.objects.filter(mid=mid).update(singly_until=Now() + SINGLY)
-    log.warning("sending one by one", mid=mid)
+    log.warning("batching_suspended", mid=mid)

@@ -25,7 +25,7 @@ def record(name: str) -> None:
     try:
         _broker.hset(_KEY, name, repr(_now(_broker)))
     except redis.RedisError as err:
-        log.warning("heartbeat not recorded", process=name, error=type(err).__name__)
+        log.warning("heartbeat_failed", process=name, error=type(err).__name__)
 
 
 def ages(client: redis.Redis) -> dict[str, float | None]:

@@ -121,7 +121,7 @@ def find_sender(context: UnsubContext) -> Sender:
             if unit is not None:
                 return _sender(unit, list_name=list_name, reasons=reasons)
     except (DatabaseError, InterfaceError) as err:
-        log.warning("page without the database", mid=mid, error=type(err).__name__)
+        log.warning("page_rendered_without_database", mid=mid, error=type(err).__name__)
         return Sender()
     _tell_of(mid)
     return Sender(reasons=reasons)
@@ -197,7 +197,7 @@ def _tell_of(mid: int) -> None:
     """Tell the operator of a unit that nobody made; the token's own makes itself on delivery."""
     if mid != settings.SFMC_ACCOUNT_ID:
         metrics.UNKNOWN_UNITS.inc()
-        log.error("no such business unit: its page shows without a name", mid=mid)
+        log.error("unknown_unit_page_shown", mid=mid)
 
 
 def _list_name(context: UnsubContext) -> str:

@@ -1,4 +1,5 @@
-"""Prometheus text: the counters of all processes, and the queues as the database has them."""
+"""The metrics in Prometheus text format: counters of all processes, gauges from the database and
+the broker."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -29,7 +30,7 @@ from unsub.models.request import OPEN, in_states
 from unsub.reporting.latency import late, time_to_honour
 
 Figures = dict[str, tuple[float | None, float | None, float | None, float | None, int]]
-_FIGURES = "honour"
+_FIGURES = "processing_time"
 _shared = caches["shared"]
 _broker = quick_client()
 
@@ -50,14 +51,14 @@ def metrics(_request: HttpRequest) -> HttpResponse:
 
 
 class _Queues(Collector):
-    """Gauges that the database knows. Done requests are not counted: they are the whole past."""
+    """Gauges from the database. Done requests are not counted: there are too many."""
 
     def describe(self) -> list[Metric]:
-        """Return nothing: registering must not ask the database."""
+        """Return nothing: registering must not query the database."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Give the gauges; where the database does not answer, only that it does not."""
+        """Yield the gauges; while the database is down only `unsub_database_up`."""
         try:
             found = [_requests(), _oldest(), *_units(), *_honour(), _alarms()]
         except (DatabaseError, InterfaceError):
@@ -69,14 +70,14 @@ class _Queues(Collector):
 
 
 class _Processes(Collector):
-    """Gauges that the broker knows. The age of a process that was never seen is left out."""
+    """Gauges from the broker. The age of a process that was never seen is left out."""
 
     def describe(self) -> list[Metric]:
-        """Return nothing: registering must not ask the broker."""
+        """Return nothing: registering must not query the broker."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Give the gauges; where the broker does not answer, only that it does not."""
+        """Yield the gauges; while the broker is down only `unsub_broker_up`."""
         ages: dict[str, float | None] = {}
         with suppress(redis.RedisError):
             ages = heartbeat.ages(_broker)
@@ -96,7 +97,7 @@ class _Processes(Collector):
 
 
 def _requests() -> Metric:
-    """Return how many requests stand where, by unit."""
+    """Return the number of requests that are not done, by unit and status."""
     gauge = GaugeMetricFamily(
         "unsub_requests", "Requests that are not done, by status.", labels=("mid", "status")
     )
@@ -107,9 +108,11 @@ def _requests() -> Metric:
 
 
 def _oldest() -> Metric:
-    """Return the age of the oldest request that waits, by unit."""
+    """Return the age of the oldest request that is not sent yet, by unit."""
     gauge = GaugeMetricFamily(
-        "unsub_oldest_pending_seconds", "Age of the oldest request on its way.", labels=("mid",)
+        "unsub_oldest_pending_seconds",
+        "Age of the oldest request that is not sent yet.",
+        labels=("mid",),
     )
     waiting = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD)).order_by()
     ages = waiting.values("unit_id").annotate(age=Now() - Min("received_at"))
@@ -119,10 +122,10 @@ def _oldest() -> Metric:
 
 
 def _units() -> tuple[Metric, Metric]:
-    """Return which units' queues are held, and which rest."""
+    """Return which units' queues are held, and which are paused."""
     held = GaugeMetricFamily("unsub_unit_held", "1 while a unit's queue is held.", labels=("mid",))
     paused = GaugeMetricFamily(
-        "unsub_unit_paused", "1 while a unit's queue rests.", labels=("mid",)
+        "unsub_unit_paused", "1 while a unit's queue is paused.", labels=("mid",)
     )
     for unit in BusinessUnit.objects.annotate(now=Now()).order_by("mid"):
         label = (str(unit.mid),)
@@ -132,14 +135,14 @@ def _units() -> tuple[Metric, Metric]:
 
 
 def _honour() -> Iterator[Metric]:
-    """Give time to honour and what is late, by unit; looked up once a minute at most."""
+    """Yield processing times and numbers of late requests, by unit; at most a minute old."""
     times = GaugeMetricFamily(
-        "unsub_time_to_honour_seconds",
-        "From received to confirmed, over the last seven days.",
+        "unsub_processing_seconds",
+        "From receipt to confirmation, over the last seven days.",
         labels=("mid", "quantile"),
     )
     within = GaugeMetricFamily(
-        "unsub_honoured_within_48h_ratio", "Share confirmed within 48 hours.", labels=("mid",)
+        "unsub_processed_within_48h_ratio", "Share confirmed within 48 hours.", labels=("mid",)
     )
     overdue = GaugeMetricFamily(
         "unsub_late_requests", "Requests older than 48 hours that have not ended.", labels=("mid",)

@@ -109,7 +109,7 @@ ERRORS: dict[str, Callable[[Page], None]] = {
 
 def _weigh(links: dict[str, str]) -> str:
     """Return a table of what each page weighs, plain and as it travels."""
-    rows = ["| page | HTML and style | as it travels (gzip) |", "| --- | ---: | ---: |"]
+    rows = ["| page | HTML and style | compressed (gzip) |", "| --- | ---: | ---: |"]
     for state in STATES:
         plain, packed = (_body(links[state], encoding) for encoding in ("identity", "gzip"))
         rows.append(f"| {state} | {len(plain):,} | {len(packed):,} |")

@@ -129,6 +129,19 @@ def test_the_handbook_names_no_event_that_is_never_logged() -> None:
     assert told <= logged | metrics
 
 
+def test_every_path_of_the_architecture_exists() -> None:
+    named = set(re.findall(r"`([\w.-]+(?:/[\w.-]*)+|\w+\.py)`", text("docs/architecture.md")))
+    assert len(named) > 40
+    places = (ROOT, ROOT / "unsub")
+    assert not [path for path in sorted(named) if not any((at / path).exists() for at in places)]
+
+
+def test_every_package_has_a_row_in_the_architecture() -> None:
+    packages = {path.parent.name for path in ROOT.glob("unsub/*/__init__.py")}
+    rows = re.findall(r"^\| (`.*) \|.*\|$", text("docs/architecture.md"), re.MULTILINE)
+    assert packages - {"migrations"} <= set(re.findall(r"`(\w+)/`", "".join(rows)))
+
+
 def test_every_claim_of_a_link_is_explained() -> None:
     claims = set(re.findall(r'claims(?:\.get\(|, )"(\w+)"', text("unsub/links/claims.py")))
     told = set(re.findall(r"^\| `(\w+)` \|", text("docs/links.md"), re.MULTILINE))

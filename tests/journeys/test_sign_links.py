@@ -78,7 +78,7 @@ def test_links_go_through_a_pipe_and_reports_stay_out_of_it(
     assert done.stderr.decode().splitlines() == [
         "line 3: mid is no number",
         "1 links written to standard output",
-        "1 rows refused, each with its line above",
+        "1 rows refused, with their lines above",
         "  1 x mid is no number",
     ]
 
@@ -114,7 +114,7 @@ def test_a_pipe_cannot_be_resumed(
     done = piped(shared, "sign_links", *files, "--resume", content=CONTENT)
     assert done.returncode == 1
     assert done.stderr.decode().splitlines() == [
-        "CommandError: --resume needs two files: what came through a pipe is gone"
+        "CommandError: --resume needs two files: a pipe cannot be read again"
     ]
     assert done.stdout == b""
     assert not (tmp_path / "out.csv").exists()

@@ -55,7 +55,7 @@ def test_sign_link_takes_the_only_unit_and_asks_where_there_are_several(
     ("arguments", "message"),
     [
         (["--job-id", "1"], "a subscriber needs"),
-        (["--email", "ada@example.com"], "such a link would be refused: bad_claim"),
+        (["--email", "ada@example.com"], "this link would be refused: bad_claim"),
         (["--subscriber-key", "k" * 255], "subscriber_key is"),
         (["--subscriber-id", "1", "--algorithm", "RS256"], "no key"),
     ],

@@ -18,7 +18,7 @@ from unsub.outbox import api as outbox
 from unsub.units import opening
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-MADE = f"Made business unit {PARENT}"
+MADE = f"Created business unit {PARENT}"
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ call_command("delivery_status", watch=0.1)
 
 def test_a_dry_run_counts_and_changes_nothing(rows: list[UnsubRequest]) -> None:
     text = run("requeue", "--where", "status=refused", "--dry-run")
-    assert "2 would be tried again" in text
+    assert "2 would be requeued" in text
     assert UnsubRequest.objects.filter(status=Status.REFUSED).count() == 2
     assert "1 would be released" in run("release", str(PARENT), "--dry-run")
     assert UnsubRequest.objects.filter(status=Status.HELD).count() == 1
@@ -124,7 +124,7 @@ def test_requeue_takes_what_it_is_told(
     rows: list[UnsubRequest], where: list[str], number: int
 ) -> None:
     arguments = [part for condition in where for part in ("--where", condition)]
-    assert f"{number} are on their way again" in run("requeue", *arguments)
+    assert f"{number} are pending again" in run("requeue", *arguments)
     assert UnsubRequest.objects.filter(status=Status.PENDING).count() == number + 1
 
 
@@ -145,15 +145,15 @@ def test_requeue_says_what_it_does_not_understand(
 
 def test_requeue_works_in_chunks(rows: list[UnsubRequest], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("unsub.management.commands.requeue.CHUNK", 1)
-    assert "3 are on their way again" in run("requeue", "--all")
+    assert "3 are pending again" in run("requeue", "--all")
 
 
 def test_release_opens_a_held_queue(rows: list[UnsubRequest]) -> None:
     BusinessUnit.objects.update(held_since=Now())
-    assert "1 are on their way again" in run("release", str(PARENT))
+    assert "1 are pending again" in run("release", str(PARENT))
     assert BusinessUnit.objects.get().held_since is None
     UnsubRequest.objects.filter(status=Status.PENDING).update(status=Status.HELD)
-    assert "2 are on their way again" in run("release", "--all")
+    assert "2 are pending again" in run("release", "--all")
     for arguments in ([], [str(CHILD)]):
         with pytest.raises(CommandError):
             run("release", *arguments)

@@ -105,7 +105,7 @@ def test_units_have_their_own_rules_and_domains(
     content = f"mid,email\n{PARENT},a@example.com\n{CHILD},a@example.com\n,b@example.com\n"
     _, rows, refused = sign(tmp_path, content.encode())
     assert [row["link"].split("/u/")[0] for row in rows] == [child.url]
-    assert "2,an address alone names nobody" in refused
+    assert "2,an address alone does not identify" in refused
     assert "4,mid is missing" in refused
     assert "a@example.com" not in refused
 

@@ -36,7 +36,7 @@ def test_an_address_in_a_lock_is_found(
 ) -> None:
     (root / "requirements" / "base.txt").write_text(f"{line}\n")
     assert addresses.main() == 1
-    assert capsys.readouterr().out == "requirements/base.txt:1: names an address\n"
+    assert capsys.readouterr().out == "requirements/base.txt:1: has a URL\n"
 
 
 def test_an_address_in_a_tools_setting_is_found(root: Path) -> None:

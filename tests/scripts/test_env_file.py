@@ -55,7 +55,7 @@ def test_a_line_that_both_read_alike_is_passed(line: str) -> None:
 
 def test_a_name_that_is_there_twice_is_found() -> None:
     found = list(env_file.findings("DEBUG=false\nDEBUG=true\n"))
-    assert found == [(2, "DEBUG is in line 1, too")]
+    assert found == [(2, "DEBUG is also in line 1")]
 
 
 def test_a_byte_order_mark_is_found_and_the_first_line_is_read() -> None:

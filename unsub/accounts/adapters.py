@@ -46,7 +46,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         try:
             super().send_mail(template_prefix, email, context)
         except OSError as err:
-            log.exception("account_email_failed", template=template_prefix, error=type(err).__name__)
+            log.exception(
+                "account_email_failed", template=template_prefix, error=type(err).__name__
+            )
 
 
 class CompanyAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""manage.py delivery_status: how each business unit's deliveries fare."""
+"""manage.py delivery_status: the state of each business unit's deliveries."""
 
 import json
 import time
@@ -24,20 +24,20 @@ COLUMNS = (
 
 
 class Command(BaseCommand):
-    """Writes a row per unit."""
+    """Prints one row per unit."""
 
-    help = "Show each business unit's queue, its state and its time to honour (seconds)."
+    help = "Show each business unit's queue, its state and its processing time (seconds)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         parser.add_argument("--mid", type=int, action="append", help="business unit; repeatable")
         parser.add_argument("--format", choices=("table", "json"), default="table")
         parser.add_argument(
-            "--watch", nargs="?", type=float, const=2.0, help="draw again every so many seconds"
+            "--watch", nargs="?", type=float, const=2.0, help="refresh every N seconds (default: 2)"
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Write the rows, once or until Ctrl-C."""
+        """Print the rows, once or until Ctrl-C."""
         try:
             while True:
                 text = self._text(options)
@@ -56,7 +56,7 @@ class Command(BaseCommand):
 
 
 def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
-    """Give what is known of each unit; of one that nobody made, what waits for it."""
+    """Yield a row for each unit, and for each unknown MID that has requests."""
     counts = _counts()
     units = {unit.mid: unit for unit in BusinessUnit.objects.order_by("mid")}
     for mid in sorted({*units, *(mid for mid, _ in counts)}):
@@ -84,14 +84,14 @@ def _counts() -> dict[tuple[int, str], int]:
 
 
 def _oldest(mid: int) -> float | None:
-    """Return the age in seconds of the oldest request that waits."""
+    """Return the age in seconds of the oldest request that is not sent yet."""
     waiting = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD), unit_id=mid)
     since = waiting.aggregate(since=Min("received_at"))["since"]
     return None if since is None else _round((timezone.now() - since).total_seconds())
 
 
 def _per_hour(mid: int) -> int:
-    """Return how many were confirmed within the last hour."""
+    """Return the number of requests confirmed within the last hour."""
     hour = Now() - timedelta(hours=1)
     return UnsubRequest.objects.filter(
         unit_id=mid, status=Status.DONE, finished_at__gt=hour
@@ -99,9 +99,9 @@ def _per_hour(mid: int) -> int:
 
 
 def _state(unit: BusinessUnit | None) -> str:
-    """Return whether a unit's queue sends, in a word or two."""
+    """Return the state of a unit's queue: open, paused or held, and why."""
     if unit is None:
-        return "held: no such unit"
+        return "held: unknown unit"
     if unit.held_since:
         return f"held: {unit.held_reason}"
     if unit.paused_until and unit.paused_until > timezone.now():
@@ -110,7 +110,7 @@ def _state(unit: BusinessUnit | None) -> str:
 
 
 def _next_probe(unit: BusinessUnit | None) -> str | None:
-    """Return when a unit that rests is tried again, in UTC."""
+    """Return the time (UTC) until which a unit is paused, or None."""
     if unit is None or unit.paused_until is None or unit.paused_until <= timezone.now():
         return None
     return unit.paused_until.isoformat(" ", "seconds")

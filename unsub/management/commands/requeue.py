@@ -1,4 +1,4 @@
-"""manage.py requeue: have refused and held requests tried again."""
+"""manage.py requeue: send refused and held requests again."""
 
 import time
 from argparse import ArgumentParser
@@ -10,7 +10,7 @@ from django.db.models import Count, QuerySet
 from unsub.models import Status, UnsubRequest
 from unsub.outbox import api as outbox
 
-# The field of the audit, and the column behind it.
+# Field of the audit -> column.
 FIELDS = {
     "id": "pk", "status": "status", "mid": "unit_id", "outcome": "outcome",
     "error_code": "error_code", "job_id": "job_id", "list_id": "list_id", "scope": "scope",
@@ -22,33 +22,33 @@ PATIENCE = 2.0  # seconds after which progress is shown
 
 
 class Command(BaseCommand):
-    """Puts requests back into the queue; with --dry-run it only counts."""
+    """Requeues requests; with --dry-run it only counts them."""
 
-    help = f"Try refused and held requests again. Fields: {', '.join(FIELDS)}."
+    help = f"Send refused and held requests again. Fields: {', '.join(FIELDS)}."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         parser.add_argument(
             "--where", action="append", default=[], metavar="FIELD=VALUE",
-            help="repeatable; the same field again means one or the other",
+            help="repeatable; several values of one field are alternatives",
         )  # fmt: skip
-        parser.add_argument("--all", action="store_true", help="all that are refused or held")
+        parser.add_argument("--all", action="store_true", help="all refused and held requests")
         parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Count, then requeue."""
         if not options["where"] and not options["all"]:
-            raise CommandError("which? Give --where FIELD=VALUE, or --all.")
+            raise CommandError("Give --where FIELD=VALUE, or --all.")
         stuck = UnsubRequest.objects.filter(status__in=(Status.REFUSED, Status.HELD))
         found = stuck.filter(**_conditions(options["where"]))
         total = self._tell(found)
         if options["dry_run"]:
-            self.stdout.write(f"{total} would be tried again; nothing was changed")
+            self.stdout.write(f"{total} would be requeued; nothing was changed")
             return
-        self.stdout.write(f"{self._requeue(found, total)} are on their way again")
+        self.stdout.write(f"{self._requeue(found, total)} are pending again")
 
     def _tell(self, found: "QuerySet[UnsubRequest]") -> int:
-        """Write how many there are by unit, status and code; return how many in all."""
+        """Print the numbers by unit, status and code; return the total."""
         groups = found.order_by().values_list("unit_id", "status", "error_code")
         counted = groups.annotate(number=Count("pk")).order_by("unit_id", "status", "error_code")
         total = 0
@@ -58,7 +58,7 @@ class Command(BaseCommand):
         return total
 
     def _requeue(self, found: "QuerySet[UnsubRequest]", total: int) -> int:
-        """Return how many went, a chunk at a time, each its own short transaction."""
+        """Requeue in chunks, each its own short transaction. Return the number of requests."""
         started, sent, last = time.monotonic(), 0, 0
         while ids := list(
             found.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:CHUNK]
@@ -71,7 +71,7 @@ class Command(BaseCommand):
 
 
 def _conditions(texts: list[str]) -> dict[str, list[Any]]:
-    """Return the filters that FIELD=VALUE texts mean; raises CommandError for another text."""
+    """Return the filters of FIELD=VALUE texts. Raises CommandError for other text."""
     found: dict[str, list[Any]] = {}
     for text in texts:
         name, equals, value = text.partition("=")

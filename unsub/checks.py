@@ -43,8 +43,8 @@ def check_units(*, databases: Iterable[str] | None = None, **_: Any) -> list[Che
         return []
     return [
         Warning(
-            "There is no business unit: pages show without a name.",
-            hint="Run migrate, which makes the unit of SFMC_ACCOUNT_ID, or add_unit --mid MID "
+            "There is no business unit: pages are shown without a name.",
+            hint="Run migrate, which creates the unit of SFMC_ACCOUNT_ID, or add_unit --mid MID "
             "--name NAME.",
             id="unsub.W009",
         )
@@ -66,14 +66,14 @@ def _credentials() -> Iterator[CheckMessage]:
     password = (settings.SFMC_USERNAME, settings.SFMC_PASSWORD, settings.SFMC_SOAP_URL)
     if not all(oauth) and not all(password):
         yield Error(
-            "There are no credentials for Marketing Cloud: wishes are accepted and held.",
+            "There are no credentials for Marketing Cloud: requests are accepted and held.",
             hint="Set SFMC_SUBDOMAIN, SFMC_CLIENT_ID and SFMC_CLIENT_SECRET.",
             id="unsub.E001",
         )
     elif not settings.SFMC_ACCOUNT_ID:
         yield Warning(
-            "SFMC_ACCOUNT_ID is not set: the token speaks for the package's own unit, and each "
-            "call names its unit.",
+            "SFMC_ACCOUNT_ID is not set: the token is for the package's own unit, and each call "
+            "names its unit.",
             hint="Set SFMC_ACCOUNT_ID to the MID of the installed package's business unit.",
             id="unsub.W001",
         )
@@ -95,8 +95,8 @@ def _plain_text() -> Iterator[CheckMessage]:
         url = getattr(settings, name)
         if url and not url.startswith("https://"):
             yield Warning(
-                f"{name} is not https: credentials would travel in clear.",
-                hint=f"Set {name} to an https address, or leave it out and set SFMC_SUBDOMAIN.",
+                f"{name} is not https: credentials would be sent unencrypted.",
+                hint=f"Set {name} to an https URL, or remove it and set SFMC_SUBDOMAIN.",
                 id="unsub.W002",
             )
 
@@ -105,8 +105,8 @@ def _unsigned() -> Iterator[CheckMessage]:
     """Give W007 for a webhook whose messages anybody could forge."""
     if settings.ALERT_WEBHOOK_URL and not settings.ALERT_WEBHOOK_SECRET:
         yield Warning(
-            "ALERT_WEBHOOK_SECRET is not set: whoever knows the webhook can forge alarms.",
-            hint="Set it to a long random text, here and where the alarms are received.",
+            "ALERT_WEBHOOK_SECRET is not set: anyone who knows the URL can forge alarms.",
+            hint="Set it to a long random text, here and at the receiver.",
             id="unsub.W007",
         )
 
@@ -115,8 +115,8 @@ def _one_factor() -> Iterator[CheckMessage]:
     """Give W008 where a password alone opens the admin."""
     if not settings.SECOND_FACTOR:
         yield Warning(
-            "SECOND_FACTOR is off: a password alone opens the admin.",
-            hint="Leave SECOND_FACTOR out, or set it to true.",
+            "SECOND_FACTOR is off: a password alone gives access to the admin.",
+            hint="Remove SECOND_FACTOR, or set it to true.",
             id="unsub.W008",
         )
 
@@ -127,7 +127,7 @@ def _weak_keys() -> Iterator[CheckMessage]:
         if not settings.DEBUG:
             yield Error(
                 f"The link key {name} is shorter than 32 bytes (RFC 7518, section 3.2).",
-                hint="Make a longer key in Key Management and put it first in its list.",
+                hint="Create a longer key in Key Management and put it first in its list.",
                 id="unsub.E003",
             )
 
@@ -154,7 +154,7 @@ def _ranges() -> Iterator[CheckMessage]:
         ("W005", settings.UNDO_SECONDS >= 0 and settings.SWEEP_SECONDS >= 1,
          "UNDO_SECONDS must not be negative, and SWEEP_SECONDS at least 1."),
         ("W006", settings.LEASE_SECONDS >= 4 * settings.SFMC_TIMEOUT,
-         "LEASE_SECONDS must be 4 x SFMC_TIMEOUT or more, or calls under way are repeated."),
+         "LEASE_SECONDS must be 4 x SFMC_TIMEOUT or more, or running calls are repeated."),
     )  # fmt: skip
     for number, fulfilled, sentence in rules:
         if not fulfilled:

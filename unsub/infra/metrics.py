@@ -1,4 +1,4 @@
-"""Prometheus counters. Labels are codes: no person, no token. Gauges: `web/metrics.py`."""
+"""Counters. Labels are codes: no person, no token. Gauges are read from the database at scrape."""
 
 from prometheus_client import Counter
 

@@ -17,7 +17,7 @@ STANDARD = Path("-")  # ./- is a file of that name
 
 @contextmanager
 def reading(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a file or standard input, for reading bytes. Raises CommandError for OSError."""
+    """Give a file, or standard input, to read bytes from. Raises CommandError for what fails."""
     try:
         if path == STANDARD:
             yield sys.stdin.buffer
@@ -30,14 +30,14 @@ def reading(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def standard_output() -> Iterator[IO[bytes]]:
-    """Yield standard output for writing bytes, flushed at the end.
+    """Give standard output to write bytes to, flushed at the end.
 
-    If the reader closes the pipe, as `| head` does, the block ends without error. Raises
-    CommandError for other failures, such as a full disk.
+    A reader that has read enough, as `| head` does, ends the block quietly. Raises CommandError for
+    what fails otherwise, such as a full disk.
     """
     descriptor = sys.stdout.fileno()
-    # Our own buffer: with PYTHONUNBUFFERED, as in the image, sys.stdout.buffer has none, makes a
-    # system call for each line, and may write only a part of it.
+    # A buffer of our own: with PYTHONUNBUFFERED, as in the image, sys.stdout.buffer has none, makes
+    # a system call of each line, and may write a part of it.
     stream = os.fdopen(descriptor, "wb", closefd=False)
     try:
         yield stream
@@ -53,8 +53,8 @@ def standard_output() -> Iterator[IO[bytes]]:
 
 @contextmanager
 def writing(path: Path, stdout: OutputWrapper) -> Iterator[Callable[[str], object]]:
-    """Yield a function that writes text to a file or to a command's standard output, always as
-    UTF-8. Raises CommandError for OSError."""
+    """Give a function that writes text to a file or to a command's standard output, as UTF-8
+    wherever it runs. Raises CommandError for what fails."""
     if path == STANDARD and not _has_descriptor(stdout):
         yield partial(stdout.write, ending="")
     elif path == STANDARD:
@@ -69,7 +69,7 @@ def writing(path: Path, stdout: OutputWrapper) -> Iterator[Callable[[str], objec
 
 
 def _drop(descriptor: int) -> None:
-    """Redirect standard output to the null device, because flushing a remaining buffer would fail
+    """Lead standard output nowhere. What is still in a buffer is flushed once more, and would fail
     again."""
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), descriptor)
@@ -84,14 +84,14 @@ def _has_descriptor(stdout: OutputWrapper) -> bool:
 
 
 def size(file: IO[bytes]) -> int:
-    """Return the size of a file in bytes; 0 for a pipe or a terminal."""
+    """Return how many bytes a file has; 0 for a pipe or a terminal."""
     found = _status(file)
     return found.st_size if found and stat.S_ISREG(found.st_mode) else 0
 
 
 def is_same_file(one: IO[bytes], other: Path) -> bool:
-    """Return whether a regular file is the one at the other path, or is standard output. Two pipes
-    or terminals are never the same."""
+    """Return whether a file on a disk is at the other path, or is standard output. Two pipes or
+    terminals are never the same."""
     mine = _status(one)
     if mine is None or not stat.S_ISREG(mine.st_mode):
         return False
@@ -102,7 +102,7 @@ def is_same_file(one: IO[bytes], other: Path) -> bool:
 
 
 def _status(file: IO[bytes] | TextIO) -> os.stat_result | None:
-    """Return the status of an open file, or None for one in memory."""
+    """Return what the system knows of an open file, or None for one in memory."""
     try:
         return os.fstat(file.fileno())
     except io.UnsupportedOperation:

@@ -1,5 +1,4 @@
-"""The metrics in Prometheus text format: counters of all processes, gauges from the database and
-the broker."""
+"""Prometheus text: the counters of all processes, and the queues as the database has them."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -51,14 +50,14 @@ def metrics(_request: HttpRequest) -> HttpResponse:
 
 
 class _Queues(Collector):
-    """Gauges from the database. Done requests are not counted: there are too many."""
+    """Gauges that the database knows. Done requests are not counted: they are the whole past."""
 
     def describe(self) -> list[Metric]:
-        """Return nothing: registering must not query the database."""
+        """Return nothing: registering must not ask the database."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the gauges; while the database is down only `unsub_database_up`."""
+        """Give the gauges; where the database does not answer, only that it does not."""
         try:
             found = [_requests(), _oldest(), *_units(), *_honour(), _alarms()]
         except (DatabaseError, InterfaceError):
@@ -70,14 +69,14 @@ class _Queues(Collector):
 
 
 class _Processes(Collector):
-    """Gauges from the broker. The age of a process that was never seen is left out."""
+    """Gauges that the broker knows. The age of a process that was never seen is left out."""
 
     def describe(self) -> list[Metric]:
-        """Return nothing: registering must not query the broker."""
+        """Return nothing: registering must not ask the broker."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the gauges; while the broker is down only `unsub_broker_up`."""
+        """Give the gauges; where the broker does not answer, only that it does not."""
         ages: dict[str, float | None] = {}
         with suppress(redis.RedisError):
             ages = heartbeat.ages(_broker)
@@ -97,7 +96,7 @@ class _Processes(Collector):
 
 
 def _requests() -> Metric:
-    """Return the number of requests that are not done, by unit and status."""
+    """Return how many requests stand where, by unit."""
     gauge = GaugeMetricFamily(
         "unsub_requests", "Requests that are not done, by status.", labels=("mid", "status")
     )
@@ -108,11 +107,9 @@ def _requests() -> Metric:
 
 
 def _oldest() -> Metric:
-    """Return the age of the oldest request that is not sent yet, by unit."""
+    """Return the age of the oldest request that waits, by unit."""
     gauge = GaugeMetricFamily(
-        "unsub_oldest_pending_seconds",
-        "Age of the oldest request that is not sent yet.",
-        labels=("mid",),
+        "unsub_oldest_pending_seconds", "Age of the oldest unsent request.", labels=("mid",)
     )
     waiting = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD)).order_by()
     ages = waiting.values("unit_id").annotate(age=Now() - Min("received_at"))
@@ -122,7 +119,7 @@ def _oldest() -> Metric:
 
 
 def _units() -> tuple[Metric, Metric]:
-    """Return which units' queues are held, and which are paused."""
+    """Return which units' queues are held, and which rest."""
     held = GaugeMetricFamily("unsub_unit_held", "1 while a unit's queue is held.", labels=("mid",))
     paused = GaugeMetricFamily(
         "unsub_unit_paused", "1 while a unit's queue is paused.", labels=("mid",)
@@ -135,7 +132,7 @@ def _units() -> tuple[Metric, Metric]:
 
 
 def _honour() -> Iterator[Metric]:
-    """Yield processing times and numbers of late requests, by unit; at most a minute old."""
+    """Give time to honour and what is late, by unit; looked up once a minute at most."""
     times = GaugeMetricFamily(
         "unsub_processing_seconds",
         "From receipt to confirmation, over the last seven days.",

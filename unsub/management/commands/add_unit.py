@@ -1,4 +1,4 @@
-"""manage.py add_unit: create a business unit, or change the given fields of an existing one."""
+"""manage.py add_unit: make a business unit, or change what is given of one that is there."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -32,7 +32,7 @@ _SWITCHES = {
 
 
 class Command(BaseCommand):
-    """Creates or changes a business unit; running it twice changes nothing."""
+    """Makes or changes one business unit; doing it twice changes nothing."""
 
     help = "Create a business unit, or change the given fields of an existing one."
 
@@ -47,7 +47,7 @@ class Command(BaseCommand):
             parser.add_argument(option, choices=("on", "off"), help=text)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Write the unit. Raises CommandError for invalid values."""
+        """Write the unit, or raise CommandError for values that cannot be."""
         names = (*_OPTIONS, "all_subscribers_list_id")
         given = {name: options[name] for name in names if options[name] is not None}
         given |= {name: options[name] == "on" for name in _SWITCHES if options[name]}

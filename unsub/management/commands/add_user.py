@@ -1,4 +1,4 @@
-"""manage.py add_user: create a user of the admin, such as the first administrator."""
+"""manage.py add_user: let somebody in, the first administrator among them."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -21,7 +21,7 @@ GROUPS = ("viewer", "marketer", "operator", "administrator")
 
 
 class Command(BaseCommand):
-    """Creates or changes a user, and prints a link to set the password."""
+    """Makes somebody, or changes who is there, and prints a link that sets their password."""
 
     help = "Create a user of the admin, or change one; prints a link to choose a password, once."
 
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Write the user and print the link. Raises CommandError for invalid values."""
+        """Write the person and print the link. Raises CommandError for what cannot be."""
         email = str(options["email"]).strip().casefold()
         try:
             validate_email(email)
@@ -63,7 +63,7 @@ class Command(BaseCommand):
 
     @staticmethod
     def _user(email: str) -> tuple[User, bool]:
-        """Return the user with this address, and whether it was created."""
+        """Return whoever has the address, and whether they are new."""
         found = list(User.objects.filter(email__iexact=email)[:2])
         if len(found) > 1:
             raise CommandError("Several users have this address: correct that in the admin first.")
@@ -76,7 +76,7 @@ class Command(BaseCommand):
 
     @staticmethod
     def _units(mids: list[int]) -> list[BusinessUnit]:
-        """Return the units. Raises CommandError if one does not exist."""
+        """Return the units; raises CommandError where one is not there."""
         units = list(BusinessUnit.objects.filter(mid__in=mids))
         if missing := set(mids) - {unit.mid for unit in units}:
             raise CommandError(f"There is no business unit {min(missing)}: see add_unit.")
@@ -84,7 +84,7 @@ class Command(BaseCommand):
 
 
 def _path(user: User) -> str:
-    """Return the path of the page to choose a password."""
+    """Return the path of the page on which somebody chooses a password."""
     key = default_token_generator.make_token(user)
     return reverse(
         "account_reset_password_from_key",

@@ -1,4 +1,4 @@
-"""manage.py delivery_status: the state of each business unit's deliveries."""
+"""manage.py delivery_status: how each business unit's deliveries fare."""
 
 import json
 import time
@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 class Command(BaseCommand):
-    """Prints one row per unit."""
+    """Writes a row per unit."""
 
     help = "Show each business unit's queue, its state and its processing time (seconds)."
 
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Print the rows, once or until Ctrl-C."""
+        """Write the rows, once or until Ctrl-C."""
         try:
             while True:
                 text = self._text(options)
@@ -56,7 +56,7 @@ class Command(BaseCommand):
 
 
 def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
-    """Yield a row for each unit, and for each unknown MID that has requests."""
+    """Give what is known of each unit; of one that nobody made, what waits for it."""
     counts = _counts()
     units = {unit.mid: unit for unit in BusinessUnit.objects.order_by("mid")}
     for mid in sorted({*units, *(mid for mid, _ in counts)}):
@@ -84,14 +84,14 @@ def _counts() -> dict[tuple[int, str], int]:
 
 
 def _oldest(mid: int) -> float | None:
-    """Return the age in seconds of the oldest request that is not sent yet."""
+    """Return the age in seconds of the oldest request that waits."""
     waiting = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD), unit_id=mid)
     since = waiting.aggregate(since=Min("received_at"))["since"]
     return None if since is None else _round((timezone.now() - since).total_seconds())
 
 
 def _per_hour(mid: int) -> int:
-    """Return the number of requests confirmed within the last hour."""
+    """Return how many were confirmed within the last hour."""
     hour = Now() - timedelta(hours=1)
     return UnsubRequest.objects.filter(
         unit_id=mid, status=Status.DONE, finished_at__gt=hour
@@ -99,7 +99,7 @@ def _per_hour(mid: int) -> int:
 
 
 def _state(unit: BusinessUnit | None) -> str:
-    """Return the state of a unit's queue: open, paused or held, and why."""
+    """Return whether a unit's queue sends, in a word or two."""
     if unit is None:
         return "held: unknown unit"
     if unit.held_since:
@@ -110,7 +110,7 @@ def _state(unit: BusinessUnit | None) -> str:
 
 
 def _next_probe(unit: BusinessUnit | None) -> str | None:
-    """Return the time (UTC) until which a unit is paused, or None."""
+    """Return when a unit that rests is tried again, in UTC."""
     if unit is None or unit.paused_until is None or unit.paused_until <= timezone.now():
         return None
     return unit.paused_until.isoformat(" ", "seconds")

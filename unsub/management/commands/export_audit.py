@@ -1,4 +1,4 @@
-"""manage.py export_audit: one row per request, streamed: memory use does not grow."""
+"""manage.py export_audit: one row per request, streamed, however many there are."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--until", type=_moment, help="received before: date or time")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Write the rows. Raises CommandError. Ends without error if the reader closes the pipe."""
+        """Write the rows, or raise CommandError. A reader that closes its pipe ends it quietly."""
         found = self._counted(_rows(options))
         lines = audit_export.csv_lines if options["format"] == "csv" else audit_export.json_lines
         with writing(options["output"], self.stdout) as write:
@@ -44,7 +44,7 @@ class Command(BaseCommand):
                 write(line)
 
     def _counted(self, found: Iterator[audit_export.Row]) -> Iterator[audit_export.Row]:
-        """Yield the rows; shows the number on a terminal."""
+        """Give the rows, telling a person who watches how many there were."""
         number = 0
         for number, row in enumerate(found, start=1):
             yield row
@@ -55,7 +55,7 @@ class Command(BaseCommand):
 
 
 def _moment(text: str) -> datetime:
-    """Return the time for a date or time in text form. Raises CommandError for other text."""
+    """Return the moment that a date or a time names; raises CommandError for another text."""
     day = parse_date(text)
     found = parse_datetime(text) if day is None else datetime(day.year, day.month, day.day)  # noqa: DTZ001
     if found is None:
@@ -66,7 +66,7 @@ def _moment(text: str) -> datetime:
 
 
 def _rows(options: dict[str, Any]) -> Iterator[audit_export.Row]:
-    """Yield the rows that match the options."""
+    """Give the rows that the options ask for."""
     filters = {
         "status__in": options["status"], "unit_id__in": options["mid"],
         "received_at__gte": options["since"], "received_at__lt": options["until"],

@@ -1,4 +1,4 @@
-"""manage.py release: release held queues once their cause is fixed."""
+"""manage.py release: open held queues once their cause is mended."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Release the queues and print the number of requests."""
+        """Release, and say how many requests went."""
         held = UnsubRequest.objects.filter(status=Status.HELD).order_by()
         mids = set(options["mids"])
         if options["all"]:

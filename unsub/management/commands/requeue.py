@@ -1,4 +1,4 @@
-"""manage.py requeue: send refused and held requests again."""
+"""manage.py requeue: have refused and held requests tried again."""
 
 import time
 from argparse import ArgumentParser
@@ -10,7 +10,7 @@ from django.db.models import Count, QuerySet
 from unsub.models import Status, UnsubRequest
 from unsub.outbox import api as outbox
 
-# Field of the audit -> column.
+# The field of the audit, and the column behind it.
 FIELDS = {
     "id": "pk", "status": "status", "mid": "unit_id", "outcome": "outcome",
     "error_code": "error_code", "job_id": "job_id", "list_id": "list_id", "scope": "scope",
@@ -22,7 +22,7 @@ PATIENCE = 2.0  # seconds after which progress is shown
 
 
 class Command(BaseCommand):
-    """Requeues requests; with --dry-run it only counts them."""
+    """Puts requests back into the queue; with --dry-run it only counts."""
 
     help = f"Send refused and held requests again. Fields: {', '.join(FIELDS)}."
 
@@ -48,7 +48,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{self._requeue(found, total)} are pending again")
 
     def _tell(self, found: "QuerySet[UnsubRequest]") -> int:
-        """Print the numbers by unit, status and code; return the total."""
+        """Write how many there are by unit, status and code; return how many in all."""
         groups = found.order_by().values_list("unit_id", "status", "error_code")
         counted = groups.annotate(number=Count("pk")).order_by("unit_id", "status", "error_code")
         total = 0
@@ -58,7 +58,7 @@ class Command(BaseCommand):
         return total
 
     def _requeue(self, found: "QuerySet[UnsubRequest]", total: int) -> int:
-        """Requeue in chunks, each its own short transaction. Return the number of requests."""
+        """Return how many went, a chunk at a time, each its own short transaction."""
         started, sent, last = time.monotonic(), 0, 0
         while ids := list(
             found.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:CHUNK]
@@ -71,7 +71,7 @@ class Command(BaseCommand):
 
 
 def _conditions(texts: list[str]) -> dict[str, list[Any]]:
-    """Return the filters of FIELD=VALUE texts. Raises CommandError for other text."""
+    """Return the filters that FIELD=VALUE texts mean; raises CommandError for another text."""
     found: dict[str, list[Any]] = {}
     for text in texts:
         name, equals, value = text.partition("=")

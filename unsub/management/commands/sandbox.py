@@ -15,7 +15,7 @@ class Command(BaseCommand):
     """Serves the token endpoint, the WSDL, SOAP and a page until Ctrl-C or SIGTERM."""
 
     help = "Serve a stand-in for Marketing Cloud; credentials are sandbox / sandbox."
-    # It needs no database, broker or settings, and must start without them.
+    # It has no use for the database, the broker or the settings: it has to start without them.
     requires_system_checks = []  # noqa: RUF012 - the name and the type are Django's
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,8 +29,8 @@ class Command(BaseCommand):
         parser.add_argument("--token-lifetime", type=float, default=1079.0, help="in seconds")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Serve. Raises CommandError if the port is in use."""
-        # A shell makes background processes ignore SIGINT: set both handlers.
+        """Serve, or raise CommandError where the port is taken."""
+        # A shell that starts a process in the background lets it ignore SIGINT: ask for both.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.default_int_handler)
         try:

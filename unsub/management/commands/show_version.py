@@ -1,4 +1,4 @@
-"""manage.py show_version, or manage.py --version: the version of Profile Center."""
+"""manage.py show_version, or manage.py --version: which Profile Center this is."""
 
 import platform
 from typing import Any
@@ -9,13 +9,13 @@ from django.core.management.base import BaseCommand
 
 
 class Command(BaseCommand):
-    """Prints one line."""
+    """Writes one line to standard output."""
 
     help = "Print the versions of Profile Center, Django and Python."
     requires_system_checks = ()
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Print the line."""
+        """Write the line."""
         self.stdout.write(
             f"Profile Center {settings.PROFILECENTER_VERSION}"
             f" (revision {settings.PROFILECENTER_REVISION},"

@@ -15,7 +15,7 @@ from unsub.units.opening import only_mid, open_link
 
 
 class Command(BaseCommand):
-    """Prints one URL; refuses to print one that would not open."""
+    """Prints one URL, and refuses to print one that would not open."""
 
     help = "Print one signed unsubscribe link."
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--expires-in", type=int, help="seconds until the link expires")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Print the link. Raises CommandError."""
+        """Print the link, or raise CommandError."""
         try:
             context = _context(options)
             token = sign_link(

@@ -21,12 +21,12 @@ from unsub.models import BusinessUnit
 from unsub.units.opening import only_mid
 
 SAVE_EVERY = 20_000  # rows
-TOLD = 20  # refused rows printed; all of them are in the file beside OUT
+TOLD = 20  # refused rows on the terminal; all of them are in the file beside OUT
 POST = "List-Unsubscribe=One-Click"
 
 
 class Command(BaseCommand):
-    """Writes the rows of IN with a link to OUT, and refused rows to OUT.refused.csv."""
+    """Writes IN's rows with a link each to OUT, and what was refused to OUT.refused.csv."""
 
     help = (
         "Write a signed link for each row of a CSV file. Columns: see docs/links.md. "
@@ -49,8 +49,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Write the files. Raises CommandError. Refused rows are counted and reported; the exit
-        status is 0 nevertheless."""
+        """Write the files, or raise CommandError. Status 0 also where rows were refused: they are
+        counted and named."""
         if options["resume"] and STANDARD in {options["infile"], options["outfile"]}:
             raise CommandError("--resume needs two files: a pipe cannot be read again")
         with reading(options["infile"]) as infile:
@@ -62,7 +62,7 @@ class Command(BaseCommand):
                 raise CommandError(str(err)) from err
 
     def _run(self, job: "_Job", infile: IO[bytes], options: dict[str, Any]) -> None:
-        """Write a row for each line, then print the summary."""
+        """Write a row for each line, then say what came of it."""
         first = infile.readline()
         header = Header.of(first)
         job.offset = len(first)
@@ -81,13 +81,13 @@ class Command(BaseCommand):
                 if row.line % 500 == 0:
                     progress.show(job.offset, f"{job.signed:,} links, {job.refused:,} refused")
             progress.close()
-            # Within the block: if the reader of a pipe has closed it, the summary would be false.
+            # Within the block: where the reader of a pipe has gone, this is not true.
             out.flush()
             self._summary(job)
         job.forget()
 
     def _summary(self, job: "_Job") -> None:
-        """Print the summary; to standard error if the rows go to standard output."""
+        """Say what came of it; on standard error where standard output is for the rows."""
         report = self.stdout if job.refused_file else self.stderr
         where = job.outfile if job.refused_file else "standard output"
         report.write(f"{job.signed:,} links written to {where}")
@@ -99,14 +99,14 @@ class Command(BaseCommand):
 
 
 class _Signer:
-    """Makes the URL of a context, under the rules of its unit."""
+    """Makes the URL of a context, by the rules of its unit."""
 
     def __init__(self, *, seal: bool) -> None:
         self._seal = seal
         self._units = {unit.mid: unit for unit in BusinessUnit.objects.all()}
 
     def __call__(self, context: UnsubContext) -> str:
-        """Return the URL. Raises ValueError for a link that would not open."""
+        """Return the URL; raises ValueError for a link that would not open."""
         unit = self._units.get(context.mid)
         if context.subscriber.is_email_only and (unit is None or unit.subscriber_key_permission):
             raise ContextError("an address alone does not identify a subscriber in this unit")
@@ -115,15 +115,15 @@ class _Signer:
 
 
 class _Job:
-    """The files, position and counts of a run. Saved state survives the process."""
+    """The files of a run, how far it came, and its sums. What was saved outlives the process."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         self.outfile: Path = options["outfile"]
         to_file = self.outfile != STANDARD
-        # With standard output, refused rows are printed and no state is saved.
+        # There is no place beside standard output: refused rows are told, and no state is kept.
         self.refused_file = self._beside("refused.csv") if to_file else None
         self._state_file = self._beside("state") if to_file else None
-        # Standard input cannot be read again.
+        # What standard input has given cannot be read again.
         self._keeps_state = to_file and options["infile"] != STANDARD
         self._headers: bool = options["headers"]
         self._resumes: bool = options["resume"]
@@ -138,8 +138,8 @@ class _Job:
 
     @contextmanager
     def open(self, infile: IO[bytes]) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-        """Yield the files for rows and refused rows, with the input at the line to continue with.
-        Files are truncated to the saved length."""
+        """Give where rows go and where refused ones go, with the input at the line to go on
+        with. Files are cut to what was saved."""
         if self.refused_file is None:
             with standard_output() as out, Path(os.devnull).open("wb") as refused:
                 yield out, refused
@@ -149,7 +149,7 @@ class _Job:
             yield out, refused
 
     def begin(self, header: Header, out: IO[bytes], refused: IO[bytes]) -> None:
-        """Write both headers, unless the continued run has written them."""
+        """Write both headers, unless they were written by the run that goes on."""
         if self.line > 1:
             return
         more = ("List-Unsubscribe", "List-Unsubscribe-Post") if self._headers else ()
@@ -157,8 +157,8 @@ class _Job:
         refused.write(b"line,reason\n")
 
     def _resume(self, infile: IO[bytes]) -> tuple[int, int]:
-        """Return the saved lengths of both outputs, and seek the input to match; 0 for a new run,
-        which removes the state of an older one."""
+        """Return how far both outputs are right, with the input there; 0 for a new run, which
+        makes an older one's state void."""
         if not (self._resumes and self._state_file and self._state_file.is_file()):
             self.forget()
             return 0, 0
@@ -170,19 +170,19 @@ class _Job:
         return state["out"], state["bad"]
 
     def forget(self) -> None:
-        """Remove the saved state, if any."""
+        """Remove the state of a run, where there is one."""
         if self._state_file:
             self._state_file.unlink(missing_ok=True)
 
     def lines(self, infile: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-        """Yield numbered lines."""
+        """Give the numbered lines."""
         for line in iter(infile.readline, b""):
             self.line += 1
             self.offset += len(line)
             yield self.line, line
 
     def write(self, row: Row, header: Header, out: IO[bytes], refused: IO[bytes]) -> None:
-        """Write a row to the output or to the refused rows."""
+        """Write a row to the file where it belongs."""
         if row.refused:
             self.refused += 1
             self.causes[row.refused] += 1
@@ -193,7 +193,7 @@ class _Job:
         out.write(written((*row.cells, row.link, *more), header.delimiter).encode())
 
     def save(self, out: IO[bytes], refused: IO[bytes]) -> None:
-        """Save the lengths of the files, once they are synced to disk."""
+        """Note how far the files are right, once they are on the disk."""
         if not (self._keeps_state and self._state_file):
             return
         for file in (out, refused):
@@ -210,7 +210,7 @@ class _Job:
 
 
 def _cut(path: Path, size: int) -> IO[bytes]:
-    """Return a file, truncated to `size` and positioned there."""
+    """Return a file open at its new end."""
     file = path.open("r+b" if size else "w+b")
     file.truncate(size)
     file.seek(size)

@@ -1,4 +1,4 @@
-"""What a marketer hands over: the filtered audit as a file, and the proof for one person."""
+"""Exports: the filtered audit as a file, and the printable proof for one person."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +27,7 @@ PROOF_MAX = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A request with its story."""
+    """A request with its timeline."""
 
     request: UnsubRequest
     what: str
@@ -35,7 +35,7 @@ class Told:
 
 
 def export(request: HttpRequest, requests: QuerySet[UnsubRequest], kind: str) -> HttpResponseBase:
-    """Return the requests as a file, streamed, oldest first. Who took it is logged."""
+    """Return the requests as a streamed file, oldest first. The user's id is logged."""
     lines, content_type = FORMATS[kind]
     log.info("audit_exported", user=request.user.pk, format=kind)
     response = StreamingHttpResponse(lines(audit_export.rows(requests)), content_type=content_type)
@@ -45,7 +45,7 @@ def export(request: HttpRequest, requests: QuerySet[UnsubRequest], kind: str) ->
 
 
 def told(one: UnsubRequest) -> list[Moment]:
-    """Return the story of a request."""
+    """Return the timeline of a request."""
     attempts = DeliveryAttempt.objects.filter(request=one).order_by("number")
     return timeline.story(one, attempts)
 
@@ -56,8 +56,8 @@ def proof(
     requests: QuerySet[UnsubRequest],
     context: dict[str, Any],
 ) -> TemplateResponse:
-    """Return a page to print: all that is held of the person of `one` among `requests`, and what
-    was done. Who opened it is logged."""
+    """Return a printable page with all of `requests` that are of the same person as `one`, and
+    their timelines; the newest PROOF_MAX of them. The user's id is logged."""
     log.info("proof_opened", user=request.user.pk, request_id=one.pk)
     theirs = requests.filter(_same_person(one)).select_related("wording")
     theirs = theirs.order_by("-received_at")[: PROOF_MAX + 1]
@@ -76,7 +76,7 @@ def proof(
 
 
 def _same_person(one: UnsubRequest) -> Q:
-    """Return what finds the requests that name the same subscriber of the same unit."""
+    """Return a Q for the requests with an identifier in common with `one`, in its unit."""
     names = ("subscriber_id", "subscriber_key", "email_address", "address_digest")
     same = Q(pk=one.pk)
     for name in names:

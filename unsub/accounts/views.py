@@ -1,4 +1,4 @@
-"""The way to the company's identity provider, for when that is away."""
+"""Redirect to the company's identity provider."""
 
 import requests
 import structlog
@@ -10,7 +10,7 @@ log = structlog.get_logger(__name__)
 
 
 def company_login(request: HttpRequest, provider_id: str) -> HttpResponseBase:
-    """Return the way to the provider, or a page that says that it does not answer."""
+    """Return the redirect to the provider, or to an error page where it does not answer."""
     try:
         answer: HttpResponseBase = openid_connect.login(request, provider_id)
     except (requests.RequestException, KeyError, ValueError) as err:

@@ -1,4 +1,4 @@
-"""manage.py add_unit: make a business unit, or change what is given of one that is there."""
+"""manage.py add_unit: create a business unit, or change the given values of an existing one."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -32,13 +32,12 @@ _SWITCHES = {
 
 
 class Command(BaseCommand):
-    """Makes or changes one business unit; doing it twice changes nothing."""
+    """Creates or changes one business unit. Idempotent."""
 
     help = "Create a business unit, or change the given fields of an existing one."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
-        parser.add_argument("--mid", type=int, required=True, help="MID of the unit")
+        parser.add_argument("--mid", type=int, required=True, help="its member ID")
         for name, text in _OPTIONS.items():
             parser.add_argument(f"--{name.replace('_', '-')}", help=text)
         parser.add_argument("--all-subscribers-list-id", type=int, help="ListID of All Subscribers")
@@ -47,7 +46,7 @@ class Command(BaseCommand):
             parser.add_argument(option, choices=("on", "off"), help=text)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Write the unit, or raise CommandError for values that cannot be."""
+        """Save the unit. Raises CommandError for invalid values."""
         names = (*_OPTIONS, "all_subscribers_list_id")
         given = {name: options[name] for name in names if options[name] is not None}
         given |= {name: options[name] == "on" for name in _SWITCHES if options[name]}

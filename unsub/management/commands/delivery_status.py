@@ -1,4 +1,4 @@
-"""manage.py delivery_status: how each business unit's deliveries fare."""
+"""manage.py delivery_status: state of each business unit's queue."""
 
 import json
 import time
@@ -24,12 +24,11 @@ COLUMNS = (
 
 
 class Command(BaseCommand):
-    """Writes a row per unit."""
+    """Prints a row per unit."""
 
     help = "Show each business unit's queue, its state and its processing time (seconds)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
         parser.add_argument("--mid", type=int, action="append", help="business unit; repeatable")
         parser.add_argument("--format", choices=("table", "json"), default="table")
         parser.add_argument(
@@ -37,7 +36,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Write the rows, once or until Ctrl-C."""
+        """Print the rows, once or until Ctrl-C."""
         try:
             while True:
                 text = self._text(options)
@@ -56,7 +55,7 @@ class Command(BaseCommand):
 
 
 def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
-    """Give what is known of each unit; of one that nobody made, what waits for it."""
+    """Yield a row per unit, and one per unknown MID that has requests."""
     counts = _counts()
     units = {unit.mid: unit for unit in BusinessUnit.objects.order_by("mid")}
     for mid in sorted({*units, *(mid for mid, _ in counts)}):
@@ -77,21 +76,21 @@ def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
 
 
 def _counts() -> dict[tuple[int, str], int]:
-    """Return the number of requests that are not done, by unit and status."""
+    """Return the number of open and refused requests by unit and status."""
     rows = UnsubRequest.objects.filter(in_states(*OPEN)).order_by()
     found = rows.values_list("unit_id", "status").annotate(number=Count("pk"))
     return {(mid, status): number for mid, status, number in found}
 
 
 def _oldest(mid: int) -> float | None:
-    """Return the age in seconds of the oldest request that waits."""
+    """Return the age in seconds of the oldest pending or held request."""
     waiting = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD), unit_id=mid)
     since = waiting.aggregate(since=Min("received_at"))["since"]
     return None if since is None else _round((timezone.now() - since).total_seconds())
 
 
 def _per_hour(mid: int) -> int:
-    """Return how many were confirmed within the last hour."""
+    """Return how many requests were confirmed within the last hour."""
     hour = Now() - timedelta(hours=1)
     return UnsubRequest.objects.filter(
         unit_id=mid, status=Status.DONE, finished_at__gt=hour
@@ -99,7 +98,7 @@ def _per_hour(mid: int) -> int:
 
 
 def _state(unit: BusinessUnit | None) -> str:
-    """Return whether a unit's queue sends, in a word or two."""
+    """Return the state of a unit's queue, as text."""
     if unit is None:
         return "held: unknown unit"
     if unit.held_since:
@@ -110,7 +109,7 @@ def _state(unit: BusinessUnit | None) -> str:
 
 
 def _next_probe(unit: BusinessUnit | None) -> str | None:
-    """Return when a unit that rests is tried again, in UTC."""
+    """Return when a paused unit is tried again, in UTC."""
     if unit is None or unit.paused_until is None or unit.paused_until <= timezone.now():
         return None
     return unit.paused_until.isoformat(" ", "seconds")
@@ -121,7 +120,7 @@ def _round(seconds: float | None) -> float | None:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as a table of the columns."""
+    """Return the rows as an aligned table."""
     cells = [list(COLUMNS), *([_cell(row[name]) for name in COLUMNS] for row in rows)]
     widths = [max(len(line[at]) for line in cells) for at in range(len(COLUMNS))]
     return "\n".join(

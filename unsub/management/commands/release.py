@@ -1,4 +1,4 @@
-"""manage.py release: open held queues once their cause is mended."""
+"""manage.py release: release held queues once their cause is corrected."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -15,13 +15,12 @@ class Command(BaseCommand):
     help = "Release the held queues of business units; their requests are sent at once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
         parser.add_argument("mids", nargs="*", type=int, metavar="MID")
         parser.add_argument("--all", action="store_true", help="every held queue")
         parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Release, and say how many requests went."""
+        """Release the queues, and print how many requests are pending again."""
         held = UnsubRequest.objects.filter(status=Status.HELD).order_by()
         mids = set(options["mids"])
         if options["all"]:

@@ -1,4 +1,4 @@
-"""manage.py requeue: have refused and held requests tried again."""
+"""manage.py requeue: queue refused and held requests again."""
 
 import time
 from argparse import ArgumentParser
@@ -10,7 +10,7 @@ from django.db.models import Count, QuerySet
 from unsub.models import Status, UnsubRequest
 from unsub.outbox import api as outbox
 
-# The field of the audit, and the column behind it.
+# Field of the audit export -> field of the model.
 FIELDS = {
     "id": "pk", "status": "status", "mid": "unit_id", "outcome": "outcome",
     "error_code": "error_code", "job_id": "job_id", "list_id": "list_id", "scope": "scope",
@@ -22,12 +22,11 @@ PATIENCE = 2.0  # seconds after which progress is shown
 
 
 class Command(BaseCommand):
-    """Puts requests back into the queue; with --dry-run it only counts."""
+    """Queues requests again; with --dry-run it only counts."""
 
     help = f"Send refused and held requests again. Fields: {', '.join(FIELDS)}."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
         parser.add_argument(
             "--where", action="append", default=[], metavar="FIELD=VALUE",
             help="repeatable; several values of one field are alternatives",
@@ -48,7 +47,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{self._requeue(found, total)} are pending again")
 
     def _tell(self, found: "QuerySet[UnsubRequest]") -> int:
-        """Write how many there are by unit, status and code; return how many in all."""
+        """Print the numbers by unit, status and code. Return the total."""
         groups = found.order_by().values_list("unit_id", "status", "error_code")
         counted = groups.annotate(number=Count("pk")).order_by("unit_id", "status", "error_code")
         total = 0
@@ -58,7 +57,7 @@ class Command(BaseCommand):
         return total
 
     def _requeue(self, found: "QuerySet[UnsubRequest]", total: int) -> int:
-        """Return how many went, a chunk at a time, each its own short transaction."""
+        """Return how many were queued again. Each chunk is a short transaction of its own."""
         started, sent, last = time.monotonic(), 0, 0
         while ids := list(
             found.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:CHUNK]
@@ -71,7 +70,7 @@ class Command(BaseCommand):
 
 
 def _conditions(texts: list[str]) -> dict[str, list[Any]]:
-    """Return the filters that FIELD=VALUE texts mean; raises CommandError for another text."""
+    """Return the filters of FIELD=VALUE texts. Raises CommandError for other text."""
     found: dict[str, list[Any]] = {}
     for text in texts:
         name, equals, value = text.partition("=")

@@ -15,7 +15,7 @@ class Command(BaseCommand):
     """Serves the token endpoint, the WSDL, SOAP and a page until Ctrl-C or SIGTERM."""
 
     help = "Serve a stand-in for Marketing Cloud; credentials are sandbox / sandbox."
-    # It has no use for the database, the broker or the settings: it has to start without them.
+    # It does not need the database, the broker or the settings, and has to start without them.
     requires_system_checks = []  # noqa: RUF012 - the name and the type are Django's
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -30,7 +30,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Serve, or raise CommandError where the port is taken."""
-        # A shell that starts a process in the background lets it ignore SIGINT: ask for both.
+        # Shells start background processes with SIGINT ignored, so both handlers are set.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.default_int_handler)
         try:

@@ -15,12 +15,12 @@ from unsub.units.opening import only_mid, open_link
 
 
 class Command(BaseCommand):
-    """Prints one URL, and refuses to print one that would not open."""
+    """Prints one URL. Refuses to print one that could not be opened."""
 
     help = "Print one signed unsubscribe link."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options: the claims of docs/links.md."""
+        """Add an option for each claim of docs/links.md."""
         parser.add_argument("--mid", type=int, help="business unit; default: the only one")
         parser.add_argument("--subscriber-id", type=int)
         parser.add_argument("--subscriber-key")
@@ -55,7 +55,7 @@ class Command(BaseCommand):
 
 
 def _context(options: dict[str, Any]) -> UnsubContext:
-    """Return the context that the options describe; raises ContextError."""
+    """Return the context that the options describe. Raises ContextError."""
     mid = options["mid"] or only_mid()
     if mid is None:
         raise ContextError("--mid is needed: there are several business units, or none")

@@ -1,4 +1,5 @@
-"""Counters. Labels are codes: no person, no token. Gauges are read from the database at scrape."""
+"""Prometheus counters. Labels are codes: no person, no token. Gauges are computed in web/metrics.py
+when they are scraped."""
 
 from prometheus_client import Counter
 

@@ -1,4 +1,4 @@
-"""delivery_status, requeue, release, and time to honour."""
+"""delivery_status, requeue, release, and processing times."""
 
 import io
 import json
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 
 def run(*arguments: str) -> str:
-    """Return what a command writes."""
+    """Return a command's output."""
     out = io.StringIO()
     call_command(*arguments, stdout=out)
     return out.getvalue()
@@ -52,7 +52,7 @@ def status_of(mid: int = PARENT) -> dict[str, Any]:
     return dict(row)
 
 
-def test_the_status_counts_what_is_there(rows: list[UnsubRequest]) -> None:
+def test_delivery_status_counts_requests(rows: list[UnsubRequest]) -> None:
     row = status_of()
     assert (row["pending"], row["held"], row["refused"], row["sending"]) == (1, 1, 2, 0)
     assert (row["per_hour"], row["state"], row["late"]) == (1, "open", 0)
@@ -64,7 +64,7 @@ def test_the_status_counts_what_is_there(rows: list[UnsubRequest]) -> None:
     assert len(run("delivery_status", "--mid", "1").splitlines()) == 1
 
 
-def test_the_status_says_why_a_unit_rests(rows: list[UnsubRequest]) -> None:
+def test_delivery_status_says_why_a_queue_is_paused_or_held(rows: list[UnsubRequest]) -> None:
     BusinessUnit.objects.update(
         paused_until=Now() + timedelta(minutes=5), paused_reason="maintenance"
     )
@@ -74,7 +74,7 @@ def test_the_status_says_why_a_unit_rests(rows: list[UnsubRequest]) -> None:
     assert status_of()["state"] == "held: credentials refused"
 
 
-def test_the_status_shows_wishes_for_a_unit_that_nobody_made(
+def test_delivery_status_shows_requests_of_an_unknown_unit(
     unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
     store.write(make_wish(mid=599_999))
@@ -120,7 +120,7 @@ def test_a_dry_run_counts_and_changes_nothing(rows: list[UnsubRequest]) -> None:
         (["job_id=88002", "status=held"], 1), (["status=pending"], 0), (["status=done"], 0),
     ],
 )  # fmt: skip
-def test_requeue_takes_what_it_is_told(
+def test_requeue_selects_by_its_conditions(
     rows: list[UnsubRequest], where: list[str], number: int
 ) -> None:
     arguments = [part for condition in where for part in ("--where", condition)]
@@ -135,9 +135,7 @@ def test_requeue_takes_what_it_is_told(
         ["--where", "id=²"],
     ],
 )  # fmt: skip
-def test_requeue_says_what_it_does_not_understand(
-    rows: list[UnsubRequest], arguments: list[str]
-) -> None:
+def test_requeue_refuses_invalid_conditions(rows: list[UnsubRequest], arguments: list[str]) -> None:
     with pytest.raises(CommandError):
         run("requeue", *arguments)
     assert UnsubRequest.objects.filter(status=Status.PENDING).count() == 1
@@ -148,7 +146,7 @@ def test_requeue_works_in_chunks(rows: list[UnsubRequest], monkeypatch: pytest.M
     assert "3 are pending again" in run("requeue", "--all")
 
 
-def test_release_opens_a_held_queue(rows: list[UnsubRequest]) -> None:
+def test_release_releases_held_queues(rows: list[UnsubRequest]) -> None:
     BusinessUnit.objects.update(held_since=Now())
     assert "1 are pending again" in run("release", str(PARENT))
     assert BusinessUnit.objects.get().held_since is None
@@ -166,7 +164,7 @@ def test_quantiles_are_nearest_rank() -> None:
     assert quantile([1.0, 2.0, 3.0], 0.5) == 2
 
 
-def test_time_to_honour_is_from_received_to_finished(
+def test_processing_time_is_from_receipt_to_confirmation(
     unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
     assert time_to_honour(PARENT).number == 0
@@ -186,7 +184,7 @@ def test_time_to_honour_is_from_received_to_finished(
     assert figure.within == 0.75
 
 
-def test_what_is_older_than_the_promise_and_open_is_late(
+def test_open_requests_older_than_48_hours_are_overdue(
     rows: list[UnsubRequest], client: Client
 ) -> None:
     assert late(PARENT) == 0

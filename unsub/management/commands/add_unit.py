@@ -37,7 +37,7 @@ class Command(BaseCommand):
     help = "Create a business unit, or change the given fields of an existing one."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--mid", type=int, required=True, help="its member ID")
+        parser.add_argument("--mid", type=int, required=True, help="MID of the unit")
         for name, text in _OPTIONS.items():
             parser.add_argument(f"--{name.replace('_', '-')}", help=text)
         parser.add_argument("--all-subscribers-list-id", type=int, help="ListID of All Subscribers")

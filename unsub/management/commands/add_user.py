@@ -26,7 +26,7 @@ class Command(BaseCommand):
     help = "Create a user of the admin, or change one; prints a link to choose a password, once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("email", help="their address; also the name they sign in with")
+        parser.add_argument("email", help="email address; also the sign-in name")
         parser.add_argument("--group", choices=GROUPS, action="append", default=[])
         parser.add_argument(
             "--mid", type=int, action="append", default=[], help="a business unit to give access to"

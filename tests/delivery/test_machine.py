@@ -33,6 +33,7 @@ from unsub.models import (
     Status,
     UnsubRequest,
 )
+from unsub.models.statuses import ON_THEIR_WAY
 from unsub.outbox import api as outbox
 from unsub.outbox.api import Wish
 from unsub.outbox.identity import digest
@@ -52,7 +53,6 @@ from .helpers import empty_tables, pass_time
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
-ON_ITS_WAY = (Status.PENDING, Status.SENDING, Status.HELD)
 ERRORS = {
     "maintenance": InMaintenance, "rate limit": RateLimited, "try later": TransientError,
     "misconfigured": MisconfiguredError, "permanent": PermanentError,
@@ -216,9 +216,9 @@ class Journey(RuleBasedStateMachine):
             pass_time()
             sweep.sweep()
             worker.drain(PARENT, more=lambda: None)
-            if not UnsubRequest.objects.filter(status__in=ON_ITS_WAY).exists():
+            if not UnsubRequest.objects.filter(status__in=ON_THEIR_WAY).exists():
                 break
-        assert not UnsubRequest.objects.filter(status__in=ON_ITS_WAY).exists()
+        assert not UnsubRequest.objects.filter(status__in=ON_THEIR_WAY).exists()
         for row in UnsubRequest.objects.filter(status=Status.DONE):
             assert unsubscribe._parameters(row, None) in self.cloud.events
 

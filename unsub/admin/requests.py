@@ -17,6 +17,7 @@ from unfold.admin import ModelAdmin
 
 from unsub.infra.digests import digests_of
 from unsub.models import UnsubRequest
+from unsub.models.statuses import RETRYABLE
 from unsub.reporting import scanner_report
 from unsub.units.access import units_of
 
@@ -35,7 +36,7 @@ from .filters import (
 from .handled_action import DEAL_WITH
 from .read_only import Bounded, ReadOnly
 from .request_columns import FIELDS, RequestColumns, named, sections
-from .retry_action import RETRYABLE, TRY_AGAIN, others, try_again
+from .retry_action import TRY_AGAIN, others, try_again
 from .unit_scope import NamingUnits, ReasonFilter, UnitFilter
 
 if TYPE_CHECKING:

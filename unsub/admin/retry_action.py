@@ -6,12 +6,11 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from unsub.models import Status, UnsubRequest
+from unsub.models import UnsubRequest
+from unsub.models.statuses import RETRYABLE
 from unsub.outbox import api as outbox
 
 from .bulk_actions import Act, acting
-
-RETRYABLE = (Status.REFUSED, Status.HELD)
 
 
 def try_again(user: AbstractBaseUser | AnonymousUser, ids: list[int]) -> int:

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from unsub.infra.inserts import insert_unless_present
 from unsub.models import Alarm, BusinessUnit, Cause, Status, UnsubRequest
-from unsub.models.request import in_states
+from unsub.models.statuses import QUEUED, in_states
 from unsub.units.queue_state import CIRCUIT_OPEN
 
 LATE = timedelta(hours=1)
@@ -52,7 +52,7 @@ def find() -> Iterator[Finding]:
     yield from _count(Cause.REFUSED, refused.exclude(at_the_horizon))
     yield from _count(Cause.GIVEN_UP, refused.filter(at_the_horizon))
     unit = BusinessUnit.objects.filter(mid=OuterRef("unit_id"))
-    waiting = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD))
+    waiting = UnsubRequest.objects.filter(in_states(*QUEUED))
     yield from _count(Cause.UNKNOWN_UNIT, waiting.exclude(Exists(unit)))
     yield from _units()
 
@@ -65,7 +65,7 @@ def _count(cause: Cause, requests: QuerySet[UnsubRequest]) -> Iterator[Finding]:
 
 def _units() -> Iterator[Finding]:
     """Yield the units whose queues do not send."""
-    waiting = Q(requests__status__in=(Status.HELD, Status.PENDING))
+    waiting = Q(requests__status__in=QUEUED)
     units = BusinessUnit.objects.filter(
         Q(held_since__isnull=False) | Q(paused_reason=CIRCUIT_OPEN)
     ).annotate(waiting=Count("requests", filter=waiting))

@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 from unsub.domain.outcomes import Outcome
 from unsub.links import confirmation
 from unsub.models import DeliveryAttempt, Status, UnsubRequest
-from unsub.models.request import in_states
+from unsub.models.statuses import QUEUED, in_states
 
 from . import circuit
 
@@ -45,7 +45,7 @@ def _free_leases() -> None:
 
 def _give_up() -> None:
     """Refuse what could not be sent within its horizon, and say so loudly."""
-    late = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD), give_up_at__lt=Now())
+    late = UnsubRequest.objects.filter(in_states(*QUEUED), give_up_at__lt=Now())
     given_up = late.update(status=Status.REFUSED, finished_at=Now())
     if given_up:
         log.error("requests_given_up", requests=given_up)

@@ -23,11 +23,11 @@ from unsub.domain.outcomes import (
 from unsub.domain.retry import delay
 from unsub.gateway import calls as gateway
 from unsub.gateway import concurrency
-from unsub.models import BusinessUnit, DeliveryAttempt, Status, UnsubRequest
+from unsub.models import BusinessUnit, DeliveryAttempt, Family, Status, UnsubRequest
 from unsub.sfmc import PermanentError, SfmcError, UnknownOutcome
 
 from . import circuit
-from .batch import Batch, Family
+from .batch import Batch
 from .claim import claim
 from .kinds import mail, unsubscribe, update
 

@@ -1,35 +1,21 @@
 """One person's wish, and where it is on its way."""
 
-from functools import reduce
-from operator import or_
+from typing import Any
 
 from django.db import models
-from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from unsub.domain.context import JobContext, Scope, SubscriberContext
+from unsub.domain.target import Target, TargetType
 
 from .business_unit import BusinessUnit
+from .kinds import KINDS, Kind, KindSpec
 from .reason import Reason
+from .statuses import Status
 from .wording import Wording
 
-# How a wish's `aspect` begins, or what it is.
-ALL, JOB, LIST, ATTRIBUTE = "all", "job:", "list:", "attribute:"
 REASON_LENGTH = 100  # _BusinessUnitUnsubscribes.UnsubReason is varchar(100)
-
-
-class Kind(models.TextChoices):
-    """What a wish asks for. The first is LogUnsubEvent; a mail is a triggered send; all others are
-    an Update of the Subscriber."""
-
-    UNSUBSCRIBE = "unsubscribe", _("unsubscribe")
-    SUBSCRIBE = "subscribe", _("join a list")
-    RESUBSCRIBE = "resubscribe", _("subscribe again")
-    ATTRIBUTE = "attribute", _("change a detail")
-    FORMAT = "format", _("HTML or text")
-    ADDRESS = "address", _("change the address")
-    MAIL = "mail", _("mail a link")
 
 
 class Purpose(models.TextChoices):
@@ -40,19 +26,6 @@ class Purpose(models.TextChoices):
     ASK_BACK = "ask_back", _("the end of a pause")
 
 
-class Status(models.TextChoices):
-    """Where a wish stands (design 3.5). Waiting: until its person confirms it by a mail."""
-
-    WAITING = "waiting", _("waiting for confirmation")
-    PENDING = "pending", _("pending")
-    SENDING = "sending", _("sending")
-    DONE = "done", _("done")
-    REFUSED = "refused", _("refused")
-    HELD = "held", _("held")
-    WITHDRAWN = "withdrawn", _("withdrawn")
-    SUPERSEDED = "superseded", _("superseded")
-
-
 class Channel(models.TextChoices):
     """How a wish reached us."""
 
@@ -60,6 +33,11 @@ class Channel(models.TextChoices):
     ONE_CLICK = "one_click", _("one-click")
     PROFILE = "profile", _("profile centre")
     IMPORT = "import", _("import")
+
+
+def target_columns(target: Target) -> dict[str, Any]:
+    """Return a target as the columns of a request: to write, and to find the same by."""
+    return {"target_type": target.type, "target_id": target.id, "target_name": target.name}
 
 
 class RequestQuerySet(models.QuerySet["UnsubRequest"]):
@@ -111,8 +89,6 @@ class UnsubRequest(models.Model):
     # A reason given after the press. Marketing Cloud hears of it where no call was made yet.
     reason_added_at = models.DateTimeField(_("reason given later"), null=True, blank=True)
     received_at = models.DateTimeField(_("received"), db_default=Now())
-    # What it is about: `list:7001`, `all`, `job:88002`, `attribute:City`, `format`, `address` or
-    # `mail:...`. Of two wishes of a person about the same, the later one counts.
     kind = models.CharField(
         _("kind"),
         max_length=12,
@@ -120,7 +96,14 @@ class UnsubRequest(models.Model):
         default=Kind.UNSUBSCRIBE,
         db_default=Kind.UNSUBSCRIBE,
     )
-    aspect = models.CharField(_("about"), max_length=160, blank=True, db_default="")
+    # What it is about, as a `Target`.
+    target_type = models.CharField(
+        _("about"), max_length=10, choices=[(one.value, one.value) for one in TargetType]
+    )
+    target_id = models.BigIntegerField(_("about the list or job"), null=True, blank=True)
+    target_name = models.CharField(
+        _("about the attribute"), max_length=150, blank=True, db_default=""
+    )
     value = models.TextField(_("new value"), blank=True, db_default="")
     # A keyed digest of who the link names; empty on rows from before there was one.
     person = models.CharField(max_length=64, blank=True, db_default="", editable=False)
@@ -175,6 +158,22 @@ class UnsubRequest(models.Model):
                 condition=models.Q(status=Status.SENDING, lease_until__isnull=False)
                 | (~models.Q(status=Status.SENDING) & models.Q(lease_until__isnull=True)),
                 name="request_sending_has_a_lease",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    target_type__in=("list", "job"), target_id__isnull=False, target_name=""
+                )
+                | models.Q(
+                    ~models.Q(target_name=""),
+                    target_type__in=("attribute", "email"),
+                    target_id__isnull=True,
+                )
+                | models.Q(
+                    target_type__in=("everything", "format", "address"),
+                    target_id__isnull=True,
+                    target_name="",
+                ),
+                name="request_has_a_target",
             ),
         )
         indexes = (
@@ -240,6 +239,16 @@ class UnsubRequest(models.Model):
         return f"#{self.pk}"
 
     @property
+    def spec(self) -> KindSpec:
+        """What its kind means."""
+        return KINDS[self.kind]
+
+    @property
+    def target(self) -> Target:
+        """What it is about."""
+        return Target(TargetType(self.target_type), self.target_id, self.target_name)
+
+    @property
     def scope_value(self) -> Scope:
         """The scope as the link gave it."""
         return Scope(self.scope)
@@ -257,19 +266,3 @@ class UnsubRequest(models.Model):
     def job(self) -> JobContext:
         """The job context that the link carried."""
         return JobContext(job_id=self.job_id, list_id=self.list_id, batch_id=self.batch_id)
-
-
-ON_THEIR_WAY = (Status.PENDING, Status.SENDING, Status.HELD)
-
-
-OPEN = (*ON_THEIR_WAY, Status.REFUSED)
-
-
-def in_states(*states: Status) -> Q:
-    """Return what finds the requests that are in one of these states, without reading them all.
-
-    Each state that is not final has an index of its own, with that state as its condition.
-    PostgreSQL puts such indexes together for "this or that", but uses none for "one of these":
-    over a million requests that is 1 ms against 160.
-    """
-    return reduce(or_, (Q(status=state) for state in states))

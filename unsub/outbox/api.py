@@ -13,6 +13,7 @@ from unsub.domain.retry import HORIZON
 from unsub.infra import database_timeout, metrics
 from unsub.infra.database_timeout import Away
 from unsub.models import Kind, Pause, PauseEnd, Status, UnsubRequest
+from unsub.models.statuses import QUEUED, RETRYABLE
 from unsub.units import queue_state
 
 from . import erasure, pauses, precedence, spool, store, wakeup
@@ -167,9 +168,7 @@ def ask_for_erasure(context: UnsubContext, *, language: str) -> None:
 def withdraw(context: UnsubContext) -> bool:
     """Return whether the wish was taken back: only while no call for it was ever made. What it
     had made void counts again."""
-    untried = UnsubRequest.objects.filter(
-        wish=digest(context), status__in=(Status.PENDING, Status.HELD), attempts=0
-    )
+    untried = UnsubRequest.objects.filter(wish=digest(context), status__in=QUEUED, attempts=0)
     with database_timeout.answering(), transaction.atomic():
         # The wish of a digest is one row, or none.
         ids = list(untried.values_list("pk", flat=True))
@@ -183,7 +182,7 @@ def requeue(ids: Iterable[int]) -> int:
     """Return how many of the refused and held requests `ids` are on their way again, now and with
     a new horizon. Others are left as they are."""
     with transaction.atomic():
-        again = UnsubRequest.objects.filter(pk__in=ids, status__in=(Status.REFUSED, Status.HELD))
+        again = UnsubRequest.objects.filter(pk__in=ids, status__in=RETRYABLE)
         mids = set(again.order_by().values_list("unit_id", flat=True))
         changed = again.update(
             status=Status.PENDING,

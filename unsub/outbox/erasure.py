@@ -15,7 +15,7 @@ from unsub.domain.context import UnsubContext
 from unsub.infra import digests as address_digests
 from unsub.infra.inserts import insert_unless_present
 from unsub.models import Erasure, LostLink, Pause, PauseEnd, Status, UnsubRequest
-from unsub.models.request import ON_THEIR_WAY, in_states
+from unsub.models.statuses import ON_THEIR_WAY, in_states
 
 from .identity import person_of
 

@@ -13,12 +13,14 @@ import structlog
 from django.db.models import Q
 from django.utils import timezone
 
-from unsub.domain.context import Scope
+from unsub.domain.context import JobContext, Scope
 from unsub.domain.retry import HORIZON
+from unsub.domain.target import EVERYTHING
 from unsub.gateway import calls as gateway
 from unsub.gateway import concurrency
 from unsub.infra import digests
 from unsub.models import BusinessUnit, Channel, Outcome, Status, UnsubRequest
+from unsub.models.request import target_columns
 from unsub.sfmc import SfmcError, SubscriberName, UnsubEvent
 
 log = structlog.get_logger(__name__)
@@ -139,8 +141,10 @@ def _is_ours(event: UnsubEvent, ours: Ours) -> bool:
 
 def _request(mid: int, event: UnsubEvent, name: SubscriberName | None, key: str) -> UnsubRequest:
     """Return the row of an event."""
+    job = JobContext(job_id=event.job_id, list_id=event.list_id)
     return UnsubRequest(
         unit_id=mid,
+        **target_columns(EVERYTHING if event.is_master else job.target),
         subscriber_id=name.subscriber_id if name else None,
         subscriber_key=event.subscriber_key,
         address_digest=digests.digest_of(name.email_address if name else ""),

@@ -24,7 +24,7 @@ def digest_of(wish: Wish) -> str:
         return digest(wish.context)
     # Whoever writes their name with a capital now asks for something else.
     value = exact("value", wish.change.value)
-    return keyed("change", person_of(wish.context), wish.kind, wish.aspect, value)
+    return keyed("change", person_of(wish.context), wish.kind, wish.target, value)
 
 
 def person_of(context: UnsubContext) -> str:

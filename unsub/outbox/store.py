@@ -27,17 +27,14 @@ from unsub.models import (
     UnsubRequest,
     Wording,
 )
-from unsub.models.request import REASON_LENGTH, Purpose
+from unsub.models.kinds import ORDERED
+from unsub.models.request import REASON_LENGTH, Purpose, target_columns
+from unsub.models.statuses import ON_THEIR_WAY, SETTLED
 
 from . import precedence
 from .identity import digest, digest_of, exact, person_of
 from .submission import Change, Wish
 
-# The same person, scope and job within this time is the same wish (design, invariant 4); with the
-# other kinds what is meant is a button pressed twice, and a mail that was asked for twice.
-SAME_WISH = timedelta(hours=24)
-_SAME = {Kind.UNSUBSCRIBE.value: SAME_WISH, Kind.MAIL.value: timedelta(hours=1)}
-_SAME_CHANGE = timedelta(minutes=2)
 # How long a wish that could not be carried out shows on the person's page.
 _SHOWN = timedelta(days=30)
 # Each round either inserts or finds the row that is there; a third means a storm.
@@ -54,11 +51,11 @@ def find(context: UnsubContext) -> UnsubRequest | None:
 def recent(context: UnsubContext, since: timedelta) -> list[UnsubRequest]:
     """Return the wishes of one who is named as in this link, oldest first: those that are on their
     way, those that ended within `since`, and those that could not be carried out lately."""
-    open_ = Q(status__in=(Status.WAITING, Status.PENDING, Status.SENDING, Status.HELD))
+    open_ = Q(status__in=(Status.WAITING, *ON_THEIR_WAY))
     ended = Q(finished_at__gte=Now() - since)
     refused = Q(status=Status.REFUSED, finished_at__gte=Now() - _SHOWN, handlings=None)
     rows = UnsubRequest.objects.filter(open_ | ended | refused, person=person_of(context))
-    newest = rows.exclude(kind=Kind.MAIL).order_by("-received_at", "-pk")[:_RECENT_MAX]
+    newest = rows.filter(kind__in=ORDERED).order_by("-received_at", "-pk")[:_RECENT_MAX]
     return list(newest)[::-1]
 
 
@@ -66,7 +63,8 @@ def write(wish: Wish) -> tuple[UnsubRequest, bool]:
     """Return the row that answers for this wish, and whether it is new.
 
     The unique column `wish` decides, so that any number of processes may write at once, and no
-    statement fails on it. A row that is older than SAME_WISH gives its place up to the new one.
+    statement fails on it. A row that is older than its kind's `same_within` gives its place up to
+    the new one.
     Raises IntegrityError where no row can hold the wish.
     """
     key = digest_of(wish)
@@ -118,7 +116,7 @@ def _insert(wish: Wish, key: str) -> UnsubRequest | None:
         next_attempt_at=Now() + timedelta(seconds=grace(wish.channel)),
         give_up_at=Now() + HORIZON,
         wish=key,
-        aspect=wish.aspect,
+        **target_columns(wish.target),
         person=person_of(context),
         **_changed(wish),
     )
@@ -222,8 +220,7 @@ def _retire_old(wish: Wish, key: str) -> None:
     letter is as old as its wish, however late it is read."""
     at = wish.received_at or Now()
     # What is still on its way answers for the wish however old it is: one wish, one event.
-    same = _SAME.get(wish.kind, _SAME_CHANGE)
-    old = Q(received_at__lt=at - same, status__in=(Status.DONE, Status.REFUSED))
+    old = Q(received_at__lt=at - wish.spec.same_within, status__in=SETTLED)
     # Taking back answers for all that was asked before it: a letter that was kept while the
     # database was away may be read only after its person pressed again, and then Undo.
     taken_back = Q(status=Status.WITHDRAWN, finished_at__lte=at)

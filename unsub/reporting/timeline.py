@@ -8,8 +8,8 @@ from django.utils.translation import gettext
 
 from unsub.models import (
     DeliveryAttempt,
+    Family,
     Handling,
-    Kind,
     Outcome,
     Pause,
     PauseEnd,
@@ -21,10 +21,15 @@ from . import sentences
 from .explanations import FOUND, explain
 
 _CALLS = {
-    Kind.UNSUBSCRIBE: "Call %d of LogUnsubEvent was sent to Marketing Cloud.",
-    Kind.MAIL: "Call %d, a triggered send, was sent to Marketing Cloud.",
+    Family.UNSUBSCRIBES: "Call %d of LogUnsubEvent was sent to Marketing Cloud.",
+    Family.CHANGES: "Call %d, an Update of Subscriber, was sent to Marketing Cloud.",
+    Family.MAILS: "Call %d, a triggered send, was sent to Marketing Cloud.",
 }
-_UPDATE = "Call %d, an Update of Subscriber, was sent to Marketing Cloud."
+# What a confirmed call means, where that is more than that it was confirmed.
+_CONFIRMED = {
+    Family.UNSUBSCRIBES: "Marketing Cloud confirmed the unsubscribe.",
+    Family.MAILS: "Marketing Cloud took the mail, to send it.",
+}
 _LOOKED = "Attempt %d: what has to be known before the call was looked up in Marketing Cloud."
 _ENDS = {
     PauseEnd.ASKED: "The pause was over: a mail is to ask the person whether they come back.",
@@ -58,7 +63,7 @@ def _moments(request: UnsubRequest, attempts: Iterable[DeliveryAttempt]) -> Iter
         )
     yield from _pause(request)
     for attempt in attempts:
-        yield from _calls(Kind(request.kind), attempt)
+        yield from _calls(request.spec.message, attempt)
     yield from _end(request)
     for handling in Handling.objects.filter(request=request).select_related("user"):
         known = {"who": handling.user or gettext("somebody"), "note": handling.note}
@@ -92,7 +97,7 @@ def _waits(request: UnsubRequest) -> bool:
 def _is_forgotten(request: UnsubRequest) -> bool:
     """Return whether it was never confirmed. Only unsubscribes can be withdrawn by the
     subscriber."""
-    return request.status == Status.WITHDRAWN and request.kind != Kind.UNSUBSCRIBE
+    return request.status == Status.WITHDRAWN and request.spec.message is not Family.UNSUBSCRIBES
 
 
 def _pause(request: UnsubRequest) -> Iterator[Moment]:
@@ -107,13 +112,13 @@ def _pause(request: UnsubRequest) -> Iterator[Moment]:
         yield Moment(at=pause.ended_at, what=gettext(_ENDS[PauseEnd(pause.end)]))
 
 
-def _calls(kind: Kind, attempt: DeliveryAttempt) -> Iterator[Moment]:
+def _calls(message: Family, attempt: DeliveryAttempt) -> Iterator[Moment]:
     """Yield the call and its result."""
-    call = _LOOKED if attempt.detail in FOUND else _CALLS.get(kind, _UPDATE)
+    call = _LOOKED if attempt.detail in FOUND else _CALLS[message]
     yield Moment(at=attempt.started_at, what=gettext(call) % attempt.number)
     if attempt.finished_at is None:
         return
-    said = gettext(_said(kind, attempt))
+    said = gettext(_said(message, attempt))
     marks = [
         gettext("request ID %s") % attempt.sfmc_request_id if attempt.sfmc_request_id else "",
         gettext("error code %d") % attempt.error_code if attempt.error_code else "",
@@ -122,12 +127,10 @@ def _calls(kind: Kind, attempt: DeliveryAttempt) -> Iterator[Moment]:
     yield Moment(at=attempt.finished_at, what=f"{said} ({known})" if known else said)
 
 
-def _said(kind: Kind, attempt: DeliveryAttempt) -> str:
+def _said(message: Family, attempt: DeliveryAttempt) -> str:
     """Return what Marketing Cloud answered."""
-    if kind is Kind.UNSUBSCRIBE and attempt.outcome == Outcome.POSTED:
-        return "Marketing Cloud confirmed the unsubscribe."
-    if kind is Kind.MAIL and attempt.outcome == Outcome.POSTED:
-        return "Marketing Cloud took the mail, to send it."
+    if attempt.outcome == Outcome.POSTED and message in _CONFIRMED:
+        return _CONFIRMED[message]
     return explain(attempt.outcome, attempt.error_code, attempt.detail) or attempt.outcome
 
 

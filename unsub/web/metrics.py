@@ -24,8 +24,8 @@ from prometheus_client.registry import Collector
 
 from unsub.infra import heartbeat
 from unsub.infra.redis_client import quick_client
-from unsub.models import Alarm, BusinessUnit, Status, UnsubRequest
-from unsub.models.request import OPEN, in_states
+from unsub.models import Alarm, BusinessUnit, UnsubRequest
+from unsub.models.statuses import OPEN, QUEUED, in_states
 from unsub.reporting.latency import late, time_to_honour
 
 Figures = dict[str, tuple[float | None, float | None, float | None, float | None, int]]
@@ -112,7 +112,7 @@ def _oldest() -> Metric:
     gauge = GaugeMetricFamily(
         "unsub_oldest_pending_seconds", "Age of the oldest unsent request.", labels=("mid",)
     )
-    waiting = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD)).order_by()
+    waiting = UnsubRequest.objects.filter(in_states(*QUEUED)).order_by()
     ages = waiting.values("unit_id").annotate(age=Now() - Min("received_at"))
     for row in ages:
         gauge.add_metric((str(row["unit_id"]),), row["age"].total_seconds())

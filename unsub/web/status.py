@@ -4,9 +4,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from unsub.models import Status, UnsubRequest
-
-ON_ITS_WAY = frozenset({Status.PENDING, Status.SENDING, Status.HELD})
+from unsub.models import UnsubRequest
+from unsub.models.statuses import ON_THEIR_WAY, QUEUED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +32,13 @@ def standing_of(request: UnsubRequest | None, *, again: bool = False) -> Standin
     database did not answer."""
     if request is None:
         return Standing(kind="on_its_way")
-    kind = "on_its_way" if request.status in ON_ITS_WAY else str(request.status)
+    kind = "on_its_way" if request.status in ON_THEIR_WAY else str(request.status)
     return Standing(
         kind=kind,
         since=request.received_at,
         # Possible only before the first call: afterwards, the person would have to be subscribed
         # again.
-        can_undo=request.attempts == 0 and request.status in (Status.PENDING, Status.HELD),
+        can_undo=request.attempts == 0 and request.status in QUEUED,
         again=again,
         can_tell_why=not request.reason_text and kind in {"on_its_way", "done"},
     )

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from unsub.models import BusinessUnit, Status, UnsubRequest
-from unsub.models.request import OPEN, in_states
+from unsub.models.statuses import OPEN, QUEUED, in_states
 from unsub.reporting.latency import late, time_to_honour
 
 _CLEAR = "\x1b[2J\x1b[H"
@@ -84,7 +84,7 @@ def _counts() -> dict[tuple[int, str], int]:
 
 def _oldest(mid: int) -> float | None:
     """Return the age in seconds of the oldest pending or held request."""
-    waiting = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD), unit_id=mid)
+    waiting = UnsubRequest.objects.filter(in_states(*QUEUED), unit_id=mid)
     since = waiting.aggregate(since=Min("received_at"))["since"]
     return None if since is None else _round((timezone.now() - since).total_seconds())
 

@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Count, QuerySet
 
-from unsub.models import Status, UnsubRequest
+from unsub.models import UnsubRequest
+from unsub.models.statuses import RETRYABLE
 from unsub.outbox import api as outbox
 
 # Field of the audit export -> field of the model.
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         """Count, then requeue."""
         if not options["where"] and not options["all"]:
             raise CommandError("Give --where FIELD=VALUE, or --all.")
-        stuck = UnsubRequest.objects.filter(status__in=(Status.REFUSED, Status.HELD))
+        stuck = UnsubRequest.objects.filter(status__in=RETRYABLE)
         found = stuck.filter(**_conditions(options["where"]))
         total = self._tell(found)
         if options["dry_run"]:

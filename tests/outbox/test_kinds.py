@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -187,6 +188,6 @@ def test_every_kind_has_its_words(kind: Kind) -> None:
         {"target_type": "attribute", "target_id": None, "target_name": ""},
     ],
 )
-def test_no_row_is_about_nothing(columns: dict[str, object]) -> None:
+def test_no_row_is_about_nothing(columns: dict[str, Any]) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         request(**columns)

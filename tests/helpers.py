@@ -14,6 +14,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from unsub.domain.context import JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.domain.digest_keys import DigestKeyring
 from unsub.domain.target import EVERYTHING
 from unsub.links.tokens import sign_link
 from unsub.models import BusinessUnit, Channel, Status, UnsubRequest
@@ -65,6 +66,12 @@ def sign_in(client: Client, user: User) -> None:
     record_authentication(request, user, "password", username=user.username)
     record_authentication(request, user, "mfa", type="totp")
     request.session.save()
+
+
+def rotate_digest_key(settings: Settings, name: str = "2") -> None:
+    """Put a new key before those in DIGEST_KEYS."""
+    new = DigestKeyring.from_json({name: f"a new digest key, {name} " * 3})
+    settings.DIGEST_KEYRING = DigestKeyring(keys=new.keys + settings.DIGEST_KEYRING.keys)
 
 
 class Texts(HTMLParser):

@@ -26,6 +26,7 @@ from unsub.delivery.batch import Batch
 from unsub.delivery.claim import claim
 from unsub.delivery.kinds import unsubscribe
 from unsub.gateway import calls as gateway
+from unsub.infra.digests import unsubscribe_digests
 from unsub.models import (
     BusinessUnit,
     Channel,
@@ -36,7 +37,6 @@ from unsub.models import (
 from unsub.models.statuses import ON_THEIR_WAY
 from unsub.outbox import api as outbox
 from unsub.outbox.api import Wish
-from unsub.outbox.identity import digest
 from unsub.sfmc import (
     CallReply,
     CallResult,
@@ -122,7 +122,7 @@ class Journey(RuleBasedStateMachine):
         request = outbox.enqueue(wish)
         assert request
         assert request.status != Status.WITHDRAWN
-        self.accepted.add(digest(wish.context))
+        self.accepted.add(unsubscribe_digests(wish.context)[0])
 
     @rule(subscriber=st.integers(1001, 1004), job=st.sampled_from([88001, 88002, None]))
     def undo(self, subscriber: int, job: int | None) -> None:

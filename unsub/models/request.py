@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from unsub.domain.context import JobContext, Scope, SubscriberContext
+from unsub.domain.digest_keys import LENGTH as DIGEST_LENGTH
 from unsub.domain.target import Target, TargetType
 
 from .business_unit import BusinessUnit
@@ -64,8 +65,10 @@ class UnsubRequest(models.Model):
     subscriber_id = models.BigIntegerField(_("SubscriberID"), null=True, blank=True)
     subscriber_key = models.CharField(_("SubscriberKey"), max_length=254, blank=True)
     email_address = models.CharField(_("EmailAddress"), max_length=254, blank=True)
-    # Found by a keyed digest and shown as a mask, where the address itself is not kept, too.
-    address_digest = models.CharField(max_length=64, blank=True, db_default="", editable=False)
+    # A keyed digest to search by and a mask to show, where the address itself is not kept, too.
+    address_digest = models.CharField(
+        max_length=DIGEST_LENGTH, blank=True, db_default="", editable=False
+    )
     address_mask = models.CharField(
         _("address"), max_length=260, blank=True, db_default="", editable=False
     )
@@ -105,8 +108,9 @@ class UnsubRequest(models.Model):
         _("about the attribute"), max_length=150, blank=True, db_default=""
     )
     value = models.TextField(_("new value"), blank=True, db_default="")
-    # A keyed digest of who the link names; empty on rows from before there was one.
-    person = models.CharField(max_length=64, blank=True, db_default="", editable=False)
+    # A keyed digest of the subscriber (unsub/infra/digests.py); empty on imported rows. It changes
+    # with the digest keys.
+    person = models.CharField(max_length=DIGEST_LENGTH, blank=True, db_default="", editable=False)
     wording = models.ForeignKey(
         Wording,
         verbose_name=_("agreed to"),
@@ -137,9 +141,9 @@ class UnsubRequest(models.Model):
     error_code = models.IntegerField(_("error code"), null=True, blank=True)
     sfmc_request_id = models.CharField(_("Marketing Cloud request ID"), max_length=64, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
-    # The digest of person, scope and job while this row is the one that answers for them.
-    # NULL where it is none: a unique column takes any number of those.
-    wish = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001
+    # The idempotency key, a keyed digest, while this row answers for its request; else NULL, of
+    # which a unique column takes any number.
+    wish = models.CharField(max_length=DIGEST_LENGTH, null=True, unique=True, editable=False)  # noqa: DJ001
 
     objects = RequestQuerySet.as_manager()
 

@@ -1,6 +1,6 @@
 """Pauses: those that run, and what becomes of those that are over."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import structlog
 from django.db import transaction
@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from unsub.domain.context import UnsubContext
 from unsub.domain.target import EVERYTHING, TargetType
+from unsub.infra import digests
 from unsub.models import Channel, Kind, Pause, PauseEnd, PauseEnds, Status, UnsubRequest
 from unsub.models.kinds import SUBSCRIBING
 from unsub.models.request import Purpose
@@ -21,9 +22,10 @@ log = structlog.get_logger(__name__)
 _AT_ONCE = 200
 
 
-def running(person: str) -> list[Pause]:
-    """Return somebody's pauses that run: of what they came back to, or left for good, none does."""
-    found = Pause.objects.filter(request__person=person, ended_at=None)
+def running(persons: Collection[str]) -> list[Pause]:
+    """Return the running pauses of one subscriber, whose digests are `persons`. A pause of what
+    they resubscribed to since, or left for good, does not run."""
+    found = Pause.objects.filter(request__person__in=persons, ended_at=None)
     found = found.select_related("request").order_by("until")
     return [pause for pause in found if not _has_changed_mind(pause.request)]
 
@@ -72,7 +74,8 @@ def _end(pause_id: int) -> int | None:
 
 def _has_changed_mind(left: UnsubRequest) -> bool:
     """Return whether somebody has left again since, or come back already; or never really left."""
-    since = UnsubRequest.objects.filter(person=left.person, received_at__gt=left.received_at)
+    persons = {left.person, *digests.subscriber_digests(left.unit_id, left.subscriber)}
+    since = UnsubRequest.objects.filter(person__in=persons, received_at__gt=left.received_at)
     # What waits for a confirmation may never get one.
     since = since.exclude(status__in=NOT_IN_FORCE)
     same_target = Q(target_type=left.target_type, target_id=left.target_id)

@@ -6,14 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
-
-from unsub.domain.context import SubscriberContext, UnsubContext
+from unsub.domain.context import UnsubContext
 from unsub.domain.target import Target, TargetType
 from unsub.infra.database_timeout import answering
 from unsub.models import UnsubRequest
 from unsub.models.statuses import ON_THEIR_WAY
-from unsub.outbox.identity import person_of
+from unsub.outbox import identity
 
 from .current_state import Present
 
@@ -42,23 +40,9 @@ class Held:
 def of_person(context: UnsubContext, names: Mapping[int, str]) -> list[Held]:
     """Return the requests of the subscriber that a link identifies, newest first, at most MOST.
     `names` maps ListID to list name. Raises DatabaseError."""
-    who = context.subscriber
-    same = Q(person=person_of(context))
-    for name in ("subscriber_id", "subscriber_key"):
-        if value := getattr(who, name):
-            same |= Q(**{name: value})
-    if who.email_address:
-        # Several people may share an address: rows with another ID or key belong to somebody else.
-        same |= Q(email_address=who.email_address) & _no_other(who)
-    rows = UnsubRequest.objects.filter(same, unit_id=context.mid).select_related("wording")
     with answering():
+        rows = identity.requests_of(context.mid, context.subscriber).select_related("wording")
         return [_held(row, names) for row in rows.order_by("-pk")[:MOST]]
-
-
-def _no_other(who: SubscriberContext) -> Q:
-    """Q for rows that name no other SubscriberID or SubscriberKey."""
-    id_ = Q(subscriber_id=None) | Q(subscriber_id=who.subscriber_id)
-    return id_ & (Q(subscriber_key="") | Q(subscriber_key=who.subscriber_key or ""))
 
 
 def _held(row: UnsubRequest, names: Mapping[int, str]) -> Held:

@@ -1,6 +1,6 @@
 """What a request asks for, in the words of a marketer, and how a timeline begins with it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
 from django.utils.translation import gettext
@@ -25,12 +25,12 @@ _MAILS = {
 }
 
 
-def sentence(request: UnsubRequest, list_name: str) -> str:
-    """Return what the subscriber did, as a sentence."""
-    return _SENTENCES[request.spec.message](request, list_name)
+def sentence(request: UnsubRequest, list_name: str, ended: Iterable[Pause] = ()) -> str:
+    """Return what the subscriber did, as a sentence. `ended` is what `ended_pauses` returned."""
+    return _SENTENCES[request.spec.message](request, list_name, ended)
 
 
-def _left(request: UnsubRequest, list_name: str) -> str:
+def _left(request: UnsubRequest, list_name: str, _ended: Iterable[Pause]) -> str:
     """Return how somebody left, and what."""
     how = gettext(_LEFT[Channel(request.channel)])
     what = gettext("from everything")
@@ -42,9 +42,9 @@ def _left(request: UnsubRequest, list_name: str) -> str:
     return gettext("The person %s: %s.") % (how, what)
 
 
-def _changed(request: UnsubRequest, list_name: str) -> str:
+def _changed(request: UnsubRequest, list_name: str, ended: Iterable[Pause]) -> str:
     """Return what the subscriber changed, or which pause ended."""
-    pause = _pause_before(request)
+    pause = _pause_before(request, ended)
     if pause:
         return _came_back(pause, request, list_name)
     words = request.spec.words
@@ -55,7 +55,7 @@ def _changed(request: UnsubRequest, list_name: str) -> str:
     return gettext("The person %s in the profile centre.") % did
 
 
-def _mail(request: UnsubRequest, _list_name: str) -> str:
+def _mail(request: UnsubRequest, _list_name: str, _ended: Iterable[Pause]) -> str:
     """Return what a mail is to be sent for."""
     purpose = Purpose(request.target.name)
     if purpose is Purpose.NEW_LINK:
@@ -66,24 +66,33 @@ def _mail(request: UnsubRequest, _list_name: str) -> str:
     return gettext("A mail with a link was asked for: a pause is over, do they come back?")
 
 
-_SENTENCES: Mapping[Family, Callable[[UnsubRequest, str], str]] = {
+_SENTENCES: Mapping[Family, Callable[[UnsubRequest, str, Iterable[Pause]], str]] = {
     Family.UNSUBSCRIBES: _left,
     Family.CHANGES: _changed,
     Family.MAILS: _mail,
 }
 
 
-def _pause_before(request: UnsubRequest) -> Pause | None:
-    """Return the pause that ended with this wish, or None: nobody agrees to words to come back."""
+def ended_pauses(requests: Iterable[UnsubRequest]) -> list[Pause]:
+    """Return the pauses of the subscribers of these requests that ended by subscribing again."""
+    persons = {one.person for one in requests} - {""}
+    ended = Pause.objects.filter(
+        end__in=(PauseEnd.PUT_BACK, PauseEnd.CANCELLED), request__person__in=persons
+    )
+    return list(ended.select_related("request"))
+
+
+def _pause_before(request: UnsubRequest, ended: Iterable[Pause]) -> Pause | None:
+    """Return the pause that ended with this request, or None. No consent text is shown to those who
+    end a pause."""
     if request.wording_id or not request.person:
         return None
-    at = request.received_at
-    ended = Pause.objects.filter(
-        end__in=(PauseEnd.PUT_BACK, PauseEnd.CANCELLED),
-        ended_at__range=(at - _AT_ONCE, at + _AT_ONCE),
-    )
-    same = {f"request__{name}": value for name, value in target_columns(request.target).items()}
-    return ended.filter(request__person=request.person, **same).first()
+    for pause in ended:
+        left = pause.request
+        is_same = (left.person, left.target) == (request.person, request.target)
+        if is_same and pause.ended_at and abs(pause.ended_at - request.received_at) <= _AT_ONCE:
+            return pause
+    return None
 
 
 def _came_back(pause: Pause, request: UnsubRequest, list_name: str) -> str:
@@ -120,7 +129,10 @@ def target_in_words(request: UnsubRequest, list_name: str = "") -> str:
 
 
 def name_of(request: UnsubRequest) -> str:
-    """Return what the unit calls the list of a request, or nothing."""
+    """Return what the unit calls the list of a request, or "". No query where the request carries
+    `list_name`, as an annotation."""
+    if "list_name" in vars(request):
+        return vars(request)["list_name"] or ""
     if request.list_id is None:
         return ""
     lists = MailingList.objects.filter(unit_id=request.unit_id, list_id=request.list_id)

@@ -9,7 +9,6 @@ from django.utils.translation import gettext
 from unsub.models import (
     DeliveryAttempt,
     Family,
-    Handling,
     Outcome,
     Pause,
     PauseEnd,
@@ -47,14 +46,22 @@ class Moment:
     what: str
 
 
-def story(request: UnsubRequest, attempts: Iterable[DeliveryAttempt]) -> list[Moment]:
-    """Return the events in order."""
-    return sorted(_moments(request, attempts), key=lambda moment: moment.at)
+def story(
+    request: UnsubRequest,
+    attempts: Iterable[DeliveryAttempt],
+    ended: Iterable[Pause] | None = None,
+) -> list[Moment]:
+    """Return the events in order. `ended` is what `sentences.ended_pauses` returned for this
+    request among others; without it the database is asked for this one."""
+    pauses = sentences.ended_pauses([request]) if ended is None else ended
+    return sorted(_moments(request, attempts, pauses), key=lambda moment: moment.at)
 
 
-def _moments(request: UnsubRequest, attempts: Iterable[DeliveryAttempt]) -> Iterator[Moment]:
+def _moments(
+    request: UnsubRequest, attempts: Iterable[DeliveryAttempt], ended: Iterable[Pause]
+) -> Iterator[Moment]:
     name = sentences.name_of(request)
-    yield Moment(at=request.received_at, what=sentences.sentence(request, name))
+    yield Moment(at=request.received_at, what=sentences.sentence(request, name, ended))
     yield from _agreed(request)
     if request.reason_added_at:
         yield Moment(
@@ -65,7 +72,7 @@ def _moments(request: UnsubRequest, attempts: Iterable[DeliveryAttempt]) -> Iter
     for attempt in attempts:
         yield from _calls(request.spec.message, attempt)
     yield from _end(request)
-    for handling in Handling.objects.filter(request=request).select_related("user"):
+    for handling in request.handlings.all():
         known = {"who": handling.user or gettext("somebody"), "note": handling.note}
         yield Moment(at=handling.at, what=gettext("Dealt with by %(who)s: %(note)s") % known)
 
@@ -102,7 +109,7 @@ def _is_forgotten(request: UnsubRequest) -> bool:
 
 def _pause(request: UnsubRequest) -> Iterator[Moment]:
     """Yield the pause that a request began, and how it ended."""
-    pause = Pause.objects.filter(request=request).first()
+    pause: Pause | None = getattr(request, "pause", None)
     if pause is None:
         return
     known = {"day": f"{pause.until:%Y-%m-%d}", "then": pause.get_ends_display()}

@@ -68,7 +68,7 @@ def test_sign_link_prints_no_link_that_would_be_refused(
 
 
 def test_add_unit_creates_and_changes_and_is_idempotent(db: None) -> None:
-    assert "Made" in run("add_unit", mid=PARENT, name="Example Outfitters")
+    assert "Created" in run("add_unit", mid=PARENT, name="Example Outfitters")
     more = ["--all-subscribers-list-id", "7000", "--subscriber-key-permission", "off"]
     for _ in range(2):
         assert "Changed" in run("add_unit", "--mid", str(PARENT), *more)
@@ -122,7 +122,7 @@ def test_the_audit_can_be_filtered(unit: BusinessUnit, make_wish: MakeWish) -> N
     assert count("--mid", str(CHILD)) == 0
     assert count("--since", "2020-01-01") == 2
     assert count("--until", "2020-01-01T12:00Z") == 0
-    with pytest.raises(CommandError, match="no date"):
+    with pytest.raises(CommandError, match="neither a date"):
         count("--since", "yesterday")
 
 

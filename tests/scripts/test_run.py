@@ -36,7 +36,7 @@ def test_all_ports_in_use_are_named_at_once(taken: int) -> None:
 
 @pytest.mark.parametrize("port", ["web", "70000", "-1", "٨٠٠٠"])
 def test_an_invalid_port_is_refused(port: str) -> None:
-    with pytest.raises(BusyError, match="PORT has to be"):
+    with pytest.raises(BusyError, match="PORT must be"):
         choose_ports({"PORT": port})
 
 

@@ -15,7 +15,8 @@ from pytest_django.fixtures import Settings
 
 from unsub.domain.context import JobContext, Scope, SubscriberContext, UnsubContext
 from unsub.links.tokens import sign_link
-from unsub.models import BusinessUnit, Channel, Status, UnsubRequest
+from unsub.models import BusinessUnit, Channel, QueueState, Status, UnsubRequest
+from unsub.models.queue_state import queue_of
 from unsub.outbox.submission import Wish
 
 PARENT, CHILD = 510001, 510002
@@ -26,6 +27,17 @@ FORM = {"form": "page"}
 
 
 NOW = datetime.now(UTC)
+
+
+def queue(mid: int = PARENT) -> QueueState:
+    """Return the state of a unit's queue as the database has it."""
+    return queue_of(BusinessUnit.objects.get(mid=mid))
+
+
+def shown() -> list[str]:
+    """Return the status that each request shows, in order."""
+    rows: Any = UnsubRequest.objects.with_shown_status().order_by("pk")
+    return list(rows.values_list("shown_status", flat=True))
 
 
 def context(

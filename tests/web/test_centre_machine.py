@@ -53,7 +53,7 @@ WEEKLY, EVENTS = 7001, 7004
 JOBS = {88002: WEEKLY}
 ACTIVE, LEFT = "Active", "Unsubscribed"
 ANSWERS = ("ok", "lost before", "lost after", "try later", "short", "some refused")
-ON_ITS_WAY = (Status.PENDING, Status.SENDING, Status.HELD)
+ON_ITS_WAY = (Status.PENDING, Status.SENDING)
 CITY = Definition(
     name="City", label="", description="", data_type="Text", max_length=50, is_required=False,
     is_viewable=True, is_editable=True, is_restricted=False, choices=(), default="",

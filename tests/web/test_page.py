@@ -212,7 +212,6 @@ def test_undo_that_comes_too_late_says_so(
     ("status", "words"),
     [
         (Status.PENDING, "We have your request"),
-        (Status.HELD, "We have your request"),
         (Status.REFUSED, "Your request needs a person"),
         (Status.DONE, "You are already unsubscribed since"),
     ],

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 
 from unsub.models import DeliveryAttempt, UnsubRequest
+from unsub.models.request import RequestQuerySet
 from unsub.reporting import audit_export, timeline
 from unsub.reporting.sentences import about, name_of
 from unsub.reporting.timeline import Moment
@@ -34,7 +35,7 @@ class Told:
     moments: list[Moment]
 
 
-def export(request: HttpRequest, requests: QuerySet[UnsubRequest], kind: str) -> HttpResponseBase:
+def export(request: HttpRequest, requests: RequestQuerySet, kind: str) -> HttpResponseBase:
     """Return the requests as a file, streamed, oldest first. Who took it is logged."""
     lines, content_type = FORMATS[kind]
     log.info("audit exported", user=request.user.pk, format=kind)
@@ -53,7 +54,7 @@ def told(one: UnsubRequest) -> list[Moment]:
 def proof(
     request: HttpRequest,
     one: UnsubRequest,
-    requests: QuerySet[UnsubRequest],
+    requests: RequestQuerySet,
     context: dict[str, Any],
 ) -> TemplateResponse:
     """Return a page to print: all that is held of the person of `one` among `requests`, and what

@@ -14,6 +14,7 @@ from .lost_link import LostLink
 from .mailing_list import MailingList
 from .page_text import PageText, Place
 from .pause import Pause, PauseEnd
+from .queue_state import QueueState
 from .reason import Reason, ReasonLabel
 from .request import Channel, Kind, Status, UnsubRequest
 from .tally import By, DailyTally, TallyMark
@@ -40,6 +41,7 @@ __all__ = [
     "PauseEnd",
     "PauseEnds",
     "Place",
+    "QueueState",
     "Reason",
     "ReasonLabel",
     "Status",

@@ -1,16 +1,18 @@
 """One person's wish, and where it is on its way."""
 
+from collections.abc import Iterator
 from functools import reduce
 from operator import or_
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Count, F, Q, Value, When
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from unsub.domain.context import JobContext, Scope, SubscriberContext
 
 from .business_unit import BusinessUnit
+from .queue_state import QueueState
 from .reason import Reason
 from .wording import Wording
 
@@ -41,7 +43,10 @@ class Purpose(models.TextChoices):
 
 
 class Status(models.TextChoices):
-    """Where a wish stands (design 3.5). Waiting: until its person confirms it by a mail."""
+    """Where a wish stands (design 3.5). Waiting: until its person confirms it by a mail.
+
+    HELD is shown and never stored: it is a state of the unit's queue, whose rows stay pending.
+    """
 
     WAITING = "waiting", _("waiting for confirmation")
     PENDING = "pending", _("pending")
@@ -68,6 +73,20 @@ class RequestQuerySet(models.QuerySet["UnsubRequest"]):
     def unsubscribes(self) -> "RequestQuerySet":
         """Return the wishes to leave: what is counted, reported and measured."""
         return self.filter(kind=Kind.UNSUBSCRIBE)
+
+    def with_shown_status(self) -> "RequestQuerySet":
+        """Return the requests, each with `shown_status`: HELD for a pending one whose queue is
+        held, else its status."""
+        return self.annotate(shown_status=_shown_status())
+
+    def open_counts(self) -> Iterator[tuple[int, str, int]]:
+        """Give the MID, the shown status and the number of those that are not done."""
+        rows = self.filter(in_states(*OPEN)).order_by().annotate(shown=_shown_status())
+        yield from rows.values_list("unit_id", "shown").annotate(number=Count("pk"))
+
+    def shown_as(self, *statuses: str) -> "RequestQuerySet":
+        """Return the requests that show one of these statuses; none for no status."""
+        return self.filter(reduce(or_, map(shows, statuses))) if statuses else self.none()
 
 
 class UnsubRequest(models.Model):
@@ -172,6 +191,9 @@ class UnsubRequest(models.Model):
                 name="request_names_a_subscriber",
             ),
             models.CheckConstraint(
+                condition=~models.Q(status=Status.HELD), name="request_is_never_stored_as_held"
+            ),
+            models.CheckConstraint(
                 condition=models.Q(status=Status.SENDING, lease_until__isnull=False)
                 | (~models.Q(status=Status.SENDING) & models.Q(lease_until__isnull=True)),
                 name="request_sending_has_a_lease",
@@ -193,7 +215,7 @@ class UnsubRequest(models.Model):
             ),
             models.Index(
                 fields=("unit", "status"),
-                condition=models.Q(status__in=("held", "refused")),
+                condition=models.Q(status="refused"),
                 name="request_needs_a_person",
             ),
             models.Index(fields=("subscriber_key",), name="request_subscriber_key"),
@@ -239,6 +261,11 @@ class UnsubRequest(models.Model):
     def __str__(self) -> str:
         return f"#{self.pk}"
 
+    def get_shown_status_display(self) -> str:
+        """Return the name of the status that the request shows; of the stored one where the request
+        was not read `with_shown_status()`."""
+        return str(Status(getattr(self, "shown_status", self.status)).label)
+
     @property
     def scope_value(self) -> Scope:
         """The scope as the link gave it."""
@@ -259,7 +286,7 @@ class UnsubRequest(models.Model):
         return JobContext(job_id=self.job_id, list_id=self.list_id, batch_id=self.batch_id)
 
 
-ON_THEIR_WAY = (Status.PENDING, Status.SENDING, Status.HELD)
+ON_THEIR_WAY = (Status.PENDING, Status.SENDING)
 
 
 OPEN = (*ON_THEIR_WAY, Status.REFUSED)
@@ -273,3 +300,39 @@ def in_states(*states: Status) -> Q:
     over a million requests that is 1 ms against 160.
     """
     return reduce(or_, (Q(status=state) for state in states))
+
+
+def queue_is_held() -> Q:
+    """Return what finds the requests of units whose queue is held, and of MIDs that are no unit of
+    ours, whatever their status (docs/adr/0014)."""
+    # Neither question depends on the row, so that the database asks each once.
+    held = QueueState.objects.filter(held_since__isnull=False).values("unit_id")
+    return Q(unit_id__in=held) | ~Q(unit_id__in=BusinessUnit.objects.values("mid"))
+
+
+def is_held() -> Q:
+    """Return what finds the requests that show as held."""
+    return Q(status=Status.PENDING) & queue_is_held()
+
+
+def _shown_status() -> Case:
+    """Return the status to show as an expression."""
+    return Case(
+        When(is_held(), then=Value(Status.HELD)),
+        default=F("status"),
+        output_field=models.CharField(choices=Status.choices),
+    )
+
+
+def shows(status: str) -> Q:
+    """Return what finds the requests that show this status."""
+    if status == Status.HELD:
+        return is_held()
+    if status == Status.PENDING:
+        return Q(status=Status.PENDING) & ~queue_is_held()
+    return Q(status=status)
+
+
+def can_be_requeued() -> Q:
+    """Return what finds the requests that a person can have tried again: refused and held ones."""
+    return Q(status=Status.REFUSED) | is_held()

@@ -69,7 +69,7 @@ def ready(due: QuerySet[UnsubRequest]) -> QuerySet[UnsubRequest]:
     leaving = earlier.filter(
         Q(aspect=ALL) | Q(aspect__startswith=JOB),
         kind=Kind.UNSUBSCRIBE,
-        status__in=(Status.PENDING, Status.HELD),
+        status=Status.PENDING,
     )
     alone = Q(person="")
     leaves = Q(kind=Kind.UNSUBSCRIBE) & ~Exists(under_way.filter(kind__in=IN))
@@ -123,9 +123,7 @@ def _busy(rows: Mapping[int, UnsubRequest]) -> set[str]:
     already, or locked by one who has not committed yet what `ready` would have had to see."""
     earlier = _of_persons(rows).exclude(pk__in=rows)
     until = max(row.received_at for row in rows.values())
-    earlier = earlier.filter(
-        received_at__lte=until, status__in=(Status.PENDING, Status.SENDING, Status.HELD)
-    )
+    earlier = earlier.filter(received_at__lte=until, status__in=(Status.PENDING, Status.SENDING))
     if _are_all_unsubscribes(rows):
         earlier = earlier.filter(kind__in=IN)
     there = dict(earlier.values_list("pk", "person"))

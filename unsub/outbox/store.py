@@ -54,7 +54,7 @@ def find(context: UnsubContext) -> UnsubRequest | None:
 def recent(context: UnsubContext, since: timedelta) -> list[UnsubRequest]:
     """Return the wishes of one who is named as in this link, oldest first: those that are on their
     way, those that ended within `since`, and those that could not be carried out lately."""
-    open_ = Q(status__in=(Status.WAITING, Status.PENDING, Status.SENDING, Status.HELD))
+    open_ = Q(status__in=(Status.WAITING, Status.PENDING, Status.SENDING))
     ended = Q(finished_at__gte=Now() - since)
     refused = Q(status=Status.REFUSED, finished_at__gte=Now() - _SHOWN, handlings=None)
     rows = UnsubRequest.objects.filter(open_ | ended | refused, person=person_of(context))

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import F
 
-from unsub.models import UnsubRequest
+from unsub.models.request import RequestQuerySet
 
 # The public contract (design 3.4): a column of the export, and where it comes from.
 COLUMNS = {
-    "id": "pk", "status": "status", "outcome": "outcome", "error_code": "error_code",
+    "id": "pk", "status": "shown_status", "outcome": "outcome", "error_code": "error_code",
     "attempts": "attempts", "mid": "unit_id", "job_id": "job_id", "list_id": "list_id",
     "batch_id": "batch_id", "scope": "scope", "reason": "reason_text", "channel": "channel",
     "received_at": "received_at", "finished_at": "finished_at",
@@ -25,14 +25,15 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Row = tuple[Any, ...]
 
 
-def rows(requests: QuerySet[UnsubRequest]) -> Iterator[Row]:
+def rows(requests: RequestQuerySet) -> Iterator[Row]:
     """Give a row of COLUMNS for each request, oldest first, however many there are.
 
     Each chunk is a question of its own: one cursor over everything would first have to read it all,
     and the database ends what takes longer than 15 s.
     """
     # The first column is the key by which the next chunk begins.
-    found = requests.order_by("pk").values_list(*(F(source) for source in COLUMNS.values()))
+    sources = (F(source) for source in COLUMNS.values())
+    found = requests.with_shown_status().order_by("pk").values_list(*sources)
     last = 0
     while chunk := list(found.filter(pk__gt=last)[:CHUNK]):
         yield from chunk

@@ -6,7 +6,7 @@ from typing import Any
 
 from unsub.models import Status, UnsubRequest
 
-ON_ITS_WAY = frozenset({Status.PENDING, Status.SENDING, Status.HELD})
+ON_ITS_WAY = frozenset({Status.PENDING, Status.SENDING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ def standing_of(request: UnsubRequest | None, *, again: bool = False) -> Standin
         kind=kind,
         since=request.received_at,
         # Sure only before the first call: afterwards somebody would have to subscribe them again.
-        can_undo=request.attempts == 0 and request.status in (Status.PENDING, Status.HELD),
+        can_undo=request.attempts == 0 and request.status == Status.PENDING,
         again=again,
         can_tell_why=not request.reason_text and kind in {"on_its_way", "done"},
     )

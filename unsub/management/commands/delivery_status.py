@@ -8,14 +8,16 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db.models import Count, Min
+from django.db.models import Min
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from unsub.models import BusinessUnit, Status, UnsubRequest
-from unsub.models.request import OPEN, in_states
+from unsub.models.queue_state import queue_of
+from unsub.models.request import OPEN
 from unsub.reporting.latency import late, time_to_honour
 
+SHOWN = (*OPEN, Status.HELD)
 _CLEAR = "\x1b[2J\x1b[H"
 COLUMNS = (
     "mid", "name", "pending", "oldest", "sending", "held", "refused", "per_hour", "late", "p50",
@@ -58,7 +60,7 @@ class Command(BaseCommand):
 def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
     """Give what is known of each unit; of one that nobody made, what waits for it."""
     counts = _counts()
-    units = {unit.mid: unit for unit in BusinessUnit.objects.order_by("mid")}
+    units = {unit.mid: unit for unit in BusinessUnit.objects.select_related("queue_state")}
     for mid in sorted({*units, *(mid for mid, _ in counts)}):
         if wanted and mid not in wanted:
             continue
@@ -66,7 +68,7 @@ def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
         yield {
             "mid": mid,
             "name": units[mid].name if mid in units else "(unknown unit)",
-            **{status.value: counts.get((mid, status.value), 0) for status in OPEN},
+            **{status.value: counts.get((mid, status.value), 0) for status in SHOWN},
             "oldest": _oldest(mid),
             "per_hour": _per_hour(mid),
             "late": late(mid),
@@ -78,14 +80,13 @@ def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
 
 def _counts() -> dict[tuple[int, str], int]:
     """Return the number of requests that are not done, by unit and status."""
-    rows = UnsubRequest.objects.filter(in_states(*OPEN)).order_by()
-    found = rows.values_list("unit_id", "status").annotate(number=Count("pk"))
+    found = UnsubRequest.objects.open_counts()
     return {(mid, status): number for mid, status, number in found}
 
 
 def _oldest(mid: int) -> float | None:
     """Return the age in seconds of the oldest request that waits."""
-    waiting = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.HELD), unit_id=mid)
+    waiting = UnsubRequest.objects.filter(status=Status.PENDING, unit_id=mid)
     since = waiting.aggregate(since=Min("received_at"))["since"]
     return None if since is None else _round((timezone.now() - since).total_seconds())
 
@@ -102,18 +103,18 @@ def _state(unit: BusinessUnit | None) -> str:
     """Return whether a unit's queue sends, in a word or two."""
     if unit is None:
         return "held: no such unit"
-    if unit.held_since:
-        return f"held: {unit.held_reason}"
-    if unit.paused_until and unit.paused_until > timezone.now():
-        return f"paused: {unit.paused_reason}"
+    queue = queue_of(unit)
+    if queue.is_held:
+        return f"held: {queue.held_reason}"
+    if queue.is_paused(timezone.now()):
+        return f"paused: {queue.paused_reason}"
     return "open"
 
 
 def _next_probe(unit: BusinessUnit | None) -> str | None:
-    """Return when a unit that rests is tried again, in UTC."""
-    if unit is None or unit.paused_until is None or unit.paused_until <= timezone.now():
-        return None
-    return unit.paused_until.isoformat(" ", "seconds")
+    """Return when a paused or held queue is tried again, in UTC."""
+    until = queue_of(unit).paused_until if unit else None
+    return until.isoformat(" ", "seconds") if until and until > timezone.now() else None
 
 
 def _round(seconds: float | None) -> float | None:

@@ -7,12 +7,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Count, QuerySet
 
-from unsub.models import Status, UnsubRequest
+from unsub.models import UnsubRequest
+from unsub.models.request import can_be_requeued
 from unsub.outbox import api as outbox
 
 # The field of the audit, and the column behind it.
 FIELDS = {
-    "id": "pk", "status": "status", "mid": "unit_id", "outcome": "outcome",
+    "id": "pk", "status": "shown_status", "mid": "unit_id", "outcome": "outcome",
     "error_code": "error_code", "job_id": "job_id", "list_id": "list_id", "scope": "scope",
     "channel": "channel",
 }  # fmt: skip
@@ -39,8 +40,8 @@ class Command(BaseCommand):
         """Count, then requeue."""
         if not options["where"] and not options["all"]:
             raise CommandError("which? Give --where FIELD=VALUE, or --all.")
-        stuck = UnsubRequest.objects.filter(status__in=(Status.REFUSED, Status.HELD))
-        found = stuck.filter(**_conditions(options["where"]))
+        stuck = UnsubRequest.objects.filter(can_be_requeued())
+        found = stuck.with_shown_status().filter(**_conditions(options["where"]))
         total = self._tell(found)
         if options["dry_run"]:
             self.stdout.write(f"{total} would be tried again; nothing was changed")
@@ -49,8 +50,8 @@ class Command(BaseCommand):
 
     def _tell(self, found: "QuerySet[UnsubRequest]") -> int:
         """Write how many there are by unit, status and code; return how many in all."""
-        groups = found.order_by().values_list("unit_id", "status", "error_code")
-        counted = groups.annotate(number=Count("pk")).order_by("unit_id", "status", "error_code")
+        by = ("unit_id", "shown_status", "error_code")
+        counted = found.order_by().values_list(*by).annotate(number=Count("pk")).order_by(*by)
         total = 0
         for mid, status, code, number in counted:
             self.stdout.write(f"{mid}  {status:<8} {'-' if code is None else code:>6} {number:>8}")

@@ -2,9 +2,9 @@
 #
 #   docker build -t profilecenter:local .
 #
-# Where packages come from another place than pip's default, give pip's own configuration as the
-# secret `pip`, and the certificate of your company's authority as the secret `ca`, which pip.conf
-# then names as /run/secrets/ca. They are there while pip runs and in no layer:
+# If packages come from an index other than pip's default, pass pip's configuration as the secret
+# `pip`, and your company's certificate authority as the secret `ca`, which pip.conf then names as
+# /run/secrets/ca. They are available while pip runs, and in no layer:
 #
 #   docker build --secret id=pip,src=pip.conf --secret id=ca,src=ca.pem -t profilecenter:local .
 
@@ -16,8 +16,8 @@ WORKDIR /srv/profilecenter
 
 FROM base AS builder
 COPY requirements/base.txt requirements/build.txt requirements/
-# Two environments: the first goes into the image, the second makes the catalogues and stays here.
-# Both without pip, which the base image's own pip fills from outside.
+# Two environments: the first goes into the image, the second compiles the translations and does
+# not. Both are without pip: the base image's pip fills them.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=ca \
     python -m venv --without-pip /opt/venv \
@@ -34,8 +34,8 @@ COPY unsub unsub
 COPY templates templates
 COPY static static
 COPY locale locale
-# The folder comes first: settings.py names the files by their content only where it is there.
-# The key signs nothing and is gone with this line.
+# Create the folder first: settings.py uses hashed file names only if it exists. The key signs
+# nothing and is not stored.
 RUN PATH="/opt/build/bin:$PATH" pybabel --quiet compile --directory locale --domain django \
     && mkdir staticfiles \
     && SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
@@ -43,7 +43,7 @@ RUN PATH="/opt/build/bin:$PATH" pybabel --quiet compile --directory locale --dom
     && python -m compileall -q manage.py profilecenter unsub
 
 FROM base AS runtime
-# Numbers, so that an orchestrator can see that this is not root. Nothing but var/ is theirs.
+# Numeric ids, so that an orchestrator can see that this is not root. The user owns only var/.
 # Nothing is installed at run time, so there is no pip.
 RUN groupadd --gid 10001 profilecenter \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent \
@@ -53,7 +53,7 @@ RUN groupadd --gid 10001 profilecenter \
     && rm -rf /usr/local/lib/python3.*/ensurepip
 COPY --from=builder /opt/venv /opt/venv
 COPY --from=builder /srv/profilecenter /srv/profilecenter
-# Last, so that another version does not make the layers above anew.
+# Last, so that a new version does not rebuild the layers above.
 ARG VERSION=development
 ARG REVISION=unknown
 ARG SOURCE=unknown
@@ -65,10 +65,10 @@ LABEL org.opencontainers.image.title="Profile Center" \
 ENV PROFILECENTER_VERSION=$VERSION \
     PROFILECENTER_REVISION=$REVISION
 USER 10001:10001
-# gunicorn takes the port from PORT, and then listens on every address of the container.
+# gunicorn takes the port from PORT, and then listens on all interfaces of the container.
 ENV PORT=8000
 EXPOSE 8000
-# Asks the pages where the container serves them; a container with another command is not asked.
+# Checks the pages if the container serves them; with another command it always succeeds.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "profilecenter/healthcheck.py", "--if-started-as", "gunicorn"]
 CMD ["gunicorn", "profilecenter.wsgi", "-c", "profilecenter/gunicorn.conf.py"]

@@ -1,4 +1,4 @@
-"""The Django project: wiring only."""
+"""The Django project: settings, logging and entry points."""
 
 from .celery import app as celery_app
 from .logs import report_uncaught

@@ -1,4 +1,4 @@
-"""A cache that is missed, not missing: for libraries that would fail with the broker."""
+"""Redis cache that treats connection errors as misses, for libraries that would raise."""
 
 from typing import Any
 
@@ -10,33 +10,33 @@ log = structlog.get_logger(__name__)
 
 
 class ForgivingCache(RedisCache):
-    """Django's Redis cache; where Redis does not answer nothing is found and nothing kept.
+    """Django's Redis cache; while Redis does not answer, nothing is found and nothing is stored.
 
-    The sign-in counts its failures here. Whoever has to look at what went wrong needs the admin
-    most while the broker is down, so then nobody counts.
+    Failed sign-ins are counted here. While the broker is down they are not limited, because
+    operators need the admin then.
     """
 
     def add(self, *args: Any, **kwargs: Any) -> bool:
-        """Return whether the key was new; True where nobody answers, as if it were."""
+        """Return whether the key was new; True if Redis does not answer."""
         return bool(self._forgive(True, super().add, *args, **kwargs))
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
-        """Return the value, or the default where nobody answers."""
+        """Return the value, or the default if Redis does not answer."""
         return self._forgive(default, super().get, key, default, version)
 
     def set(self, *args: Any, **kwargs: Any) -> None:
-        """Keep a value, or not."""
+        """Store a value, if Redis answers."""
         self._forgive(None, super().set, *args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> bool:
-        """Return whether there was something to delete."""
+        """Return whether the key existed; False if Redis does not answer."""
         return bool(self._forgive(False, super().delete, *args, **kwargs))
 
     @staticmethod
     def _forgive(otherwise: Any, act: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return what an act returns, or `otherwise` where nobody answers."""
+        """Return the result of `act`, or `otherwise` if Redis does not answer."""
         try:
             return act(*args, **kwargs)
         except redis.RedisError as err:
-            log.warning("cache does not answer", error=type(err).__name__)
+            log.warning("cache_unavailable", error=type(err).__name__)
             return otherwise

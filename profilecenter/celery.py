@@ -11,18 +11,18 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "profilecenter.settings")
 
 
 class Application(Celery):
-    """Celery, with a worker, a beat and logs of our own (see programs.py)."""
+    """Celery with our own worker, beat and logging classes (see programs.py)."""
 
     log_cls = "profilecenter.programs:Logging"
 
     @cached_property
     def Worker(self) -> Any:  # noqa: N802 - Celery's name for it
-        """The class of the program `worker`."""
+        """The class of `celery worker`."""
         return self.subclass_with_self(symbol_by_name("profilecenter.programs:Worker"))
 
     @cached_property
     def Beat(self) -> Any:  # noqa: N802
-        """The class of the program `beat`."""
+        """The class of `celery beat`."""
         return self.subclass_with_self(symbol_by_name("profilecenter.programs:Beat"))
 
 

@@ -1,4 +1,4 @@
-"""Bodies without a length. Django takes those for empty; a proxy may send any form that way."""
+"""Request bodies without a Content-Length, which proxies may send. Django treats them as empty."""
 
 from collections.abc import Callable, Iterable
 from io import BytesIO
@@ -8,8 +8,8 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def with_length(application: Application, *, limit: int) -> Application:
-    """Return the application, shown the length of every body; one that is longer than `limit`
-    bytes is cut just above it, where the application refuses it."""
+    """Return the application, wrapped so that chunked bodies have a Content-Length. A body of more
+    than `limit` bytes is truncated to `limit` + 1, which the application refuses."""
 
     def measured(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():

@@ -1,6 +1,6 @@
 """The environment as settings.py reads it: NAME, or NAME_FILE for the path of a file.
 
-Whatever is wrong here ends the process with one line that names the variable, never its value.
+Any error ends the process with one line that names the variable, never its value.
 """
 
 import io
@@ -29,33 +29,33 @@ _KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
 class SettingError(SystemExit):
-    """A setting without which no process can start, told in one line.
+    """A missing or wrong setting, reported in one line: no process can start.
 
     It is a SystemExit because manage.py, gunicorn and Celery all let that through: the line goes
-    to standard error and the status is 1. Of any other exception each of them prints up to a
-    hundred lines, and the value may be among them.
+    to standard error and the status is 1. For any other exception they print up to a hundred
+    lines, which may contain the value.
     """
 
 
 class _Values(FileAwareMapping):  # type: ignore[misc]  # environ ships no types
-    """Values as they were meant: a file's byte order mark and line end are no part of a secret, an
-    empty value is none, and `$` is a letter like any other."""
+    """Normalised values: without a file's byte order mark and line end; an empty value counts as
+    missing, and `$` has no special meaning."""
 
     def __getitem__(self, key: str) -> str:
-        """Return the value of a variable. Raises KeyError where there is none, and SettingError
-        for a file that cannot be read."""
+        """Return the value of a variable. Raises KeyError if there is none, and SettingError for a
+        file that cannot be read."""
         path: str | None = self.env.get(f"{key}_FILE")
         value: str = _content(f"{key}_FILE", path) if path else self.env[key]
         value = value.rstrip("\r\n")
         if not value:
             raise KeyError(key)
-        # environ takes a value that begins with $ for another variable's name, and names it in its
-        # error: half a secret in a traceback. With escape_proxy it turns \$ back into $.
+        # environ treats a value that begins with $ as the name of another variable, and its error
+        # contains it: half a secret in a traceback. With escape_proxy it turns \$ back into $.
         return value.replace("$", r"\$")
 
 
 class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
-    """django-environ's reader, on those values. Every method raises SettingError."""
+    """django-environ's reader for these values. Every method raises SettingError."""
 
     ENVIRON = _Values()
 
@@ -64,7 +64,7 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
         self.escape_proxy = True
 
     def get_value(self, var: str, cast: Any = None, **options: Any) -> Any:
-        """Return the value of a variable as `cast` makes it, or the default."""
+        """Return the value of a variable converted by `cast`, or the default."""
         try:
             return super().get_value(var, cast=cast, **options)
         except ImproperlyConfigured:
@@ -77,8 +77,8 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
 
     @classmethod
     def parse_value(cls, value: str, cast: Any) -> Any:
-        """Return a value as `cast` makes it. Raises ValueError. environ alone takes `3O` for 3.0
-        and any word that it does not know for false."""
+        """Return a value converted by `cast`. Raises ValueError. environ alone would read `3O` as
+        3.0 and any unknown word as false."""
         if cast is float:
             number = float(value)
             if not math.isfinite(number):
@@ -92,7 +92,7 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
         return super().parse_value(value, cast)
 
     def address(self, var: str, *, schemes: Collection[str], default: str) -> str:
-        """Return an address whose scheme is one of `schemes`."""
+        """Return a URL whose scheme is one of `schemes`."""
         text: str = self.str(var, default=default)
         try:
             parts = urlsplit(text)
@@ -118,7 +118,7 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
         """Return the configuration of a PostgreSQL or SQLite database."""
         text = self.str(var, default=default)
         try:
-            # environ would warn of an unknown scheme with the password in its words.
+            # environ would log a warning about an unknown scheme, with the password in it.
             known = urlsplit(text).scheme in _DATABASES
             found: dict[str, Any] = self.db_url_config(text) if known else {}
         except (ImproperlyConfigured, ValueError):
@@ -136,9 +136,9 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
         return found
 
     def read_file(self, path: Path) -> None:
-        """Read a .env file; a variable that is set already stays as it is.
+        """Read a .env file; variables that are set already take precedence.
 
-        environ would log a line that it cannot read, with whatever secret is in it.
+        environ would log a line that it cannot read, with any secret in it.
         """
         text = _content(".env", str(path))
         for number, line in enumerate(text.splitlines(), start=1):
@@ -148,12 +148,12 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
         self.read_env(io.StringIO(text))
 
     def _named(self, var: str) -> str:
-        """Return a variable's name, and the file that the value is from."""
+        """Return a variable's name, with the file that the value comes from."""
         path = self.ENVIRON.env.get(f"{var}_FILE")
         return f"{var} (in the file {path})" if path else var
 
     def _wrong(self, var: str, wanted: str) -> SettingError:
-        """Return the error for a value of another form."""
+        """Return the error for a value of the wrong form."""
         return SettingError(f"{self._named(var)} must be {wanted}.")
 
 
@@ -175,13 +175,13 @@ def _content(name: str, path: str) -> str:
 
 
 def _shown(path: str) -> str:
-    """Return a path for a message. What does not begin like one may be the secret itself, given
-    as NAME_FILE by mistake."""
+    """Return a path for a message. Text that does not begin like a path may be the secret itself,
+    given as NAME_FILE by mistake."""
     return path if path.startswith(("/", "./", "../")) else "the file (its path is not absolute)"
 
 
 def read_environment() -> Env:
-    """Return the environment, with what `.env` in the checkout adds to it."""
+    """Return the environment, including `.env` of the checkout."""
     env = Env()
     if (BASE_DIR / ".env").is_file():
         env.read_file(BASE_DIR / ".env")

@@ -1,7 +1,7 @@
 """gunicorn: `gunicorn profilecenter.wsgi -c profilecenter/gunicorn.conf.py`.
 
 gunicorn itself reads PORT (it then listens on every address of a container), WEB_CONCURRENCY,
-FORWARDED_ALLOW_IPS and GUNICORN_CMD_ARGS; whatever is given on its command line wins.
+FORWARDED_ALLOW_IPS and GUNICORN_CMD_ARGS; its command line takes precedence.
 """
 
 import os
@@ -12,50 +12,50 @@ from typing import Any
 
 from prometheus_client import multiprocess
 
-# A request waits for the database and for nothing else, so a few threads share a process.
+# Requests mostly wait for the database, so a few threads share a process.
 # Each thread keeps a database connection: 8 x 4 stays well below PostgreSQL's default of 100.
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(2 * (os.cpu_count() or 1) + 1, 8))
 threads = 4
 
-# The application is loaded once, before the processes part: a broken setting ends the start at
-# once instead of once per process, and a replaced process serves within milliseconds.
+# The application is loaded once, before forking: a wrong setting ends the start at once instead of
+# once per process, and a replaced process serves within milliseconds.
 preload_app = True
 
-# A process is replaced after so many requests, not all of them in the same minute.
+# A process is replaced after this many requests; the jitter spreads the replacements.
 max_requests = 20_000
 max_requests_jitter = 4_000
-timeout = 30  # seconds without a sign of life
-graceful_timeout = 25  # seconds for requests under way, below an orchestrator's usual 30
-# Longer than a load balancer keeps an idle connection (60 s is usual), so that it is never we who
-# close one that it is just about to use.
+timeout = 30  # seconds without a heartbeat
+graceful_timeout = 25  # seconds for running requests, below an orchestrator's usual 30
+# Longer than a load balancer keeps an idle connection (60 s is usual), so that we never close one
+# that it is about to use.
 keepalive = 75
 
-# Paths hold tokens and tokens are credentials: no access log, here or anywhere (invariant 7).
+# Paths contain tokens, and tokens are credentials: no access log anywhere (invariant 7).
 accesslog = None
 errorlog = "-"
-# In the format of all others, and scrubbed: gunicorn writes malformed request lines down.
+# In our format, and scrubbed: gunicorn logs malformed request lines.
 logger_class = "profilecenter.gunicorn_logger.Logger"
 loglevel = (os.environ.get("LOG_LEVEL") or "INFO").lower()
-# Nobody steers a container through a socket, and its file system may be read-only.
+# The control socket is not used, and the file system may be read-only.
 control_socket_disable = True
 if Path("/dev/shm").is_dir():  # noqa: S108
-    # The sign of life is a file; on a slow disk writing it would stall the process.
+    # The heartbeat is a file; on a slow disk writing it would block the process.
     worker_tmp_dir = "/dev/shm"  # noqa: S108
 
-# The counters of all processes meet in a folder, which has to be there before the application is.
+# All processes share their counters in a folder, which must exist before the application loads.
 _PREFIX = "profilecenter-metrics-"
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=_PREFIX)
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """Let the metrics forget the gauges of a process that ended."""
+    """Remove the gauges of a process that ended from the metrics."""
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def on_exit(_server: Any) -> None:
-    """Remove the folder of the counters, where it was made here."""
+    """Remove the folder of the counters if this file created it."""
     folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     if folder.name.startswith(_PREFIX):
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""gunicorn's log, in the format of all others and without anybody's data."""
+"""gunicorn's log in our format, scrubbed."""
 
 import logging
 
@@ -9,11 +9,11 @@ from .logs import own_formatter
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn ships no types
-    """gunicorn's logger, which writes a malformed request line with the token in it, through our
-    formatter."""
+    """gunicorn's logger with our formatter: gunicorn logs malformed request lines, which may
+    contain a token."""
 
     def setup(self, cfg: Config) -> None:
-        """Set the logs up as gunicorn does, then give each of its handlers our formatter."""
+        """Set up the logs as gunicorn does, then replace the formatter of each handler."""
         super().setup(cfg)
         logging.captureWarnings(True)
         formatter = own_formatter()

@@ -1,10 +1,10 @@
-"""Exit 0 where the web process of this container answers `/healthz`, else 1.
+"""Exit with 0 if the web process of this container answers `/healthz`, else with 1.
 
     python profilecenter/healthcheck.py [--if-started-as NAME]
 
-Run as a file and not as a module: that would import Celery, four times a minute. With
-`--if-started-as gunicorn` a container whose first process is another command counts as healthy,
-so that one image can have a health check and many uses.
+Run it as a file, not as a module: that would import Celery, four times a minute. With
+`--if-started-as gunicorn`, a container whose first process is another command counts as healthy,
+so that one image can have a health check and several uses.
 """
 
 import os
@@ -16,7 +16,7 @@ TIMEOUT = 4  # seconds
 
 
 def main(arguments: list[str]) -> int:
-    """Return 0 where the pages answer, or where this container does not serve them; else 1."""
+    """Return 0 if the pages answer, or if this container does not serve them; else 1."""
     if arguments[:1] == ["--if-started-as"] and not _started_as(arguments[1]):
         return 0
     url = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/healthz"
@@ -29,8 +29,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _started_as(name: str) -> bool:
-    """Return whether the container's command has the name in it. Process 1 is that command, or
-    Docker's init with the command as its arguments."""
+    """Return whether the container's command contains the name. Process 1 is that command, or
+    Docker's init with the command as arguments."""
     return name.encode() in Path("/proc/1/cmdline").read_bytes()
 
 

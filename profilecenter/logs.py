@@ -1,6 +1,6 @@
-"""Logging: one line an event, as JSON or for a terminal, with nobody's data in it.
+"""Logging: one line per event, as JSON or for a terminal, without personal data.
 
-The same format for Django, gunicorn and Celery, also before Django's settings can be read.
+The same format for Django, gunicorn and Celery, even before Django's settings are loaded.
 """
 
 import logging
@@ -19,12 +19,11 @@ from unsub.domain.masking import scrub
 
 from .environment import read_environment
 
-# Whatever follows /u/ or /p/ is a credential; Django's own "Not Found: /u/..." carries it.
+# The path after /u/, /p/ or /c/ is a credential; Django's own "Not Found: /u/..." contains it.
 _TOKEN_PATH = re.compile(r"""/([upc])/(?:[^\s/?"'\\]|\\{1,2}[xuU][0-9a-f]{2,8})+""")
 
 
-# Of every task Celery writes twice that it came and went; our own lines say what it did.
-# And a refused link, which scanners produce by the thousand, is counted and need not be written.
+# Celery logs the start and the end of every task; our own lines say what it did.
 _CHATTY = ("zeep", "urllib3", "kombu", "amqp", "celery.worker.strategy", "celery.app.trace")
 
 
@@ -33,10 +32,10 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class ScrubbingFormatter(structlog.stdlib.ProcessorFormatter):
-    """A formatter whose lines hold no token and no e-mail address, tracebacks included."""
+    """Formatter that removes tokens and email addresses from each line, tracebacks included."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the finished line, scrubbed last so that nothing slips in behind it."""
+        """Return the finished line. Scrubbing is the last step: nothing is added after it."""
         return scrub(_TOKEN_PATH.sub(r"/\1/[token]", super().format(record)))
 
 
@@ -49,13 +48,14 @@ _BEFORE: list[Any] = [
 
 
 def default_style() -> str:
-    """Return "console" where a person looks at standard error, else "json"."""
-    # The stream itself may have been redirected to the log.
+    """Return "console" if standard error is a terminal, else "json"."""
+    # sys.stderr itself may have been redirected to the log.
     return "console" if os.isatty(2) else "json"
 
 
 def logging_config(style: str, level: str) -> dict[str, Any]:
-    """Return the dictConfig for `style` ("json" or "console") and set structlog up to match."""
+    """Return the dictConfig for `style` ("json" or "console"). Side effect: configures structlog to
+    match."""
     structlog.configure(
         processors=[*_BEFORE, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -64,11 +64,12 @@ def logging_config(style: str, level: str) -> dict[str, Any]:
     )
     formatter = _formatter(style)
     quiet = {name: {"level": "WARNING"} for name in _CHATTY} | {
+        # Refused links are counted; scanners cause thousands of them.
         "django.request": {"level": "ERROR"},
-        # Without Django's own handler, which mails whole requests to ADMINS: the address of a page
-        # is a credential, and a form may hold anything.
+        # Without Django's own handler, which emails whole requests to ADMINS: a URL is a
+        # credential, and a form may contain anything.
         "django": {"handlers": [], "level": "INFO"},
-        # Of the processes below a worker. It passes nothing on to the root.
+        # The logger of a worker's child processes; it does not propagate to the root.
         "multiprocessing": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
     }
     return {
@@ -86,7 +87,7 @@ def _formatter(style: str) -> dict[str, Any]:
     last: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if style == "json"
-        # Plain: where the package rich is at hand structlog would print every local variable.
+        # Plain: if the package rich is installed, structlog would print every local variable.
         else [
             structlog.dev.ConsoleRenderer(
                 colors=False, exception_formatter=structlog.dev.plain_traceback
@@ -104,7 +105,7 @@ def _formatter(style: str) -> dict[str, Any]:
 def own_formatter() -> ScrubbingFormatter:
     """Return the formatter of this deployment, without Django's settings.
 
-    gunicorn has something to say before they are read, and most of all where they cannot be read.
+    gunicorn logs before the settings are loaded, and especially if they cannot be loaded.
     """
     style = read_environment().choice("LOG_FORMAT", STYLES, default=default_style())
     arguments = {name: value for name, value in _formatter(style).items() if name != "()"}
@@ -112,9 +113,9 @@ def own_formatter() -> ScrubbingFormatter:
 
 
 def write_line(level: int, message: str, **fields: Any) -> None:
-    """Write one line to standard error, past Python's buffers and locks.
+    """Write one line to standard error, bypassing Python's buffers and locks.
 
-    So it can be called by a handler of signals, and before anything has set logging up.
+    So it can be called by a signal handler, and before logging is configured.
     """
     record = logging.LogRecord("profilecenter", level, __file__, 0, message, (), None)
     vars(record).update(fields)
@@ -122,10 +123,10 @@ def write_line(level: int, message: str, **fields: Any) -> None:
 
 
 def report_uncaught() -> None:
-    """Have an exception that ends the process written as a line like any other.
+    """Log an exception that ends the process as one line in our format.
 
-    Python's own traceback would be many lines, with whatever the exception holds. A mistake in the
-    settings is told by its sentence alone.
+    Python's own traceback would be many lines, not scrubbed. Of a wrong setting only the message is
+    logged.
     """
     sys.excepthook = _uncaught
 
@@ -136,4 +137,4 @@ def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackT
     elif issubclass(kind, ImproperlyConfigured):
         write_line(logging.CRITICAL, f"cannot start: {error}")
     else:
-        write_line(logging.CRITICAL, "uncaught exception", exc_info=(kind, error, trace))
+        write_line(logging.CRITICAL, "uncaught_exception", exc_info=(kind, error, trace))

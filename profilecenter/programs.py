@@ -1,8 +1,7 @@
-"""The programs `celery worker` and `celery beat`, as a deployment needs them.
+"""Our classes for `celery worker` and `celery beat`; celery.py names them.
 
-They refuse to start where the broker's transport cannot be imported, write what they have to say as
-lines of the log, and beat notes when it published a sweep. `celery -A profilecenter worker` starts
-these classes; celery.py names them.
+They refuse to start if the broker's transport cannot be imported, write all output as log lines,
+and beat records when it published a sweep.
 """
 
 import logging
@@ -25,36 +24,35 @@ SWEEP = "unsub.tasks.sweep"
 
 
 def _say(message: object, _stream: object = None) -> None:
-    """Write what Celery says while a signal is handled: "worker: Warm shutdown (MainProcess)"."""
+    """Log what Celery says in its signal handlers: "worker: Warm shutdown (MainProcess)"."""
     write_line(logging.INFO, str(message))
 
 
-# Celery writes it to standard output as it is, and offers no other way to change that.
+# Celery writes it to standard output, and offers no other way to change that.
 worker.safe_say = _say  # type: ignore[attr-defined]  # not in the stubs
 
 
 class Logging(celery_log.Logging):
-    """Leaves logging as Django's settings have it: one format, and LOG_LEVEL instead of
-    --loglevel."""
+    """Keeps the logging of Django's settings: one format, and LOG_LEVEL instead of --loglevel."""
 
     def setup_logging_subsystem(self, *_args: Any, **_options: Any) -> None:
-        """Add no handler. What is printed is still redirected to the log, by the caller."""
+        """Add no handler. The caller still redirects standard output to the log."""
         reset_multiprocessing_logger()
 
 
 class Worker(worker.Worker):
-    """A worker that says in one line what Celery's banner says in thirty-five."""
+    """A worker that logs one line instead of Celery's banner of thirty-five."""
 
     def on_before_init(self, *args: Any, **options: Any) -> None:
-        """Raises ImproperlyConfigured where the broker's transport cannot be imported."""
+        """Raises ImproperlyConfigured if the broker's transport cannot be imported."""
         logging.captureWarnings(True)
         require_transport()
         super().on_before_init(*args, **options)
 
     def emit_banner(self) -> None:
-        """Write the line."""
+        """Log the line."""
         log.info(
-            "worker starting",
+            "worker_starting",
             node=self.hostname,  # type: ignore[attr-defined]  # not in the stubs
             concurrency=self.concurrency,  # type: ignore[attr-defined]
             broker=self.app.connection().as_uri(),
@@ -66,26 +64,26 @@ class Beat(beat.Beat):
     """A beat without a banner."""
 
     def run(self) -> None:
-        """Run until it is told to end."""
+        """Run until stopped."""
         self.quiet = True
         super().run()
 
     def init_loader(self) -> None:
-        """Raises ImproperlyConfigured where the broker's transport cannot be imported."""
+        """Raises ImproperlyConfigured if the broker's transport cannot be imported."""
         super().init_loader()
         logging.captureWarnings(True)
         require_transport()
 
 
 class Scheduler(PersistentScheduler):
-    """Celery's own, which notes when it has published a sweep.
+    """Celery's scheduler, which records when it has published a sweep.
 
-    After it is published, and from beat's own process: so a beat that lives and cannot reach the
-    broker counts as silent, and one whose workers are all gone does not.
+    Recorded after publishing, and by beat's own process: a beat that runs but cannot reach the
+    broker counts as silent, and one without any worker does not.
     """
 
     def apply_async(self, entry: ScheduleEntry, *args: Any, **options: Any) -> Any:
-        """Return what publishing returns. Never raises for the note."""
+        """Return what publishing returns. Recording never raises."""
         result = super().apply_async(entry, *args, **options)
         if entry.task == SWEEP:
             heartbeat.record("beat")

@@ -1,7 +1,7 @@
 """Settings, and the only reader of the environment.
 
-Every name can also be given as NAME_FILE, the path of a file that holds the value, so that
-secrets come from files (Docker and Kubernetes secrets). docs/operations.md has the table.
+Each name can also be given as NAME_FILE, the path of a file that contains the value, for Docker and
+Kubernetes secrets. docs/operations.md has the table.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from unsub.links.tokens import Keyring
 
 from .environment import BASE_DIR, SettingError, read_environment
 from .logs import LEVELS, STYLES, default_style, logging_config
-from .theme import UNFOLD  # noqa: F401 - Django reads it here
+from .theme import UNFOLD  # noqa: F401 - read by Django
 
 VAR_DIR = BASE_DIR / "var"
 
@@ -29,9 +29,9 @@ PROFILECENTER_REVISION = env.str("PROFILECENTER_REVISION", default="unknown")
 DEBUG = env.bool("DEBUG", default=False)
 # A process started without a SECRET_KEY fails at once instead of signing with a known one.
 SECRET_KEY = env.str("SECRET_KEY", default="only-for-debugging") if DEBUG else env.str("SECRET_KEY")
-# After a change of SECRET_KEY: the former ones, until every session and secret is made anew.
+# Former values of SECRET_KEY, until every session and secret has been renewed.
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
-# Health checks of a container ask from inside, by these names.
+# A container's health checks use these names from inside.
 ALLOWED_HOSTS = [*env.list("ALLOWED_HOSTS", default=[]), "localhost", "127.0.0.1", "[::1]"]
 
 PUBLIC_URL = env.address(
@@ -63,7 +63,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    # With a padding of random length, so that sizes tell nothing (BREACH).
+    # With padding of random length, so that sizes reveal nothing (BREACH).
     "django.middleware.gzip.GZipMiddleware",
     "unsub.web.middleware.RecipientMiddleware",
     "unsub.web.middleware.AdminMiddleware",
@@ -79,7 +79,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "profilecenter.urls"
 WSGI_APPLICATION = "profilecenter.wsgi.application"
-# RFC 8058 section 3.1: the one-click POST must not be answered with a redirect.
+# RFC 8058, section 3.1: the one-click POST must not be answered with a redirect.
 APPEND_SLASH = False
 
 TEMPLATES = [
@@ -118,7 +118,7 @@ def _database() -> dict[str, Any]:
             "options": "-c statement_timeout=15000 -c lock_timeout=5000",
             "tcp_user_timeout": 2000,
         }
-    # Without persistent connections gunicorn does a quarter of the requests.
+    # Without persistent connections gunicorn handles only a quarter of the requests.
     return config | {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 
 
@@ -128,7 +128,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.address(
     "REDIS_URL", schemes=("redis", "rediss", "unix"), default="redis://localhost:6379/0"
 )
-REDIS_TIMEOUT = 0.2  # seconds; a broker that does not answer must not keep a visitor waiting
+REDIS_TIMEOUT = 0.2  # seconds; a broker that does not answer must not delay a visitor
 _CACHE = {
     "BACKEND": "django.core.cache.backends.redis.RedisCache",
     "LOCATION": REDIS_URL,
@@ -140,7 +140,7 @@ _CACHE = {
     },
 }
 CACHES = {
-    # Libraries know the default one alone, and would fail with it.
+    # Libraries use the default cache, and would raise if Redis fails.
     "default": _CACHE
     | {"BACKEND": "profilecenter.cache.ForgivingCache", "KEY_PREFIX": "profilecenter-library"},
     "shared": _CACHE,
@@ -177,36 +177,36 @@ SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=30)
 UNDO_SECONDS = env.int("UNDO_SECONDS", default=30)
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=int(SFMC_TIMEOUT * 4 + 60))
 
-# Celery: the row is the letter, a task is only a bell, so no result and no retry is kept there.
+# Celery: the row is the request, a task is only a wake-up, so no result and no retry is kept there.
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_TRANSPORT = "profilecenter.transport:Transport"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": REDIS_TIMEOUT,
     "socket_timeout": 5,
-    # A bell for later that a killed worker held is given to another after this time.
+    # After this time a delayed wake-up of a killed worker is delivered to another one.
     "visibility_timeout": LEASE_SECONDS + 120,
 }
 CELERY_TASK_IGNORE_RESULT = True
-# A bell is acknowledged before it is answered. One that a killed worker had is rung again by the
-# sweep; and a late acknowledgement over a connection that broke meanwhile would end the worker.
+# A task is acknowledged before it runs. The sweep replaces the wake-up of a killed worker; and a
+# late acknowledgement over a broken connection would end the worker.
 CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 0}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-# The nameless exchange needs no binding in Redis. With one, a broker that was flushed takes no
-# message any more until every process has been restarted.
+# The default exchange needs no binding in Redis. With a binding, a flushed broker would accept no
+# message until every process has been restarted.
 CELERY_TASK_QUEUES = [Queue("celery", exchange=Exchange(""), routing_key="celery")]
 CELERY_TIMEZONE = "UTC"
-# It notes for /readyz and the metrics that it is at work.
+# Records heartbeats for /readyz and the metrics.
 CELERY_BEAT_SCHEDULER = "profilecenter.programs:Scheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = env.str(
     "CELERY_BEAT_SCHEDULE", default=str(VAR_DIR / "celerybeat-schedule")
 )
-# How often, in seconds; and for how long a task is worth doing. One that nobody took in time is
-# worthless, the next does the same; but workers that are busy may take a while.
+# Interval and expiry of each task, in seconds. An expired one is dropped, because the next does the
+# same; the expiry leaves time for busy workers.
 _PERIODIC = {
     "sweep": (SWEEP_SECONDS, SWEEP_SECONDS + 30),
     "record": (SWEEP_SECONDS, SWEEP_SECONDS + 30),
@@ -255,14 +255,14 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-# In a checkout nothing was collected: serve, and link, the files as they lie there.
+# In a checkout nothing was collected: serve the files from their source folders.
 WHITENOISE_USE_FINDERS = not Path(STATIC_ROOT).is_dir()
 if WHITENOISE_USE_FINDERS:
     STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 
 # Requests
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 500  # a page of the admin has a hundred rows to tick
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500  # a page of the admin has a hundred checkboxes
 FILE_UPLOAD_HANDLERS = ["profilecenter.uploads.BoundedUploadHandler"]
 
 # Security
@@ -302,14 +302,14 @@ LOGIN_REDIRECT_URL = "admin:index"
 ACCOUNT_ADAPTER = "unsub.accounts.adapters.AccountAdapter"
 ACCOUNT_FORMS = {"reset_password": "unsub.accounts.forms.ForgottenForm"}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
-ACCOUNT_EMAIL_VERIFICATION = "none"  # an administrator wrote the address down
+ACCOUNT_EMAIL_VERIFICATION = "none"  # an administrator entered the address
 ACCOUNT_EMAIL_NOTIFICATIONS = True
-ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # no mail to strangers
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # no email to unknown addresses
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Profile Center: "
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
-ACCOUNT_SESSION_REMEMBER = False  # a session lasts as long as SESSION_COOKIE_AGE says, at most
-# By name alone: behind a proxy or an office's address everybody would answer for everybody.
+ACCOUNT_SESSION_REMEMBER = False  # sessions last SESSION_COOKIE_AGE at most
+# By name only: behind a proxy, or in an office, all users have the same IP address.
 ACCOUNT_RATE_LIMITS = {
     "login": None,
     "login_failed": "10/15m/key",
@@ -318,18 +318,19 @@ ACCOUNT_RATE_LIMITS = {
 }
 MFA_ADAPTER = "unsub.accounts.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
-# allauth's check stops strangers who sign up with another person's address and set up a second
-# factor for it. Nobody signs up here, and no page verifies an address: it would lock users out.
+# allauth's check prevents strangers from signing up with another person's address and setting up a
+# second factor for it. There is no sign-up here, and no page verifies an address, so the check
+# would lock users out.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_TOTP_TOLERANCE = 1  # a phone whose clock is half a minute off
 MFA_PASSKEY_LOGIN_ENABLED = True
-# Browsers allow passkeys on http://localhost alone.
+# Without https, browsers allow passkeys only on localhost.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _https
 SOCIALACCOUNT_ADAPTER = "unsub.accounts.adapters.CompanyAccountAdapter"
-# Who is known by the address that the provider has verified is let in, and known from then on.
+# An account with a user's address, verified by the provider, gives access and is then linked.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
-# A link, not a form: `form-action 'self'` would stop the provider's own redirects.
+# A link, not a form: `form-action 'self'` would block the provider's redirects.
 SOCIALACCOUNT_LOGIN_ON_GET = True
 SOCIALACCOUNT_PROVIDERS = {
     "openid_connect": {
@@ -348,13 +349,13 @@ SOCIALACCOUNT_PROVIDERS = {
     }
 }
 
-# Alarms go to these people by mail.
+# Receive alarms by email.
 ADMINS = [("operator", address) for address in env.list("ADMINS", default=[])]
 SERVER_EMAIL = DEFAULT_FROM_EMAIL = env.str("SERVER_EMAIL", default="profile-center@localhost")
 EMAIL_TIMEOUT = 10  # seconds
 vars().update(env.email_server("EMAIL_URL", default="consolemail://"))
 
-# gunicorn.conf.py names the folder in which the counters of all processes meet.
+# Set by gunicorn.conf.py: the folder in which all processes share their counters.
 PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 
 ALERT_WEBHOOK_URL = env.str("ALERT_WEBHOOK_URL", default="")

@@ -1,4 +1,4 @@
-"""How the admin looks, and what its side bar leads to (django-unfold's settings)."""
+"""Settings of django-unfold: the look of the admin, and its side bar."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 def _may(permission: str) -> Callable[[HttpRequest], bool]:
-    """Return whether a page is to be offered to whoever asks."""
+    """Return a callback: whether the user has the permission to see a page."""
 
     def check(request: HttpRequest) -> bool:
         return request.user.has_perm(permission)
@@ -18,12 +18,12 @@ def _may(permission: str) -> Callable[[HttpRequest], bool]:
     return check
 
 
-# Pages that stand below another one's address, and have an entry of their own.
+# Pages whose URL is below another entry's, and which have an entry of their own.
 _OWN = ("/scanners/", "/links/")
 
 
 def _link(title: Any, icon: str, page: str, permission: str) -> dict[str, Any]:
-    """Return an entry of the side bar."""
+    """Return an entry of the side bar, shown to users with `permission`."""
     link = reverse_lazy(f"admin:{page}")
     return {
         "title": title,
@@ -35,23 +35,23 @@ def _link(title: Any, icon: str, page: str, permission: str) -> dict[str, Any]:
 
 
 def _is_current(path: str, link: str) -> bool:
-    """Return whether a page belongs to an entry, and to no other that is more exact."""
+    """Return whether a page belongs to an entry, and to no more specific one."""
     if path.endswith(_OWN) or link.endswith((*_OWN, "/admin/")):
         return path == link
     return path.startswith(link)
 
 
 def _icon(_request: HttpRequest) -> str:
-    """Return the address of the icon."""
+    """Return the URL of the icon."""
     return static("unsub/icon.svg")
 
 
 def _style(_request: HttpRequest) -> str:
-    """Return the address of our own style sheet."""
+    """Return the URL of our style sheet."""
     return static("unsub/admin.css")
 
 
-# A calm blue, the same as the recipients' button. In the dark 500 is the colour of links.
+# The blue of the recipients' button. In the dark scheme 500 is the colour of links.
 _BLUE = {
     "50": "#eef3fa", "100": "#dbe6f4", "200": "#b9cfe9", "300": "#a9c4e6", "400": "#86abdb",
     "500": "#6a97d0", "600": "#1d4f91", "700": "#163f75", "800": "#12335f", "900": "#0e284b",

@@ -1,4 +1,4 @@
-"""Files that are uploaded in the admin: in memory, bounded, and never lost in silence."""
+"""Uploads in the admin: in memory, limited in size, and never dropped silently."""
 
 from typing import Any
 
@@ -7,19 +7,20 @@ from django.core.files.uploadhandler import MemoryFileUploadHandler
 
 
 class BoundedUploadHandler(MemoryFileUploadHandler):
-    """Keeps what fits, and counts what does not.
+    """Keeps an upload up to the limit, and counts the rest.
 
-    Django's own steps aside for a large upload, and without another behind it the form gets no file
-    at all. Here it gets one that is cut, with the size that it had: too large, as the form says.
+    Django's own handler skips large uploads, and without another handler the form gets no file at
+    all. With this one it gets a truncated file with its full size, so that the form can report that
+    it is too large.
     """
 
     def handle_raw_input(self, *args: Any, **kwargs: Any) -> None:
-        """Take every upload, however long it says it is."""
+        """Handle every upload, whatever its Content-Length."""
         super().handle_raw_input(*args, **kwargs)
         self.activated = True
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
-        """Keep a chunk up to the limit; let the rest go by."""
+        """Keep chunks up to the limit; drop the rest."""
         if start < settings.FILE_UPLOAD_MAX_MEMORY_SIZE:
             self.file.write(raw_data)
         return None

@@ -1,4 +1,4 @@
-"""Every address of the deployment."""
+"""All URLs of the deployment."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -6,7 +6,7 @@ from django.urls import include, path
 from unsub.web import preview
 
 urlpatterns = [
-    # Before the admin, which answers for all that stands below its own address.
+    # Before the admin, which handles every URL below its own.
     path("admin/preview/<int:mid>/", preview, name="preview"),
     path("admin/account/", include("unsub.accounts.urls")),
     path("admin/", admin.site.urls),

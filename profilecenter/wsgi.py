@@ -11,7 +11,7 @@ from .chunked import with_length
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "profilecenter.settings")
 
-# Ends the start where nothing could be delivered. System checks do not run under gunicorn.
+# Ends the start if wake-ups could not be sent. System checks do not run under gunicorn.
 require_transport()
 
 application = with_length(get_wsgi_application(), limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

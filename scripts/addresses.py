@@ -1,7 +1,7 @@
-"""Look for addresses in the locks and the tools' settings.
+"""Find URLs in the locks and the tools' settings.
 
-Where packages come from is each machine's own affair: a lock that names a server works only for
-those who reach it, and tells everybody else where somebody works.
+Each machine has its own package index: a lock with a URL works only for those who can reach it, and
+reveals to all others where its author works.
 """
 
 import re
@@ -24,12 +24,12 @@ TOOLS = (
     "uv.toml",
     "pip.conf",
 )
-# These lead nowhere else.
+# Allowed: these hosts are local or reserved.
 LOCAL = re.compile(r"localhost|127\.0\.0\.1|\[::1\]|([\w-]+\.)*example\.(com|org|net)")
 
 
 def main() -> int:
-    """Return 1 where a lock names any address, or a tool's setting one that is not local."""
+    """Return 1 if a lock has any URL, or a tool's setting one that is not local, else 0."""
     findings = [
         *(f for path in _paths(LOCKS) for f in _in(path, local_too=True)),
         *(f for path in _paths(TOOLS) for f in _in(path, local_too=False)),
@@ -44,10 +44,10 @@ def _paths(patterns: tuple[str, ...]) -> list[Path]:
 
 
 def _in(path: Path, *, local_too: bool) -> list[str]:
-    """Return the places of a file that name an address, without repeating it."""
+    """Return the lines of a file that have a URL, without repeating it."""
     name = path.relative_to(ROOT)
     return [
-        f"{name}:{number}: names an address"
+        f"{name}:{number}: has a URL"
         for number, line in enumerate(path.read_text().splitlines(), start=1)
         if OPTION.search(line) or any(local_too or not _is_local(a) for a in ADDRESS.findall(line))
     ]

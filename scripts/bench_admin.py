@@ -1,9 +1,9 @@
-"""How long the admin's first pages take over a million requests.
+"""Measure the admin's first pages with a million requests.
 
     python -m scripts.bench_admin [REQUESTS]        default: 1,000,000
 
-A PostgreSQL of its own, the pages as a test client gets them (no network): the queries and the
-median time of each, and beside them what one chart would take if its rows were counted.
+Uses its own PostgreSQL and a test client (no network). Prints the number of queries and the median
+time of each page, and for comparison the time of one chart counted from the rows.
 """
 
 import json
@@ -21,9 +21,9 @@ MEASURE = "from scripts import bench_admin_pages; bench_admin_pages.main({number
 
 
 def main(arguments: list[str]) -> int:
-    """Return 0 once the table is printed."""
+    """Print the table; return 0."""
     number = int(arguments[0]) if arguments else 1_000_000
-    say(f"making {number:,} requests ...")
+    say(f"creating {number:,} requests ...")
     return in_shell(MEASURE.format(number=number))
 
 

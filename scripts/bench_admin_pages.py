@@ -53,7 +53,7 @@ def main(number: int) -> None:
     for mid in range(510001, 510005):
         BusinessUnit.objects.create(mid=mid, name=f"Example {mid}")
     with connection.cursor() as cursor:
-        # All at once takes longer than a page may.
+        # Takes longer than the statement time-out of a page.
         cursor.execute("SET statement_timeout = 0")
         cursor.execute(FILL, (number, number, number))
         cursor.execute("ANALYZE")
@@ -72,12 +72,12 @@ def main(number: int) -> None:
             assert client.get(path).status_code == 200  # noqa: S101 - a table of errors is none
         say(f"| {name} | {len(queries)} | {_median(partial(client.get, path)):.0f} |")
     say(f"| one of its charts, counted from the rows | 1 | {_median(_count_rows):.0f} |")
-    say(f"| the tallies, counted for the first time | | {first * 1000:.0f} |")
-    say(f"| the tallies, once a minute | | {again:.0f} |")
+    say(f"| the daily counts, the first time | | {first * 1000:.0f} |")
+    say(f"| the daily counts, once a minute | | {again:.0f} |")
 
 
 def _count_rows() -> list[Any]:
-    """Count by day what the overview reads from the tallies."""
+    """Count by day what the overview reads from the daily counts."""
     days = UnsubRequest.objects.order_by().values_list(TruncDate("received_at"))
     return list(days.annotate(number=Count("pk")))
 

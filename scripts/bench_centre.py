@@ -1,11 +1,10 @@
-"""How long the profile centre takes while every call to Marketing Cloud takes 200 ms.
+"""Measure the profile centre while every call to Marketing Cloud takes 200 ms.
 
     python -m scripts.bench_centre [LISTS] [ATTRIBUTES]        default: 60 40
 
-A person with 60 lists and 40 attributes, nothing in the cache, the page as a test client gets it:
-the median of 15 pages for a link with a SubscriberKey, and for one whose key has to be asked for
-first. Beside it the same page with everything in the cache, so that what is ours and what is
-Marketing Cloud's can be told apart.
+A subscriber with 60 lists and 40 attributes, an empty cache, and a test client: the median of 15
+pages for a link with a SubscriberKey, and for one whose key has to be read first. For comparison
+the same page with everything in the cache, to separate our own time from Marketing Cloud's.
 """
 
 import json
@@ -24,7 +23,7 @@ MEASURE = "from scripts import bench_centre_pages; bench_centre_pages.main({list
 
 
 def main(arguments: list[str]) -> int:
-    """Return 0 once the table is printed."""
+    """Print the table; return 0."""
     lists, attributes = map(int, (*arguments, *("60", "40")[len(arguments) :]))
     with tempfile.TemporaryDirectory() as folder, closing(Valkey()) as valkey:
         valkey.start()

@@ -1,5 +1,5 @@
-"""The Marketing Cloud of scripts/bench_centre.py: in a process of its own, so that its work is not
-measured with the page's."""
+"""The sandbox of scripts/bench_centre.py, in a separate process, so that its work is not measured
+with the page's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ LATENCY = 0.2  # seconds that each call takes
 
 @contextmanager
 def marketing_cloud(lists: int, attributes: int) -> Iterator[str]:
-    """Give the address of a stand-in with so many lists and attributes."""
+    """Yield the URL of a sandbox with this number of lists and attributes."""
     ours, theirs = get_context("spawn").Pipe()
     process = get_context("spawn").Process(target=_serve, args=(theirs, lists, attributes))
     process.start()
@@ -27,7 +27,7 @@ def marketing_cloud(lists: int, attributes: int) -> Iterator[str]:
 
 
 def _serve(pipe: Connection, lists: int, attributes: int) -> None:
-    """Serve until told to stop."""
+    """Serve until the pipe says stop."""
     names = [f"Attribute {number:02}" for number in range(attributes)]
     ada = Subscriber(
         subscriber_id=1001, key="ada-1001", email="ada@example.com",

@@ -1,4 +1,4 @@
-"""The pages of scripts/bench_centre.py, inside Django."""
+"""The measurements of scripts/bench_centre.py, run in Django's shell."""
 
 import gzip
 import time
@@ -37,15 +37,15 @@ def main(lists: int, attributes: int) -> None:
         _page(NAMES["SubscriberKey in the link"])  # the token, and zeep's first message
         say(f"{lists} lists, {attributes} attributes, each call {LATENCY * 1000:.0f} ms; "
             f"median ms of {PAGES}, and in round trips' time")  # fmt: skip
-        say("| link | nothing known | lists and attributes known | all known | bytes packed |")
+        say("| link | nothing cached | lists and attributes cached | all cached | gzip bytes |")
         say("| --- | ---: | ---: | ---: | ---: |")
         for name, subscriber in NAMES.items():
             say(_row(name, subscriber))
 
 
 def _row(name: str, subscriber: SubscriberContext) -> str:
-    """Return a line of the table. The three kinds of page take turns, so that a noisy machine is
-    noisy to all."""
+    """Return a row of the table. The three cases alternate, so that load on the machine affects all
+    of them."""
     times: dict[str, list[float]] = {"cold": [], "usual": [], "warm": []}
     size = 0
     for _ in range(PAGES):
@@ -64,7 +64,7 @@ def _cell(seconds: list[float]) -> str:
 
 
 def _page(subscriber: SubscriberContext) -> int:
-    """Return the size of the page as it travels, once it shows every list."""
+    """Return the compressed size of the page; SystemExit unless it shows every list."""
     context = UnsubContext(
         mid=PARENT, subscriber=subscriber, job=JobContext(job_id=88002, list_id=7001),
         issued_at=int(time.time()),

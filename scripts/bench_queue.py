@@ -16,9 +16,9 @@ MEASURE = "from scripts import bench_queue_steps; bench_queue_steps.main({number
 
 
 def main(arguments: list[str]) -> int:
-    """Return 0 once the table is printed."""
+    """Print the table; return 0."""
     number = int(arguments[0]) if arguments else 300_000
-    say(f"making {number:,} pending requests ...")
+    say(f"creating {number:,} pending requests ...")
     return in_shell(MEASURE.format(number=number))
 
 

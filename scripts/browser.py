@@ -1,4 +1,4 @@
-"""A real Chromium for the journeys: found, or installed, or the tests that need it fail."""
+"""Find or install Chromium for the journeys; without it, the tests that need it fail."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from playwright.sync_api import sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 APPLICATION = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
-# Without a font of its own a slim machine draws boxes, and lays the page out by them.
+# A slim machine without fonts draws boxes, which changes the layout.
 PACKAGES = ("chromium", "fonts-dejavu-core")
 
 
@@ -27,7 +27,7 @@ def find() -> str | None:
 
 
 def ensure() -> str | None:
-    """Return the path of a browser, installing one where there is none; None where it cannot be."""
+    """Return the path of a browser, installed if there was none, or None if that failed."""
     return find() or _install()
 
 
@@ -42,7 +42,7 @@ def _install() -> str | None:
 
 
 def _try(*command: str) -> None:
-    """Run a command that may fail: whether there is a browser afterwards is what counts."""
+    """Run a command and ignore its status: the caller checks for a browser afterwards."""
     environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     subprocess.run(  # noqa: S603
         command, env=environ, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False, timeout=900

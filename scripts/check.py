@@ -1,4 +1,4 @@
-"""What `make check` looks at. Each step runs, whatever became of the one before."""
+"""The steps of `make check`. All of them run, even if an earlier one failed."""
 
 import json
 import os
@@ -11,7 +11,7 @@ PYTHON = tool("python")
 
 
 def deployment_environ() -> dict[str, str]:
-    """Return the environment of a deployment that has nothing to be told: HTTPS, long keys."""
+    """Return the environment of a deployment without any warning: https, long keys."""
     return {
         "SECRET_KEY": secrets.token_urlsafe(50),
         "DEBUG": "false",
@@ -26,13 +26,13 @@ def deployment_environ() -> dict[str, str]:
 
 
 def steps() -> tuple[Step, ...]:
-    """Return the steps in order, from the quickest."""
+    """Return the steps, roughly from the fastest to the slowest."""
     templates = files("*.html", "templates", "unsub")
     manage = (PYTHON, "manage.py")
     deployment = deployment_environ()
     return (
-        Step(title="locks name no address", command=(PYTHON, "-m", "scripts.addresses")),
-        Step(title="locks serve every platform", command=(PYTHON, "-m", "scripts.locks")),
+        Step(title="locks have no URL", command=(PYTHON, "-m", "scripts.addresses")),
+        Step(title="locks work on every platform", command=(PYTHON, "-m", "scripts.locks")),
         Step(title="ruff", command=(tool("ruff"), "check", ".")),
         Step(title="ruff format", command=(tool("ruff"), "format", "--check", ".")),
         Step(
@@ -56,7 +56,7 @@ def steps() -> tuple[Step, ...]:
 
 
 def main() -> int:
-    """Return 0 where every step passed, else 1, with the names of those that did not."""
+    """Return 0 if every step passed, else 1; prints the names of the failed ones."""
     failed = [step.title for step in steps() if step.run()]
     say(f"failed: {', '.join(failed)}" if failed else "all checks passed")
     return 1 if failed else 0

@@ -1,10 +1,10 @@
-"""Check .env before Docker Compose reads it; runs on the bare Python of a host.
+"""Check .env before Docker Compose reads it; needs only the Python of the host.
 
     python3 scripts/env_file.py [FILE]        default: .env
 
-Compose and Django read the same file, but not alike: Compose replaces `$word`, except in single
-quotes, and takes ` #` for a comment. What the two would read differently is reported, and so are
-names that nothing reads. Values are never printed.
+Compose and Django read the same file differently: Compose replaces `$word`, except in single
+quotes, and treats ` #` as a comment. Reports values that the two would read differently, and names
+that nothing reads. Values are never printed.
 """
 
 import difflib
@@ -22,7 +22,7 @@ _QUOTED = re.compile(r"""'[^'\\]*'|"[^"\\]*\"""")
 
 
 def main(arguments: list[str]) -> int:
-    """Return 0 where nothing is to be said of the file, else 1, with a line for each finding."""
+    """Return 0 without findings, else 1; prints a line for each finding."""
     path = Path(arguments[0]) if arguments else ROOT / ".env"
     try:
         text = path.read_bytes().decode()
@@ -39,7 +39,7 @@ def _report(lines: list[str]) -> int:
 
 
 def findings(text: str) -> Iterator[tuple[int, str]]:
-    """Give the number of each line of which there is something to say, and what."""
+    """Yield (line number, finding)."""
     known = set(_OFFERED.findall(EXAMPLE.read_text(encoding="utf-8")))
     lines_of: dict[str, int] = {}
     if text.startswith(BYTE_ORDER_MARK):
@@ -49,7 +49,7 @@ def findings(text: str) -> Iterator[tuple[int, str]]:
             continue
         parts = _LINE.fullmatch(line)
         if parts is None:
-            yield number, "is not NAME=value; there are no spaces before the name or the ="
+            yield number, "is not NAME=value; no spaces are allowed before the name or the ="
             continue
         name, value = parts.groups()
         yield from ((number, f"{name} {finding}") for finding in _of_name(name, known, lines_of))
@@ -58,27 +58,27 @@ def findings(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _of_name(name: str, known: set[str], lines_of: dict[str, int]) -> Iterator[str]:
-    """Give what is wrong with a name."""
+    """Yield what is wrong with a name."""
     if name in lines_of:
-        yield f"is in line {lines_of[name]}, too"
+        yield f"is also in line {lines_of[name]}"
     if name.removesuffix("_FILE") not in known:
         near = difflib.get_close_matches(name, known, n=1)
         yield f"is not a setting{f': {near[0]}?' if near else ''}"
 
 
 def _of_value(value: str) -> Iterator[str]:
-    """Give what is wrong with a value, without repeating it."""
+    """Yield what is wrong with a value, without repeating it."""
     if not value.strip("'\" "):
         yield "is empty: the default applies"
     elif value[0] in "'\"" and not _QUOTED.fullmatch(value):
         yield (
-            "has a quote or a backslash within its quotes, or something after them: "
+            "has a quote or a backslash within its quotes, or text after them: "
             "put the value into a file, and its path into NAME_FILE"
         )
     elif "$" in value and value[0] != "'":
         yield "has a $, which Compose replaces: put the value into single quotes"
     elif value[0] not in "'\"" and re.search(r"\s#", value):
-        yield "has a # after a space, which Compose takes for a comment: use single quotes"
+        yield "has a # after a space, which Compose treats as a comment: use single quotes"
     elif value != value.strip():
         yield "has spaces around it, which Compose drops: use single quotes, or none"
 

@@ -1,4 +1,4 @@
-"""The environment of `make run`: made once, kept in var/run.env, and nobody else's business."""
+"""The environment of `make run`, stored in var/run.env, readable by its owner only."""
 
 import json
 import os
@@ -9,24 +9,24 @@ from pathlib import Path
 
 from .steps import ROOT
 
-# Another folder for the data of `make run`, so that two may stand side by side.
+# Another folder for the data of `make run`, so that two can run side by side.
 VAR = Path(os.environ.get("VAR") or ROOT / "var").resolve()
 FILE = VAR / "run.env"
 UNITS = {510001: "Example Outfitters", 510002: "Example Kids"}
 
-# Made once: links that were printed yesterday still work, and so does the password.
+# Created once, so that earlier links and the password still work.
 SECRETS = ("SECRET_KEY", "LINK_KEYS", "ADMIN_PASSWORD")
 FIXED = {
     "PYTHONUNBUFFERED": "1",
     "DJANGO_SETTINGS_MODULE": "profilecenter.settings",
-    # WhiteNoise: in a checkout nothing is collected, the files are served where they lie.
+    # WhiteNoise: in a checkout nothing is collected, files are served from their source folders.
     "PYTHONWARNINGS": "ignore:No directory at:UserWarning",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Where the processes of `make run` listen, on 127.0.0.1."""
+    """Ports of the processes of `make run`, on 127.0.0.1."""
 
     web: int
     sandbox: int
@@ -34,7 +34,7 @@ class Ports:
 
 
 def read() -> dict[str, str]:
-    """Return what var/run.env holds, or nothing where there is none."""
+    """Return the variables in var/run.env, or nothing if it does not exist."""
     if not FILE.is_file():
         return {}
     pairs = (line.partition("=") for line in FILE.read_text().splitlines())
@@ -42,14 +42,14 @@ def read() -> dict[str, str]:
 
 
 def write(ports: Ports) -> dict[str, str]:
-    """Return the variables of this run, kept in var/run.env for nobody but its owner to read."""
+    """Return the variables of this run. Side effect: stores them in var/run.env (mode 0600)."""
     old = read()
     values = _new_secrets() | {name: old[name] for name in SECRETS if name in old}
     values |= _settings(ports)
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in values.items()]
     VAR.mkdir(exist_ok=True)
     descriptor = os.open(FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w") as file:  # noqa: PTH123 - the mode is set where the file is made
+    with open(descriptor, "w") as file:  # noqa: PTH123 - the mode is set when the file is created
         file.writelines(lines)
     return values
 
@@ -74,19 +74,19 @@ def _settings(ports: Ports) -> dict[str, str]:
         "SFMC_CLIENT_ID": "sandbox",
         "SFMC_CLIENT_SECRET": "sandbox",
         "SFMC_ACCOUNT_ID": str(min(UNITS)),
-        # Short, so that a newcomer sees the event at once and the undo button all the same.
+        # Short, so that newcomers see the event soon, and still see the undo button.
         "UNDO_SECONDS": "3",
         "SWEEP_SECONDS": "5",
         "LOG_FORMAT": "console",
-        # The password is printed and the port is local: no need to reach for a phone. The banner
-        # says so, because a deployment asks for a second factor.
+        # The password is printed and the port is local, so no second factor is needed. The banner
+        # says so, because a deployment asks for one.
         "SECOND_FACTOR": "false",
         "DEBUG": "false",
     }
 
 
 def environ(values: dict[str, str]) -> dict[str, str]:
-    """Return this process's environment with `values` in it and no other setting of ours."""
+    """Return this process's environment with `values`, without other settings of ours."""
     foreign = ("SFMC_", "DJANGO_")
     clean = {
         name: value

@@ -1,8 +1,8 @@
-"""`make image`: build the image, bring the compose file up and try what operations.md promises.
+"""`make image`: build the image, start the compose file and test what operations.md promises.
 
-Needs Docker with compose and about five minutes. All of it happens in a copy of the checkout and
-under another project name, so that a deployment on the same machine is not touched; it is removed
-at the end. Where packages come from another place than pip's default:
+Needs Docker with Compose and about five minutes. It uses a copy of the checkout and another project
+name, so that a deployment on the same machine is not affected; everything is removed at the end. If
+packages come from an index other than pip's default:
 
     make image PIP_CONF=pip.conf CA=ca.pem         pip.conf names the certificate as /run/secrets/ca
 """
@@ -29,19 +29,20 @@ from .steps import ROOT, say
 
 PROJECT = "profilecenter-trial"
 MID, JOB, LIST = 510001, 88002, 7001
-FIRST = 1001  # the sandbox's first subscriber
+FIRST = 1001  # the first subscriber of the sandbox
 ONE_CLICK = "List-Unsubscribe=One-Click"
 PATIENCE = 90.0  # seconds
+IMAGES = "--filter=reference=profilecenter:trial-*"
 MIGRATION = '["python", "manage.py", "migrate", "--noinput"]'
 
 
 class TrialError(Exception):
-    """A promise of the handbook that did not hold."""
+    """A promise of docs/operations.md did not hold."""
 
 
 @dataclass(kw_only=True)
 class Deployment:
-    """A copy of the checkout, and the containers that its compose file makes."""
+    """A copy of the checkout, and the containers of its compose file."""
 
     folder: Path
     ports: tuple[int, int]
@@ -49,8 +50,8 @@ class Deployment:
     environ: dict[str, str] = field(default_factory=dict)
 
     def run(self, *command: str, fails: bool = False, **options: object) -> str:
-        """Return what a command wrote to standard output. Raises TrialError where it failed, or,
-        with `fails`, where it did not."""
+        """Return a command's standard output. Raises TrialError if it failed, or, with `fails`, if
+        it did not."""
         done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603
             command, cwd=self.folder, env=os.environ | self.environ, capture_output=True,
             check=False, **options,
@@ -61,11 +62,11 @@ class Deployment:
         return str(done.stdout.decode(errors="replace"))
 
     def compose(self, *words: str, **options: object) -> str:
-        """Return what `docker compose` wrote."""
+        """Return the output of `docker compose`."""
         return self.run("docker", "compose", *words, **options)  # type: ignore[arg-type]
 
     def manage(self, *words: str) -> str:
-        """Return what a command of manage.py wrote, in a web container."""
+        """Return the output of a manage.py command in a web container."""
         return self.compose("exec", "-T", "web", "python", "manage.py", *words)
 
     def links(self, numbers: range) -> list[str]:
@@ -78,8 +79,8 @@ class Deployment:
         return [f"/u/{token}" for token in re.findall(r"/u/([\w.-]+)", table)]
 
     def post(self, path: str, body: str = ONE_CLICK) -> int:
-        """Return the status of a POST. Asks the other port where nobody answers on the first, as
-        the proxy of the handbook does."""
+        """Return the status of a POST. Tries the second port if the first does not answer, as the
+        proxy in docs/operations.md does."""
         for port in self.ports:
             connection = http.client.HTTPConnection(HOST, port, timeout=20)
             try:
@@ -101,7 +102,7 @@ class Deployment:
         return found
 
     def unsubscribed(self) -> set[object]:
-        """Return the SubscriberIDs of the events that are charged to the job."""
+        """Return the SubscriberIDs of the events tracked against the job."""
         return {event["subscriber_id"] for event in self.events() if event["job_id"] == JOB}
 
 
@@ -116,7 +117,7 @@ def wait_for(what: str, probe: Callable[[], bool]) -> None:
 
 @contextmanager
 def stream(deployment: Deployment, paths: list[str]) -> Iterator[list[int]]:
-    """POST every 0.1 s while the block runs; give the list that the statuses are put into."""
+    """POST every 0.1 s while the block runs; yield the list that receives the statuses."""
     statuses: list[int] = []
     over = threading.Event()
 
@@ -134,7 +135,7 @@ def stream(deployment: Deployment, paths: list[str]) -> Iterator[list[int]]:
 
 
 def prepare(deployment: Deployment) -> None:
-    """Copy what git tracks, make the secrets and .env, as the handbook says."""
+    """Copy the tracked files, create the secrets and .env, as docs/operations.md says."""
     names = subprocess.run(
         ["git", "ls-files", "-z"],  # noqa: S607
         cwd=ROOT, capture_output=True, check=True,
@@ -171,13 +172,13 @@ def first_start(deployment: Deployment) -> None:
         raise TrialError("add_user printed no link")
     if deployment.post(*deployment.links(range(1))) != 200:
         raise TrialError("the one-click POST was not accepted")
-    wait_for("the UnsubEvent, charged to its job", lambda: FIRST in deployment.unsubscribed())
+    wait_for("the UnsubEvent, tracked against its job", lambda: FIRST in deployment.unsubscribed())
     if "done" not in deployment.manage("export_audit", "--format", "csv"):
         raise TrialError("the audit does not show the request as done")
 
 
 def scale(deployment: Deployment) -> None:
-    """Run four workers by WORKERS, and see that `up` keeps them."""
+    """Run four workers with WORKERS, and check that `up` keeps them."""
     with (deployment.folder / ".env").open("a") as file:
         file.write("WORKERS=4\n")
     for _ in range(2):
@@ -187,20 +188,20 @@ def scale(deployment: Deployment) -> None:
 
 
 def restarts(deployment: Deployment) -> None:
-    """Restart database and broker under a stream; nothing is refused or lost."""
+    """Restart database and broker under load; nothing is refused or lost."""
     paths = deployment.links(range(1, 21))
     with stream(deployment, paths) as statuses:
         for service in ("postgres", "redis"):
             deployment.compose("restart", service)
             enough = len(statuses) + 20
-            wait_for("twenty answers more", partial(_longer_than, statuses, enough))
+            wait_for("twenty more answers", partial(_longer_than, statuses, enough))
     _all_accepted(statuses)
     wanted = set(range(FIRST, FIRST + 21))
     wait_for("21 UnsubEvents", lambda: wanted <= deployment.unsubscribed())
 
 
 def upgrade(deployment: Deployment) -> None:
-    """Go to another version and back under a stream, and survive a migration that fails."""
+    """Upgrade and roll back under load, and survive a failing migration."""
     paths = deployment.links(range(21, 41))
     file = deployment.folder / "docker-compose.yml"
     whole = file.read_text()
@@ -212,7 +213,7 @@ def upgrade(deployment: Deployment) -> None:
         file.write_text(whole)
     _all_accepted(statuses)
     if "profilecenter:trial-1" not in deployment.compose("ps", "web"):
-        raise TrialError("the version before does not run")
+        raise TrialError("the previous version does not run")
     wanted = set(range(FIRST, FIRST + 41))
     wait_for("41 UnsubEvents", lambda: wanted <= deployment.unsubscribed())
 
@@ -229,7 +230,7 @@ def _all_accepted(statuses: list[int]) -> None:
 
 
 def backup(deployment: Deployment) -> None:
-    """Restore a backup into the running deployment: what was there then is there again."""
+    """Restore a backup into the running deployment; the data is as it was then."""
     before = deployment.manage("export_audit", "--format", "csv")
     deployment.run("scripts/deploy/backup.sh", "requests.dump")
     if deployment.post(*deployment.links(range(45, 46))) != 200:
@@ -241,7 +242,7 @@ def backup(deployment: Deployment) -> None:
 
 
 def no_person_in_a_log(deployment: Deployment) -> None:
-    """Look for tokens and addresses in what every container wrote."""
+    """Look for tokens and addresses in the logs of all containers."""
     logs = deployment.compose("logs", "--no-color")
     found = [word for word in ("eyJ", "ada@example.com", "INSERT INTO") if word in logs]
     if found:
@@ -252,7 +253,7 @@ STEPS = (first_start, scale, restarts, upgrade, backup, no_person_in_a_log)
 
 
 def main() -> int:
-    """Return 0 where every promise held, else 1."""
+    """Return 0 if every promise held, else 1."""
     first = free_port()
     with tempfile.TemporaryDirectory(prefix="pc-image-") as folder:
         deployment = Deployment(
@@ -271,6 +272,8 @@ def main() -> int:
             return 1
         finally:
             deployment.compose("--profile", "sandbox", "down", "--volumes", "--timeout", "10")
+            for image in deployment.run("docker", "image", "ls", "--quiet", IMAGES).split():
+                deployment.run("docker", "image", "rm", "--force", image)
     return 0
 
 

@@ -1,9 +1,9 @@
-"""Make .venv and fill it from the hashed locks; runs on the bare Python of a fresh machine.
+"""Create .venv from the hashed locks; needs only the Python of a fresh machine.
 
     python3 scripts/install.py
 
-pip brings uv, uv brings the rest. Only wheels and archives whose hashes the locks name are
-installed, from wherever the machine's own pip configuration says that packages come from.
+pip installs uv, uv installs the rest: only wheels and archives whose hashes are in the locks, from
+the package index of the machine's pip configuration.
 """
 
 import ast
@@ -20,7 +20,7 @@ STAMP = VENV / "installed"
 UV_LOCK = ROOT / "requirements" / "uv.txt"
 LOCK = ROOT / "requirements" / "dev.txt"
 
-# pip's option -> uv's variable. uv reads no pip configuration of its own accord.
+# pip's option -> uv's variable. uv does not read pip's configuration.
 UV_NAMES = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
@@ -35,7 +35,7 @@ COMMA_SEPARATED = {"UV_FIND_LINKS"}
 
 
 def main() -> int:
-    """Return 0 once .venv holds exactly what the lock says, and at once where it does already."""
+    """Return 0 once .venv has exactly the packages of the lock; at once if it has them already."""
     if sys.version_info < (3, 11):  # noqa: UP036 - this file alone runs on whatever is there
         return _fail(f"Python 3.11 or newer is needed; {sys.executable} is older. PYTHON= names it")
     wanted = _fingerprint()
@@ -55,7 +55,7 @@ def _fail(sentence: str) -> int:
 
 
 def _fingerprint() -> str:
-    """Return what must be the same for an existing .venv to be left alone."""
+    """Return a digest; if it is unchanged, an existing .venv is kept."""
     files = (LOCK, UV_LOCK, Path(__file__), *sorted(ROOT.glob("locale/*/LC_MESSAGES/django.po")))
     parts = *(file.read_bytes() for file in files), str(ROOT).encode(), sys.version.encode()
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
@@ -63,7 +63,7 @@ def _fingerprint() -> str:
 
 def _fill() -> None:
     if not (BIN / "pip").exists():
-        _say("making .venv")
+        _say("creating .venv")
         _run(sys.executable, "-m", "venv", "--clear", str(VENV))
     python = str(BIN / "python")
     quiet = ("--quiet", "--disable-pip-version-check", "--no-input")
@@ -71,7 +71,7 @@ def _fill() -> None:
     _run(python, "-m", "pip", "install", *quiet, "--require-hashes", "-r", str(UV_LOCK))
     _say(f"installing {LOCK.relative_to(ROOT)}")
     STAMP.unlink(missing_ok=True)
-    # Compiled once: where PYTHONDONTWRITEBYTECODE is set, every process would do it for itself.
+    # Compiled once: with PYTHONDONTWRITEBYTECODE every process would compile them again.
     sync = ("pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", str(LOCK))
     _run(str(BIN / "uv"), *sync, env=uv_environ())
     _say("compiling the translations")
@@ -88,7 +88,7 @@ def _run(*command: str, env: dict[str, str] | None = None) -> None:
 
 
 def uv_environ() -> dict[str, str]:
-    """Return an environment in which uv uses the indexes and certificates that pip is set to."""
+    """Return an environment in which uv uses the indexes and certificates of pip."""
     environ = {
         "UV_PYTHON_DOWNLOADS": "never",
         # Like pip: all indexes are equal, and the hash decides what may be installed.
@@ -99,13 +99,13 @@ def uv_environ() -> dict[str, str]:
         if name:
             separator = "," if name in COMMA_SEPARATED else " "
             environ[name] = separator.join(value.split())
-    # What the person has set for uv itself goes before all of this.
+    # Variables of uv itself take precedence over all of this.
     ours = {"VIRTUAL_ENV": str(VENV), "UV_PYTHON": str(BIN / "python")}
     return environ | os.environ | ours
 
 
 def _pip_configuration() -> dict[str, str]:
-    """Return pip's options by name, the nearest last: files, then [install], then PIP_* names."""
+    """Return pip's options by name; later sources override: files, [install], PIP_* variables."""
     listing = subprocess.run(  # noqa: S603
         [str(BIN / "python"), "-m", "pip", "config", "list"],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,

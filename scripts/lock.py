@@ -1,10 +1,10 @@
 """Write the hashed locks: requirements/*.in -> requirements/*.txt. Arguments go to uv.
 
-Pins stay as they are unless told otherwise: `make lock ARGS=--upgrade`. Hashes are fetched anew.
+Pins are kept unless `make lock ARGS=--upgrade` is used. Hashes are fetched again.
 
-The package index alone is asked. A wheel in a folder of this machine, or in a second index, would
-go before the index's own files, and the lock would hold its hash and no other: nobody on another
-Python or platform could install it.
+Uses the package index only. A wheel in a local folder, or in a second index, would take precedence
+over the index's files, and the lock would contain only its hash: it could not be installed on
+another Python or platform.
 """
 
 import subprocess
@@ -15,13 +15,13 @@ from tempfile import TemporaryDirectory
 from scripts.install import BIN, ROOT, uv_environ
 
 NAMES = ("uv", "base", "build", "dev")
-# One lock for every platform and for each Python from 3.11 on, with no address in it. No
-# configuration of uv's own: it could name further sources.
+# One lock for every platform and each Python from 3.11 on, without URLs. Without uv's own
+# configuration: it could name further sources.
 OPTIONS = (
     "--quiet", "--no-config", "--generate-hashes", "--universal", "--python-version", "3.11",
     "--no-header", "--no-emit-index-url", "--no-emit-find-links",
 )  # fmt: skip
-# What would add to the index, or change what is chosen from it.
+# Variables that would add sources, or change the selection.
 LEFT_OUT = frozenset({
     "UV_FIND_LINKS", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_NO_INDEX", "UV_CONFIG_FILE",
     "UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE", "UV_EXCLUDE_NEWER", "UV_PRERELEASE",
@@ -30,11 +30,11 @@ LEFT_OUT = frozenset({
 
 
 def main(arguments: list[str]) -> int:
-    """Return 0 once every lock is written."""
+    """Write every lock; return 0."""
     for name in NAMES:
         lock = ROOT / "requirements" / f"{name}.txt"
         with TemporaryDirectory() as folder:
-            # Where uv finds hashes in its output file it keeps them, however few they are.
+            # uv would keep the hashes that it finds in its output file, however few they are.
             draft = Path(folder) / lock.name
             draft.write_text(without_hashes(lock.read_text() if lock.exists() else ""))
             _compile(f"requirements/{name}.in", draft, arguments)
@@ -51,14 +51,14 @@ def _compile(source: str, target: Path, arguments: list[str]) -> None:
 
 
 def without_hashes(lock: str) -> str:
-    """Return the pins of a lock, as uv takes them for preferences."""
+    """Return the pins of a lock without hashes, which uv treats as preferences."""
     lines = (line for line in lock.splitlines() if not line.lstrip().startswith("--hash="))
     return "".join(line.rstrip("\\ ") + "\n" for line in lines)
 
 
 def lock_environ() -> dict[str, str]:
-    """Return an environment in which uv knows this machine's index and certificates, and no other
-    place that packages could come from."""
+    """Return an environment in which uv knows this machine's index and certificates, but no other
+    source of packages."""
     return {name: value for name, value in uv_environ().items() if name not in LEFT_OUT}
 
 

@@ -1,6 +1,6 @@
-"""Look into the locks for what would install on the machine that wrote them and nowhere else.
+"""Find packages in the locks that could be installed only on the machine that wrote them.
 
-Needs no network: whether a package is compiled is told by the tags of what is installed here.
+Needs no network: the tags of the installed packages say whether a package is compiled.
 """
 
 import re
@@ -29,7 +29,7 @@ class Pin:
 
 
 def main() -> int:
-    """Return 1 where a lock is good for one platform or Python only, or the locks disagree."""
+    """Return 1 if a lock works for one platform or Python only, or the locks disagree, else 0."""
     locks = [list(_pins(path)) for path in sorted((ROOT / "requirements").glob("*.txt"))]
     pins = [pin for lock in locks for pin in lock]
     findings = [*_one_platform(pins, _compiled(distributions())), *_versions(pins)]
@@ -59,7 +59,7 @@ def _normal(name: str) -> str:
 
 
 def _compiled(installed: Iterable[Distribution]) -> set[tuple[str, str]]:
-    """Return name and version of what is installed out of a file for one platform."""
+    """Return name and version of the installed packages that are built for one platform."""
     return {
         (_normal(distribution.name), distribution.version)
         for distribution in installed
@@ -73,13 +73,13 @@ def _one_platform(pins: Iterable[Pin], compiled: set[tuple[str, str]]) -> Iterat
     for pin in pins:
         if (pin.name, pin.version) in compiled and pin.hashes <= TOO_FEW:
             yield (
-                f"{pin.lock}: {pin.name} is compiled, and has hashes for one platform alone."
-                " Was the package index asked? Run `make lock`"
+                f"{pin.lock}: {pin.name} is compiled, and has hashes for one platform only."
+                " Was the package index used? Run `make lock`"
             )
 
 
 def _versions(pins: Iterable[Pin]) -> Iterator[str]:
-    """Return a sentence for each package of which there is more than one version."""
+    """Yield a message for each package with more than one version."""
     versions: dict[str, set[str]] = {}
     for pin in pins:
         versions.setdefault(pin.name, set()).add(pin.version)

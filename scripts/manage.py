@@ -9,10 +9,10 @@ from .steps import ROOT
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """Become manage.py. Exits with a sentence where `make run` has not been there yet."""
+    """Replace this process by manage.py. Exits with a message if `make run` was never started."""
     values = environment.read()
     if not values:
-        sys.exit("manage: there is no var/run.env yet: start `make run` once.")
+        sys.exit("manage: var/run.env does not exist. Start `make run` once.")
     os.chdir(ROOT)
     command = [sys.executable, "manage.py", *arguments]
     os.execve(sys.executable, command, environment.environ(values))  # noqa: S606

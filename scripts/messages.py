@@ -1,9 +1,9 @@
-"""The catalogues of what recipients read: gathered and checked. `make install` compiles them.
+"""Update and check the translations of recipients' pages. `make install` compiles them.
 
-    python -m scripts.messages update     write what is new into locale/*/LC_MESSAGES/django.po
-    python -m scripts.messages check      fail where a translation is missing or cannot be right
+    python -m scripts.messages update     write new messages into locale/*/LC_MESSAGES/django.po
+    python -m scripts.messages check      fail if a translation is missing or cannot be right
 
-What the admin says is not among it: recipients have sixteen languages, marketers one.
+The admin is not included: recipients have sixteen languages, marketers one.
 """
 
 import re
@@ -33,7 +33,7 @@ _PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|</?[a-z]+")
 
 
 def main(arguments: list[str]) -> int:
-    """Return 0, or 1 where `check` finds something."""
+    """Return 0, or 1 if `check` finds something."""
     command = arguments[0] if arguments else ""
     if command not in {"update", "check"}:
         say(__doc__ or "")
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
 
 
 def gather() -> Catalog:
-    """Return all that recipients read, with where it is written."""
+    """Return all messages of recipients' pages, with their locations."""
     catalog = Catalog()
     for path, text in _texts():
         for line, message, _, context in extract(
@@ -57,7 +57,7 @@ def gather() -> Catalog:
 
 
 def _texts() -> Iterator[tuple[str, str]]:
-    """Give the path and the Python text of each source; templates as Django turns them into it."""
+    """Yield the path and the Python text of each source; templates as converted by Django."""
     for pattern in SOURCES:
         for path in sorted(ROOT.glob(pattern)):
             yield str(path.relative_to(ROOT)), path.read_text()
@@ -70,7 +70,7 @@ def _catalogues() -> list[Path]:
 
 
 def _work(command: str, path: Path, found: Catalog) -> list[str]:
-    """Return what is wrong with one catalogue, having done the work."""
+    """Update or check one catalogue; return what is wrong with it."""
     language = path.parent.parent.name
     with path.open("rb") as file:
         catalog = read_po(file, locale=language)
@@ -85,7 +85,7 @@ def _work(command: str, path: Path, found: Catalog) -> list[str]:
 
 
 def _problems(language: str, catalog: Catalog, found: Catalog) -> Iterator[str]:
-    """Give what a reader of this language would miss or stumble over."""
+    """Yield missing, fuzzy, inconsistent and obsolete translations of a language."""
     for message in found:
         if not message.id:
             continue
@@ -98,11 +98,11 @@ def _problems(language: str, catalog: Catalog, found: Catalog) -> Iterator[str]:
             yield f"{language}: other placeholders: {message.id!r}"
     for message in catalog:
         if message.id and found.get(message.id, message.context) is None:
-            yield f"{language}: nobody says this any more: {message.id!r}"
+            yield f"{language}: no longer used: {message.id!r}"
 
 
 def _strings(message: Message) -> tuple[str, ...]:
-    """Return the translations of a message, one or one per plural."""
+    """Return the translations of a message: one, or one per plural form."""
     given = message.string if isinstance(message.string, tuple | list) else (message.string,)
     return tuple(str(text or "") for text in given)
 

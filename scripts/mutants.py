@@ -1,8 +1,8 @@
-"""Break the rules on purpose, one small change at a time, and see that the tests notice.
+"""Break the rules on purpose, one small change at a time, and count how many the tests notice.
 
     python -m scripts.mutants            `make mutants`
 
-It works on a copy. Fails where fewer than nine in ten of the changes are noticed.
+Works on a copy. Fails if fewer than nine in ten of the changes are noticed.
 """
 
 import re
@@ -30,7 +30,7 @@ name = "local"
 
 
 def main() -> int:
-    """Return 0 where enough of the mutants were killed."""
+    """Return 0 if enough of the mutants were killed, else 1."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for part in ("unsub", "tests/domain"):
@@ -42,7 +42,7 @@ def main() -> int:
     say(report)
     found = re.search(r"surviving mutants: \d+ \(([0-9.]+)%\)", report)
     killed = 100 - float(found[1]) if found else 0.0
-    say(f"{killed:.1f}% of the mutants were noticed (at least {LEAST:.0f}% are asked for)")
+    say(f"{killed:.1f}% of the mutants were noticed (at least {LEAST:.0f}% are required)")
     return 0 if killed >= LEAST else 1
 
 

@@ -1,4 +1,4 @@
-"""The Pythons of this machine: those on PATH, and those of pyenv where it is there."""
+"""The Pythons of this machine: on PATH, and of pyenv if it is installed."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ SUPPORTED = ("3.11", "3.12", "3.13")
 
 
 def find(version: str) -> str | None:
-    """Return the path of a CPython of this minor version, such as 3.12; None where there is none.
+    """Return the path of a CPython of this minor version, such as 3.12, or None if there is none.
 
     The running one comes first, then PATH, then pyenv.
     """
@@ -29,13 +29,13 @@ def _of_pyenv(version: str) -> str | None:
 
 
 def _is(path: str, version: str) -> bool:
-    """Return whether this runs, and is that. A shim of pyenv's is there for what is not active."""
+    """Return whether this runs, and is that version. pyenv has shims of inactive versions, too."""
     tell = "import sys; print(sys.implementation.name, *sys.version_info[:2])"
     return _output(path, "-c", tell) == f"cpython {version.replace('.', ' ')}"
 
 
 def _output(*command: str) -> str:
-    """Return what a command writes, or "" where it fails."""
+    """Return the output of a command, or "" if it fails."""
     try:
         done = subprocess.run(  # noqa: S603
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,

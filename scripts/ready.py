@@ -1,4 +1,4 @@
-"""Wait until everything that `make run` started answers, then say where it is."""
+"""Wait until all processes of `make run` answer, then print their URLs."""
 
 import os
 import time
@@ -15,24 +15,24 @@ from .environment import FILE, Ports
 from .servers import HOST
 from .steps import ROOT, say
 
-PATIENCE = 2.0  # seconds between two words of progress
+PATIENCE = 2.0  # seconds between two progress messages
 RULE = "=" * 78
-# kombu would try for six seconds and then raise, and wait for ever for a broker that is silent.
+# By default kombu tries for six seconds and raises, and waits forever for a silent broker.
 IMPATIENT = {"max_retries": 0, "socket_connect_timeout": 1, "socket_timeout": 2}
-# What listens on this machine is asked itself, whatever proxy the machine is set to.
+# Local URLs are opened directly, whatever proxy the machine is configured for.
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """What is waited for, and what is said then."""
+    """The processes to wait for, and the banner to print then."""
 
     ports: Ports
     links: dict[str, str]
     password: str
 
     def run(self) -> None:
-        """Write a word of progress every two seconds, and the banner once all answer."""
+        """Print progress every two seconds, and the banner once all answer."""
         waiting = self._probes()
         said = time.monotonic()
         while waiting:
@@ -51,7 +51,7 @@ class Watch:
         }
 
     def banner(self) -> str:
-        """Return the addresses, one a line, in the order in which a newcomer tries them."""
+        """Return the URLs, one per line, in the order in which newcomers try them."""
         web = f"http://localhost:{self.ports.web}"
         *pages, (last, one_click) = self.links.items()
         env = os.path.relpath(FILE, ROOT)
@@ -61,12 +61,12 @@ class Watch:
                 "Profile Center is running. Open a link, press the button, look at the sandbox.",
                 "",
                 *(f"{who}:\n  {link}" for who, link in pages),
-                f"{last} (RFC 8058), as a mail client does it:",
+                f"{last} (RFC 8058), as an email client sends it:",
                 f"  curl -i -d List-Unsubscribe=One-Click {one_click}",
                 "",
-                f"The sandbox, where the UnsubEvents show up:  http://localhost:{self.ports.sandbox}/",
+                f"The sandbox, which shows the UnsubEvents:  http://localhost:{self.ports.sandbox}/",
                 f"The admin:  {web}/admin/   user: admin   password: {self.password}",
-                "  Without a second factor here (SECOND_FACTOR=false); a deployment asks for one.",
+                "  Without a second factor here (SECOND_FACTOR=false); a deployment requires one.",
                 'Commands:   make manage ARGS="export_audit --format csv"',
                 f"Settings of this run: {env}. Ctrl-C stops everything.",
                 RULE,
@@ -75,7 +75,7 @@ class Watch:
 
 
 def answers(url: str) -> bool:
-    """Return whether a GET of this address is answered with 200 within two seconds."""
+    """Return whether a GET of this URL is answered with 200 within two seconds."""
     try:
         with _open(url, timeout=2) as response:
             return bool(response.status == 200)
@@ -84,8 +84,8 @@ def answers(url: str) -> bool:
 
 
 def worker_answers(broker: str) -> bool:
-    """Return whether a Celery worker answers a ping within a second. False as well where the broker
-    does not listen yet, is loading, or says nothing: whoever waits asks again."""
+    """Return whether a Celery worker answers a ping within a second. False also if the broker does
+    not listen yet, is loading, or does not answer: the caller tries again."""
     try:
         with Celery(broker=broker, set_as_current=False) as app:
             app.conf.broker_transport_options = IMPATIENT

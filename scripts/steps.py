@@ -1,4 +1,4 @@
-"""Named commands, one after the other, with one exit status."""
+"""Named commands, run one after the other."""
 
 import os
 import subprocess
@@ -12,14 +12,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A command under the project's root; `environ` is added to the environment."""
+    """A command run in the project's root; `environ` is added to the environment."""
 
     title: str
     command: tuple[str, ...]
     environ: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> int:
-        """Return the command's exit status; its output goes where ours goes."""
+        """Return the command's exit status; it inherits our output."""
         say(f"== {self.title}")
         started = time.monotonic()
         status = subprocess.run(  # noqa: S603
@@ -35,7 +35,7 @@ def _word(status: int) -> str:
 
 
 def say(line: str) -> None:
-    """Write a line of our own between those of the commands."""
+    """Print a line and flush, so that it is in order with the commands' output."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
@@ -46,6 +46,6 @@ def tool(name: str) -> str:
 
 
 def files(pattern: str, *folders: str) -> tuple[str, ...]:
-    """Return the files under `folders` that match, relative to the root, in order."""
+    """Return the files under `folders` that match, relative to the root, sorted."""
     found = (path for folder in folders for path in (ROOT / folder).rglob(pattern))
     return tuple(sorted(str(path.relative_to(ROOT)) for path in found))

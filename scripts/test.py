@@ -1,7 +1,7 @@
-"""Every test, in the order from quick to slow. Arguments go to each pytest.
+"""Every test, from the fastest suite to the slowest. Arguments are passed to each pytest.
 
-The pure rooms are tested with no Django at all, the app on SQLite and again on PostgreSQL, then a
-deployment's commands, then whole journeys with real processes and a real browser.
+First the packages without Django, then the app on SQLite and on PostgreSQL, the commands of a
+deployment, and journeys with real processes and a real browser.
 """
 
 import os
@@ -10,7 +10,7 @@ import sys
 from . import browser
 from .steps import ROOT, Step, files, say, tool
 
-# Each has the name of the package that it tests.
+# Folders named like the packages that they test.
 APP = (
     "accounts",
     "admin",
@@ -23,10 +23,10 @@ APP = (
     "web",
 )
 
-# folders; further options of pytest
+# title, folders, further options of pytest
 SUITES = (
     (
-        "the pure rooms",
+        "the packages without Django",
         ("links", "domain", "sfmc", "sandbox", "scripts"),
         ("-p", "no:django", "-n", "2"),
     ),
@@ -40,12 +40,12 @@ NOTHING_COLLECTED = 5
 
 
 def main(arguments: list[str]) -> int:
-    """Return 0 where every suite passed, else the status of the first that did not."""
+    """Return 0 if every suite passed, else the status of the first that failed."""
     if strays := _strays():
-        say(f"no suite runs {', '.join(strays)}: see scripts/test.py")
+        say(f"no suite contains {', '.join(strays)}: see scripts/test.py")
         return 1
     if (found := browser.ensure()) is None:
-        say("no browser found, and none could be installed: the journeys are going to fail")
+        say("no browser found, and none could be installed: the journeys will fail")
     environ = {"PROFILECENTER_BROWSER": found or "", "PYTHONDONTWRITEBYTECODE": "1"}
     ran = False
     for title, folders, options in SUITES:
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _strays() -> list[str]:
-    """Return the test files that lie in no suite's folder: they would be green unseen."""
+    """Return the test files that are in no suite's folder and would never run."""
     known = tuple(
         f"tests{os.sep}{folder}{os.sep}" for _, folders, _ in SUITES for folder in folders
     )

@@ -1,4 +1,4 @@
-"""The app's place in Django."""
+"""Configuration of the Django app."""
 
 from django.apps import AppConfig
 
@@ -6,7 +6,7 @@ from . import checks
 
 
 class UnsubConfig(AppConfig):
-    """Profile Center's one app."""
+    """The app of Profile Center."""
 
     name = "unsub"
     verbose_name = "Unsubscribes"

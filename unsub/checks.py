@@ -1,6 +1,6 @@
-"""What is missing or wrong in the settings, loudly: `manage.py check --deploy`.
+"""System checks: what is missing or wrong in the settings (`manage.py check --deploy`).
 
-Most are checks of a deployment and do not stop a process: without credentials wishes are still
+Most are deployment checks and do not stop a process: without credentials requests are still
 accepted, and held (design, invariant 10).
 """
 
@@ -16,7 +16,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from .infra.redis_client import require_transport
 
 BATCH_MOST = 50  # objects in a synchronous call (manual: API guidance)
-CONCURRENCY_MOST = 20  # synchronous calls at once
+CONCURRENCY_MOST = 20  # simultaneous synchronous calls
 
 
 def register_all() -> None:
@@ -27,24 +27,27 @@ def register_all() -> None:
 
 
 def check_deployment(**_: Any) -> list[CheckMessage]:
-    """Return what a deployment lacks to deliver or to be safe."""
+    """Return what a deployment lacks in order to deliver, or to be safe."""
     return [*_credentials(), *_no_keys(), *_plain_text(), *_unsigned(), *_one_factor()]
 
 
 def check_values(**_: Any) -> list[CheckMessage]:
-    """Return the settings whose values cannot work well."""
+    """Return errors and warnings for unsuitable values of settings."""
     return [*_weak_keys(), *_no_transport(), *_ranges()]
 
 
 def check_units(*, databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """Return W009 where there is no business unit. Asks the database only where `check --database
-    default` says so, as Django's own checks do. Raises DatabaseError where it does not answer."""
+    """Return W009 where there is no business unit.
+
+    Queries the database only with `check --database default`, as Django's own checks do. Raises
+    DatabaseError where it does not answer.
+    """
     if DEFAULT_DB_ALIAS not in (databases or ()) or _has_units():
         return []
     return [
         Warning(
-            "There is no business unit: pages show without a name.",
-            hint="Run migrate, which makes the unit of SFMC_ACCOUNT_ID, or add_unit --mid MID "
+            "There is no business unit: pages are shown without a name.",
+            hint="Run migrate, which creates the unit of SFMC_ACCOUNT_ID, or add_unit --mid MID "
             "--name NAME.",
             id="unsub.W009",
         )
@@ -52,35 +55,35 @@ def check_units(*, databases: Iterable[str] | None = None, **_: Any) -> list[Che
 
 
 def _has_units() -> bool:
-    """Return whether there is a business unit; not without the table either."""
-    # By name: this module is read before the models are.
+    """Return whether there is a business unit. False without the table."""
+    # By name: this module is imported before the models are.
     units: Any = apps.get_model("unsub", "BusinessUnit")
-    # Asked for first: PostgreSQL logs a question to a table that is not there as an error.
+    # Checked first: PostgreSQL logs a query of a missing table as an error.
     tables = connections[DEFAULT_DB_ALIAS].introspection.table_names()
     return "unsub_businessunit" in tables and units.objects.exists()
 
 
 def _credentials() -> Iterator[CheckMessage]:
-    """Give E001 where there is no way to log in, W001 where the token's unit is not named."""
+    """Yield E001 without credentials, W001 without the MID that the token belongs to."""
     oauth = (settings.SFMC_CLIENT_ID, settings.SFMC_CLIENT_SECRET, settings.SFMC_AUTH_URL)
     password = (settings.SFMC_USERNAME, settings.SFMC_PASSWORD, settings.SFMC_SOAP_URL)
     if not all(oauth) and not all(password):
         yield Error(
-            "There are no credentials for Marketing Cloud: wishes are accepted and held.",
+            "There are no credentials for Marketing Cloud: requests are accepted and held.",
             hint="Set SFMC_SUBDOMAIN, SFMC_CLIENT_ID and SFMC_CLIENT_SECRET.",
             id="unsub.E001",
         )
     elif not settings.SFMC_ACCOUNT_ID:
         yield Warning(
-            "SFMC_ACCOUNT_ID is not set: the token speaks for the package's own unit, and each "
-            "call names its unit.",
+            "SFMC_ACCOUNT_ID is not set: the token is for the package's own unit, and each call "
+            "names its unit.",
             hint="Set SFMC_ACCOUNT_ID to the MID of the installed package's business unit.",
             id="unsub.W001",
         )
 
 
 def _no_keys() -> Iterator[CheckMessage]:
-    """Give E002 where no link can be read."""
+    """Yield E002 where no link can be read."""
     if not settings.LINK_KEYRING:
         yield Error(
             "LINK_KEYS is empty: every link is refused.",
@@ -90,50 +93,50 @@ def _no_keys() -> Iterator[CheckMessage]:
 
 
 def _plain_text() -> Iterator[CheckMessage]:
-    """Give W002 where secrets would travel in clear."""
+    """Yield W002 where secrets would be sent without encryption."""
     for name in ("SFMC_AUTH_URL", "SFMC_SOAP_URL"):
         url = getattr(settings, name)
         if url and not url.startswith("https://"):
             yield Warning(
-                f"{name} is not https: credentials would travel in clear.",
-                hint=f"Set {name} to an https address, or leave it out and set SFMC_SUBDOMAIN.",
+                f"{name} is not https: credentials would be sent unencrypted.",
+                hint=f"Set {name} to an https URL, or remove it and set SFMC_SUBDOMAIN.",
                 id="unsub.W002",
             )
 
 
 def _unsigned() -> Iterator[CheckMessage]:
-    """Give W007 for a webhook whose messages anybody could forge."""
+    """Yield W007 for a webhook whose messages could be forged."""
     if settings.ALERT_WEBHOOK_URL and not settings.ALERT_WEBHOOK_SECRET:
         yield Warning(
-            "ALERT_WEBHOOK_SECRET is not set: whoever knows the webhook can forge alarms.",
-            hint="Set it to a long random text, here and where the alarms are received.",
+            "ALERT_WEBHOOK_SECRET is not set: anyone who knows the URL can forge alarms.",
+            hint="Set it to a long random text, here and at the receiver.",
             id="unsub.W007",
         )
 
 
 def _one_factor() -> Iterator[CheckMessage]:
-    """Give W008 where a password alone opens the admin."""
+    """Yield W008 where a password alone gives access to the admin."""
     if not settings.SECOND_FACTOR:
         yield Warning(
-            "SECOND_FACTOR is off: a password alone opens the admin.",
-            hint="Leave SECOND_FACTOR out, or set it to true.",
+            "SECOND_FACTOR is off: a password alone gives access to the admin.",
+            hint="Remove SECOND_FACTOR, or set it to true.",
             id="unsub.W008",
         )
 
 
 def _weak_keys() -> Iterator[CheckMessage]:
-    """Give E003 for link keys that could be guessed."""
+    """Yield E003 for link keys that are too short."""
     for name in settings.LINK_KEYRING.weak_keys():
         if not settings.DEBUG:
             yield Error(
                 f"The link key {name} is shorter than 32 bytes (RFC 7518, section 3.2).",
-                hint="Make a longer key in Key Management and put it first in its list.",
+                hint="Create a longer key in Key Management and put it first in its list.",
                 id="unsub.E003",
             )
 
 
 def _no_transport() -> Iterator[CheckMessage]:
-    """Give E004 where nothing can be sent to the broker."""
+    """Yield E004 where no message can be sent to the broker."""
     try:
         require_transport()
     except ImproperlyConfigured as err:
@@ -145,7 +148,7 @@ def _no_transport() -> Iterator[CheckMessage]:
 
 
 def _ranges() -> Iterator[CheckMessage]:
-    """Give W003 to W006 for numbers out of range."""
+    """Yield W003 to W006 for numbers out of range."""
     rules = (
         ("W003", 1 <= settings.SFMC_BATCH_SIZE <= BATCH_MOST,
          f"SFMC_BATCH_SIZE must be 1 to {BATCH_MOST}."),
@@ -154,7 +157,7 @@ def _ranges() -> Iterator[CheckMessage]:
         ("W005", settings.UNDO_SECONDS >= 0 and settings.SWEEP_SECONDS >= 1,
          "UNDO_SECONDS must not be negative, and SWEEP_SECONDS at least 1."),
         ("W006", settings.LEASE_SECONDS >= 4 * settings.SFMC_TIMEOUT,
-         "LEASE_SECONDS must be 4 x SFMC_TIMEOUT or more, or calls under way are repeated."),
+         "LEASE_SECONDS must be 4 x SFMC_TIMEOUT or more, or running calls are repeated."),
     )  # fmt: skip
     for number, fulfilled, sentence in rules:
         if not fulfilled:

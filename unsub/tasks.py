@@ -1,4 +1,4 @@
-"""Doorbells. A bell says "look": it carries no person and may be lost, for beat rings again."""
+"""Celery tasks. Their messages carry no personal data and may be lost: beat repeats them."""
 
 from functools import partial
 
@@ -18,18 +18,24 @@ from .reporting import daily_counts, weekly_digest
 
 @shared_task
 def deliver(mid: int, bell: str) -> None:
-    """Deliver what is due for one business unit, and ring again for what is due soon."""
+    """Deliver the due requests of one business unit, and send a wake-up for those that are due
+    soon.
+
+    `bell` is the id of the wake-up, which is cleared *before* the requests are claimed, so that a
+    request that is committed meanwhile wakes a worker again.
+    """
     silence(bell)
     again = worker.drain(mid, more=partial(ring, mid))
     if again is not None:
         ring(mid, again)
-    # Workers that a backlog keeps busy may come to no sweep for minutes.
+    # During a backlog, workers may not get to a sweep for minutes.
     heartbeat.record("worker")
 
 
 @shared_task
 def sweep() -> None:
-    """Ring for whatever is due; free leases that ran out; give up what is past its horizon."""
+    """Return expired leases, give up requests past their horizon, and wake units with due
+    requests."""
     for mid in delivery_sweep.sweep():
         ring(mid)
     heartbeat.record("worker")
@@ -37,53 +43,53 @@ def sweep() -> None:
 
 @shared_task
 def record() -> None:
-    """Write the rows of wishes that were accepted while the database was away."""
+    """Store the requests that were accepted into the spool while the database was unavailable."""
     for request in spool.empty():
         ring(request.unit_id, store.grace(request.channel))
 
 
 @shared_task
 def keep_tally() -> None:
-    """Count anew the days on which something changed."""
+    """Count the days again on which something changed."""
     daily_counts.keep_up()
 
 
 @shared_task
 def import_events() -> None:
-    """Take over what happened elsewhere, for the units that want it."""
+    """Start an import of unsubscribe events for each unit that wants it."""
     for mid in event_import.wanted():
         import_events_of.delay(mid)
 
 
 @shared_task
 def import_events_of(mid: int) -> None:
-    """Take over what happened elsewhere, for one unit, and count its days anew."""
+    """Import the unsubscribe events of one unit, and count the affected days again."""
     daily_counts.recount(event_import.take_over(mid))
 
 
 @shared_task
 def digests() -> None:
-    """Have the weekly digests sent that are due."""
+    """Start the emails of the weekly digests that are due."""
     for digest_id in weekly_digest.due(timezone.now()):
         mail_digest.delay(digest_id)
 
 
 @shared_task(autoretry_for=(OSError,), retry_backoff=5, max_retries=8)
 def mail_digest(digest_id: int) -> None:
-    """Mail a digest; a mail server that does not answer is asked again, ever more slowly."""
+    """Email a weekly digest. Repeated with backoff where the mail server does not answer."""
     weekly_digest.send(digest_id)
 
 
 @shared_task
 def end_pauses() -> None:
-    """End the pauses whose time is over, and ring for what follows."""
+    """End the pauses whose time is over, and wake the units with requests from that."""
     for mid in pauses.end_due():
         ring(mid)
 
 
 @shared_task
 def watch() -> None:
-    """Have people told of what is wrong, and of what is over."""
+    """Start notifications of alarms that are new, continue, or are over."""
     for alarm_id in detection.look():
         mail_alarm.delay(alarm_id)
         if settings.ALERT_WEBHOOK_URL:
@@ -92,11 +98,11 @@ def watch() -> None:
 
 @shared_task(autoretry_for=(OSError,), retry_backoff=5, max_retries=8)
 def mail_alarm(alarm_id: int) -> None:
-    """Mail an alarm; a mail server that does not answer is asked again, ever more slowly."""
+    """Email an alarm. Repeated with backoff where the mail server does not answer."""
     notifications.send_mail(Alarm.objects.get(pk=alarm_id))
 
 
 @shared_task(autoretry_for=(notifications.NotTaken,), retry_backoff=5, max_retries=8)
 def post_alarm(alarm_id: int) -> None:
-    """Post an alarm to the webhook; one that does not take it is asked again."""
+    """Post an alarm to the webhook. Repeated with backoff where it is not accepted."""
     notifications.send_webhook(Alarm.objects.get(pk=alarm_id))

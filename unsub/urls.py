@@ -1,4 +1,5 @@
-"""The addresses of the app. With or without a trailing slash, and never a redirect between."""
+"""URLs of the app. They work with and without a trailing slash, without a redirect: a redirect
+would lose a POST."""
 
 from django.urls import path, re_path
 

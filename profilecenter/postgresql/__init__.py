@@ -1,1 +1,1 @@
-"""Django's PostgreSQL, with an end to waiting for a server that hangs."""
+"""Django's PostgreSQL backend with a client-side time-out."""

@@ -1,7 +1,7 @@
-"""The database backend that settings.py names.
+"""The database backend named in settings.py.
 
-libpq has a time-out for connecting and none for an answer: where the server hangs, its
-`statement_timeout` hangs with it, and TCP sees nothing wrong.
+libpq has a time-out for connecting, but none for a reply: if the server hangs, its
+`statement_timeout` hangs, too, and TCP notices nothing.
 """
 
 import time
@@ -15,12 +15,12 @@ from unsub.infra.database_timeout import patience
 
 
 class PatientConnection(psycopg.Connection[Any]):
-    """A connection that waits for an answer only as long as `patience` says."""
+    """A connection that waits for a reply at most `patience` seconds."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        """Return what the server answers; raises OperationalError when patience is out.
+        """Return the server's reply; raises OperationalError after the time-out.
 
-        The connection is given up then: an answer that came later would be taken for another.
+        The connection is closed then: a late reply would be taken for that of the next statement.
         """
         limit = patience.get() if timeout is None else timeout
         started = time.monotonic()
@@ -36,7 +36,7 @@ class PatientConnection(psycopg.Connection[Any]):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's own, but for the connections it makes."""
+    """Django's own, with our connection class."""
 
     Database = SimpleNamespace(  # type: ignore[assignment]  # it stands for the module
         **vars(psycopg) | {"connect": PatientConnection.connect}

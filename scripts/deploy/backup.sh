@@ -1,10 +1,10 @@
 #!/bin/sh
-# Writes the database of a running deployment of docker-compose.yml into a file.
+# Writes a backup of the database of a running deployment (docker-compose.yml) into a file.
 #
 #   scripts/deploy/backup.sh FILE
 #
-# The file is written beside its name and renamed when it is whole, and it is for its owner alone:
-# it holds addresses. The files in secrets/ are not in it; keep them in another place.
+# The file is renamed to its name once it is complete, and readable by its owner only, because it
+# contains addresses. It does not contain the files in secrets/; keep them in another place.
 set -eu
 file=${1:?usage: scripts/deploy/backup.sh FILE}
 umask 077

@@ -1,30 +1,29 @@
 #!/bin/sh
-# Puts the database of a backup into the place of a running deployment's.
+# Replaces the database of a running deployment by a backup.
 #
 #   scripts/deploy/restore.sh FILE
 #
-# The backup is read into a database of its own first; where that fails nothing else happens. Then
-# worker and beat stop, the two databases change their names, the schema is brought up to date, and
-# worker and beat start again. Web goes on accepting meanwhile. The database from before stays as
-# `profilecenter_before`, to be compared and dropped; one that is left from the last restore stops
-# this script.
+# First reads the backup into a new database; if that fails, nothing else happens. Then stops worker
+# and beat, swaps the names of the two databases, migrates, and starts worker and beat. Web accepts
+# requests all the time. The former database stays as `profilecenter_before`, to be compared and
+# dropped; if one is left from an earlier restore, this script stops.
 set -eu
 file=${1:?usage: scripts/deploy/restore.sh FILE}
 say() { echo "restore: $*" >&2; }
 fail() { say "$*"; exit 1; }
 sql() { docker compose exec -T postgres psql --username profilecenter --dbname postgres \
     --quiet --no-psqlrc --tuples-only --set ON_ERROR_STOP=1 "$@"; }
-[ -s "$file" ] || fail "$file is not there, or empty"
+[ -s "$file" ] || fail "$file does not exist or is empty"
 if sql --command "SELECT 1 FROM pg_database WHERE datname = 'profilecenter_before'" | grep -q 1; then
-    fail "profilecenter_before is there from the last restore: look at it, then DROP DATABASE it"
+    fail "profilecenter_before exists from an earlier restore: check it, then drop it"
 fi
-say "reading $file into a database of its own"
+say "reading $file into a new database"
 sql --command "DROP DATABASE IF EXISTS profilecenter_restored" \
     --command "CREATE DATABASE profilecenter_restored"
 docker compose exec -T postgres pg_restore --username profilecenter \
     --dbname profilecenter_restored --no-owner --exit-on-error <"$file" ||
     fail "the backup could not be read; nothing was changed"
-say "changing the databases; nothing is sent meanwhile"
+say "swapping the databases; nothing is sent meanwhile"
 docker compose stop worker beat
 sql <<'SQL'
 ALTER DATABASE profilecenter ALLOW_CONNECTIONS false;
@@ -35,4 +34,4 @@ ALTER DATABASE profilecenter_before ALLOW_CONNECTIONS true;
 SQL
 docker compose run --rm --no-deps migrate
 docker compose start worker beat
-say "done. What was there before is the database profilecenter_before"
+say "done. The former database is profilecenter_before"

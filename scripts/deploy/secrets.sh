@@ -1,10 +1,10 @@
 #!/bin/sh
-# Makes the files in secrets/ that docker-compose.yml mounts. What is there already stays.
+# Creates the files in secrets/ that docker-compose.yml mounts. Existing files are not changed.
 #
 #   scripts/deploy/secrets.sh
 #
-# Random ones are made; those that only you know are made empty, which counts as not set. Write
-# into them afterwards: link_keys and sfmc_client_secret at least.
+# Secrets get random values; files whose values only you know are created empty, which counts as not
+# set. Fill in at least link_keys and sfmc_client_secret afterwards.
 set -eu
 cd "$(dirname "$0")/../.."
 umask 077
@@ -12,7 +12,7 @@ mkdir -p secrets
 chmod 700 secrets
 
 random() { od -An -N40 -tx1 /dev/urandom | tr -d ' \n'; }
-# put NAME VALUE: writes the file unless it is there.
+# put NAME VALUE: writes the file unless it exists.
 put() {
     if [ ! -e "secrets/$1" ]; then
         printf '%s\n' "$2" >"secrets/$1"
@@ -30,5 +30,5 @@ put sfmc_client_secret '' 'write the client secret of the installed package into
 for name in secret_key_fallbacks sfmc_password email_url oidc_client_secret alert_webhook_secret pip.conf ca.pem; do
     put "$name" '' 'empty; only where you need it'
 done
-# The folder lets nobody else in; inside the containers another user has to read them.
+# Only the owner can enter the folder; in the containers another user has to read the files.
 chmod 644 secrets/*

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Replaces a running deployment of docker-compose.yml by another version, without an interruption.
+# Replaces a running deployment (docker-compose.yml) by another version, without downtime.
 #
 #   scripts/deploy/upgrade.sh [VERSION]     build this checkout as VERSION and run it
-#   scripts/deploy/upgrade.sh --back        run the version before again; nothing is built
+#   scripts/deploy/upgrade.sh --back        run the previous version; nothing is built
 #
-# VERSION is what `git describe` says unless you name it. In order: the image is built; the
-# migration runs beside the running version, which goes on serving, and where it fails nothing else
-# happens; a new web container answers before the old one stops; worker and beat follow. The
-# version and the one before are kept in .env, as VERSION and PREVIOUS_VERSION.
+# VERSION defaults to `git describe`. Steps: build the image; migrate beside the running version (if
+# that fails, nothing else happens); start a new web container and stop the old one once the new one
+# is healthy; replace worker and beat. The versions are stored in .env, as VERSION and
+# PREVIOUS_VERSION.
 set -eu
 cd "$(dirname "$0")/../.."
 PATIENCE=${PATIENCE:-120} # seconds for a new container to become healthy
@@ -28,27 +28,27 @@ old=$(setting VERSION)
 old=${old:-local}
 if [ "${1:-}" = --back ]; then
     new=$(setting PREVIOUS_VERSION)
-    [ -n "$new" ] || fail "no version before this one is known"
+    [ -n "$new" ] || fail "the previous version is unknown"
 else
     new=${1:-$(git describe --tags --always --dirty 2>/dev/null || date -u +%Y%m%d%H%M%S)}
 fi
-[ "$new" != "$old" ] || fail "$new is what runs already; give another VERSION"
+[ "$new" != "$old" ] || fail "$new is running already; give another VERSION"
 export VERSION="$new"
 
 if [ "${1:-}" = --back ]; then
-    docker image inspect "profilecenter:$new" >/dev/null || fail "there is no image profilecenter:$new"
+    docker image inspect "profilecenter:$new" >/dev/null || fail "image profilecenter:$new does not exist"
 else
     say "building profilecenter:$new"
     REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown) docker compose build migrate
-    say "migrating, while $old goes on serving"
-    docker compose run --rm --no-deps migrate || fail "the migration failed; $old goes on serving"
+    say "migrating, while $old keeps running"
+    docker compose run --rm --no-deps migrate || fail "the migration failed; $old keeps running"
 fi
 
 before=$(docker compose ps --quiet web)
 count=$(echo "$before" | grep -c . || true)
 say "starting web $new beside web $old"
 docker compose up --detach --no-deps --no-recreate --scale "web=$((count * 2))" web ||
-    fail "web $new did not start; $old goes on serving. Remove what did: docker ps --all"
+    fail "web $new did not start; $old keeps running. Remove its containers: docker ps --all"
 started=
 for id in $(docker compose ps --quiet web); do
     case "$before" in *"$id"*) ;; *) started="$started $id" ;; esac
@@ -59,7 +59,7 @@ for id in $started; do
         waited=$((waited + 1))
         if [ "$waited" -gt "$PATIENCE" ]; then
             docker rm --force $started >/dev/null
-            fail "web $new did not become healthy and is removed; $old goes on serving"
+            fail "web $new did not become healthy and was removed; $old keeps running"
         fi
         sleep 1
     done
@@ -72,4 +72,4 @@ keep PREVIOUS_VERSION "$old"
 keep VERSION "$new"
 say "replacing worker and beat"
 docker compose up --detach --no-deps --wait worker beat
-say "$new runs; back to $old with: $0 --back"
+say "$new is running; go back to $old with: $0 --back"

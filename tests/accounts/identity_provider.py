@@ -1,4 +1,4 @@
-"""A company's identity provider: OpenID Connect as far as a sign-in needs it, on 127.0.0.1."""
+"""An identity provider for tests: the part of OpenID Connect that a sign-in needs, on 127.0.0.1."""
 
 import json
 import time
@@ -16,7 +16,7 @@ CLIENT_ID = "profile-center"
 
 
 class IdentityProvider:
-    """Says that whoever comes is `claims`. `forged` signs with a key that nobody published."""
+    """Signs everyone in with `claims`. `forged` makes it sign with an unpublished key."""
 
     def __init__(self) -> None:
         self.claims: dict[str, Any] = {"sub": "a-1", "email": "ada@example.com"}
@@ -41,7 +41,7 @@ class IdentityProvider:
         return {"keys": [self._key.as_dict(private=False) | {"alg": "RS256", "use": "sig"}]}
 
     def token(self) -> dict[str, Any]:
-        """Return what the token endpoint says."""
+        """Return the response of the token endpoint."""
         now = int(time.time())
         claims = {"iss": self.url, "aud": CLIENT_ID, "iat": now, "exp": now + 60, **self.claims}
         key = self._other if self.forged else self._key
@@ -51,7 +51,7 @@ class IdentityProvider:
 
 @contextmanager
 def running() -> Iterator[IdentityProvider]:
-    """Give a provider that runs on a port of its own."""
+    """Yield a provider that runs on a port of its own."""
     provider = IdentityProvider()
 
     class Handler(BaseHTTPRequestHandler):
@@ -84,7 +84,7 @@ def running() -> Iterator[IdentityProvider]:
             self.wfile.write(body)
 
         def log_message(self, *_args: Any) -> None:
-            """Say nothing."""
+            """Do not log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         provider.url = f"http://127.0.0.1:{server.server_port}"

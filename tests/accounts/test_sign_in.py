@@ -1,4 +1,4 @@
-"""The door of the admin: password and second factor, the company's account, who stays outside."""
+"""Sign-in to the admin: password and second factor, single sign-on, and who is refused."""
 
 import re
 import time
@@ -60,19 +60,19 @@ def provider(settings: Settings) -> Iterator[IdentityProvider]:
 
 
 def code_of(user: User) -> str:
-    """Return what the authenticator app of somebody shows now."""
+    """Return the current code of a user's authenticator app."""
     app = Authenticator.objects.get(user=user, type="totp")
     return code_for(secret_box.unseal(app.data["secret"]))
 
 
 def code_for(secret: str) -> str:
-    """Return the code of a secret now."""
+    """Return the current code of a secret."""
     counter = int(time.time()) // 30
     return str(totp.format_hotp_value(totp.hotp_value(secret, counter)))
 
 
 def through(client: Client, path: str) -> tuple[int, str]:
-    """Return the status and page at the end of a sign-in by the company's account."""
+    """Return status and page text at the end of a single sign-on."""
     away = client.get(path)
     assert away.status_code == 302
     back = requests.get(away["Location"], allow_redirects=False, timeout=5).headers["Location"]
@@ -82,7 +82,7 @@ def through(client: Client, path: str) -> tuple[int, str]:
 
 
 def set_up(client: Client) -> None:
-    """Set an app up, as the page asks for it."""
+    """Set up an authenticator app, as the page asks for it."""
     page = client.get(ACTIVATE)
     assert page.status_code == 200, page["Location"]
     secret = re.search(r'value="([A-Z2-7]{16,})"', page.content.decode())
@@ -106,18 +106,18 @@ def addresses(user: User) -> list[tuple[str, bool, bool]]:
 
 
 def is_in(client: Client) -> bool:
-    """Return whether somebody is signed in."""
+    """Return whether a user is signed in."""
     return "_auth_user_id" in client.session
 
 
-def test_the_admin_leads_to_the_sign_in(client: Client) -> None:
+def test_the_admin_redirects_to_the_sign_in_page(client: Client) -> None:
     answer = client.get("/admin/", follow=True)
     assert answer.redirect_chain[-1][0].startswith("/admin/account/login/")
     assert "Sign in" in seen(answer.content)
     assert "unsafe" not in answer["Content-Security-Policy"]
 
 
-def test_who_fails_ten_times_waits_even_with_the_right_password(client: Client) -> None:
+def test_after_ten_failures_the_right_password_is_locked_out_too(client: Client) -> None:
     for _ in range(10):
         assert TURNED_AWAY in seen(client.post(LOGIN, WRONG).content)
     assert LOCKED_OUT in seen(client.post(LOGIN, RIGHT).content)
@@ -126,19 +126,19 @@ def test_who_fails_ten_times_waits_even_with_the_right_password(client: Client) 
     assert TURNED_AWAY in seen(other.content)
 
 
-def test_a_name_that_is_not_there_is_locked_the_same(client: Client) -> None:
+def test_an_unknown_user_name_is_locked_out_alike(client: Client) -> None:
     nobody = {"login": "nobody", "password": "x"}
     for _ in range(10):
         client.post(LOGIN, nobody)
     assert LOCKED_OUT in seen(client.post(LOGIN, nobody).content)
 
 
-def test_signing_in_is_no_failure() -> None:
+def test_successful_sign_ins_are_not_counted_as_failures() -> None:
     for _ in range(12):
         assert Client().post(LOGIN, RIGHT).status_code == 302
 
 
-def test_without_a_broker_the_right_password_still_opens(
+def test_without_a_broker_users_can_still_sign_in(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(caches["default"], "_servers", ["redis://127.0.0.1:1/0"])
@@ -155,22 +155,22 @@ def test_a_session_ends_after_a_working_day(client: Client) -> None:
     assert client.session.get_expiry_age() == 12 * 3600
 
 
-def test_who_may_not_is_not_led_in_circles(client: Client) -> None:
+def test_a_user_without_permission_gets_403_and_no_redirect_loop(client: Client) -> None:
     sign_in(client, User.objects.create_user("guest"))
     assert client.get("/admin/").status_code in {302, 403}
     assert client.get("/admin/", follow=True).status_code == 403
 
 
 @pytest.mark.parametrize("page", ["signup/", "email/", "company/signup/"])
-def test_nobody_lets_themselves_in_or_takes_an_address(client: Client, page: str) -> None:
+def test_there_is_no_sign_up_and_no_change_of_address(client: Client, page: str) -> None:
     client.post(LOGIN, RIGHT)
     assert client.get(f"/admin/account/{page}").status_code == 404
 
 
 class TestSecondFactor:
-    """Whoever has a password needs more than that."""
+    """Users with a password need a second factor."""
 
-    def test_without_one_there_is_but_one_page(self, client: Client) -> None:
+    def test_without_a_second_factor_only_its_page_opens(self, client: Client) -> None:
         client.post(LOGIN, RIGHT)
         for page in ("/admin/", "/admin/unsub/unsubrequest/", "/admin/preview/510001/"):
             answer = client.get(page)
@@ -179,7 +179,9 @@ class TestSecondFactor:
             client.get("/admin/account/second-factor/").content
         )
 
-    def test_with_one_the_next_sign_in_asks_for_it(self, client: Client, boss: User) -> None:
+    def test_with_a_second_factor_the_next_sign_in_asks_for_it(
+        self, client: Client, boss: User
+    ) -> None:
         client.post(LOGIN, RIGHT)
         set_up(client)
         assert client.get("/admin/").status_code == 200
@@ -190,12 +192,12 @@ class TestSecondFactor:
         assert other.get("/admin/").status_code == 302
         wrong = other.post("/admin/account/second-factor/authenticate/", {"code": "000000"})
         assert "Incorrect code" in seen(wrong.content)
-        caches["default"].clear()  # a code serves once; the app shows another in half a minute
+        caches["default"].clear()  # a code is valid once; the app shows another within 30 seconds
         other.post("/admin/account/second-factor/authenticate/", {"code": code_of(boss)})
         assert is_in(other)
         assert other.get("/admin/").status_code == 200
 
-    def test_codes_cannot_be_tried_out(self, client: Client, boss: User) -> None:
+    def test_guessing_codes_is_limited(self, client: Client, boss: User) -> None:
         client.post(LOGIN, RIGHT)
         set_up(client)
         other = Client()
@@ -206,7 +208,9 @@ class TestSecondFactor:
         assert not is_in(other)
         assert "Incorrect code" not in seen(late.content)
 
-    def test_its_secret_is_sealed(self, client: Client, boss: User, settings: Settings) -> None:
+    def test_the_secret_of_the_app_is_encrypted(
+        self, client: Client, boss: User, settings: Settings
+    ) -> None:
         client.post(LOGIN, RIGHT)
         set_up(client)
         kept = Authenticator.objects.get(user=boss, type="totp").data["secret"]
@@ -218,14 +222,16 @@ class TestSecondFactor:
         with pytest.raises(ValueError, match="another SECRET_KEY"):
             secret_box.unseal(kept)
 
-    def test_the_companys_account_has_its_own(
+    def test_single_sign_on_needs_no_further_factor(
         self, client: Client, provider: IdentityProvider
     ) -> None:
         provider.claims |= {"email": "boss@example.com", "email_verified": True}
         assert through(client, COMPANY)[0] == 200
         assert client.get("/admin/").status_code == 200
 
-    def test_a_lost_phone_is_forgotten(self, admin_client: Client) -> None:
+    def test_an_administrator_resets_the_second_factor_of_a_lost_phone(
+        self, admin_client: Client
+    ) -> None:
         ada = User.objects.create_user("ada", "ada@example.com", "right-and-long", is_staff=True)
         Authenticator.objects.create(user=ada, type="totp", data={"secret": "x"})
         admin_client.post(
@@ -237,9 +243,9 @@ class TestSecondFactor:
 
 
 class TestCompany:
-    """OpenID Connect."""
+    """Single sign-on by OpenID Connect."""
 
-    def test_who_is_known_by_their_verified_address_comes_in(
+    def test_a_user_is_found_by_their_verified_address(
         self, client: Client, provider: IdentityProvider, boss: User
     ) -> None:
         assert "Sign in with Example SSO" in seen(client.get(LOGIN).content)
@@ -247,13 +253,13 @@ class TestCompany:
         assert through(client, COMPANY)[0] == 200
         assert is_in(client)
         assert addresses(boss) == [("boss@example.com", True, True)]
-        # From now on it is the account that counts, not the address.
+        # From now on the account identifies the user, not the address.
         provider.claims |= {"email": "married@example.com"}
         again = Client()
         through(again, COMPANY)
         assert is_in(again)
 
-    def test_their_password_is_gone_then(
+    def test_single_sign_on_removes_the_user_s_password(
         self, client: Client, provider: IdentityProvider, boss: User
     ) -> None:
         Client().post(LOGIN, RIGHT)
@@ -265,7 +271,7 @@ class TestCompany:
         other.post(LOGIN, RIGHT)
         assert not is_in(other)
 
-    def test_a_former_address_opens_nothing(
+    def test_a_former_address_does_not_sign_in(
         self, client: Client, provider: IdentityProvider, boss: User
     ) -> None:
         EmailAddress.objects.create(user=boss, email="former@example.com")
@@ -281,7 +287,7 @@ class TestCompany:
             {"email": "stranger@example.com", "email_verified": True},
         ],
     )
-    def test_nobody_else_does(
+    def test_unverified_and_unknown_addresses_do_not_sign_in(
         self, client: Client, provider: IdentityProvider, claims: dict[str, object]
     ) -> None:
         provider.claims = {"sub": "x-1"} | claims
@@ -290,16 +296,16 @@ class TestCompany:
         assert not is_in(client)
         assert User.objects.count() == 1
 
-    def test_a_state_that_we_did_not_give_is_refused(
-        self, client: Client, provider: IdentityProvider
-    ) -> None:
+    def test_an_unknown_state_is_refused(self, client: Client, provider: IdentityProvider) -> None:
         provider.claims |= {"email": "boss@example.com", "email_verified": True}
         answer = client.get(f"{COMPANY}callback/?code=code&state=forged", follow=True)
         assert "That did not work" in seen(answer.content)
         assert not is_in(client)
 
     @pytest.mark.usefixtures("provider")
-    def test_a_provider_that_is_away_is_told_of(self, client: Client, settings: Settings) -> None:
+    def test_an_unreachable_provider_shows_an_error_page(
+        self, client: Client, settings: Settings
+    ) -> None:
         apps = settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"]
         apps[0]["settings"]["server_url"] = "http://127.0.0.1:1"
         answer = client.get(COMPANY, follow=True)
@@ -307,9 +313,9 @@ class TestCompany:
 
 
 class TestForgotten:
-    """Passwords by mail, and by command."""
+    """Password links by email, and by command."""
 
-    def test_the_answer_tells_nobody_who_is_there(self, client: Client) -> None:
+    def test_the_response_does_not_reveal_who_has_an_account(self, client: Client) -> None:
         for email in ("boss@example.com", "nobody@example.com"):
             answer = client.post("/admin/account/password/reset/", {"email": email})
             assert answer["Location"] == "/admin/account/password/reset/done/"
@@ -318,7 +324,7 @@ class TestForgotten:
         assert letter.to == ["boss@example.com"]
         assert "/admin/account/password/reset/key/" in letter.body
 
-    def test_who_has_the_company_s_account_gets_no_password(
+    def test_a_user_with_single_sign_on_gets_no_password_link(
         self, client: Client, boss: User
     ) -> None:
         boss.set_unusable_password()
@@ -331,7 +337,7 @@ class TestForgotten:
             answer = client.get(f"/admin/account/password/{page}/", follow=True)
             assert answer.redirect_chain[-1][0] == "/admin/account/second-factor/", page
 
-    def test_a_mail_server_that_is_away_changes_nothing(
+    def test_an_unreachable_mail_server_does_not_change_the_response(
         self, client: Client, settings: Settings
     ) -> None:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -339,7 +345,7 @@ class TestForgotten:
         answer = client.post("/admin/account/password/reset/", {"email": "boss@example.com"})
         assert answer["Location"] == "/admin/account/password/reset/done/"
 
-    def test_the_first_administrator_is_made_by_a_command(self, client: Client) -> None:
+    def test_a_command_creates_the_first_administrator(self, client: Client) -> None:
         said = StringIO()
         call_command("add_user", "Ada@example.com", "--group", "administrator", stdout=said)
         path = urlsplit(said.getvalue().strip().splitlines()[-1]).path
@@ -351,10 +357,10 @@ class TestForgotten:
         assert [group.name for group in User.objects.get(email="ada@example.com").groups.all()] == [
             "administrator"
         ]
-        # The link served once.
+        # The link works once.
         assert "password1" not in seen(Client().get(path, follow=True).content)
 
-    def test_a_unit_and_a_lost_phone(self, unit: BusinessUnit) -> None:
+    def test_the_command_adds_a_unit_and_resets_the_second_factor(self, unit: BusinessUnit) -> None:
         call_command("add_user", "mina@example.com", "--group", "viewer", stdout=StringIO())
         mina = User.objects.get(email="mina@example.com")
         Authenticator.objects.create(user=mina, type="totp", data={"secret": "x"})
@@ -371,36 +377,37 @@ class TestForgotten:
         [("no address", "--group", "viewer"), ("new@example.com",),
          ("new@example.com", "--group", "viewer", "--mid", "9")],
     )  # fmt: skip
-    def test_what_cannot_be_is_said(self, arguments: tuple[str, ...]) -> None:
+    def test_invalid_arguments_are_refused(self, arguments: tuple[str, ...]) -> None:
         with pytest.raises(CommandError):
             call_command("add_user", *arguments)
         assert not User.objects.filter(email="new@example.com").exists()
 
 
 class TestAddresses:
-    """An administrator who names an address vouches for it; nobody is locked out by theirs."""
+    """Addresses count as verified because administrators enter them; an address never locks its
+    user out."""
 
     @staticmethod
     def form(user: User, **changes: Any) -> dict[str, Any]:
-        """Return what the admin's form of a user sends."""
+        """Return what the admin's form of a user submits."""
         return {
             "username": user.username, "email": user.email, "is_active": "on", "is_staff": "on",
             "first_name": "", "last_name": "", "groups": [],
         } | changes  # fmt: skip
 
-    def test_the_command_verifies_it(self) -> None:
+    def test_the_command_verifies_the_address(self) -> None:
         call_command("add_user", "Ada@example.com", "--group", "viewer", stdout=StringIO())
         ada = User.objects.get(email="ada@example.com")
         assert addresses(ada) == [("ada@example.com", True, True)]
 
-    def test_the_command_mends_what_an_earlier_one_left(self) -> None:
+    def test_the_command_corrects_outdated_address_records(self) -> None:
         ada = User.objects.create_user("ada", "ada@example.com")
         EmailAddress.objects.create(user=ada, email="ada@example.com")
         EmailAddress.objects.create(user=ada, email="former@example.com", primary=True)
         call_command("add_user", "ada@example.com", stdout=StringIO())
         assert addresses(ada) == [("ada@example.com", True, True)]
 
-    def test_a_superuser_made_by_django_s_command_gets_in(
+    def test_a_superuser_made_by_django_s_command_can_sign_in(
         self, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", LONG)
@@ -413,7 +420,7 @@ class TestAddresses:
         set_up(client)
         assert client.get("/admin/").status_code == 200
 
-    def test_the_admin_s_form_verifies_it_and_removes_the_former_one(
+    def test_the_admin_s_form_verifies_an_address_and_removes_the_former_one(
         self, admin_client: Client
     ) -> None:
         new = {"username": "ada", "usable_password": "true", "password1": LONG, "password2": LONG}
@@ -429,7 +436,7 @@ class TestAddresses:
             assert admin_client.post(page, self.form(ada, email=email)).status_code == 302
             assert addresses(ada) == kept
 
-    def test_the_admin_s_form_gives_an_address_to_one_user(
+    def test_the_admin_s_form_refuses_an_address_that_another_user_has(
         self, admin_client: Client, boss: User
     ) -> None:
         ada = User.objects.create_user("ada", "ada@example.com")
@@ -438,13 +445,15 @@ class TestAddresses:
         assert "Another user has this address" in seen(answer.content)
         ada.refresh_from_db()
         assert ada.email == "ada@example.com"
-        # Two users from before that have the same one can still be edited.
+        # Users who share an address already can still be edited.
         User.objects.filter(pk=ada.pk).update(email=boss.email)
         ada.refresh_from_db()
         answer = admin_client.post(page, self.form(ada, first_name="Ada"))
         assert answer.status_code == 302
 
-    def test_an_address_that_its_user_left_is_free(self, admin_client: Client, boss: User) -> None:
+    def test_a_former_address_of_one_user_can_be_given_to_another(
+        self, admin_client: Client, boss: User
+    ) -> None:
         EmailAddress.objects.create(user=boss, email="boss@example.com", verified=True)
         User.objects.filter(pk=boss.pk).update(email="chair@example.com")
         ada = User.objects.create_user("ada")
@@ -453,7 +462,7 @@ class TestAddresses:
         assert addresses(ada) == [("boss@example.com", True, True)]
         assert addresses(boss) == []
 
-    def test_nobody_else_changes_an_address(self, client: Client) -> None:
+    def test_other_groups_cannot_change_addresses(self, client: Client) -> None:
         ada = User.objects.create_user("ada", "ada@example.com", is_staff=True)
         ada.groups.add(Group.objects.get(name="operator"))
         sign_in(client, ada)
@@ -462,7 +471,7 @@ class TestAddresses:
         ada.refresh_from_db()
         assert ada.email == "ada@example.com"
 
-    def test_after_a_new_password_by_mail_a_second_factor_can_be_set_up(
+    def test_after_a_password_reset_by_email_a_second_factor_can_be_set_up(
         self, client: Client, boss: User
     ) -> None:
         client.post("/admin/account/password/reset/", {"email": "boss@example.com"})
@@ -473,7 +482,7 @@ class TestAddresses:
         assert addresses(boss) == [("boss@example.com", True, True)]
         set_up(client)
 
-    def test_a_reset_while_somebody_is_signed_in_locks_nobody_out(
+    def test_a_password_reset_during_a_session_does_not_lock_the_user_out(
         self, client: Client, boss: User
     ) -> None:
         client.force_login(boss)
@@ -482,21 +491,21 @@ class TestAddresses:
         client.post("/admin/account/confirm/", {"password": RIGHT["password"]})
         set_up(client)
 
-    def test_a_former_address_gets_no_new_password(self, client: Client, boss: User) -> None:
+    def test_a_former_address_gets_no_password_link(self, client: Client, boss: User) -> None:
         EmailAddress.objects.create(user=boss, email="former@example.com")
         client.post("/admin/account/password/reset/", {"email": "former@example.com"})
         assert mail.outbox == []
         client.post(LOGIN, RIGHT)
         assert addresses(boss) == [("boss@example.com", True, True)]
 
-    def test_who_has_no_address_sets_a_second_factor_up(self, client: Client) -> None:
+    def test_a_user_without_an_address_can_set_up_a_second_factor(self, client: Client) -> None:
         ada = User.objects.create_user("ada", "", LONG, is_staff=True)
         client.post(LOGIN, {"login": "ada", "password": LONG})
         set_up(client)
         assert client.get("/admin/").status_code == 200
         assert addresses(ada) == []
 
-    def test_two_users_with_one_address_both_get_in(self, boss: User) -> None:
+    def test_two_users_with_the_same_address_can_both_sign_in(self, boss: User) -> None:
         twin = User.objects.create_user("twin", "BOSS@example.com", LONG, is_staff=True)
         EmailAddress.objects.create(user=twin, email="boss@example.com")
         for login in (RIGHT, {"login": "twin", "password": LONG}):
@@ -507,7 +516,9 @@ class TestAddresses:
         assert addresses(boss) == [("boss@example.com", True, True)]
         assert addresses(twin) == []
 
-    def test_a_sign_in_writes_nothing_where_the_address_is_verified(self, client: Client) -> None:
+    def test_a_sign_in_with_a_verified_address_writes_no_address_records(
+        self, client: Client
+    ) -> None:
         client.post(LOGIN, RIGHT)
         with CaptureQueriesContext(connection) as queries:
             Client().post(LOGIN, RIGHT)

@@ -1,4 +1,4 @@
-"""Acts on many rows, a step at a time."""
+"""Bulk actions, chunk by chunk."""
 
 import re
 from typing import Any
@@ -17,17 +17,17 @@ LIST = "/admin/unsub/unsubrequest/"
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps of two rows."""
+    """Chunks of two rows."""
     monkeypatch.setattr(bulk_actions, "CHUNK", 2)
 
 
 def html(answer: Any) -> str:
-    """Return the page of an answer."""
+    """Return the HTML of a response."""
     return str(answer.content.decode())
 
 
 @pytest.mark.usefixtures("small", "unit")
-def test_all_of_a_filter_are_sent_again_step_by_step(admin_client: Client) -> None:
+def test_an_action_on_all_filtered_rows_runs_in_chunks(admin_client: Client) -> None:
     refused = [request(status=Status.REFUSED) for _ in range(5)]
     done = request()
     data = {
@@ -55,7 +55,7 @@ def test_all_of_a_filter_are_sent_again_step_by_step(admin_client: Client) -> No
 
 
 @pytest.mark.usefixtures("small", "unit")
-def test_the_note_goes_along(admin_client: Client) -> None:
+def test_the_note_is_passed_from_chunk_to_chunk(admin_client: Client) -> None:
     ids = [request(status=Status.REFUSED).pk for _ in range(3)]
     data = {"action": "mark_handled", "_selected_action": ids}
     first = hidden(html(admin_client.post(LIST, data)))
@@ -66,14 +66,14 @@ def test_the_note_goes_along(admin_client: Client) -> None:
     assert list(Handling.objects.values_list("note", flat=True)) == ['by "hand"'] * 3
 
 
-def test_a_whole_page_can_be_ticked(admin_client: Client, unit: BusinessUnit) -> None:
+def test_a_whole_page_of_rows_can_be_selected(admin_client: Client, unit: BusinessUnit) -> None:
     ids = [request(status=Status.REFUSED).pk for _ in range(100)]
     data = {"action": "try_selected_again", "_selected_action": ids, "confirmed": "1"}
     answer = admin_client.post(LIST, data, follow=True)
     assert "100 requests are on their way again." in html(answer)
 
 
-def test_numbers_by_hand_do_no_harm(admin_client: Client, unit: BusinessUnit) -> None:
+def test_forged_numbers_in_the_form_are_harmless(admin_client: Client, unit: BusinessUnit) -> None:
     one = request(status=Status.REFUSED)
     data = {
         "action": "try_selected_again", "_selected_action": [one.pk], "confirmed": "1",

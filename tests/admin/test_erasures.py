@@ -1,4 +1,4 @@
-"""Who asks to be erased, and the marketer who answers."""
+"""Requests for erasure in the admin; pauses and consent texts, too."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ SURE = {"confirmed": "1"}
 
 @pytest.fixture
 def asked(unit: BusinessUnit, make_wish: MakeWish) -> Erasure:
-    """Ada, who unsubscribed, and asks to be erased."""
+    """A request for erasure by a subscriber who also unsubscribed."""
     one, _ = store.write(make_wish(1001))
     UnsubRequest.objects.filter(pk=one.pk).update(
         status=Status.DONE, finished_at=Now(), email_address="ada@example.com"
@@ -30,12 +30,12 @@ def asked(unit: BusinessUnit, make_wish: MakeWish) -> Erasure:
 
 
 def act(client: Client, action: str, *rows: Erasure, **more: str) -> str:
-    """Return the words of the page after an act on rows."""
+    """Return the page's text after an action on rows."""
     data = {"action": action, "_selected_action": [row.pk for row in rows]}
     return seen(client.post(f"{QUEUE}?state=all", data | more, follow=True).content)
 
 
-def test_the_queue_shows_who_waits_masked_and_the_page_in_full(
+def test_the_list_masks_subscribers_and_the_page_shows_them_in_full(
     admin_client: Client, asked: Erasure
 ) -> None:
     words = seen(admin_client.get(QUEUE).content)
@@ -50,7 +50,7 @@ def test_the_queue_shows_who_waits_masked_and_the_page_in_full(
     assert f'<a href="{QUEUE}">1 person asks to be erased</a>' in overview
 
 
-def test_granting_says_what_happens_and_leaves_the_proof(
+def test_granting_explains_the_effect_and_keeps_the_proof(
     admin_client: Client, asked: Erasure
 ) -> None:
     words = act(admin_client, "grant", asked)
@@ -77,7 +77,7 @@ def test_granting_says_what_happens_and_leaves_the_proof(
     assert "name nobody any more:" not in late
 
 
-def test_it_is_not_granted_while_a_wish_is_on_its_way(
+def test_an_erasure_is_not_granted_while_a_request_is_on_its_way(
     admin_client: Client, asked: Erasure, make_wish: MakeWish
 ) -> None:
     open_, _ = store.write(make_wish(1001, job=88003))
@@ -91,9 +91,7 @@ def test_it_is_not_granted_while_a_wish_is_on_its_way(
     assert not LogEntry.objects.exists()
 
 
-def test_answering_otherwise_needs_a_note_and_erases_nothing(
-    admin_client: Client, asked: Erasure
-) -> None:
+def test_declining_needs_a_note_and_erases_nothing(admin_client: Client, asked: Erasure) -> None:
     assert "This field is required" in act(admin_client, "decline", asked, note="", **SURE)
     note = "Bookkeeping has to keep it"
     assert "1 is answered." in act(admin_client, "decline", asked, note=note, **SURE)
@@ -106,7 +104,7 @@ def test_answering_otherwise_needs_a_note_and_erases_nothing(
     assert "1 is answered." not in act(admin_client, "grant", asked, **SURE)
 
 
-def test_nobody_adds_edits_or_deletes_one(admin_client: Client, asked: Erasure) -> None:
+def test_erasures_cannot_be_added_edited_or_deleted(admin_client: Client, asked: Erasure) -> None:
     assert admin_client.get(f"{QUEUE}add/").status_code == 403
     assert admin_client.post(f"{QUEUE}{asked.pk}/delete/", {"post": "yes"}).status_code == 403
     admin_client.post(f"{QUEUE}{asked.pk}/change/", {"note": "mine"})
@@ -114,7 +112,7 @@ def test_nobody_adds_edits_or_deletes_one(admin_client: Client, asked: Erasure) 
     assert asked.note == ""
 
 
-def test_a_viewer_looks_and_does_not_answer(
+def test_a_viewer_sees_erasures_and_cannot_answer_them(
     unit: BusinessUnit, child: BusinessUnit, asked: Erasure
 ) -> None:
     viewer = person("viewer", unit)
@@ -151,7 +149,7 @@ def test_pauses_are_listed_with_their_end(
     assert admin_client.get("/admin/unsub/pause/add/").status_code == 403
 
 
-def test_wordings_lead_to_those_who_agreed(
+def test_consent_texts_link_to_the_requests_that_agreed_to_them(
     admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
     change = Change(kind=Kind.SUBSCRIBE, wording="You agree to it.")
@@ -168,7 +166,7 @@ def test_wordings_lead_to_those_who_agreed(
     assert admin_client.get("/admin/unsub/wording/add/").status_code == 403
 
 
-def test_another_units_pauses_and_words_leave_no_trace(
+def test_pauses_and_consent_texts_of_another_unit_are_not_visible(
     unit: BusinessUnit, child: BusinessUnit, make_wish: MakeWish
 ) -> None:
     child.pause_offered, child.pause_ends = True, "put_back"

@@ -1,4 +1,4 @@
-"""The story of a request, the proof for one person, and the audit as a file."""
+"""The timeline of a request, the proof for one person, and the audit export."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ LIST = "/admin/unsub/unsubrequest/"
 
 @pytest.fixture
 def told(unit: BusinessUnit, make_wish: MakeWish) -> UnsubRequest:
-    """A wish whose first call got no answer, and whose second was confirmed."""
+    """A request whose first call got no reply, and whose second was confirmed."""
     request, _ = store.write(make_wish(1001, reason="too-many"))
     lease = "00000000-0000-4000-8000-00000000000"
     for number, (outcome, vendor) in enumerate((("unknown", ""), ("posted", "req-7")), start=1):
@@ -43,7 +43,7 @@ def body(answer: Any) -> str:
     return b"".join(answer).decode()
 
 
-def test_a_request_is_a_story_in_order(admin_client: Client, told: UnsubRequest) -> None:
+def test_the_timeline_of_a_request_is_in_order(admin_client: Client, told: UnsubRequest) -> None:
     words = seen(admin_client.get(f"{LIST}{told.pk}/change/").content)
     moments = (
         "unsubscribed by one click in the mail program (RFC 8058): from the list.",
@@ -56,7 +56,7 @@ def test_a_request_is_a_story_in_order(admin_client: Client, told: UnsubRequest)
     assert places == sorted(places)
 
 
-def test_a_proof_has_all_of_one_person_and_nothing_of_others(
+def test_a_proof_has_all_requests_of_one_person_and_none_of_others(
     admin_client: Client, told: UnsubRequest, child: BusinessUnit, make_wish: MakeWish
 ) -> None:
     again, _ = store.write(make_wish(1001, job=88003))
@@ -70,7 +70,7 @@ def test_a_proof_has_all_of_one_person_and_nothing_of_others(
     assert f"#{elsewhere.pk} ·" not in words
 
 
-def test_a_proof_says_when_there_is_more(
+def test_a_truncated_proof_says_so(
     admin_client: Client, told: UnsubRequest, make_wish: MakeWish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.write(make_wish(1001, job=88003))
@@ -82,7 +82,7 @@ def test_a_proof_says_when_there_is_more(
     assert "JobID 88003" in words
 
 
-def test_the_export_has_exactly_what_is_filtered(
+def test_the_export_has_exactly_the_filtered_requests(
     admin_client: Client, told: UnsubRequest, make_wish: MakeWish
 ) -> None:
     store.write(make_wish(1002))
@@ -102,12 +102,12 @@ def test_the_export_has_exactly_what_is_filtered(
     assert admin_client.get(f"{LIST}export.exe").status_code == 404
 
 
-def test_no_cell_of_the_export_is_a_formula(admin_client: Client, told: UnsubRequest) -> None:
+def test_formulas_in_the_export_are_escaped(admin_client: Client, told: UnsubRequest) -> None:
     UnsubRequest.objects.update(reason_text="=HYPERLINK(1)")
     assert ",'=HYPERLINK(1)," in body(admin_client.get(f"{LIST}export.csv"))
 
 
-def test_another_units_rows_are_neither_proven_nor_exported(
+def test_requests_of_another_unit_are_neither_proven_nor_exported(
     told: UnsubRequest, child: BusinessUnit, make_wish: MakeWish
 ) -> None:
     client = person("viewer", child)
@@ -118,7 +118,7 @@ def test_another_units_rows_are_neither_proven_nor_exported(
     assert client.get(f"{LIST}export.csv?unit__mid__exact=510001").status_code == 403
 
 
-def test_a_wish_that_was_taken_back_or_set_aside_says_so(
+def test_the_timeline_says_how_a_withdrawn_or_refused_request_ended(
     admin_client: Client, told: UnsubRequest
 ) -> None:
     for status, words in (
@@ -129,7 +129,7 @@ def test_a_wish_that_was_taken_back_or_set_aside_says_so(
         assert words in seen(admin_client.get(f"{LIST}{told.pk}/change/").content)
 
 
-def test_an_export_goes_on_from_chunk_to_chunk(
+def test_an_export_continues_from_chunk_to_chunk(
     admin_client: Client, unit: BusinessUnit, make_wish: MakeWish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_export, "CHUNK", 3)

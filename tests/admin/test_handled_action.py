@@ -1,4 +1,4 @@
-"""Refused requests that a person dealt with elsewhere."""
+"""Refused requests that a person resolved by hand."""
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 LIST = "/admin/unsub/unsubrequest/"
 
 
-def test_they_are_marked_with_a_note_after_a_second_look(
+def test_requests_are_marked_with_a_note_after_confirmation(
     admin_client: Client, unit: BusinessUnit
 ) -> None:
     refused = [request(status=Status.REFUSED) for _ in range(2)]
@@ -38,7 +38,7 @@ def test_they_are_marked_with_a_note_after_a_second_look(
     assert "0 requests are dealt with." in seen(again.content)
 
 
-def test_one_is_marked_from_its_own_page(admin_client: Client, unit: BusinessUnit) -> None:
+def test_a_request_is_marked_from_its_own_page(admin_client: Client, unit: BusinessUnit) -> None:
     one, done = request(status=Status.REFUSED), request()
     page = admin_client.get(f"{LIST}{one.pk}/change/").content.decode()
     assert "1 refused request will be marked" in seen(admin_client.post(LIST, hidden(page)).content)
@@ -50,7 +50,9 @@ def test_one_is_marked_from_its_own_page(admin_client: Client, unit: BusinessUni
     assert "mark_handled" not in client.get(f"{LIST}{other.pk}/change/").content.decode()
 
 
-def test_they_need_a_person_no_longer(admin_client: Client, unit: BusinessUnit) -> None:
+def test_a_resolved_request_does_not_need_a_person_any_more(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
     one = request(status=Status.REFUSED)
     assert overview.look(mids=None, days=7).waiting.refused == 1
     Handling.objects.create(request=one, note="done")
@@ -60,16 +62,16 @@ def test_they_need_a_person_no_longer(admin_client: Client, unit: BusinessUnit) 
         assert f"{number} unsubscribe request" in words
 
 
-def test_a_viewer_marks_nothing(unit: BusinessUnit) -> None:
+def test_a_viewer_cannot_mark_requests(unit: BusinessUnit) -> None:
     one = request(status=Status.REFUSED)
     data = {"action": "mark_handled", "_selected_action": [one.pk], "confirmed": "1", "note": "x"}
     person("viewer", unit).post(LIST, data)
     assert not Handling.objects.exists()
 
 
-def test_a_note_stays_as_it_was_and_outlives_whoever_wrote_it(unit: BusinessUnit) -> None:
+def test_a_note_cannot_be_changed_and_outlives_its_author(unit: BusinessUnit) -> None:
     if connection.vendor == "sqlite":
-        return  # the embedded default goes without triggers (docs/adr/0006)
+        return  # SQLite has no triggers (docs/adr/0006)
     writer = User.objects.create_user("writer")
     note = Handling.objects.create(
         request=request(status=Status.REFUSED), user=writer, note="Taken off by hand"

@@ -25,7 +25,8 @@ def test_the_documents_show_the_snippet_that_the_page_builds() -> None:
 
 
 def ampscript(code: str, values: dict[str, str], minutes: int) -> dict[str, str]:
-    """Return the claims that the snippet would make: its Concat, with values for its calls."""
+    """Return the claims that the snippet would build: evaluates its Concat, with values for its
+    calls."""
     made = str(minutes * 60 + 21_600)
     assert 'Add(Multiply(DateDiff("1970-01-01", Now(1), "MI"), 60), 21600)' in code
     inner = code.split("SET @claims = Concat(")[1].split("}')", maxsplit=1)[0] + "}'"
@@ -38,7 +39,7 @@ def ampscript(code: str, values: dict[str, str], minutes: int) -> dict[str, str]
     return claims
 
 
-def test_with_a_profile_centre_the_snippet_tells_the_age_and_leads_there() -> None:
+def test_with_a_profile_centre_the_snippet_adds_the_age_and_a_link_to_it() -> None:
     code = snippet(
         address="https://mail.example.com", key_name="profile-center", scope="list",
         with_centre=True,
@@ -50,7 +51,7 @@ def test_with_a_profile_centre_the_snippet_tells_the_age_and_leads_there() -> No
         "_subscriberkey": "ada",
         "jobid": "88002",
     }
-    # The vendor's clock stands six hours behind UTC.
+    # Marketing Cloud's clock is six hours behind UTC.
     claims = ampscript(code, values, minutes=(1_764_000_000 - 21_600) // 60)
     assert claims["iat"] == "1764000000"
     assert (claims["mid"], claims["sk"], claims["jid"], claims["scope"]) == (
@@ -59,7 +60,9 @@ def test_with_a_profile_centre_the_snippet_tells_the_age_and_leads_there() -> No
     assert code.count("@token") == 3
 
 
-def test_it_builds_the_snippet_for_a_unit(admin_client: Client, unit: BusinessUnit) -> None:
+def test_the_snippet_is_built_for_the_chosen_unit_key_and_scope(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
     asked = {"unit": str(PARENT), "key": "spring-key", "scope": "all"}
     words = seen(admin_client.get(PAGE, asked).content)
     assert 'GetJWTByKeyName("spring-key", "HS256", @claims)' in words
@@ -81,7 +84,7 @@ def test_a_key_name_that_would_break_the_snippet_is_refused(
     assert 'class="unsub-error"' in html
 
 
-def test_its_test_link_opens_and_does_nothing_in_earnest(
+def test_the_page_s_test_link_opens_and_records_nothing(
     admin_client: Client, client: Client, unit: BusinessUnit
 ) -> None:
     html = admin_client.get(PAGE).content.decode()
@@ -97,7 +100,7 @@ def test_its_test_link_opens_and_does_nothing_in_earnest(
     "dressed",
     ["http://127.0.0.1:8000{}", "https://a.b.example.com{}/", "{}?utm_source=mail", "<http://a{}>"],
 )
-def test_a_link_is_explained_in_words(
+def test_a_pasted_link_is_explained(
     admin_client: Client, unit: BusinessUnit, settings: Settings, dressed: str
 ) -> None:
     who = SubscriberContext(subscriber_key="ada@example.com")
@@ -121,7 +124,7 @@ def test_a_link_is_explained_in_words(
         ),
     ],
 )
-def test_each_kind_of_link_has_its_sentence(
+def test_each_kind_of_link_is_explained(
     admin_client: Client, unit: BusinessUnit, settings: Settings, changes: dict[str, Any],
     sentence: str,
 ) -> None:  # fmt: skip
@@ -129,7 +132,7 @@ def test_each_kind_of_link_has_its_sentence(
     assert sentence in seen(admin_client.post(PAGE, {"link": pasted}).content)
 
 
-def test_a_link_that_does_not_open_says_why(
+def test_a_link_that_does_not_open_is_explained(
     admin_client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     for pasted, why in (
@@ -140,7 +143,7 @@ def test_a_link_that_does_not_open_says_why(
         assert why in seen(admin_client.post(PAGE, {"link": pasted}).content)
 
 
-def test_nothing_is_told_of_another_unit_s_link(
+def test_a_link_of_another_unit_is_not_explained(
     unit: BusinessUnit, child: BusinessUnit, settings: Settings
 ) -> None:
     client = person("viewer", unit)

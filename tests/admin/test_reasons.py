@@ -1,4 +1,4 @@
-"""Reasons: in their order, and seen on the page before they are saved."""
+"""Reasons in the admin: their order, and the preview before saving."""
 
 import pytest
 from django.test import Client
@@ -20,14 +20,14 @@ def own(unit: BusinessUnit) -> list[Reason]:
 
 
 def shown(client: Client, unit: BusinessUnit, **changes: str) -> str:
-    """Return the words of the preview with a reason that is not saved."""
+    """Return the text of the preview with an unsaved reason."""
     answer = client.post(f"/admin/preview/{unit.mid}/", FORM | changes)
     assert answer.status_code == 200
     return seen(answer.content)
 
 
 @pytest.mark.usefixtures("own")
-def test_a_reason_is_seen_in_its_place_before_it_is_saved(
+def test_the_preview_shows_an_unsaved_reason_at_its_position(
     admin_client: Client, unit: BusinessUnit
 ) -> None:
     words = shown(admin_client, unit)
@@ -38,7 +38,9 @@ def test_a_reason_is_seen_in_its_place_before_it_is_saved(
 
 
 @pytest.mark.usefixtures("own")
-def test_it_is_seen_in_another_language(admin_client: Client, unit: BusinessUnit) -> None:
+def test_the_preview_shows_a_reason_in_another_language(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
     words = shown(
         admin_client, unit, language="de",
         **{"labels-0-language": "de", "labels-0-label": "Viel zu viele Mails"},
@@ -48,7 +50,7 @@ def test_it_is_seen_in_another_language(admin_client: Client, unit: BusinessUnit
 
 
 @pytest.mark.usefixtures("own")
-def test_what_is_changed_is_shown_once_and_what_is_retired_not(
+def test_the_preview_replaces_a_changed_reason_and_omits_a_retired_one(
     admin_client: Client, unit: BusinessUnit
 ) -> None:
     words = shown(admin_client, unit, code="first", label="Renamed")
@@ -61,13 +63,13 @@ def test_what_is_changed_is_shown_once_and_what_is_retired_not(
 
 
 @pytest.mark.parametrize("position", ["", "-1", "x", "99999999999999999999"])
-def test_a_position_that_is_none_does_no_harm(
+def test_an_invalid_position_is_harmless(
     admin_client: Client, unit: BusinessUnit, position: str
 ) -> None:
     assert "Far too much mail" in shown(admin_client, unit, position=position)
 
 
-def test_the_form_shows_the_page_that_would_offer_it(
+def test_the_form_previews_a_page_that_offers_the_reason(
     admin_client: Client, own: list[Reason], child: BusinessUnit
 ) -> None:
     of_unit = admin_client.get(f"/admin/unsub/reason/{own[0].pk}/change/").content.decode()

@@ -1,4 +1,4 @@
-"""What the marketer sees, and what nobody can change."""
+"""Requests in the admin: list, search, actions, and what cannot be changed."""
 
 from datetime import UTC, datetime
 
@@ -40,7 +40,7 @@ def test_every_page_of_the_admin_opens(admin_client: Client, refused: UnsubReque
         assert admin_client.get(path).status_code == 200, path
 
 
-def test_a_request_tells_its_story_in_words(admin_client: Client, refused: UnsubRequest) -> None:
+def test_a_request_s_page_explains_its_status(admin_client: Client, refused: UnsubRequest) -> None:
     html = admin_client.get(f"{LIST}{refused.pk}/change/").content.decode()
     assert "not among those whom this job was sent to" in html
     assert "Try again" in html
@@ -61,7 +61,7 @@ def test_requests_can_be_filtered_and_searched(
     assert (f"{LIST}{refused.pk}/change/" in html) is found
 
 
-def test_try_again_puts_a_refused_request_back_and_is_written_down(
+def test_try_again_requeues_a_refused_request_and_is_logged(
     admin_client: Client, refused: UnsubRequest
 ) -> None:
     url = reverse("admin:unsub_unsubrequest_try_again", args=(refused.pk,))
@@ -73,7 +73,7 @@ def test_try_again_puts_a_refused_request_back_and_is_written_down(
     assert LogEntry.objects.get().object_id == str(refused.pk)
 
 
-def test_try_again_takes_a_selection_after_a_second_look(
+def test_try_again_of_a_selection_needs_a_confirmation(
     admin_client: Client, refused: UnsubRequest
 ) -> None:
     data = {"action": "try_selected_again", "_selected_action": [refused.pk]}
@@ -97,7 +97,7 @@ def test_requests_and_attempts_can_be_neither_added_nor_changed_nor_deleted(
     assert refused.status == Status.REFUSED
 
 
-def test_the_list_masks_whom_it_names(
+def test_the_list_masks_addresses(
     admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
     store.write(make_wish())
@@ -107,7 +107,7 @@ def test_the_list_masks_whom_it_names(
     assert "ada@example.com" not in html
 
 
-def test_a_unit_that_is_not_known_shows_all_the_same(
+def test_requests_of_an_unknown_unit_are_shown(
     admin_client: Client, db: None, make_wish: MakeWish
 ) -> None:
     request, _ = store.write(make_wish(mid=599_999))
@@ -115,7 +115,7 @@ def test_a_unit_that_is_not_known_shows_all_the_same(
     assert admin_client.get(f"{LIST}{request.pk}/change/").status_code == 200
 
 
-def test_releasing_a_unit_lets_its_wishes_go(
+def test_releasing_a_unit_requeues_its_held_requests(
     admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
     store.write(make_wish())
@@ -129,13 +129,13 @@ def test_releasing_a_unit_lets_its_wishes_go(
     assert shown() == [Status.PENDING]
 
 
-def test_an_empty_list_says_why_it_is_empty(admin_client: Client, unit: BusinessUnit) -> None:
+def test_an_empty_list_explains_itself(admin_client: Client, unit: BusinessUnit) -> None:
     assert "They appear here by themselves." in admin_client.get(LIST).content.decode()
     html = admin_client.get(f"{LIST}?job_id=1").content.decode()
     assert "Nothing fits what you searched and filtered by." in html
 
 
-def test_a_time_has_its_seconds_and_its_zone(admin_client: Client, refused: UnsubRequest) -> None:
+def test_times_have_seconds_and_a_time_zone(admin_client: Client, refused: UnsubRequest) -> None:
     UnsubRequest.objects.update(finished_at=datetime(2026, 11, 2, 9, 31, 7, tzinfo=UTC))
     html = admin_client.get(f"{LIST}{refused.pk}/change/").content.decode()
     assert "2026-11-02 09:31:07 UTC" in html

@@ -1,4 +1,4 @@
-"""Who may do what, and that nobody finds a trace of a unit that is not theirs."""
+"""Permissions of the groups, and isolation between units."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ PAGES = (
 
 @pytest.fixture
 def rows(unit: BusinessUnit, child: BusinessUnit, make_wish: MakeWish) -> dict[str, Any]:
-    """Return rows of the other unit, one of each kind."""
+    """Rows of the other unit, one of each model."""
     store.write(make_wish(1002))
     theirs, _ = store.write(make_wish(1001, mid=CHILD, job=88101, reason="too-many"))
     UnsubRequest.objects.update(status=Status.REFUSED, scanner="script", channel="page")
@@ -63,7 +63,7 @@ def rows(unit: BusinessUnit, child: BusinessUnit, make_wish: MakeWish) -> dict[s
 
 
 @pytest.mark.parametrize("group", ["viewer", "marketer"])
-def test_nobody_finds_a_trace_of_another_unit(
+def test_no_page_shows_anything_of_another_unit(
     unit: BusinessUnit, rows: dict[str, Any], group: str
 ) -> None:
     client = person(group, unit)
@@ -88,11 +88,13 @@ def test_an_id_of_another_unit_is_refused_and_logged(
     client = person("marketer", unit)
     answer = client.get(f"/admin/unsub/{model}/{rows[model].pk}/{act}/")
     assert answer.status_code == 403
-    assert "another unit's row was asked for" in caplog.text
+    assert "foreign_unit_row_requested" in caplog.text
     assert SECRET not in answer.content.decode()
 
 
-def test_acts_on_another_units_rows_do_nothing(unit: BusinessUnit, rows: dict[str, Any]) -> None:
+def test_actions_on_rows_of_another_unit_do_nothing(
+    unit: BusinessUnit, rows: dict[str, Any]
+) -> None:
     client = person("marketer", unit)
     theirs = rows["unsubrequest"]
     assert client.post(f"/admin/unsub/unsubrequest/{theirs.pk}/try-again/").status_code == 403
@@ -122,7 +124,7 @@ def test_a_filter_by_another_unit_is_refused_and_logged(
         path = "request__unit" if model == "pause" else "unit"
         answer = client.get(f"/admin/unsub/{model}/?{path}__mid__exact={CHILD}")
         assert answer.status_code == 403, model
-    assert "another unit was filtered by" in caplog.text
+    assert "foreign_unit_filter_requested" in caplog.text
     hidden = client.get("/admin/unsub/unsubrequest/?unit__name__startswith=Ex")
     assert SECRET not in hidden.content.decode()
 
@@ -149,7 +151,7 @@ def test_a_reason_cannot_be_given_to_another_unit_or_to_all(
         ("administrator", {"try", "brand", "reason", "add_unit", "all", "people", "erase"}),
     ],
 )
-def test_each_group_may_do_its_part(
+def test_each_group_has_exactly_its_permissions(
     unit: BusinessUnit, rows: dict[str, Any], group: str, may: set[str]
 ) -> None:
     client = person(group, unit)
@@ -172,7 +174,7 @@ def test_each_group_may_do_its_part(
     }
 
 
-def test_a_marketer_cannot_change_what_is_marketing_clouds(
+def test_a_marketer_cannot_change_technical_settings(
     unit: BusinessUnit, child: BusinessUnit
 ) -> None:
     MailingList.objects.create(unit=unit, list_id=7001, name="Weekly offers")
@@ -183,7 +185,7 @@ def test_a_marketer_cannot_change_what_is_marketing_clouds(
     assert 'name="contact_email"' in html
 
 
-def test_an_administrator_makes_nobody_mightier_than_themselves(unit: BusinessUnit) -> None:
+def test_an_administrator_cannot_create_a_superuser(unit: BusinessUnit) -> None:
     boss = User.objects.create_superuser("boss")
     client = person("administrator", unit)
     assert client.get(f"/admin/auth/user/{boss.pk}/change/").status_code == 302
@@ -197,7 +199,7 @@ def test_an_administrator_makes_nobody_mightier_than_themselves(unit: BusinessUn
     assert client.post(f"/admin/auth/group/{group.pk}/change/", {"name": "x"}).status_code == 403
 
 
-def test_whoever_acted_cannot_be_deleted_with_the_record_of_it(unit: BusinessUnit) -> None:
+def test_a_user_with_log_entries_cannot_be_deleted(unit: BusinessUnit) -> None:
     client = person("administrator", unit)
     one = User.objects.create_user("one")
     gone = f"/admin/auth/user/{one.pk}/delete/"
@@ -209,6 +211,6 @@ def test_whoever_acted_cannot_be_deleted_with_the_record_of_it(unit: BusinessUni
     assert LogEntry.objects.filter(user=one).exists()
 
 
-def test_nobody_in_particular_sees_no_unit(unit: BusinessUnit) -> None:
+def test_a_user_without_units_sees_none(unit: BusinessUnit) -> None:
     assert list(units_of(AnonymousUser())) == []
     assert list(units_of(User.objects.create_user("plain"))) == []

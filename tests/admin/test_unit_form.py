@@ -1,4 +1,4 @@
-"""What a unit's page in the admin says of the profile centre, and who may change it."""
+"""The unit's form: settings of the profile centre, and who may change them."""
 
 from typing import Any
 
@@ -21,13 +21,13 @@ OWN = ("profile_days", "profile_details", "unicode_attributes", "pause_offered",
 
 
 def save(client: Client, unit: BusinessUnit, **changes: str) -> Any:
-    """Post the unit's form."""
+    """Submit the unit's form."""
     answer = client.post(UNIT, GIVEN | INLINE | changes)
     unit.refresh_from_db()
     return answer
 
 
-def test_who_sees_all_edits_everything_and_a_marketer_what_is_theirs(unit: BusinessUnit) -> None:
+def test_an_operator_edits_all_settings_and_a_marketer_only_some(unit: BusinessUnit) -> None:
     for group, shown in (("operator", (*TECHNICAL, *OWN)), ("marketer", OWN)):
         html = person(group, unit).get(UNIT).content.decode()
         assert "Profile centre" in seen(html.encode())
@@ -35,7 +35,7 @@ def test_who_sees_all_edits_everything_and_a_marketer_what_is_theirs(unit: Busin
             assert (f'name="{name}"' in html) is (name in shown), (group, name)
 
 
-def test_a_marketer_cannot_send_what_is_not_theirs(unit: BusinessUnit) -> None:
+def test_a_marketer_cannot_submit_technical_settings(unit: BusinessUnit) -> None:
     client = person("marketer", unit)
     save(client, unit, profile_centre="on", new_link_key="mine", profile_days="30")
     assert unit.profile_days == 30
@@ -43,7 +43,7 @@ def test_a_marketer_cannot_send_what_is_not_theirs(unit: BusinessUnit) -> None:
     assert unit.new_link_key == ""
 
 
-def test_a_pause_that_ends_with_a_question_needs_the_mail_that_asks(
+def test_a_pause_that_ends_by_asking_needs_the_email_to_ask_by(
     admin_client: Client, unit: BusinessUnit
 ) -> None:
     answer = save(admin_client, unit, pause_offered="on")
@@ -55,7 +55,7 @@ def test_a_pause_that_ends_with_a_question_needs_the_mail_that_asks(
     assert (unit.pause_offered, unit.ask_back_key) == (True, "come-back")
 
 
-def test_a_marketer_is_told_where_the_mail_is_not_theirs_to_enter(unit: BusinessUnit) -> None:
+def test_a_marketer_is_told_that_an_operator_enters_the_key(unit: BusinessUnit) -> None:
     client = person("marketer", unit)
     assert "an operator enters the key" in seen(save(client, unit, pause_offered="on").content)
     BusinessUnit.objects.update(ask_back_key="come-back")
@@ -64,7 +64,7 @@ def test_a_marketer_is_told_where_the_mail_is_not_theirs_to_enter(unit: Business
 
 
 @pytest.mark.parametrize("named", [0, 1, 3])
-def test_the_words_for_joining_are_seen_before_they_are_saved(
+def test_the_preview_shows_an_unsaved_consent_text(
     admin_client: Client, unit: BusinessUnit, named: int
 ) -> None:
     for number in range(named):

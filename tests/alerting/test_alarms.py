@@ -1,4 +1,4 @@
-"""People are told what is wrong: once an hour for each cause, and when it is over."""
+"""Alarms: at most one notification an hour for each cause, and one when it is over."""
 
 import hmac
 import json
@@ -29,19 +29,19 @@ SECRET = "a-secret-for-the-webhook"
 
 
 def causes() -> dict[str, int]:
-    """Return what is wrong now, with numbers."""
+    """Return the current findings: number by cause."""
     return {finding.cause.value: finding.number for finding in detection.find()}
 
 
 @pytest.fixture
 def row(unit: BusinessUnit, make_wish: MakeWish) -> UnsubRequest:
-    """A request of somebody with an address."""
+    """A request with an address."""
     who = SubscriberContext(subscriber_id=1001, email_address="ada@example.com")
     request, _ = store.write(make_wish(who))
     return request
 
 
-def test_a_healthy_queue_raises_nothing(row: UnsubRequest) -> None:
+def test_a_healthy_queue_raises_no_alarm(row: UnsubRequest) -> None:
     assert causes() == {}
     assert detection.look() == []
 
@@ -65,7 +65,7 @@ def test_each_cause_is_found(row: UnsubRequest, make_wish: MakeWish) -> None:
     assert causes() == {"unknown_unit": 1}
 
 
-def test_a_cause_is_told_once_an_hour_and_once_more_when_it_is_over(row: UnsubRequest) -> None:
+def test_an_alarm_is_notified_once_an_hour_and_when_it_is_over(row: UnsubRequest) -> None:
     queue_state.hold(PARENT, "credentials refused")
     (told,) = detection.look()
     assert detection.look() == []
@@ -81,7 +81,7 @@ def test_a_cause_is_told_once_an_hour_and_once_more_when_it_is_over(row: UnsubRe
     assert Alarm.objects.count() == 2
 
 
-def test_refusals_are_told_again_only_when_there_are_more(
+def test_refusals_are_notified_again_only_when_there_are_more(
     row: UnsubRequest, make_wish: MakeWish
 ) -> None:
     UnsubRequest.objects.update(status=Status.REFUSED, finished_at=Now())
@@ -93,7 +93,7 @@ def test_refusals_are_told_again_only_when_there_are_more(
     assert len(detection.look()) == 1
 
 
-def test_however_many_look_at_once_one_is_told(row: UnsubRequest) -> None:
+def test_of_simultaneous_detections_one_notifies(row: UnsubRequest) -> None:
     queue_state.hold(PARENT, "credentials refused")
 
     def look(_: int) -> list[int]:
@@ -109,7 +109,7 @@ def test_however_many_look_at_once_one_is_told(row: UnsubRequest) -> None:
 
 
 class Receiver:
-    """A webhook of the test's own."""
+    """A webhook receiver of the test's own."""
 
     def __init__(self) -> None:
         self.statuses = [200]
@@ -127,7 +127,7 @@ class Receiver:
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Write nothing."""
+                """Do not log."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
@@ -135,7 +135,7 @@ class Receiver:
 
 @pytest.fixture
 def receiver(settings: Settings) -> Iterator[Receiver]:
-    """A webhook, with the settings pointed at it."""
+    """A webhook receiver, set in ALERT_WEBHOOK_URL."""
     running = Receiver()
     settings.ALERT_WEBHOOK_URL = f"http://127.0.0.1:{running.server.server_port}/hook"
     settings.ALERT_WEBHOOK_SECRET = SECRET
@@ -152,7 +152,9 @@ def alarm(row: UnsubRequest) -> Alarm:
     return Alarm.objects.get()
 
 
-def test_the_webhook_is_signed_and_names_nobody(alarm: Alarm, receiver: Receiver) -> None:
+def test_the_webhook_is_signed_and_contains_no_personal_data(
+    alarm: Alarm, receiver: Receiver
+) -> None:
     tasks.post_alarm(alarm.pk)
     ((body, signature),) = receiver.received
     stamp, _, digest = signature.removeprefix("t=").partition(",v1=")
@@ -166,7 +168,7 @@ def test_the_webhook_is_signed_and_names_nobody(alarm: Alarm, receiver: Receiver
 
 
 @pytest.mark.parametrize("status", [302, 400, 500])
-def test_a_webhook_that_does_not_take_it_is_asked_again(
+def test_a_webhook_that_does_not_accept_an_alarm_is_tried_again(
     alarm: Alarm, receiver: Receiver, status: int
 ) -> None:
     receiver.statuses = [status, 200]
@@ -176,13 +178,13 @@ def test_a_webhook_that_does_not_take_it_is_asked_again(
     assert len(receiver.received) == 2
 
 
-def test_nobody_listening_is_not_taken(alarm: Alarm, settings: Settings) -> None:
+def test_an_unreachable_webhook_raises_not_taken(alarm: Alarm, settings: Settings) -> None:
     settings.ALERT_WEBHOOK_URL = "http://127.0.0.1:1/"
     with pytest.raises(notifications.NotTaken):
         notifications.send_webhook(alarm)
 
 
-def test_the_admins_get_mail(alarm: Alarm, settings: Settings) -> None:
+def test_the_admins_get_an_email(alarm: Alarm, settings: Settings) -> None:
     settings.ADMINS = [("operator", "operator@example.com")]
     tasks.mail_alarm(alarm.pk)
     Alarm.objects.update(cleared_at=Now())
@@ -195,11 +197,11 @@ def test_the_admins_get_mail(alarm: Alarm, settings: Settings) -> None:
     assert "ada" not in raised.body
 
 
-def test_every_cause_has_its_advice() -> None:
+def test_every_cause_has_an_advice() -> None:
     assert set(notifications.ADVICE) == set(Cause)
 
 
-def test_open_alarms_show_in_the_metrics_and_in_the_admin(
+def test_open_alarms_show_in_metrics_and_admin(
     alarm: Alarm, client: Client, admin_client: Client
 ) -> None:
     line = 'unsub_alarms_open{cause="held",mid="510001"} 1.0'

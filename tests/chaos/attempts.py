@@ -7,25 +7,25 @@ from tests.chaos.world import World
 
 # A worker reads the database's clock at the start of its transaction, hence the second of grace.
 NONE = {
-    "attempts without an end": """
+    "attempts never completed": """
         SELECT count(*) FROM unsub_deliveryattempt WHERE finished_at IS NULL
     """,
-    "attempts begun before the last one ended": """
+    "overlapping attempts": """
         SELECT count(*) FROM unsub_deliveryattempt a
         JOIN unsub_deliveryattempt b ON b.request_id = a.request_id AND b.number = a.number + 1
         WHERE a.finished_at > b.started_at + interval '1 second'
     """,
-    "requests whose attempts are not all there": """
+    "requests with missing attempts": """
         SELECT count(*) FROM unsub_unsubrequest r WHERE r.attempts <>
             (SELECT count(*) FROM unsub_deliveryattempt a WHERE a.request_id = r.id)
     """,
-    "called again after it was confirmed": """
+    "called again after confirmation": """
         SELECT count(*) FROM unsub_deliveryattempt a
         JOIN unsub_deliveryattempt b ON b.request_id = a.request_id AND b.number > a.number
         WHERE a.outcome IN ('posted', 'already_unsubscribed', 'already_subscribed', 'refused')
     """,
     # Someone who subscribes again in the profile centre may unsubscribe from the same list again.
-    "found already done with no reply lost before": """
+    "found already done without a lost reply": """
         SELECT count(*) FROM unsub_deliveryattempt a
         JOIN unsub_unsubrequest r ON r.id = a.request_id
         WHERE a.outcome = 'already_unsubscribed' AND NOT EXISTS
@@ -35,7 +35,7 @@ NONE = {
             (SELECT 1 FROM unsub_unsubrequest e
              WHERE e.person = r.person AND e.kind = 'unsubscribe' AND e.id <> r.id)
     """,
-    "changes whose attempts do not fit their state": """
+    "changes whose attempts contradict their state": """
         SELECT count(*) FROM unsub_unsubrequest r WHERE r.kind <> 'unsubscribe' AND NOT CASE
             WHEN r.status = 'done' THEN r.outcome IN ('posted', 'already_subscribed')
                 AND r.outcome = (SELECT a.outcome FROM unsub_deliveryattempt a
@@ -48,10 +48,10 @@ NONE = {
 }
 COUNTED = {
     "attempts": "SELECT count(*) FROM unsub_deliveryattempt",
-    "attempts that nobody knows the end of": """
+    "attempts with an unknown outcome": """
         SELECT count(*) FROM unsub_deliveryattempt WHERE outcome = 'unknown'
     """,
-    "wishes that were found already done": """
+    "attempts that found it already done": """
         SELECT count(*) FROM unsub_deliveryattempt WHERE outcome = 'already_unsubscribed'
     """,
 }

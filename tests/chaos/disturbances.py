@@ -75,7 +75,7 @@ for _kind, _value in (
     NAMES[f"sandbox: {_kind}"] = Disturbance(act=_sandbox(_kind, value=_value))
 
 
-@_named("worker killed in the middle of a call")
+@_named("worker killed during a call")
 def kill_worker(world: World, seconds: float) -> None:
     """SIGKILL a worker while its calls are slow."""
     with _cue(world, "latency", value=1.0):
@@ -85,7 +85,7 @@ def kill_worker(world: World, seconds: float) -> None:
     world.worker.start()
 
 
-@_named("worker ended in the middle of a batch")
+@_named("worker terminated during a batch")
 def end_worker(world: World, seconds: float) -> None:
     """SIGTERM a worker, which must finish its batch."""
     with _cue(world, "latency", value=0.5):
@@ -161,7 +161,7 @@ def restart_database(world: World, _seconds: float) -> None:
     world.postgres.start()
 
 
-@_named("database away")
+@_named("database down")
 def stop_database(world: World, seconds: float) -> None:
     """Stop PostgreSQL for a while."""
     world.postgres.stop()
@@ -179,7 +179,7 @@ def hang_database(world: World, seconds: float) -> None:
         world.wake()
 
 
-@_named("database and broker away")
+@_named("database and broker down")
 def stop_both(world: World, seconds: float) -> None:
     """Stop database and broker: the only time when 503 is the right answer."""
     started = time.monotonic()
@@ -191,7 +191,7 @@ def stop_both(world: World, seconds: float) -> None:
     world.both_away.append((started, time.monotonic()))
 
 
-@_named("sandbox away", times=3.0)
+@_named("sandbox down", times=3.0)
 def stop_sandbox(world: World, seconds: float) -> None:
     """Stop the sandbox: connections are refused. Its records are on disk and come back with it."""
     world.sandbox.kill()
@@ -209,7 +209,7 @@ def revoke(world: World, seconds: float) -> None:
     world.heal()
 
 
-@_named("the disk of the logs is full")
+@_named("disk of the logs full")
 def fill_disk(world: World, seconds: float) -> None:
     """Make workers and web processes log to a device that accepts no writes."""
     processes = (world.web, *world.workers)

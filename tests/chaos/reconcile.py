@@ -63,21 +63,21 @@ class Reconciliation:
     def lines(self) -> Iterator[Line]:
         """Yield the lines of the report."""
         accepted = [asked for asked in self._wishes if asked.was_accepted]
-        yield Line(what="wishes asked for", number=len(self._wishes), holds=bool(self._wishes))
+        yield Line(what="requests sent", number=len(self._wishes), holds=bool(self._wishes))
         yield Line(what="accepted", number=len(accepted), holds=bool(accepted))
         yield self._none("accepted and not in the database", self._lost(accepted))
         yield self._none("in the database twice", self._twice())
-        yield Line(what="still on their way", number=self._open, holds=self._open == 0)
-        yield self._none("ended otherwise than they should", self._wrong_end(accepted))
-        yield self._none("recorded otherwise than asked for", self._wrong_row())
+        yield Line(what="still pending", number=self._open, holds=self._open == 0)
+        yield self._none("ended in the wrong state", self._wrong_end(accepted))
+        yield self._none("recorded with wrong values", self._wrong_row())
         yield self._none("confirmed without an event", self._without_event())
         yield self._none("events for the wrong list, job or unit", self._wrong_event())
-        yield self._none("wider than asked for", self._widened())
-        yield self._none("taken back and sent all the same", self._sent_anyway())
-        yield self._none("events nobody asked for", self._unasked())
+        yield self._none("wider than requested", self._widened())
+        yield self._none("undone, but sent", self._sent_anyway())
+        yield self._none("events without a request", self._unasked())
         repeated = self._repeated()
         yield Line(
-            what="events made twice", number=len(repeated),
+            what="duplicate events", number=len(repeated),
             holds=all(self._lost_replies(n) for n in repeated),
         )  # fmt: skip
         yield from self._people.lines()
@@ -182,12 +182,12 @@ class Reconciliation:
         """Yield the distribution of the replies."""
         counts = Counter(status for asked in self._wishes for status in asked.answers)
         for status in sorted(counts):
-            what = f"answers with {status}" if status else "no answer (connection broken)"
+            what = f"replies with {status}" if status else "no reply (connection broken)"
             right = status in {0, 200, 303, 503}
             yield Line(what=what, number=counts[status], holds=right)
         undos = Counter(asked.asked_to_undo for asked in self._wishes)
         odd = [status for status in undos if status not in {None, 0, 303, 503}]
-        yield Line(what="undo answered otherwise than 303 or 503", number=len(odd), holds=not odd)
+        yield Line(what="undo replies other than 303 and 503", number=len(odd), holds=not odd)
 
     def _times(self) -> Iterator[Line]:
         """Yield whether 503s and broken connections came only while allowed, and the slowest
@@ -196,14 +196,14 @@ class Reconciliation:
         broken = [x for x in (*self._exchanges, *self._looks) if x.status == 0]
         both, web = self._world.both_away, self._world.web_away
         otherwise = sum(not answer.falls_into(both, grace=GRACE) for answer in refused)
-        what = "503 while the database or the broker was there"
+        what = "503 while the database or the broker was up"
         yield Line(what=what, number=otherwise, holds=otherwise == 0)
         otherwise = sum(not answer.falls_into(web, grace=START) for answer in broken)
-        what = "no answer while gunicorn was there"
+        what = "no reply while gunicorn was up"
         yield Line(what=what, number=otherwise, holds=otherwise == 0)
         everything = (*self._exchanges, *self._looks)
         slowest = max((answer.seconds for answer in everything), default=0.0)
-        what = "seconds that the slowest answer took"
+        what = "slowest reply in seconds"
         yield Line(what=what, number=round(slowest), holds=slowest < SLOW)
 
 

@@ -135,7 +135,7 @@ def _one_after_another(
         report.accepted[name] = report.accepted.get(name, 0) + accepted
         finished = _still_there(world, report, finished)
         say(f"[{until - time.monotonic():5.0f} s left] {name}: {accepted} accepted meanwhile")
-    what = "finished attempts seen to vanish or change"
+    what = "finished attempts that vanished or changed"
     report.lines.append(Line(what=what, number=report.spoilt, holds=report.spoilt == 0))
 
 

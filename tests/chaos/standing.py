@@ -70,27 +70,27 @@ class Standing:
         """Yield the report's lines about the profile centre."""
         moves = [move for person in self._people for move in person.moves]
         accepted = [move for move in moves if move.was_accepted]
-        yield _count("people in the profile centre", len(self._people), at_least=1)
+        yield _count("visitors of the profile centre", len(self._people), at_least=1)
         for kind, what in _KINDS.items():
             number = sum(move.kind == kind for move in accepted)
-            yield _count(f"of their wishes accepted: {what}", number, at_least=1)
-        yield _count("of their wishes with no clear answer", len(moves) - len(accepted))
+            yield _count(f"their accepted requests: {what}", number, at_least=1)
+        yield _count("their requests without a clear reply", len(moves) - len(accepted))
         yield from self._in_vain()
-        yield _none("their accepted wishes not in the database", self._lost())
-        yield _none("their wishes in the database too often", self._too_often())
-        yield _none("their wishes neither done nor superseded", self._wrong_end())
-        yield _count("their wishes superseded", sum(1 for _ in self._superseded()))
-        yield _none("superseded by nothing that voids them", self._wrongly_void())
+        yield _none("their accepted requests not in the database", self._lost())
+        yield _none("their requests stored too often", self._too_often())
+        yield _none("their requests neither done nor superseded", self._wrong_end())
+        yield _count("their requests superseded", sum(1 for _ in self._superseded()))
+        yield _none("superseded without a valid reason", self._wrongly_void())
         yield from self._stand()
-        yield _none("lists that nobody asked for", self._unasked_lists())
-        yield _none("changes that nobody asked for", self._unasked_changes())
+        yield _none("list subscriptions without a request", self._unasked_lists())
+        yield _none("updates without a request", self._unasked_changes())
 
     def _in_vain(self) -> Iterator[Line]:
         """Yield how often a page was unusable, and why: a 503 is allowed only for details that
         cannot be read."""
         why = sum((person.in_vain for person in self._people), Counter())
         for what, number in sorted(why.items()):
-            yield Line(what=f"nothing asked: {what}", number=number, holds=what in _IN_ORDER)
+            yield Line(what=f"nothing sent: {what}", number=number, holds=what in _IN_ORDER)
 
     def _lost(self) -> Wrong:
         return [
@@ -150,11 +150,11 @@ class Standing:
                 undecided += len(wanted) > 1
                 if (found := _found(portrait, about)) not in wanted:
                     wrong.append(f"{about}: {found}, not {wanted}: {self._story(person)}")
-        yield _count("things that they asked for", things, at_least=1)
+        yield _count("targets of their requests", things, at_least=1)
         yield Line(
-            what="of these undecided", number=undecided, holds=undecided <= UNDECIDED * things
+            what="of these undecidable", number=undecided, holds=undecided <= UNDECIDED * things
         )
-        yield _none("things otherwise than they asked last", wrong)
+        yield _none("targets not in the last requested state", wrong)
 
     def _story(self, person: Person) -> str:
         """Return a subscriber's requests and database rows, as text for a failure."""
@@ -195,7 +195,7 @@ class Standing:
 
 
 _KINDS = {
-    LEAVE: "leave", JOIN: "join", AGAIN: "subscribe again", CHANGE: "first name",
+    LEAVE: "unsubscribe", JOIN: "subscribe", AGAIN: "resubscribe", CHANGE: "first name",
 }  # fmt: skip
 # 503: details need the unit's settings from the database. unread: Marketing Cloud did not give the
 # attributes. 409: the page was rendered while the database was away, without the unit's consent

@@ -79,7 +79,7 @@ class World(Deployment):
     def letters(self) -> int:
         """Return the number of requests in the spool."""
         with closing(redis.Redis.from_url(self.valkey.url)) as client:
-            return int(client.llen("profilecenter:wishes"))
+            return int(client.llen("profilecenter:spool"))
 
     @contextmanager
     def without_web(self) -> Iterator[None]:

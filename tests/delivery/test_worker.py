@@ -264,6 +264,6 @@ def test_nothing_about_a_person_reaches_the_log(
     store.write(make_wish(1001, words="call me at ada@example.com"))
     store.write(make_wish(999_999))
     drain()
-    assert "attempt settled" in caplog.text
+    assert "attempt_settled" in caplog.text
     for secret in ("1001", "999999", "ada", "call me"):
         assert secret not in caplog.text

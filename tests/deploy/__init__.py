@@ -1,1 +1,1 @@
-"""What a deployment is made of: the image, the compose file, the documents, real starts."""
+"""Tests of the parts of a deployment: image, compose file, documents, real processes."""

@@ -1,4 +1,4 @@
-"""One image and one broker for all real starts."""
+"""One image and one broker for all processes of these tests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,20 +12,21 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give time: the first test fills an environment, and a journey starts twelve processes."""
+    """Raise the time limit: the first test installs an environment, and a journey starts twelve
+    processes."""
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.timeout(600))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which Python the image's commands ran on."""
+    """Print which Python the image's commands ran on."""
     terminalreporter.write_line(f"the image has Python {image_python()}; the tests ran {python()}")
 
 
 @pytest.fixture(scope="session")
 def broker() -> Iterator[Valkey]:
-    """Give a broker that is nobody else's."""
+    """A private broker."""
     valkey = Valkey()
     valkey.start()
     yield valkey
@@ -34,7 +35,7 @@ def broker() -> Iterator[Valkey]:
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory, broker: Valkey) -> Image:
-    """Give the image's files, with a database that is up to date."""
+    """The image's files, with a migrated database."""
     made = build(tmp_path_factory.mktemp("image"), redis_url=broker.url)
     done = made.run("python", "manage.py", "migrate", "--noinput")
     assert done.returncode == 0, done.stderr[-2000:]

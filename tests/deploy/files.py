@@ -1,4 +1,4 @@
-"""What the files of a deployment say, as values."""
+"""Contents of a deployment's files, parsed."""
 
 import json
 import re
@@ -17,24 +17,24 @@ _NAME = re.compile(r"`([A-Z][A-Z_]+)`")
 
 # Read by gunicorn itself, or by its settings, in profilecenter/gunicorn.conf.py.
 GUNICORN = frozenset({"PORT", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"})
-# Read by docker-compose.yml alone.
+# Read by docker-compose.yml only.
 COMPOSE = frozenset(
     {
         "WEB_ADDRESS", "WEB_REPLICAS", "WORKERS", "WORKER_CONCURRENCY", "SANDBOX_ADDRESS",
         "VERSION", "PREVIOUS_VERSION", "REVISION", "SOURCE",
     }
 )  # fmt: skip
-# Set by the image's build, and by nobody else.
+# Set by the image's build only.
 BUILD = frozenset({"PROFILECENTER_VERSION", "PROFILECENTER_REVISION"})
 
 
 def text(name: str) -> str:
-    """Return a file of the checkout."""
+    """Return the text of a file of the checkout."""
     return (ROOT / name).read_text(encoding="utf-8")
 
 
 def instructions(keyword: str) -> list[str]:
-    """Return the arguments of every instruction of the Dockerfile with this keyword, in order."""
+    """Return the arguments of all Dockerfile instructions with this keyword, in order."""
     lines = [line for line in text("Dockerfile").splitlines() if not line.startswith("#")]
     joined = "\n".join(lines).replace("\\\n", " ")
     pairs = (line.partition(" ") for line in joined.splitlines())
@@ -48,7 +48,7 @@ def exec_form(instruction: str) -> list[str]:
 
 
 def compose() -> dict[str, Any]:
-    """Return the compose file, its anchors resolved and its variables at their defaults."""
+    """Return the compose file, with anchors resolved and the defaults of its variables."""
     plain = _VARIABLE.sub(r"\1", text("docker-compose.yml"))
     found: dict[str, Any] = yaml.safe_load(plain)
     return found
@@ -61,12 +61,12 @@ def services() -> dict[str, dict[str, Any]]:
 
 
 def app_services() -> dict[str, dict[str, Any]]:
-    """Return the services that run our image."""
+    """Return the services that run the project's image."""
     return {name: service for name, service in services().items() if "build" in service}
 
 
 def command(name: str) -> list[str]:
-    """Return a service's command, with the defaults of what .env may set."""
+    """Return a service's command, with the defaults of its variables."""
     words: list[str] = services()[name]["command"]
     return words
 
@@ -85,7 +85,7 @@ def seconds(duration: str) -> int:
 
 
 def settings_names() -> set[str]:
-    """Return every variable that settings.py reads and that a deployment may set."""
+    """Return all variables that settings.py reads and that a deployment may set."""
     return set(_READ.findall(text("profilecenter/settings.py"))) - BUILD
 
 
@@ -96,5 +96,5 @@ def table_names(document: str) -> set[str]:
 
 
 def example_names() -> list[str]:
-    """Return the variables that .env.example offers, in order."""
+    """Return the variables in .env.example, in order."""
     return _ASSIGNED.findall(text(".env.example"))

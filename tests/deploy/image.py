@@ -1,8 +1,8 @@
 """The image's files in a folder, and its commands as processes on this machine.
 
-They run on the packages of the image alone: an environment made of requirements/base.txt, on the
-Python of the Dockerfile where this machine has it. What is only in the development environment is
-not there for them.
+They run with the packages of the image only: an environment made of requirements/base.txt, on the
+Dockerfile's Python version where this machine has it. Packages of the development environment are
+not available to them.
 """
 
 import os
@@ -30,17 +30,17 @@ IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.mo", ".*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """What the build makes, and the environment of a deployment."""
+    """The files that the build makes, and the environment of a deployment."""
 
     folder: Path
     environ: dict[str, str]
 
     def with_settings(self, **settings: str) -> "Image":
-        """Return the same files with further settings, or other ones."""
+        """Return the same files with these settings added or changed."""
         return replace(self, environ=self.environ | settings)
 
     def run(self, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Return a command that has ended, whatever its status."""
+        """Return a command that has ended, with any status."""
         return subprocess.run(
             command, cwd=self.folder, env=self.environ | environ, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=100, check=False,
@@ -48,7 +48,7 @@ class Image:
 
     @contextmanager
     def started(self, name: str, command: list[str]) -> Iterator["Running"]:
-        """Give a running process; it has ended when the block has."""
+        """Yield a running process, which is killed at the end of the block."""
         log = self.folder.parent / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -65,18 +65,19 @@ class Image:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A process, and what it has written."""
+    """A process and its log."""
 
     process: subprocess.Popen[bytes]
     file: Path
 
     @property
     def log(self) -> str:
-        """What it has written so far."""
+        """The output so far."""
         return self.file.read_text(errors="replace")
 
     def wait_until(self, probe: Callable[[], bool]) -> None:
-        """Return once `probe` says yes. Fails the test where the process ends, or takes long."""
+        """Wait until `probe` is true. Fails the test where the process ends, or after PATIENCE
+        seconds."""
         until = time.monotonic() + PATIENCE
         while not probe():
             assert self.process.poll() is None, self.log[-2000:]
@@ -84,18 +85,18 @@ class Running:
             time.sleep(0.1)
 
     def terminate(self) -> int:
-        """Return the exit status after SIGTERM, which is what `docker stop` sends."""
+        """Send SIGTERM, as `docker stop` does, and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=PATIENCE)
 
 
 def build(folder: Path, *, redis_url: str) -> Image:
-    """Return the image's files, made by the Dockerfile's own COPY and RUN lines."""
+    """Return the image's files, made by the Dockerfile's own COPY and RUN instructions."""
     context = folder / "context"
     context.mkdir()
     for source in sources():
         _copy(ROOT / source, context / source)
-    # At build time there is no setting but what the line itself gives.
+    # At build time there are no settings but those in the instruction itself.
     builder = Image(folder=context, environ=_machine(folder, runtime(), build_tools()))
     for step in build_steps():
         made = builder.run("sh", "-euc", _at_home(step))
@@ -111,33 +112,34 @@ def image_python() -> str:
 
 
 def python() -> str:
-    """Return the path of the Python that the processes run on: the image's version, or ours."""
+    """Return the path of the Python that the processes run on: of the image's version, else that of
+    the tests."""
     return pythons.find(image_python()) or sys.executable
 
 
 def runtime() -> Path:
-    """Return the bin folder of an environment with what the image runs on, and nothing else."""
+    """Return the bin folder of an environment with the image's packages only."""
     return environments.kept(python=python(), lock=ROOT / "requirements" / "base.txt")
 
 
 def build_tools() -> Path:
-    """Return the bin folder of the environment that the image is built with."""
+    """Return the bin folder of the environment that builds the image."""
     return environments.kept(python=python(), lock=ROOT / "requirements" / "build.txt")
 
 
 def sources() -> list[str]:
-    """Return what the image takes from the checkout."""
+    """Return the files that the image copies from the checkout."""
     lines = (line.split() for line in instructions("COPY") if not line.startswith("--from"))
     return [word for *words, _ in lines for word in words]
 
 
 def build_steps() -> list[str]:
-    """Return the RUN lines that make files out of the sources: catalogues and static files."""
+    """Return the RUN instructions that make files from the sources: catalogues and static files."""
     return [line for line in instructions("RUN") if "pybabel" in line or "collectstatic" in line]
 
 
 def _at_home(step: str) -> str:
-    """Return a RUN line with the environments of this machine instead of those of the image."""
+    """Return a RUN instruction with this machine's environments in place of the image's."""
     step = re.sub(r"/opt/venv/bin\b", str(runtime()), step)
     return re.sub(r"/opt/[\w-]+/bin\b", str(build_tools()), step)
 
@@ -151,7 +153,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _machine(folder: Path, *programs: Path) -> dict[str, str]:
-    """Return an environment with nothing of this machine's but where its programs are."""
+    """Return an environment that has only the paths of programs from this machine."""
     return {
         "PATH": os.pathsep.join([*map(str, programs), os.defpath]),
         "HOSTNAME": socket.gethostname(),

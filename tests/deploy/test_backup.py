@@ -1,4 +1,4 @@
-"""The backup and restore scripts, on a real PostgreSQL that a stand-in for `docker` leads to."""
+"""The backup and restore scripts, with a real PostgreSQL behind a fake `docker` command."""
 
 import os
 import subprocess
@@ -12,8 +12,8 @@ import pytest
 from scripts.servers import HOST, Postgres, postgres_programs
 from scripts.steps import ROOT
 
-# What `docker compose` is asked for: a program in the database's container, whose output is a pipe,
-# or services to stop, run and start, which are noted.
+# The scripts call `docker compose` to run a program in the database's container, with a pipe as its
+# output, and to stop, run and start services, which is recorded.
 DOCKER = """#!/bin/sh
 [ "$1" = compose ] || exit 64
 shift
@@ -27,7 +27,7 @@ esac
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
-    """Give a PostgreSQL with the user and the database of the compose file."""
+    """A PostgreSQL with the user and the database of the compose file."""
     postgres = Postgres()
     postgres.start()
     with psycopg.connect(postgres.url, autocommit=True) as connection:
@@ -39,7 +39,7 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture
 def environ(server: Postgres, tmp_path: Path) -> dict[str, str]:
-    """Give the environment in which `docker compose exec postgres` leads to the server."""
+    """The environment in which `docker compose exec postgres` uses the server."""
     (tmp_path / "docker").write_text(DOCKER)
     (tmp_path / "docker").chmod(0o755)
     return {
@@ -52,7 +52,7 @@ def environ(server: Postgres, tmp_path: Path) -> dict[str, str]:
 
 
 def run(script: str, file: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Return a script that has ended, whatever its status."""
+    """Return a script that has ended, with any status."""
     return subprocess.run(
         [f"scripts/deploy/{script}.sh", str(file)], cwd=ROOT, env=environ,
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
@@ -73,7 +73,7 @@ def write(server: Postgres, statement: str) -> None:
         connection.execute(statement)
 
 
-def test_a_backup_comes_back_and_what_was_there_since_is_kept_aside(
+def test_a_backup_can_be_restored_and_the_replaced_database_is_kept(
     server: Postgres, environ: dict[str, str], tmp_path: Path
 ) -> None:
     file = tmp_path / "requests.dump"
@@ -82,14 +82,14 @@ def test_a_backup_comes_back_and_what_was_there_since_is_kept_aside(
     assert file.stat().st_mode & 0o077 == 0
     write(server, "INSERT INTO kept VALUES ('since')")
 
-    # A cut file changes nothing, and stops nobody.
+    # A truncated file changes nothing and stops no service.
     (tmp_path / "cut.dump").write_bytes(file.read_bytes()[:-200])
     cut = run("restore", tmp_path / "cut.dump", environ)
     assert cut.returncode != 0
     assert names(server) == ["before", "since"]
     assert not Path(environ["NOTES"]).exists()
 
-    # Connections of the pages do not keep the database from being replaced.
+    # Connections of the pages do not prevent the restore.
     dsn = f"host={HOST} port={server.port} user=profilecenter password=profilecenter"
     with closing(psycopg.connect(dsn, dbname="profilecenter")) as page:
         page.execute("SELECT 1")
@@ -103,13 +103,13 @@ def test_a_backup_comes_back_and_what_was_there_since_is_kept_aside(
         "start worker beat",
     ]
 
-    # The database from before is nobody's to overwrite.
+    # The kept database is not overwritten.
     again = run("restore", file, environ)
     assert again.returncode != 0
     assert "profilecenter_before" in again.stderr
 
 
-def test_a_file_that_is_not_there_is_said(environ: dict[str, str], tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(environ: dict[str, str], tmp_path: Path) -> None:
     done = run("restore", tmp_path / "none.dump", environ)
     assert done.returncode != 0
     assert "not there" in done.stderr

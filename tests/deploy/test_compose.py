@@ -1,4 +1,4 @@
-"""docker-compose.yml, without Docker."""
+"""docker-compose.yml, checked without Docker."""
 
 import json
 import re
@@ -21,22 +21,22 @@ from tests.deploy.files import (
 SCHEMA = ROOT / "tests" / "deploy" / "compose.schema.json"
 POSTGRES = {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"}
 ONE_OFF = {"migrate"}
-# What runs our image and is no part of a deployment.
+# Services with the project's image that are no part of a deployment.
 TRIAL = {"sandbox"}
-# Files that are read by another way than a variable NAME_FILE.
+# Files that are not read by a NAME_FILE variable.
 CONFIGURATION = {"/run/secrets/redis_conf"}
-# While the image is built, and in no container.
+# Used while the image is built, and in no container.
 BUILD = {"pip", "ca"}
 DEFAULT_TIMEOUT = 30  # seconds, SFMC_TIMEOUT
 
 
-def test_the_file_has_the_shape_of_a_compose_file() -> None:
+def test_the_file_is_a_valid_compose_file() -> None:
     schema = json.loads(SCHEMA.read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(compose(), schema)
 
 
-def test_there_are_the_processes_of_a_deployment_and_what_they_stand_on() -> None:
+def test_the_services_of_a_deployment_are_complete() -> None:
     assert set(services()) - TRIAL == {"migrate", "web", "worker", "beat", "postgres", "redis"}
     assert all(services()[name]["profiles"] == [name] for name in TRIAL)
     assert set(app_services()) == {"migrate", "web", "worker", "beat"}
@@ -55,19 +55,19 @@ def test_each_image_is_pinned_or_built_here(name: str) -> None:
     assert image == "profilecenter:local" or re.search(r":\d+(\.\d+)*-", image)
 
 
-def test_every_process_runs_the_version_that_is_named() -> None:
+def test_all_processes_run_the_version_that_is_set() -> None:
     images = set(re.findall(r"image: (profilecenter:.*)", text("docker-compose.yml")))
     assert images == {"profilecenter:${VERSION:-local}"}
 
 
-def test_every_secret_is_declared_and_every_declaration_used() -> None:
+def test_secrets_are_declared_and_used() -> None:
     used = {secret for service in services().values() for secret in service.get("secrets", ())}
     assert used | BUILD == set(compose()["secrets"])
     assert all(set(service["build"]["secrets"]) == BUILD for service in app_services().values())
 
 
 @pytest.mark.parametrize("name", sorted(services()))
-def test_secrets_reach_a_service_as_files_that_it_is_given(name: str) -> None:
+def test_secrets_reach_services_as_files(name: str) -> None:
     service = services()[name]
     given = {f"/run/secrets/{secret}" for secret in service.get("secrets", ())}
     environment = service.get("environment", {})
@@ -77,7 +77,7 @@ def test_secrets_reach_a_service_as_files_that_it_is_given(name: str) -> None:
     assert not re.search(r"(SECRET|PASSWORD|KEYS?)\b(?!_FILE)", " ".join(environment))
 
 
-def test_every_variable_is_one_that_somebody_reads() -> None:
+def test_every_variable_is_read_by_a_program() -> None:
     known = settings_names() | GUNICORN | POSTGRES
     for service in services().values():
         names = {name.removesuffix("_FILE") for name in service.get("environment", {})}
@@ -86,14 +86,14 @@ def test_every_variable_is_one_that_somebody_reads() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(app_services()) - ONE_OFF))
-def test_every_process_waits_until_the_database_is_up_to_date(name: str) -> None:
+def test_every_process_waits_for_the_migrations(name: str) -> None:
     wait = services()[name]["depends_on"]
     assert wait["migrate"] == {"condition": "service_completed_successfully"}
     assert wait["redis"] == {"condition": "service_healthy"}
     assert services()["migrate"]["depends_on"]["postgres"] == {"condition": "service_healthy"}
 
 
-def test_workers_can_be_as_many_as_one_likes() -> None:
+def test_the_number_of_workers_is_not_limited() -> None:
     worker = services()["worker"]
     assert "container_name" not in worker
     assert "ports" not in worker
@@ -107,13 +107,13 @@ def test_only_the_pages_are_published_and_only_to_this_machine() -> None:
     assert ports == published
 
 
-def test_database_and_broker_have_no_way_out() -> None:
+def test_database_and_broker_have_no_access_to_other_networks() -> None:
     assert compose()["networks"]["inside"] == {"internal": True}
     assert services()["postgres"]["networks"] == services()["redis"]["networks"] == ["inside"]
 
 
 @pytest.mark.parametrize("name", sorted(app_services()))
-def test_our_containers_can_write_to_memory_alone(name: str) -> None:
+def test_containers_of_the_image_write_to_memory_only(name: str) -> None:
     service = services()[name]
     folders = {mount.partition(":")[0] for mount in service["tmpfs"]}
     assert folders == {"/tmp", "/srv/profilecenter/var"}  # noqa: S108
@@ -121,7 +121,7 @@ def test_our_containers_can_write_to_memory_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(services()))
-def test_every_container_is_limited(name: str) -> None:
+def test_every_container_has_limited_rights(name: str) -> None:
     service = services()[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -135,7 +135,7 @@ def test_volumes_are_declared(name: str) -> None:
     assert used <= set(compose()["volumes"])
 
 
-def test_a_stop_leaves_time_for_what_is_under_way() -> None:
+def test_the_grace_period_is_long_enough_for_calls_under_way() -> None:
     found = re.search(
         r"^graceful_timeout = (\d+)", text("profilecenter/gunicorn.conf.py"), re.MULTILINE
     )
@@ -144,11 +144,11 @@ def test_a_stop_leaves_time_for_what_is_under_way() -> None:
         grace = seconds(service["stop_grace_period"])
         assert grace > int(found[1])
         assert grace > DEFAULT_TIMEOUT
-    # A token first, and then the call itself.
+    # A worker may first request a token, and then make the call.
     assert seconds(services()["worker"]["stop_grace_period"]) > 2 * DEFAULT_TIMEOUT
 
 
-def test_the_broker_keeps_what_it_has_taken() -> None:
+def test_the_broker_persists_its_data_and_evicts_none() -> None:
     command = services()["redis"]["command"]
     assert command[command.index("--appendonly") + 1] == "yes"
     assert services()["redis"]["volumes"] == ["broker:/data"]

@@ -1,4 +1,4 @@
-"""What the documents say is so."""
+"""Checks of the documents against the code."""
 
 import re
 from collections.abc import Iterator
@@ -16,6 +16,12 @@ from unsub.sfmc import CallResult
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 DECISIONS = sorted(ROOT.glob("docs/adr/0*.md"))
+# Of the application's own log; the sandbox is a program of its own.
+LOGGING = [
+    path
+    for path in [*ROOT.glob("unsub/**/*.py"), *ROOT.glob("profilecenter/**/*.py")]
+    if "sandbox" not in path.parts
+]
 CONFIGURATION = ("Dockerfile", "docker-compose.yml", ".env.example", ".dockerignore")
 PARTS = ["Context", "Decision", "Consequences", "What would reopen it"]
 HOSTS = re.compile(
@@ -29,7 +35,7 @@ CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
 def name_of(path: Path) -> str:
-    """Return a path as a person of the project would say it."""
+    """Return a path relative to the project."""
     return str(path.relative_to(ROOT))
 
 
@@ -52,7 +58,7 @@ def test_every_relative_link_leads_to_a_file(document: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [*map(name_of, DOCUMENTS), *CONFIGURATION])
-def test_no_document_names_a_machine_or_a_server_of_somebodys(name: str) -> None:
+def test_no_document_names_a_real_machine_or_server(name: str) -> None:
     content = text(name)
     assert not MACHINE.search(content)
     hosts = {
@@ -68,7 +74,7 @@ def test_every_setting_is_in_one_of_the_two_tables() -> None:
     assert operations - settings_names() == GUNICORN | COMPOSE
 
 
-def test_the_example_offers_every_setting_once() -> None:
+def test_the_example_has_every_setting_once() -> None:
     names = example_names()
     assert len(names) == len(set(names))
     assert set(names) == settings_names() | GUNICORN | COMPOSE
@@ -92,16 +98,51 @@ def test_every_system_check_is_in_the_handbook() -> None:
     assert ids == told
 
 
+def log_events(levels: str) -> set[str]:
+    """Return the first argument of every call of a logger at one of `levels` ("warning|error"), as
+    it is written: with its quotes, where it is a literal."""
+    call = re.compile(rf"\blog\.(?:{levels})\(\s*([^,)]+)")
+    return {found for path in LOGGING for found in call.findall(path.read_text())}
+
+
+def test_a_log_event_is_an_identifier() -> None:
+    events = log_events("debug|info|warning|error|exception|critical")
+    assert len(events) > 30
+    assert not [event for event in sorted(events) if not re.fullmatch(r'"[a-z]+(_[a-z]+)+"', event)]
+
+
 def test_every_warning_in_the_log_is_in_the_handbook() -> None:
-    event = re.compile(r'log\.(?:warning|error|exception)\(\s*"([^"]+)"')
-    files = [*ROOT.glob("unsub/**/*.py"), *ROOT.glob("profilecenter/*.py")]
-    files = [file for file in files if {"admin", "sandbox"}.isdisjoint(file.parts)]
-    events = {found for file in files for found in event.findall(file.read_text())}
-    handbook = text("docs/operations.md")
-    assert not [event for event in sorted(events) if f"`{event}`" not in handbook]
+    runbook = text("docs/operations.md").partition("## When something is wrong")[2]
+    told = set(re.findall(r"`([a-z_]+)`", runbook))
+    assert {event.strip('"') for event in log_events("warning|error|exception|critical")} <= told
 
 
-def test_every_claim_of_a_link_is_explained() -> None:
+def test_the_handbook_names_no_event_that_is_never_logged() -> None:
+    runbook = text("docs/operations.md").partition("## When something is wrong")[2]
+    entries = re.findall(
+        r"^### .+\n\n((?:.+\n)+)", runbook.partition("## Key rotation")[0], re.MULTILINE
+    )
+    told = {name for entry in entries for name in re.findall(r"^`([a-z]+_[a-z_]+)`", entry)}
+    logged = {event.strip('"') for event in log_events("debug|info|warning|error|exception")}
+    metrics = set(re.findall(r"^\| `(unsub_\w+)`", text("docs/operations.md"), re.MULTILINE))
+    assert len(told) > 10
+    assert told <= logged | metrics
+
+
+def test_every_path_of_the_architecture_exists() -> None:
+    named = set(re.findall(r"`([\w.-]+(?:/[\w.-]*)+|\w+\.py)`", text("docs/architecture.md")))
+    assert len(named) > 40
+    places = (ROOT, ROOT / "unsub")
+    assert not [path for path in sorted(named) if not any((at / path).exists() for at in places)]
+
+
+def test_every_package_has_a_row_in_the_architecture() -> None:
+    packages = {path.parent.name for path in ROOT.glob("unsub/*/__init__.py")}
+    rows = re.findall(r"^\| (`.*) \|.*\|$", text("docs/architecture.md"), re.MULTILINE)
+    assert packages - {"migrations"} <= set(re.findall(r"`(\w+)/`", "".join(rows)))
+
+
+def test_every_claim_of_a_link_is_documented() -> None:
     claims = set(re.findall(r'claims(?:\.get\(|, )"(\w+)"', text("unsub/links/claims.py")))
     told = set(re.findall(r"^\| `(\w+)` \|", text("docs/links.md"), re.MULTILINE))
     assert claims == told
@@ -113,7 +154,7 @@ def test_the_snippet_is_the_same_in_both_places() -> None:
 
 
 def code_rows() -> Iterator[tuple[int, str, str]]:
-    """Give each result code of docs/outcomes.md with its outcome and next state."""
+    """Yield each result code of docs/outcomes.md with its outcome and next status."""
     section = text("docs/outcomes.md").partition("## Codes of a result")[2].partition("\n## ")[0]
     for cells in re.findall(r"^\| ([\d, ]+) \|[^|]+\| `(\w+)` \| `(\w+)`", section, re.MULTILINE):
         codes, outcome, status = cells
@@ -127,31 +168,31 @@ STEPS = {
 }  # fmt: skip
 
 
-def test_every_code_has_a_row_and_no_row_is_for_nothing() -> None:
+def test_every_explained_code_has_a_row_and_every_row_a_code() -> None:
     codes = [code for code, _, _ in code_rows()]
     assert sorted(codes) == sorted(ERROR_CODES)
 
 
 @pytest.mark.parametrize(("code", "outcome", "status"), list(code_rows()))
-def test_a_code_ends_as_its_row_says(code: int, outcome: str, status: str) -> None:
+def test_a_code_has_the_outcome_and_status_of_its_row(code: int, outcome: str, status: str) -> None:
     result = CallResult(status_code="Error", status_message="", error_code=code, ordinal_id=None)
     assert read_result(result).outcome is Outcome(outcome)
     assert STEPS[outcome] == status
 
 
-def test_there_are_decisions_and_the_list_names_each() -> None:
+def test_the_list_of_decisions_is_complete() -> None:
     listed = re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", text("docs/adr/README.md"))
     assert listed == [path.name for path in DECISIONS]
     assert len(listed) >= 7
 
 
 @pytest.mark.parametrize("decision", DECISIONS, ids=name_of)
-def test_a_decision_says_why_and_what_would_reopen_it(decision: Path) -> None:
+def test_a_decision_has_all_sections_and_fits_one_page(decision: Path) -> None:
     content = decision.read_text()
     assert re.findall(r"^## (.+)$", content, re.MULTILINE) == PARTS
     assert re.search(r"^Status: \w+", content, re.MULTILINE)
     assert len(content.splitlines()) <= 70, "a decision is one page"
 
 
-def test_what_is_not_released_yet_comes_first_in_the_changelog() -> None:
+def test_the_changelog_begins_with_unreleased_changes() -> None:
     assert re.findall(r"^## \[(\w+)", text("CHANGELOG.md"), re.MULTILINE)[0] == "Unreleased"

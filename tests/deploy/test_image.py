@@ -1,4 +1,4 @@
-"""The Dockerfile, without Docker."""
+"""The Dockerfile and its files, checked without Docker."""
 
 import re
 import subprocess
@@ -26,13 +26,13 @@ def test_the_base_image_is_pinned_to_a_minor_version_of_python() -> None:
     assert all(re.match(r"python:3\.\d+-slim-[a-z]+ AS base$", line) for line in outside)
 
 
-def test_packages_are_installed_by_hash_into_an_environment_of_their_own() -> None:
+def test_packages_are_installed_by_hash_into_their_own_environment() -> None:
     install = next(line for line in instructions("RUN") if "pip --python" in line)
     for option in ("--require-hashes", "--no-cache-dir", "--only-binary :all:", "/opt/venv"):
         assert option in install
 
 
-def test_what_installs_and_compiles_is_not_in_the_image() -> None:
+def test_installers_and_compilers_are_not_in_the_image() -> None:
     install = next(line for line in instructions("RUN") if "pip --python" in line)
     assert install.count("-m venv --without-pip") == 2
     assert any("pip uninstall" in line for line in instructions("RUN"))
@@ -43,14 +43,14 @@ def test_what_installs_and_compiles_is_not_in_the_image() -> None:
     assert "babel" not in re.findall(r"^([\w-]+)==", text("requirements/base.txt"), re.MULTILINE)
 
 
-def test_the_image_says_which_version_it_is() -> None:
+def test_the_image_has_version_labels() -> None:
     labels = " ".join(instructions("LABEL"))
     for name in ("version", "revision", "source", "licenses"):
         assert f"org.opencontainers.image.{name}=" in labels
     assert {"VERSION", "REVISION"} <= {line.partition("=")[0] for line in instructions("ARG")}
 
 
-def test_the_process_is_nobody_and_has_a_number() -> None:
+def test_the_process_runs_as_an_unprivileged_numeric_user() -> None:
     assert instructions("USER") == ["10001:10001"]
 
 
@@ -59,7 +59,7 @@ def test_no_secret_stays_in_a_layer() -> None:
     assert not re.search(r"KEY|SECRET|PASSWORD|TOKEN|\.env|pip\.conf", kept, re.IGNORECASE)
 
 
-def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
+def test_the_build_context_has_what_is_copied_and_nothing_else() -> None:
     first, *rest = [
         line for line in text(".dockerignore").splitlines() if line and not line.startswith("#")
     ]
@@ -69,11 +69,11 @@ def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
     assert not let_in & set(ALWAYS_OUTSIDE)
 
 
-def test_the_image_runs_what_the_compose_file_runs() -> None:
+def test_the_image_s_command_is_that_of_the_compose_file() -> None:
     assert exec_form(instructions("CMD")[-1]) == services()["web"]["command"]
 
 
-def test_static_files_are_found_by_the_names_that_pages_use(image: Image) -> None:
+def test_static_files_have_a_manifest(image: Image) -> None:
     assert (image.folder / "staticfiles" / "staticfiles.json").is_file()
 
 
@@ -84,22 +84,22 @@ def test_every_translation_is_compiled_by_the_build(image: Image) -> None:
 
 
 @pytest.mark.parametrize("service", app_services())
-def test_every_program_that_is_started_comes_with_a_deployments_requirements(service: str) -> None:
+def test_every_started_program_is_in_the_deployment_s_requirements(service: str) -> None:
     program, *_ = app_services()[service]["command"]
     assert (runtime() / program).is_file()
 
 
-def test_what_only_the_build_needs_is_not_shipped() -> None:
+def test_packages_of_the_build_are_not_in_the_image() -> None:
     assert (build_tools() / "pybabel").is_file()
     assert not (runtime() / "pybabel").exists()
 
 
-def test_the_development_environment_is_out_of_reach(image: Image) -> None:
+def test_the_development_environment_is_not_available(image: Image) -> None:
     done = image.run("python", "-c", "import pytest")
     assert "No module named 'pytest'" in done.stderr
 
 
-def test_the_files_of_the_image_are_enough_for_gunicorn(image: Image) -> None:
+def test_gunicorn_starts_with_the_files_of_the_image(image: Image) -> None:
     command = exec_form(instructions("CMD")[-1])
     done = image.run(*command, "--check-config")
     assert done.returncode == 0, done.stderr[-2000:]

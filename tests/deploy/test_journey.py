@@ -1,4 +1,4 @@
-"""From the signed link to the UnsubEvent, on the packages of the image and nothing else."""
+"""From the signed link to the UnsubEvent, with the packages of the image only."""
 
 import json
 import urllib.request
@@ -17,7 +17,7 @@ from scripts.servers import HOST, Postgres, Valkey, free_port
 from tests.deploy.files import command, health_command
 from tests.deploy.image import Image, Running
 
-# What the sandbox knows: a mail of the newest job of a list.
+# Known to the sandbox: an email of the newest job of a list.
 MID, LIST, JOB = 510001, 7001, 88002
 ONE_CLICK, PAGE = 1001, 1002
 FORM = {
@@ -29,7 +29,7 @@ FORM = {
 
 @pytest.fixture
 def servers() -> Iterator[dict[str, str]]:
-    """Give the addresses of a PostgreSQL and a broker that are nobody else's."""
+    """The URLs of a private PostgreSQL and a private broker."""
     with ExitStack() as stack:
         postgres, valkey = Postgres(), Valkey(persist=True)
         for server in (postgres, valkey):
@@ -40,13 +40,13 @@ def servers() -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def sandbox() -> str:
-    """Give the address that the stand-in for Marketing Cloud is going to have."""
+    """The URL that the sandbox will have."""
     return f"http://{HOST}:{free_port()}"
 
 
 @pytest.fixture
 def deployment(image: Image, servers: dict[str, str], sandbox: str, tmp_path: Path) -> Image:
-    """Give the image with these settings, and a database made by its own commands."""
+    """The image with these settings, and a database made by its own commands."""
     made = image.with_settings(
         **servers,
         SFMC_AUTH_URL=sandbox,
@@ -64,7 +64,7 @@ def deployment(image: Image, servers: dict[str, str], sandbox: str, tmp_path: Pa
 
 
 def manage(deployment: Image, *arguments: str) -> str:
-    """Return what a command of manage.py writes."""
+    """Return the output of a manage.py command."""
     done = deployment.run("python", "manage.py", *arguments)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout.strip()
@@ -78,7 +78,7 @@ def link(deployment: Image, subscriber: int) -> str:
 
 
 def post(url: str, path: str, body: str) -> int:
-    """Return the status of a POST, as the proxy passes it on."""
+    """Return the status of a POST, sent as a proxy passes it on."""
     connection = HTTPConnection(urlsplit(url).netloc, timeout=10)
     try:
         connection.request("POST", path, body, FORM)
@@ -93,7 +93,7 @@ def healthy(deployment: Image, name: str) -> bool:
 
 
 def events(sandbox: str) -> list[dict[str, Any]]:
-    """Return the UnsubEvents that the stand-in has tracked."""
+    """Return the sandbox's UnsubEvents."""
     with urllib.request.urlopen(f"{sandbox}/events.json", timeout=10) as response:
         found: list[dict[str, Any]] = json.load(response)
     return found
@@ -107,7 +107,7 @@ def audit(deployment: Image) -> list[dict[str, Any]]:
 
 @contextmanager
 def everything(deployment: Image, *, url: str, sandbox: str) -> Iterator[dict[str, Running]]:
-    """Give the processes by name, once each of them answers for itself."""
+    """Yield the processes by name, once each of them is ready."""
     commands = {
         "sandbox": ["python", "manage.py", "sandbox", "--port", str(urlsplit(sandbox).port)],
         "web": [*command("web"), "--bind", urlsplit(url).netloc],

@@ -1,4 +1,4 @@
-"""The commands of the image and of the compose file, really started, without a container."""
+"""The commands of the image and of the compose file, run as real processes without a container."""
 
 import re
 import subprocess
@@ -20,20 +20,20 @@ def healthy(image: Image, command: list[str], **environ: str) -> bool:
 
 
 def ask(url: str) -> str:
-    """Return the page that a visitor sees, as the proxy asks for it."""
+    """Return a page, requested as a proxy does."""
     request = urllib.request.Request(url, headers=VISITOR)
     with urllib.request.urlopen(request, timeout=10) as response:
         page: bytes = response.read()
     return page.decode()
 
 
-def test_the_one_off_brings_the_database_up_to_date(image: Image) -> None:
+def test_the_migrate_service_runs_the_migrations(image: Image) -> None:
     done = image.run(*command("migrate"))
     assert done.returncode == 0, done.stderr[-2000:]
     assert "No migrations to apply" in done.stdout
 
 
-def test_the_pages_start_pass_both_health_checks_and_end_when_told(image: Image) -> None:
+def test_the_web_process_starts_passes_its_health_checks_and_stops(image: Image) -> None:
     port = str(free_port())
     url = f"http://{HOST}:{port}"
     gunicorn = [*command("web"), "--bind", f"{HOST}:{port}"]
@@ -50,18 +50,18 @@ def test_the_pages_start_pass_both_health_checks_and_end_when_told(image: Image)
         assert web.terminate() == 0
 
 
-def test_the_image_asks_the_pages_only_of_a_container_that_serves_them(image: Image) -> None:
+def test_the_image_s_health_check_applies_to_web_processes_only(image: Image) -> None:
     in_image = exec_form(instructions("HEALTHCHECK")[-1])
     *check, condition, name = in_image
     assert check == health_command("web")
     assert (condition, name) == ("--if-started-as", "gunicorn")
     port = str(free_port())
-    # The first process of this machine is no web process, and nobody listens on the port.
+    # The first process of this machine is no web process, and the port is free.
     assert healthy(image, in_image, PORT=port)
     assert not healthy(image, check, PORT=port)
 
 
-def test_a_worker_starts_answers_for_itself_and_ends_when_told(image: Image) -> None:
+def test_a_worker_starts_passes_its_health_check_and_stops(image: Image) -> None:
     with image.started("worker", command("worker")) as worker:
         worker.wait_until(lambda: " ready." in worker.log)
         assert healthy(image, health_command("worker"))
@@ -69,7 +69,7 @@ def test_a_worker_starts_answers_for_itself_and_ends_when_told(image: Image) -> 
         assert worker.terminate() == 0
 
 
-def test_beat_starts_writes_its_schedule_and_ends_when_told(image: Image) -> None:
+def test_beat_starts_passes_its_health_check_and_stops(image: Image) -> None:
     assert not healthy(image, health_command("beat"))
     with image.started("beat", command("beat")) as beat:
         beat.wait_until(lambda: "Sending due task sweep" in beat.log)

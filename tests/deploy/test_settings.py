@@ -1,4 +1,4 @@
-"""Settings from files, as Docker and Kubernetes give secrets, and settings that are left empty."""
+"""Settings from files, as Docker and Kubernetes provide secrets, and empty settings."""
 
 import json
 import os
@@ -43,7 +43,7 @@ READ = WRITTEN | {
 
 
 def settings(image: Image, environ: dict[str, str]) -> dict[str, object]:
-    """Return the settings of a process with this environment beside that of a deployment."""
+    """Return the settings of a process with this environment added to a deployment's."""
     done = image.run(
         "python", "-c", SHOW, DJANGO_SETTINGS_MODULE="profilecenter.settings", **environ
     )
@@ -53,7 +53,7 @@ def settings(image: Image, environ: dict[str, str]) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("line_end", ["", "\n", "\r\n"])
-def test_a_file_gives_the_value_and_its_line_end_is_no_part_of_it(
+def test_a_value_is_read_from_a_file_without_its_line_end(
     image: Image, tmp_path: Path, line_end: str
 ) -> None:
     environ = {}
@@ -64,7 +64,7 @@ def test_a_file_gives_the_value_and_its_line_end_is_no_part_of_it(
     assert {name: found[name] for name in READ} == READ
 
 
-def test_a_value_may_hold_any_sign(image: Image) -> None:
+def test_a_value_may_contain_any_character(image: Image) -> None:
     environ = {name: WRITTEN[name] for name in ("SFMC_CLIENT_SECRET", "SFMC_PASSWORD")}
     found = settings(image, environ)
     assert {name: found[name] for name in environ} == environ
@@ -79,7 +79,7 @@ def test_an_empty_variable_counts_as_not_set(image: Image) -> None:
     assert found["SFMC_SOAP_URL"] == "https://example.soap.marketingcloudapis.com"
 
 
-def test_the_file_goes_before_the_value(image: Image, tmp_path: Path) -> None:
+def test_the_file_has_precedence_over_the_value(image: Image, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("from-the-file\n")
     found = settings(
         image, {"SFMC_PASSWORD": "direct", "SFMC_PASSWORD_FILE": str(tmp_path / "password")}
@@ -87,7 +87,7 @@ def test_the_file_goes_before_the_value(image: Image, tmp_path: Path) -> None:
     assert found["SFMC_PASSWORD"] == "from-the-file"
 
 
-def test_a_byte_order_mark_is_no_part_of_a_value(image: Image, tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_a_value(image: Image, tmp_path: Path) -> None:
     environ = {}
     for name in ("SECRET_KEY", "LINK_KEYS", "SFMC_ACCOUNT_ID"):
         (tmp_path / name).write_text(f"{WRITTEN[name]}\r\n", encoding="utf-8-sig", newline="")
@@ -117,7 +117,7 @@ def refusal(image: Image, *command: str, **environ: str) -> str:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_every_program_tells_of_a_missing_file_in_one_line(image: Image, program: str) -> None:
+def test_every_program_reports_a_missing_file_in_one_line(image: Image, program: str) -> None:
     line = refusal(image, *PROGRAMS[program], SECRET_KEY_FILE="/run/secrets/none")
     assert line == (
         "SECRET_KEY_FILE: /run/secrets/none does not exist. Make it, or correct the path."
@@ -125,30 +125,30 @@ def test_every_program_tells_of_a_missing_file_in_one_line(image: Image, program
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_every_program_tells_of_a_wrong_value_in_one_line(image: Image, program: str) -> None:
+def test_every_program_reports_a_wrong_value_in_one_line(image: Image, program: str) -> None:
     line = refusal(image, *PROGRAMS[program], LINK_KEYS='{"*": ["s3cret')
     assert line == "LINK_KEYS must be JSON: see line 1, column 8."
 
 
-def test_a_folder_in_the_place_of_a_file_is_told(image: Image, tmp_path: Path) -> None:
+def test_a_folder_in_place_of_a_file_is_reported(image: Image, tmp_path: Path) -> None:
     line = refusal(image, *CHECK, LINK_KEYS_FILE=str(tmp_path))
     assert line.startswith(f"LINK_KEYS_FILE: {tmp_path} is a folder.")
 
 
-def test_a_file_in_the_place_of_a_folder_is_told(image: Image, tmp_path: Path) -> None:
+def test_a_file_in_place_of_a_folder_is_reported(image: Image, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     line = refusal(image, *CHECK, LINK_KEYS_FILE=str(tmp_path / "file" / "key"))
     assert line == f"LINK_KEYS_FILE: {tmp_path / 'file' / 'key'} cannot be read (Not a directory)."
 
 
-def test_a_file_of_another_encoding_is_told(image: Image, tmp_path: Path) -> None:
+def test_a_file_in_another_encoding_is_reported(image: Image, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("s3cret" * 10, encoding="utf-16")
     line = refusal(image, *CHECK, SECRET_KEY_FILE=str(tmp_path / "key"))
     assert line == f"SECRET_KEY_FILE: {tmp_path / 'key'} is not text in UTF-8."
 
 
-def test_a_file_that_may_not_be_read_is_told(image: Image, tmp_path: Path) -> None:
-    # root reads every file by two capabilities; without them its own mode counts for it, too.
+def test_an_unreadable_file_is_reported(image: Image, tmp_path: Path) -> None:
+    # root reads every file by two capabilities; without them the file's mode applies to it, too.
     drop = "-dac_override,-dac_read_search"
     without = ("setpriv", "--bounding-set", drop, "--inh-caps", drop)
     if os.geteuid() == 0 and not shutil.which("setpriv"):
@@ -165,7 +165,7 @@ def test_a_file_that_may_not_be_read_is_told(image: Image, tmp_path: Path) -> No
         )
 
 
-def test_a_secret_that_is_given_as_its_path_is_not_printed(image: Image) -> None:
+def test_a_secret_passed_as_a_path_is_not_printed(image: Image) -> None:
     line = refusal(image, *CHECK, SECRET_KEY_FILE="s3cret" * 10)
     assert line.startswith("SECRET_KEY_FILE: the file (its path is not absolute) does not exist.")
 
@@ -200,7 +200,7 @@ def test_a_secret_that_is_given_as_its_path_is_not_printed(image: Image) -> None
         ("LOG_FORMAT", "s3cret", "one of json, console"),
     ],
 )
-def test_a_wrong_value_is_told_by_its_name_alone(
+def test_a_wrong_value_is_reported_by_its_name_only(
     image: Image, name: str, value: str, words: str
 ) -> None:
     line = refusal(image, *CHECK, **{name: value})
@@ -209,17 +209,17 @@ def test_a_wrong_value_is_told_by_its_name_alone(
     assert "s3c" not in line
 
 
-def test_a_wrong_value_of_a_file_is_told_with_the_file(image: Image, tmp_path: Path) -> None:
+def test_a_wrong_value_in_a_file_is_reported_with_the_file(image: Image, tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("{")
     line = refusal(image, *CHECK, LINK_KEYS_FILE=str(tmp_path / "keys"))
     assert line.startswith(f"LINK_KEYS (in the file {tmp_path / 'keys'}) must be JSON")
 
 
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"])
-def test_a_value_in_single_quotes_keeps_every_sign(
+def test_a_value_in_single_quotes_keeps_every_character(
     image: Image, tmp_path: Path, content: bytes
 ) -> None:
-    # Compose takes single quotes so, and replaces $word without them.
+    # Compose reads single quotes this way, and replaces $word without them.
     shutil.copytree(image.folder, tmp_path / "checkout", ignore=shutil.ignore_patterns("static*"))
     env = tmp_path / "checkout" / ".env"
     env.write_bytes(content + b"SFMC_PASSWORD='pa$word # \"x\"'\n  # indented\n")
@@ -231,7 +231,7 @@ def test_a_value_in_single_quotes_keeps_every_sign(
 
 
 @pytest.mark.parametrize("words", [["--version"], ["version"], ["show_version"]])
-def test_the_version_is_told_without_any_setting(image: Image, words: list[str]) -> None:
+def test_the_version_is_printed_without_any_setting(image: Image, words: list[str]) -> None:
     machine = {name: image.environ[name] for name in ("PATH", "HOME")}
     bare = Image(folder=image.folder, environ=machine)
     start = "Profile Center development (revision unknown, Django 5."

@@ -1,4 +1,5 @@
-"""Deployments for the journeys: one that the calm ones share, and one each for the rough ones."""
+"""Deployments for the journeys: one that undisturbed journeys share, and one each for those that
+cause failures."""
 
 import os
 import shutil
@@ -17,7 +18,7 @@ from tests.journeys.deployment import Deployment
 from tests.journeys.reader import Reader
 
 ROUGH = {"LEASE_SECONDS": "3"}
-# What a browser that a test drives has no use for: updates, sync, a GPU.
+# Features that a test's browser does not need: updates, sync, a GPU.
 CHROMIUM = (
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -29,7 +30,7 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def new_sqlite(tmp_path_factory: pytest.TempPathFactory) -> NewDatabase:
-    """A function that makes a migrated SQLite database with both business units."""
+    """A function that creates a migrated SQLite database with both business units."""
     folder = tmp_path_factory.mktemp("sqlite")
     template = folder / "template.sqlite3"
     prepare_database(f"sqlite:///{template}")
@@ -44,7 +45,7 @@ def new_sqlite(tmp_path_factory: pytest.TempPathFactory) -> NewDatabase:
 
 @pytest.fixture(scope="session")
 def new_database(request: pytest.FixtureRequest) -> NewDatabase:
-    """A function that makes a migrated database on the server of this run."""
+    """A function that creates a migrated database on the server of this run."""
     if request.config.getoption("database") == "sqlite":
         make_sqlite: NewDatabase = request.getfixturevalue("new_sqlite")
         return make_sqlite
@@ -62,7 +63,7 @@ def new_database(request: pytest.FixtureRequest) -> NewDatabase:
 
 @pytest.fixture
 def own_postgres() -> Iterator[Postgres]:
-    """A PostgreSQL that a test may stop, with a migrated database `journeys`."""
+    """A PostgreSQL that the test may stop, with a migrated database `journeys`."""
     server = Postgres()
     try:
         server.start()
@@ -88,14 +89,14 @@ def _running(database: str, folder: Path, settings: dict[str, str]) -> Iterator[
 def shared(
     new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
-    """A deployment that nobody disturbs; every journey has subscribers of its own there."""
+    """A deployment that no journey disturbs; each uses its own subscribers."""
     with _running(new_database(), tmp_path_factory.mktemp("shared"), {}) as deployment:
         yield deployment
 
 
 @pytest.fixture
 def deploy(new_database: NewDatabase, tmp_path: Path) -> Iterator[Deploy]:
-    """A function that starts a deployment of the test's own, with settings of its own."""
+    """A function that starts a deployment of the test's own, with further settings."""
     with ExitStack() as stack:
 
         def start(*, database: str | None = None, **settings: str) -> Deployment:
@@ -108,7 +109,7 @@ def deploy(new_database: NewDatabase, tmp_path: Path) -> Iterator[Deploy]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A real Chromium. Where none is installed this fails; `make test` installs one."""
+    """A real Chromium. Fails where none is installed; `make test` installs one."""
     path = os.environ.get("PROFILECENTER_BROWSER") or chromium.find()
     if not path:
         pytest.fail("no Chromium or Chrome found: run `make test`, which installs one")
@@ -123,14 +124,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def reader(browser: Browser) -> Iterator[Reader]:
-    """Somebody who reads the mail: a browser window with no history."""
+    """A recipient: a browser window without history."""
     with Reader(browser) as reader:
         yield reader
 
 
 @pytest.fixture
 def desk(browser: Browser) -> Iterator[Page]:
-    """A marketer's window. Errors of its scripts fail the test."""
+    """A marketer's browser window. Errors of its scripts fail the test."""
     context = browser.new_context(locale="en-GB", viewport={"width": 1200, "height": 900})
     context.set_default_timeout(15_000)
     page = context.new_page()
@@ -143,6 +144,6 @@ def desk(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def plain_reader(browser: Browser) -> Iterator[Reader]:
-    """The same with JavaScript turned off."""
+    """A recipient with JavaScript turned off."""
     with Reader(browser, scripts=False) as reader:
         yield reader

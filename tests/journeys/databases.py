@@ -25,8 +25,8 @@ CENTRE = (
 
 
 def prepare_database(database: str, *, centre: tuple[str, ...] = CENTRE) -> None:
-    """Migrate a database and name the two business units; one of them is at home on this host, and
-    its profile centre is set up as `centre` says."""
+    """Migrate a database and create both business units. The parent has this host as its own
+    domain, and its profile centre is set up by the options `centre`."""
     environ = os.environ | {"DATABASE_URL": database}
     units = ((PARENT, "Example Outfitters"), (CHILD, "Example Kids"))
     for arguments in (

@@ -1,6 +1,5 @@
-"""A whole deployment: gunicorn, a Celery worker, beat and the sandbox, on a database and a broker
-of its own. What the journeys do to it and ask of it.
-"""
+"""A whole deployment for tests: gunicorn, a Celery worker, beat and the sandbox, with a database
+and a broker of its own."""
 
 import json
 import os
@@ -38,7 +37,8 @@ class Deployment:
     def __init__(self, *, database: str, folder: Path, settings: dict[str, str]) -> None:
         self.database = database
         self.folder = folder
-        # On disk, as a deployment's is: while the database is away it holds people's wishes.
+        # With persistence, as in a deployment: it holds the spool while the database is
+        # unavailable.
         kept = folder / "valkey"
         kept.mkdir(exist_ok=True)
         self.valkey = Valkey(folder=kept, persist=True)
@@ -115,15 +115,15 @@ class Deployment:
             raise AssertionError(f"{err}; its log:\n{self._processes[name].log[-3000:]}") from None
 
     def stop(self) -> None:
-        """End everything; the logs stay in `folder`."""
+        """Stop everything; the logs stay in `folder`."""
         for process in reversed(self._processes.values()):
             process.kill()
         self.valkey.close()
 
-    # What a mail does
+    # Links of an email
 
     def link(self, subscriber: int, /, *, seal: bool = False, **changes: Any) -> str:
-        """Return the signed link of a mail of the newest weekly job, with `changes`."""
+        """Return the signed link of an email of the newest weekly job, with `changes`."""
         fields: dict[str, Any] = {
             "mid": PARENT,
             "subscriber": SubscriberContext(subscriber_id=subscriber),
@@ -135,17 +135,17 @@ class Deployment:
         return f"{self.url}/u/{sign_link(UnsubContext(**fields), keys=keys, seal=seal)}"
 
     def one_click(self, link: str) -> tuple[int, dict[str, str]]:
-        """Return status and headers of the POST of RFC 8058."""
+        """Send the POST of RFC 8058. Return status and headers."""
         request = urllib.request.Request(link, data=b"List-Unsubscribe=One-Click", method="POST")
         with urllib.request.urlopen(request, timeout=10) as response:
             return response.status, {
                 name.lower(): value for name, value in response.headers.items()
             }
 
-    # What an operator does
+    # Commands of an operator
 
     def manage(self, *arguments: str) -> str:
-        """Return what a command of manage.py writes. Fails the test where it fails."""
+        """Return the output of a manage.py command. Fails the test where it fails."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environ,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
@@ -161,7 +161,8 @@ class Deployment:
         ]
 
     def audit_of(self, subscriber: int) -> dict[str, Any]:
-        """Return a subscriber's one row of `export_audit`, once it is in a final state."""
+        """Wait for the only request of a subscriber to be in a final state; return its row of
+        `export_audit`."""
 
         def probe() -> dict[str, Any] | None:
             ids = {str(row_id) for (row_id,) in self.query(REQUESTS, subscriber)}
@@ -171,11 +172,11 @@ class Deployment:
         return wait_for(f"a finished request of {subscriber}", probe)
 
     def story(self, subscriber: int) -> list[str]:
-        """Return the outcomes of all attempts for a subscriber, in order; "" while under way."""
+        """Return the outcomes of all attempts for a subscriber, in order; "" for one under way."""
         return [str(outcome or "") for (outcome,) in self.query(STORY, subscriber)]
 
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Return what the database answers; `{mark}` in the SQL is its parameter mark."""
+        """Return the rows of a query; `{mark}` in the SQL is the parameter placeholder."""
         if self.database.startswith("sqlite"):
             with sqlite3.connect(urlsplit(self.database).path) as lite:
                 rows = lite.execute(sql.format(mark="?"), values).fetchall()
@@ -184,7 +185,7 @@ class Deployment:
         with psycopg.connect(self.database) as connection:
             return connection.execute(sql.format(mark="%s"), values).fetchall()
 
-    # What Marketing Cloud saw
+    # What Marketing Cloud received
 
     def events(self) -> Rows:
         """Return the sandbox's UnsubEvents, newest last."""
@@ -197,7 +198,8 @@ class Deployment:
         return rows
 
     def event_of(self, subscriber: int, *, seconds: float = 30.0) -> dict[str, Any]:
-        """Return the one UnsubEvent of a subscriber, once it is there. Fails on a second one."""
+        """Wait for the only UnsubEvent of a subscriber and return it. Fails where there are
+        several."""
         found = wait_for(
             f"the event of {subscriber}",
             lambda: [e for e in self.events() if e["subscriber_id"] == subscriber],
@@ -207,23 +209,23 @@ class Deployment:
         return found[0]
 
     def cue(self, kind: str, **options: Any) -> None:
-        """Put a fault of the sandbox on cue."""
+        """Inject a fault into the sandbox."""
         _json(f"{self.sandbox_url}/faults", {"kind": kind} | options)
 
     def clear_cues(self) -> None:
-        """Let the sandbox behave again."""
+        """Remove all faults from the sandbox."""
         request = urllib.request.Request(f"{self.sandbox_url}/faults", method="DELETE")
         with urllib.request.urlopen(request, timeout=5):
             pass
 
     def calls(self) -> dict[str, Any]:
-        """Return the sandbox's counts."""
+        """Return the sandbox's call counts."""
         counts: dict[str, Any] = _json(f"{self.sandbox_url}/calls.json")
         return counts
 
 
 def row_is_final(row: dict[str, Any]) -> bool:
-    """Return whether a row of the audit has nothing before it."""
+    """Return whether a row of the audit is in a final state."""
     return row["status"] in {"done", "refused", "withdrawn"}
 
 

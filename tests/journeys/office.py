@@ -1,4 +1,4 @@
-"""A marketer at the admin, in a browser of their own."""
+"""A marketer in the admin, in a browser of their own."""
 
 import secrets
 import time
@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 from tests.journeys.deployment import Deployment
 
 PASSWORD = secrets.token_urlsafe(16)
-APP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # the secret in everybody's authenticator app
+APP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # the secret in every user's authenticator app
 MAKE = (
     "from allauth.mfa.totp.internal.auth import TOTP;"
     "from django.contrib.auth.models import Group, User; from unsub.models import BusinessUnit;"
@@ -33,8 +33,8 @@ def sign_in(
     base: str = "",
     has_app: bool = True,
 ) -> None:
-    """Make somebody, a superuser where no group is given, and open a page of the admin as them, at
-    `base` or where the deployment is. They sign in with a password and, with `has_app`, a code."""
+    """Create a user (a superuser without `group`) and open a page of the admin as them, at `base`
+    or at the deployment's URL. They sign in with a password and, with `has_app`, a code."""
     make = MAKE.format(
         name=name, password=PASSWORD, group=group, unit=unit, has_app=has_app, app=APP
     )
@@ -47,27 +47,27 @@ def sign_in(
 
 
 def enter(page: Page, name: str, password: str = PASSWORD) -> None:
-    """Give name and password on the page of the sign-in."""
+    """Submit name and password on the sign-in page."""
     page.get_by_label("Name or e-mail address").fill(name)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 def code(secret: str, *, steps: int = 0) -> str:
-    """Return the code that an app shows, now or some half minutes later."""
+    """Return the code that an app shows, now or `steps` half minutes later."""
     counter = int(time.time()) // 30 + steps
     return str(totp.format_hotp_value(totp.hotp_value(secret, counter)))
 
 
 def enter_code(page: Page, shown: str) -> None:
-    """Give the code on the page that asks for the second factor."""
+    """Submit the code on the page of the second factor."""
     page.wait_for_url("**/second-factor/authenticate/**")
     page.get_by_label("Code").fill(shown)
     page.get_by_role("button", name="Sign in", exact=False).first.click()
 
 
 def set_app_up(page: Page) -> str:
-    """Set an authenticator app up, from the page of the second factors; return its secret."""
+    """Set up an authenticator app on the page of the second factors. Return its secret."""
     page.get_by_role("link", name="Activate").click()
     secret = page.get_by_label("Authenticator secret").input_value()
     page.get_by_label("Authenticator code").fill(code(secret))

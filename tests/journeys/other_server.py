@@ -1,7 +1,7 @@
-"""Another server that speaks the vendor's protocol: not the sandbox, and not written like it.
+"""A second implementation of Marketing Cloud's protocol, independent of the sandbox.
 
-It answers in the shapes of captured replies: a SOAP prefix of its own, WS-Addressing and
-WS-Security in the header, no ErrorCode and no OrdinalID on success.
+It answers in the form of captured replies: a SOAP prefix of its own, WS-Addressing and WS-Security
+in the header, no ErrorCode and no OrdinalID on success.
 """
 
 import json
@@ -36,7 +36,7 @@ RESULT = "<Results><StatusCode>OK</StatusCode><StatusMessage>Event posted</Statu
 
 
 class OtherServer:
-    """Listens on a free port of 127.0.0.1; `received` is the parameters of each request."""
+    """Listens on a free port of 127.0.0.1. `received` has the parameters of each request."""
 
     def __init__(self) -> None:
         self.received: list[dict[str, str]] = []
@@ -60,12 +60,12 @@ class OtherServer:
                 self.wfile.write(answer)
 
             def log_message(self, *_: Any) -> None:
-                """Write nothing."""
+                """Do not log."""
 
         return Handler
 
     def token(self, body: bytes) -> bytes:
-        """Return a token for whoever asks in the right form."""
+        """Return a token. Asserts the form of the request."""
         assert json.loads(body)["grant_type"] == "client_credentials"
         answer = {
             "access_token": TOKEN, "token_type": "Bearer", "expires_in": 1200, "scope": "",
@@ -89,7 +89,7 @@ class OtherServer:
         return filled.encode()
 
     def __enter__(self) -> Self:
-        """Return the server, listening."""
+        """Return the listening server."""
         return self
 
     def __exit__(

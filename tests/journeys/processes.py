@@ -1,4 +1,4 @@
-"""Real processes of a deployment, started and ended by the journeys."""
+"""Real processes of a deployment, started and killed by the journeys."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ def wait_for(what: str, probe: Callable[[], T | None], *, seconds: float = 30.0)
 
 
 class Process:
-    """One process with its own log; `start` and `kill` as often as a journey likes."""
+    """One process with its own log. It can be started and killed repeatedly."""
 
     def __init__(
         self, name: str, command: list[str], *, environ: dict[str, str], folder: Path
@@ -40,7 +40,7 @@ class Process:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the process; it ends with the tests, however those end."""
+        """Start the process. It ends with the test run, even where that is killed."""
         tied = ["setpriv", "--pdeathsig", "KILL", "--"] if _has_setpriv() else []
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -49,7 +49,7 @@ class Process:
             )  # fmt: skip
 
     def log_to(self, path: Path) -> Path:
-        """Write the log there from the next start on; return where it went before."""
+        """Use another log file from the next start on. Return the former path."""
         before, self._log = self._log, path
         return before
 
@@ -59,7 +59,7 @@ class Process:
         return self._process is not None and self._process.poll() is None
 
     def end(self, number: signal.Signals, *, seconds: float) -> int:
-        """Send a signal and return the exit status. Fails the test where it takes longer."""
+        """Send a signal and return the exit status. Fails the test after `seconds`."""
         assert self._process is not None
         self._process.send_signal(number)
         try:
@@ -68,7 +68,7 @@ class Process:
             raise AssertionError(f"{self.name} did not end in {seconds:.0f} s") from None
 
     def kill(self) -> None:
-        """End the process and its children with SIGKILL, as a machine that loses power does."""
+        """Kill the process and its children with SIGKILL, as a loss of power does."""
         if self._process is None:
             return
         process, self._process = self._process, None
@@ -77,8 +77,8 @@ class Process:
         process.wait(timeout=10)
 
     def wait_for_words(self, words: re.Pattern[str], *, seconds: float) -> re.Match[str]:
-        """Return where the log has these words. Fails the test, with the log, after `seconds` and
-        as soon as the process has ended."""
+        """Wait for a pattern in the log and return its match. Fails the test, with the log, after
+        `seconds` or when the process ends."""
         deadline = time.monotonic() + seconds
         while not (found := words.search(self.log)):
             if not self.is_running or time.monotonic() > deadline:
@@ -89,7 +89,7 @@ class Process:
 
     @property
     def log(self) -> str:
-        """What the process wrote so far."""
+        """The output so far."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
 

@@ -1,4 +1,4 @@
-"""A person at a browser, who looks at the page and notices what should not be there."""
+"""A recipient in a browser, who notices what a page must not do."""
 
 from types import TracebackType
 from typing import Self
@@ -8,7 +8,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 
 class Reader:
-    """One window of its own. On leaving it checks that no page broke a promise."""
+    """A browser window. At its end it checks that no page logged an error, set a cookie, or made a
+    request to another host."""
 
     def __init__(self, browser: Browser, *, scripts: bool = True) -> None:
         self._context = browser.new_context(
@@ -28,33 +29,36 @@ class Reader:
             self.complaints.append(message.text)
 
     def _expects(self, text: str) -> bool:
-        """Return whether the browser was bound to say this: it says aloud what a form's 422 is. It
-        may say so late, so what is expected is told before, and not cleared away afterwards."""
+        """Return whether this console message is expected, such as that of a form's 422.
+
+        Messages may arrive late, so `expected` is set before the action, instead of clearing
+        complaints after it.
+        """
         return any(words in text for words in self.expected)
 
     def _see(self, request: Request) -> None:
         self._hosts.add(urlsplit(request.url).netloc)
 
     def open(self, link: str) -> None:
-        """Open a link and fail where it is not answered with 200."""
+        """Open a link. Fails where the status is not 200."""
         response = self.page.goto(link)
         assert response is not None
         assert response.status == 200, response.status
 
     def press(self) -> None:
-        """Press the page's one button and wait for the page that follows."""
+        """Submit the page's first form and wait for the next page."""
         self.page.locator("main form button[type=submit]").first.click()
         self.page.wait_for_url("**/done")
 
     def choose_first_reason(self) -> str:
-        """Choose the first reason on offer; return its words as the page shows them."""
+        """Choose the first reason. Return its label."""
         radio = self.page.locator("input[type=radio][name=reason]").first
         radio.check()
         label = self.page.locator(f"label[for='{radio.get_attribute('id')}']")
         return label.inner_text().strip()
 
     def tab_to(self, selector: str, *, most: int = 30) -> None:
-        """Press Tab until the element has the focus. Fails where it cannot be reached."""
+        """Press Tab until the element has the focus. Fails where it is not reached."""
         for _ in range(most):
             self.page.keyboard.press("Tab")
             if self.page.locator(f"{selector}:focus").count():
@@ -63,7 +67,7 @@ class Reader:
 
     @property
     def text(self) -> str:
-        """What the page says."""
+        """The text of the page."""
         return self.page.locator("body").inner_text()
 
     def __enter__(self) -> Self:
@@ -76,7 +80,7 @@ class Reader:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the window; where nothing failed before, check what it noticed."""
+        """Close the window. Without an earlier failure, check what was noticed."""
         cookies, url = self._context.cookies(), self.page.url
         self._context.close()
         if error is None:

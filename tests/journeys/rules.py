@@ -1,4 +1,4 @@
-"""axe-core, asked about a page that is open in a browser."""
+"""axe-core, run on a page in a browser."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 def violations(page: Page, part: str) -> list[str]:
-    """Return what axe-core finds in a part of the page, a CSS selector."""
+    """Return axe-core's findings in a part of the page, given as a CSS selector."""
     page.evaluate(AXE)
     found = page.evaluate("([part, rules]) => axe.run(part, {runOnly: rules})", [part, RULES])
     return [

@@ -1,4 +1,4 @@
-"""WCAG 2.2 AA by axe-core on every page, state and direction, and what axe cannot measure."""
+"""WCAG 2.2 AA by axe-core for every page, state and text direction, and checks that axe lacks."""
 
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def _open(page: Page, shared: Deployment, state: str, language: str, number: int
 
 
 def _choose_what_is_gone(page: Page) -> None:
-    """Send a reason that is not offered any more."""
+    """Submit a reason that is no longer offered."""
     radio = page.locator("input[name=reason]").last
     radio.evaluate("one => one.value = 'gone'")
     radio.check()
@@ -64,7 +64,7 @@ def _choose_what_is_gone(page: Page) -> None:
 
 
 def _violations(page: Page) -> list[str]:
-    """Return what axe-core finds."""
+    """Return axe-core's findings."""
     page.evaluate(AXE)
     found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
     return [
@@ -76,7 +76,7 @@ def _violations(page: Page) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "ar", "de"])
 @pytest.mark.parametrize("state", STATES)
-def test_no_page_breaks_a_rule(
+def test_every_page_passes_axe_core_and_fits_a_small_screen(
     shared: Deployment, browser: Browser, state: str, language: str, scheme: Any
 ) -> None:
     at = STATES.index(state) * 10 + ["en", "ar", "de"].index(language) * 2 + (scheme == "dark")
@@ -93,7 +93,7 @@ def test_no_page_breaks_a_rule(
     context.close()
 
 
-def test_text_of_twice_the_size_still_fits(shared: Deployment, browser: Browser) -> None:
+def test_the_page_fits_with_text_of_twice_the_size(shared: Deployment, browser: Browser) -> None:
     context = browser.new_context(viewport={"width": 640, "height": 900})
     page = context.new_page()
     _open(page, shared, "choose", "de", 2100)
@@ -103,7 +103,7 @@ def test_text_of_twice_the_size_still_fits(shared: Deployment, browser: Browser)
     context.close()
 
 
-def test_it_can_be_used_with_forced_colours(shared: Deployment, browser: Browser) -> None:
+def test_the_page_passes_with_forced_colours(shared: Deployment, browser: Browser) -> None:
     context = browser.new_context(forced_colors="active", viewport={"width": 390, "height": 844})
     page = context.new_page()
     _open(page, shared, "choose", "en", 2101)
@@ -111,7 +111,7 @@ def test_it_can_be_used_with_forced_colours(shared: Deployment, browser: Browser
     context.close()
 
 
-def test_the_button_never_hides_what_has_the_focus(shared: Deployment, browser: Browser) -> None:
+def test_the_button_never_covers_the_focused_element(shared: Deployment, browser: Browser) -> None:
     context = browser.new_context(viewport={"width": 320, "height": 480})
     page = context.new_page()
     _open(page, shared, "choose", "en", 2102)

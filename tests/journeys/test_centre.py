@@ -1,4 +1,4 @@
-"""The profile centre in a browser, with the real worker and the stand-in for Marketing Cloud."""
+"""The profile centre in a browser, with a real worker and the sandbox."""
 
 import json
 import time
@@ -16,18 +16,18 @@ from tests.journeys.rules import violations
 
 
 def centre(deployment: Deployment, subscriber: int, **changes: Any) -> str:
-    """Return the address of somebody's profile centre."""
+    """Return the URL of a subscriber's profile centre."""
     changes = {"issued_at": int(time.time())} | changes
     return deployment.link(subscriber, **changes).replace("/u/", "/p/", 1)
 
 
 def box(page: Page, name: str) -> Locator:
-    """Return the box of a list."""
+    """Return the checkbox of a list."""
     return page.get_by_role("checkbox", name=name)
 
 
 def person(deployment: Deployment, subscriber: int) -> dict[str, Any]:
-    """Return how the stand-in has somebody now."""
+    """Return the subscriber's current state in the sandbox."""
     url = f"{deployment.sandbox_url}/people.json?id={subscriber}"
     with urllib.request.urlopen(url, timeout=5) as response:
         found: dict[str, Any] = json.load(response)
@@ -35,7 +35,7 @@ def person(deployment: Deployment, subscriber: int) -> dict[str, Any]:
 
 
 def mail_to(deployment: Deployment, address: str) -> str:
-    """Return the link of the mail that went to an address, once it is there."""
+    """Wait for an email to an address and return its link."""
 
     def probe() -> str:
         with urllib.request.urlopen(f"{deployment.sandbox_url}/mails.json", timeout=5) as answer:
@@ -45,7 +45,7 @@ def mail_to(deployment: Deployment, address: str) -> str:
     return wait_for(f"a mail to {address}", probe)
 
 
-def test_a_list_is_left_without_a_script_and_ends_as_an_event(
+def test_unsubscribing_from_a_list_without_scripts_ends_as_an_event(
     shared: Deployment, plain_reader: Reader
 ) -> None:
     address = centre(shared, 1071)
@@ -58,13 +58,15 @@ def test_a_list_is_left_without_a_script_and_ends_as_an_event(
     event = shared.event_of(1071)
     assert (event["list_id"], event["job_id"], event["master"]) == (WEEKLY, 88002, False)
     assert shared.audit_of(1071)["channel"] == "profile"
-    # Also once what was read a moment ago is forgotten.
+    # Also after the cached data has expired.
     page.goto(address)
     expect(box(page, "Weekly offers")).not_to_be_checked()
     expect(box(page, "Product news")).to_be_checked()
 
 
-def test_the_page_of_the_mail_leads_there_and_back(shared: Deployment, reader: Reader) -> None:
+def test_the_unsubscribe_page_links_to_the_profile_centre(
+    shared: Deployment, reader: Reader
+) -> None:
     reader.open(shared.link(1072, issued_at=int(time.time())))
     reader.page.get_by_role("link", name="Your lists").click()
     expect(box(reader.page, "Weekly offers")).to_be_checked()
@@ -73,7 +75,7 @@ def test_the_page_of_the_mail_leads_there_and_back(shared: Deployment, reader: R
     assert shared.audit_of(1072)["scope"] == "all"
 
 
-def test_a_list_is_joined_once_it_is_confirmed_from_the_mail(
+def test_a_list_is_subscribed_to_once_it_is_confirmed_by_email(
     shared: Deployment, plain_reader: Reader
 ) -> None:
     page = plain_reader.page
@@ -91,7 +93,7 @@ def test_a_list_is_joined_once_it_is_confirmed_from_the_mail(
     wait_for("the list", lambda: person(shared, 1075)["lists"].get("7004") == "Active")
 
 
-def test_details_are_changed_and_what_is_wrong_is_told_at_the_field(
+def test_details_can_be_changed_and_errors_are_reported_at_the_field(
     shared: Deployment, plain_reader: Reader
 ) -> None:
     page = plain_reader.page
@@ -104,7 +106,7 @@ def test_details_are_changed_and_what_is_wrong_is_told_at_the_field(
     page.get_by_label("Plain text").check()
     plain_reader.expected = ("status of 422",)
     page.get_by_role("button", name="Save").click()
-    # With its field named, and everything else as it was typed.
+    # The error names its field, and all other input is kept.
     expect(page.get_by_role("alert")).to_contain_text("First Name: These characters cannot be kept")
     expect(page.get_by_label("City")).to_have_value("Köln")
     expect(page.get_by_label("Birthday")).to_have_value("1990-02-03")
@@ -121,7 +123,9 @@ def test_details_are_changed_and_what_is_wrong_is_told_at_the_field(
     )
 
 
-def test_a_new_address_is_confirmed_from_there(shared: Deployment, plain_reader: Reader) -> None:
+def test_a_new_address_is_confirmed_by_an_email_to_it(
+    shared: Deployment, plain_reader: Reader
+) -> None:
     page = plain_reader.page
     plain_reader.open(f"{centre(shared, 1081)}/details")
     page.get_by_label("E-mail address").fill("new1081@example.org")
@@ -134,7 +138,7 @@ def test_a_new_address_is_confirmed_from_there(shared: Deployment, plain_reader:
     wait_for("it", lambda: person(shared, 1081)["email"] == "new1081@example.org")
 
 
-def test_everything_is_left_and_subscribed_to_again(
+def test_a_subscriber_unsubscribes_from_everything_and_resubscribes(
     shared: Deployment, plain_reader: Reader
 ) -> None:
     page = plain_reader.page
@@ -150,7 +154,7 @@ def test_everything_is_left_and_subscribed_to_again(
     wait_for("it", lambda: person(shared, 1077)["status"] == "Active")
 
 
-def test_a_break_is_taken_and_ended(shared: Deployment, plain_reader: Reader) -> None:
+def test_a_pause_can_be_begun_and_ended(shared: Deployment, plain_reader: Reader) -> None:
     page = plain_reader.page
     address = centre(shared, 1078)
     plain_reader.open(address)
@@ -173,7 +177,7 @@ def test_an_old_link_is_exchanged_for_a_new_one(shared: Deployment, reader: Read
     expect(box(reader.page, "Weekly offers")).to_be_checked()
 
 
-def test_a_person_reads_what_is_held_and_asks_to_have_it_erased(
+def test_a_subscriber_reads_their_data_and_asks_for_erasure(
     shared: Deployment, reader: Reader
 ) -> None:
     page = reader.page
@@ -188,10 +192,10 @@ def test_a_person_reads_what_is_held_and_asks_to_have_it_erased(
     expect(page.get_by_text("within a month at the latest")).to_be_visible()
 
 
-def test_while_marketing_cloud_is_away_the_page_comes_and_a_list_can_be_left(
+def test_while_marketing_cloud_is_away_the_page_shows_and_unsubscribing_works(
     shared: Deployment, reader: Reader
 ) -> None:
-    reader.open(centre(shared, 1072))  # so that the lists were read within the last day
+    reader.open(centre(shared, 1072))  # so that the list names are cached
     shared.cue("latency", value=8, seconds=20)
     try:
         began = time.monotonic()
@@ -208,7 +212,7 @@ def test_while_marketing_cloud_is_away_the_page_comes_and_a_list_can_be_left(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "de", "ar"])
-def test_it_breaks_no_rule(
+def test_the_profile_centre_passes_axe_core(
     shared: Deployment, browser: Browser, language: str, scheme: Any
 ) -> None:
     context = browser.new_context(color_scheme=scheme, viewport={"width": 320, "height": 700})
@@ -233,6 +237,6 @@ def test_it_breaks_no_rule(
 
 
 def _holds(page: Page) -> None:
-    """Fail where the page breaks a rule of WCAG 2.2 AA, or is wider than a small phone."""
+    """Fail where the page violates WCAG 2.2 AA, or is wider than a small phone."""
     assert violations(page, "body") == []
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")

@@ -1,4 +1,4 @@
-"""One-click as the field sends it, through gunicorn and over a real connection."""
+"""One-click POSTs as email clients send them, through gunicorn and over a real connection."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from scripts import one_click
 from tests.journeys.deployment import Deployment
 
 
-def test_every_way_of_the_field_is_answered_rightly(
+def test_every_variant_of_one_click_is_answered_correctly(
     shared: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     link = shared.link(1021)
@@ -16,7 +16,7 @@ def test_every_way_of_the_field_is_answered_rightly(
 
 
 @pytest.mark.parametrize("length", [True, False])
-def test_a_body_of_a_megabyte_is_refused_with_and_without_a_length(
+def test_a_body_of_a_megabyte_is_refused_with_and_without_content_length(
     shared: Deployment, length: bool
 ) -> None:
     headers = {"Content-Type": "a/b"} | ({} if length else {"Transfer-Encoding": "chunked"})
@@ -29,7 +29,7 @@ def test_a_body_of_a_megabyte_is_refused_with_and_without_a_length(
     assert shared.query(asked, 1022) == [(0,)]
 
 
-def test_a_form_without_a_length_is_a_form(shared: Deployment) -> None:
+def test_a_chunked_form_is_read(shared: Deployment) -> None:
     form = b"form=page&reason=too-many"
     case = one_click.Case(
         name="chunked form", source="proxies", body=b"%x\r\n%s\r\n0\r\n\r\n" % (len(form), form),

@@ -1,4 +1,4 @@
-"""Somebody unsubscribes in Marketing Cloud's own centre; a worker brings it into the audit."""
+"""Import of unsubscribes that happened in Marketing Cloud's own centre."""
 
 from playwright.sync_api import Page, expect
 
@@ -17,7 +17,7 @@ TAKE_OVER = (
 
 
 def unsubscribe_elsewhere(deployment: Deployment, subscriber: int) -> None:
-    """Log an event past us, as Marketing Cloud's own centre does."""
+    """Log an event directly, as Marketing Cloud's own centre does."""
     auth = OAuth(
         auth_url=deployment.sandbox_url, client_id="sandbox", client_secret="sandbox",
         account_id=PARENT, store=MemoryTokenStore(), timeout=5,
@@ -28,7 +28,9 @@ def unsubscribe_elsewhere(deployment: Deployment, subscriber: int) -> None:
     )
 
 
-def test_what_happened_elsewhere_is_found_in_the_audit(shared: Deployment, desk: Page) -> None:
+def test_an_unsubscribe_from_elsewhere_is_imported_into_the_audit(
+    shared: Deployment, desk: Page
+) -> None:
     shared.one_click(shared.link(1062))
     shared.event_of(1062)
     unsubscribe_elsewhere(shared, ELSEWHERE)
@@ -37,9 +39,9 @@ def test_what_happened_elsewhere_is_found_in_the_audit(shared: Deployment, desk:
         assert shared.audit_of(ELSEWHERE)["status"] == "done"
     finally:
         shared.manage("shell", "--no-imports", "-c", TAKE_OVER.format(mid=PARENT, on=False))
-    # What came by us is there once, as what it was.
+    # A request that we sent is not imported again.
     assert shared.audit_of(1062)["channel"] == "one_click"
-    # Of the address a digest is kept, and it is found all the same.
+    # Only a digest of the address is stored; the search finds it.
     sign_in(desk, shared, "/admin/unsub/unsubrequest/", name="finder")
     desk.locator("#searchbar").fill(f"SUB{ELSEWHERE}@example.com")
     desk.locator("#searchbar").press("Enter")
@@ -51,7 +53,7 @@ def test_what_happened_elsewhere_is_found_in_the_audit(shared: Deployment, desk:
     expect(desk.get_by_text("taken over from Marketing Cloud").first).to_be_visible()
 
 
-def test_filters_are_typed_in_the_panel(shared: Deployment, desk: Page) -> None:
+def test_filters_can_be_typed_in_the_panel(shared: Deployment, desk: Page) -> None:
     shared.one_click(shared.link(1063))
     shared.audit_of(1063)
     sign_in(desk, shared, "/admin/unsub/unsubrequest/", name="typist")

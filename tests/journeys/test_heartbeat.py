@@ -1,4 +1,4 @@
-"""Whether workers and beat are at work is seen from web, with real processes."""
+"""Heartbeats of worker and beat, as the web process reports them, with real processes."""
 
 import json
 import re
@@ -12,20 +12,20 @@ from tests.journeys.conftest import Deploy
 from tests.journeys.deployment import Deployment
 from tests.journeys.processes import wait_for
 
-# A sweep each second, so that a living process is never much older than this.
+# A sweep each second, so that a running process is never much older than this.
 FRESH, OLD = 5.0, 8.0
 
 
 @pytest.fixture
 def deployment(deploy: Deploy) -> Deployment:
-    """A deployment in which both have been at work."""
+    """A deployment with a recent heartbeat of worker and beat."""
     started = deploy()
     wait_for("a sweep", lambda: is_fresh(started, "worker") and is_fresh(started, "beat"))
     return started
 
 
 def readyz(deployment: Deployment) -> dict[str, Any]:
-    """Return what a probe is told. Fails the test where that is no 200."""
+    """Return the response of /readyz. Fails the test where its status is not 200."""
     with urllib.request.urlopen(f"{deployment.url}/readyz", timeout=10) as answer:
         assert answer.status == 200
         told: dict[str, Any] = json.load(answer)
@@ -33,18 +33,18 @@ def readyz(deployment: Deployment) -> dict[str, Any]:
 
 
 def is_fresh(deployment: Deployment, name: str) -> bool:
-    """Return whether that process was at work a moment ago."""
+    """Return whether the process has a recent heartbeat."""
     age = readyz(deployment)[f"{name}_seconds"]
     return age is not None and age < FRESH
 
 
 def is_old(deployment: Deployment, name: str) -> bool:
-    """Return whether that process has done nothing for longer than one that lives."""
+    """Return whether the heartbeat is older than that of any running process."""
     return bool(readyz(deployment)[f"{name}_seconds"] > OLD)
 
 
 def metric(deployment: Deployment, name: str) -> float:
-    """Return a gauge without labels. Fails the test where it is not there."""
+    """Return a gauge without labels. Fails the test where it is missing."""
     with urllib.request.urlopen(f"{deployment.url}/metrics", timeout=10) as answer:
         text = answer.read().decode()
     found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
@@ -53,12 +53,12 @@ def metric(deployment: Deployment, name: str) -> float:
 
 
 def move_back(deployment: Deployment, name: str) -> None:
-    """Move a heartbeat back by two minutes, as if that time had gone by."""
+    """Make a heartbeat two minutes older."""
     with redis.Redis.from_url(deployment.valkey.url) as broker:
         broker.hincrbyfloat("profilecenter:heartbeat", name, -120)
 
 
-def test_a_worker_that_is_killed_is_seen_while_beat_s_sign_stays_fresh(
+def test_a_killed_worker_is_reported_while_beat_s_heartbeat_stays_recent(
     deployment: Deployment,
 ) -> None:
     assert readyz(deployment)["degraded"] is False
@@ -73,7 +73,7 @@ def test_a_worker_that_is_killed_is_seen_while_beat_s_sign_stays_fresh(
     wait_for("the worker", lambda: not readyz(deployment)["degraded"])
 
 
-def test_without_beat_both_grow_old_and_requests_are_still_accepted(
+def test_without_beat_both_heartbeats_age_and_requests_are_still_delivered(
     deployment: Deployment,
 ) -> None:
     deployment.beat.kill()
@@ -88,7 +88,7 @@ def test_without_beat_both_grow_old_and_requests_are_still_accepted(
     assert readyz(deployment)["degraded"] is True
 
 
-def test_a_broker_that_lost_its_memory_is_told_of_both_again(deployment: Deployment) -> None:
+def test_after_a_flush_of_the_broker_both_heartbeats_come_back(deployment: Deployment) -> None:
     with redis.Redis.from_url(deployment.valkey.url) as broker:
         broker.flushall()
     wait_for("a sweep", lambda: is_fresh(deployment, "worker") and is_fresh(deployment, "beat"))

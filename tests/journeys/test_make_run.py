@@ -1,4 +1,4 @@
-"""`make run`, as somebody on a fresh machine meets it."""
+"""`make run`, as on a fresh machine."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def _events(port: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_prints_links_that_work_and_leaves_nothing_behind(
+def test_make_run_prints_working_links_and_stops_all_servers_at_the_end(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     names = ("PORT", "SANDBOX_PORT", "REDIS_PORT")

@@ -1,4 +1,4 @@
-"""A marketer's week in the admin: look, act, prove, hand out links. In a browser, per role."""
+"""A marketer in the admin: read, act, prove, build links. In a browser, per role."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ PAGES = ("/admin/", LIST, f"/admin/unsub/businessunit/{PARENT}/texts/",
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_of_ours_breaks_a_rule(shared: Deployment, browser: Browser, scheme: Any) -> None:
+def test_every_page_of_the_admin_passes_axe_core(
+    shared: Deployment, browser: Browser, scheme: Any
+) -> None:
     shared.one_click(shared.link(1041))
     context = browser.new_context(color_scheme=scheme, viewport={"width": 1200, "height": 900})
     page = context.new_page()
@@ -33,8 +35,8 @@ def test_no_page_of_ours_breaks_a_rule(shared: Deployment, browser: Browser, sch
     context.close()
 
 
-def test_a_refused_request_is_found_and_dealt_with(shared: Deployment, desk: Page) -> None:
-    # Nobody of the sandbox: Marketing Cloud refuses it.
+def test_a_refused_request_is_found_and_marked_as_resolved(shared: Deployment, desk: Page) -> None:
+    # An unknown subscriber: the sandbox refuses the request.
     shared.one_click(shared.link(9_000_001))
     assert shared.audit_of(9_000_001)["status"] == "refused"
     sign_in(desk, shared, "/admin/", name="dealer")
@@ -48,7 +50,7 @@ def test_a_refused_request_is_found_and_dealt_with(shared: Deployment, desk: Pag
     expect(desk.get_by_text("1 request is dealt with.")).to_be_visible()
 
 
-def test_the_audit_tells_the_story_and_hands_it_out(shared: Deployment, desk: Page) -> None:
+def test_the_audit_shows_timelines_exports_and_proofs(shared: Deployment, desk: Page) -> None:
     shared.one_click(shared.link(1042))
     number = shared.audit_of(1042)["id"]
     sign_in(desk, shared, f"{LIST}?q=1042", name="auditor")
@@ -64,7 +66,7 @@ def test_the_audit_tells_the_story_and_hands_it_out(shared: Deployment, desk: Pa
     ).to_be_visible()
     desk.get_by_role("link", name="Proof for this person").click()
     expect(desk.get_by_text("All that is held here of this person")).to_be_visible()
-    # On paper it is dark on white, whatever the screen is.
+    # Printed, it is dark on white, whatever the screen's colour scheme.
     desk.emulate_media(color_scheme="dark")
     desk.reload()
     ink = "getComputedStyle(document.querySelector('.unsub-story li span')).color"
@@ -73,7 +75,7 @@ def test_the_audit_tells_the_story_and_hands_it_out(shared: Deployment, desk: Pa
     assert desk.evaluate(ink) == BLACK
 
 
-def test_a_link_is_built_opened_and_explained(shared: Deployment, desk: Page) -> None:
+def test_a_link_can_be_built_opened_and_explained(shared: Deployment, desk: Page) -> None:
     sign_in(desk, shared, "/admin/unsub/businessunit/links/", name="linker")
     expect(desk.locator("#snippet")).to_contain_text("GetJWTByKeyName")
     address = desk.get_by_role("link", name="Open the page").get_attribute("href")
@@ -84,7 +86,7 @@ def test_a_link_is_built_opened_and_explained(shared: Deployment, desk: Page) ->
     expect(desk.get_by_text("This is a test link")).to_be_visible()
 
 
-def test_a_viewer_of_one_unit_finds_no_trace_of_the_other(shared: Deployment, desk: Page) -> None:
+def test_a_viewer_of_one_unit_sees_nothing_of_another(shared: Deployment, desk: Page) -> None:
     kids = JobContext(job_id=KIDS_JOB, list_id=KIDS, batch_id=0)
     shared.one_click(shared.link(1043, mid=CHILD, job=kids))
     shared.one_click(shared.link(1044))

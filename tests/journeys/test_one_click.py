@@ -1,4 +1,4 @@
-"""A mail client posts to the link by itself."""
+"""An email client sends the one-click POST."""
 
 from tests.journeys.conftest import Deploy, NewDatabase
 from tests.journeys.deployment import CHILD, KIDS, KIDS_JOB, PARENT, Deployment
@@ -17,7 +17,7 @@ def test_a_one_click_post_ends_as_an_unsub_event(shared: Deployment) -> None:
     assert shared.story(1011) == ["posted"]
 
 
-def test_the_child_unit_is_addressed_as_the_client(shared: Deployment) -> None:
+def test_a_child_unit_s_request_is_sent_in_its_name(shared: Deployment) -> None:
     job = JobContext(job_id=KIDS_JOB, list_id=KIDS, batch_id=0)
     shared.one_click(shared.link(1012, mid=CHILD, job=job))
     event = shared.event_of(1012)
@@ -26,23 +26,21 @@ def test_the_child_unit_is_addressed_as_the_client(shared: Deployment) -> None:
     assert (int(row["mid"]), row["outcome"]) == (CHILD, "posted")
 
 
-def test_everything_means_a_master_unsubscribe(shared: Deployment) -> None:
+def test_the_scope_all_is_a_master_unsubscribe(shared: Deployment) -> None:
     shared.one_click(shared.link(1013, scope=Scope.ALL))
     row = shared.audit_of(1013)
     assert (int(row["mid"]), row["scope"], row["outcome"]) == (PARENT, "all", "posted")
     assert [entry["subscriber_id"] for entry in shared.masters()].count(1013) == 1
 
 
-def test_the_same_wish_posted_twice_is_one_event(shared: Deployment) -> None:
+def test_the_same_request_posted_again_is_one_event(shared: Deployment) -> None:
     link = shared.link(1014)
     assert [shared.one_click(link)[0] for _ in range(3)] == [200, 200, 200]
     shared.event_of(1014)
     assert shared.story(1014) == ["posted"]
 
 
-def test_the_embedded_database_carries_the_whole_journey(
-    deploy: Deploy, new_sqlite: NewDatabase
-) -> None:
+def test_the_whole_journey_works_on_sqlite(deploy: Deploy, new_sqlite: NewDatabase) -> None:
     deployment = deploy(database=new_sqlite())
     for subscriber in range(1001, 1006):
         deployment.one_click(deployment.link(subscriber))

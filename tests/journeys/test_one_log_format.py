@@ -1,4 +1,4 @@
-"""gunicorn, worker and beat write one format, and nobody's data, from their start to their end."""
+"""gunicorn, worker and beat log in one format, without personal data, from start to end."""
 
 import json
 import signal
@@ -18,12 +18,12 @@ ADDRESS = "ada@example.com"
 
 @pytest.fixture
 def json_logs(deploy: Deploy) -> Deployment:
-    """A deployment that logs as it does in a container."""
+    """A deployment that logs as in a container."""
     return deploy(LOG_FORMAT="json")
 
 
 def processes(deployment: Deployment) -> Iterator[Process]:
-    """Give the processes of ours that serve for a long time."""
+    """Yield the long-running processes of the project."""
     yield from (deployment.web, deployment.worker, deployment.beat)
 
 
@@ -39,12 +39,12 @@ def lines_of(process: Process) -> list[dict[str, Any]]:
 
 
 def events_of(process: Process) -> list[str]:
-    """Return what the lines of a log tell."""
+    """Return the events of a log's lines."""
     return [str(line["event"]) for line in lines_of(process)]
 
 
 def send_raw(deployment: Deployment, request: bytes) -> None:
-    """Send bytes to web, and read its answer to the end."""
+    """Send bytes to the web process, and read its response to the end."""
     port = int(deployment.url.rpartition(":")[2])
     with socket.create_connection((HOST, port), timeout=10) as connection:
         connection.sendall(request)
@@ -53,7 +53,7 @@ def send_raw(deployment: Deployment, request: bytes) -> None:
             pass
 
 
-def test_every_line_of_every_process_is_json_from_its_start_to_its_end(
+def test_every_log_line_of_every_process_is_json(
     json_logs: Deployment,
 ) -> None:
     json_logs.one_click(json_logs.link(1101))
@@ -66,7 +66,7 @@ def test_every_line_of_every_process_is_json_from_its_start_to_its_end(
     worker = events_of(json_logs.worker)
     node, broker = names_of_machines(json_logs)
     starting = next(
-        line for line in lines_of(json_logs.worker) if line["event"] == "worker starting"
+        line for line in lines_of(json_logs.worker) if line["event"] == "worker_starting"
     )
     assert (starting["node"], starting["concurrency"]) == (node, 2)
     assert broker in starting["broker"]
@@ -76,9 +76,9 @@ def test_every_line_of_every_process_is_json_from_its_start_to_its_end(
 
 
 def names_of_machines(deployment: Deployment) -> tuple[str, str]:
-    """Return the worker's node and the broker's host and port, as the log has them."""
+    """Return the worker's node name, and the broker's host and port, as the log has them."""
     host = socket.gethostname()
-    # docs/operations.md: a host name with a dot makes the node's name an address.
+    # docs/operations.md: with a dot in the host name, the node's name looks like an address.
     node = "[address]" if "." in host else f"celery@{host}"
     return node, deployment.valkey.url.removeprefix("redis://").partition("/")[0]
 
@@ -92,7 +92,7 @@ MALFORMED = (
 )
 
 
-def test_malformed_requests_leave_neither_token_nor_address_in_gunicorn_s_log(
+def test_malformed_requests_leave_no_token_and_no_address_in_the_log(
     json_logs: Deployment,
 ) -> None:
     token = json_logs.link(1102).rpartition("/")[2]

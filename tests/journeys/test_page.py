@@ -1,10 +1,10 @@
-"""A person opens the link of a mail in a real browser."""
+"""A recipient opens the link of an email in a real browser."""
 
 from tests.journeys.deployment import Deployment
 from tests.journeys.reader import Reader
 
 
-def test_a_press_of_the_button_ends_as_an_unsub_event(shared: Deployment, reader: Reader) -> None:
+def test_submitting_the_page_ends_as_an_unsub_event(shared: Deployment, reader: Reader) -> None:
     reader.open(shared.link(1001))
     assert "Example Outfitters" in reader.text
     reader.choose_first_reason()
@@ -18,9 +18,7 @@ def test_a_press_of_the_button_ends_as_an_unsub_event(shared: Deployment, reader
     assert (row["channel"], row["reason"]) == ("page", event["reason"])
 
 
-def test_words_that_a_person_types_arrive_with_the_event(
-    shared: Deployment, reader: Reader
-) -> None:
+def test_free_text_is_sent_with_the_event(shared: Deployment, reader: Reader) -> None:
     reader.open(shared.link(1002, seal=True))
     other = reader.page.locator("input[type=radio][name=reason]").last
     other.check()
@@ -44,7 +42,7 @@ def test_the_page_works_with_the_keyboard_alone(shared: Deployment, reader: Read
     assert shared.event_of(1004)["list_id"] == 7001
 
 
-def test_a_second_visit_says_that_it_is_done_already(shared: Deployment, reader: Reader) -> None:
+def test_opening_the_link_again_says_that_it_is_done(shared: Deployment, reader: Reader) -> None:
     link = shared.link(1005)
     shared.one_click(link)
     assert shared.audit_of(1005)["status"] == "done"
@@ -52,7 +50,7 @@ def test_a_second_visit_says_that_it_is_done_already(shared: Deployment, reader:
     assert "already unsubscribed" in reader.text.lower()
 
 
-def test_opening_the_link_alone_writes_nothing(shared: Deployment, reader: Reader) -> None:
+def test_opening_the_link_writes_nothing(shared: Deployment, reader: Reader) -> None:
     reader.open(shared.link(1006))
     asked = "SELECT count(*) FROM unsub_unsubrequest WHERE subscriber_id = {mark}"
     assert shared.query(asked, 1006) == [(0,)]

@@ -1,4 +1,4 @@
-"""What else a person can do: say why afterwards, ask for help, read in another language."""
+"""Other actions of recipients: a later reason, the lost-link form, another language."""
 
 from tests.journeys.deployment import Deployment
 from tests.journeys.reader import Reader
@@ -6,7 +6,7 @@ from tests.journeys.reader import Reader
 REASON = "SELECT reason_text FROM unsub_unsubrequest WHERE subscriber_id = {mark}"
 
 
-def test_a_reason_after_one_press(shared: Deployment, plain_reader: Reader) -> None:
+def test_a_reason_can_be_given_after_a_one_click(shared: Deployment, plain_reader: Reader) -> None:
     link = shared.link(1031)
     shared.one_click(link)
     plain_reader.open(link)
@@ -18,8 +18,10 @@ def test_a_reason_after_one_press(shared: Deployment, plain_reader: Reader) -> N
     assert shared.query(REASON, 1031) == [(words,)]
 
 
-def test_a_lost_link_ends_in_the_queue_of_a_person(shared: Deployment, reader: Reader) -> None:
-    # The page is a 404 for machines, which a console notes as an error; for people it is a way on.
+def test_the_lost_link_form_of_a_bad_link_stores_an_entry(
+    shared: Deployment, reader: Reader
+) -> None:
+    # The page's status is 404, which the console logs as an error.
     reader.expected = ("status of 404",)
     reader.page.goto(f"{shared.url}/u/cut-in-two")
     assert "This link does not work" in reader.text
@@ -30,9 +32,7 @@ def test_a_lost_link_ends_in_the_queue_of_a_person(shared: Deployment, reader: R
     assert shared.query("SELECT email_address FROM unsub_lostlink") == [("grace@example.com",)]
 
 
-def test_the_language_that_was_chosen_stays_to_the_end(
-    shared: Deployment, plain_reader: Reader
-) -> None:
+def test_the_chosen_language_is_kept_to_the_end(shared: Deployment, plain_reader: Reader) -> None:
     plain_reader.open(shared.link(1032))
     page = plain_reader.page
     page.get_by_text("Language", exact=True).click()

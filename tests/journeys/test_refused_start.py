@@ -1,4 +1,4 @@
-"""A deployment that could deliver nothing does not start, and says why in one line."""
+"""A deployment that cannot deliver does not start, and says why in one line."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def run(command: list[str], environ: dict[str, str]) -> subprocess.CompletedProc
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_process_whose_broker_transport_cannot_be_imported_ends_with_one_clear_line(
+def test_a_process_without_a_broker_transport_ends_with_one_clear_line(
     name: str, without_packaging: dict[str, str]
 ) -> None:
     done = run(PROGRAMS[name], without_packaging)

@@ -1,4 +1,4 @@
-"""What each role does in a week, and what it does not find: in a browser, on real servers."""
+"""What each role does, and what it cannot see: in a browser, on real servers."""
 
 from playwright.sync_api import Page, expect
 
@@ -19,11 +19,11 @@ REFUSE = (
 
 
 def side_bar(page: Page) -> str:
-    """Return the words of the side bar."""
+    """Return the text of the side bar."""
     return page.locator("#nav-sidebar").inner_text()
 
 
-def test_a_viewer_looks_and_can_do_nothing(shared: Deployment, desk: Page) -> None:
+def test_a_viewer_reads_and_cannot_act(shared: Deployment, desk: Page) -> None:
     shared.one_click(shared.link(1051))
     number = shared.audit_of(1051)["id"]
     sign_in(desk, shared, "/admin/", name="looker", group="viewer", unit=PARENT)
@@ -39,7 +39,7 @@ def test_a_viewer_looks_and_can_do_nothing(shared: Deployment, desk: Page) -> No
     assert texts.status == 403
 
 
-def test_a_marketer_finds_many_and_has_all_tried_again(shared: Deployment, desk: Page) -> None:
+def test_a_marketer_requeues_all_filtered_requests(shared: Deployment, desk: Page) -> None:
     shared.manage("shell", "--no-imports", "-c", REFUSE.format(mid=PARENT, many=MANY))
     sign_in(desk, shared, LIST, name="seller", group="marketer", unit=PARENT)
     desk.goto(f"{shared.url}{LIST}?job_id=88777&error_code=400")
@@ -55,7 +55,9 @@ def test_a_marketer_finds_many_and_has_all_tried_again(shared: Deployment, desk:
     )
 
 
-def test_a_marketer_writes_a_reason_and_sees_it_on_the_page(shared: Deployment, desk: Page) -> None:
+def test_a_marketer_adds_a_reason_and_sees_it_in_the_preview(
+    shared: Deployment, desk: Page
+) -> None:
     sign_in(desk, shared, "/admin/unsub/reason/add/", name="writer", group="marketer", unit=PARENT)
     desk.locator("select[name=unit]").select_option(str(PARENT))
     desk.get_by_label("Code").fill("just-looking")
@@ -64,18 +66,18 @@ def test_a_marketer_writes_a_reason_and_sees_it_on_the_page(shared: Deployment, 
     expect(preview.get_by_text("I was just looking")).to_be_visible()
     desk.get_by_role("button", name="Save", exact=True).click()
     expect(desk.locator("#result_list").get_by_text("I was just looking")).to_be_visible()
-    # Retired again, so that the other journeys find the common ones.
+    # Retired again, so that other journeys find the common reasons.
     row = desk.locator("#result_list tbody tr", has_text="I was just looking")
     row.locator("input.action-select").check()
     desk.locator("select[name=action]").select_option("retire")
     desk.get_by_role("button", name="Run").click()
     expect(desk.get_by_text("1 reason retired.")).to_be_visible()
     desk.goto(f"{shared.url}{UNIT}")
-    # What is Marketing Cloud's is for operators.
+    # Technical settings are for operators.
     assert desk.locator("input[name=all_subscribers_list_id]").count() == 0
 
 
-def test_an_operator_steers_queues_and_makes_units(shared: Deployment, desk: Page) -> None:
+def test_an_operator_releases_queues_and_adds_units(shared: Deployment, desk: Page) -> None:
     sign_in(desk, shared, "/admin/unsub/businessunit/", name="steerer", group="operator")
     assert "Users" not in side_bar(desk)
     desk.locator("#result_list tbody tr").first.locator("input.action-select").check()
@@ -95,14 +97,14 @@ def test_an_operator_steers_queues_and_makes_units(shared: Deployment, desk: Pag
     desk.get_by_role("button", name="Save", exact=True).click()
 
 
-def test_an_administrator_lets_somebody_in(shared: Deployment, desk: Page) -> None:
+def test_an_administrator_adds_a_user(shared: Deployment, desk: Page) -> None:
     sign_in(desk, shared, "/admin/auth/user/add/", name="chief", group="administrator")
     desk.locator("input[name=username]").fill("newcomer")
     for field in ("password1", "password2"):
         desk.locator(f"input[name={field}]").fill("a-long-new-one-17")
     desk.get_by_role("button", name="Save", exact=True).click()
     expect(desk.get_by_text("was added successfully").first).to_be_visible()
-    # Nobody makes somebody mightier than themselves.
+    # Only superusers make superusers.
     assert desk.locator("input[name=is_superuser]").count() == 0
     answer = desk.goto(f"{shared.url}/admin/auth/group/add/")
     assert answer is not None
@@ -115,6 +117,6 @@ def test_an_administrator_lets_somebody_in(shared: Deployment, desk: Page) -> No
     set_app_up(page)
     page.goto(f"{shared.url}/admin/")
     page.wait_for_url("**/admin/")
-    # In, and with nothing to see until a group says so.
+    # Signed in, without permissions until a group is assigned.
     assert "Requests" not in page.locator("body").inner_text()
     context.close()

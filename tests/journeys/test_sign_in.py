@@ -1,4 +1,4 @@
-"""The door of the admin in a browser: an authenticator app, a passkey, and how both look."""
+"""Sign-in to the admin in a browser: authenticator app, passkey, single sign-on, accessibility."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ FACTORS = "/admin/account/second-factor/"
 
 def add_user(desk: Page, deployment: Deployment, email: str, base: str) -> None:
     """Run `add_user` for an administrator, open the printed link, choose a password and sign in, up
-    to the page that asks for a second factor."""
+    to the page that requires a second factor."""
     said = deployment.manage("add_user", email, "--group", "administrator")
     link = said.strip().splitlines()[-1]
     assert link.startswith(f"{deployment.url}/admin/account/password/reset/key/")
@@ -31,7 +31,7 @@ def add_user(desk: Page, deployment: Deployment, email: str, base: str) -> None:
     expect(desk.get_by_text("Set up a second factor first").first).to_be_visible()
 
 
-def test_who_was_made_by_the_command_gets_in_with_an_authenticator_app(
+def test_a_user_made_by_the_command_signs_in_with_an_authenticator_app(
     shared: Deployment, desk: Page
 ) -> None:
     add_user(desk, shared, "app@example.com", shared.url)
@@ -42,16 +42,16 @@ def test_who_was_made_by_the_command_gets_in_with_an_authenticator_app(
     leave(desk, shared.url)
     desk.goto(f"{shared.url}/admin/")
     enter(desk, "app@example.com")
-    # A code serves once: the app's next one is taken half a minute early.
+    # A code is valid once: the app's next one is accepted half a minute early.
     enter_code(desk, code(secret, steps=1))
     desk.wait_for_url("**/admin/")
     expect(desk.locator("#nav-sidebar")).to_contain_text("Requests")
 
 
-def test_who_was_made_by_the_command_gets_in_with_a_passkey_alone(
+def test_a_user_made_by_the_command_signs_in_with_a_passkey_alone(
     shared: Deployment, desk: Page
 ) -> None:
-    # A passkey belongs to a name, and an address made of numbers is none.
+    # Passkeys belong to a domain name, and an IP address is none.
     base = shared.url.replace("127.0.0.1", "localhost")
     devtools = desk.context.new_cdp_session(desk)
     devtools.send("WebAuthn.enable")
@@ -75,7 +75,7 @@ def test_who_was_made_by_the_command_gets_in_with_a_passkey_alone(
     expect(desk.locator("#nav-sidebar")).to_contain_text("Requests")
 
 
-def test_the_companys_account_opens_the_door(deploy: Deploy, desk: Page) -> None:
+def test_a_user_signs_in_by_single_sign_on(deploy: Deploy, desk: Page) -> None:
     with running() as provider:
         provider.claims |= {"email": "ada@example.com", "email_verified": True}
         own = deploy(
@@ -94,9 +94,7 @@ def test_the_companys_account_opens_the_door(deploy: Deploy, desk: Page) -> None
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_pages_of_the_door_break_no_rule(
-    shared: Deployment, browser: Browser, scheme: Any
-) -> None:
+def test_the_sign_in_pages_pass_axe_core(shared: Deployment, browser: Browser, scheme: Any) -> None:
     context = browser.new_context(color_scheme=scheme, viewport={"width": 360, "height": 740})
     page = context.new_page()
     for path in ("login/", "password/reset/"):

@@ -1,4 +1,5 @@
-"""sign_links and export_audit as processes: killed, piped, and with a reader that goes away."""
+"""sign_links and export_audit as processes: killed, piped, and with a reader that closes the
+pipe."""
 
 import csv
 import io
@@ -15,10 +16,10 @@ from tests.journeys.deployment import NEWEST_WEEKLY_JOB, PARENT, Deployment
 from tests.journeys.processes import wait_for
 
 ROWS = 60_000
-MEMORY = 250_000  # kB: Django itself takes most of it
+MEMORY = 250_000  # kB: Django itself uses most of it
 
 
-def test_a_killed_run_goes_on_and_its_memory_stays_small(
+def test_a_killed_run_can_be_resumed_and_uses_little_memory(
     shared: Deployment, tmp_path: Path
 ) -> None:
     rows = (f"{PARENT},{number},{NEWEST_WEEKLY_JOB}\n" for number in range(1, ROWS + 1))
@@ -49,7 +50,7 @@ CONTENT = PEOPLE.format(mid=PARENT, job=NEWEST_WEEKLY_JOB).encode()
 def piped(
     deployment: Deployment, *arguments: str, content: bytes = b"", **environ: str
 ) -> subprocess.CompletedProcess[bytes]:
-    """Return a command that has ended, whatever its status, with pipes for its streams."""
+    """Return a command that has ended, with any status, with pipes for its streams."""
     return subprocess.run(
         [sys.executable, "manage.py", *arguments], cwd=ROOT, env=deployment.environ | environ,
         input=content, capture_output=True, timeout=60, check=False,
@@ -57,7 +58,7 @@ def piped(
 
 
 def through_shell(deployment: Deployment, command: str) -> subprocess.CompletedProcess[bytes]:
-    """Return a shell's command that has ended; $MANAGE is manage.py."""
+    """Return a shell command that has ended; $MANAGE is manage.py."""
     manage = f"{sys.executable} manage.py"
     return subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"], cwd=ROOT, capture_output=True, timeout=60,
@@ -65,9 +66,9 @@ def through_shell(deployment: Deployment, command: str) -> subprocess.CompletedP
     )  # fmt: skip
 
 
-# latin-1: a machine whose own encoding cannot write what is in the file.
+# latin-1: a machine whose own encoding cannot represent the file's content.
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
-def test_links_go_through_a_pipe_and_reports_stay_out_of_it(
+def test_links_are_written_to_a_pipe_and_reports_to_standard_error(
     shared: Deployment, encoding: str
 ) -> None:
     done = piped(shared, "sign_links", "-", "-", content=CONTENT, PYTHONIOENCODING=encoding)
@@ -78,12 +79,12 @@ def test_links_go_through_a_pipe_and_reports_stay_out_of_it(
     assert done.stderr.decode().splitlines() == [
         "line 3: mid is no number",
         "1 links written to standard output",
-        "1 rows refused, each with its line above",
+        "1 rows refused, with their lines above",
         "  1 x mid is no number",
     ]
 
 
-def test_each_end_may_be_a_file(shared: Deployment, tmp_path: Path) -> None:
+def test_each_end_may_be_a_file_or_a_pipe(shared: Deployment, tmp_path: Path) -> None:
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_bytes(CONTENT)
     both = piped(shared, "sign_links", "-", "-", content=CONTENT).stdout
@@ -92,12 +93,12 @@ def test_each_end_may_be_a_file(shared: Deployment, tmp_path: Path) -> None:
     assert f"1 links written to {target}" in done.stdout.decode()
     assert target.read_bytes() == both
     assert (tmp_path / "out.csv.refused.csv").read_text() == "line,reason\n3,mid is no number\n"
-    # As bash's <(zcat in.csv.gz) gives it.
+    # As bash's <(zcat in.csv.gz) passes it.
     done = through_shell(shared, f"$MANAGE sign_links <(cat {source}) -")
     assert done.stdout == both
 
 
-def test_every_refused_row_is_told_where_there_is_no_file_for_it(shared: Deployment) -> None:
+def test_without_a_file_for_them_all_refused_rows_are_printed(shared: Deployment) -> None:
     content = b"sid,mid\n" + b"x,1\n" * 3_000
     done = piped(shared, "sign_links", "-", "-", content=content)
     assert done.stdout == b"sid,mid,link\n"
@@ -114,7 +115,7 @@ def test_a_pipe_cannot_be_resumed(
     done = piped(shared, "sign_links", *files, "--resume", content=CONTENT)
     assert done.returncode == 1
     assert done.stderr.decode().splitlines() == [
-        "CommandError: --resume needs two files: what came through a pipe is gone"
+        "CommandError: --resume needs two files: a pipe cannot be read again"
     ]
     assert done.stdout == b""
     assert not (tmp_path / "out.csv").exists()
@@ -136,18 +137,20 @@ def test_a_file_is_not_appended_to_itself(shared: Deployment, tmp_path: Path) ->
         assert file.read_bytes() == CONTENT
 
 
-def test_a_reader_that_has_read_enough_ends_it_quietly(shared: Deployment, tmp_path: Path) -> None:
+def test_a_closed_pipe_ends_the_command_without_an_error(
+    shared: Deployment, tmp_path: Path
+) -> None:
     (tmp_path / "in.csv").write_bytes(b"sid,mid\n" + b"1001,%d\n" % PARENT * 5_000)
     shared.link(1)
     commands = (f"sign_links {tmp_path / 'in.csv'} -", "export_audit", "export_audit --output -")
     for command in commands:
-        # The reader goes before the first row comes, so that even a short output finds it gone.
+        # The reader closes the pipe before the first row, so that even a short output notices.
         done = through_shell(shared, f"$MANAGE {command} | true")
         assert (done.returncode, done.stderr) == (0, b""), command
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full: Linux")
-def test_a_full_disk_is_an_error_in_one_line(shared: Deployment) -> None:
+def test_a_full_disk_is_reported_in_one_line(shared: Deployment) -> None:
     for command in ("sign_links - -", "export_audit", "export_audit --output /dev/full"):
         content = "printf 'sid,mid\\n1001,510001\\n'"
         done = through_shell(shared, f"{content} | $MANAGE {command} > /dev/full")

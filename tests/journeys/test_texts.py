@@ -1,4 +1,4 @@
-"""A marketer writes a unit's own words, and sees the page while typing."""
+"""A marketer edits a unit's texts, with a live preview."""
 
 from playwright.sync_api import Page, expect
 
@@ -9,9 +9,7 @@ TEXTS = f"/admin/unsub/businessunit/{CHILD}/texts/"
 WRITTEN = "SELECT text FROM unsub_pagetext WHERE unit_id = {mark}"
 
 
-def test_the_preview_follows_the_words_before_they_are_saved(
-    shared: Deployment, desk: Page
-) -> None:
+def test_the_preview_follows_the_input_before_it_is_saved(shared: Deployment, desk: Page) -> None:
     page = desk
     sign_in(page, shared, f"{TEXTS}?language=de", name="texts")
     preview = page.frame_locator("iframe[name=preview]")

@@ -1,4 +1,4 @@
-"""What fails on the way, and what becomes of the wish all the same (design 6)."""
+"""Failures on the way, and that no request is lost (design 6)."""
 
 import signal
 import time
@@ -11,7 +11,7 @@ from tests.journeys.conftest import Deploy
 from tests.journeys.deployment import Deployment
 from tests.journeys.processes import wait_for
 
-# As if the rests had passed.
+# Ends all pauses and backoffs now.
 OVER = (
     "from unsub.models import *; from django.db.models.functions import Now;"
     "QueueState.objects.filter(paused_until__isnull=False).update(paused_until=Now());"
@@ -21,7 +21,7 @@ ASKED_FOR = "SELECT status FROM unsub_unsubrequest WHERE subscriber_id = {mark}"
 
 
 def status_of(deployment: Deployment, subscriber: int) -> str:
-    """Return the state of a subscriber's one request, or "" where there is none."""
+    """Return the status of a subscriber's only request, or "" where there is none."""
     rows = deployment.query(ASKED_FOR, subscriber)
     return str(rows[0][0]) if rows else ""
 
@@ -29,7 +29,7 @@ def status_of(deployment: Deployment, subscriber: int) -> str:
 def wait_until(
     deployment: Deployment, subscriber: int, status: str, *, seconds: float = 60
 ) -> None:
-    """Wait until a subscriber's request is in this state."""
+    """Wait until a subscriber's request has this status."""
     wait_for(
         f"the request of {subscriber} to be {status}",
         lambda: status_of(deployment, subscriber) == status,
@@ -37,7 +37,7 @@ def wait_until(
     )
 
 
-def test_a_worker_killed_in_the_middle_of_a_call_loses_no_wish(deploy: Deploy) -> None:
+def test_a_worker_killed_during_a_call_loses_no_request(deploy: Deploy) -> None:
     deployment = deploy()
     deployment.cue("latency", times=1, value=4)
     deployment.one_click(deployment.link(1001))
@@ -47,13 +47,13 @@ def test_a_worker_killed_in_the_middle_of_a_call_loses_no_wish(deploy: Deploy) -
     deployment.worker.start()
     wait_until(deployment, 1001, "done")
     *before, last = deployment.story(1001)
-    # On a busy machine the next call may find no answer in time, either.
+    # On a busy machine, the next call may time out as well.
     assert set(before) == {"unknown"}
     assert last in {"posted", "already_unsubscribed"}
     assert deployment.event_of(1001)["job_id"] == 88002
 
 
-def test_a_reply_that_got_lost_makes_one_event_and_two_attempts(deploy: Deploy) -> None:
+def test_a_lost_reply_leads_to_one_event_and_two_attempts(deploy: Deploy) -> None:
     deployment = deploy()
     deployment.cue("drop_after_record", times=1)
     deployment.one_click(deployment.link(1002))
@@ -62,7 +62,7 @@ def test_a_reply_that_got_lost_makes_one_event_and_two_attempts(deploy: Deploy) 
     assert deployment.event_of(1002)["list_id"] == 7001
 
 
-def test_a_wish_is_accepted_quickly_while_the_broker_is_away(deploy: Deploy) -> None:
+def test_a_request_is_accepted_quickly_while_the_broker_is_away(deploy: Deploy) -> None:
     deployment = deploy()
     deployment.valkey.stop()
     started = time.monotonic()
@@ -76,7 +76,7 @@ def test_a_wish_is_accepted_quickly_while_the_broker_is_away(deploy: Deploy) -> 
     assert deployment.event_of(1003)["job_id"] == 88002
 
 
-def test_marketing_cloud_away_delays_a_wish_and_loses_nothing(deploy: Deploy) -> None:
+def test_while_marketing_cloud_is_away_requests_wait_and_are_not_lost(deploy: Deploy) -> None:
     deployment = deploy()
     deployment.sandbox.kill()
     deployment.one_click(deployment.link(1004))
@@ -88,7 +88,7 @@ def test_marketing_cloud_away_delays_a_wish_and_loses_nothing(deploy: Deploy) ->
     assert deployment.story(1004)[-1] == "posted"
 
 
-def test_revoked_credentials_hold_the_wishes_until_somebody_releases_them(deploy: Deploy) -> None:
+def test_revoked_credentials_hold_requests_until_they_are_released(deploy: Deploy) -> None:
     deployment = deploy()
     deployment.cue("revoke_credentials", times=None)
     deployment.one_click(deployment.link(1005))
@@ -105,7 +105,7 @@ def test_revoked_credentials_hold_the_wishes_until_somebody_releases_them(deploy
     assert deployment.story(1006) == ["posted"]
 
 
-def test_a_wish_is_accepted_while_the_database_hangs_and_recorded_when_it_is_back(
+def test_requests_are_spooled_while_the_database_hangs_and_stored_when_it_is_back(
     deploy: Deploy, own_postgres: Postgres
 ) -> None:
     deployment = deploy(database=own_postgres.url.rpartition("/")[0] + "/journeys")
@@ -118,14 +118,14 @@ def test_a_wish_is_accepted_while_the_database_hangs_and_recorded_when_it_is_bac
     finally:
         own_postgres.signal(signal.SIGCONT)
     assert statuses == [200] * 6
-    # Two processes of gunicorn find out for themselves, at two seconds each.
+    # Each of gunicorn's two processes detects it by a time-out of two seconds.
     assert took < 12, f"{took:.1f} s"
     for subscriber in range(1001, 1008):
         wait_until(deployment, subscriber, "done", seconds=90)
     assert len(deployment.events()) == 7
 
 
-def test_a_unit_behind_an_open_circuit_costs_one_probe_and_no_storm(deploy: Deploy) -> None:
+def test_an_open_circuit_costs_one_probe_at_a_time(deploy: Deploy) -> None:
     deployment = deploy(SFMC_BATCH_SIZE="1")
     deployment.cue("http_500", times=None)
     for subscriber in range(1001, 1021):
@@ -133,7 +133,7 @@ def test_a_unit_behind_an_open_circuit_costs_one_probe_and_no_storm(deploy: Depl
     paused = "SELECT paused_reason FROM unsub_queuestate WHERE mid = {mark}"
     wait_for("the circuit", lambda: deployment.query(paused, 510001) == [("circuit open",)])
     time.sleep(3)
-    # Each of two workers may be in the middle of a call when the circuit opens.
+    # Each of the two workers may be in the middle of a call when the circuit opens.
     assert deployment.calls()["faults"]["http_500"] <= 7
     deployment.clear_cues()
     deployment.manage("shell", "--no-imports", "-c", OVER)
@@ -142,7 +142,7 @@ def test_a_unit_behind_an_open_circuit_costs_one_probe_and_no_storm(deploy: Depl
     assert deployment.calls()["soap"]["GetSystemStatus"] >= 1
 
 
-def test_a_broker_that_was_flushed_goes_on_ringing(deploy: Deploy) -> None:
+def test_wake_ups_work_after_a_flush_of_the_broker(deploy: Deploy) -> None:
     deployment = deploy(SWEEP_SECONDS="60")
     deployment.one_click(deployment.link(1001))
     wait_until(deployment, 1001, "done")
@@ -151,11 +151,11 @@ def test_a_broker_that_was_flushed_goes_on_ringing(deploy: Deploy) -> None:
     started = time.monotonic()
     deployment.one_click(deployment.link(1002))
     wait_until(deployment, 1002, "done")
-    # The bell itself, long before the first sweep.
+    # By the wake-up itself, long before the first sweep.
     assert time.monotonic() - started < 30
 
 
-def test_workers_live_through_a_restart_of_the_broker_in_the_middle_of_a_call(
+def test_workers_survive_a_restart_of_the_broker_during_a_call(
     deploy: Deploy,
 ) -> None:
     deployment = deploy()
@@ -172,7 +172,7 @@ def test_workers_live_through_a_restart_of_the_broker_in_the_middle_of_a_call(
     assert deployment.beat.is_running
 
 
-def test_workers_outlive_their_broker_again_and_again(deploy: Deploy) -> None:
+def test_workers_survive_repeated_restarts_of_the_broker(deploy: Deploy) -> None:
     deployment = deploy(UNDO_SECONDS="3", SWEEP_SECONDS="1")
     for round_ in range(6):
         for at in range(4):

@@ -1,4 +1,4 @@
-"""The system checks: each can be provoked, and a whole configuration has none."""
+"""System checks: each can be provoked, and a complete configuration passes all."""
 
 import pytest
 from django.core.checks import CheckMessage
@@ -13,7 +13,7 @@ from unsub.models import BusinessUnit
 
 @pytest.fixture
 def whole(settings: Settings) -> Settings:
-    """The settings of a deployment that lacks nothing."""
+    """The settings of a complete deployment."""
     settings.SFMC_AUTH_URL = "https://example.auth.example.com"
     settings.SFMC_SOAP_URL = "https://example.soap.example.com"
     settings.SFMC_CLIENT_ID = settings.SFMC_CLIENT_SECRET = "x"
@@ -24,13 +24,13 @@ def whole(settings: Settings) -> Settings:
 
 
 def found() -> list[str]:
-    """Return the ids of what is found wrong."""
+    """Return the ids of the messages."""
     messages: list[CheckMessage] = [*check_deployment(), *check_values()]
     assert all(message.hint for message in messages)
     return [str(message.id) for message in messages]
 
 
-def test_a_whole_configuration_has_nothing_to_tell(whole: Settings) -> None:
+def test_a_complete_configuration_passes(whole: Settings) -> None:
     assert found() == []
 
 
@@ -50,32 +50,32 @@ def test_a_whole_configuration_has_nothing_to_tell(whole: Settings) -> None:
         ("SECOND_FACTOR", False, "unsub.W008"),
     ],
 )
-def test_each_mistake_is_told(whole: Settings, name: str, value: object, wrong: str) -> None:
+def test_each_mistake_is_reported(whole: Settings, name: str, value: object, wrong: str) -> None:
     setattr(whole, name, value)
     assert found() == [wrong]
 
 
-def test_a_user_name_and_a_password_are_credentials_too(whole: Settings) -> None:
+def test_user_name_and_password_are_credentials_too(whole: Settings) -> None:
     whole.SFMC_CLIENT_ID = ""
     whole.SFMC_USERNAME = whole.SFMC_PASSWORD = "x"
     assert found() == []
 
 
-def test_a_short_key_is_let_through_while_debugging(whole: Settings) -> None:
+def test_a_short_key_is_accepted_in_debug_mode(whole: Settings) -> None:
     whole.LINK_KEYRING = Keyring.from_json({"*": ["s" * 20]})
     whole.DEBUG = True
     assert found() == []
 
 
-def test_a_deployment_without_a_business_unit_is_told(whole: Settings, db: None) -> None:
+def test_a_deployment_without_a_business_unit_is_reported(whole: Settings, db: None) -> None:
     (told,) = check_units(databases=["default"])
     assert (told.id, bool(told.hint)) == ("unsub.W009", True)
     BusinessUnit.objects.create(mid=510001, name="Example Outfitters")
     assert check_units(databases=["default"]) == []
 
 
-def test_the_database_is_not_asked_where_nobody_says_so(whole: Settings, db: None) -> None:
-    # No database either: `make check` has none.
+def test_the_database_is_queried_only_when_the_check_is_told_to(whole: Settings, db: None) -> None:
+    # `make check` has no database.
     with CaptureQueriesContext(connection) as queries:
         assert check_units(databases=None) == []
     assert not queries.captured_queries

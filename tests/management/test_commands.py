@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 def run(*arguments: str, **options: Any) -> str:
-    """Return what a command writes."""
+    """Return a command's output."""
     out = io.StringIO()
     call_command(*arguments, stdout=out, **options)
     return out.getvalue()
@@ -41,7 +41,7 @@ def test_sign_link_prints_a_url_that_opens(client: Client, unit: BusinessUnit) -
         assert (context.subscriber.subscriber_key, context.language) == ("sub-1001", "en")
 
 
-def test_sign_link_takes_the_only_unit_and_asks_where_there_are_several(
+def test_sign_link_uses_the_only_unit_and_needs_mid_where_there_are_several(
     unit: BusinessUnit,
 ) -> None:
     url = run("sign_link", "--subscriber-id", "1001", "--job-id", "88002").strip()
@@ -55,7 +55,7 @@ def test_sign_link_takes_the_only_unit_and_asks_where_there_are_several(
     ("arguments", "message"),
     [
         (["--job-id", "1"], "a subscriber needs"),
-        (["--email", "ada@example.com"], "such a link would be refused: bad_claim"),
+        (["--email", "ada@example.com"], "this link would be refused: bad_claim"),
         (["--subscriber-key", "k" * 255], "subscriber_key is"),
         (["--subscriber-id", "1", "--algorithm", "RS256"], "no key"),
     ],
@@ -67,7 +67,7 @@ def test_sign_link_prints_no_link_that_would_be_refused(
         run("sign_link", "--mid", "510001", *arguments)
 
 
-def test_add_unit_makes_and_changes_and_repeats_itself_without_harm(db: None) -> None:
+def test_add_unit_creates_and_changes_and_is_idempotent(db: None) -> None:
     assert "Made" in run("add_unit", mid=PARENT, name="Example Outfitters")
     more = ["--all-subscribers-list-id", "7000", "--subscriber-key-permission", "off"]
     for _ in range(2):
@@ -78,13 +78,13 @@ def test_add_unit_makes_and_changes_and_repeats_itself_without_harm(db: None) ->
 
 
 @pytest.mark.parametrize("options", [{"mid": 0, "name": "x"}, {"mid": 1}])
-def test_add_unit_says_what_is_wrong(db: None, options: dict[str, Any]) -> None:
+def test_add_unit_reports_invalid_values(db: None, options: dict[str, Any]) -> None:
     with pytest.raises(CommandError, match=r"mid|name"):
         run("add_unit", **options)
     assert not BusinessUnit.objects.exists()
 
 
-def test_the_audit_has_the_columns_of_the_contract_in_both_formats(
+def test_the_audit_has_the_documented_columns_in_both_formats(
     unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
     store.write(make_wish(reason="too-many"))
@@ -102,14 +102,14 @@ def test_the_audit_has_the_columns_of_the_contract_in_both_formats(
     assert from_csv["mid"] == str(PARENT)
 
 
-def test_a_cell_is_never_a_formula(unit: BusinessUnit, make_wish: MakeWish) -> None:
+def test_formulas_in_the_audit_are_escaped(unit: BusinessUnit, make_wish: MakeWish) -> None:
     store.write(make_wish())
     UnsubRequest.objects.update(reason_text="=1+1")
     (row,) = csv.DictReader(io.StringIO(run("export_audit")))
     assert row["reason"] == "'=1+1"
 
 
-def test_the_audit_can_be_narrowed(unit: BusinessUnit, make_wish: MakeWish) -> None:
+def test_the_audit_can_be_filtered(unit: BusinessUnit, make_wish: MakeWish) -> None:
     for number in (1001, 1002):
         store.write(make_wish(number))
     UnsubRequest.objects.filter(subscriber_id=1001).update(status=Status.DONE)
@@ -126,7 +126,7 @@ def test_the_audit_can_be_narrowed(unit: BusinessUnit, make_wish: MakeWish) -> N
         count("--since", "yesterday")
 
 
-def test_links_that_were_signed_by_a_rotated_key_still_open(
+def test_links_signed_with_a_rotated_key_still_open(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     url = run("sign_link", "--subscriber-id", "1001", "--job-id", "88002").strip()

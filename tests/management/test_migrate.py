@@ -1,4 +1,4 @@
-"""manage.py migrate: one process at a time, and a business unit to begin with."""
+"""manage.py migrate: one process at a time, and the first business unit."""
 
 import os
 import subprocess
@@ -18,12 +18,12 @@ from unsub.outbox import api as outbox
 from unsub.units import opening
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-MADE = f"Made business unit {PARENT}"
+MADE = f"Created business unit {PARENT}"
 
 
 @pytest.fixture
 def empty_database(tmp_path: Path) -> Iterator[str]:
-    """The URL of a database with no table in it."""
+    """The URL of a database without tables."""
     if connection.vendor == "sqlite":
         yield f"sqlite:///{tmp_path / 'empty.sqlite3'}"
         return
@@ -36,7 +36,7 @@ def empty_database(tmp_path: Path) -> Iterator[str]:
 
 
 def manage(database: str, *arguments: str) -> "subprocess.Popen[str]":
-    """Return a command of manage.py that is running on a database."""
+    """Start a command of manage.py on a database."""
     return subprocess.Popen(
         [sys.executable, "manage.py", *arguments], cwd=ROOT, text=True,
         env=os.environ | {"DATABASE_URL": database, "SFMC_ACCOUNT_ID": str(PARENT)},
@@ -45,13 +45,13 @@ def manage(database: str, *arguments: str) -> "subprocess.Popen[str]":
 
 
 def said(process: "subprocess.Popen[str]") -> str:
-    """Return what a command wrote. Fails the test where the command failed."""
+    """Return a command's output. Fails the test where the command failed."""
     written, _ = process.communicate(timeout=120)
     assert process.returncode == 0, written[-2000:]
     return written
 
 
-def test_two_first_migrations_at_once_both_succeed_and_make_one_unit(empty_database: str) -> None:
+def test_two_simultaneous_first_migrations_succeed_and_create_one_unit(empty_database: str) -> None:
     both = [manage(empty_database, "migrate") for _ in range(2)]
     written = [said(process) for process in both]
     assert sum(text.count(MADE) for text in written) == 1
@@ -60,14 +60,14 @@ def test_two_first_migrations_at_once_both_succeed_and_make_one_unit(empty_datab
     assert MADE not in said(manage(empty_database, "migrate"))
 
 
-def test_a_question_about_migrations_makes_nothing(empty_database: str) -> None:
+def test_migrate_plan_and_a_partial_migration_create_no_unit(empty_database: str) -> None:
     said(manage(empty_database, "migrate", "unsub"))
     assert MADE not in said(manage(empty_database, "migrate", "--plan"))
     checked = manage(empty_database, "check", "--deploy", "--database", "default")
     assert "unsub.W009" in checked.communicate(timeout=60)[0]
 
 
-def test_the_first_unit_is_the_tokens_own_and_has_a_neutral_name(settings: Settings) -> None:
+def test_the_first_unit_is_the_token_s_own_with_a_neutral_name(settings: Settings) -> None:
     settings.SFMC_ACCOUNT_ID = PARENT
     unit = opening.make_first_unit()
     assert unit
@@ -75,17 +75,17 @@ def test_the_first_unit_is_the_tokens_own_and_has_a_neutral_name(settings: Setti
     assert opening.make_first_unit() is None
 
 
-def test_no_unit_is_made_beside_another_or_without_the_tokens_own(settings: Settings) -> None:
+def test_no_unit_is_created_beside_another_or_without_an_account_id(settings: Settings) -> None:
     settings.SFMC_ACCOUNT_ID = None
     assert opening.make_first_unit() is None
     BusinessUnit.objects.create(mid=CHILD, name="Example Kids")
     settings.SFMC_ACCOUNT_ID = PARENT
     assert opening.make_first_unit() is None
-    # A link that names no unit still means the only one.
+    # A link without `mid` still means the only unit.
     assert opening.only_mid() == CHILD
 
 
-def test_what_was_held_for_the_first_unit_goes_with_the_next_sweep(
+def test_requests_held_for_the_first_unit_are_released_by_the_next_sweep(
     settings: Settings, make_wish: MakeWish
 ) -> None:
     outbox.enqueue(make_wish())

@@ -1,4 +1,4 @@
-"""delivery_status, requeue, release, and time to honour."""
+"""delivery_status, requeue, release, and processing times."""
 
 import io
 import json
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 
 def run(*arguments: str) -> str:
-    """Return what a command writes."""
+    """Return a command's output."""
     out = io.StringIO()
     call_command(*arguments, stdout=out)
     return out.getvalue()
@@ -56,7 +56,7 @@ def status_of(mid: int = PARENT) -> dict[str, Any]:
     return dict(row)
 
 
-def test_the_status_counts_what_is_there(rows: list[UnsubRequest]) -> None:
+def test_delivery_status_counts_requests(rows: list[UnsubRequest]) -> None:
     row = status_of()
     assert (row["pending"], row["held"], row["refused"], row["sending"]) == (2, 0, 2, 0)
     assert (row["per_hour"], row["state"], row["late"]) == (1, "open", 0)
@@ -72,7 +72,7 @@ def test_the_status_counts_what_is_there(rows: list[UnsubRequest]) -> None:
     assert len(run("delivery_status", "--mid", "1").splitlines()) == 1
 
 
-def test_the_status_says_why_a_unit_rests(rows: list[UnsubRequest]) -> None:
+def test_delivery_status_says_why_a_queue_is_paused_or_held(rows: list[UnsubRequest]) -> None:
     QueueState.objects.create(
         unit_id=PARENT, paused_until=Now() + timedelta(minutes=5), paused_reason="maintenance"
     )
@@ -82,12 +82,12 @@ def test_the_status_says_why_a_unit_rests(rows: list[UnsubRequest]) -> None:
     assert status_of()["state"] == "held: credentials refused"
 
 
-def test_the_status_shows_wishes_for_a_unit_that_nobody_made(
+def test_delivery_status_shows_requests_of_an_unknown_unit(
     unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
     store.write(make_wish(mid=599_999))
     row = status_of(599_999)
-    assert (row["name"], row["state"]) == ("(unknown unit)", "held: no such unit")
+    assert (row["name"], row["state"]) == ("(unknown unit)", "held: unknown unit")
     assert (row["pending"], row["held"]) == (0, 1)
 
 
@@ -116,7 +116,7 @@ call_command("delivery_status", watch=0.1)
 
 def test_a_dry_run_counts_and_changes_nothing(rows: list[UnsubRequest]) -> None:
     text = run("requeue", "--where", "status=refused", "--dry-run")
-    assert "2 would be tried again" in text
+    assert "2 would be requeued" in text
     assert UnsubRequest.objects.filter(status=Status.REFUSED).count() == 2
     assert "1 would be released" in run("release", str(CHILD), "--dry-run")
     assert "0 would be released" in run("release", str(PARENT), "--dry-run")
@@ -131,12 +131,12 @@ def test_a_dry_run_counts_and_changes_nothing(rows: list[UnsubRequest]) -> None:
         (["job_id=88101", "status=held"], 1), (["status=pending"], 0), (["status=done"], 0),
     ],
 )  # fmt: skip
-def test_requeue_takes_what_it_is_told(
+def test_requeue_selects_by_its_conditions(
     rows: list[UnsubRequest], where: list[str], number: int
 ) -> None:
     arguments = [part for condition in where for part in ("--where", condition)]
     UnsubRequest.objects.update(give_up_at=Now())
-    assert f"{number} are on their way again" in run("requeue", *arguments)
+    assert f"{number} are pending again" in run("requeue", *arguments)
     assert UnsubRequest.objects.filter(give_up_at__gt=Now() + timedelta(days=9)).count() == number
 
 
@@ -147,9 +147,7 @@ def test_requeue_takes_what_it_is_told(
         ["--where", "id=²"],
     ],
 )  # fmt: skip
-def test_requeue_says_what_it_does_not_understand(
-    rows: list[UnsubRequest], arguments: list[str]
-) -> None:
+def test_requeue_refuses_invalid_conditions(rows: list[UnsubRequest], arguments: list[str]) -> None:
     with pytest.raises(CommandError):
         run("requeue", *arguments)
     assert UnsubRequest.objects.filter(status=Status.REFUSED).count() == 2
@@ -157,16 +155,16 @@ def test_requeue_says_what_it_does_not_understand(
 
 def test_requeue_works_in_chunks(rows: list[UnsubRequest], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("unsub.management.commands.requeue.CHUNK", 1)
-    assert "3 are on their way again" in run("requeue", "--all")
+    assert "3 are pending again" in run("requeue", "--all")
 
 
-def test_release_opens_a_held_queue(rows: list[UnsubRequest]) -> None:
-    assert "1 are on their way again" in run("release", str(CHILD))
+def test_release_releases_held_queues(rows: list[UnsubRequest]) -> None:
+    assert "1 are pending again" in run("release", str(CHILD))
     assert not queue(CHILD).is_held
-    assert "0 are on their way again" in run("release", str(CHILD))
+    assert "0 are pending again" in run("release", str(CHILD))
     for mid in (PARENT, CHILD):
         queue_state.hold(mid, "credentials refused")
-    assert "3 are on their way again" in run("release", "--all")
+    assert "3 are pending again" in run("release", "--all")
     assert Status.HELD not in shown()
     for arguments in ([], ["599999"]):
         with pytest.raises(CommandError):
@@ -180,7 +178,7 @@ def test_quantiles_are_nearest_rank() -> None:
     assert quantile([1.0, 2.0, 3.0], 0.5) == 2
 
 
-def test_time_to_honour_is_from_received_to_finished(
+def test_processing_time_is_from_receipt_to_confirmation(
     unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
     assert time_to_honour(PARENT).number == 0
@@ -200,7 +198,7 @@ def test_time_to_honour_is_from_received_to_finished(
     assert figure.within == 0.75
 
 
-def test_what_is_older_than_the_promise_and_open_is_late(
+def test_open_requests_older_than_48_hours_are_overdue(
     rows: list[UnsubRequest], client: Client
 ) -> None:
     assert late(PARENT) == 0
@@ -209,5 +207,5 @@ def test_what_is_older_than_the_promise_and_open_is_late(
     assert late(CHILD) == 1
     text = client.get("/metrics").content.decode()
     assert 'unsub_late_requests{mid="510001"} 2.0' in text
-    assert 'unsub_time_to_honour_seconds{mid="510001",quantile="0.95"}' in text
-    assert 'unsub_honoured_within_48h_ratio{mid="510001"}' in text
+    assert 'unsub_processing_seconds{mid="510001",quantile="0.95"}' in text
+    assert 'unsub_processed_within_48h_ratio{mid="510001"}' in text

@@ -1,4 +1,4 @@
-"""manage.py migrate on PostgreSQL: its time-outs, its lock, and a table that is in use."""
+"""manage.py migrate on PostgreSQL: its time-outs, its lock, and a table in use."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -16,21 +16,21 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
 class Said(io.StringIO):
-    """Where a command writes its warnings to; does something when it has written one."""
+    """Stream for a command's warnings, which calls a function with each write."""
 
     def __init__(self, then: Callable[[], object]) -> None:
         super().__init__()
         self._then = then
 
     def write(self, text: str) -> int:
-        """Keep the text."""
+        """Store the text."""
         self._then()
         return super().write(text)
 
 
 @contextmanager
 def during_migrate(work: Callable[[], object]) -> Iterator[None]:
-    """Have a statement run where migrations run."""
+    """Run a function where migrations run."""
 
     def run(sender: Any, **_: Any) -> None:
         if sender.name == "unsub":
@@ -50,7 +50,7 @@ def show(name: str) -> str:
         return str(cursor.fetchone()[0])
 
 
-def test_a_migration_takes_the_time_that_it_needs() -> None:
+def test_a_migration_has_no_statement_timeout() -> None:
     before = show("statement_timeout"), show("lock_timeout")
     assert before == ("15s", "5s")
     seen: list[tuple[str, str]] = []
@@ -60,7 +60,7 @@ def test_a_migration_takes_the_time_that_it_needs() -> None:
     assert (show("statement_timeout"), show("lock_timeout")) == before
 
 
-def test_a_statement_of_a_migration_outlives_the_time_out_of_the_pages() -> None:
+def test_a_statement_of_a_migration_may_exceed_the_timeout_of_the_pages() -> None:
     def work() -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_sleep(0.4)")
@@ -93,7 +93,7 @@ def test_a_second_migration_waits_for_the_first(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def table_in_use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A connection of a page that holds a table; migrations wait a tenth of a second for it."""
+    """A connection that holds a table's lock, as a page does; migrations wait 100 ms for it."""
     monkeypatch.setattr(migrate, "LOCK_TIMEOUT", "100ms")
     monkeypatch.setattr(migrate, "PAUSE_SECONDS", 0.0)
     page = connection.copy()
@@ -109,14 +109,14 @@ def lock_table() -> None:
         cursor.execute("LOCK TABLE unsub_alarm IN ACCESS EXCLUSIVE MODE")
 
 
-def test_a_table_in_use_is_waited_for_in_short_turns(table_in_use: Any) -> None:
+def test_a_locked_table_is_tried_again(table_in_use: Any) -> None:
     warnings = Said(table_in_use.rollback)
     with during_migrate(lock_table):
         call_command("migrate", verbosity=0, stderr=warnings)
     assert warnings.getvalue().count("a table is in use") == 1
 
 
-def test_a_table_that_stays_in_use_ends_the_migration(table_in_use: Any) -> None:
+def test_a_table_that_stays_locked_fails_the_migration(table_in_use: Any) -> None:
     warnings = io.StringIO()
     with during_migrate(lock_table), pytest.raises(OperationalError, match="lock timeout"):
         call_command("migrate", verbosity=0, stderr=warnings)

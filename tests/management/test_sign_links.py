@@ -1,4 +1,4 @@
-"""sign_links: a link for each row, whatever is wrong with the others."""
+"""sign_links: a link for each valid row, and a report of the others."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def sign(folder: Path, content: bytes, *options: str) -> tuple[str, list[dict[str, str]], str]:
-    """Return what the command says, the rows of OUT, and the text of what was refused."""
+    """Return the command's output, the rows of OUT, and the text of the refused rows."""
     (folder / "in.csv").write_bytes(content)
     said = io.StringIO()
     arguments = [str(folder / "in.csv"), str(folder / "out.csv"), *options]
@@ -48,14 +48,16 @@ def test_each_row_gets_a_link_that_opens(
         assert client.get(f"/u/{token(row['link'])}").status_code == 200
 
 
-def test_a_spreadsheets_file_is_read(unit: BusinessUnit, tmp_path: Path) -> None:
+def test_a_spreadsheet_s_file_is_read(unit: BusinessUnit, tmp_path: Path) -> None:
     content = '\ufeffSubscriber Key;Job ID;Ort\r\nsub-1;88002;Köln\r\n\r\nsub-2;88002;"a;b"\r\n'
     _, rows, refused = sign(tmp_path, content.encode())
     assert [row["Ort"] for row in rows] == ["Köln", "a;b"]
     assert refused == "line,reason\n"
 
 
-def test_bad_rows_are_told_by_line_and_good_ones_done(unit: BusinessUnit, tmp_path: Path) -> None:
+def test_invalid_rows_are_reported_by_line_and_valid_ones_signed(
+    unit: BusinessUnit, tmp_path: Path
+) -> None:
     content = b"\n".join([
         b"subscriber_id,job_id,note",
         b"1001,88002,good",
@@ -88,7 +90,7 @@ def test_bad_rows_are_told_by_line_and_good_ones_done(unit: BusinessUnit, tmp_pa
         (b"sid,subscriber_id\n1,1\n", "mean the same"), (b"\xff\xfes\x00i\x00", "UTF-8"),
     ],
 )  # fmt: skip
-def test_a_file_without_a_header_of_ours_is_refused(
+def test_a_file_with_an_unsuitable_header_is_refused(
     unit: BusinessUnit, tmp_path: Path, header: bytes, words: str
 ) -> None:
     with pytest.raises(CommandError, match=words):
@@ -96,7 +98,7 @@ def test_a_file_without_a_header_of_ours_is_refused(
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_units_have_their_own_rules_and_domains(
+def test_each_unit_has_its_own_rules_and_domain(
     unit: BusinessUnit, child: BusinessUnit, tmp_path: Path, settings: Settings
 ) -> None:
     child.domain = "kids.example.net"
@@ -105,21 +107,19 @@ def test_units_have_their_own_rules_and_domains(
     content = f"mid,email\n{PARENT},a@example.com\n{CHILD},a@example.com\n,b@example.com\n"
     _, rows, refused = sign(tmp_path, content.encode())
     assert [row["link"].split("/u/")[0] for row in rows] == [child.url]
-    assert "2,an address alone names nobody" in refused
+    assert "2,an address alone does not identify" in refused
     assert "4,mid is missing" in refused
     assert "a@example.com" not in refused
 
 
-def test_sealed_and_with_headers(unit: BusinessUnit, tmp_path: Path) -> None:
+def test_links_can_be_sealed_and_have_header_columns(unit: BusinessUnit, tmp_path: Path) -> None:
     _, rows, _ = sign(tmp_path, b"sid,jid\n1001,88002\n", "--seal", "--headers")
     assert token(rows[0]["link"]).count(".") == 4
     assert rows[0]["List-Unsubscribe"] == f"<{rows[0]['link']}>"
     assert rows[0]["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
-def test_a_million_bad_rows_fill_no_memory_and_no_screen(
-    unit: BusinessUnit, tmp_path: Path
-) -> None:
+def test_many_invalid_rows_are_summarised(unit: BusinessUnit, tmp_path: Path) -> None:
     content = b"sid,jid\n" + b"x,1\n" * 20_000 + b"1001,88002\n"
     said, rows, refused = sign(tmp_path, content)
     assert len(rows) == 1
@@ -128,7 +128,7 @@ def test_a_million_bad_rows_fill_no_memory_and_no_screen(
     assert "20,000 x sid is no number" in said
 
 
-def test_a_run_that_was_killed_goes_on_where_it_was(
+def test_a_killed_run_resumes_where_it_was_saved(
     unit: BusinessUnit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sign_links, "SAVE_EVERY", 10)
@@ -149,7 +149,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(
     with pytest.raises(KeyboardInterrupt):
         sign(tmp_path, content)
     assert json.loads((tmp_path / "out.csv.state").read_text())["line"] == 60
-    # What was written after the last note is there, half a line of it perhaps.
+    # Rows written after the last save are in the file, the last one possibly cut.
     with (tmp_path / "out.csv").open("ab") as out:
         out.write(b"1,8800")
     monkeypatch.setattr(sign_links._Signer, "__call__", real)
@@ -159,7 +159,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(
     assert not (tmp_path / "out.csv.state").exists()
 
 
-def test_a_file_is_not_written_over_itself(unit: BusinessUnit, tmp_path: Path) -> None:
+def test_a_file_is_not_overwritten_by_itself(unit: BusinessUnit, tmp_path: Path) -> None:
     file = tmp_path / "in.csv"
     file.write_bytes(b"sid,jid\n1001,88002\n")
     with pytest.raises(CommandError, match="same file"):

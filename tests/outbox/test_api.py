@@ -225,7 +225,7 @@ def test_a_wish_whose_key_was_taken_away_meanwhile_is_kept_and_told(
     settings.LINK_KEYRING = type(ring).from_json({"*": ["another-key-another-key-another-key"]})
     tasks.record()
     assert not UnsubRequest.objects.exists()
-    assert "cannot be read" in caplog.text
+    assert "spool_entry_unreadable" in caplog.text
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
         assert broker.llen(spool.UNREADABLE) == 2
         assert broker.llen(spool.KEY) == 0

@@ -1,4 +1,4 @@
-"""The cast of the app's tests: two business units, Ada's link, and a sandbox to call."""
+"""Fixtures of the app's tests: two business units, signed links, and a sandbox to call."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +32,7 @@ def child(db: None) -> BusinessUnit:
 
 @pytest.fixture
 def make_wish(settings: Settings) -> MakeWish:
-    """Return a function that makes a wish with a token that really is its link's."""
+    """Return a function that makes a submission with the valid token of its context."""
 
     def make(subscriber: int = 1001, **changes: object) -> Wish:
         fields = {
@@ -49,7 +49,7 @@ def make_wish(settings: Settings) -> MakeWish:
 
 @pytest.fixture
 def admin_client(admin_user: User) -> Client:
-    """A superuser who has signed in with a second factor, as a deployment asks for it."""
+    """A superuser who has signed in with a second factor, as a deployment requires."""
     client = Client()
     sign_in(client, admin_user)
     return client
@@ -57,13 +57,13 @@ def admin_client(admin_user: User) -> Client:
 
 @pytest.fixture
 def sandbox(settings: Settings) -> Iterator[Sandbox]:
-    """A Marketing Cloud of the test's own, with the settings pointed at it."""
+    """A sandbox of the test's own, set as Marketing Cloud in the settings."""
     caches["shared"].clear()
     with Sandbox() as running:
         settings.SFMC_AUTH_URL = settings.SFMC_SOAP_URL = running.url
         settings.SFMC_CLIENT_ID = settings.SFMC_CLIENT_SECRET = "sandbox"
         settings.SFMC_ACCOUNT_ID = PARENT
-        settings.SFMC_TIMEOUT = 2.0
+        settings.SFMC_TIMEOUT = 10.0
         gateway.client.cache_clear()
         yield running
     gateway.client.cache_clear()
@@ -72,7 +72,7 @@ def sandbox(settings: Settings) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def database_away(db: None) -> Iterator[None]:
-    """A database that cannot be reached: a folder that is not there, a port nobody listens on."""
+    """Make the database unreachable: a folder that does not exist, or a port without a listener."""
     options = connection.settings_dict
     before = dict(options)
     connection.close()
@@ -85,7 +85,7 @@ def database_away(db: None) -> Iterator[None]:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave what needs PostgreSQL's locks to the run there: SQLite has one writer at a time."""
+    """Leave tests of PostgreSQL's locks to runs on PostgreSQL: SQLite has one writer at a time."""
     on_postgresql = str(config.getoption("database", "")).startswith("postgres")
     return (
         True if collection_path.name.startswith("test_postgresql_") and not on_postgresql else None

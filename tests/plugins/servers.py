@@ -1,8 +1,8 @@
-"""Real servers for a test run, started before Django reads its settings.
+"""Starts real servers for a test run, before Django reads its settings.
 
 `-p tests.plugins.servers` (in pyproject.toml) starts a private Valkey, and with
-`--database=postgresql` a private PostgreSQL, and points the environment at them. Workers of
-pytest-xdist inherit it; each takes a Valkey database of its own.
+`--database=postgresql` a private PostgreSQL, and sets the environment to them. Workers of
+pytest-xdist inherit it; each uses a Valkey database of its own.
 """
 
 import json
@@ -27,14 +27,14 @@ ENVIRONMENT = {
     "LINK_KEYS": json.dumps(LINK_KEYS),
     "PUBLIC_URL": "http://localhost:8000",
     "UNDO_SECONDS": "0",
-    # Nothing listens on port 1: a test that needs Marketing Cloud says where it is.
+    # Nothing listens on port 1: tests that need Marketing Cloud set its address.
     "SFMC_AUTH_URL": "http://127.0.0.1:1",
     "SFMC_SOAP_URL": "http://127.0.0.1:1",
     "SFMC_CLIENT_ID": "sandbox",
     "SFMC_CLIENT_SECRET": "sandbox",
     "SFMC_ACCOUNT_ID": "510001",
 }
-# What a developer's shell or .env may hold must not reach the tests.
+# Variables of a developer's shell or .env must not affect the tests.
 UNSET = re.compile(
     r"(DEBUG|ADMINS|ALLOWED_HOSTS|EMAIL_URL|LEASE_SECONDS|SWEEP_SECONDS|SECOND_FACTOR|SFMC_\w+)(_FILE)?"
     r"|(SECRET_KEY|LINK_KEYS|PUBLIC_URL|DATABASE_URL|REDIS_URL|UNDO_SECONDS)_FILE"
@@ -53,10 +53,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-# pytest-django reads the settings in this same hook; a wrapper comes before every plain one.
+# pytest-django reads the settings in the same hook; a wrapper runs before all plain hooks.
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
-    """Set the environment, with real servers behind it."""
+    """Set the environment, and start the servers that it names."""
     early_config.stash[servers_key] = []
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         os.environ["REDIS_URL"] = _own_database(os.environ["REDIS_URL"], worker)
@@ -64,13 +64,13 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
         early_config.add_cleanup(lambda: _stop(early_config))
         _start(early_config)
     yield
-    # Its fixtures use the models: only now, and only with Django, can they be imported.
+    # Its fixtures import the models, which works only now, and only with Django.
     if early_config.pluginmanager.hasplugin("django"):
         early_config.pluginmanager.import_plugin("tests.plugins.cast")
 
 
 def _own_database(redis_url: str, worker: str) -> str:
-    """Return the URL of a worker's Valkey database; database 0 is the main process's."""
+    """Return the URL of a worker's Valkey database. Database 0 belongs to the main process."""
     number = int(worker.removeprefix("gw")) + 1
     return f"{redis_url.rsplit('/', 1)[0]}/{number % 16}"
 
@@ -106,5 +106,5 @@ def _stop(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Name the database in the first lines of the output."""
+    """Name the database in the header of the output."""
     return f"database: {config.known_args_namespace.database}"

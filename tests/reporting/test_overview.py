@@ -1,4 +1,4 @@
-"""The tallies and the overview that is drawn from them, against a count of the rows themselves."""
+"""Daily counts and the overview that is based on them, compared with counts of the rows."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -33,24 +33,24 @@ pytestmark = pytest.mark.django_db
 
 
 def leased(status: Status) -> datetime | None:
-    """Return the end of the lease that a state needs."""
+    """Return the end of the lease that a status requires."""
     return NOW if status is Status.SENDING else None
 
 
 def tallied(mid: int, by: By, key: str | None = None) -> int:
-    """Return the sum of a unit's tallies."""
+    """Return the sum of a unit's daily counts."""
     rows = DailyTally.objects.filter(mid=mid, by=by)
     return sum(row.number for row in (rows.filter(key=key) if key else rows))
 
 
 def state() -> tuple[str, Any]:
-    """Return the one state that is tallied, and its day."""
+    """Return the only status that is counted, and its day."""
     row = DailyTally.objects.get(by=By.STATE)
     return row.key, row.day
 
 
-def test_the_tallies_add_up_to_the_requests(unit: BusinessUnit, child: BusinessUnit) -> None:
-    dice = random.Random(7)  # noqa: S311 - to be repeated
+def test_the_daily_counts_add_up_to_the_requests(unit: BusinessUnit, child: BusinessUnit) -> None:
+    dice = random.Random(7)  # noqa: S311 - reproducible
     reasons = list(Reason.objects.all())
     for _ in range(300):
         request(
@@ -74,7 +74,7 @@ def test_the_tallies_add_up_to_the_requests(unit: BusinessUnit, child: BusinessU
 
 
 @pytest.mark.parametrize("before", [Status.PENDING, Status.REFUSED])
-def test_what_changes_later_is_counted_on_its_own_day(unit: BusinessUnit, before: str) -> None:
+def test_a_later_change_is_counted_on_the_day_of_receipt(unit: BusinessUnit, before: str) -> None:
     old = request(20, status=before, finished_at=None)
     daily_counts.keep_up()
     assert state() == (before, old.received_at.date())
@@ -83,7 +83,7 @@ def test_what_changes_later_is_counted_on_its_own_day(unit: BusinessUnit, before
     assert state() == ("done", old.received_at.date())
 
 
-def test_one_that_is_tried_again_is_refused_no_longer(unit: BusinessUnit) -> None:
+def test_a_requeued_request_is_not_counted_as_refused(unit: BusinessUnit) -> None:
     old = request(20, status=Status.REFUSED)
     daily_counts.keep_up()
     outbox.requeue([old.pk])
@@ -91,7 +91,7 @@ def test_one_that_is_tried_again_is_refused_no_longer(unit: BusinessUnit) -> Non
     assert state() == ("pending", old.received_at.date())
 
 
-def test_only_days_on_which_something_changed_are_counted_anew(unit: BusinessUnit) -> None:
+def test_only_days_with_changes_are_counted_again(unit: BusinessUnit) -> None:
     for days_ago in (0, 5, 30):
         request(days_ago)
     assert len(daily_counts.keep_up()) >= 31
@@ -100,11 +100,11 @@ def test_only_days_on_which_something_changed_are_counted_anew(unit: BusinessUni
     assert len(daily_counts.keep_up()) == daily_counts.RECOUNTED
 
 
-def test_without_any_request_there_is_nothing_to_count(db: None) -> None:
+def test_without_requests_no_day_is_counted(db: None) -> None:
     assert daily_counts.keep_up() == []
 
 
-def test_the_overview_compares_with_the_time_before(unit: BusinessUnit) -> None:
+def test_the_overview_compares_with_the_period_before(unit: BusinessUnit) -> None:
     for days_ago in (0, 1, 2, 8):
         request(days_ago)
     request(0, status=Status.WITHDRAWN)
@@ -117,7 +117,7 @@ def test_the_overview_compares_with_the_time_before(unit: BusinessUnit) -> None:
     assert found.honour.p50 == pytest.approx(4)
 
 
-def test_a_send_that_stands_out_is_marked(unit: BusinessUnit) -> None:
+def test_a_job_that_stands_out_is_marked(unit: BusinessUnit) -> None:
     for job, number in ((1, 12), (2, 2), (3, 2), (4, 3)):
         for _ in range(number):
             request(job_id=job)
@@ -128,7 +128,9 @@ def test_a_send_that_stands_out_is_marked(unit: BusinessUnit) -> None:
     ]  # fmt: skip
 
 
-def test_what_needs_a_person_is_one_click_away(admin_client: Client, unit: BusinessUnit) -> None:
+def test_the_overview_links_to_what_needs_a_person(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
     assert "Nothing needs a person" in seen(admin_client.get("/admin/").content)
     request(3, status=Status.PENDING, finished_at=None)
     queue_state.hold(PARENT, "credentials refused")
@@ -141,7 +143,7 @@ def test_what_needs_a_person_is_one_click_away(admin_client: Client, unit: Busin
         assert "1 unsubscribe request" in listed, query
 
 
-def test_every_row_leads_to_its_requests(admin_client: Client, unit: BusinessUnit) -> None:
+def test_every_row_links_to_its_requests(admin_client: Client, unit: BusinessUnit) -> None:
     MailingList.objects.create(unit=unit, list_id=7001, name="Weekly offers")
     reason = Reason.objects.all()[0]
     request(reason=reason)
@@ -159,7 +161,7 @@ def test_every_row_leads_to_its_requests(admin_client: Client, unit: BusinessUni
         assert "1 unsubscribe request" in listed, query
 
 
-def test_it_says_of_how_many_the_time_to_honour_is(
+def test_the_overview_says_how_many_requests_the_processing_time_is_of(
     admin_client: Client, unit: BusinessUnit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(2):
@@ -169,13 +171,15 @@ def test_it_says_of_how_many_the_time_to_honour_is(
     assert "of the newest 2 of the last seven days." in seen(admin_client.get("/admin/").content)
 
 
-def test_a_unit_that_nobody_made_is_named_as_such(admin_client: Client, unit: BusinessUnit) -> None:
+def test_a_unit_that_does_not_exist_is_shown_as_unknown(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
     request(unit_id=599_999)
     daily_counts.keep_up()
     assert "599999: unknown unit" in seen(admin_client.get("/admin/").content)
 
 
-def test_a_marketer_sees_the_numbers_of_their_units_alone(
+def test_a_marketer_sees_the_numbers_of_their_units_only(
     unit: BusinessUnit, child: BusinessUnit
 ) -> None:
     request()
@@ -189,7 +193,7 @@ def test_a_marketer_sees_the_numbers_of_their_units_alone(
     assert "Example Outfitters 1 0" in words
 
 
-def test_each_kind_is_tallied_and_disturbs_no_other_number(unit: BusinessUnit) -> None:
+def test_each_kind_is_counted_and_does_not_change_other_numbers(unit: BusinessUnit) -> None:
     request()
     request(kind=Kind.UNSUBSCRIBE, status=Status.SUPERSEDED)
     for status in set(Status) - {Status.HELD}:
@@ -204,7 +208,9 @@ def test_each_kind_is_tallied_and_disturbs_no_other_number(unit: BusinessUnit) -
     assert tallied(PARENT, By.STATE) == 2
 
 
-def test_the_centres_card_leads_to_its_requests(admin_client: Client, unit: BusinessUnit) -> None:
+def test_the_profile_centre_s_card_links_to_its_requests(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
     request()
     daily_counts.keep_up()
     assert "Profile centre" not in seen(admin_client.get("/admin/").content)
@@ -217,9 +223,9 @@ def test_the_centres_card_leads_to_its_requests(admin_client: Client, unit: Busi
     assert "1 unsubscribe request" in listed
 
 
-def test_a_kind_is_found_by_its_index(unit: BusinessUnit) -> None:
+def test_requests_of_a_kind_are_found_by_an_index(unit: BusinessUnit) -> None:
     if connection.vendor != "postgresql":
-        return  # SQLite has no plan of the kind
+        return  # SQLite's query plans are different
     UnsubRequest.objects.bulk_create(made(3) for _ in range(3000))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE unsub_unsubrequest")
@@ -228,14 +234,14 @@ def test_a_kind_is_found_by_its_index(unit: BusinessUnit) -> None:
 
 
 @pytest.mark.parametrize("days", ["0", "x", "-1", "1000000", ""])
-def test_a_period_that_is_none_is_thirty_days(
+def test_an_invalid_period_is_thirty_days(
     admin_client: Client, unit: BusinessUnit, days: str
 ) -> None:
     html = admin_client.get(f"/admin/?days={days}").content.decode()
     assert '<a href="?days=30" aria-current="true">' in html
 
 
-def test_it_takes_few_questions(
+def test_overview_and_list_need_few_queries(
     admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
     for number in range(40):
@@ -249,9 +255,9 @@ def test_it_takes_few_questions(
         assert len(queries) <= 30, path
 
 
-def test_what_is_late_is_not_looked_for_among_all(unit: BusinessUnit) -> None:
+def test_overdue_requests_are_found_by_indexes(unit: BusinessUnit) -> None:
     if connection.vendor != "postgresql":
-        return  # SQLite has no plan of the kind
+        return  # SQLite's query plans are different
     UnsubRequest.objects.bulk_create(made(3) for _ in range(3000))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE unsub_unsubrequest")

@@ -1,4 +1,4 @@
-"""The report of wishes that look like a machine's; they are carried out all the same."""
+"""The report of scanner-like requests, which are carried out all the same."""
 
 import json
 import time
@@ -29,7 +29,7 @@ def report() -> list[tuple[int, int, int, int, int]]:
     ]
 
 
-def test_a_known_scanner_is_noted_and_its_wish_carried_out(
+def test_a_known_scanner_is_recorded_and_its_request_stored(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     client.post(link(settings), FORM, headers={"user-agent": "Barracuda Sentinel"})
@@ -38,7 +38,7 @@ def test_a_known_scanner_is_noted_and_its_wish_carried_out(
     assert report() == [(88002, 1, 1, 0, 0)]
 
 
-def test_a_press_soon_after_the_link_was_made_is_a_sign(
+def test_a_submission_soon_after_the_link_was_issued_is_a_sign(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     person = {"user-agent": "Mozilla/5.0 (iPhone)"}
@@ -53,14 +53,14 @@ def test_a_press_soon_after_the_link_was_made_is_a_sign(
     assert [numbers[:4] for numbers in report()] == [(88002, 3, 0, 1)]
 
 
-def test_a_link_from_the_future_is_no_sign_of_trouble(
+def test_a_link_issued_in_the_future_has_age_zero(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     client.post(link(settings, issued_at=int(time.time()) + 10_000), FORM)
     assert UnsubRequest.objects.get().link_age == 0
 
 
-def test_a_crowd_in_one_second_is_a_sign_and_one_click_is_none(
+def test_many_in_one_second_are_a_sign_and_one_clicks_are_not(
     unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
     at = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
@@ -73,7 +73,7 @@ def test_a_crowd_in_one_second_is_a_sign_and_one_click_is_none(
     assert report() == [(88002, 7, 0, 0, 6)]
 
 
-def test_old_ones_are_not_in_it(unit: BusinessUnit, make_wish: MakeWish) -> None:
+def test_old_requests_are_not_reported(unit: BusinessUnit, make_wish: MakeWish) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=31)
     wish = make_wish(channel=Channel.PAGE, received_at=long_ago)
     outbox.enqueue(Wish(token=wish.token, context=wish.context, channel=Channel.PAGE,
@@ -81,7 +81,7 @@ def test_old_ones_are_not_in_it(unit: BusinessUnit, make_wish: MakeWish) -> None
     assert report() == []
 
 
-def test_a_letter_carries_it_and_one_of_the_version_before_is_read(
+def test_a_spooled_request_keeps_the_scanner_and_may_lack_it(
     unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
     wish = make_wish(channel=Channel.PAGE)
@@ -98,7 +98,7 @@ def test_a_letter_carries_it_and_one_of_the_version_before_is_read(
     ]  # fmt: skip
 
 
-def test_the_marketer_reads_it_and_finds_the_requests(
+def test_a_marketer_sees_the_report_and_finds_the_requests(
     client: Client, admin_client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     assert "nothing in the last 30 days" in seen(admin_client.get(REPORT).content)

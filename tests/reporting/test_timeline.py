@@ -1,4 +1,4 @@
-"""What a marketer, and a lawyer, reads of each kind of wish from the profile centre."""
+"""Timelines of each kind of request from the profile centre."""
 
 import re
 from dataclasses import replace
@@ -40,18 +40,18 @@ def named(unit: BusinessUnit) -> None:
 
 
 def asked(make_wish: MakeWish, change: Change | None, **more: object) -> UnsubRequest:
-    """Return the row of a wish from the profile centre."""
+    """Return the row of a request from the profile centre."""
     wish = replace(make_wish(channel="profile", language="en"), change=change, **more)  # type: ignore[arg-type]
     return store.write(wish)[0]
 
 
 def page(client: Client, one: UnsubRequest, what: str = "change") -> str:
-    """Return the words of a request's page."""
+    """Return the text of a request's page."""
     return seen(client.get(f"{LIST}{one.pk}/{what}/").content)
 
 
 def attempt(one: UnsubRequest, outcome: str, **more: object) -> None:
-    """Write a call."""
+    """Insert an attempt."""
     lease = "00000000-0000-4000-8000-000000000001"
     fields: dict[str, object] = {"number": 1, "started_at": Now(), "finished_at": Now()}
     DeliveryAttempt.objects.create(request=one, lease=lease, outcome=outcome, **fields | more)
@@ -80,7 +80,7 @@ def attempt(one: UnsubRequest, outcome: str, **more: object) -> None:
          "The person unsubscribed in the profile centre: from Weekly offers (7001)."),
     ],
 )  # fmt: skip
-def test_each_kind_is_told_in_words_and_its_value_on_its_own_page_alone(
+def test_each_kind_is_described_and_its_value_shown_on_its_own_page_only(
     admin_client: Client, make_wish: MakeWish, change: Change | None, row: str, story: str
 ) -> None:
     one = asked(make_wish, change)
@@ -95,14 +95,14 @@ def test_each_kind_is_told_in_words_and_its_value_on_its_own_page_alone(
     assert one.get_kind_display() in words
 
 
-def test_requests_are_found_by_their_kind(admin_client: Client, make_wish: MakeWish) -> None:
+def test_requests_can_be_filtered_by_kind(admin_client: Client, make_wish: MakeWish) -> None:
     one = asked(make_wish, Change(kind=Kind.FORMAT, value="Text"))
     for kind, found in (("format", True), ("subscribe", False)):
         html = admin_client.get(f"{LIST}?kind__exact={kind}").content.decode()
         assert (f"{LIST}{one.pk}/change/" in html) is found
 
 
-def test_consent_is_shown_with_its_words_and_its_confirmation(
+def test_consent_is_shown_with_its_text_and_confirmation(
     admin_client: Client, make_wish: MakeWish
 ) -> None:
     one = asked(make_wish, Change(kind=Kind.SUBSCRIBE, wording=WORDS, waits=True))
@@ -121,7 +121,7 @@ def test_consent_is_shown_with_its_words_and_its_confirmation(
     assert "Join Weekly offers (7001)" in proof
 
 
-def test_what_nobody_confirmed_says_so(admin_client: Client, make_wish: MakeWish) -> None:
+def test_an_unconfirmed_request_says_so(admin_client: Client, make_wish: MakeWish) -> None:
     one = asked(make_wish, Change(kind=Kind.SUBSCRIBE, wording=WORDS, waits=True))
     UnsubRequest.objects.filter(pk=one.pk).update(status=Status.WITHDRAWN, finished_at=Now())
     words = page(admin_client, one)
@@ -129,7 +129,7 @@ def test_what_nobody_confirmed_says_so(admin_client: Client, make_wish: MakeWish
     assert "The person took it back." not in words
 
 
-def test_a_superseded_wish_leads_to_the_one_that_counts(
+def test_a_superseded_request_links_to_the_one_that_counts(
     admin_client: Client, make_wish: MakeWish
 ) -> None:
     old = asked(make_wish, Change(kind=Kind.ATTRIBUTE, name="City", value="Ulm"))
@@ -152,7 +152,7 @@ def test_a_superseded_wish_leads_to_the_one_that_counts(
          "Marketing Cloud took the mail, to send it. (request ID req-7)"),
     ],
 )  # fmt: skip
-def test_calls_are_named_for_what_they_are(
+def test_calls_are_named_by_their_message(
     admin_client: Client, make_wish: MakeWish, kind: Kind, name: str, call: str, answer: str
 ) -> None:
     one = asked(make_wish, Change(kind=kind, name=name, value="Text"))
@@ -163,18 +163,18 @@ def test_calls_are_named_for_what_they_are(
     assert "LogUnsubEvent" not in words
 
 
-def test_no_call_is_told_of_where_none_was_made(admin_client: Client, make_wish: MakeWish) -> None:
+def test_no_call_is_shown_where_none_was_made(admin_client: Client, make_wish: MakeWish) -> None:
     one = asked(make_wish, Change(kind=Kind.ATTRIBUTE, name="Gone", value="x"))
     attempt(one, Outcome.REFUSED, detail="no such attribute")
     UnsubRequest.objects.update(status=Status.REFUSED, outcome="refused", finished_at=Now())
     words = page(admin_client, one)
     assert "was sent to Marketing Cloud" not in words
     assert "looked up in Marketing Cloud" in words
-    assert words.count("has no such attribute any more") == 3  # in words, story and attempt
+    assert words.count("has no such attribute any more") == 3  # in words, timeline and attempt
     assert "Try again" in words
 
 
-def test_a_refused_change_is_tried_again(admin_client: Client, make_wish: MakeWish) -> None:
+def test_a_refused_change_can_be_requeued(admin_client: Client, make_wish: MakeWish) -> None:
     one = asked(make_wish, Change(kind=Kind.FORMAT, value="Text"))
     UnsubRequest.objects.update(status=Status.REFUSED, finished_at=Now())
     admin_client.post(f"{LIST}{one.pk}/try-again/")
@@ -183,7 +183,7 @@ def test_a_refused_change_is_tried_again(admin_client: Client, make_wish: MakeWi
 
 
 @pytest.mark.parametrize("ends", ["ask", "put_back"])
-def test_a_pause_is_told_from_its_beginning_to_its_end(
+def test_a_pause_is_shown_from_its_beginning_to_its_end(
     admin_client: Client, unit: BusinessUnit, make_wish: MakeWish, ends: str
 ) -> None:
     unit.pause_offered, unit.pause_ends, unit.ask_back_key = True, ends, "ask-back"
@@ -205,7 +205,7 @@ def test_a_pause_is_told_from_its_beginning_to_its_end(
     assert "The person asked" not in words
 
 
-def test_whoever_ends_a_pause_came_back_by_themselves(
+def test_the_timeline_says_that_the_subscriber_ended_a_pause(
     admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
     unit.pause_offered, unit.pause_ends = True, "put_back"
@@ -217,7 +217,7 @@ def test_whoever_ends_a_pause_came_back_by_themselves(
     assert f"The person ended the pause #{left.pk}: back to Weekly" in page(admin_client, back)
 
 
-def test_every_state_outcome_and_finding_has_a_sentence() -> None:
+def test_every_status_outcome_and_detail_has_an_explanation() -> None:
     assert set(OUTCOMES) == set(Outcome)
     assert set(STATUSES) == set(Status)
     assert 12018 in ERROR_CODES
@@ -234,6 +234,6 @@ def test_every_state_outcome_and_finding_has_a_sentence() -> None:
     assert f"| `{unsubscribe._DONE}` |" in table
 
 
-def test_a_missing_right_holds_nobody_up() -> None:
+def test_a_missing_right_is_explained_by_its_effect() -> None:
     assert "has not the right" in explain("refused", 12)
     assert "Nobody's wish is lost" in explain("misconfigured", 12)

@@ -1,4 +1,4 @@
-"""The weekly digest: once, to the right people, with what they want to know."""
+"""The weekly digest: sent once, to the right users, with the right content."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -26,7 +26,7 @@ def ago(day: date) -> float:
 
 @pytest.fixture
 def read(unit: BusinessUnit) -> BusinessUnit:
-    """A unit with the digest on, and a reader."""
+    """A unit with the digest switched on, and a reader."""
     unit.weekly_digest = True
     unit.save()
     reader = User.objects.create_user("reader", "reader@example.com", is_staff=True)
@@ -35,7 +35,7 @@ def read(unit: BusinessUnit) -> BusinessUnit:
     return unit
 
 
-def test_it_says_how_many_left_why_and_in_which_words(read: BusinessUnit) -> None:
+def test_the_digest_has_numbers_reasons_and_free_texts(read: BusinessUnit) -> None:
     other = Reason.objects.get(code="other")
     often = Reason.objects.get(label="I get too many messages")
     for _ in range(3):
@@ -53,7 +53,7 @@ def test_it_says_how_many_left_why_and_in_which_words(read: BusinessUnit) -> Non
     assert "  - I get too many messages" not in text
 
 
-def test_it_goes_out_once_on_monday_from_seven(read: BusinessUnit) -> None:
+def test_the_digest_is_sent_once_from_monday_seven_o_clock(read: BusinessUnit) -> None:
     assert list(weekly_digest.due(EIGHT - timedelta(hours=2))) == []
     (pk,) = weekly_digest.due(EIGHT)
     assert list(weekly_digest.due(EIGHT)) == []
@@ -66,7 +66,9 @@ def test_it_goes_out_once_on_monday_from_seven(read: BusinessUnit) -> None:
     assert list(weekly_digest.due(EIGHT + timedelta(days=3))) == []
 
 
-def test_one_that_no_server_took_is_asked_for_again(read: BusinessUnit, settings: Settings) -> None:
+def test_a_digest_that_no_server_accepted_is_due_again(
+    read: BusinessUnit, settings: Settings
+) -> None:
     (pk,) = weekly_digest.due(EIGHT)
 
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -78,7 +80,9 @@ def test_one_that_no_server_took_is_asked_for_again(read: BusinessUnit, settings
     assert list(weekly_digest.due(EIGHT)) == []
 
 
-def test_who_may_not_see_requests_gets_none(read: BusinessUnit, child: BusinessUnit) -> None:
+def test_users_who_may_not_see_requests_get_no_digest(
+    read: BusinessUnit, child: BusinessUnit
+) -> None:
     for name, units, active in (
         ("nobody", [read], True), ("elsewhere", [child], True), ("gone", [read], False),
     ):  # fmt: skip
@@ -89,5 +93,5 @@ def test_who_may_not_see_requests_gets_none(read: BusinessUnit, child: BusinessU
     assert weekly_digest.readers(read) == ["reader@example.com"]
 
 
-def test_units_that_did_not_ask_get_none(unit: BusinessUnit) -> None:
+def test_units_with_the_digest_off_get_none(unit: BusinessUnit) -> None:
     assert list(weekly_digest.due(EIGHT)) == []

@@ -1,4 +1,4 @@
-"""An address in a lock or a tool's setting is found, and not repeated."""
+"""Addresses in locks and tool settings are found, and not repeated in the report."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from scripts import addresses
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project that names no address."""
+    """A project without addresses."""
     (tmp_path / "requirements").mkdir()
     (tmp_path / "requirements" / "base.txt").write_text("django==5.2 \\\n    --hash=sha256:00\n")
     (tmp_path / "Makefile").write_text("check:\n\tcurl http://localhost:8000/healthz\n")
@@ -36,9 +36,9 @@ def test_an_address_in_a_lock_is_found(
 ) -> None:
     (root / "requirements" / "base.txt").write_text(f"{line}\n")
     assert addresses.main() == 1
-    assert capsys.readouterr().out == "requirements/base.txt:1: names an address\n"
+    assert capsys.readouterr().out == "requirements/base.txt:1: has a URL\n"
 
 
-def test_an_address_in_a_tools_setting_is_found(root: Path) -> None:
+def test_an_address_in_a_tool_s_setting_is_found(root: Path) -> None:
     (root / "pyproject.toml").write_text('index = "https://packages.invalid/simple"\n')
     assert addresses.main() == 1

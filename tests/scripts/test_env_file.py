@@ -1,4 +1,4 @@
-"""What Compose and Django would read differently in a .env is reported, and no value is."""
+"""Lines of a .env that Compose and Django read differently are reported, without their values."""
 
 import subprocess
 import sys
@@ -49,27 +49,27 @@ def test_a_line_that_would_be_misread_is_found(line: str, words: str) -> None:
         "SFMC_PASSWORD=pa#word",
     ],
 )
-def test_a_line_that_both_read_alike_is_passed(line: str) -> None:
+def test_a_line_that_both_read_alike_is_accepted(line: str) -> None:
     assert not list(env_file.findings(f"{line}\n"))
 
 
-def test_a_name_that_is_there_twice_is_found() -> None:
+def test_a_duplicate_name_is_found() -> None:
     found = list(env_file.findings("DEBUG=false\nDEBUG=true\n"))
-    assert found == [(2, "DEBUG is in line 1, too")]
+    assert found == [(2, "DEBUG is also in line 1")]
 
 
-def test_a_byte_order_mark_is_found_and_the_first_line_is_read() -> None:
+def test_a_byte_order_mark_is_found_and_the_first_line_is_still_checked() -> None:
     found = list(env_file.findings("\ufeffDEBUGG=false\n"))
     assert [number for number, _ in found] == [1, 1]
     assert "byte order mark" in found[0][1]
     assert "DEBUG?" in found[1][1]
 
 
-def test_the_bare_python_of_a_host_runs_it(tmp_path: Path) -> None:
+def test_the_script_runs_on_a_bare_python(tmp_path: Path) -> None:
     def run(content: bytes) -> subprocess.CompletedProcess[str]:
         (tmp_path / ".env").write_bytes(content)
         return subprocess.run(
-            # -I -S: no package of ours or of anybody.
+            # -I -S: no installed packages.
             [sys.executable, "-I", "-S", str(ROOT / "scripts" / "env_file.py"), ".env"],
             cwd=tmp_path, capture_output=True, text=True, check=False,
         )  # fmt: skip
@@ -85,7 +85,7 @@ def test_the_bare_python_of_a_host_runs_it(tmp_path: Path) -> None:
     assert env_file.main([str(tmp_path / ".env")]) == 1
 
 
-def test_the_example_is_passed_with_every_line_uncommented() -> None:
+def test_the_example_passes_with_every_line_uncommented() -> None:
     example = (ROOT / ".env.example").read_text()
     lines = [
         line.removeprefix("#")

@@ -1,4 +1,4 @@
-"""Locks are made against the package index alone."""
+"""Locks are made from the package index alone."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from scripts.lock import lock_environ, without_hashes
 from scripts.steps import ROOT
 
 
-def test_a_folder_of_wheels_and_a_second_index_are_not_asked(
+def test_find_links_and_extra_indexes_are_not_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS"):
@@ -22,19 +22,17 @@ def test_a_folder_of_wheels_and_a_second_index_are_not_asked(
 
 
 @pytest.mark.parametrize("name", ["UV_FIND_LINKS", "UV_INDEX", "UV_EXTRA_INDEX_URL"])
-def test_what_is_set_for_uv_itself_adds_no_source_either(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_settings_of_uv_add_no_source(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "wheels")
     assert name not in lock_environ()
 
 
-def test_pins_are_kept_and_hashes_are_fetched_anew() -> None:
+def test_pins_are_kept_and_hashes_removed() -> None:
     lock = "yarl==1.25.1 \\\n    --hash=sha256:00 \\\n    --hash=sha256:11\n    # via aiohttp\n"
     assert without_hashes(lock) == "yarl==1.25.1\n    # via aiohttp\n"
 
 
 @pytest.mark.parametrize("name", ["base", "build", "dev", "uv"])
-def test_every_list_has_its_lock(name: str) -> None:
+def test_every_requirements_list_has_a_lock(name: str) -> None:
     assert (ROOT / "requirements" / f"{name}.in").is_file()
     assert "--hash=" in (ROOT / "requirements" / f"{name}.txt").read_text()

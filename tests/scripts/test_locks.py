@@ -1,4 +1,4 @@
-"""A lock that would install on one platform only is found, with no network."""
+"""Locks that would install on one platform only are found, without network access."""
 
 import re
 import shutil
@@ -14,14 +14,14 @@ ENTRY = r"^{name}==.*?(?=^\w)"
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of this project's own locks."""
+    """A copy of this project's locks."""
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
     monkeypatch.setattr(locks, "ROOT", tmp_path)
     return tmp_path
 
 
 def edit(root: Path, name: str, change: str) -> None:
-    """Replace the entry of a package in the lock of a deployment."""
+    """Replace the entry of a package in the deployment's lock."""
     lock = root / "requirements" / "base.txt"
     edited, times = re.subn(
         ENTRY.format(name=name), change, lock.read_text(), flags=re.DOTALL | re.MULTILINE
@@ -31,19 +31,19 @@ def edit(root: Path, name: str, change: str) -> None:
 
 
 def version_of(name: str) -> str:
-    """Return the version that the locks name."""
+    """Return a package's version in the deployment's lock."""
     lock = (ROOT / "requirements" / "base.txt").read_text()
     found = re.search(rf"^{name}==(\S+)", lock, re.MULTILINE)
     assert found
     return found[1]
 
 
-def test_the_locks_of_this_project_serve_every_platform(root: Path) -> None:
+def test_the_locks_of_this_project_support_every_platform(root: Path) -> None:
     assert locks.main() == 0
 
 
 @pytest.mark.parametrize("hashes", [1, 2])
-def test_a_compiled_package_with_the_file_of_one_platform_is_found(
+def test_a_compiled_package_with_files_of_one_platform_only_is_found(
     root: Path, hashes: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = [f"lxml=={version_of('lxml')}", *(f"    --hash=sha256:{n}" for n in range(hashes))]
@@ -52,12 +52,12 @@ def test_a_compiled_package_with_the_file_of_one_platform_is_found(
     assert capsys.readouterr().out.startswith("requirements/base.txt: lxml is compiled")
 
 
-def test_a_package_of_python_alone_needs_no_more_than_one_file(root: Path) -> None:
+def test_a_pure_python_package_needs_one_file_only(root: Path) -> None:
     edit(root, "kombu", f"kombu=={version_of('kombu')} \\\\\n    --hash=sha256:00\n")
     assert locks.main() == 0
 
 
-def test_another_version_for_another_python_is_found(
+def test_different_versions_for_different_pythons_are_found(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lock = root / "requirements" / "base.txt"
@@ -67,6 +67,6 @@ def test_another_version_for_another_python_is_found(
     assert "django-unfold has several versions" in capsys.readouterr().out
 
 
-def test_a_deployment_and_the_tests_have_the_same_versions(root: Path) -> None:
+def test_a_version_that_differs_from_the_development_lock_is_found(root: Path) -> None:
     edit(root, "lxml", "lxml==5.0.0 \\\\\n    --hash=sha256:00\n")
     assert locks.main() == 1

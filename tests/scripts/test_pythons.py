@@ -1,4 +1,4 @@
-"""What `make install` installs can be installed on every Python that this machine has."""
+"""The development lock installs on every supported Python of this machine."""
 
 import subprocess
 from pathlib import Path
@@ -9,7 +9,7 @@ from scripts import pythons
 from scripts.install import LOCK
 from tests.environments import fill
 
-# Those that are not here are not tested: no parameter, and no skip.
+# Missing Pythons are not tested: no parameter, and no skip.
 HERE = {version: path for version in pythons.SUPPORTED if (path := pythons.find(version))}
 
 

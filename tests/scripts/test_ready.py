@@ -1,4 +1,5 @@
-"""Whoever waits for a server is told "not yet", whatever state the server is in, and soon."""
+"""Readiness probes of the scripts answer "no" within a few seconds, whatever state a server is
+in."""
 
 import socket
 import threading
@@ -14,7 +15,7 @@ from scripts.servers import HOST, LENT_BY_NOBODY, free_port
 
 @pytest.fixture
 def talker(request: pytest.FixtureRequest) -> Iterator[int]:
-    """The port of a server that says the same to whatever it hears; nothing where that is empty."""
+    """The port of a server that always sends the same response; none where that is empty."""
     said: bytes = request.param
     with socket.create_server((HOST, 0)) as server:
         thread = threading.Thread(target=_talk, args=(server, said), daemon=True)
@@ -40,7 +41,7 @@ def _talk(server: socket.socket, said: bytes) -> None:
                     connection.sendall(said)
 
 
-def test_a_broker_that_is_not_there_yet_is_asked_again() -> None:
+def test_a_broker_that_does_not_listen_is_not_ready() -> None:
     started = time.monotonic()
     assert not worker_answers(f"redis://{HOST}:{free_port()}/0")
     assert time.monotonic() - started < 4
@@ -49,26 +50,24 @@ def test_a_broker_that_is_not_there_yet_is_asked_again() -> None:
 @pytest.mark.parametrize(
     "talker", [b"", b"-LOADING Redis is loading the dataset in memory\r\n"], indirect=True
 )
-def test_a_broker_that_says_nothing_or_is_loading_holds_nobody_up(talker: int) -> None:
+def test_a_broker_that_does_not_answer_or_is_loading_does_not_block(talker: int) -> None:
     started = time.monotonic()
     assert not worker_answers(f"redis://{HOST}:{talker}/0")
     assert time.monotonic() - started < 6
 
 
 @pytest.mark.parametrize("talker", [b"no HTTP\r\n\r\n"], indirect=True)
-def test_what_speaks_no_http_is_no_page(talker: int) -> None:
+def test_a_server_that_speaks_no_http_is_not_ready(talker: int) -> None:
     assert not answers(f"http://{HOST}:{talker}/")
 
 
 @pytest.mark.parametrize("talker", [b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"], indirect=True)
-def test_a_proxy_of_the_machine_is_not_asked_for_what_is_here(
-    talker: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_machine_s_proxy_is_not_used(talker: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", f"http://{HOST}:{free_port()}")
     assert answers(f"http://{HOST}:{talker}/")
 
 
-def test_a_free_port_is_none_that_the_system_lends() -> None:
+def test_a_free_port_is_outside_the_ephemeral_range() -> None:
     ports = {free_port() for _ in range(50)}
     assert all(port in LENT_BY_NOBODY for port in ports)
     assert len(ports) > 40

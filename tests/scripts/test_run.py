@@ -1,4 +1,4 @@
-"""What `make run` says where it cannot start."""
+"""Error messages of `make run` where it cannot start."""
 
 import socket
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from scripts.servers import HOST, free_port
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port on which somebody listens."""
+    """A port that is in use."""
     with socket.socket() as other:
         other.bind((HOST, 0))
         other.listen()
@@ -19,13 +19,13 @@ def taken() -> Iterator[int]:
         yield port
 
 
-def test_a_port_that_is_taken_is_named_with_the_way_to_choose_another(taken: int) -> None:
+def test_a_port_in_use_is_named_with_the_way_to_choose_another(taken: int) -> None:
     wanted = {"PORT": str(taken), "SANDBOX_PORT": str(free_port())}
     with pytest.raises(BusyError, match=rf"{taken} \(PORT\).*make run PORT=\d+"):
         choose_ports(wanted)
 
 
-def test_every_port_that_is_taken_is_named_at_once(taken: int) -> None:
+def test_all_ports_in_use_are_named_at_once(taken: int) -> None:
     with socket.socket() as other:
         other.bind((HOST, 0))
         other.listen()
@@ -35,17 +35,17 @@ def test_every_port_that_is_taken_is_named_at_once(taken: int) -> None:
 
 
 @pytest.mark.parametrize("port", ["web", "70000", "-1", "٨٠٠٠"])
-def test_what_is_no_port_is_refused(port: str) -> None:
+def test_an_invalid_port_is_refused(port: str) -> None:
     with pytest.raises(BusyError, match="PORT has to be"):
         choose_ports({"PORT": port})
 
 
-def test_one_port_cannot_serve_twice() -> None:
+def test_one_port_cannot_be_used_twice() -> None:
     port = str(free_port())
     with pytest.raises(BusyError, match="differ"):
         choose_ports({"PORT": port, "SANDBOX_PORT": port})
 
 
-def test_the_broker_gets_a_port_that_is_free() -> None:
+def test_the_broker_gets_a_free_port() -> None:
     ports = choose_ports({"PORT": str(free_port()), "SANDBOX_PORT": str(free_port())})
     assert len({ports.web, ports.sandbox, ports.redis}) == 3

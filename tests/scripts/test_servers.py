@@ -1,4 +1,4 @@
-"""The private servers keep what they were told, however they are ended."""
+"""The private servers keep their data when they are killed or restarted."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +12,14 @@ from scripts.servers import Postgres, Valkey
 
 @pytest.fixture
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL of the test's own."""
+    """A PostgreSQL server of the test's own."""
     server = Postgres()
     server.start()
     yield server
     server.close()
 
 
-def test_postgres_keeps_what_was_committed_when_it_is_killed(postgres: Postgres) -> None:
+def test_postgres_keeps_committed_data_when_it_is_killed(postgres: Postgres) -> None:
     with psycopg.connect(postgres.url) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
     postgres.kill()
@@ -28,19 +28,19 @@ def test_postgres_keeps_what_was_committed_when_it_is_killed(postgres: Postgres)
         assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
 
 
-def test_postgres_asks_for_its_password(postgres: Postgres) -> None:
+def test_postgres_requires_its_password(postgres: Postgres) -> None:
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(postgres.url.replace("@", "-not@"))
 
 
-def test_nothing_is_left_of_a_server_that_was_closed() -> None:
+def test_closing_a_server_removes_its_files() -> None:
     server = Postgres()
     server.start()
     server.close()
     assert not server.folder.exists()
 
 
-def test_valkey_keeps_its_data_over_a_restart_where_it_is_asked_to(tmp_path: Path) -> None:
+def test_valkey_keeps_its_data_over_a_restart_with_persistence(tmp_path: Path) -> None:
     server = Valkey(folder=tmp_path, persist=True)
     server.start()
     try:

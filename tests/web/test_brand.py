@@ -1,4 +1,4 @@
-"""A unit's own looks and words: logo, domain, texts and labels per language, with a preview."""
+"""A unit's brand: logo, domain, texts and labels per language, with a preview."""
 
 import io
 import zlib
@@ -21,14 +21,14 @@ PREVIEW = f"/admin/preview/{PARENT}/"
 
 
 def picture(kind: str = "PNG", size: tuple[int, int] = (600, 200), **options: Any) -> bytes:
-    """Return a picture as somebody would upload it."""
+    """Return an image file to upload."""
     written = io.BytesIO()
     Image.new("RGB", size, "#8b1e3f").save(written, kind, **options)
     return written.getvalue()
 
 
 def unit_form(**more: Any) -> dict[str, Any]:
-    """Return what the admin's form of a unit sends."""
+    """Return what the admin's form of a unit submits."""
     inline = {
         f"mailing_lists-{name}": value
         for name, value in {
@@ -43,7 +43,7 @@ def unit_form(**more: Any) -> dict[str, Any]:
 
 
 def upload(client: Client, data: bytes, name: str = "logo.png") -> str:
-    """Return what the admin says after a logo was uploaded."""
+    """Return the admin's page after the upload of a logo."""
     answer = client.post(
         CHANGE, unit_form(new_logo=SimpleUploadedFile(name, data, "image/png")), follow=True
     )
@@ -51,7 +51,7 @@ def upload(client: Client, data: bytes, name: str = "logo.png") -> str:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
-def test_a_logo_is_written_anew_and_shown(
+def test_a_logo_is_encoded_again_and_shown(
     admin_client: Client, client: Client, unit: BusinessUnit, settings: Settings, kind: str
 ) -> None:
     upload(admin_client, picture(kind))
@@ -69,7 +69,7 @@ def test_a_logo_is_written_anew_and_shown(
     assert client.get(f"/brand/{logo.digest}.webp").status_code == 404
 
 
-def test_nothing_but_pixels_is_kept_of_a_logo() -> None:
+def test_metadata_of_a_logo_is_removed() -> None:
     exif = Image.Exif()
     exif[0x010E] = "secret words"
     encoded = logo_image.encode(
@@ -79,7 +79,7 @@ def test_nothing_but_pixels_is_kept_of_a_logo() -> None:
 
 
 def bomb() -> bytes:
-    """Return a PNG of a few kilobytes that says it has 60,000 x 60,000 pixels."""
+    """Return a PNG of a few kilobytes that declares 60,000 x 60,000 pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         check = zlib.crc32(kind + data).to_bytes(4, "big")
@@ -104,14 +104,14 @@ def bomb() -> bytes:
     ],
     ids=["svg", "pdf", "damaged", "bomb", "wide", "large", "huge"],
 )
-def test_what_cannot_be_a_logo_is_refused_with_the_reason(
+def test_an_unsuitable_logo_is_refused_with_the_reason(
     admin_client: Client, unit: BusinessUnit, data: bytes, words: str
 ) -> None:
     assert words in upload(admin_client, data)
     assert not Logo.objects.exists()
 
 
-def test_a_link_made_for_a_unit_with_its_own_domain_uses_it(
+def test_pages_on_a_unit_s_own_domain_show_its_brand(
     unit: BusinessUnit, settings: Settings, capsys: pytest.CaptureFixture[str], client: Client
 ) -> None:
     settings.ALLOWED_HOSTS = ["mail.example.net", "testserver"]
@@ -131,7 +131,7 @@ def test_a_link_made_for_a_unit_with_its_own_domain_uses_it(
     ("domain", "words"),
     [("other.example.net", "ALLOWED_HOSTS"), ("https://x", "host name"), ("A.b", "host name")],
 )
-def test_a_domain_that_does_not_lead_here_is_refused(
+def test_a_domain_that_this_deployment_does_not_serve_is_refused(
     admin_client: Client, unit: BusinessUnit, domain: str, words: str
 ) -> None:
     answer = admin_client.post(CHANGE, unit_form(domain=domain))
@@ -140,7 +140,7 @@ def test_a_domain_that_does_not_lead_here_is_refused(
     assert unit.domain == ""
 
 
-def test_texts_are_shown_in_their_language_only_and_the_foot_in_any(
+def test_texts_show_in_their_language_only_and_the_footer_in_every_language(
     admin_client: Client, client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     given = {
@@ -164,7 +164,7 @@ def test_texts_are_shown_in_their_language_only_and_the_foot_in_any(
     assert not PageText.objects.exists()
 
 
-def test_a_text_that_is_too_long_is_told_and_not_lost(
+def test_a_text_that_is_too_long_is_reported_and_kept_in_the_form(
     admin_client: Client, unit: BusinessUnit
 ) -> None:
     answer = admin_client.post(TEXTS, {"intro": "long " * 100})
@@ -173,7 +173,7 @@ def test_a_text_that_is_too_long_is_told_and_not_lost(
     assert not PageText.objects.exists()
 
 
-def test_a_reason_is_offered_in_the_words_of_each_language_and_sent_in_its_own(
+def test_a_reason_is_translated_on_the_page_and_sent_with_its_own_label(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     reason = Reason.objects.create(unit=unit, code="season", label="Wrong season")
@@ -190,7 +190,7 @@ def test_a_reason_is_offered_in_the_words_of_each_language_and_sent_in_its_own(
     [("choose", "Bevor Sie gehen"), ("done", "Bis bald"), ("lost", "Musterstraße"),
      ("centre", "Mit einem Haken willigen Sie ein"), ("centre", "Weekly offers")],
 )  # fmt: skip
-def test_the_preview_shows_drafted_words_and_can_do_nothing(
+def test_the_preview_shows_unsaved_texts_and_cannot_submit(
     admin_client: Client, unit: BusinessUnit, which: str, words: str
 ) -> None:
     MailingList.objects.create(unit=unit, list_id=7001, name="Weekly offers")
@@ -207,7 +207,7 @@ def test_the_preview_shows_drafted_words_and_can_do_nothing(
     assert not PageText.objects.exists()
 
 
-def test_nobody_else_sees_a_preview_or_edits_texts(
+def test_users_without_the_right_see_no_preview_and_edit_no_texts(
     client: Client, unit: BusinessUnit, django_user_model: Any
 ) -> None:
     assert client.post(PREVIEW).status_code == 302

@@ -1,4 +1,4 @@
-"""The profile centre: a person's lists, and leaving some of them."""
+"""The profile centre: a subscriber's lists, and unsubscribing from them."""
 
 import time
 from typing import Any
@@ -24,15 +24,13 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 @pytest.fixture(autouse=True)
 def offering(unit: BusinessUnit) -> BusinessUnit:
-    """The parent unit, which offers it."""
+    """The parent unit with the profile centre switched on."""
     cache.clear()
     BusinessUnit.objects.filter(pk=unit.pk).update(profile_centre=True)
     return unit
 
 
-def test_public_lists_show_and_nothing_else(
-    client: Client, settings: Settings, sandbox: Sandbox
-) -> None:
+def test_only_public_lists_are_shown(client: Client, settings: Settings, sandbox: Sandbox) -> None:
     there = path(settings)
     answer = client.get(there)
     words = seen(answer.content)
@@ -42,7 +40,7 @@ def test_public_lists_show_and_nothing_else(
         assert hidden not in words
     assert not UnsubRequest.objects.exists()
     assert not client.cookies
-    # Another language is the same page.
+    # The links to other languages lead to the same page.
     assert f'href="{there}?lang=de"' in answer.content.decode()
 
 
@@ -51,7 +49,7 @@ def test_public_lists_show_and_nothing_else(
     [1001, SubscriberContext(subscriber_key="ada-1001"),
      SubscriberContext(subscriber_id=1001, email_address="ada@example.com")],
 )  # fmt: skip
-def test_leaving_a_list_is_an_event_against_the_job_of_the_mail(
+def test_unsubscribing_from_a_list_is_an_event_of_the_email_s_job(
     client: Client, settings: Settings, sandbox: Sandbox, who: Any
 ) -> None:
     there = path(settings, who)
@@ -71,7 +69,7 @@ def test_leaving_a_list_is_an_event_against_the_job_of_the_mail(
     assert "7001" in offered(page.content)
 
 
-def test_another_list_is_charged_to_its_newest_job(
+def test_unsubscribing_from_another_list_is_an_event_of_its_newest_job(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     save(client, path(settings), leave=("7002",))
@@ -80,7 +78,7 @@ def test_another_list_is_charged_to_its_newest_job(
     assert (event["job_id"], event["list_id"], event["master"]) == (88003, 7002, False)
 
 
-def test_what_was_not_changed_is_no_wish(
+def test_an_unchanged_or_invalid_form_makes_no_request(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings)
@@ -91,7 +89,7 @@ def test_what_was_not_changed_is_no_wish(
         {"List-Unsubscribe": "One-Click"},
         {"drawn": "x", "keep": ["7002"]},
         {"drawn": of[:-1], "keep": ["7002"]},
-        # Somebody else's page.
+        # The snapshot of another subscriber's page.
         {"drawn": drawn(client.get(path(settings, 1002)).content), "keep": []},
     )
     for form in forms:
@@ -113,7 +111,9 @@ def test_two_tabs_do_not_undo_each_other(
     assert list(left) == [7001, 7002]
 
 
-def test_twice_is_once(client: Client, settings: Settings, sandbox: Sandbox) -> None:
+def test_submitting_a_page_twice_makes_one_request(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
     there = path(settings)
     page = client.get(there).content
     for _ in range(2):
@@ -121,7 +121,7 @@ def test_twice_is_once(client: Client, settings: Settings, sandbox: Sandbox) -> 
     assert UnsubRequest.objects.count() == 1
 
 
-def test_everything_is_left_from_here_too(
+def test_the_page_can_unsubscribe_from_everything(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     answer = client.post(path(settings), {"everything": "1"})
@@ -133,7 +133,7 @@ def test_everything_is_left_from_here_too(
 
 
 @pytest.mark.parametrize("fault", ["http_500", "fault_11", "latency", "token_500"])
-def test_without_marketing_cloud_the_page_comes_and_leaving_works(
+def test_without_marketing_cloud_the_page_shows_and_unsubscribing_works(
     client: Client, settings: Settings, sandbox: Sandbox, monkeypatch: Any, fault: str
 ) -> None:
     monkeypatch.setattr(snapshot, "PATIENCE", 0.5)
@@ -147,16 +147,16 @@ def test_without_marketing_cloud_the_page_comes_and_leaving_works(
     assert UnsubRequest.objects.get().scope == "all"
 
 
-def test_names_are_asked_for_once_and_a_person_s_lists_briefly(
+def test_list_names_are_cached_for_all_and_memberships_per_subscriber(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     for person in (1001, 1001, 1002):
         client.get(path(settings, person))
-    # Lists once; for each of two people their key, and their place on the lists.
+    # The lists once; key and memberships for each of two subscribers.
     assert sandbox.calls()["soap"]["Retrieve"] == 5
 
 
-def test_a_child_unit_reads_as_itself(
+def test_a_child_unit_s_lists_are_read_in_its_own_name(
     client: Client, settings: Settings, sandbox: Sandbox, child: BusinessUnit
 ) -> None:
     BusinessUnit.objects.update(profile_centre=True)
@@ -164,7 +164,7 @@ def test_a_child_unit_reads_as_itself(
     assert ticked(client.get(there).content) == ["7101"]
 
 
-def test_an_old_link_shows_nothing_and_still_unsubscribes(
+def test_an_old_link_shows_no_data_and_writes_nothing(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     now = int(time.time())
@@ -184,7 +184,7 @@ def test_an_old_link_shows_nothing_and_still_unsubscribes(
     assert ticked(client.get(young).content)
 
 
-def test_without_it_the_link_leads_to_unsubscribing(
+def test_without_a_profile_centre_the_link_redirects_to_the_unsubscribe_page(
     client: Client, settings: Settings, offering: BusinessUnit
 ) -> None:
     BusinessUnit.objects.update(profile_centre=False)
@@ -192,7 +192,7 @@ def test_without_it_the_link_leads_to_unsubscribing(
     assert (answer.status_code, answer["Location"][:3]) == (303, "/u/")
 
 
-def test_a_test_link_shows_and_records_nothing(
+def test_a_test_link_shows_the_page_and_records_nothing(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings, message_context="PREVIEW")
@@ -202,7 +202,7 @@ def test_a_test_link_shows_and_records_nothing(
     assert not UnsubRequest.objects.exists()
 
 
-def test_one_link_cannot_be_used_without_end(
+def test_the_number_of_changes_with_one_link_is_limited(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings)
@@ -212,7 +212,7 @@ def test_one_link_cannot_be_used_without_end(
     assert not UnsubRequest.objects.exists()
 
 
-def test_while_the_database_is_away_the_list_travels_by_letter(
+def test_an_unsubscribe_from_a_list_is_spooled_while_the_database_is_away(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings)
@@ -235,7 +235,7 @@ def test_while_the_database_is_away_the_list_travels_by_letter(
 
 
 @pytest.mark.parametrize("method", ["get", "head", "options"])
-def test_looking_at_any_page_writes_nothing(
+def test_reading_any_page_writes_nothing(
     client: Client, settings: Settings, sandbox: Sandbox, method: str
 ) -> None:
     BusinessUnit.objects.update(

@@ -1,4 +1,4 @@
-"""The profile centre while the database is away, and the letters that its wishes travel in."""
+"""The profile centre while the database is unavailable, and the spooled form of its requests."""
 
 import json
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ EVENTS = "7004"
 
 @pytest.fixture(autouse=True)
 def offering(unit: BusinessUnit) -> BusinessUnit:
-    """The parent unit, which offers the profile centre."""
+    """The parent unit with the profile centre switched on."""
     cache.clear()
     BusinessUnit.objects.filter(pk=unit.pk).update(profile_centre=True)
     return unit
@@ -39,7 +39,7 @@ def offering(unit: BusinessUnit) -> BusinessUnit:
 
 @contextmanager
 def away() -> Iterator[None]:
-    """Have the database away for a while."""
+    """Make the database unavailable in the block."""
     options = connection.settings_dict
     before = dict(options)
     connection.close()
@@ -54,7 +54,7 @@ def away() -> Iterator[None]:
         database_timeout.forget()
 
 
-def test_a_join_by_letter_is_confirmed_where_the_unit_demands_it(
+def test_a_spooled_subscription_waits_for_confirmation_where_the_unit_requires_it(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     BusinessUnit.objects.update(confirm_key="confirm-subscription")
@@ -65,7 +65,7 @@ def test_a_join_by_letter_is_confirmed_where_the_unit_demands_it(
     assert list(rows) == [("subscribe", "waiting"), ("mail", "pending")]
 
 
-def test_what_a_unit_keeps_to_itself_is_not_shown_without_it(
+def test_details_are_neither_shown_nor_changed_without_the_database(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings)
@@ -74,14 +74,14 @@ def test_what_a_unit_keeps_to_itself_is_not_shown_without_it(
         page = client.get(there)
         assert "First Name" not in seen(page.content)
         assert f'action="{there}"' in page.content.decode()
-        # Nor is anything taken that it may not want, or dropped without a word.
+        # No change is accepted either: the unit may not allow it.
         for answer in (client.get(f"{there}/details"), client.post(f"{there}/details", form)):
             assert (answer.status_code, answer["Retry-After"]) == (503, "120")
     assert not list(spool.empty())
 
 
 @pytest.mark.parametrize("offered", [True, False])
-def test_a_break_by_letter_is_one_where_the_unit_offers_it(
+def test_a_spooled_pause_is_a_pause_only_where_the_unit_offers_pauses(
     client: Client, settings: Settings, sandbox: Sandbox, offered: bool
 ) -> None:
     BusinessUnit.objects.update(pause_offered=offered, pause_ends="put_back")
@@ -96,7 +96,7 @@ def test_a_break_by_letter_is_one_where_the_unit_offers_it(
 
 
 def wishes(settings: Settings) -> Iterator[Wish]:
-    """Give a wish of each kind."""
+    """Yield a request of each kind."""
     link = context(issued_at=1)
     common: dict[str, Any] = {
         "token": sign_link(link, keys=settings.LINK_KEYRING), "channel": Channel.PROFILE,
@@ -118,7 +118,7 @@ def wishes(settings: Settings) -> Iterator[Wish]:
         yield Wish(context=link, change=change, **common)
 
 
-def test_a_letter_says_all_that_its_wish_said(settings: Settings) -> None:
+def test_a_spooled_request_has_everything_that_was_submitted(settings: Settings) -> None:
     for wish in wishes(settings):
         assert wish.received_at
         message = json.loads(json.dumps(wish.to_message(received_at=wish.received_at)))
@@ -131,7 +131,7 @@ def test_a_letter_says_all_that_its_wish_said(settings: Settings) -> None:
         )  # fmt: skip
 
 
-def test_nothing_that_is_printed_by_mistake_says_who_it_is(settings: Settings) -> None:
+def test_no_repr_contains_personal_data_or_tokens(settings: Settings) -> None:
     for wish in wishes(settings):
         printed = repr(wish)
         for secret in (wish.token, "no more", "Kraków", "ada@"):

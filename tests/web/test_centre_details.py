@@ -1,4 +1,4 @@
-"""Changing what is known of a person: validation, two tabs, the address, the format of mails."""
+"""Changing attributes, email format and address: validation, concurrent tabs, confirmation."""
 
 import re
 from html import unescape
@@ -27,14 +27,14 @@ _CHOSEN = re.compile(r'<option value="([^"]*)" selected>')
 
 @pytest.fixture(autouse=True)
 def offering(unit: BusinessUnit) -> BusinessUnit:
-    """The parent unit, which offers the profile centre."""
+    """The parent unit with the profile centre switched on."""
     cache.clear()
     BusinessUnit.objects.filter(pk=unit.pk).update(profile_centre=True)
     return unit
 
 
 def field(name: str) -> str:
-    """Return the name of an attribute's field in the form."""
+    """Return the name of an attribute's form field."""
     definition = Definition(
         name=name, label="", description="", data_type="Text", max_length=None,
         is_required=False, is_viewable=True, is_editable=True, is_restricted=False, choices=(),
@@ -44,7 +44,7 @@ def field(name: str) -> str:
 
 
 def values(page: bytes) -> dict[str, str]:
-    """Return what the form holds, as a browser would send it."""
+    """Return the values of the form, as a browser would submit them."""
     text = page.decode()
     found = {"drawn": drawn(page)}
     for kind, name, rest in _INPUT.findall(text):
@@ -60,18 +60,18 @@ def values(page: bytes) -> dict[str, str]:
 
 
 def change(client: Client, there: str, page: bytes | None = None, **typed: str) -> HttpResponse:
-    """Open the form, or take one that was opened before; type, and press Save."""
+    """Submit the form with these values typed in. Without `page` it is fetched first."""
     page = client.get(there).content if page is None else page
     form = values(page) | {field(name.replace("_", " ")): text for name, text in typed.items()}
     return client.post(there, form)  # type: ignore[return-value]
 
 
 def details(settings: Settings, subscriber: int = 1001, **changes: Any) -> str:
-    """Return the path of somebody's details."""
+    """Return the path of a subscriber's details form."""
     return f"{path(settings, subscriber, **changes)}/details"
 
 
-def test_what_is_known_is_shown_and_addresses_are_masked(
+def test_attributes_are_shown_and_addresses_masked(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     words = seen(client.get(path(settings)).content)
@@ -82,14 +82,12 @@ def test_what_is_known_is_shown_and_addresses_are_masked(
         assert hidden not in words
 
 
-def test_only_what_was_changed_is_sent(
-    client: Client, settings: Settings, sandbox: Sandbox
-) -> None:
+def test_only_changed_values_are_sent(client: Client, settings: Settings, sandbox: Sandbox) -> None:
     answer = change(client, details(settings), First_Name="Adele", Birthday="1991-01-02")
     assert answer.status_code == 303
     rows = UnsubRequest.objects.order_by("pk").values_list("aspect", "value")
     assert list(rows) == [("attribute:First Name", "Adele"), ("attribute:Birthday", "1991-01-02")]
-    # On its way, and shown as it will be.
+    # Shown with the new value while the request is on its way.
     assert "First Name Adele" in seen(client.get(path(settings)).content)
     deliver()
     assert [row.status for row in UnsubRequest.objects.all()] == ["done", "done"]
@@ -104,7 +102,9 @@ def test_only_what_was_changed_is_sent(
     assert "Birthday Jan. 2, 1991" in seen(client.get(path(settings)).content)
 
 
-def test_nothing_changed_is_no_wish(client: Client, settings: Settings, sandbox: Sandbox) -> None:
+def test_an_unchanged_form_makes_no_request(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
     assert "saved" not in change(client, details(settings))["Location"]
     assert not UnsubRequest.objects.exists()
 
@@ -121,7 +121,7 @@ def test_nothing_changed_is_no_wish(client: Client, settings: Settings, sandbox:
         ("Second_address", "ada at example", "Enter a valid email address"),
     ],
 )
-def test_what_cannot_be_held_is_told_at_its_field_and_nothing_typed_is_lost(
+def test_an_invalid_value_is_reported_at_its_field_and_all_input_is_kept(
     client: Client, settings: Settings, sandbox: Sandbox, name: str, typed: str, says: str
 ) -> None:
     fine = {"First_Name": "Adele"} if name != "First_Name" else {"Shoe_size": "39"}
@@ -136,14 +136,14 @@ def test_what_cannot_be_held_is_told_at_its_field_and_nothing_typed_is_lost(
     assert not UnsubRequest.objects.exists()
 
 
-def test_other_alphabets_pass_where_the_account_holds_them(
+def test_other_alphabets_are_accepted_where_the_account_supports_them(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     BusinessUnit.objects.update(unicode_attributes=True)
     assert change(client, details(settings), First_Name="Łada").status_code == 303
 
 
-def test_what_cannot_be_edited_or_seen_is_not_changed_by_a_form_made_by_hand(
+def test_a_forged_form_does_not_change_read_only_or_hidden_attributes(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = details(settings)
@@ -153,20 +153,20 @@ def test_what_cannot_be_edited_or_seen_is_not_changed_by_a_form_made_by_hand(
     assert not UnsubRequest.objects.exists()
 
 
-def test_what_another_tab_changed_is_shown_and_not_written_over(
+def test_a_value_that_another_tab_changed_is_shown_and_not_overwritten(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = details(settings)
     first, second = client.get(there).content, client.get(there).content
     change(client, there, first, First_Name="Adele")
-    # The second tab changes something else: both hold.
+    # The second tab changes another field: both changes are kept.
     assert change(client, there, second, City="Paris").status_code == 303
-    # It changes the same: it is told, and what was typed stands there still.
+    # It changes the same field: that is reported, and the input is kept.
     answer = change(client, there, second, First_Name="Ada-Maria")
     assert answer.status_code == 422
     assert "changed meanwhile, to: Adele" in seen(answer.content)
     assert values(answer.content)[field("First Name")] == "Ada-Maria"
-    # Saved again, it is what they want.
+    # Submitted again, it is stored.
     assert client.post(there, values(answer.content)).status_code == 303
     deliver()
     person = sandbox.person(1001)["attributes"]
@@ -176,7 +176,7 @@ def test_what_another_tab_changed_is_shown_and_not_written_over(
     assert statuses[0].superseded_by == statuses[1]
 
 
-def test_a_change_back_and_forth_ends_where_it_ended(
+def test_of_changes_back_and_forth_the_last_one_counts(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = details(settings)
@@ -186,7 +186,7 @@ def test_a_change_back_and_forth_ends_where_it_ended(
     assert sandbox.person(1001)["attributes"]["First Name"] == "Adele"
 
 
-def test_a_capital_letter_is_a_change(client: Client, settings: Settings, sandbox: Sandbox) -> None:
+def test_a_change_of_case_is_a_change(client: Client, settings: Settings, sandbox: Sandbox) -> None:
     there = details(settings)
     for name in ("ADA", "ada"):
         assert "saved" in change(client, there, First_Name=name)["Location"]
@@ -194,7 +194,9 @@ def test_a_capital_letter_is_a_change(client: Client, settings: Settings, sandbo
     assert sandbox.person(1001)["attributes"]["First Name"] == "ada"
 
 
-def test_html_or_text(client: Client, settings: Settings, sandbox: Sandbox) -> None:
+def test_the_email_format_can_be_changed(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
     there = details(settings)
     form = values(client.get(there).content)
     assert form["format"] == "HTML"
@@ -205,7 +207,7 @@ def test_html_or_text(client: Client, settings: Settings, sandbox: Sandbox) -> N
     assert values(client.get(there).content)["format"] == "Text"
 
 
-def test_a_new_address_counts_once_it_is_confirmed_from_there(
+def test_a_new_address_counts_once_it_is_confirmed_by_an_email_to_it(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = details(settings)
@@ -225,18 +227,18 @@ def test_a_new_address_counts_once_it_is_confirmed_from_there(
     assert sandbox.person(1001)["email"] == "ada@example.org"
 
 
-def test_an_attribute_that_is_gone_is_not_called_done(
+def test_a_change_of_a_deleted_attribute_is_refused(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     change(client, details(settings), First_Name="Adele")
-    # Renamed meanwhile: Marketing Cloud would ignore the old name and say OK.
+    # Renamed in the meantime: Marketing Cloud would ignore the old name and answer OK.
     UnsubRequest.objects.update(aspect="attribute:Given name")
     deliver()
     row = UnsubRequest.objects.get()
     assert (row.status, sandbox.updates()) == ("refused", [])
 
 
-def test_without_marketing_cloud_nothing_can_be_changed_and_it_says_so(
+def test_without_marketing_cloud_the_details_form_is_unavailable(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     sandbox.cue("http_500", times=None)
@@ -245,7 +247,7 @@ def test_without_marketing_cloud_nothing_can_be_changed_and_it_says_so(
     assert "cannot be shown right now" in seen(answer.content)
 
 
-def test_a_unit_may_keep_the_details_to_itself(
+def test_a_unit_can_switch_the_details_off(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     BusinessUnit.objects.update(profile_details=False)

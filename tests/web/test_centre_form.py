@@ -1,4 +1,4 @@
-"""The form of the details, field by field: what browsers do to values, and what readers need."""
+"""The details form, field by field: how browsers change values, and accessibility."""
 
 from decimal import Decimal
 from typing import Any
@@ -24,7 +24,7 @@ def described(data_type: str = "Text", **changes: Any) -> Field:
 
 
 def form(one: Field, raw: str, typed: str | None = None) -> DetailsForm:
-    """Return the form of an attribute with a value, as it was drawn, or as it comes back."""
+    """Return the form of an attribute with a value, as rendered, or as submitted with `typed`."""
     now = {one.id: one.shown(raw).strip(), "format": "HTML", "address": "ada@example.com"}
     data = None if typed is None else {one.id: typed}
     return DetailsForm(
@@ -34,12 +34,12 @@ def form(one: Field, raw: str, typed: str | None = None) -> DetailsForm:
 
 
 @pytest.mark.parametrize("typed", ["1e999999999", "-1e-999999999", "1" * 101, "NaN", "1e60"])
-def test_no_number_is_larger_than_what_anybody_holds(typed: str) -> None:
+def test_a_number_beyond_the_limit_is_refused(typed: str) -> None:
     one = described("Number")
     assert one.id in form(one, "1", typed).errors
 
 
-def test_a_number_is_as_it_was_typed() -> None:
+def test_a_number_is_sent_with_the_value_that_was_typed() -> None:
     one = described("Decimal")
     for typed in ("1.50", "-3", "1e3"):
         sent = form(one, "", typed)
@@ -51,28 +51,28 @@ def test_a_number_is_as_it_was_typed() -> None:
     ("data_type", "raw"),
     [("Number", "12 kg"), ("Number", "1,5"), ("Date", "the first of May"), ("Date", "31.12.1990")],
 )
-def test_a_value_that_the_browser_would_show_as_nothing_is_shown_as_text(
+def test_a_value_that_its_input_would_drop_is_shown_in_a_text_input(
     data_type: str, raw: str
 ) -> None:
     one = described(data_type)
-    # An input of type number or date drops what is none, and sends it back as empty.
+    # An input of type number or date drops an invalid value, and submits it as empty.
     assert 'type="text"' in str(form(one, raw)[one.id])
     assert raw in str(form(one, raw)[one.id])
     assert form(one, raw, raw).changes == {}
     assert 'type="text"' not in str(form(one, "")[one.id])
 
 
-def test_a_value_of_several_lines_comes_back_as_it_was_shown() -> None:
+def test_a_value_of_several_lines_is_no_change_when_submitted() -> None:
     one = described()
     shown = form(one, "Baker Street\r\nLondon")[one.id].value()
-    # An input of one line drops the break, and sends the rest.
+    # A single-line input drops the line break, and submits the rest.
     assert "\n" not in shown
     sent = form(one, "Baker Street\r\nLondon", shown)
     assert sent.is_valid()
     assert sent.changes == {}
 
 
-def test_errors_are_said_at_their_field_and_can_be_reached() -> None:
+def test_errors_are_described_at_their_field_and_linked_from_the_summary() -> None:
     one = described()
     sent = form(one, "a", "x" * 101)
     sent.data = {**sent.data, "format": "Smoke signals"}
@@ -82,7 +82,7 @@ def test_errors_are_said_at_their_field_and_can_be_reached() -> None:
     assert f'aria-describedby="id_{one.id}_error"' in text
     whole = page("unsub/details.html", {"form": sent, "sender": Sender()}).content.decode()
     assert f'href="#id_{one.id}"' in whole
-    # A group of buttons has no id of its own: the first of them takes the focus.
+    # A group of radio buttons has no id of its own: the link leads to the first of them.
     assert 'href="#id_format_0"' in whole
     assert 'id="id_format_0"' in whole
     assert '<fieldset class="send" aria-describedby="id_format_error">' in whole

@@ -1,4 +1,4 @@
-"""Joining a list and subscribing again: what was agreed to, the confirmation by mail, refusals."""
+"""Subscribing and resubscribing: consent, confirmation by email, refusals."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ EVENTS = "7004"
 
 @pytest.fixture(autouse=True)
 def offering(unit: BusinessUnit) -> BusinessUnit:
-    """The parent unit, which offers the profile centre."""
+    """The parent unit with the profile centre switched on."""
     cache.clear()
     BusinessUnit.objects.filter(pk=unit.pk).update(profile_centre=True)
     return unit
@@ -31,17 +31,17 @@ def offering(unit: BusinessUnit) -> BusinessUnit:
 
 @pytest.fixture
 def confirming(offering: BusinessUnit) -> None:
-    """The unit demands a confirmation by mail."""
+    """The unit requires confirmation by email."""
     BusinessUnit.objects.update(confirm_key="confirm-subscription")
 
 
-def test_joining_is_never_preselected(client: Client, settings: Settings, sandbox: Sandbox) -> None:
+def test_no_list_is_preselected(client: Client, settings: Settings, sandbox: Sandbox) -> None:
     page = client.get(path(settings))
     assert EVENTS in offered(page.content)
     assert "By joining you agree that Example Outfitters sends you its mail" in seen(page.content)
 
 
-def test_a_list_is_joined_and_what_was_agreed_to_is_kept(
+def test_subscribing_stores_the_consent_text(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings)
@@ -59,7 +59,7 @@ def test_a_list_is_joined_and_what_was_agreed_to_is_kept(
     assert row.wording.language == "en"
     assert lists_of(sandbox)[EVENTS] == "Active"
     (update,) = sandbox.updates()
-    # Only what was changed is sent.
+    # Only what changed is sent.
     given = update["given"]
     assert (given["attributes"], given["status"], given["email_type"]) == ({}, None, None)
     assert [one["action"] for one in given["lists"]] == ["create"]
@@ -67,7 +67,7 @@ def test_a_list_is_joined_and_what_was_agreed_to_is_kept(
     assert EVENTS in ticked(client.get(there).content)
 
 
-def test_new_words_are_a_new_version_and_nobody_agrees_to_what_they_did_not_see(
+def test_a_changed_consent_text_is_a_new_version_and_has_to_be_shown_before_it_counts(
     client: Client, settings: Settings, sandbox: Sandbox, offering: BusinessUnit
 ) -> None:
     old = client.get(path(settings)).content
@@ -76,7 +76,7 @@ def test_new_words_are_a_new_version_and_nobody_agrees_to_what_they_did_not_see(
     answer = save(client, path(settings), join=(EVENTS,), page=old)
     assert answer.status_code == 409
     assert "written anew while you were here" in seen(answer.content)
-    # What was ticked still is: nobody has to find it again.
+    # The ticked list is still ticked.
     assert EVENTS in ticked(answer.content)
     assert save(client, path(settings), page=answer.content).status_code == 303
     first, second = Wording.objects.order_by("pk")
@@ -86,7 +86,7 @@ def test_new_words_are_a_new_version_and_nobody_agrees_to_what_they_did_not_see(
     assert agreed == {1002: first.pk, 1001: second.pk}
 
 
-def test_with_the_unit_s_mail_it_counts_once_it_is_confirmed(
+def test_with_double_opt_in_a_subscription_is_sent_once_it_is_confirmed(
     client: Client, settings: Settings, sandbox: Sandbox, confirming: None
 ) -> None:
     answer = save(client, path(settings), join=(EVENTS,))
@@ -99,7 +99,7 @@ def test_with_the_unit_s_mail_it_counts_once_it_is_confirmed(
     assert dict(mail["attributes"])["ProfileCentreAbout"] == "Events near you"
     assert EVENTS not in lists_of(sandbox)
     link = mailed_link(sandbox)
-    # A scanner looks at it.
+    # A scanner opens the link.
     for look in (client.get, client.head):
         assert look(link).status_code == look(f"{link}.").status_code == 200
     assert "You want Events near you from" in seen(client.get(link).content)
@@ -110,12 +110,12 @@ def test_with_the_unit_s_mail_it_counts_once_it_is_confirmed(
     row = UnsubRequest.objects.get(kind="subscribe")
     assert (row.status, row.confirmed_at is not None) == ("done", True)
     assert lists_of(sandbox)[EVENTS] == "Active"
-    # Pressing again, or reading it again, changes nothing.
+    # Confirming again, or opening the page again, changes nothing.
     assert "Confirmed" in seen(client.post(link).content)
     assert UnsubRequest.objects.filter(kind="subscribe").count() == 1
 
 
-def test_what_is_not_confirmed_in_a_week_is_over(
+def test_an_unconfirmed_subscription_expires_after_a_week(
     client: Client, settings: Settings, sandbox: Sandbox, confirming: None
 ) -> None:
     save(client, path(settings), join=(EVENTS,))
@@ -129,14 +129,16 @@ def test_what_is_not_confirmed_in_a_week_is_over(
 
 
 @pytest.mark.parametrize("token", ["x", "a:b:c", "%00", "🙂", "MQ:1:x" * 300])
-def test_a_bad_confirmation_is_told_kindly(client: Client, unit: BusinessUnit, token: str) -> None:
+def test_an_invalid_confirmation_link_shows_a_page_that_says_so(
+    client: Client, unit: BusinessUnit, token: str
+) -> None:
     for send in (client.get, client.post):
         answer = send(f"/c/{token}")
         assert answer.status_code == 404
         assert "nothing to confirm" in seen(answer.content)
 
 
-def test_who_left_everything_can_subscribe_again(
+def test_a_subscriber_who_unsubscribed_from_everything_can_resubscribe(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings)
@@ -155,7 +157,7 @@ def test_who_left_everything_can_subscribe_again(
 
 
 @pytest.mark.parametrize(("fault", "code"), [("resubscribe_12018", 12018), ("no_permission", 11)])
-def test_where_marketing_cloud_does_not_let_them_back_a_person_looks(
+def test_a_refused_subscription_needs_a_person_and_holds_no_unsubscribe(
     client: Client, settings: Settings, sandbox: Sandbox, fault: str, code: int
 ) -> None:
     sandbox.cue(fault, times=None)
@@ -168,12 +170,12 @@ def test_where_marketing_cloud_does_not_let_them_back_a_person_looks(
     assert "A person at Example Outfitters is asked to look at it" in seen(
         client.get(there).content
     )
-    # Nobody's unsubscribe waits for a right that only joining needs.
+    # No unsubscribe waits for a right that only subscribing needs.
     assert len(sandbox.events()) == 1
     assert not queue().is_held
 
 
-def test_an_update_without_the_right_to_it_holds_nobody_up(
+def test_an_update_without_permission_does_not_hold_the_queue(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     sandbox.cue("fault_11", times=None, operation="Update")
@@ -183,14 +185,14 @@ def test_an_update_without_the_right_to_it_holds_nobody_up(
     assert not queue().is_held
 
 
-def test_whoever_is_on_the_list_already_needs_no_call(
+def test_subscribing_to_a_list_again_needs_no_call(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings)
     page = client.get(there).content
     save(client, there, join=(EVENTS,))
     deliver()
-    # The reply got lost, say: the same is tried once more.
+    # As after a lost reply: the same request is tried again.
     UnsubRequest.objects.update(status="pending", next_attempt_at=Now())
     deliver()
     row = UnsubRequest.objects.get()
@@ -199,7 +201,7 @@ def test_whoever_is_on_the_list_already_needs_no_call(
     assert EVENTS in offered(page)
 
 
-def test_nobody_joins_what_the_page_did_not_offer(
+def test_lists_that_the_page_does_not_offer_cannot_be_subscribed_to(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings)
@@ -209,14 +211,14 @@ def test_nobody_joins_what_the_page_did_not_offer(
     assert not UnsubRequest.objects.exists()
 
 
-def test_a_mail_that_got_lost_can_be_asked_for_again(
+def test_a_lost_confirmation_email_can_be_requested_again(
     client: Client, settings: Settings, sandbox: Sandbox, confirming: None
 ) -> None:
     there = path(settings)
     for _ in range(2):
         save(client, there, join=(EVENTS,))
         deliver()
-    # Not at once, or one link could fill a mailbox.
+    # Not at once: otherwise one link could flood a mailbox.
     assert len(sandbox.mails()) == 1
     UnsubRequest.objects.filter(kind="mail").update(received_at="2026-01-01T00:00:00+00:00")
     save(client, there, join=(EVENTS,))
@@ -225,7 +227,7 @@ def test_a_mail_that_got_lost_can_be_asked_for_again(
     assert UnsubRequest.objects.filter(kind="subscribe").count() == 1
 
 
-def test_what_was_left_since_is_not_confirmed_by_an_older_mail(
+def test_an_unsubscribe_voids_an_earlier_unconfirmed_subscription(
     client: Client, settings: Settings, sandbox: Sandbox, confirming: None
 ) -> None:
     there = path(settings)
@@ -240,12 +242,12 @@ def test_what_was_left_since_is_not_confirmed_by_an_older_mail(
     assert EVENTS not in lists_of(sandbox)
 
 
-def test_no_mail_goes_out_for_what_is_over(
+def test_no_confirmation_email_is_sent_for_a_withdrawn_or_erased_request(
     client: Client, settings: Settings, sandbox: Sandbox, confirming: None
 ) -> None:
     save(client, path(settings), join=(EVENTS,))
     save(client, path(settings, 1002), join=(EVENTS,))
-    # Settled while Marketing Cloud was away; and of one whose person was erased.
+    # One was withdrawn while Marketing Cloud was unavailable, the other's subscriber was erased.
     UnsubRequest.objects.filter(kind="subscribe").update(status="withdrawn")
     UnsubRequest.objects.filter(kind="mail", subscriber_id=1002).update(value="")
     deliver()
@@ -254,7 +256,7 @@ def test_no_mail_goes_out_for_what_is_over(
     assert list(mails) == [("refused", "refused")] * 2
 
 
-def test_a_list_that_was_just_joined_can_be_left_although_no_mail_was_ever_sent_to_it(
+def test_a_list_can_be_unsubscribed_from_although_no_email_was_ever_sent_to_it(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings)
@@ -273,7 +275,7 @@ def test_a_list_that_was_just_joined_can_be_left_although_no_mail_was_ever_sent_
     assert [event["subscriber_id"] for event in sandbox.events()] == [1002]
 
 
-def test_a_mail_s_own_link_is_not_put_right_without_an_event(
+def test_an_email_s_link_to_a_list_without_a_job_is_refused_and_not_updated(
     make_wish: MakeWish, sandbox: Sandbox
 ) -> None:
     store.write(make_wish(job=JobContext(list_id=7004)))

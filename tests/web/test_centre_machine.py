@@ -1,5 +1,5 @@
-"""The profile centre's wishes against a model: whatever order they come, go and fail in, what a
-person asked for last is what Marketing Cloud has in the end."""
+"""Stateful test of the profile centre against a model: in whatever order requests are made, sent,
+fail and are settled, what a subscriber requested last is what Marketing Cloud has in the end."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -63,7 +63,7 @@ CITY = Definition(
 
 @dataclass
 class Person:
-    """Somebody as Marketing Cloud has them."""
+    """A subscriber in Marketing Cloud."""
 
     status: str = ACTIVE
     city: str = ""
@@ -72,7 +72,7 @@ class Person:
 
 @dataclass
 class MarketingCloud:
-    """A Marketing Cloud in memory. `answer` says how it behaves next."""
+    """A Marketing Cloud in memory. `answer` is how it responds to the next call."""
 
     answer: str = "ok"
     people: dict[str, Person] = field(
@@ -80,15 +80,15 @@ class MarketingCloud:
     )
 
     def log_unsub_events(self, _mid: int, calls: Sequence[gateway.Parameters]) -> CallReply:
-        """Have people leave; whoever leaves everything is on no list any more."""
+        """Unsubscribe; from everything means from all lists, too."""
         return self._reply([(self._leave, dict(call)) for call in calls])
 
     def update_subscribers(self, _mid: int, updates: Sequence[SubscriberUpdate]) -> CallReply:
-        """Change people, one after the other."""
+        """Update subscribers, one after the other."""
         return self._reply([(self._update, update) for update in updates])
 
     def memberships_of(self, _mid: int, keys: Sequence[str]) -> dict[str, list[Membership]]:
-        """Return the places of each."""
+        """Return the memberships of each subscriber."""
         return {
             key: [Membership(list_id=a, status=b) for a, b in self.people[key].lists.items()]
             for key in keys
@@ -137,14 +137,15 @@ class MarketingCloud:
 
 @dataclass
 class Wanted:
-    """What somebody wants, of what they asked for last; None where either would do."""
+    """The state that a subscriber's requests should lead to; None where either value is
+    possible."""
 
     status: str | None = ACTIVE
     city: str | None = ""
     lists: dict[int, str | None] = field(default_factory=lambda: {WEEKLY: ACTIVE, EVENTS: LEFT})
 
     def doubt(self, what: str, of: Any) -> None:
-        """Take in a wish that was refused: it may have made an earlier one void before."""
+        """Apply a request that was refused: it may have superseded an earlier one before."""
         if what == "city":
             self.city = None
         elif what in {"join", "leave"}:
@@ -153,7 +154,7 @@ class Wanted:
             self.status, self.lists = None, dict.fromkeys(self.lists)
 
     def hear(self, what: str, of: Any) -> None:
-        """Take in one more wish."""
+        """Apply one more request."""
         if what == "city":
             self.city = of
         elif what == "join":
@@ -161,17 +162,17 @@ class Wanted:
         elif what == "leave":
             self.lists[of] = LEFT
         elif what == "leave job":
-            # Nobody knows the list of the job before it is left: whatever was joined may be it.
+            # The job's list is unknown before the call: any subscribed list may be it.
             self.lists = {key: None if is_ == ACTIVE else is_ for key, is_ in self.lists.items()}
             self.lists[JOBS[of]] = LEFT
         elif what == "leave all":
             self.status, self.lists = LEFT, dict.fromkeys(self.lists, LEFT)
         else:
-            # A leave that was not sent yet has taken nobody off a list.
+            # An unsubscribe that was not sent yet has not changed any list.
             self.status, self.lists = ACTIVE, dict.fromkeys(self.lists)
 
     def fits(self, person: Person) -> bool:
-        """Return whether somebody is as they want to be."""
+        """Return whether the subscriber is in a wanted state."""
         lists = {key: person.lists.get(key, LEFT) for key in self.lists}
         return (
             self.status in (None, person.status)
@@ -182,21 +183,21 @@ class Wanted:
 
 @dataclass
 class Called:
-    """A worker that has called, and did not write down yet what came of it."""
+    """A worker that has called, and not yet settled the results."""
 
     batch: Batch
     verdicts: tuple[Verdict, ...]
 
 
 class Centre(RuleBasedStateMachine):
-    """People change their minds; workers claim, call, die and settle in any order."""
+    """Subscribers change their minds; workers claim, call, crash and settle in any order."""
 
     batches = Bundle("batches")
     called = Bundle("called")
 
     @initialize()
     def begin(self) -> None:
-        """Begin with an empty database and a unit."""
+        """Start with an empty database and one unit."""
         empty_tables()
         BusinessUnit.objects.create(mid=PARENT, name="Example Outfitters")
         self.cloud = CLOUD
@@ -208,24 +209,24 @@ class Centre(RuleBasedStateMachine):
 
     @rule(person=st.sampled_from(PEOPLE), number=st.sampled_from([WEEKLY, EVENTS]))
     def leave(self, person: int, number: int) -> None:
-        """Somebody unticks a list."""
+        """A subscriber unticks a list."""
         self._ask(person, "leave", number, context(person).for_list(number))
 
     @rule(person=st.sampled_from(PEOPLE))
     def leave_job(self, person: int) -> None:
-        """Somebody presses the button of a mail whose link does not name its list."""
+        """A one-click unsubscribe by a link that does not name its list."""
         link = context(person, JobContext(job_id=88002))
         self._ask(person, "leave job", 88002, link, channel=Channel.ONE_CLICK)
 
     @rule(person=st.sampled_from(PEOPLE), channel=st.sampled_from([Channel.PAGE, Channel.PROFILE]))
     def leave_everything(self, person: int, channel: Channel) -> None:
-        """Somebody has had enough."""
+        """A subscriber unsubscribes from everything."""
         link = context(person).for_everything()
         self._ask(person, "leave all", None, link, channel=channel)
 
     @rule(person=st.sampled_from(PEOPLE))
     def undo(self, person: int) -> None:
-        """Somebody takes back that they left everything."""
+        """A subscriber withdraws the unsubscribe from everything."""
         link = context(person).for_everything()
         found = outbox.find(link)
         if outbox.withdraw(link):
@@ -234,19 +235,19 @@ class Centre(RuleBasedStateMachine):
 
     @rule(person=st.sampled_from(PEOPLE), number=st.sampled_from([WEEKLY, EVENTS]))
     def join(self, person: int, number: int) -> None:
-        """Somebody ticks a list."""
+        """A subscriber ticks a list."""
         change = Change(kind=Kind.SUBSCRIBE)
         self._ask(person, "join", number, context(person).for_list(number), change=change)
 
     @rule(person=st.sampled_from(PEOPLE))
     def subscribe_again(self, person: int) -> None:
-        """Somebody wants to be back."""
+        """A subscriber resubscribes."""
         change = Change(kind=Kind.RESUBSCRIBE)
         self._ask(person, "again", None, context(person).for_everything(), change=change)
 
     @rule(person=st.sampled_from(PEOPLE), city=st.sampled_from(["Rome", "rome", "Oslo"]))
     def move(self, person: int, city: str) -> None:
-        """Somebody lives elsewhere now, or writes it otherwise."""
+        """A subscriber changes their city, possibly only its case."""
         change = Change(kind=Kind.ATTRIBUTE, name="City", value=city)
         self._ask(person, "city", city, context(person), change=change)
 
@@ -259,7 +260,7 @@ class Centre(RuleBasedStateMachine):
 
     @rule(target=batches)
     def claim(self) -> tuple[int, Batch] | None:
-        """A worker takes what is due."""
+        """A worker claims what is due."""
         batch = claim(PARENT)
         if batch is None:
             return None
@@ -270,7 +271,8 @@ class Centre(RuleBasedStateMachine):
 
     @rule(target=called, taken=consumes(batches), answer=st.sampled_from(ANSWERS))
     def call(self, taken: tuple[int, Batch] | None, answer: str) -> Called | None:
-        """A worker calls; one whose lease has run out is dead, for no call takes as long."""
+        """A worker calls. One whose lease expired counts as dead, because no call takes that
+        long."""
         if taken is None or taken[0] != self.age:
             return None
         self.cloud.answer = answer
@@ -278,37 +280,38 @@ class Centre(RuleBasedStateMachine):
 
     @rule(one=consumes(called))
     def settle(self, one: Called | None) -> None:
-        """A worker writes down what came of it, however late."""
+        """A worker settles the results, however late."""
         if one:
             worker.settle(one.batch, one.verdicts)
             self.held = {pk: held for pk, held in self.held.items() if held is not one.batch}
 
     @rule(taken=consumes(batches))
     def die(self, taken: tuple[int, Batch] | None) -> None:
-        """A worker dies before its call."""
+        """A worker crashes before its call."""
 
     @rule()
     def time_passes(self) -> None:
-        """Hours go by: leases and rests are over, and whatever waits is due."""
+        """Hours pass: leases and pauses end, and everything that waits is due."""
         pass_time()
         self.age += 1
         self.held.clear()
 
     @rule()
     def sweep(self) -> None:
-        """Beat rings."""
+        """Beat starts a sweep."""
         sweep.sweep()
 
     @invariant()
     def nobody_s_wishes_overtake_each_other(self) -> None:
-        """What is under way for one person at the same time may arrive in either order."""
+        """Requests of one subscriber that are sent at the same time must not depend on their
+        order."""
         for rows in self._by_person(UnsubRequest.objects.filter(status=Status.SENDING)):
             for earlier, later in combinations(rows, 2):
                 assert not _order_matters(earlier, later), (earlier.aspect, later.aspect)
 
     @invariant()
     def what_is_void_says_by_which_later_wish(self) -> None:
-        """A superseded row names a later one that makes it so, and that somebody still wants."""
+        """A superseded row refers to a later one that supersedes it and is still valid."""
         gone = UnsubRequest.objects.filter(status=Status.SUPERSEDED)
         for row in gone.select_related("superseded_by"):
             by = row.superseded_by
@@ -320,13 +323,13 @@ class Centre(RuleBasedStateMachine):
 
     @invariant()
     def attempts_only_grow(self) -> None:
-        """Nothing that was tried is untried."""
+        """The number of attempts never decreases."""
         now = dict(UnsubRequest.objects.values_list("pk", "attempts"))
         assert all(now[pk] >= number for pk, number in self.attempts.items())
         self.attempts = now
 
     def teardown(self) -> None:
-        """In the end everything is carried out or void, and everybody is what they asked for."""
+        """In the end all requests are finished, and each subscriber is in a wanted state."""
         if not hasattr(self, "cloud"):
             return
         self.cloud.answer = "ok"
@@ -353,12 +356,12 @@ class Centre(RuleBasedStateMachine):
 
 
 def _order_matters(earlier: UnsubRequest, later: UnsubRequest) -> bool:
-    """Return whether it makes a difference which of the two arrives first."""
+    """Return whether it matters which of the two arrives first."""
     leaves = [one for one in (earlier, later) if one.kind == Kind.UNSUBSCRIBE]
     joins = [one for one in (earlier, later) if one.kind in IN]
     if leaves and joins:
         (left,), (joined,) = leaves, joins
-        # A job has a list, though nobody knows which.
+        # A job has a list, but it is unknown here.
         may_be = left.aspect.startswith(JOB) and joined.kind == Kind.SUBSCRIBE
         return may_be or left.aspect in {ALL, joined.aspect}
     return voids(later, earlier)
@@ -383,7 +386,7 @@ def _key_of(_mid: int, subscriber: SubscriberContext) -> str:
     return str(subscriber.subscriber_id)
 
 
-def test_what_was_asked_for_last_is_what_there_is_in_the_end(
+def test_the_last_request_determines_the_final_state(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with _in_place_of_marketing_cloud(monkeypatch):

@@ -1,4 +1,4 @@
-"""Pauses, a new link for an old one, what is held of a person, and erasing it."""
+"""Pauses, a new link for an old one, and data subject requests: access and erasure."""
 
 import json
 import time
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 @pytest.fixture(autouse=True)
 def offering(unit: BusinessUnit) -> BusinessUnit:
-    """The parent unit, which offers the profile centre and pauses that end by themselves."""
+    """The parent unit with the profile centre, and pauses that end without asking."""
     cache.clear()
     BusinessUnit.objects.filter(pk=unit.pk).update(
         profile_centre=True, pause_offered=True, pause_ends="put_back"
@@ -36,18 +36,18 @@ def offering(unit: BusinessUnit) -> BusinessUnit:
 
 
 def pause(client: Client, there: str, what: str = "7001", days: str = "30") -> None:
-    """Take a break."""
+    """Begin a pause."""
     of = drawn(client.get(there).content)
     client.post(f"{there}/pause", {"drawn": of, "what": what, "days": days})
 
 
 def pass_time(days: int) -> None:
-    """Let days go by, for pauses."""
+    """Let days pass, for pauses."""
     Pause.objects.update(until=F("until") - timedelta(days=days))
 
 
 @pytest.mark.parametrize(("what", "kind"), [("7001", "subscribe"), ("all", "resubscribe")])
-def test_a_break_is_a_leave_now_and_a_return_in_time(
+def test_a_pause_unsubscribes_and_later_subscribes_again(
     client: Client, settings: Settings, sandbox: Sandbox, what: str, kind: str
 ) -> None:
     there = path(settings)
@@ -67,12 +67,12 @@ def test_a_break_is_a_leave_now_and_a_return_in_time(
     assert Pause.objects.get().end == "put_back"
 
 
-def test_or_they_are_asked_back(
+def test_at_the_end_of_a_pause_the_subscriber_is_asked_by_email(
     client: Client, settings: Settings, sandbox: Sandbox, offering: BusinessUnit
 ) -> None:
     there = path(settings)
     BusinessUnit.objects.update(pause_ends="ask")
-    # Without a mail to ask by, no break is offered.
+    # Without an email to ask by, pauses are not offered.
     assert "Take a break" not in seen(client.get(there).content)
     BusinessUnit.objects.update(ask_back_key="ask-back")
     pause(client, there)
@@ -88,12 +88,12 @@ def test_or_they_are_asked_back(
     assert "Weekly offers" in seen(page.content)
 
 
-def test_a_break_can_be_ended_early(client: Client, settings: Settings, sandbox: Sandbox) -> None:
+def test_a_pause_can_be_ended_early(client: Client, settings: Settings, sandbox: Sandbox) -> None:
     there = path(settings)
     pause(client, there)
     deliver()
     number = str(Pause.objects.get().pk)
-    # Somebody else's link ends nobody's break.
+    # Another subscriber's link does not end it.
     client.post(f"{path(settings, 1002)}/pause", {"end": number})
     assert Pause.objects.get().ended_at is None
     client.post(f"{there}/pause", {"end": number})
@@ -104,7 +104,7 @@ def test_a_break_can_be_ended_early(client: Client, settings: Settings, sandbox:
 
 
 @pytest.mark.parametrize("how", ["stay", "leave again", "everything"])
-def test_who_leaves_for_good_meanwhile_is_not_put_back(
+def test_an_unsubscribe_during_a_pause_is_final(
     client: Client, settings: Settings, sandbox: Sandbox, how: str
 ) -> None:
     there = path(settings)
@@ -124,7 +124,7 @@ def test_who_leaves_for_good_meanwhile_is_not_put_back(
     assert Pause.objects.get().end == "stayed"
 
 
-def test_a_break_is_over_for_who_joined_again(
+def test_a_pause_ends_with_a_new_subscription(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings)
@@ -133,7 +133,7 @@ def test_a_break_is_over_for_who_joined_again(
     cache.clear()
     BusinessUnit.objects.update(confirm_key="confirm-subscription")
     save(client, there, join=("7001",))
-    # What nobody confirms changes nothing.
+    # An unconfirmed subscription changes nothing.
     assert "You take a break until" in seen(client.get(there).content)
     join = UnsubRequest.objects.get(kind="subscribe")
     UnsubRequest.objects.filter(pk=join.pk).update(status="pending")
@@ -147,7 +147,7 @@ def test_a_break_is_over_for_who_joined_again(
 @pytest.mark.parametrize(
     "form", [{"what": "7003"}, {"what": "x"}, {"days": "365"}, {"days": ""}, {"drawn": "x"}]
 )
-def test_a_break_of_what_is_not_offered_is_none(
+def test_a_pause_with_invalid_values_is_not_stored(
     client: Client, settings: Settings, sandbox: Sandbox, form: dict[str, str]
 ) -> None:
     there = path(settings)
@@ -161,7 +161,7 @@ def old(settings: Settings, subscriber: int = 1001) -> str:
     return path(settings, subscriber, issued_at=int(time.time()) - 91 * 86_400)
 
 
-def test_an_old_link_gets_a_new_one_by_mail_and_says_the_same_to_everyone(
+def test_an_old_link_gets_a_new_one_by_email_and_the_page_reveals_nothing(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     assert "Send me a new link" not in seen(client.get(old(settings)).content)
@@ -176,16 +176,16 @@ def test_an_old_link_gets_a_new_one_by_mail_and_says_the_same_to_everyone(
     (mail,) = sandbox.mails()
     assert (mail["definition"], mail["email"]) == ("new-link", "ada@example.com")
     fresh = mailed_link(sandbox)
-    assert fresh.count(".") == 4  # sealed: it tells nobody whose it is
+    assert fresh.count(".") == 4  # sealed: its content is encrypted
     page = client.get(fresh)
     assert "Weekly offers" in seen(page.content)
-    # What is left by it is still charged to the job of the mail.
+    # Unsubscribing by it is still an event of the email's job.
     save(client, fresh, leave=("7001",))
     deliver()
     assert sandbox.events()[-1]["job_id"] == 88002
 
 
-def test_looking_at_the_page_mails_nothing(
+def test_reading_the_new_link_page_sends_no_email(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     BusinessUnit.objects.update(new_link_key="new-link")
@@ -194,7 +194,7 @@ def test_looking_at_the_page_mails_nothing(
     assert not UnsubRequest.objects.exists()
 
 
-def test_a_person_reads_and_takes_along_what_is_held(
+def test_subscribers_can_read_and_download_their_data(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings)
@@ -219,7 +219,7 @@ def test_a_person_reads_and_takes_along_what_is_held(
     assert (held["marketing_cloud"], len(held["requests"])) == (None, 2)
 
 
-def test_nobody_reads_of_another_who_shares_their_address(
+def test_the_data_export_has_no_requests_of_others_with_the_same_address(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     def link(number: int | None, key: str | None = None) -> str:
@@ -230,12 +230,12 @@ def test_nobody_reads_of_another_who_shares_their_address(
     for there in (link(1001), link(1001, "ada-1001"), link(1002)):
         client.post(there, {"everything": "1"})
     found = json.loads(client.get(f"{link(1001)}/yours.json").content)
-    # Other mails name them by more, or by less: it is the same person.
+    # Links that identify her by more, or by fewer, identifiers are of the same person.
     assert (len(found["requests"]), UnsubRequest.objects.count()) == (2, 3)
     assert UnsubRequest.objects.filter(subscriber_id=1001).values("person").distinct().count() == 1
 
 
-def test_erasing_one_erases_nobody_who_shares_their_address(
+def test_erasing_a_subscriber_leaves_others_with_the_same_address(
     client: Client, settings: Settings, sandbox: Sandbox, django_user_model: Any
 ) -> None:
     def link(**who: Any) -> str:
@@ -247,13 +247,13 @@ def test_erasing_one_erases_nobody_who_shares_their_address(
     client.post(f"{ada}/erase")
     UnsubRequest.objects.update(status="done")
     marketer = django_user_model.objects.create(username="mara")
-    # Under her key she is somebody else to nobody; under another's ID she is.
+    # The row with her key has no other ID, so it may be hers; the one with another ID is not.
     assert erasure_requests.grant(Erasure.objects.get(), user_id=marketer.pk, note="") == 2
     left = UnsubRequest.objects.exclude(email_address="")
     assert [row.subscriber_id for row in left] == [1002]
 
 
-def test_erasing_leaves_the_proof_and_nobody_s_name(
+def test_erasing_removes_the_identifiers_and_keeps_the_proof(
     client: Client, settings: Settings, sandbox: Sandbox, django_user_model: Any
 ) -> None:
     there = path(settings)
@@ -277,6 +277,6 @@ def test_erasing_leaves_the_proof_and_nobody_s_name(
     erasure.refresh_from_db()
     assert (erasure.subscriber, erasure.granted_at is not None) == (None, True)
     assert LostLink.objects.count() == 1
-    # Who still has the link can see what is left of it.
+    # With the link, the subscriber can still see the remaining data.
     assert "to leave ( Weekly offers )" in seen(client.get(f"{there}/yours").content)
     assert sweep.sweep() == []

@@ -1,4 +1,4 @@
-"""What every page for recipients carries, and what it never does."""
+"""Headers of recipients' pages, and the absence of cookies."""
 
 import re
 
@@ -15,13 +15,13 @@ from unsub.web.middleware import HEADERS
 pytestmark = pytest.mark.django_db
 
 
-# What is asked by machines and by people of the house.
+# Requested by monitoring.
 NOT_FOR_RECIPIENTS = {"healthz", "readyz", "metrics"}
 OWN = {"logo": {"Cache-Control"}}
 
 
 def addresses(settings: Settings, digest: str) -> dict[str, str]:
-    """Return an address for each route of the app that recipients meet."""
+    """Return a URL for each route of the app that recipients use."""
     token = link(settings).rpartition("/")[2]
     fill = {"token": token, "digest": digest}
     return {
@@ -74,7 +74,7 @@ def test_the_style_has_the_nonce_of_its_page_and_there_is_no_script(
     assert len(set(nonces)) == 2
 
 
-def test_readers_are_led_to_https_and_posts_never_redirected(
+def test_readers_are_redirected_to_https_and_posts_are_not(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     settings.SECURE_SSL_REDIRECT = True
@@ -91,13 +91,13 @@ def test_readers_are_led_to_https_and_posts_never_redirected(
     assert client.get("/healthz").status_code == 200
 
 
-def test_an_address_that_leads_nowhere_gets_a_kind_page(client: Client) -> None:
+def test_an_unknown_url_shows_the_page_for_broken_links(client: Client) -> None:
     answer = client.get("/nowhere")
     assert answer.status_code == 404
     assert "This link does not work" in answer.content.decode()
 
 
-def test_a_cookie_of_the_admin_is_neither_read_nor_answered(
+def test_cookies_of_the_admin_are_neither_read_nor_set(
     admin_client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     assert admin_client.cookies

@@ -1,4 +1,4 @@
-"""Probes and metrics."""
+"""Health endpoints and metrics."""
 
 import re
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ KEY = "profilecenter:heartbeat"
 UNKNOWN = {"broker": False, "worker_seconds": None, "beat_seconds": None, "degraded": True}
 
 
-def test_a_living_process_says_so(client: Client) -> None:
+def test_healthz_answers(client: Client) -> None:
     answer = client.get("/healthz")
     assert (answer.status_code, answer.content) == (200, b"ok\n")
 
 
 @pytest.fixture
 def heartbeats() -> Iterator[redis.Redis]:
-    """The broker, in which a worker and beat were at work just now."""
+    """The broker, with current heartbeats of a worker and of beat."""
     broker = quick_client()
     for name in heartbeat.NAMES:
         heartbeat.record(name)
@@ -37,15 +37,15 @@ def heartbeats() -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def broker_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing listens where the broker should be."""
+    """Make the broker of the health endpoints unreachable."""
     away = redis.Redis(port=1, socket_connect_timeout=0.2)
     monkeypatch.setattr("unsub.web.health._broker", away)
-    # By its name the package offers the view.
+    # The package's attribute `metrics` is the view, not the module.
     monkeypatch.setattr(import_module("unsub.web.metrics"), "_broker", away)
 
 
 @pytest.mark.usefixtures("heartbeats")
-def test_ready_means_database_and_broker_and_processes_at_work(client: Client) -> None:
+def test_readyz_reports_database_broker_and_heartbeats(client: Client) -> None:
     answer = client.get("/readyz")
     told = answer.json()
     assert answer.status_code == 200
@@ -54,7 +54,7 @@ def test_ready_means_database_and_broker_and_processes_at_work(client: Client) -
 
 
 @pytest.mark.usefixtures("heartbeats", "broker_away")
-def test_without_a_broker_it_is_not_ready(client: Client) -> None:
+def test_without_a_broker_readyz_fails_and_metrics_say_so(client: Client) -> None:
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()) == (503, UNKNOWN | {"database": True})
     text = client.get("/metrics").content.decode()
@@ -64,7 +64,7 @@ def test_without_a_broker_it_is_not_ready(client: Client) -> None:
 
 @pytest.mark.parametrize("name", heartbeat.NAMES)
 @pytest.mark.parametrize(("sweep", "limit"), [(1, 120), (30, 150)])
-def test_a_silent_process_degrades_and_requests_are_still_taken(
+def test_without_a_recent_heartbeat_readyz_is_degraded_and_still_succeeds(
     client: Client, settings: Settings, heartbeats: redis.Redis, name: str, sweep: int, limit: int
 ) -> None:
     settings.SWEEP_SECONDS = sweep
@@ -76,7 +76,7 @@ def test_a_silent_process_degrades_and_requests_are_still_taken(
     assert answer.json()[f"{name}_seconds"] > limit
 
 
-def test_a_process_that_was_never_seen_degrades_and_has_no_age(
+def test_a_process_that_was_never_seen_is_degraded_and_has_no_age(
     client: Client, heartbeats: redis.Redis
 ) -> None:
     heartbeats.hdel(KEY, "worker")
@@ -90,7 +90,7 @@ def test_a_process_that_was_never_seen_degrades_and_has_no_age(
 
 
 @pytest.mark.usefixtures("heartbeats", "database_away")
-def test_without_a_database_it_is_not_ready_and_the_metrics_say_so(client: Client) -> None:
+def test_without_a_database_readyz_fails_and_metrics_say_so(client: Client) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert (answer.json()["database"], answer.json()["degraded"]) == (False, False)
@@ -99,7 +99,7 @@ def test_without_a_database_it_is_not_ready_and_the_metrics_say_so(client: Clien
     assert "unsub_bad_links_total" in text
 
 
-def test_metrics_tell_where_requests_stand_and_name_nobody(
+def test_metrics_count_requests_and_name_no_person(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     client.get("/u/bad")
@@ -114,9 +114,9 @@ def test_metrics_tell_where_requests_stand_and_name_nobody(
         'unsub_unit_held{mid="510001"} 0.0',
         "unsub_database_up 1.0",
         'unsub_bad_links_total{reason="malformed"}',
-        'unsub_wishes_total{channel="one_click",repeated="false"}',
+        'unsub_requests_accepted_total{channel="one_click",repeated="false"}',
     ):
         assert line in text
-    # Names and labels: among the values are times, which may hold any digits.
+    # Names and labels only: values include times, which may contain any digits.
     labels = re.sub(r" [0-9.e+]+$", "", text, flags=re.MULTILINE)
     assert "1002" not in labels.replace("510002", "")

@@ -1,4 +1,4 @@
-"""No token and no person in a log line, nor in a mail about an error."""
+"""No token and no personal data in log lines, nor in error emails."""
 
 import io
 import logging
@@ -27,7 +27,7 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzayI6ImFkYSJ9.c2lnbmF0dXJl"
         f"u%2F{TOKEN}",
     ],
 )
-def test_a_line_holds_no_token(style: str, text: str) -> None:
+def test_log_lines_contain_no_token(style: str, text: str) -> None:
     line = written(style, text)
     assert TOKEN not in line
     assert "c2lnbmF0dXJl" not in line
@@ -35,14 +35,14 @@ def test_a_line_holds_no_token(style: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("style", ["json", "console"])
-def test_a_line_names_the_node_and_the_broker_that_an_operator_looks_for(style: str) -> None:
+def test_log_lines_keep_the_node_and_the_broker_without_its_password(style: str) -> None:
     line = written(style, "celery@5f0c3a2b1d9e connected to redis://:word@redis:6379/0")
     assert "celery@5f0c3a2b1d9e connected to redis://**@redis:6379/0" in line
     assert "word" not in line
 
 
 @pytest.mark.parametrize("style", ["json", "console"])
-def test_a_traceback_holds_no_address(style: str) -> None:
+def test_tracebacks_contain_no_address_and_no_local_variables(style: str) -> None:
     local = "a-local-variable-of-somebody"
     try:
         assert local
@@ -55,7 +55,7 @@ def test_a_traceback_holds_no_address(style: str) -> None:
 
 
 def written(style: str, text: str, **more: object) -> str:
-    """Return what a logger of ours writes."""
+    """Return what a logger of this project writes."""
     config = logging_config(style, "DEBUG")["formatters"]["line"]
     arguments = {key: value for key, value in config.items() if key != "()"}
     handler = logging.StreamHandler(stream := io.StringIO())
@@ -70,7 +70,7 @@ def written(style: str, text: str, **more: object) -> str:
 
 
 @pytest.mark.django_db
-def test_an_error_of_ours_mails_nobody_s_link(
+def test_a_server_error_sends_no_email_with_the_link(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(_: str) -> None:

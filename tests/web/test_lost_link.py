@@ -1,4 +1,4 @@
-"""Somebody whose link does not work, and the marketer who looks."""
+"""The lost-link form, and the marketer who handles its entries."""
 
 import pytest
 import redis
@@ -20,16 +20,16 @@ QUEUE = "/admin/unsub/lostlink/"
 
 @pytest.fixture
 def open_unit(unit: BusinessUnit, settings: Settings) -> BusinessUnit:
-    """A unit that offers the form, and a broker that has counted nobody yet."""
+    """A unit that offers the form, and a broker without rate limit counters."""
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
-        for key in broker.scan_iter("profilecenter:throttle:*"):
+        for key in broker.scan_iter("profilecenter:rate_limit:*"):
             broker.delete(key)
     unit.lost_link_form = True
     unit.save()
     return unit
 
 
-def test_a_bad_link_offers_the_form_where_the_unit_does(
+def test_a_bad_link_s_page_has_the_form_where_the_unit_offers_it(
     client: Client, open_unit: BusinessUnit
 ) -> None:
     answer = client.get("/u/cut-in-two")
@@ -42,7 +42,7 @@ def test_a_bad_link_offers_the_form_where_the_unit_does(
     assert not LostLink.objects.exists()
 
 
-def test_every_address_gets_the_same_answer_and_nobody_is_unsubscribed(
+def test_every_address_gets_the_same_response_and_no_one_is_unsubscribed(
     client: Client, open_unit: BusinessUnit
 ) -> None:
     answers = []
@@ -56,7 +56,7 @@ def test_every_address_gets_the_same_answer_and_nobody_is_unsubscribed(
 
 
 @pytest.mark.parametrize("address", ["", "ada", "a b@example.com", "x" * 250 + "@example.com"])
-def test_what_is_no_address_is_told_at_the_field_and_kept(
+def test_an_invalid_address_is_reported_at_the_field_and_kept(
     client: Client, open_unit: BusinessUnit, address: str
 ) -> None:
     answer = client.post(PATH, {"email_address": address})
@@ -68,7 +68,7 @@ def test_what_is_no_address_is_told_at_the_field_and_kept(
     assert not LostLink.objects.exists()
 
 
-def test_one_client_can_ask_five_times_an_hour(client: Client, open_unit: BusinessUnit) -> None:
+def test_one_client_can_submit_five_times_an_hour(client: Client, open_unit: BusinessUnit) -> None:
     statuses = [
         client.post(PATH, {"email_address": f"a{number}@example.com"}).status_code
         for number in range(7)
@@ -79,7 +79,7 @@ def test_one_client_can_ask_five_times_an_hour(client: Client, open_unit: Busine
     assert other.status_code == 303
 
 
-def test_behind_a_proxy_the_client_is_whom_the_proxy_names(
+def test_behind_a_proxy_the_client_is_the_one_that_the_proxy_names(
     client: Client, open_unit: BusinessUnit, settings: Settings
 ) -> None:
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -91,7 +91,7 @@ def test_behind_a_proxy_the_client_is_whom_the_proxy_names(
     assert statuses == [303] * 5 + [429]
 
 
-def test_a_flood_is_stopped_at_the_unit_and_without_a_broker_too(
+def test_a_flood_is_limited_per_unit_also_without_a_broker(
     client: Client, open_unit: BusinessUnit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate_limit, "_counters", redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
@@ -103,7 +103,7 @@ def test_a_flood_is_stopped_at_the_unit_and_without_a_broker_too(
     assert statuses == [303] * 8 + [429] * 2
 
 
-def test_without_a_database_nothing_is_promised(
+def test_without_a_database_the_form_is_unavailable(
     client: Client, open_unit: BusinessUnit, database_away: None
 ) -> None:
     answer = client.post(PATH, {"email_address": "ada@example.com"})
@@ -111,7 +111,7 @@ def test_without_a_database_nothing_is_promised(
     assert client.get("/u/cut").status_code == 404
 
 
-def test_the_queue_shows_what_waits_and_who_dealt_with_it(
+def test_the_queue_shows_waiting_entries_masked_and_who_resolved_them(
     client: Client, admin_client: Client, open_unit: BusinessUnit
 ) -> None:
     client.post(PATH, {"email_address": "ada@example.com"})
@@ -128,7 +128,7 @@ def test_the_queue_shows_what_waits_and_who_dealt_with_it(
     assert "a•••@example.com" in admin_client.get(f"{QUEUE}?state=handled").content.decode()
 
 
-def test_many_are_marked_at_once(admin_client: Client, open_unit: BusinessUnit) -> None:
+def test_many_entries_are_marked_at_once(admin_client: Client, open_unit: BusinessUnit) -> None:
     rows = [
         LostLink.objects.create(unit=open_unit, email_address=f"{n}@example.com", digest=str(n))
         for n in range(3)

@@ -1,4 +1,4 @@
-"""The POST of RFC 8058, as mail clients and others really send it."""
+"""The POST of RFC 8058, as email clients and others really send it."""
 
 import pytest
 import redis
@@ -50,7 +50,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_every_body_of_the_field_is_one_wish(
+def test_every_body_that_clients_send_is_one_request(
     client: Client, unit: BusinessUnit, settings: Settings, name: str
 ) -> None:
     body, kind = BODIES[name]
@@ -61,7 +61,7 @@ def test_every_body_of_the_field_is_one_wish(
     assert UnsubRequest.objects.get().channel == Channel.ONE_CLICK
 
 
-def test_it_needs_no_csrf_token_and_no_friendly_user_agent(
+def test_no_csrf_token_is_needed_and_the_user_agent_does_not_matter(
     unit: BusinessUnit, settings: Settings
 ) -> None:
     strict = Client(enforce_csrf_checks=True)
@@ -80,7 +80,7 @@ def test_a_body_of_a_megabyte_is_refused(
     assert not UnsubRequest.objects.exists()
 
 
-def test_the_same_post_again_is_the_same_wish(
+def test_the_same_post_again_is_the_same_request(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     assert [client.post(link(settings)).status_code for _ in range(3)] == [200] * 3
@@ -88,7 +88,7 @@ def test_the_same_post_again_is_the_same_wish(
 
 
 @pytest.mark.usefixtures("database_away")
-def test_without_a_database_the_broker_keeps_the_wish(client: Client, settings: Settings) -> None:
+def test_without_a_database_the_request_is_spooled(client: Client, settings: Settings) -> None:
     path = link(settings)
     assert client.get(path).status_code == 200
     assert client.post(path).status_code == 200
@@ -98,7 +98,7 @@ def test_without_a_database_the_broker_keeps_the_wish(client: Client, settings: 
 
 
 @pytest.mark.usefixtures("database_away")
-def test_without_database_and_broker_nothing_is_pretended(
+def test_without_database_and_broker_nothing_is_accepted(
     client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spool, "_client", redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
@@ -116,7 +116,7 @@ def test_without_database_and_broker_nothing_is_pretended(
 @hypothesis_settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_no_body_is_ever_an_error_of_ours(
+def test_no_body_causes_a_server_error(
     unit: BusinessUnit, settings: Settings, body: bytes, kind: str
 ) -> None:
     kind = "".join(char for char in kind if char.isascii() and char.isprintable())
@@ -132,7 +132,7 @@ def test_no_body_is_ever_an_error_of_ours(
 @hypothesis_settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_no_form_is_ever_an_error_of_ours(
+def test_no_form_causes_a_server_error(
     unit: BusinessUnit, settings: Settings, reason: str, words: str, extra: dict[str, str]
 ) -> None:
     answer = Client().post(
@@ -145,15 +145,13 @@ def test_no_form_is_ever_an_error_of_ours(
 @hypothesis_settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_no_token_is_ever_an_error_of_ours(unit: BusinessUnit, token: str) -> None:
+def test_no_token_causes_a_server_error(unit: BusinessUnit, token: str) -> None:
     path = "/u/" + token.encode("utf-8", "surrogatepass").decode("latin-1")
     for answer in (Client().generic("GET", path), Client().generic("POST", path)):
         assert answer.status_code in {404, 405}
 
 
-def test_a_one_click_costs_the_database_one_insert(
-    client: Client, unit: BusinessUnit, settings: Settings
-) -> None:
+def test_one_click_costs_one_insert(client: Client, unit: BusinessUnit, settings: Settings) -> None:
     path = link(settings)
     with CaptureQueriesContext(connection) as queries:
         client.post(path)

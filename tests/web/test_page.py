@@ -1,4 +1,4 @@
-"""The page behind the link, its form, and the page after it."""
+"""The unsubscribe page, its form, and the status page after it."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from unsub.models import BusinessUnit, Channel, MailingList, Reason, Status, Uns
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
-def test_the_page_names_brand_person_and_effect_and_writes_nothing(
+def test_the_page_shows_brand_masked_subscriber_and_effect_and_writes_nothing(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     who = SubscriberContext(subscriber_id=1001, subscriber_key="ada@example.com")
@@ -39,13 +39,13 @@ def test_the_page_names_brand_person_and_effect_and_writes_nothing(
         ({"job": None}, "no more mail of any kind from Example Outfitters"),
     ],
 )
-def test_the_page_says_what_will_happen(
+def test_the_page_states_the_effect(
     client: Client, unit: BusinessUnit, settings: Settings, changes: dict[str, Any], words: str
 ) -> None:
     assert words in seen(client.get(link(settings, **changes)).content)
 
 
-def test_the_form_ends_in_a_wish_and_a_page_that_follows(
+def test_the_form_stores_a_request_and_redirects_to_the_status_page(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings)
@@ -56,12 +56,12 @@ def test_the_form_ends_in_a_wish_and_a_page_that_follows(
     assert "We have your request" in seen(client.get(answer["Location"]).content)
 
 
-def test_nothing_is_required(client: Client, unit: BusinessUnit, settings: Settings) -> None:
+def test_no_field_is_required(client: Client, unit: BusinessUnit, settings: Settings) -> None:
     assert client.post(link(settings), FORM).status_code == 303
     assert UnsubRequest.objects.get().reason_text == ""
 
 
-def test_a_reason_that_is_not_on_the_list_shows_the_form_again_with_nothing_lost(
+def test_an_unknown_reason_shows_the_form_again_with_all_input(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     answer = client.post(link(settings), FORM | {"reason": "made-up", "words": "my own words"})
@@ -72,7 +72,7 @@ def test_a_reason_that_is_not_on_the_list_shows_the_form_again_with_nothing_lost
     assert not UnsubRequest.objects.exists()
 
 
-def test_a_unit_s_own_reasons_take_the_place_of_the_common_ones(
+def test_a_unit_s_own_reasons_replace_the_common_ones(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     Reason.objects.create(unit=unit, code="season", label="Wrong season")
@@ -81,7 +81,7 @@ def test_a_unit_s_own_reasons_take_the_place_of_the_common_ones(
     assert "I get too many messages" not in words
 
 
-def test_a_trailing_slash_and_whatever_follows_the_token_change_nothing(
+def test_trailing_characters_after_the_token_are_ignored(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings)
@@ -109,7 +109,7 @@ def test_safe_methods_write_nothing(
     assert not UnsubRequest.objects.exists()
 
 
-def test_head_is_like_get_without_the_body(
+def test_head_returns_the_headers_of_get_without_a_body(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     head, get = client.head(link(settings)), client.get(link(settings))
@@ -130,14 +130,16 @@ def test_other_methods_are_not_allowed(
 @pytest.mark.parametrize(
     "token", ["x", "a.b.c", "%00", "%ff%fe", "..", "a" * 5000, "é", "%E2%80%AE", "a%2Fb"]
 )
-def test_a_bad_link_is_a_kind_page(client: Client, unit: BusinessUnit, token: str) -> None:
+def test_a_bad_link_shows_a_page_that_says_so(
+    client: Client, unit: BusinessUnit, token: str
+) -> None:
     for answer in (client.get(f"/u/{token}"), client.post(f"/u/{token}", FORM)):
         assert answer.status_code == 404
         assert "This link does not work" in seen(answer.content)
     assert not UnsubRequest.objects.exists()
 
 
-def test_a_link_cut_short_or_signed_by_a_stranger_is_refused(
+def test_a_truncated_link_or_one_signed_with_another_key_is_refused(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     stranger = Keyring.from_json({"*": ["somebody-else-somebody-else-somebody"]})
@@ -146,7 +148,7 @@ def test_a_link_cut_short_or_signed_by_a_stranger_is_refused(
     assert not UnsubRequest.objects.exists()
 
 
-def test_an_address_alone_is_a_bad_link_where_people_are_known_by_key(
+def test_an_address_alone_is_refused_where_subscribers_are_identified_by_key(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings, subscriber=SubscriberContext(email_address="ada@example.com"))
@@ -155,7 +157,7 @@ def test_an_address_alone_is_a_bad_link_where_people_are_known_by_key(
     assert client.get(path).status_code == 200
 
 
-def test_a_unit_we_do_not_know_gets_a_page_and_its_wish_is_kept(
+def test_an_unknown_unit_s_page_works_and_its_request_is_stored(
     client: Client, db: None, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = link(settings, mid=599_999)
@@ -183,7 +185,7 @@ def test_a_test_link_shows_the_page_and_records_nothing(
     assert not UnsubRequest.objects.exists()
 
 
-def test_undo_takes_a_wish_back_before_it_is_sent(
+def test_undo_withdraws_a_request_before_it_is_sent(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings)
@@ -196,7 +198,7 @@ def test_undo_takes_a_wish_back_before_it_is_sent(
     assert "already" not in seen(client.get(path).content)
 
 
-def test_undo_that_comes_too_late_says_so(
+def test_undo_after_the_call_says_that_it_is_too_late(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings)
@@ -216,7 +218,7 @@ def test_undo_that_comes_too_late_says_so(
         (Status.DONE, "You are already unsubscribed since"),
     ],
 )
-def test_a_second_visit_says_where_the_wish_stands(
+def test_opening_the_link_again_shows_the_status_of_the_request(
     client: Client, unit: BusinessUnit, settings: Settings, status: str, words: str
 ) -> None:
     path = link(settings)
@@ -225,7 +227,7 @@ def test_a_second_visit_says_where_the_wish_stands(
     assert words in seen(client.get(path).content)
 
 
-def test_after_a_day_the_button_is_back(
+def test_after_a_day_the_page_offers_to_unsubscribe_again(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings)
@@ -238,21 +240,21 @@ def test_after_a_day_the_button_is_back(
     assert UnsubRequest.objects.count() == 2
 
 
-def test_done_without_a_wish_leads_to_the_page(
+def test_the_status_page_without_a_request_redirects_to_the_unsubscribe_page(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings)
     assert client.get(f"{path}/done")["Location"] == path
 
 
-def test_a_link_past_its_expiry_still_unsubscribes(
+def test_an_expired_link_still_unsubscribes(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     assert client.post(link(settings, expires_at=1)).status_code == 200
     assert UnsubRequest.objects.count() == 1
 
 
-def test_a_link_without_its_unit_serves_a_deployment_of_one(
+def test_a_link_without_mid_works_with_a_single_unit(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     token = sign_link(context(), keys=settings.LINK_KEYRING)
@@ -260,14 +262,14 @@ def test_a_link_without_its_unit_serves_a_deployment_of_one(
     assert BusinessUnit.objects.get().mid == PARENT
 
 
-def test_a_list_without_a_job_is_a_list(
+def test_a_list_without_a_job_has_the_scope_list(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings, job=JobContext(list_id=7001))
     assert "from this list" in seen(client.get(path).content)
 
 
-def test_everything_instead_is_a_wish_for_everything(
+def test_choosing_everything_makes_a_request_for_everything(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings)
@@ -281,7 +283,7 @@ def test_everything_instead_is_a_wish_for_everything(
     assert UnsubRequest.objects.get().status == Status.WITHDRAWN
 
 
-def test_a_test_link_never_turns_into_an_earnest_one(
+def test_a_test_link_cannot_be_made_a_real_one(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings, job=None, scope_is_explicit=True)
@@ -291,7 +293,7 @@ def test_a_test_link_never_turns_into_an_earnest_one(
     assert not UnsubRequest.objects.exists()
 
 
-def test_a_list_is_called_by_the_unit_s_own_name(
+def test_a_list_is_called_by_the_name_that_the_unit_gave_it(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     MailingList.objects.create(unit=unit, list_id=7001, name="Weekly <offers>")
@@ -314,7 +316,7 @@ def test_a_list_is_called_by_the_unit_s_own_name(
         ("", "*;q=x, \x00", "en", {}, "en", "ltr"),
     ],
 )
-def test_the_page_speaks_the_reader_s_language(
+def test_the_page_is_in_the_reader_s_language(
     client: Client, unit: BusinessUnit, settings: Settings, query: str, header: str,
     unit_language: str, changes: dict[str, Any], language: str, direction: str,
 ) -> None:  # fmt: skip
@@ -323,7 +325,7 @@ def test_the_page_speaks_the_reader_s_language(
     assert f'<html lang="{language}" dir="{direction}">' in answer.content.decode()
 
 
-def test_a_chosen_language_stays_on_the_way(
+def test_a_chosen_language_is_kept_on_the_following_pages(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings)
@@ -335,7 +337,7 @@ def test_a_chosen_language_stays_on_the_way(
     assert UnsubRequest.objects.get().language == "de"
 
 
-def test_the_done_page_looks_again_a_few_times(
+def test_the_status_page_reloads_three_times(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings)
@@ -351,7 +353,7 @@ def test_the_done_page_looks_again_a_few_times(
     assert "Refresh" not in client.get(f"{path}/done")
 
 
-def test_a_bad_link_names_the_only_brand_there_is_and_whom_to_write_to(
+def test_a_bad_link_shows_the_only_brand_and_its_contact_address(
     client: Client, unit: BusinessUnit
 ) -> None:
     BusinessUnit.objects.update(contact_email="post@example.com", language="de")
@@ -363,7 +365,7 @@ def test_a_bad_link_names_the_only_brand_there_is_and_whom_to_write_to(
     assert "Example" not in seen(client.get("/u/cut").content).replace("example.com", "")
 
 
-def test_the_unit_of_the_token_needs_nobody_to_make_it(
+def test_an_unknown_unit_is_no_error_where_it_is_the_token_s_own(
     client: Client, db: None, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert settings.SFMC_ACCOUNT_ID == PARENT
@@ -371,7 +373,7 @@ def test_the_unit_of_the_token_needs_nobody_to_make_it(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
-def test_a_brand_s_colour_shows_in_both_schemes(
+def test_a_brand_s_colour_is_used_in_light_and_dark_mode(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     BusinessUnit.objects.update(accent="#8b1e3f")
@@ -384,7 +386,7 @@ def test_a_brand_s_colour_shows_in_both_schemes(
     ("colour", "message"),
     [("red", "Write a colour"), ("#ffff00", "nearest that will do: #"), ("#8B1E3F", "Write a")],
 )
-def test_a_colour_that_cannot_be_read_is_refused_with_one_that_can(
+def test_an_unreadable_colour_is_refused_with_the_nearest_readable_one(
     unit: BusinessUnit, colour: str, message: str
 ) -> None:
     unit.accent = colour

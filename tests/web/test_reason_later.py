@@ -1,4 +1,4 @@
-"""A reason that is given after the press."""
+"""A reason that is given after the unsubscribe."""
 
 import pytest
 from django.db.models.functions import Now
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 WHY = "Would you tell us why?"
 
 
-def test_it_is_offered_kept_and_thanked_for(
+def test_a_later_reason_is_offered_stored_and_acknowledged(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings)
@@ -23,7 +23,7 @@ def test_it_is_offered_kept_and_thanked_for(
     asked = client.get(f"{path}/done?why=1")
     assert b'type="radio"' in asked.content
     assert "Refresh" in done
-    assert "Refresh" not in asked  # a form that is being filled in stays
+    assert "Refresh" not in asked  # a form that is being filled in must not be reloaded
     answer = client.post(f"{path}/reason", FORM | {"reason": "other", "words": "too loud"})
     assert (answer.status_code, answer["Location"]) == (303, f"{path}/done?told=1")
     told = seen(client.get(answer["Location"]).content)
@@ -34,7 +34,7 @@ def test_it_is_offered_kept_and_thanked_for(
     assert row.reason_added_at
 
 
-def test_it_is_given_once_and_never_over_another(
+def test_a_reason_is_given_once_and_not_overwritten(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings)
@@ -44,7 +44,7 @@ def test_it_is_given_once_and_never_over_another(
     assert UnsubRequest.objects.get().reason_text == "Something else"
 
 
-def test_it_can_still_be_given_when_all_is_done_and_is_kept_here(
+def test_a_reason_can_be_given_after_delivery_and_is_stored_here(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings)
@@ -54,7 +54,7 @@ def test_it_can_still_be_given_when_all_is_done_and_is_kept_here(
     assert UnsubRequest.objects.get().reason_text == "enough"
 
 
-def test_a_choice_that_is_gone_shows_the_form_again(
+def test_an_unknown_reason_shows_the_form_again(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings)
@@ -65,7 +65,7 @@ def test_a_choice_that_is_gone_shows_the_form_again(
     assert b'value="my words"' in answer.content
 
 
-def test_an_empty_one_changes_nothing_and_thanks_for_nothing(
+def test_an_empty_reason_changes_nothing_and_is_not_acknowledged(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings)
@@ -75,7 +75,7 @@ def test_an_empty_one_changes_nothing_and_thanks_for_nothing(
     assert UnsubRequest.objects.get().reason_added_at is None
 
 
-def test_there_is_none_without_a_wish_or_after_undo_or_on_a_test_link(
+def test_no_reason_is_stored_without_a_request_or_after_undo_or_by_a_test_link(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings)

@@ -1,4 +1,4 @@
-"""Light: what a page weighs on its way, in every language."""
+"""Size of the compressed pages in every language."""
 
 import gzip
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ from unsub.sandbox.world.entities import Attribute, MailList
 from .helpers import path as centre
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-# The first round trip of a connection carries ten segments; that is about 14 KB (RFC 6928).
+# The first round trip of a connection carries ten segments, about 14 KB (RFC 6928).
 BUDGET = 14_000
 CENTRE_BUDGET = 30_000
-HEADERS = 1_500  # more than the response's own headers take, TLS's part included
+HEADERS = 1_500  # more than the response's own headers take, including TLS's part
 
 
 @pytest.mark.parametrize("language", [code for code, _ in django_settings.LANGUAGES])
-def test_the_first_page_comes_in_the_first_round_trip(
+def test_the_first_page_fits_into_the_first_round_trip(
     client: Client, unit: BusinessUnit, settings: Settings, language: str
 ) -> None:
     unit.accent = "#8b1e3f"
@@ -43,7 +43,7 @@ def test_the_first_page_comes_in_the_first_round_trip(
     assert gzip.decompress(answer.content).startswith(b"<!doctype html>")
 
 
-def test_a_browser_that_does_not_unpack_gets_it_plain(
+def test_a_browser_without_gzip_gets_the_page_uncompressed(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     answer = client.get(link(settings))
@@ -53,7 +53,7 @@ def test_a_browser_that_does_not_unpack_gets_it_plain(
 
 @pytest.fixture
 def much(unit: BusinessUnit, settings: Settings) -> Iterator[BusinessUnit]:
-    """A unit with sixty lists and forty attributes, which offers all that a profile centre can."""
+    """A unit with sixty lists and forty attributes, and all features of the profile centre."""
     cache.clear()
     BusinessUnit.objects.update(
         profile_centre=True, confirm_key="c", confirm_address_key="a", pause_offered=True,
@@ -81,7 +81,7 @@ def much(unit: BusinessUnit, settings: Settings) -> Iterator[BusinessUnit]:
     cache.clear()
 
 
-def test_the_profile_centre_is_light_however_much_there_is(
+def test_the_profile_centre_is_small_with_many_lists_and_attributes(
     client: Client, much: BusinessUnit, settings: Settings
 ) -> None:
     there = centre(settings)

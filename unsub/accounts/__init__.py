@@ -1,4 +1,4 @@
-"""The door of the admin: password and second factor, passkey, or the company's own account.
+"""Sign-in to the admin: password and second factor, passkey, or single sign-on.
 
-django-allauth does the work (docs/adr/0011); here stands what this project decides about it.
+django-allauth does the work (docs/adr/0011); these modules have this project's rules for it.
 """

@@ -1,4 +1,4 @@
-"""Who comes in: people whom an administrator has made, and nobody else."""
+"""Adapters of django-allauth: only users whom an administrator created can sign in."""
 
 import time
 from typing import Any
@@ -20,20 +20,21 @@ log = structlog.get_logger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    """Nobody makes an account for themselves, and a mail server that is away stops nobody."""
+    """No sign-up, and an unreachable mail server does not break a page."""
 
     def is_open_for_signup(self, _request: HttpRequest) -> bool:
-        """Return that it is not."""
+        """Return False: administrators create users."""
         return False
 
     def login(self, request: HttpRequest, user: User) -> None:
-        """Sign somebody in. Their address is confirmed now where it was not when it was named: it
-        was by `createsuperuser`, or by a version that left it unverified."""
+        """Sign a user in. Confirms their address first, because `createsuperuser` and older
+        versions of the admin left it unverified."""
         email_addresses.confirm(user)
         super().login(request, user)
 
     def is_reauthentication_required(self, *, app: str) -> bool:
-        """Return whether to ask for the password again: not of whoever has just signed in."""
+        """Return whether the user has to enter the password again: not within
+        REAUTHENTICATION_TIMEOUT seconds after signing in."""
         records = get_authentication_records(now.request, now.request.user)
         just_now = time.time() - app_settings.REAUTHENTICATION_TIMEOUT
         if any(record.get("at", 0) > just_now for record in records):
@@ -41,31 +42,33 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         return bool(super().is_reauthentication_required(app=app))
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Mail somebody about their account. Where the mail server does not answer the page says
-        what it would have said, so that it never tells which addresses are there."""
+        """Send an email about an account. Where the mail server does not answer, this is logged
+        and the page shows its usual text, so that it does not reveal which addresses have an
+        account."""
         try:
             super().send_mail(template_prefix, email, context)
         except OSError as err:
-            log.exception("account mail not sent", mail=template_prefix, error=type(err).__name__)
+            log.exception(
+                "account_email_failed", template=template_prefix, error=type(err).__name__
+            )
 
 
 class CompanyAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """The company's identity provider says who somebody is; whether they may come in, we know."""
+    """Single sign-on: the identity provider authenticates, the user has to exist here."""
 
     def is_open_for_signup(self, _request: HttpRequest, _login: Any) -> bool:
-        """Return that an account that nobody here was given opens nothing."""
+        """Return False: an account without a user here is refused."""
         return False
 
     def authenticate_by_email(self, sociallogin: Any) -> tuple[User, str] | None:
-        """Return the user whose address the provider has verified, and the address. A former
-        address of theirs does not count."""
+        """Return the user with an address that the provider has verified, and the address. A user's
+        former addresses are not accepted."""
         found: tuple[User, str] | None = super().authenticate_by_email(sociallogin)
         return found if found and email_addresses.is_address_of(*found) else None
 
     def pre_social_login(self, _request: HttpRequest, sociallogin: Any) -> None:
-        """Take the password from a user who signs in with the company's account for the first
-        time, so that leaving the company is enough. allauth does so for unverified addresses
-        only."""
+        """Remove the password of a user who uses single sign-on for the first time, so that closing
+        the company's account ends their access. allauth does this for unverified addresses only."""
         is_sign_in = sociallogin.state.get("process") in {None, AuthProcess.LOGIN}
         if is_sign_in and sociallogin.is_existing and sociallogin.account.pk is None:
             sociallogin.user.set_unusable_password()
@@ -73,16 +76,18 @@ class CompanyAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
-    """Secrets of authenticator apps are kept encrypted: a copy of the database opens no door."""
+    """Stores the secrets of authenticator apps encrypted: a copy of the database alone is not
+    enough to sign in."""
 
     def encrypt(self, text: str) -> str:
-        """Return what to keep."""
+        """Return the text encrypted."""
         return secret_box.seal(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Return what was kept. Raises ValueError where SECRET_KEY is another than then."""
+        """Return the decrypted text. Raises ValueError where it was encrypted under another
+        SECRET_KEY."""
         return secret_box.unseal(encrypted_text)
 
     def get_totp_issuer(self) -> str:
-        """Return what an authenticator app calls us."""
+        """Return the issuer name that authenticator apps show."""
         return "Profile Center"

@@ -1,4 +1,4 @@
-"""What is asked of somebody at the door."""
+"""Forms of the sign-in pages."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from .email_addresses import is_address_of
 
 
 class ForgottenForm(ResetPasswordForm):  # type: ignore[misc]  # allauth has no types
-    """Asks for an address to mail a link to. Whoever comes with the company's account gets none:
-    else a password of theirs would outlive it."""
+    """Requests a password link by email. Users with single sign-on get none: their new password
+    would remain valid after their company's account is closed."""
 
     def clean_email(self) -> str:
-        """Return the address; whom it is mailed to is told nobody."""
+        """Return the address. The response does not reveal whether a user has it."""
         email: str = super().clean_email()
         theirs = SocialAccount.objects.filter(user__in=self.users).values_list("user_id", flat=True)
         kept = set(theirs)

@@ -1,4 +1,4 @@
-"""Whoever signs in with a password has a second factor, or gets one before anything else."""
+"""Enforces a second factor for users who sign in with a password."""
 
 from collections.abc import Callable
 
@@ -12,19 +12,19 @@ from django.utils.translation import gettext as _
 
 PREFIX = "/admin/"
 ACCOUNT = "/admin/account/"
-# Ways in that need no second factor of ours: the company's account has its own, and the second
-# step was taken.
+# Sign-in methods that need no further factor: single sign-on has its own, and "mfa" is the second
+# step itself.
 _ENOUGH = frozenset({"socialaccount", "mfa"})
 
 
 class SecondFactorMiddleware:
-    """Leads who came with a password alone to the page that sets a second factor up."""
+    """Redirects users without a second factor to the page that sets one up."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Return the response, or the way to that page."""
+        """Return the response, or the redirect."""
         if settings.SECOND_FACTOR and _is_inside(request) and _lacks_one(request):
             messages.warning(request, _("Set up a second factor first: an app or a passkey."))
             return redirect("mfa_index")
@@ -32,13 +32,13 @@ class SecondFactorMiddleware:
 
 
 def _is_inside(request: HttpRequest) -> bool:
-    """Return whether the admin's pages are asked for, but for those about one's own account."""
+    """Return whether the request is for a page of the admin other than account pages and logout."""
     path = request.path_info
     return path.startswith(PREFIX) and not path.startswith((ACCOUNT, "/admin/logout/"))
 
 
 def _lacks_one(request: HttpRequest) -> bool:
-    """Return whether somebody is signed in without a second factor."""
+    """Return whether the user is signed in without a second factor."""
     user = request.user
     if not user.is_authenticated:
         return False

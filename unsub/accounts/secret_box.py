@@ -1,4 +1,4 @@
-"""Small secrets in the database, sealed with a key that is not in it."""
+"""Encryption of small secrets in the database, with a key derived from SECRET_KEY."""
 
 import base64
 import hmac
@@ -10,12 +10,14 @@ _PURPOSE = b"profilecenter second factor"
 
 
 def seal(text: str) -> str:
-    """Return the text sealed with the key of SECRET_KEY (Fernet: AES-128-CBC and HMAC-SHA256)."""
+    """Return the text encrypted with a key derived from SECRET_KEY (Fernet: AES-128-CBC and
+    HMAC-SHA256)."""
     return _box().encrypt(text.encode()).decode()
 
 
 def unseal(sealed: str) -> str:
-    """Return the text. Raises ValueError where neither SECRET_KEY nor a fallback sealed it."""
+    """Return the decrypted text. Raises ValueError where neither SECRET_KEY nor a fallback
+    encrypted it."""
     try:
         return _box().decrypt(sealed).decode()
     except InvalidToken:
@@ -23,7 +25,7 @@ def unseal(sealed: str) -> str:
 
 
 def _box() -> MultiFernet:
-    """Return the box: sealed by the current key, opened by the former ones, too."""
+    """Return the cipher: encrypts with the current key, decrypts with the former ones, too."""
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     keys = [hmac.digest(secret.encode(), _PURPOSE, "sha256") for secret in secrets]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])

@@ -1,4 +1,4 @@
-"""The addresses of django-allauth that we offer: none to sign up, or to change one's address."""
+"""URLs of django-allauth that are in use. There is none to sign up, or to change one's address."""
 
 from allauth.account import views as account
 from allauth.socialaccount import views as company
@@ -13,7 +13,8 @@ urlpatterns = [
     path("inactive/", account.account_inactive, name="account_inactive"),
     path("confirm/", account.reauthenticate, name="account_reauthenticate"),
     path("password/change/", account.password_change, name="account_change_password"),
-    # Whoever has the company's account has no password, so that leaving the company is enough.
+    # Users with single sign-on get no password, so that closing the company's account ends their
+    # access.
     path(
         "password/set/", RedirectView.as_view(pattern_name="mfa_index"), name="account_set_password"
     ),

@@ -1,4 +1,4 @@
-"""The way to the company's identity provider, for when that is away."""
+"""Redirect to the company's identity provider."""
 
 import requests
 import structlog
@@ -10,11 +10,11 @@ log = structlog.get_logger(__name__)
 
 
 def company_login(request: HttpRequest, provider_id: str) -> HttpResponseBase:
-    """Return the way to the provider, or a page that says that it does not answer."""
+    """Return the redirect to the provider, or to an error page where it does not answer."""
     try:
         answer: HttpResponseBase = openid_connect.login(request, provider_id)
     except (requests.RequestException, KeyError, ValueError) as err:
         # KeyError and ValueError: it answers, but not with a discovery document.
-        log.warning("identity provider does not answer", error=type(err).__name__)
+        log.warning("identity_provider_unavailable", error=type(err).__name__)
         return redirect("socialaccount_login_error")
     return answer

@@ -1,4 +1,5 @@
-"""What the marketer sees: requests and attempts to read, units and reasons to edit."""
+"""Admin for marketers and operators: requests and attempts are read-only, units and reasons can be
+edited."""
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
@@ -30,5 +31,5 @@ __all__ = [
 ]
 
 admin.site.index_title = _("Overview")
-# One door: whoever is not signed in goes to unsub/accounts, second factor and all.
+# Django's own login form would bypass unsub/accounts and its second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]

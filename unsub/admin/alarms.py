@@ -1,4 +1,4 @@
-"""Alarms: what an operator was called for, and whether it is over."""
+"""Alarms: what operators were notified of, and whether it is over."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ else:
 
 @admin.register(Alarm)
 class AlarmAdmin(ReadOnly, NamingUnits, AlarmAdminBase):
-    """To read."""
+    """Alarms, read-only."""
 
     unit_path = "mid"
 

@@ -1,4 +1,4 @@
-"""Every call that we made: inside its request as a story, and as a list of its own."""
+"""Delivery attempts: inside their request, and as a list of their own."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,31 +24,31 @@ else:
 
 
 class AttemptColumns:
-    """How an attempt shows, in both places."""
+    """Columns that both views of an attempt show."""
 
     @admin.display(description=_("started"))
     def started(self, attempt: DeliveryAttempt) -> str:
-        """Return when we called."""
+        """Return when the call was made."""
         return formatting.fine_moment(attempt.started_at)
 
     @admin.display(description=_("took"))
     def took(self, attempt: DeliveryAttempt) -> str:
-        """Return how long the call took."""
+        """Return the duration of the call."""
         return formatting.seconds(attempt.started_at, attempt.finished_at)
 
     @admin.display(description=_("outcome"))
     def outcome_badge(self, attempt: DeliveryAttempt) -> SafeString:
-        """Return the outcome as a badge; a call without one is still under way."""
+        """Return the outcome as a badge. An attempt without one is still under way."""
         return formatting.badge(attempt.outcome or "sending", attempt.outcome or "…")
 
     @admin.display(description=_("in words"))
     def words(self, attempt: DeliveryAttempt) -> str:
-        """Return what Marketing Cloud's answer means."""
+        """Return what Marketing Cloud's result means."""
         return formatting.in_words(attempt.outcome, attempt.error_code, attempt.detail)
 
 
 class AttemptInline(AttemptColumns, ReadOnly, AttemptInlineBase):
-    """The attempts of one request, first to last."""
+    """The attempts of one request, in order."""
 
     model = DeliveryAttempt
     fields = readonly_fields = (
@@ -71,7 +71,7 @@ class DeliveryAttemptAdmin(AttemptColumns, ReadOnly, Bounded, OfUnits, AttemptAd
         "sfmc_request_id", "batch_size",
     )  # fmt: skip
     list_filter = ("outcome", "started_at")
-    # Marketing Cloud's names first, then ours. The lease is of no use to a reader.
+    # Marketing Cloud's values first, then ours. The lease means nothing to readers.
     fields = readonly_fields = (
         "request_link", "number", "started", "took", "outcome_badge", "words", "status_code",
         "error_code", "detail", "sfmc_request_id", "batch_size",
@@ -83,13 +83,13 @@ class DeliveryAttemptAdmin(AttemptColumns, ReadOnly, Bounded, OfUnits, AttemptAd
 
     @admin.display(description=_("request"))
     def request_link(self, attempt: DeliveryAttempt) -> SafeString:
-        """Return a link to the request, made without reading it."""
+        """Return a link to the request, without a query for it."""
         return formatting.request_link(attempt.request_id)
 
     def get_search_results(
         self, _request: HttpRequest, queryset: QuerySet[DeliveryAttempt], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Return the attempts of one request; anything but digits finds nothing."""
+        """Return the attempts of one request; none for a term that is not a number."""
         term = search_term.strip().removeprefix("#")
         if not term:
             return queryset, False
@@ -98,5 +98,5 @@ class DeliveryAttemptAdmin(AttemptColumns, ReadOnly, Bounded, OfUnits, AttemptAd
 
 
 def is_number(term: str) -> bool:
-    """Return whether a search term is an id: ASCII digits, few enough for the database."""
+    """Return whether a search term is an ID: ASCII digits, few enough for the database."""
     return term.isascii() and term.isdigit() and len(term) < 19

@@ -1,7 +1,7 @@
-"""Acts on many rows: a second look before, a progress bar meanwhile, a step at a time.
+"""Bulk actions with a confirmation page and a progress bar.
 
-Each step is one POST and a short transaction. Whoever closes the window stops it there; what was
-done stays done, and the act can be begun again.
+The action runs in chunks: each is one POST and a short transaction. Closing the window stops it
+after the chunk; finished chunks stay, and the action can be started again.
 """
 
 from collections.abc import Callable
@@ -22,9 +22,12 @@ Rows = QuerySet[Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """Something that somebody can do to many rows. `eligible` keeps those to which it can be done,
-    `question` says what will happen to so many, `do` does it to rows by their ids and returns to
-    how many; `form` asks for more."""
+    """A bulk action.
+
+    `eligible` filters the rows to those that the action applies to. `question` is the text of the
+    confirmation page for a number of rows, `others` the text about the rows that are left out. `do`
+    takes a chunk of ids and returns how many it changed. `form` asks for more input.
+    """
 
     name: str
     title: Any
@@ -38,8 +41,11 @@ class Act:
 def run(
     request: HttpRequest, rows: Rows, context: dict[str, Any], act: Act
 ) -> HttpResponse | tuple[int, int]:
-    """Return the page that asks, the page that shows how far it is, or, at the end, to how many
-    rows it was done and how many were left as they are."""
+    """Return the confirmation page, the progress page, or, at the end, the numbers of rows that
+    were changed and that were left unchanged.
+
+    Processes one chunk of CHUNK rows per confirmed POST, in order of their ids.
+    """
     form = act.form(request.POST if "confirmed" in request.POST else None)
     eligible = act.eligible(rows)
     if not ("confirmed" in request.POST and form.is_valid()):
@@ -66,7 +72,7 @@ def run(
 def _page(
     request: HttpRequest, context: dict[str, Any], act: Act, shown: dict[str, Any]
 ) -> HttpResponse:
-    """Return the page, with all that the next step needs."""
+    """Return the page, with everything that the next chunk needs in hidden fields."""
     repeated = {
         "title": act.title,
         "action": act.name,
@@ -79,11 +85,12 @@ def _page(
 
 
 def _number(text: str) -> int:
-    """Return a number of the step before, 0 for what is none."""
+    """Return a number from the previous step; 0 where it is invalid."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def acting(user: AbstractBaseUser | AnonymousUser) -> int:
-    """Return the user's id; raises TypeError for a visitor, whom the admin lets do nothing."""
+    """Return the user's id. Raises TypeError for an anonymous user, who has no access to the
+    admin."""
     pk: Any = user.pk
     return int(pk)

@@ -1,4 +1,5 @@
-"""Charts as numbers for a template that draws SVG: no script, so they print and are read out."""
+"""Geometry of charts for a template that draws SVG. They need no script, can be printed, and work
+with screen readers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column: where it stands and how high it is, in units of the drawing."""
+    """One column: its position and size, in SVG units."""
 
     label: str
     number: int
@@ -35,7 +36,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """A chart over time. `top` is the number at its upper edge."""
+    """A chart over time. `top` is the value at its upper edge."""
 
     columns: list[Column]
     top: int
@@ -50,7 +51,7 @@ def bars(rows: Sequence[Bar]) -> list[Bar]:
 
 
 def columns(values: Sequence[tuple[str, int]]) -> Columns:
-    """Return a chart of values in order. About eight of them are named."""
+    """Return a chart of (label, value), in order. About eight columns get a label."""
     top = max((number for _, number in values), default=0)
     step = WIDTH / max(len(values), 1)
     every = max(1, round(len(values) / 8))
@@ -71,5 +72,5 @@ def columns(values: Sequence[tuple[str, int]]) -> Columns:
 
 
 def _height(number: int, top: int) -> float:
-    """Return the height of a column; the smallest can still be seen."""
+    """Return the height of a column. A value above 0 has a visible minimum."""
     return max(number / top * HEIGHT, 1.5) if number else 0.0

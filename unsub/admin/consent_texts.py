@@ -1,4 +1,4 @@
-"""The words that people agreed to, version by version. To read: they are evidence."""
+"""Versions of the consent texts that people agreed to. Read-only, because they are evidence."""
 
 from typing import TYPE_CHECKING
 
@@ -34,16 +34,17 @@ class WordingAdmin(ReadOnly, NamingUnits, WordingAdminBase):
 
     @admin.display(description=_("version"), ordering="pk")
     def version(self, wording: Wording) -> int:
-        """Return its number."""
+        """Return the number of the version."""
         return wording.pk
 
     @admin.display(description=_("first used"), ordering="first_used_at")
     def first_used(self, wording: Wording) -> str:
-        """Return when somebody agreed to it for the first time."""
+        """Return when a request first agreed to it."""
         return formatting.moment(wording.first_used_at)
 
     @admin.display(description=_("who agreed"))
     def agreed(self, wording: Wording) -> SafeString:
-        """Return a link to the requests that carry it; nobody counts them for a list."""
+        """Return a link to the requests that agreed to it. There is no count: it would cost a query
+        per row."""
         address = reverse("admin:unsub_unsubrequest_changelist")
         return formatting.link(f"{address}?wording__id__exact={wording.pk}", gettext("requests"))

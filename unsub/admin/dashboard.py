@@ -1,4 +1,4 @@
-"""The first page of the admin."""
+"""The dashboard on the admin's first page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ LIST = "admin:unsub_unsubrequest_changelist"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A table with a bar in each row, and the name of what it counts."""
+    """A table with a bar in each row. `counts` is the name of what it counts."""
 
     title: str
     rows: list[Bar]
@@ -32,15 +32,15 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """Something that needs a person, with the way to it."""
+    """Something that a person has to do, with a link to it."""
 
     text: str
     url: str
 
 
 def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Return the context of the index with the overview in it, for who may see requests. Called by
-    the theme (UNFOLD, DASHBOARD_CALLBACK)."""
+    """Return the index page's context with the overview added, for users who may see requests.
+    Called by the theme (UNFOLD, DASHBOARD_CALLBACK)."""
     if not request.user.has_perm("unsub.view_unsubrequest"):
         return context
     asked = request.GET.get("days", "")
@@ -59,7 +59,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _periods(chosen: int) -> list[tuple[int, str, bool]]:
-    """Return the periods to choose from."""
+    """Return the selectable periods: days, label, whether it is chosen."""
     texts = {1: gettext("today")}
     return [
         (days, texts.get(days) or gettext("%d days") % days, days == chosen)
@@ -68,7 +68,6 @@ def _periods(chosen: int) -> list[tuple[int, str, bool]]:
 
 
 def _chart(found: Overview) -> Columns:
-    """Return the chart of the days."""
     return columns([(date_format(day.key, "j M"), day.number) for day in found.by_day])
 
 
@@ -100,7 +99,8 @@ def _cards(request: HttpRequest, found: Overview) -> list[Card]:
 
 
 def _centre(found: Overview, *, is_offered: bool) -> list[Card]:
-    """Return the table of what else people asked for, where any unit of theirs has the page."""
+    """Return the table of the other kinds of requests, where one of the user's units has a profile
+    centre."""
     if not (is_offered or found.by_kind):
         return []
     kinds = {kind.value: str(kind.label) for kind in Kind}
@@ -109,7 +109,7 @@ def _centre(found: Overview, *, is_offered: bool) -> list[Card]:
 
 
 def _rows(counts: list[Count], names: Mapping[Any, str], parameter: str) -> list[Bar]:
-    """Return the rows of a table, each with the way to its requests."""
+    """Return the rows of a table, each with a link to its requests."""
     return bars(
         [
             Bar(
@@ -124,7 +124,7 @@ def _rows(counts: list[Count], names: Mapping[Any, str], parameter: str) -> list
 
 
 def _job(job: Count) -> Bar:
-    """Return the row of a send."""
+    """Return the row of a job."""
     note = gettext("stands out") if job.stands_out else ""
     url = f"{reverse(LIST)}?q={job.key}"
     return Bar(
@@ -133,7 +133,7 @@ def _job(job: Count) -> Bar:
 
 
 def _tasks(found: Overview) -> list[Task]:
-    """Return what needs a person, the most pressing first."""
+    """Return what a person has to do, most urgent first."""
     waiting, requests = found.waiting, reverse(LIST)
     offered = (
         (
@@ -176,7 +176,7 @@ def _tasks(found: Overview) -> list[Task]:
 
 
 def _change(found: Overview) -> str:
-    """Return how the period compares with the one before, in words."""
+    """Return the change against the period before, as text."""
     if not found.before:
         return gettext("none in the time before")
     percent = round((found.number - found.before) / found.before * 100)
@@ -188,7 +188,7 @@ def _change(found: Overview) -> str:
 
 
 def _honour(found: Overview) -> list[tuple[str, str]]:
-    """Return the time to honour, as names and values."""
+    """Return the processing times as (label, value)."""
     honour = found.honour
     if not honour.number:
         return []
@@ -201,7 +201,7 @@ def _honour(found: Overview) -> list[tuple[str, str]]:
 
 
 def _span(seconds: float | None) -> str:
-    """Return a time in the unit that suits it."""
+    """Return a duration with a suitable unit."""
     if seconds is None:
         return "-"
     for size, name in ((86_400, gettext("d")), (3600, gettext("h")), (60, gettext("min"))):

@@ -1,4 +1,4 @@
-"""The two answers to somebody who asks for erasure, each after a second look."""
+"""Bulk actions that answer requests for erasure: grant or decline."""
 
 from django import forms
 from django.contrib import messages
@@ -14,11 +14,11 @@ from unsub.outbox import erasure as erasure_requests
 
 from .bulk_actions import Act, acting
 
-SHOWN = 5  # requests that are named in a message
+SHOWN = 5  # requests listed in a message
 
 
 class GrantForm(forms.Form):
-    """What else was done."""
+    """An optional note about what else was done."""
 
     note = forms.CharField(
         label=_("Note"),
@@ -41,12 +41,12 @@ class DeclineForm(forms.Form):
 
 
 def _grant(request: HttpRequest, ids: list[int], note: str) -> int:
-    """Return how many of these were granted; why one was not is told."""
+    """Return how many were granted. For each of the others a message says why not."""
     return sum(_grant_one(request, pk, note) for pk in ids)
 
 
 def _grant_one(request: HttpRequest, pk: int, note: str) -> bool:
-    """Return whether one was granted. It is locked, so that it is granted and logged once."""
+    """Return whether one was granted. Locks the row, so that it is granted and logged once."""
     who = acting(request.user)
     try:
         with transaction.atomic():
@@ -63,12 +63,12 @@ def _grant_one(request: HttpRequest, pk: int, note: str) -> bool:
 
 
 def _locked(pk: int) -> Erasure | None:
-    """Return one that nobody has answered, locked, or None."""
+    """Return the erasure with its row locked, or None where it was answered before."""
     return Erasure.objects.open().select_for_update(of=("self",)).filter(pk=pk).first()
 
 
 def _still_open(erasure: Erasure) -> str:
-    """Return why one could not be granted, in words."""
+    """Return why an erasure could not be granted, as text."""
     waiting = erasure_requests.on_their_way(erasure).with_shown_status()
     waiting = waiting.order_by("pk")[:SHOWN]
     known = {
@@ -85,7 +85,7 @@ def _still_open(erasure: Erasure) -> str:
 
 
 def _decline(request: HttpRequest, ids: list[int], note: str) -> int:
-    """Return how many were answered otherwise."""
+    """Return how many were declined. Locks the rows."""
     who = acting(request.user)
     with transaction.atomic():
         rows = list(

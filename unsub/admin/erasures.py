@@ -1,4 +1,4 @@
-"""People who ask to have what is held about them erased, waiting for somebody to answer."""
+"""Requests for erasure of personal data, which a marketer answers."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -31,17 +31,16 @@ REQUESTS_MAX = 200
 
 
 class StateFilter(admin.SimpleListFilter):
-    """What waits, unless told otherwise."""
+    """Filter by state. Shows the waiting ones by default."""
 
     title = _("state")
     parameter_name = "state"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> Iterable[tuple[str, Any]]:
-        """Return the states."""
         return [("all", _("all")), ("granted", _("granted")), ("declined", _("otherwise"))]
 
     def choices(self, changelist: Any) -> Any:
-        """Give the choices, the first of them what waits."""
+        """Yield the choices, with "waiting" as the default in place of "all"."""
         first, *rest = super().choices(changelist)
         yield {**first, "display": _("waiting")}
         yield from rest
@@ -59,7 +58,8 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(Erasure)
 class ErasureAdmin(ReadOnly, NamingUnits, ErasureAdminBase):
-    """The queue. Nobody adds, edits or deletes: whoever may change one answers it."""
+    """Requests for erasure. They cannot be added, edited or deleted; users with the right to change
+    them may answer them."""
 
     list_display = (
         "id", "received", "unit_label", "who", "language", "state", "handled_by", "note",
@@ -74,22 +74,23 @@ class ErasureAdmin(ReadOnly, NamingUnits, ErasureAdminBase):
     actions = ("grant", "decline")
 
     def has_answer_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user may answer: the right to change, which gives nothing else."""
+        """Return whether the user may answer. It is the right to change, which has no other effect
+        here."""
         return request.user.has_perm("unsub.change_erasure")
 
     @admin.display(description=_("received"), ordering="received_at")
     def received(self, erasure: Erasure) -> str:
-        """Return when it was asked."""
+        """Return when it was received."""
         return formatting.moment(erasure.received_at)
 
     @admin.display(description=_("subscriber"))
     def who(self, erasure: Erasure) -> str:
-        """Return the person, masked; nobody once it is granted."""
+        """Return the masked subscriber, or a word for "erased"."""
         return mask(erasure.subscriber) if erasure.subscriber else gettext("erased")
 
     @admin.display(description=_("state"))
     def state(self, erasure: Erasure) -> SafeString:
-        """Return whether it waits, or how it was answered."""
+        """Return whether it is waiting, granted or declined."""
         if erasure.granted_at:
             return formatting.badge("done", gettext("granted"))
         if erasure.declined_at:
@@ -103,7 +104,7 @@ class ErasureAdmin(ReadOnly, NamingUnits, ErasureAdminBase):
 
     @admin.display(description=_("their requests"))
     def requests(self, erasure: Erasure) -> SafeString | str:
-        """Return links to what it is about, with how each stands."""
+        """Return links to the subscriber's requests, with the status of each."""
         rows = erasure_requests.requests_of(erasure).with_shown_status()
         rows = rows.order_by("pk")[:REQUESTS_MAX]
         links = ((formatting.request_link(row.pk), row.get_shown_status_display()) for row in rows)
@@ -111,18 +112,18 @@ class ErasureAdmin(ReadOnly, NamingUnits, ErasureAdminBase):
 
     @admin.action(description=GRANT.title, permissions=["answer"])
     def grant(self, request: HttpRequest, queryset: QuerySet[Erasure]) -> HttpResponse | None:
-        """Ask, then erase the names of the selected people from our rows."""
+        """Erase the selected subscribers from our rows, after confirmation."""
         return self._answer(request, queryset, GRANT)
 
     @admin.action(description=DECLINE.title, permissions=["answer"])
     def decline(self, request: HttpRequest, queryset: QuerySet[Erasure]) -> HttpResponse | None:
-        """Ask what was answered, then take the selected ones out of what waits."""
+        """Decline the selected ones with a note, after confirmation."""
         return self._answer(request, queryset, DECLINE)
 
     def _answer(
         self, request: HttpRequest, queryset: QuerySet[Erasure], act: Act
     ) -> HttpResponse | None:
-        """Return the page that asks; or nothing once it is done and said."""
+        """Return the confirmation or progress page; None with a message when done."""
         done = bulk_actions.run(request, queryset, self.admin_site.each_context(request), act)
         if isinstance(done, HttpResponse):
             return done
@@ -134,7 +135,7 @@ class ErasureAdmin(ReadOnly, NamingUnits, ErasureAdminBase):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Return the page of one, with the two answers where it waits for one."""
+        """Return the page of one erasure, with the two actions where it is waiting."""
         one: Erasure | None = kwargs.get("obj")
         is_open = one is not None and not (one.granted_at or one.declined_at)
         may = is_open and self.has_answer_permission(request)

@@ -1,4 +1,4 @@
-"""What a marketer hands over: the filtered audit as a file, and the proof for one person."""
+"""Exports: the filtered audit as a file, and the printable proof for one person."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +28,7 @@ PROOF_MAX = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A request with its story."""
+    """A request with its timeline."""
 
     request: UnsubRequest
     what: str
@@ -36,9 +36,9 @@ class Told:
 
 
 def export(request: HttpRequest, requests: RequestQuerySet, kind: str) -> HttpResponseBase:
-    """Return the requests as a file, streamed, oldest first. Who took it is logged."""
+    """Return the requests as a streamed file, oldest first. The user's id is logged."""
     lines, content_type = FORMATS[kind]
-    log.info("audit exported", user=request.user.pk, format=kind)
+    log.info("audit_exported", user=request.user.pk, format=kind)
     response = StreamingHttpResponse(lines(audit_export.rows(requests)), content_type=content_type)
     name = f"unsubscribes-{timezone.now():%Y%m%d-%H%M}.{kind}"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -46,7 +46,7 @@ def export(request: HttpRequest, requests: RequestQuerySet, kind: str) -> HttpRe
 
 
 def told(one: UnsubRequest) -> list[Moment]:
-    """Return the story of a request."""
+    """Return the timeline of a request."""
     attempts = DeliveryAttempt.objects.filter(request=one).order_by("number")
     return timeline.story(one, attempts)
 
@@ -57,9 +57,9 @@ def proof(
     requests: RequestQuerySet,
     context: dict[str, Any],
 ) -> TemplateResponse:
-    """Return a page to print: all that is held of the person of `one` among `requests`, and what
-    was done. Who opened it is logged."""
-    log.info("proof opened", user=request.user.pk, request_id=one.pk)
+    """Return a printable page with all of `requests` that are of the same person as `one`, and
+    their timelines; the newest PROOF_MAX of them. The user's id is logged."""
+    log.info("proof_opened", user=request.user.pk, request_id=one.pk)
     theirs = requests.filter(_same_person(one)).select_related("wording")
     theirs = theirs.order_by("-received_at")[: PROOF_MAX + 1]
     newest = sorted(theirs[:PROOF_MAX], key=lambda row: row.received_at)
@@ -77,7 +77,7 @@ def proof(
 
 
 def _same_person(one: UnsubRequest) -> Q:
-    """Return what finds the requests that name the same subscriber of the same unit."""
+    """Return a Q for the requests with an identifier in common with `one`, in its unit."""
     names = ("subscriber_id", "subscriber_key", "email_address", "address_digest")
     same = Q(pk=one.pk)
     for name in names:

@@ -1,4 +1,4 @@
-"""Filters that Django has not, or would build by reading the whole table."""
+"""List filters that Django lacks, or would build by scanning the whole table."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -23,19 +23,18 @@ Requests = QuerySet[UnsubRequest]
 
 
 class Sides(admin.SimpleListFilter):
-    """A filter of a few named sides: what each is called, and which requests are on it. Whatever
-    else stands in the address finds nothing, lest all of it be taken for the answer."""
+    """List filter over a fixed mapping value -> (label, queryset function). Unknown values give an
+    empty result, so that an export never contains more than was asked for."""
 
     sides: ClassVar[Mapping[str, tuple[Any, Callable[[Requests], Requests]]]]
 
     def lookups(
         self, _request: HttpRequest, _model_admin: "admin.ModelAdmin[Any]"
     ) -> Iterable[tuple[str, Any]]:
-        """Return the sides."""
         return [(key, label) for key, (label, _on_it) in self.sides.items()]
 
     def queryset(self, _request: HttpRequest, queryset: Requests) -> Requests:
-        """Return the requests of the chosen side."""
+        """Return the requests of the chosen value."""
         value = self.value()
         if not value:
             return queryset
@@ -59,7 +58,8 @@ class StatusFilter(Sides):
 
 
 class OutcomeFilter(Sides):
-    """By what the last attempt came to. Django's own filter would look for all values in use."""
+    """By outcome of the last attempt. Django's own filter would query the table for the values in
+    use."""
 
     title = _("outcome")
     parameter_name = "outcome"
@@ -70,7 +70,8 @@ class OutcomeFilter(Sides):
 
 
 class ScannerFilter(Sides):
-    """By whether a machine may have pressed the button. Nothing is decided by it."""
+    """By whether a scanner may have submitted the page. It is information only: no request is
+    treated differently."""
 
     title = _("scanner-like")
     parameter_name = "scanner"
@@ -89,7 +90,8 @@ class ScannerFilter(Sides):
 
 
 class LateFilter(Sides):
-    """By whether a request is on its way for longer than the mailbox providers allow."""
+    """By whether a request is on its way for more than the 48 hours that mailbox providers
+    allow."""
 
     title = _("late")
     parameter_name = "late"
@@ -97,7 +99,7 @@ class LateFilter(Sides):
 
 
 class HandledFilter(Sides):
-    """By whether a person dealt with a refused request."""
+    """By whether a person has resolved a refused request."""
 
     title = _("dealt with")
     parameter_name = "handled"
@@ -109,7 +111,7 @@ class HandledFilter(Sides):
 
 
 class ListFilter(admin.SimpleListFilter):
-    """By ListID, of the lists that a unit has named; another may stand in the address."""
+    """By list ID. Offers the lists that units have named; the URL may have any other."""
 
     title = _("list")
     parameter_name = "list"
@@ -117,14 +119,14 @@ class ListFilter(admin.SimpleListFilter):
     def lookups(
         self, request: HttpRequest, _model_admin: "admin.ModelAdmin[Any]"
     ) -> Iterable[tuple[str, Any]]:
-        """Return the lists of the user's units."""
+        """Return the lists of the user's units, and the one in the URL."""
         asked = request.GET.get(self.parameter_name, "")
         named = MailingList.objects.filter(unit__in=units_of(request.user))
         choices = {asked: asked} if asked else {}
         return list((choices | {str(one.list_id): one.name for one in named}).items())
 
     def queryset(self, _request: HttpRequest, queryset: Requests) -> Requests:
-        """Return the requests of the list; none for what is no number."""
+        """Return the requests of the list; none for a value that is not a number."""
         value = self.value()
         if not value:
             return queryset
@@ -132,10 +134,10 @@ class ListFilter(admin.SimpleListFilter):
 
 
 class NumberFilter(SingleNumericFilter):  # type: ignore[misc]  # unfold has no types
-    """By one number, typed; what is no number finds nothing, lest all of it be exported."""
+    """By one number, typed in. A value that is not a number gives an empty result, so that an
+    export never contains everything by mistake."""
 
     def queryset(self, _request: HttpRequest, queryset: Requests) -> Requests:
-        """Return the requests with that number."""
         value = str(self.value() or "")
         if not value:
             return queryset
@@ -143,10 +145,9 @@ class NumberFilter(SingleNumericFilter):  # type: ignore[misc]  # unfold has no 
 
 
 class DaysFilter(RangeDateFilter):  # type: ignore[misc]
-    """By days (UTC), the first and the last included; what is no day finds nothing."""
+    """By days (UTC), both included. A value that is not a day gives an empty result."""
 
     def queryset(self, _request: HttpRequest, queryset: Requests) -> Requests:
-        """Return the requests of those days."""
         for side, lookup, more in (("from", "gte", 0), ("to", "lt", 1)):
             text = str(self.used_parameters.get(f"{self.field_path}_{side}") or "")
             if not text:

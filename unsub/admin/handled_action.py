@@ -1,4 +1,4 @@
-"""Requests that a person dealt with by hand: marked, with a note, after a second look."""
+"""Bulk action that marks refused requests as resolved by hand, with a note."""
 
 from django import forms
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -22,7 +22,7 @@ class NoteForm(forms.Form):
 
 
 def mark(user: AbstractBaseUser | AnonymousUser, ids: list[int], note: str) -> int:
-    """Return how many of these were marked. The rows are locked, so that each is marked once."""
+    """Return how many requests were marked. Locks the rows, so that each is marked once."""
     with transaction.atomic():
         rows = list(
             UnsubRequest.objects.select_for_update(of=("self",))

@@ -1,4 +1,4 @@
-"""A page for whoever puts our links into mails: the snippet, a test link, and a link explained."""
+"""Page for authors of emails: AMPscript snippet, test link, and an explanation of any link."""
 
 import re
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ from unsub.reporting.explanations import LINK_FAULTS
 from unsub.units.access import sees_all, units_of
 from unsub.units.opening import open_link
 
-# After the address, whatever host it names; or a bare token.
+# The token in a link, whatever its host; or a token alone.
 _TOKEN = re.compile(r"(?:^\s*|/[up]/)([A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*){2,4})")
 
 
 class SnippetForm(forms.Form):
-    """What the snippet depends on."""
+    """The choices that the snippet depends on."""
 
     unit: Any = forms.ModelChoiceField(
         label=_("Business unit"), queryset=None, empty_label=None, widget=UnfoldAdminSelectWidget
@@ -59,7 +59,7 @@ class SnippetForm(forms.Form):
         field.queryset = units_of(user)
 
     def clean_key(self) -> str:
-        """Return the key's name, if it needs no escaping."""
+        """Return the key's name. Raises ValidationError for a name that would need escaping."""
         name = str(self.cleaned_data["key"]).strip()
         if not is_key_name(name):
             raise forms.ValidationError(_("Letters, digits, - and _ only, at most 36."))
@@ -67,7 +67,7 @@ class SnippetForm(forms.Form):
 
 
 class CheckForm(forms.Form):
-    """A link or a token, as somebody pasted it."""
+    """A pasted link or token."""
 
     link = forms.CharField(
         label=_("A link, or its token"),
@@ -78,7 +78,8 @@ class CheckForm(forms.Form):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a link is: whether it opens, a sentence, and facts by name. The person is masked."""
+    """Explanation of a link: whether it opens, a sentence, and (name, value) facts. The subscriber
+    is masked."""
 
     is_good: bool
     sentence: str
@@ -86,7 +87,7 @@ class Verdict:
 
 
 def links_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    """Return the page; a link that was posted is explained. Nothing is written anywhere."""
+    """Return the page, with the explanation of a submitted link. Writes nothing."""
     initial = {"key": "profile-center", "scope": Scope.LIST.value, "sk": True}
     asked = SnippetForm(
         request.GET if "unit" in request.GET else None, user=request.user, initial=initial
@@ -106,7 +107,8 @@ def links_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
 
 
 def _made(form: SnippetForm, request: HttpRequest) -> dict[str, Any]:
-    """Return the snippet, a test link and the headers, of the chosen unit or the first."""
+    """Return the context of the snippet, test link and headers, for the chosen unit or the
+    first."""
     if form.is_bound and not form.is_valid():
         return {}
     chosen: Any = form.cleaned_data if form.is_bound else form.initial
@@ -124,7 +126,7 @@ def _made(form: SnippetForm, request: HttpRequest) -> dict[str, Any]:
 
 
 def _test_link(unit: BusinessUnit, scope: Scope) -> dict[str, Any]:
-    """Return a link that does nothing in earnest, and the headers with it."""
+    """Return a link that records nothing, and its email headers."""
     context = UnsubContext(
         mid=unit.mid,
         subscriber=SubscriberContext(subscriber_id=1001),
@@ -142,8 +144,8 @@ def _test_link(unit: BusinessUnit, scope: Scope) -> dict[str, Any]:
 
 
 def explain_link(text: str, *, user: Any) -> Verdict:
-    """Return what a link or a token would do. Of a unit that the user may not see nothing is told
-    but that."""
+    """Return what a link or a token would do. Says nothing about a link of a unit that the user may
+    not see, except that it belongs to one."""
     found = _TOKEN.search(text)
     try:
         context = open_link(found[1] if found else text.strip())
@@ -156,7 +158,7 @@ def explain_link(text: str, *, user: Any) -> Verdict:
 
 
 def _effect(context: UnsubContext) -> str:
-    """Return what a press of the button would do, in words."""
+    """Return the effect of unsubscribing with the link, as text."""
     if context.is_test:
         return gettext("A test link: the page shows, and nothing is recorded or sent.")
     if context.effect is Effect.FROM_EVERYTHING:
@@ -165,7 +167,7 @@ def _effect(context: UnsubContext) -> str:
 
 
 def _facts(context: UnsubContext, unit: BusinessUnit | None) -> tuple[tuple[str, str], ...]:
-    """Return what a link says, and the call that would be made."""
+    """Return the content of a link, and the call that it would lead to."""
     job = context.job
     facts = [
         (gettext("Business unit"), str(unit or context.mid)),

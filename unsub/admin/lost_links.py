@@ -1,4 +1,4 @@
-"""People whose link does not work, waiting for somebody to look."""
+"""Entries of the lost-link form, which a marketer handles."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -26,17 +26,16 @@ else:
 
 
 class HandledFilter(admin.SimpleListFilter):
-    """What waits, unless told otherwise."""
+    """Filter by state. Shows the waiting ones by default."""
 
     title = _("state")
     parameter_name = "state"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
-        """Return the states."""
         return [("all", _("all")), ("handled", _("dealt with"))]
 
     def choices(self, changelist: Any) -> Any:
-        """Give the choices, the first of them what waits."""
+        """Yield the choices, with "waiting" as the default in place of "all"."""
         first, *rest = super().choices(changelist)
         yield {**first, "display": _("waiting")}
         yield from rest
@@ -50,7 +49,8 @@ class HandledFilter(admin.SimpleListFilter):
 
 @admin.register(LostLink)
 class LostLinkAdmin(OfUnits, LostLinkAdminBase):
-    """The queue. An address may be deleted once it is dealt with."""
+    """Lost links. An entry may be deleted, because its address is not needed any more once it is
+    resolved."""
 
     list_display = ("received", "unit", "who", "language", "state", "note")
     list_filter = (HandledFilter, ("unit", UnitFilter))
@@ -64,41 +64,41 @@ class LostLinkAdmin(OfUnits, LostLinkAdminBase):
     actions = ("mark_handled",)
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
-        """Return False: people ask, nobody else."""
+        """Return False: entries come from the form only."""
         return False
 
     @admin.display(description=_("received"), ordering="received_at")
     def received(self, lost: LostLink) -> str:
-        """Return when it was asked."""
+        """Return when it was received."""
         return formatting.moment(lost.received_at)
 
     @admin.display(description=_("e-mail address"))
     def who(self, lost: LostLink) -> str:
-        """Return the address, masked: a list may be seen by anybody who passes by."""
+        """Return the address, masked: lists may be seen over a user's shoulder."""
         return mask_email(lost.email_address)
 
     @admin.display(description=_("state"))
     def state(self, lost: LostLink) -> str:
-        """Return whether it waits."""
+        """Return whether it is waiting or resolved."""
         if lost.handled_at:
             return formatting.badge("done", str(_("dealt with")))
         return formatting.badge("pending", str(_("waiting")))
 
     def save_model(self, request: HttpRequest, obj: LostLink, form: Any, change: Any) -> None:
-        """Save the note; whoever writes one has dealt with it."""
+        """Save the entry. One with a note counts as resolved."""
         super().save_model(request, obj, form, change)
         if obj.note:
             self._handle(request, LostLink.objects.filter(pk=obj.pk))
 
     @admin.action(description=_("Mark as dealt with"), permissions=["change"])
     def mark_handled(self, request: HttpRequest, queryset: QuerySet[LostLink]) -> None:
-        """Take the selected ones out of what waits."""
+        """Mark the selected entries as resolved."""
         number = self._handle(request, queryset)
         text = ngettext("%d is dealt with.", "%d are dealt with.", number)
         self.message_user(request, text % number)
 
     def _handle(self, request: HttpRequest, queryset: QuerySet[LostLink]) -> int:
-        """Return how many were marked; each is logged."""
+        """Return how many were marked. Each is logged."""
         with transaction.atomic():
             waiting = list(queryset.filter(handled_at=None))
             marked = LostLink.objects.filter(pk__in=[lost.pk for lost in waiting])

@@ -1,4 +1,4 @@
-"""A unit's own words per language, beside a preview of the page that they stand on."""
+"""Editor of a unit's own texts per language, with a preview of the page."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ _HELP = {
 
 
 class TextsForm(forms.Form):
-    """A field for each place. Empty: the page's own words, or nothing."""
+    """A field for each place. Empty: the page's default text, or none."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -43,7 +43,7 @@ class TextsForm(forms.Form):
             )
 
     def save(self, unit: BusinessUnit, language: str) -> None:
-        """Write the texts; an empty one is removed."""
+        """Store the texts; empty ones are deleted."""
         for place in Place:
             text = clean_lines(self.cleaned_data[place.value])
             if text:
@@ -58,7 +58,7 @@ class TextsForm(forms.Form):
 
 
 class LanguageForm(forms.Form):
-    """Which language is edited."""
+    """The language to edit."""
 
     language = forms.ChoiceField(
         label=_("Language"), choices=settings.LANGUAGES, widget=UnfoldAdminSelectWidget
@@ -68,7 +68,8 @@ class LanguageForm(forms.Form):
 def edit_texts(
     request: HttpRequest, unit: BusinessUnit, *, context: dict[str, Any], back: str
 ) -> HttpResponse:
-    """Return the page on which the texts of one language are edited; `back` is its address."""
+    """Return the page to edit the texts of one language, or a redirect after saving. `back` is its
+    URL."""
     language = request.GET.get("language", "")
     if language not in dict(settings.LANGUAGES):
         language = unit.language
@@ -97,7 +98,7 @@ def edit_texts(
 
 
 def _form(request: HttpRequest, unit: BusinessUnit, language: str) -> TextsForm:
-    """Return the form as it was sent, or with what is on the page now."""
+    """Return the form with the submitted or the stored texts."""
     if request.method == "POST":
         return TextsForm(request.POST)
     written = PageText.objects.filter(unit=unit, language=language)

@@ -1,4 +1,4 @@
-"""Who takes a break from what, until when, and how it ended. To read."""
+"""Pauses of subscribers, read-only."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -34,11 +34,10 @@ class EndFilter(admin.SimpleListFilter):
     parameter_name = "end"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> Iterable[tuple[str, Any]]:
-        """Return the ways."""
         return [(RUNNING, _("it runs")), *PauseEnd.choices]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Pause]) -> QuerySet[Pause]:
-        """Return the pauses that ended so."""
+        """Return the pauses that ended in the chosen way."""
         if self.value() == RUNNING:
             return queryset.filter(ended_at=None)
         return queryset.filter(end=self.value()) if self.value() else queryset
@@ -61,7 +60,7 @@ class PauseAdmin(ReadOnly, NamingUnits, PauseAdminBase):
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Pause]:
-        """Return the pauses, each with the name of its list where the unit gave it one."""
+        """Return the pauses, each with the name of its list if the unit named it."""
         lists = MailingList.objects.filter(
             unit_id=OuterRef("request__unit_id"), list_id=OuterRef("request__list_id")
         )
@@ -70,27 +69,27 @@ class PauseAdmin(ReadOnly, NamingUnits, PauseAdminBase):
 
     @admin.display(description=_("request"))
     def request_link(self, pause: Pause) -> SafeString:
-        """Return a link to the unsubscribe that the pause began with."""
+        """Return a link to the unsubscribe that began the pause."""
         return formatting.request_link(pause.request_id)
 
     @admin.display(description=_("began"))
     def began(self, pause: Pause) -> str:
-        """Return when it was asked for."""
+        """Return when it began."""
         return formatting.moment(pause.began_at)
 
     @admin.display(description=_("subscriber"))
     def who(self, pause: Pause) -> str:
-        """Return the person, masked."""
+        """Return the masked subscriber."""
         return masked(pause.request)
 
     @admin.display(description=_("from"))
     def what(self, pause: Pause) -> str:
-        """Return the list, or everything."""
+        """Return the list, or a word for "everything"."""
         return subject(pause.request, getattr(pause, "list_name", None) or "")
 
     @admin.display(description=_("until"))
     def until_day(self, pause: Pause) -> str:
-        """Return when it is over."""
+        """Return when it ends."""
         return formatting.moment(pause.until)
 
     @admin.display(description=_("how it ended"))

@@ -1,4 +1,5 @@
-"""Rows that nobody edits: they are evidence, and there may be millions of them."""
+"""Base classes for rows that cannot be edited because they are evidence, and of which there may be
+millions."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +16,14 @@ else:
 
 
 class ReadOnly:
-    """Refuses adding, changing and deleting to everybody, superusers included."""
+    """Refuses adding, changing and deleting for all users, superusers included."""
 
     def has_add_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
-        """Return False: rows come from people's wishes only."""
+        """Return False: rows come from subscribers' requests only."""
         return False
 
     def has_change_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
-        """Return False: what was asked and what was done stays as it is."""
+        """Return False: requests and attempts are evidence."""
         return False
 
     def has_delete_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
@@ -31,7 +32,8 @@ class ReadOnly:
 
 
 class BoundedPaginator(RowPaginator):
-    """Counts to 10,000 and no further: counting every row of a large table takes seconds."""
+    """Paginator that counts to 10,000 and no further: counting every row of a large table takes
+    seconds."""
 
     most = 10_000
     template_name = "admin/unsub/bounded_pagination.html"  # Unfold asks for it
@@ -46,20 +48,21 @@ class BoundedPaginator(RowPaginator):
 
 
 class BoundedList(ChangeList):  # type: ignore[misc]  # unfold has no types
-    """A list whose head names no number: the foot does, and says where it stopped counting."""
+    """Change list without a total in its header: the footer has the count, and says where it is
+    bounded."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Find the rows of the page."""
+        """Load the rows of the page."""
         super().get_results(request)
         self.full_result_count = self.result_count
 
 
 class Bounded:
-    """An admin of rows that may be millions: nothing counts them all."""
+    """Admin of tables with millions of rows: no page counts them all."""
 
     paginator: Any = BoundedPaginator
     show_full_result_count = False
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[Any]:  # noqa: ARG002
-        """Return the kind of list."""
+        """Return the change list class."""
         return BoundedList

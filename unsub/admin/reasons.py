@@ -1,4 +1,5 @@
-"""Reasons: what the page offers, per unit. One that was given is evidence: retire it instead."""
+"""Reasons that the pages offer, per unit. A reason that was given is evidence: it can be retired,
+but not deleted."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ else:
 
 
 class LabelInline(LabelInlineBase):
-    """What the choice is called in other languages."""
+    """Translations of a reason."""
 
     model = ReasonLabel
     extra = 0
@@ -36,10 +37,10 @@ class LabelInline(LabelInlineBase):
 
 @admin.register(Reason)
 class ReasonAdmin(OfUnits, ReasonAdminBase):
-    """The choices."""
+    """The reasons."""
 
     list_display = ("label", "code", "unit", "asks_text", "active")
-    # Rows are put in order by dragging them; the number is kept out of sight.
+    # Rows are ordered by dragging; the number behind it is hidden.
     ordering_field = "position"
     hide_ordering_field = True
     list_filter = ("active", ("unit", UnitFilter))
@@ -51,7 +52,7 @@ class ReasonAdmin(OfUnits, ReasonAdminBase):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Return the form, with the page of a unit that would offer the reason beside it."""
+        """Return the form, with a preview of a page that would offer the reason."""
         reason: Reason | None = kwargs.get("obj")
         unit = _shown_on(request, reason)
         if unit and request.user.has_perm("unsub.change_businessunit"):
@@ -63,27 +64,27 @@ class ReasonAdmin(OfUnits, ReasonAdminBase):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def has_delete_permission(self, request: HttpRequest, obj: Reason | None = None) -> bool:
-        """Return whether it may go: a reason that somebody gave can only be retired."""
+        """Return whether the reason may be deleted: not once a request refers to it."""
         if obj is not None and UnsubRequest.objects.filter(reason=obj).exists():
             return False
         return super().has_delete_permission(request, obj)
 
     @admin.action(description=_("Retire: offer no longer"), permissions=["change"])
     def retire(self, request: HttpRequest, queryset: QuerySet[Reason]) -> None:
-        """Take the selected reasons off the pages; past requests keep them."""
+        """Stop offering the selected reasons. Past requests keep them."""
         number = self._set_active(request, queryset, active=False)
         text = ngettext("%d reason retired.", "%d reasons retired.", number)
         self.message_user(request, text % number)
 
     @admin.action(description=_("Offer again"), permissions=["change"])
     def offer(self, request: HttpRequest, queryset: QuerySet[Reason]) -> None:
-        """Put the selected reasons back on the pages."""
+        """Offer the selected reasons again."""
         number = self._set_active(request, queryset, active=True)
         text = ngettext("%d reason offered again.", "%d reasons offered again.", number)
         self.message_user(request, text % number)
 
     def _set_active(self, request: HttpRequest, queryset: QuerySet[Reason], *, active: bool) -> int:
-        """Return how many reasons changed; each change is logged."""
+        """Return how many reasons changed. Each change is logged."""
         with transaction.atomic():
             reasons = list(queryset.exclude(active=active))
             changed = Reason.objects.filter(pk__in=[reason.pk for reason in reasons])
@@ -93,7 +94,7 @@ class ReasonAdmin(OfUnits, ReasonAdminBase):
 
 
 def _shown_on(request: HttpRequest, reason: Reason | None) -> BusinessUnit | None:
-    """Return a unit of the user's whose page would offer the reason, or any."""
+    """Return one of the user's units whose page would offer the reason, else any of them."""
     units = units_of(request.user)
     if reason and reason.unit_id:
         return units.filter(mid=reason.unit_id).first()

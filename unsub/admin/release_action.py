@@ -1,4 +1,4 @@
-"""Held queues are opened again after a second look, and it is written down who did that."""
+"""Bulk action that releases held queues, with a log entry."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from .bulk_actions import Act, acting
 
 
 def release(request: HttpRequest, mids: list[int], _given: dict[str, Any]) -> int:
-    """Return how many queues were opened, and tell how many requests are on their way again."""
+    """Return how many units were released. A message says how many requests are pending again."""
     with transaction.atomic():
         units = list(BusinessUnit.objects.filter(mid__in=mids))
         sent = outbox.release(mids)

@@ -1,4 +1,4 @@
-"""How a request shows: its columns in the list, and the sections of its page."""
+"""Columns of requests in the list, and the sections of a request's page."""
 
 from typing import Any
 
@@ -33,21 +33,22 @@ FIELDS = (
 
 
 def named(rows: RequestQuerySet) -> RequestQuerySet:
-    """Return the requests, each with the name of its list where the unit gave it one, and with the
-    status to show."""
+    """Return the requests, each with the name of its list if the unit named it, and with the status
+    to show."""
     lists = MailingList.objects.filter(unit_id=OuterRef("unit_id"), list_id=OuterRef("list_id"))
     return rows.with_shown_status().annotate(list_name=Subquery(lists.values("name")[:1]))
 
 
 def masked(request: UnsubRequest) -> str:
-    """Return whose request it is, masked: a list may be seen by anybody who passes by."""
+    """Return the masked subscriber of a request: lists may be seen over a user's shoulder."""
     if request.subscriber_key.startswith(ERASED):
         return gettext("erased")
     return request.address_mask or mask(request.subscriber)
 
 
 def sections(request: UnsubRequest | None) -> list[tuple[Any, dict[str, Any]]]:
-    """Return the sections of the page of a request: those that its kind has something in."""
+    """Return the sections of a request's page. Sections that its kind has no values for are left
+    out."""
     leaves = request is None or request.kind == Kind.UNSUBSCRIBE
     asked = (*_ASKED, *_LEFT, *_HOW) if leaves else (*_ASKED, "value", *_HOW)
     is_void = request is not None and request.superseded_by_id is not None
@@ -81,21 +82,21 @@ def _why_held(request: UnsubRequest) -> str:
 
 
 class RequestColumns:
-    """How a request shows."""
+    """Columns that the list and the page of a request show."""
 
     @admin.display(description=_("received"), ordering="received_at")
     def received(self, request: UnsubRequest) -> str:
-        """Return when the wish reached us."""
+        """Return when the request was received."""
         return formatting.moment(request.received_at)
 
     @admin.display(description=_("subscriber"))
     def who(self, request: UnsubRequest) -> str:
-        """Return the subscriber, masked."""
+        """Return the masked subscriber."""
         return masked(request)
 
     @admin.display(description=_("asks for"))
     def asks_for(self, request: UnsubRequest) -> str:
-        """Return what the wish is about; to which value stands on its own page alone."""
+        """Return what is requested. The new value is shown on the request's own page only."""
         return about(request, getattr(request, "list_name", None) or "")
 
     @admin.display(description=_("status"))
@@ -105,7 +106,7 @@ class RequestColumns:
 
     @admin.display(description=_("in words"))
     def words(self, request: UnsubRequest) -> str:
-        """Return where the request stands, in a sentence or two; of a held one also why."""
+        """Return the status and the last result as sentences; of a held request also why."""
         attempts = DeliveryAttempt.objects.filter(request=request).order_by("-number")
         detail = attempts.values_list("detail", flat=True).first() or ""
         story = formatting.story(_shown(request), request.outcome, request.error_code, detail)
@@ -113,23 +114,23 @@ class RequestColumns:
 
     @admin.display(description=_("version of the words"))
     def wording_version(self, request: UnsubRequest) -> str:
-        """Return which words were agreed to, in which language."""
+        """Return the version and language of the consent text."""
         wording = request.wording
         return f"{wording.pk} ({wording.get_language_display()})" if wording else formatting.NOTHING
 
     @admin.display(description=_("the words"))
     def wording_text(self, request: UnsubRequest) -> str:
-        """Return the words that were agreed to."""
+        """Return the consent text."""
         return request.wording.text if request.wording else formatting.NOTHING
 
     @admin.display(description=_("confirmed by mail"))
     def confirmed(self, request: UnsubRequest) -> str:
-        """Return when it was confirmed from a mail."""
+        """Return when it was confirmed by email."""
         return formatting.moment(request.confirmed_at)
 
     @admin.display(description=_("superseded by"))
     def superseded(self, request: UnsubRequest) -> SafeString | str:
-        """Return a link to the wish that counts instead."""
+        """Return a link to the later request that counts instead."""
         if request.superseded_by_id is None:
             return formatting.NOTHING
         return formatting.request_link(request.superseded_by_id)

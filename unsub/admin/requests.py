@@ -1,4 +1,4 @@
-"""Every wish, and where it is on its way. Masked in the list; nobody edits or deletes one."""
+"""Requests with their status and timeline. Masked in the list; they cannot be edited or deleted."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -48,13 +48,13 @@ else:
 
 @admin.register(UnsubRequest)
 class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestAdminBase):
-    """The audit of wishes. Whoever may change requests may have them tried again."""
+    """The audit of requests. Users with the right to change requests may have them tried again."""
 
     list_display = (
         "id", "received", "status_badge", "unit_label", "who", "asks_for", "job_id", "channel",
         "reason", "outcome", "error_code", "attempts",
     )  # fmt: skip
-    # What is typed comes first: below the choices nobody would find it.
+    # Filters with an input come first: below the choices they would be overlooked.
     list_filter = (
         ("received_at", DaysFilter),
         ("job_id", NumberFilter),
@@ -70,12 +70,12 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
         LateFilter,
         ScannerFilter,
     )
-    # Not `unit`: it would be an inner join, and hide the wishes of a unit we do not know.
+    # Not `unit`: that is an inner join, which would hide the requests of unknown units.
     list_filter_submit = True
-    show_facets = admin.ShowFacets.NEVER  # each would count the whole table
+    show_facets = admin.ShowFacets.NEVER  # facets would count the whole table
     list_select_related = ("reason",)
     sortable_by: ClassVar[tuple[str, ...]] = ("id", "received")
-    # The names only switch the search box on; get_search_results says what is looked up.
+    # The value only switches the search box on; get_search_results has the fields.
     search_fields = ("id",)
     search_help_text = _(
         "The whole value: a request's ID, a JobID, SubscriberID, SubscriberKey or e-mail address."
@@ -108,15 +108,15 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
         return queryset.filter(match), False
 
     def has_try_again_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user may have requests tried again: the right to change them, which
-        otherwise gives nothing here."""
+        """Return whether the user may have requests tried again. It is the right to change them,
+        which has no other effect here."""
         return request.user.has_perm("unsub.change_unsubrequest")
 
     @admin.action(description=_("Try again (refused and held ones)"), permissions=["try_again"])
     def try_selected_again(
         self, request: HttpRequest, queryset: QuerySet[UnsubRequest]
     ) -> HttpResponse | None:
-        """Ask, then put the selected requests back into the queue."""
+        """Queue the selected requests again, after confirmation."""
         done = bulk_actions.run(request, queryset, self.admin_site.each_context(request), TRY_AGAIN)
         if isinstance(done, HttpResponse):
             return done
@@ -127,7 +127,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
     def mark_handled(
         self, request: HttpRequest, queryset: QuerySet[UnsubRequest]
     ) -> HttpResponse | None:
-        """Ask for a note, then mark the selected refused requests as dealt with."""
+        """Mark the selected refused requests as resolved, with a note."""
         done = bulk_actions.run(request, queryset, self.admin_site.each_context(request), DEAL_WITH)
         if isinstance(done, HttpResponse):
             return done
@@ -136,7 +136,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
         return None
 
     def get_urls(self) -> list[URLPattern]:
-        """Return the admin's addresses, the button's and the report's."""
+        """Return the admin's URLs, those of the actions, the exports and the scanner report."""
         inside = self.admin_site.admin_view
         return [
             path(
@@ -151,7 +151,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
         ]
 
     def export(self, request: HttpRequest, kind: str) -> HttpResponseBase:
-        """Return exactly the requests that the list shows under the same filters, as a file."""
+        """Return as a file exactly the requests that the list shows with the same filters."""
         if not self.has_view_permission(request) or kind not in FORMATS:
             raise Http404
         try:
@@ -161,7 +161,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
         return export(request, filtered.get_queryset(request), kind)
 
     def proof(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Return the proof for the person of a request; 404 where there is no such request."""
+        """Return the proof for the person of a request. 404 where there is no such request."""
         one = self.get_object(request, str(pk))
         if one is None or not self.has_view_permission(request, one):
             raise Http404
@@ -169,7 +169,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
         return proof(request, one, self.get_queryset(request), context)
 
     def scanners(self, request: HttpRequest) -> HttpResponse:
-        """Return the report of scanner-like wishes. 403 for who may not see requests."""
+        """Return the report of scanner-like requests. 403 without the right to see requests."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         names = dict(units_of(request.user).values_list("mid", "name"))
@@ -184,7 +184,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
 
     @method_decorator(require_POST)
     def try_one_again(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Put one request back into the queue. 403 without the permission, 404 without the row."""
+        """Queue one request again. 403 without the permission, 404 without the row."""
         if not self.has_try_again_permission(request):
             raise PermissionDenied
         if self.get_object(request, str(pk)) is None:
@@ -194,7 +194,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
         return HttpResponseRedirect(reverse("admin:unsub_unsubrequest_change", args=(pk,)))
 
     def _say(self, request: HttpRequest, sent: int, left: int) -> None:
-        """Tell the user how many requests went, and how many did not and why."""
+        """Show how many requests were queued again, how many were not, and why."""
         if sent:
             text = ngettext(
                 "%d request is on its way again.", "%d requests are on their way again.", sent
@@ -206,7 +206,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Return the page of one request, with the button where it can be tried again."""
+        """Return the page of one request, with its timeline and the actions that apply to it."""
         one: UnsubRequest | None = kwargs.get("obj")
         context["can_try_again"] = (
             one is not None

@@ -1,4 +1,4 @@
-"""Requests that a person looked at go back into the queue, and it is written down who did that."""
+"""Bulk action that queues refused and held requests again, with a log entry."""
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -14,8 +14,8 @@ from .bulk_actions import Act, acting
 
 
 def try_again(user: AbstractBaseUser | AnonymousUser, ids: list[int]) -> int:
-    """Return how many of these requests are on their way again. The rows are locked, so that the
-    log names just those."""
+    """Return how many of these requests were queued again. Locks the rows, so that the log has
+    exactly these."""
     with transaction.atomic():
         rows = list(
             UnsubRequest.objects.select_for_update(of=("self",))
@@ -36,7 +36,7 @@ def _question(number: int) -> str:
 
 
 def others(number: int) -> str:
-    """Return what is said of those that are neither refused nor held."""
+    """Return the message about requests that are neither refused nor held."""
     return ngettext(
         "%d request is left as it is: only refused and held ones can be tried again.",
         "%d requests are left as they are: only refused and held ones can be tried again.",

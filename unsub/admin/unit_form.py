@@ -1,4 +1,4 @@
-"""A unit's form: its logo, and what its fields have to agree on."""
+"""Form of a business unit, with the upload of its logo and checks across fields."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ else:
 
 
 class LogoForm(UnitFormBase):
-    """A unit, and a picture for it."""
+    """Uploads and removes a unit's logo."""
 
     new_logo = forms.FileField(
         label=_("Logo"),
@@ -40,11 +40,11 @@ class LogoForm(UnitFormBase):
         fields = "__all__"
 
     def clean_new_logo(self) -> logo_image.Encoded | None:
-        """Return the picture as we wrote it, or None where none was uploaded."""
+        """Return the re-encoded image, or None where none was uploaded. Raises ValidationError."""
         uploaded = self.cleaned_data.get("new_logo")
         if not isinstance(uploaded, UploadedFile):
             return None
-        # The size is asked first: what is too large was cut while it came.
+        # The size is checked first: a file that is too large was truncated during the upload.
         if (uploaded.size or 0) > logo_image.BYTES_MAX:
             raise ValidationError(_("The file is larger than 2 MB."))
         try:
@@ -53,7 +53,7 @@ class LogoForm(UnitFormBase):
             raise ValidationError(str(err)) from err
 
     def save_logo(self) -> None:
-        """Write the picture of a unit that is saved."""
+        """Store or delete the logo. The unit has to be saved before."""
         encoded: Any = self.cleaned_data.get("new_logo")
         if encoded:
             fields = {name: getattr(encoded, name) for name in Logo.WRITTEN}
@@ -68,10 +68,10 @@ class LogoForm(UnitFormBase):
 
 
 class UnitForm(LogoForm):
-    """A unit."""
+    """The fields of a unit."""
 
     def clean(self) -> dict[str, Any]:
-        """Return what was given. A pause at whose end people are asked needs the mail that asks."""
+        """Check that pauses that end with an email are offered only with a key for that email."""
         given = super().clean() or self.cleaned_data
         asks = self._of("pause_ends") == PauseEnds.ASK
         if self._of("pause_offered") and asks and not self._of("ask_back_key"):
@@ -79,7 +79,7 @@ class UnitForm(LogoForm):
         return given
 
     def _of(self, name: str) -> Any:
-        """Return a value as given, or as it is where whoever edits may not change it."""
+        """Return the submitted value; the stored one where the user may not change it."""
         return self.cleaned_data.get(name, getattr(self.instance, name))
 
 

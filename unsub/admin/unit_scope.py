@@ -1,4 +1,4 @@
-"""Rows of the units that somebody is tied to, and of no other. For every admin of such rows."""
+"""Limits the admin's rows to the units of the user."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +28,8 @@ else:
 
 
 class OfUnits(ScopedBase):
-    """Keeps to the user's units, whatever stands in the address. `unit_path` leads from a row to
-    its MID."""
+    """Shows rows of the user's units only, whatever the URL says. `unit_path` is the lookup from a
+    row to its MID."""
 
     unit_path = "unit_id"
 
@@ -42,29 +42,32 @@ class OfUnits(ScopedBase):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
-        """Return a row, or None where there is none. 403, and a line in the log, for another
-        unit's."""
+        """Return a row, or None where it does not exist. Raises PermissionDenied, and logs it, for
+        a row of another unit."""
         found = super().get_object(request, object_id, from_field)
         if found is None and self._is_there(object_id):
             log.warning(
-                "another unit's row was asked for",
+                "foreign_unit_row_requested",
                 user=request.user.pk, model=self.opts.model_name, pk=object_id,
             )  # fmt: skip
             raise PermissionDenied
         return found
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Return the list. A filter that was typed into the address and cannot be right is told of,
-        logged, and led away from by Django."""
+        """Return the list.
+
+        An invalid filter in the URL is reported to the user and logged, and Django redirects to the
+        list without filters.
+        """
         try:
             return super().get_changelist_instance(request)
         except (IncorrectLookupParameters, DataError, ValueError, OverflowError) as err:
-            log.warning("a filter was refused", user=request.user.pk, model=self.opts.model_name)
+            log.warning("filter_rejected", user=request.user.pk, model=self.opts.model_name)
             messages.error(request, gettext("The filter in the address cannot be right."))
             raise IncorrectLookupParameters from err
 
     def _is_there(self, object_id: str) -> bool:
-        """Return whether anybody has such a row."""
+        """Return whether the row exists in any unit."""
         try:
             pk = self.opts.pk.to_python(object_id)
         except (ValidationError, ValueError):
@@ -74,8 +77,10 @@ class OfUnits(ScopedBase):
     def formfield_for_foreignkey(
         self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
     ) -> "ModelChoiceField[Any] | None":
-        """Return a choice of the user's units where one is asked for. Who does not see all cannot
-        leave it open: that would mean all."""
+        """Return the field, with the user's units as choices for `unit`.
+
+        Users who do not see all units must choose one, because an empty value means all units.
+        """
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
         if field is not None and db_field.name == "unit":
             field.queryset = units_of(request.user)
@@ -84,15 +89,15 @@ class OfUnits(ScopedBase):
 
 
 class OwnFilter(admin.RelatedFieldListFilter):
-    """By a related row, of those that the user may see. Another one's id in the address is
-    refused. Subclasses say which rows those are."""
+    """Filter by a related row that the user may see. Raises PermissionDenied for the id of another
+    one in the URL. Subclasses define the rows."""
 
     def __init__(self, field: Any, request: HttpRequest, *rest: Any, **more: Any) -> None:
         super().__init__(field, request, *rest, **more)
         given: Any = self.lookup_val
         asked = {str(value) for value in given or ()}
         if not sees_all(request.user) and not asked <= {key for key, _ in self.lookup_choices}:
-            log.warning("another unit was filtered by", user=request.user.pk)
+            log.warning("foreign_unit_filter_requested", user=request.user.pk)
             raise PermissionDenied
 
     def rows(self, request: HttpRequest) -> QuerySet[Any]:
@@ -102,12 +107,11 @@ class OwnFilter(admin.RelatedFieldListFilter):
     def field_choices(
         self, _field: Any, request: HttpRequest, _model_admin: Any
     ) -> list[tuple[str, Any]]:
-        """Return the choices."""
         return [(str(row.pk), str(row)) for row in self.rows(request)]
 
     def has_output(self) -> bool:
-        """Return whether there is anything to choose between, or something was chosen by hand: a
-        filter that is not put out would filter nothing."""
+        """Return whether there is a choice, or a value in the URL: Django applies only filters with
+        output."""
         return len(self.lookup_choices) > 1 or bool(self.lookup_val)
 
 
@@ -115,7 +119,6 @@ class UnitFilter(OwnFilter):
     """By unit."""
 
     def rows(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the user's units."""
         return units_of(request.user)
 
 
@@ -123,15 +126,15 @@ class ReasonFilter(OwnFilter):
     """By reason: the common ones, and those of the user's units."""
 
     def rows(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return those reasons."""
         return Reason.objects.filter(Q(unit=None) | Q(unit__in=units_of(request.user)))
 
 
 class NamingUnits(OfUnits):
-    """Gives each row its MID, and the name of its unit where there is one."""
+    """Adds to each row its MID (`of_mid`) and its unit's name (`of_unit`, None where it is
+    unknown)."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the rows of the user's units, each with its unit."""
+        """Return the rows of the user's units, annotated."""
         units = BusinessUnit.objects.filter(mid=OuterRef(self.unit_path)).values("name")[:1]
         rows = super().get_queryset(request)
         named: QuerySet[Any] = rows.annotate(of_mid=F(self.unit_path), of_unit=Subquery(units))
@@ -139,5 +142,5 @@ class NamingUnits(OfUnits):
 
     @admin.display(description=_("business unit"))
     def unit_label(self, row: Any) -> SafeString:
-        """Return the unit; one that is not known here shows as such."""
+        """Return the unit's name and MID, or a warning where it is unknown."""
         return formatting.unit_label(row.of_mid, row.of_unit)

@@ -1,4 +1,4 @@
-"""Business units: brand and settings to edit, the state of their queues to see and to release."""
+"""Business units: brand and settings, and the state of their queues."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,7 @@ _CENTRE = (
     "pause_ends", *_MAILS,
 )  # fmt: skip
 
-# Wrong values here stop the delivery, or show a unit to somebody else.
+# Wrong values here stop the delivery, or give other people access to the unit.
 _TECHNICAL = (
     "subscriber_key_permission", "all_subscribers_list_id", "domain", "members", "import_events",
     "profile_centre", *_MAILS,
@@ -53,13 +53,13 @@ _TECHNICAL = (
 
 
 class MailingListInline(ListInlineBase):
-    """What the unit calls its lists."""
+    """The names that the unit gives its lists."""
 
     model = MailingList
     extra = 0
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Return a field that says what it is: the theme's tables have no labels in their rows."""
+        """Return a field with an aria-label: the theme's tables have no labels in their rows."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field is not None:
             field.widget.attrs["aria-label"] = str(db_field.verbose_name)
@@ -68,7 +68,7 @@ class MailingListInline(ListInlineBase):
 
 @admin.register(BusinessUnit)
 class BusinessUnitAdmin(OfUnits, UnitAdminBase):
-    """The senders."""
+    """Business units."""
 
     unit_path = "mid"
 
@@ -105,8 +105,8 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
     def get_readonly_fields(
         self, request: HttpRequest, obj: BusinessUnit | None = None
     ) -> tuple[str, ...]:
-        """Return what cannot be edited: the state, the MID of a unit that is there, because another
-        MID would be another unit, and for who does not see all what is Marketing Cloud's."""
+        """Return the read-only fields: the state; the MID of an existing unit, because another MID
+        is another unit; and technical settings, for users who do not see all units."""
         readonly = (
             *_STATE,
             *_IMPORTED,
@@ -116,19 +116,19 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         return readonly if obj is None else ("mid", *readonly)
 
     def has_delete_permission(self, request: HttpRequest, obj: BusinessUnit | None = None) -> bool:
-        """Return whether it may go: a unit with requests stays, they are its audit."""
+        """Return whether the unit may be deleted: not once it has requests, which are the audit."""
         if obj is not None and UnsubRequest.objects.filter(unit_id=obj.mid).exists():
             return False
         return super().has_delete_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: BusinessUnit, form: Any, change: Any) -> None:
-        """Save a unit, and the logo that came with it."""
+        """Save a unit and its logo."""
         super().save_model(request, obj, form, change)
         form.save_logo()
 
     @admin.display(description=_("logo now"))
     def logo_now(self, unit: BusinessUnit) -> SafeString | str:
-        """Return the logo as the page shows it, or a dash."""
+        """Return the current logo, or a dash."""
         logo = Logo.objects.filter(unit=unit).defer("image").first() if unit.pk else None
         if logo is None:
             return formatting.NOTHING
@@ -138,7 +138,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         )  # fmt: skip
 
     def get_urls(self) -> list[URLPattern]:
-        """Return the admin's addresses, and those of the texts and of the links."""
+        """Return the admin's URLs, and those of the texts and of the page on links."""
         inside = self.admin_site.admin_view
         return [
             path("links/", inside(self.links), name="unsub_businessunit_links"),
@@ -147,13 +147,14 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         ]
 
     def links(self, request: HttpRequest) -> HttpResponse:
-        """Return the page on links. 403 for who may see no unit."""
+        """Return the page on links. 403 without the right to see units."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         return links_page(request, self.admin_site.each_context(request))
 
     def texts(self, request: HttpRequest, mid: int) -> HttpResponse:
-        """Return the page of a unit's texts. 403 for who may not change it, 404 without it."""
+        """Return the editor of a unit's texts. 403 without the right to change it, 404 without the
+        row."""
         unit = self.get_object(request, str(mid))
         if unit is None:
             raise Http404
@@ -164,7 +165,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
 
     @admin.display(description=_("queue"))
     def queue(self, unit: BusinessUnit) -> SafeString:
-        """Return whether the unit's queue sends, is paused or is held."""
+        """Return whether the unit's queue is open, paused or held."""
         queue = queue_of(unit)
         if queue.is_held:
             return formatting.badge("held", gettext("held"))
@@ -174,7 +175,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
 
     @admin.display(description=_("held requests"))
     def held_requests(self, unit: BusinessUnit) -> int:
-        """Return how many requests wait until the configuration is right (an index has them)."""
+        """Return how many requests wait for a correction of the configuration."""
         return number_pending(unit.mid) if queue_of(unit).is_held else 0
 
     @admin.display(description=_("held since"))
@@ -206,6 +207,6 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
     def release(
         self, request: HttpRequest, queryset: QuerySet[BusinessUnit]
     ) -> HttpResponse | None:
-        """Ask, then open the selected units' queues."""
+        """Release the selected units' queues, after confirmation."""
         done = bulk_actions.run(request, queryset, self.admin_site.each_context(request), RELEASE)
         return done if isinstance(done, HttpResponse) else None

@@ -1,4 +1,4 @@
-"""Who signs in: users and groups, in the hands of administrators."""
+"""Users and groups, managed by administrators."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -27,27 +27,27 @@ if TYPE_CHECKING:
 else:
 
     class UserBase(BaseUserAdmin, ModelAdmin):
-        """Django's own, in the admin's looks."""
+        """Django's UserAdmin in the admin's theme."""
 
     class GroupBase(BaseGroupAdmin, ModelAdmin):
-        """Django's own, in the admin's looks."""
+        """Django's GroupAdmin in the admin's theme."""
 
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
-# Sign-in keeps these for itself: there is nothing in them to edit.
+# Tables of django-allauth: there is nothing in them to edit.
 for _kept in (EmailAddress, Authenticator, SocialAccount, SocialApp, SocialToken):
     admin.site.unregister(_kept)
-# What makes somebody mightier than any group: for those who are it already.
+# Only superusers may set this.
 _MIGHT = ("is_superuser",)
 
 
 class UserChangeForm(BaseUserChangeForm):  # type: ignore[misc]  # unfold's types say Any
-    """Unfold's own, with one user for each address."""
+    """Unfold's form, with a unique email address for each user."""
 
     def clean_email(self) -> str:
-        """Return the address. Raises ValidationError for a new one that another user has, in
-        whatever case: people sign in with it, and their company's account is found by it."""
+        """Return the address. Raises ValidationError for a new one that another user has, ignoring
+        case: sign-in by password and by single sign-on both look the user up by it."""
         email = str(self.cleaned_data["email"])
         others = User.objects.exclude(pk=self.instance.pk).filter(email__iexact=email)
         if email and "email" in self.changed_data and others.exists():
@@ -57,7 +57,7 @@ class UserChangeForm(BaseUserChangeForm):  # type: ignore[misc]  # unfold's type
 
 @admin.register(User)
 class UserAdmin(UserBase):
-    """People. Administrators give groups; only a superuser makes another, or touches one."""
+    """Users. Administrators assign groups; only superusers see and change superusers."""
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -67,7 +67,7 @@ class UserAdmin(UserBase):
         "last_login",
     )  # fmt: skip
     list_filter = ("is_active", "groups")
-    # Rights come with groups. Two lists side by side would be wider than most screens.
+    # Permissions come with groups. Two lists side by side would be wider than most screens.
     filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("username", "password")}),
@@ -79,24 +79,25 @@ class UserAdmin(UserBase):
     actions = ("forget_second_factor",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """Return the people; superusers show to superusers alone."""
+        """Return the users. Superusers are visible to superusers only."""
         factors = Authenticator.objects.filter(user=OuterRef("pk"))
         people = super().get_queryset(request).annotate(second_factor=Exists(factors))
         return people if request.user.is_superuser else people.filter(is_superuser=False)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Return what cannot be edited."""
+        """Return the fields that cannot be edited."""
         readonly = super().get_readonly_fields(request, obj)
         return readonly if request.user.is_superuser else (*readonly, *_MIGHT)
 
     @admin.display(description=_("second factor"), boolean=True)
     def has_second_factor(self, user: User) -> bool:
-        """Return whether somebody has an app or a passkey."""
+        """Return whether the user has an authenticator app or a passkey."""
         return bool(getattr(user, "second_factor", False))
 
     @admin.action(description=_("Forget the second factor (a lost phone)"), permissions=["change"])
     def forget_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """Take apps, passkeys and codes away: the next sign-in sets new ones up."""
+        """Delete the users' authenticators and recovery codes: the next sign-in sets up new
+        ones."""
         people = list(queryset)
         Authenticator.objects.filter(user__in=people).delete()
         for user in people:
@@ -109,14 +110,15 @@ class UserAdmin(UserBase):
         self.message_user(request, text % len(people), messages.SUCCESS)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Return whether somebody may go: whoever acted here stays, or the record of it would go,
-        too. They are made inactive instead."""
+        """Return whether the user may be deleted: not once they have log entries, which would be
+        deleted, too. Deactivate them instead."""
         if obj is not None and LogEntry.objects.filter(user=obj).exists():
             return False
         return super().has_delete_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Save somebody, with the address confirmed. Whoever is made here is made for the admin."""
+        """Save the user, with their address confirmed. New users may sign in to the admin
+        (`is_staff`)."""
         obj.is_staff = obj.is_staff or not change
         super().save_model(request, obj, form, change)
         email_addresses.confirm(obj)
@@ -124,16 +126,15 @@ class UserAdmin(UserBase):
 
 @admin.register(Group)
 class GroupAdmin(GroupBase):
-    """What each group may do: made by a migration, changed by superusers."""
+    """Groups and their permissions. A migration creates them; only superusers change them."""
 
     def has_change_permission(self, request: HttpRequest, _obj: Group | None = None) -> bool:
-        """Return whether it may be changed: else an administrator could give themselves all."""
+        """Return whether the user may change groups: otherwise administrators could grant
+        themselves everything."""
         return bool(request.user.is_superuser)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return whether one may be made."""
         return bool(request.user.is_superuser)
 
     def has_delete_permission(self, request: HttpRequest, _obj: Group | None = None) -> bool:
-        """Return whether one may go."""
         return bool(request.user.is_superuser)

@@ -1,4 +1,5 @@
-"""What is wrong now, kept as one alarm for each cause and unit; nobody is told twice in an hour."""
+"""Detection of alarms: one alarm for each cause and unit. Nobody is notified of the same one twice
+in an hour."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,15 +14,15 @@ from unsub.units import queue_state
 from unsub.units.queue_state import CIRCUIT_OPEN
 
 LATE = timedelta(hours=1)
-RECENT = timedelta(days=1)  # a refusal that nobody looked at for so long is known
+RECENT = timedelta(days=1)  # refusals older than this are known
 AGAIN = timedelta(hours=1)
-# These do not go away by waiting: told again only where there are more of them.
+# These need a person and do not pass by waiting: notified again only when their number grows.
 _ONCE = (Cause.REFUSED, Cause.GIVEN_UP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A cause that is there now."""
+    """A cause that applies now."""
 
     cause: Cause
     mid: int
@@ -30,18 +31,21 @@ class Finding:
 
 
 def look() -> list[int]:
-    """Return the ids of the alarms that somebody is to be told of now: new ones, those that last,
-    and those that are over. However many processes look at once, each is returned to one."""
+    """Update the alarms, and return the ids of those to notify people of: new ones, continuing
+    ones, and those that are over.
+
+    Safe to run in several processes at once: each id is returned to one of them.
+    """
     findings = list(find())
     told = [pk for finding in findings if (pk := _raise(finding)) is not None]
     return told + _clear(findings)
 
 
 def find() -> Iterator[Finding]:
-    """Give what is wrong now."""
+    """Yield what is wrong now."""
     held, known = queue_state.held_mids(), queue_state.known_mids()
     waiting = {head.mid for head in queue_state.heads()}
-    # What waits in a held queue, or for an unknown unit, is told of below.
+    # Held queues and unknown units have findings of their own, below.
     pending = Q(status=Status.PENDING, unit_id__in=(waiting & known) - held)
     late = UnsubRequest.objects.filter(pending | Q(status=Status.SENDING))
     yield from _count(Cause.LATE, late.filter(received_at__lt=Now() - LATE))
@@ -58,13 +62,13 @@ def find() -> Iterator[Finding]:
 
 
 def _count(cause: Cause, requests: QuerySet[UnsubRequest]) -> Iterator[Finding]:
-    """Give a finding for each unit that has any of these requests."""
+    """Yield a finding for each unit with any of these requests."""
     for row in requests.order_by().values("unit_id").annotate(number=Count("pk")):
         yield Finding(cause=cause, mid=row["unit_id"], number=row["number"])
 
 
 def _queues() -> Iterator[Finding]:
-    """Give the units whose queues do not send."""
+    """Yield the units whose queues do not send."""
     stopped = Q(held_since__isnull=False) | Q(paused_reason=CIRCUIT_OPEN)
     for queue in QueueState.objects.filter(stopped, unit__in=BusinessUnit.objects.all()).order_by(
         "unit_id"
@@ -78,11 +82,11 @@ def _queues() -> Iterator[Finding]:
 
 
 def _raise(finding: Finding) -> int | None:
-    """Return the alarm's id where somebody is to be told of it now."""
+    """Insert or update the alarm. Return its id if a notification is due."""
     mine = Alarm.objects.filter(cause=finding.cause, mid=finding.mid, cleared_at=None)
     seen = {"number": finding.number, "detail": finding.detail}
     if not mine.update(**seen):
-        # Where another process is quicker, the constraint decides.
+        # Where another process is faster, the unique constraint decides.
         insert_unless_present(Alarm(cause=finding.cause, mid=finding.mid, **seen))
     due = Q(told_at=None) | Q(told_at__lt=Now() - AGAIN)
     if finding.cause in _ONCE:
@@ -93,7 +97,7 @@ def _raise(finding: Finding) -> int | None:
 
 
 def _clear(findings: list[Finding]) -> list[int]:
-    """Return the ids of the alarms that are over since this look."""
+    """Close the alarms that are over. Return the ids of those that this call closed."""
     there = {(finding.cause.value, finding.mid) for finding in findings}
     over = [
         alarm.pk

@@ -1,4 +1,4 @@
-"""Alarms on their way to people: by mail to ADMINS, and to a signed webhook."""
+"""Notifications of alarms: by email to ADMINS, and to a signed webhook."""
 
 import hmac
 import json
@@ -12,9 +12,9 @@ from django.core.mail import mail_admins
 
 from unsub.models import Alarm, Cause
 
-TIMEOUT = (3.0, 10.0)  # seconds to connect, and for the answer
+TIMEOUT = (3.0, 10.0)  # seconds to connect, and to read the response
 SIGNATURE = "X-ProfileCenter-Signature"
-# What to do, and where the handbook says more: docs/operations.md has these headings.
+# What to do. docs/operations.md has more under the same headings.
 ADVICE = {
     Cause.LATE: "Look at the unit's queue: manage.py delivery_status.",
     Cause.REFUSED: "Look at them in the admin; mend what is wrong, then choose Try again.",
@@ -26,11 +26,11 @@ ADVICE = {
 
 
 class NotTaken(Exception):  # noqa: N818 - not a mistake of ours
-    """The webhook did not take an alarm; it is tried again."""
+    """The webhook did not accept an alarm. The task is retried."""
 
 
 def payload(alarm: Alarm) -> dict[str, Any]:
-    """Return an alarm as the webhook gets it. No person is in it: causes, numbers, times."""
+    """Return an alarm as the webhook receives it: causes, numbers, times, and no personal data."""
     over = alarm.cleared_at
     return {
         "cause": alarm.cause,
@@ -45,7 +45,7 @@ def payload(alarm: Alarm) -> dict[str, Any]:
 
 
 def send_mail(alarm: Alarm) -> None:
-    """Mail an alarm to ADMINS; raises what the mail server's connection raises."""
+    """Email an alarm to ADMINS. Raises OSError where the mail server does not answer."""
     told = payload(alarm)
     label = Cause(alarm.cause).label
     state = "over: " if told["state"] == "over" else ""
@@ -54,8 +54,10 @@ def send_mail(alarm: Alarm) -> None:
 
 
 def send_webhook(alarm: Alarm) -> None:
-    """Post an alarm to ALERT_WEBHOOK_URL, signed; raises NotTaken where it is not answered with
-    a 2xx. Redirects are not followed: the signature is for one address."""
+    """Post an alarm to ALERT_WEBHOOK_URL, signed. Raises NotTaken for a response other than 2xx.
+
+    Redirects are not followed: the signature is meant for one receiver.
+    """
     body = json.dumps(payload(alarm)).encode()
     headers = {"Content-Type": "application/json", SIGNATURE: sign(body, at=int(time.time()))}
     try:
@@ -70,8 +72,8 @@ def send_webhook(alarm: Alarm) -> None:
 
 
 def sign(body: bytes, *, at: int) -> str:
-    """Return the signature of a body at a time: an HMAC-SHA256 over both, so that neither can be
-    changed and an old message not be sent again unnoticed."""
+    """Return the signature of a body at a time (seconds since 1970): HMAC-SHA256 over both, so that
+    neither can be changed, and replays of old messages can be recognised."""
     key = settings.ALERT_WEBHOOK_SECRET.encode()
     digest = hmac.new(key, f"{at}.".encode() + body, sha256).hexdigest()
     return f"t={at},v1={digest}"

@@ -66,7 +66,7 @@ def leave(mid: int, *, probing: bool = False) -> Leave:
     units = BusinessUnit.objects.select_related("queue_state").annotate(now=Now())
     unit = units.filter(mid=mid).first()
     if unit is None:
-        log.error("no such business unit: its wishes are held", mid=mid)
+        log.error("unknown_unit_requests_held", mid=mid)
         return Leave(limit=0)
     queue = queue_of(unit)
     if probing:
@@ -97,7 +97,7 @@ def _learn(mid: int, verdicts: Sequence[Verdict]) -> None:
     queue = queue_state.lock(mid)
     if queue.is_held:
         queue_state.release(mid)
-        log.info("queue released", mid=mid)
+        log.info("queue_released", mid=mid)
     if slow:
         _pause(mid, slow)
     elif unanswered:
@@ -122,7 +122,7 @@ def _is_unanswered(verdict: Verdict) -> bool:
 def _hold(mid: int, verdict: Verdict) -> None:
     """Hold a unit's queue: our configuration is wrong, no request is at fault."""
     queue_state.hold(mid, verdict.detail)
-    log.error("queue held", mid=mid, error_code=verdict.error_code)
+    log.error("queue_held", mid=mid, error_code=verdict.error_code)
 
 
 def _pause(mid: int, verdict: Verdict) -> None:
@@ -133,7 +133,7 @@ def _pause(mid: int, verdict: Verdict) -> None:
         paused_reason=verdict.slow.value,
         unknowns_in_a_row=0,
     )
-    log.warning("queue paused", mid=mid, why=verdict.slow.value, seconds=round(seconds))
+    log.warning("queue_paused", mid=mid, reason=verdict.slow.value, seconds=round(seconds))
 
 
 def _count_unknown(queue: QueueState) -> None:
@@ -142,7 +142,7 @@ def _count_unknown(queue: QueueState) -> None:
     mine.update(unknowns_in_a_row=unknowns)
     if unknowns >= CIRCUIT_OPENS_AT:
         mine.update(paused_until=Now() + CIRCUIT_PAUSE, paused_reason=CIRCUIT_OPEN)
-        log.error("circuit open", mid=queue.pk, unknowns=unknowns)
+        log.error("circuit_opened", mid=queue.pk, unknowns=unknowns)
 
 
 def send_singly(mid: int) -> None:
@@ -150,4 +150,4 @@ def send_singly(mid: int) -> None:
     with transaction.atomic():
         queue_state.lock(mid)
         QueueState.objects.filter(pk=mid).update(singly_until=Now() + SINGLY)
-    log.warning("sending one by one", mid=mid)
+    log.warning("batching_suspended", mid=mid)

@@ -37,7 +37,7 @@ def _free_leases() -> None:
             next_attempt_at=Now(), outcome=Outcome.UNKNOWN.value,
         )  # fmt: skip
     for pk in ids:
-        log.warning("lease ran out", request_id=pk)
+        log.warning("lease_expired", request_id=pk)
 
 
 def _give_up() -> None:
@@ -45,7 +45,7 @@ def _give_up() -> None:
     late = UnsubRequest.objects.filter(status=Status.PENDING, give_up_at__lt=Now())
     given_up = late.update(status=Status.REFUSED, finished_at=Now())
     if given_up:
-        log.error("requests given up: past the horizon", requests=given_up)
+        log.error("requests_given_up", requests=given_up)
 
 
 def _forget_unconfirmed() -> None:

@@ -136,7 +136,7 @@ def settle(batch: Batch, verdicts: tuple[Verdict, ...]) -> None:
     # Outside: a log that cannot be written must not undo what is known.
     for row, verdict in zip(batch.rows, verdicts, strict=True):
         log.info(
-            "attempt settled", request_id=row.pk, mid=batch.mid, job_id=row.job_id,
+            "attempt_settled", request_id=row.pk, mid=batch.mid, job_id=row.job_id,
             attempt=row.attempts, kind=row.kind, outcome=verdict.outcome.value,
             error_code=verdict.error_code,
         )  # fmt: skip

@@ -192,7 +192,10 @@ def _pages(
         rows = [row for row in found if row is not None]
         if len(rows) < len(found):
             log.warning(
-                "rows not readable", mid=mid, object=object_type, rows=len(found) - len(rows)
+                "retrieved_rows_unreadable",
+                mid=mid,
+                object=object_type,
+                rows=len(found) - len(rows),
             )
         yield rows
         if page.next_id is None:

@@ -40,7 +40,7 @@ def slot() -> Iterator[bool]:
     try:
         mine = bool(_take(keys=[KEY], args=[settings.SFMC_CONCURRENCY, _seconds(), holder]))
     except redis.RedisError as err:
-        log.warning("calls are not counted", error=type(err).__name__)
+        log.warning("call_slots_unavailable", error=type(err).__name__)
         mine, holder = True, ""
     try:
         yield mine
@@ -59,4 +59,4 @@ def _give_back(holder: str) -> None:
     try:
         _client.zrem(KEY, holder)
     except redis.RedisError as err:
-        log.warning("slot not given back", error=type(err).__name__)
+        log.warning("call_slot_release_failed", error=type(err).__name__)

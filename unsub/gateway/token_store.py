@@ -34,7 +34,7 @@ class CachedTokenStore:
         try:
             shared = _shared.get(self._key)
         except redis.RedisError as err:
-            log.warning("token cache does not answer", error=type(err).__name__)
+            log.warning("token_cache_unavailable", error=type(err).__name__)
             return self._own.get()
         return Token(**shared) if shared else self._own.get()
 
@@ -45,7 +45,7 @@ class CachedTokenStore:
         try:
             _shared.set(self._key, fields, timeout=3600)
         except redis.RedisError as err:
-            log.warning("token cache does not answer", error=type(err).__name__)
+            log.warning("token_cache_unavailable", error=type(err).__name__)
 
     @contextmanager
     def lock(self) -> Iterator[bool]:
@@ -70,4 +70,4 @@ class CachedTokenStore:
             if _shared.get(self._lock_key) == mark:
                 _shared.delete(self._lock_key)
         except redis.RedisError as err:
-            log.warning("token lock not freed", error=type(err).__name__)
+            log.warning("token_lock_release_failed", error=type(err).__name__)

@@ -1,7 +1,8 @@
-"""Whether the database answers: found out within two seconds, and remembered for a few.
+"""Time-out for the database on the web's path: detects an outage within two seconds, and remembers
+it for five.
 
-A visitor must not wait for a database that hangs (design, invariant 1). Used where there is a way
-on without it; everything else waits as long as the server's own limits allow.
+Visitors must not wait for a database that hangs (design, invariant 1). Used where there is an
+alternative to the database; all other code waits as long as the server's own limits allow.
 """
 
 import time
@@ -11,29 +12,29 @@ from contextvars import ContextVar
 
 from django.db import InterfaceError, OperationalError
 
-PATIENCE = 2.0  # seconds for one exchange
-REST = 5.0  # seconds in which a database that did not answer is not asked again
+PATIENCE = 2.0  # seconds per round trip
+REST = 5.0  # seconds in which a database that did not answer is not tried again
 
-# Read by profilecenter.postgresql: None waits for ever, as a migration must.
+# Read by profilecenter.postgresql. None: no time-out, which migrations need.
 patience: ContextVar[float | None] = ContextVar("patience", default=None)
 
 
 class Away(OperationalError):  # noqa: N818 - not a mistake of anybody's
-    """The database did not answer a moment ago, and is not asked again yet."""
+    """The database did not answer a moment ago, and is not tried again yet."""
 
 
 class _Memory:
-    """When the database may be asked again, on this process's monotonic clock."""
+    """Until when the database is not tried, on this process's monotonic clock."""
 
     until = 0.0
 
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Let the block use the database, for PATIENCE seconds an exchange.
+    """Limit each round trip of the block to PATIENCE seconds.
 
-    Raises Away at once where it did not answer within the last REST seconds, so that an outage
-    costs one visitor of a process two seconds, and the others nothing.
+    Raises Away immediately where the database did not answer within the last REST seconds, so that
+    an outage delays one visitor per process by two seconds, and the others not at all.
     """
     if time.monotonic() < _Memory.until:
         raise Away("the database is given a rest")
@@ -47,7 +48,7 @@ def answering() -> Iterator[None]:
 
 @contextmanager
 def patient_for(seconds: float) -> Iterator[None]:
-    """Give up an exchange with the database after `seconds`, within the block."""
+    """Limit each round trip of the block to `seconds`."""
     before = patience.set(seconds)
     try:
         yield
@@ -56,5 +57,5 @@ def patient_for(seconds: float) -> Iterator[None]:
 
 
 def forget() -> None:
-    """Ask the database again at once."""
+    """Allow the next access to the database at once."""
     _Memory.until = 0.0

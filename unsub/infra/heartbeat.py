@@ -1,9 +1,11 @@
-"""When beat last published a sweep, and when a worker last finished a task.
+"""Heartbeats: when beat last published a sweep, and when a worker last finished a task.
 
 Kept in the broker, by the broker's clock. Both processes need the broker for their work, so nothing
-is lost by asking it: while it is away `/readyz` says so, and neither of them is at work. beat needs
-no database for it, and web can read it while the database is away, which is when sweeps fail. The
-times never expire: "a worker was last seen three days ago" says more than "never".
+is lost by asking it: while it is unavailable `/readyz` says so, and neither of them can work. beat
+needs no database for it, and the web process can read it while the database is unavailable, which
+is when sweeps fail.
+
+The times never expire: "a worker was last seen three days ago" says more than "never".
 """
 
 import redis
@@ -15,21 +17,21 @@ from .redis_client import quick_client
 log = structlog.get_logger(__name__)
 
 NAMES = ("worker", "beat")
-SILENT_SECONDS = 120.0  # where sweeps come quickly; a batch under way may take a minute
+SILENT_SECONDS = 120.0  # minimum, for short sweep intervals: one batch may take a minute
 _KEY = "profilecenter:heartbeat"
 _broker = quick_client()
 
 
 def record(name: str) -> None:
-    """Note that `name` is at work now. A broker that does not answer is logged, not raised."""
+    """Record a heartbeat of `name`. Errors of the broker are logged, not raised."""
     try:
         _broker.hset(_KEY, name, repr(_now(_broker)))
     except redis.RedisError as err:
-        log.warning("heartbeat not recorded", process=name, error=type(err).__name__)
+        log.warning("heartbeat_failed", process=name, error=type(err).__name__)
 
 
 def ages(client: redis.Redis) -> dict[str, float | None]:
-    """Return the seconds since each of NAMES was last at work, None for one never seen.
+    """Return the seconds since the last heartbeat of each of NAMES; None where there never was one.
 
     Raises redis.RedisError where the broker does not answer.
     """
@@ -42,11 +44,12 @@ def ages(client: redis.Redis) -> dict[str, float | None]:
 
 
 def is_silent(age: float | None) -> bool:
-    """Return whether five sweeps, and two minutes, have passed without a sign of life."""
+    """Return whether there was no heartbeat for five sweep intervals and two minutes, whichever is
+    longer."""
     return age is None or age > max(5 * settings.SWEEP_SECONDS, SILENT_SECONDS)
 
 
 def _now(client: redis.Redis) -> float:
-    """Return the broker's own time, in seconds since 1970."""
+    """Return the broker's time, in seconds since 1970."""
     seconds, microseconds = client.time()
     return float(seconds) + float(microseconds) / 1_000_000

@@ -1,4 +1,4 @@
-"""Redis, asked quickly: what does not answer in a blink counts as away."""
+"""Redis client with short time-outs, and the check that the broker's transport can be imported."""
 
 import redis
 from django.conf import settings
@@ -9,7 +9,8 @@ from redis.retry import Retry
 
 
 def quick_client(seconds: float = settings.REDIS_TIMEOUT) -> redis.Redis:
-    """Return a client whose every command ends within `seconds`, tried once."""
+    """Return a client whose commands take at most `seconds` per socket operation, without
+    retries."""
     return redis.Redis.from_url(
         settings.REDIS_URL,
         socket_timeout=seconds,
@@ -19,10 +20,10 @@ def quick_client(seconds: float = settings.REDIS_TIMEOUT) -> redis.Redis:
 
 
 def require_transport() -> None:
-    """Import what Celery talks to the broker with.
+    """Import the transport by which Celery talks to the broker.
 
-    Raises ImproperlyConfigured where that cannot be done: kombu imports it with the first message,
-    and a web process without it accepts requests that nothing delivers.
+    Raises ImproperlyConfigured where that fails: kombu imports it with the first message, and a web
+    process without it would accept requests that are never delivered.
     """
     name = settings.CELERY_BROKER_TRANSPORT
     try:

@@ -1,4 +1,4 @@
-"""A bar for whoever watches, and nothing for logs."""
+"""Progress bar for terminals."""
 
 import time
 from typing import Any
@@ -7,8 +7,8 @@ WIDTH, EVERY, AFTER = 30, 0.2, 2.0
 
 
 class Progress:
-    """Draws how far `total` is done on a terminal, from two seconds on. Without a total, as for a
-    pipe, it draws the text alone."""
+    """Shows progress on a terminal, after two seconds. Without a total, as for a pipe, it shows the
+    text alone. Writes nothing where the stream is not a terminal."""
 
     def __init__(self, stream: Any, total: int) -> None:
         self._stream, self._total = stream, total
@@ -17,7 +17,7 @@ class Progress:
         self._drew = False
 
     def show(self, done: int, text: str) -> None:
-        """Draw, if it is time and somebody looks."""
+        """Draw, at most every EVERY seconds."""
         now = time.monotonic()
         if now < self._next or not self._stream.isatty():
             return
@@ -33,6 +33,6 @@ class Progress:
         self._stream.flush()
 
     def close(self) -> None:
-        """Leave the line."""
+        """End the line."""
         if self._drew:
             self._stream.write("")

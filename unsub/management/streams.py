@@ -1,4 +1,4 @@
-"""Files that a command reads and writes, or `-` for standard input and output."""
+"""Files that commands read and write; `-` is standard input or output."""
 
 import io
 import os
@@ -12,12 +12,13 @@ from typing import IO, TextIO
 
 from django.core.management.base import CommandError, OutputWrapper
 
-STANDARD = Path("-")  # ./- is a file of that name
+STANDARD = Path("-")  # a file of that name is ./-
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[IO[bytes]]:
-    """Give a file, or standard input, to read bytes from. Raises CommandError for what fails."""
+    """Yield a file, or standard input, opened for reading bytes. Raises CommandError for an
+    OSError."""
     try:
         if path == STANDARD:
             yield sys.stdin.buffer
@@ -30,14 +31,14 @@ def reading(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def standard_output() -> Iterator[IO[bytes]]:
-    """Give standard output to write bytes to, flushed at the end.
+    """Yield standard output as a byte stream that is flushed at the end.
 
-    A reader that has read enough, as `| head` does, ends the block quietly. Raises CommandError for
-    what fails otherwise, such as a full disk.
+    A closed pipe, as with `| head`, ends the block without an error. Raises CommandError for other
+    OSErrors, such as a full disk.
     """
     descriptor = sys.stdout.fileno()
-    # A buffer of our own: with PYTHONUNBUFFERED, as in the image, sys.stdout.buffer has none, makes
-    # a system call of each line, and may write a part of it.
+    # A buffer of our own: with PYTHONUNBUFFERED, as in the image, sys.stdout.buffer is unbuffered,
+    # makes a system call for each line, and may write only a part of it.
     stream = os.fdopen(descriptor, "wb", closefd=False)
     try:
         yield stream
@@ -53,8 +54,8 @@ def standard_output() -> Iterator[IO[bytes]]:
 
 @contextmanager
 def writing(path: Path, stdout: OutputWrapper) -> Iterator[Callable[[str], object]]:
-    """Give a function that writes text to a file or to a command's standard output, as UTF-8
-    wherever it runs. Raises CommandError for what fails."""
+    """Yield a function that writes text to a file or to a command's standard output, always as
+    UTF-8. Raises CommandError for an OSError."""
     if path == STANDARD and not _has_descriptor(stdout):
         yield partial(stdout.write, ending="")
     elif path == STANDARD:
@@ -69,14 +70,15 @@ def writing(path: Path, stdout: OutputWrapper) -> Iterator[Callable[[str], objec
 
 
 def _drop(descriptor: int) -> None:
-    """Lead standard output nowhere. What is still in a buffer is flushed once more, and would fail
-    again."""
+    """Redirect standard output to the null device. Data that is still buffered is flushed at exit,
+    and would fail again."""
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), descriptor)
 
 
 def _has_descriptor(stdout: OutputWrapper) -> bool:
-    """Return whether this is the process's own standard output, not one of call_command's."""
+    """Return whether this is the process's own standard output, and not one passed to
+    call_command."""
     try:
         return bool(stdout.fileno() == sys.stdout.fileno())
     except io.UnsupportedOperation:
@@ -84,14 +86,14 @@ def _has_descriptor(stdout: OutputWrapper) -> bool:
 
 
 def size(file: IO[bytes]) -> int:
-    """Return how many bytes a file has; 0 for a pipe or a terminal."""
+    """Return the size of a file in bytes; 0 for a pipe or a terminal."""
     found = _status(file)
     return found.st_size if found and stat.S_ISREG(found.st_mode) else 0
 
 
 def is_same_file(one: IO[bytes], other: Path) -> bool:
-    """Return whether a file on a disk is at the other path, or is standard output. Two pipes or
-    terminals are never the same."""
+    """Return whether a regular file is the one at the other path, or is standard output. Pipes and
+    terminals are never the same file."""
     mine = _status(one)
     if mine is None or not stat.S_ISREG(mine.st_mode):
         return False
@@ -102,7 +104,7 @@ def is_same_file(one: IO[bytes], other: Path) -> bool:
 
 
 def _status(file: IO[bytes] | TextIO) -> os.stat_result | None:
-    """Return what the system knows of an open file, or None for one in memory."""
+    """Return the fstat of an open file, or None for one in memory."""
     try:
         return os.fstat(file.fileno())
     except io.UnsupportedOperation:

@@ -1,5 +1,5 @@
-"""The rows: whose mail (BusinessUnit), why (Reason), what was asked (UnsubRequest), what we did
-about it (DeliveryAttempt)."""
+"""The tables: BusinessUnit (who sends), Reason (why people unsubscribe), UnsubRequest (what they
+asked for), DeliveryAttempt (calls made for it), and smaller ones."""
 
 from unsub.domain.outcomes import Outcome
 

@@ -1,4 +1,4 @@
-"""What an operator has to know: one row for each cause and unit, while it lasts."""
+"""Alarms: one row for each cause and unit, while it lasts."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Cause(models.TextChoices):
-    """Why somebody is called."""
+    """Causes of alarms."""
 
     LATE = "late", _("requests are late")
     REFUSED = "refused", _("requests were refused")
@@ -17,7 +17,7 @@ class Cause(models.TextChoices):
 
 
 class Alarm(models.Model):
-    """One cause in one business unit, from when it was seen until it was over."""
+    """One cause in one business unit, from its detection to its end."""
 
     cause = models.CharField(_("cause"), max_length=20, choices=Cause.choices)
     mid = models.BigIntegerField(_("MID"))

@@ -1,4 +1,4 @@
-"""Which weekly digest was sent."""
+"""Weekly digests that were sent."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -9,7 +9,7 @@ from .business_unit import BusinessUnit
 
 class Digest(models.Model):
     """The digest of one unit for the week that begins on `week`, a Monday. `sent_at` is empty until
-    a mail server has taken it."""
+    a mail server has accepted it."""
 
     unit = models.ForeignKey(
         BusinessUnit, verbose_name=_("business unit"), on_delete=models.CASCADE, related_name="+"

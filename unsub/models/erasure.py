@@ -1,4 +1,4 @@
-"""That somebody asks to have what is held about them erased (GDPR, article 17)."""
+"""Requests for erasure of personal data (GDPR, article 17)."""
 
 from django.conf import settings
 from django.db import models
@@ -11,16 +11,18 @@ from .business_unit import BusinessUnit
 
 
 class ErasureQuerySet(models.QuerySet["Erasure"]):
-    """Questions about requests for erasure."""
+    """Queries for requests for erasure."""
 
     def open(self) -> "ErasureQuerySet":
-        """Return those that nobody has answered."""
+        """Return those that are neither granted nor declined."""
         return self.filter(granted_at=None, declined_at=None)
 
 
 class Erasure(models.Model):
-    """One request for erasure, for a marketer to grant or to answer otherwise. Once it is granted
-    its own names are gone, too: `person` is what is left."""
+    """One request for erasure, for a marketer to grant or decline.
+
+    Granting it removes its own identifiers, too; only `person`, the subscriber digest, remains.
+    """
 
     unit = models.ForeignKey(
         BusinessUnit,
@@ -68,7 +70,7 @@ class Erasure(models.Model):
 
     @property
     def subscriber(self) -> SubscriberContext | None:
-        """Who it is, or None once nothing is left that says so."""
+        """The subscriber's identifiers, or None once they are erased."""
         if not (self.subscriber_id or self.subscriber_key or self.email_address):
             return None
         return SubscriberContext(

@@ -1,4 +1,4 @@
-"""That a person dealt with a request which could not be carried out, and how."""
+"""Notes on how a refused request was resolved by hand."""
 
 from django.conf import settings
 from django.db import models
@@ -9,7 +9,7 @@ from .request import UnsubRequest
 
 
 class Handling(models.Model):
-    """One note of one person. Added, never changed: it belongs to the proof."""
+    """One note of one user. It is part of the audit: notes are added, but never changed."""
 
     request = models.ForeignKey(
         UnsubRequest,

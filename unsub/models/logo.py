@@ -1,4 +1,4 @@
-"""A unit's logo, as a picture that we wrote ourselves."""
+"""A unit's logo, re-encoded by us."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -7,7 +7,8 @@ from .business_unit import BusinessUnit
 
 
 class Logo(models.Model):
-    """One small WebP. In the database, because every web process has that and no common disk."""
+    """One small WebP image. Stored in the database, because all web processes share that, but no
+    disk."""
 
     unit = models.OneToOneField(
         BusinessUnit,
@@ -21,7 +22,7 @@ class Logo(models.Model):
     width = models.PositiveSmallIntegerField(_("width"))
     height = models.PositiveSmallIntegerField(_("height"))
 
-    # What is written of an encoded picture (unsub/domain/logo_image.py).
+    # The fields that are copied from an encoded image (unsub/domain/logo_image.py).
     WRITTEN = ("image", "digest", "width", "height")
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Somebody whose link does not work, and who asks for a person's help."""
+"""Entries of the lost-link form."""
 
 from django.conf import settings
 from django.db import models
@@ -9,8 +9,8 @@ from .business_unit import BusinessUnit
 
 
 class LostLink(models.Model):
-    """One address that somebody typed. It proves nothing about who typed it, so it does nothing
-    but wait for a marketer to look."""
+    """One submitted address. It does not prove who submitted it, so it has no effect until a
+    marketer handles it."""
 
     unit = models.ForeignKey(
         BusinessUnit,
@@ -19,8 +19,7 @@ class LostLink(models.Model):
         related_name="lost_links",
     )
     email_address = models.EmailField(_("e-mail address"), max_length=254)
-    # So that the same address asks once a day, whatever its case: see
-    # unsub/web/lost_link_requests.py.
+    # Limits an address to one entry a day, ignoring case: see unsub/web/lost_link_requests.py.
     digest = models.CharField(max_length=64, editable=False)
     language = models.CharField(_("language"), max_length=35, blank=True)
     received_at = models.DateTimeField(_("received"), db_default=Now())

@@ -1,4 +1,4 @@
-"""What a unit calls its lists, as recipients know them."""
+"""Names of a unit's lists, as recipients know them."""
 
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -8,7 +8,7 @@ from .business_unit import BusinessUnit
 
 
 class MailingList(models.Model):
-    """The name of one list. A list without one is "this list" on the page."""
+    """The name of one list. The page says "this list" about a list without one."""
 
     unit = models.ForeignKey(
         BusinessUnit,

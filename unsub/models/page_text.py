@@ -1,4 +1,4 @@
-"""What a unit says on its pages in words of its own, per language."""
+"""A unit's own texts for its pages, per language."""
 
 from django.conf import settings
 from django.db import models
@@ -10,7 +10,7 @@ LENGTH = 400
 
 
 class Place(models.TextChoices):
-    """Where on the pages a text stands."""
+    """The places for texts on the pages."""
 
     INTRO = "intro", _("above the button")
     QUESTION = "question", _("the question for the reason")
@@ -20,7 +20,7 @@ class Place(models.TextChoices):
 
 
 class PageText(models.Model):
-    """One text. Plain words: whatever looks like HTML is shown as it was typed."""
+    """One text. It is plain text: HTML in it is escaped."""
 
     unit = models.ForeignKey(
         BusinessUnit,

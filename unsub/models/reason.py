@@ -1,4 +1,4 @@
-"""Why people leave: the choices a page offers."""
+"""Reasons for an unsubscribe, as the pages offer them."""
 
 from django.conf import settings
 from django.db import models
@@ -8,17 +8,17 @@ from .business_unit import BusinessUnit
 
 
 class ReasonQuerySet(models.QuerySet["Reason"]):
-    """Questions about reasons."""
+    """Queries for reasons."""
 
     def offered_to(self, mid: int) -> "ReasonQuerySet":
-        """Return the reasons a unit's page offers: its own, or else the common ones."""
+        """Return the active reasons of a unit, or the common ones where it has none of its own."""
         active = self.filter(active=True)
         own = active.filter(unit_id=mid)
         return active.filter(models.Q(unit_id=mid) | models.Q(unit=None) & ~models.Exists(own))
 
 
 class Reason(models.Model):
-    """One choice on the page. Its label is also what Marketing Cloud is told."""
+    """One reason. Its label is also sent to Marketing Cloud."""
 
     unit = models.ForeignKey(
         BusinessUnit,
@@ -52,8 +52,8 @@ class Reason(models.Model):
 
 
 class ReasonLabel(models.Model):
-    """What a choice is called in another language. Marketing Cloud is told `Reason.label`, so that
-    reports need not know sixteen languages."""
+    """The label of a reason in another language. Marketing Cloud gets `Reason.label`, so that
+    reports are in one language."""
 
     reason = models.ForeignKey(
         Reason, verbose_name=_("reason"), on_delete=models.CASCADE, related_name="labels"

@@ -1,13 +1,16 @@
-"""Numbers of requests by day, kept up by a task, so that nobody counts millions of rows to look."""
+"""Daily counts of requests, refreshed by a task, so that reports need not scan all requests."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
 class By(models.TextChoices):
-    """What a tally counts by. Each unsubscribe counts once in each that it has a value for; one
-    that was withdrawn counts by state alone, for it was none. Wishes of the other kinds count by
-    their kind and by nothing else, once they are confirmed."""
+    """The properties that requests are counted by.
+
+    Each unsubscribe is counted once for every property that it has a value for. One that was
+    withdrawn, superseded or never confirmed was not carried out, and is counted by state alone.
+    Requests of other kinds that were carried out are counted by their kind alone.
+    """
 
     STATE = "state", _("state")
     CHANNEL = "channel", _("channel")
@@ -18,8 +21,11 @@ class By(models.TextChoices):
 
 
 class DailyTally(models.Model):
-    """How many requests of one unit and value were received on one day (UTC). By one thing at a
-    time: by all at once there would be nearly as many rows as requests."""
+    """Number of requests of one unit and one value that were received on one day (UTC).
+
+    One property per row: counting by all properties at once would give nearly as many rows as
+    requests.
+    """
 
     day = models.DateField(_("day"))
     mid = models.BigIntegerField(_("MID"))
@@ -39,7 +45,8 @@ class DailyTally(models.Model):
 
 
 class TallyMark(models.Model):
-    """Until when the tallies are right: one row, locked by whoever counts."""
+    """The time up to which the daily counts are current. Its one row is locked while a process
+    counts."""
 
     upto = models.DateTimeField(null=True)
 

@@ -1,4 +1,4 @@
-"""What somebody agreed to when they joined a list: the very words that stood on the page."""
+"""Consent texts: what people agreed to by subscribing, exactly as the page showed it."""
 
 from django.conf import settings
 from django.db import models
@@ -9,8 +9,8 @@ from .business_unit import BusinessUnit
 
 
 class Wording(models.Model):
-    """One version of the words in one language. Made the first time that somebody agrees to it, and
-    never changed: new words are a new version."""
+    """One version of a consent text in one language. Inserted with the first request that agrees to
+    it, and never changed: a changed text is a new version."""
 
     unit = models.ForeignKey(
         BusinessUnit,

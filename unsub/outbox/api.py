@@ -43,7 +43,7 @@ def enqueue(wish: Wish) -> UnsubRequest | None:
     try:
         return _write(wish)
     except (DatabaseError, InterfaceError) as err:
-        log.warning("database did not take a wish", mid=wish.context.mid, error=type(err).__name__)
+        log.warning("request_insert_failed", mid=wish.context.mid, error=type(err).__name__)
         was_asked = not isinstance(err, Away)
     if _is_kept_by_broker(wish):
         return None
@@ -80,7 +80,7 @@ def _is_kept_by_broker(wish: Wish) -> bool:
 def _unavailable(wish: Wish) -> Unavailable:
     """Return the refusal of a wish that nobody took, told and counted."""
     metrics.UNAVAILABLE.inc()
-    log.error("neither database nor broker took a wish", mid=wish.context.mid)
+    log.error("request_not_accepted", mid=wish.context.mid)
     return Unavailable()
 
 

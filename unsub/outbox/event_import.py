@@ -51,7 +51,7 @@ def take_over(mid: int) -> set[date]:
             newest = max([event.at for event in events] + ([newest] if newest else []))
     except SfmcError as err:
         trouble = type(err).__name__
-        log.warning("events not taken over", mid=mid, error=trouble, code=err.code)
+        log.warning("event_import_failed", mid=mid, error=trouble, code=err.code)
     else:
         BusinessUnit.objects.filter(mid=mid).update(imported_upto=newest)
     BusinessUnit.objects.filter(mid=mid).update(import_trouble=trouble)
@@ -81,7 +81,7 @@ def _write(mid: int, events: Sequence[UnsubEvent]) -> set[date]:
     # Another process may have been quicker: the unique mark decides.
     UnsubRequest.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
     if rows:
-        log.info("events taken over", mid=mid, events=len(rows))
+        log.info("events_imported", mid=mid, events=len(rows))
     return {row.received_at.astimezone(UTC).date() for row in rows}
 
 

@@ -63,7 +63,7 @@ def _end(pause_id: int) -> int | None:
         asks = pause.ends == PauseEnds.ASK
         end(pause.pk, PauseEnd.ASKED if asks else PauseEnd.PUT_BACK)
         store.write(_mail(pause) if asks else coming_back(pause))
-    log.info("pause ended", request_id=pause.request_id, how=pause.ends)
+    log.info("pause_ended", request_id=pause.request_id, action=pause.ends)
     return pause.request.unit_id
 
 

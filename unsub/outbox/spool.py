@@ -21,8 +21,8 @@ from .submission import Wish
 
 log = structlog.get_logger(__name__)
 
-KEY = "profilecenter:wishes"
-UNREADABLE = "profilecenter:wishes:unreadable"
+KEY = "profilecenter:spool"
+UNREADABLE = "profilecenter:spool:dead_letters"
 _client = quick_client(1.0)
 
 
@@ -44,7 +44,7 @@ def empty() -> Iterator[UnsubRequest]:
         except (LinkError, ValueError, LookupError, DataError, IntegrityError) as err:
             # Its key was taken away meanwhile, or no row can hold it. Nothing is thrown away, and
             # nobody behind it has to wait.
-            log.exception("a wish that was kept cannot be read", error=type(err).__name__)
+            log.exception("spool_entry_unreadable", error=type(err).__name__)
             _client.rpush(UNREADABLE, letter)
         else:
             yield request
@@ -56,6 +56,6 @@ def _first() -> str | None:
     try:
         letter = _client.lindex(KEY, 0)
     except redis.RedisError as err:
-        log.warning("letterbox does not answer", error=type(err).__name__)
+        log.warning("spool_unavailable", error=type(err).__name__)
         return None
     return letter.decode() if isinstance(letter, bytes) else letter

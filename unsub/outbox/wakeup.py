@@ -29,13 +29,13 @@ def ring(mid: int, seconds: float = 0.0) -> None:
     """
     # Bells for later are told apart by the second they ring in; many wishes share one.
     due = math.ceil(time.time() + seconds) if seconds > 0 else 0
-    bell = f"profilecenter:bell:{mid}:{due}"
+    bell = f"profilecenter:wakeup:{mid}:{due}"
     try:
         if _bells.set(bell, 1, nx=True, ex=math.ceil(seconds) + settings.SWEEP_SECONDS):
             later: dict[str, Any] = {"countdown": due - time.time()} if due else {}
             current_app.send_task("unsub.tasks.deliver", (mid, bell), **later)
     except (redis.RedisError, KombuError, OSError) as err:
-        log.warning("bell not rung", mid=mid, error=type(err).__name__)
+        log.warning("wakeup_failed", mid=mid, error=type(err).__name__)
         silence(bell)
 
 
@@ -44,4 +44,4 @@ def silence(bell: str) -> None:
     try:
         _bells.delete(bell)
     except redis.RedisError as err:
-        log.warning("bell not silenced", error=type(err).__name__)
+        log.warning("wakeup_clear_failed", error=type(err).__name__)

@@ -153,7 +153,7 @@ def _wait(mid: int, what: str, asked: "Future[Any] | None", until: float) -> Any
     try:
         return asked.result(timeout=max(until - monotonic(), 0)) if asked else None
     except (SfmcError, TookTooLong) as err:
-        log.warning("profile not read", mid=mid, what=what, error=type(err).__name__)
+        log.warning("profile_fetch_failed", mid=mid, what=what, error=type(err).__name__)
         return None
 
 

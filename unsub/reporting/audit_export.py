@@ -1,4 +1,4 @@
-"""The audit as rows of an export: the same for the command and for the admin."""
+"""Rows of the audit export, as CSV and JSON lines. Used by the command and by the admin."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from django.db.models import F
 
 from unsub.models.request import RequestQuerySet
 
-# The public contract (design 3.4): a column of the export, and where it comes from.
+# Public contract (design 3.4): column of the export, and the field it comes from.
 COLUMNS = {
     "id": "pk", "status": "shown_status", "outcome": "outcome", "error_code": "error_code",
     "attempts": "attempts", "mid": "unit_id", "job_id": "job_id", "list_id": "list_id",
@@ -20,18 +20,18 @@ COLUMNS = {
     "sfmc_request_id": "sfmc_request_id", "kind": "kind", "about": "aspect",
 }  # fmt: skip
 CHUNK = 2000
-# A spreadsheet takes a cell that begins so for a formula (OWASP: CSV injection).
+# Spreadsheets interpret cells that begin with one of these as formulas (OWASP: CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Row = tuple[Any, ...]
 
 
 def rows(requests: RequestQuerySet) -> Iterator[Row]:
-    """Give a row of COLUMNS for each request, oldest first, however many there are.
+    """Yield one row of COLUMNS per request, oldest first.
 
-    Each chunk is a question of its own: one cursor over everything would first have to read it all,
-    and the database ends what takes longer than 15 s.
+    Each chunk is a query of its own: one cursor over everything would read all of it first, and the
+    database cancels statements after 15 s.
     """
-    # The first column is the key by which the next chunk begins.
+    # The first column is the key that the next chunk starts after.
     sources = (F(source) for source in COLUMNS.values())
     found = requests.with_shown_status().order_by("pk").values_list(*sources)
     last = 0
@@ -41,32 +41,32 @@ def rows(requests: RequestQuerySet) -> Iterator[Row]:
 
 
 def csv_lines(found: Iterator[Row]) -> Iterator[str]:
-    """Give the lines of a CSV file, the header first. No cell is one that a spreadsheet runs."""
+    """Yield the lines of a CSV file, header first. Cells that a spreadsheet would execute are
+    escaped."""
     yield _line(tuple(COLUMNS))
     for row in found:
         yield _line(tuple(map(_cell, row)))
 
 
 def json_lines(found: Iterator[Row]) -> Iterator[str]:
-    """Give a JSON object a line; times are ISO 8601 in UTC."""
+    """Yield one JSON object per line. Times are ISO 8601 in UTC."""
     for row in found:
         fields = dict(zip(COLUMNS, map(_plain, row), strict=True))
         yield json.dumps(fields, ensure_ascii=False) + "\n"
 
 
 def _line(cells: Row) -> str:
-    """Return a line of CSV."""
     written = io.StringIO()
     csv.writer(written, lineterminator="\n").writerow(cells)
     return written.getvalue()
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON takes it; times are ISO 8601 in UTC."""
+    """Return a JSON-compatible value. Times are ISO 8601."""
     return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _cell(value: Any) -> Any:
-    """Return a value as a cell that no spreadsheet runs."""
+    """Return a value as a cell that no spreadsheet executes."""
     plain = "" if value is None else _plain(value)
     return f"'{plain}" if isinstance(plain, str) and plain.startswith(_FORMULA) else plain

@@ -1,7 +1,6 @@
-"""Keeps the daily tallies up: days on which something changed are counted anew.
+"""Keeps the daily counts current: days on which something changed are counted again.
 
-A day is counted whole, so that counting twice or too often does no harm, and a run that was killed
-leaves nothing wrong behind.
+A day is always counted as a whole, so that repeated or interrupted runs do no harm.
 """
 
 from collections import Counter
@@ -16,13 +15,13 @@ from django.db.models.functions import Now, TruncDate
 from unsub.infra.inserts import find_or_insert
 from unsub.models import BusinessUnit, By, DailyTally, Kind, Status, TallyMark, UnsubRequest
 
-# A transaction that began before the last run may have ended after it.
+# A transaction that began before the last run may have committed after it.
 OVERLAP = timedelta(minutes=5)
-# Once a day so many days are counted anew: whatever the signs of change do not show.
-RECOUNTED = 11  # the horizon and a day
+# Once a day this many days are counted again, to include changes that `_changed` cannot see.
+RECOUNTED = 11  # the horizon, and a day
 _CHUNK = 1000
 
-# Where a request finds the value that it counts by.
+# The field of a request that each count groups by.
 _FIELDS = {
     By.STATE: "status",
     By.CHANNEL: "channel",
@@ -31,12 +30,15 @@ _FIELDS = {
     By.REASON: "reason_id",
     By.KIND: "kind",
 }
-# What was taken back, never confirmed or made void by a later wish was not carried out.
+# Requests that were withdrawn, superseded or never confirmed were not carried out.
 _NOTHING = frozenset({Status.WITHDRAWN, Status.SUPERSEDED, Status.WAITING})
 
 
 def keep_up() -> list[date]:
-    """Return the days that were counted anew; none where another process counts just now."""
+    """Return the days that were counted again; none where another process is counting.
+
+    One transaction, with the cursor's row locked (SKIP LOCKED).
+    """
     with transaction.atomic():
         _make_mark()
         mark = TallyMark.objects.select_for_update(skip_locked=True).filter(pk=1).first()
@@ -51,7 +53,8 @@ def keep_up() -> list[date]:
 
 
 def recount(days: Iterable[date]) -> None:
-    """Count these days anew: something was written to them that shows no sign of change."""
+    """Count these days again, for writes that `keep_up` cannot see. Locks the cursor's row, one
+    transaction per day."""
     for day in sorted(set(days)):
         with transaction.atomic():
             _make_mark()
@@ -60,12 +63,12 @@ def recount(days: Iterable[date]) -> None:
 
 
 def _make_mark() -> None:
-    """Make the one row that is locked by whoever counts, where it is not there yet."""
+    """Insert the cursor's row, which serialises the counting, if it is missing."""
     find_or_insert(TallyMark.objects.filter(pk=1), TallyMark(pk=1))
 
 
 def _first_days() -> Iterator[date]:
-    """Give every day since the first request."""
+    """Yield every day since the first request."""
     ends = UnsubRequest.objects.aggregate(first=Min("received_at"), last=Max("received_at"))
     if ends["first"] is None:
         return
@@ -74,8 +77,8 @@ def _first_days() -> Iterator[date]:
 
 
 def _changed(upto: datetime, now: datetime) -> Iterator[date]:
-    """Give the days on which something was received, or whose requests went on, since `upto`. Each
-    question has an index."""
+    """Yield the days of the requests that were received or changed since `upto`. Each query uses an
+    index."""
     since = upto - OVERLAP
     today = now.astimezone(UTC).date()
     back = RECOUNTED if upto.astimezone(UTC).date() != today else 1
@@ -86,18 +89,18 @@ def _changed(upto: datetime, now: datetime) -> Iterator[date]:
         yield from _days(done.filter(finished_at__gte=since))
     refused = UnsubRequest.objects.filter(status=Status.REFUSED, finished_at__gte=since)
     yield from _days(refused)
-    # Tried again: refused no longer.
+    # Requests that were refused before, and have been queued again.
     yield from _days(UnsubRequest.objects.filter(status=Status.PENDING))
 
 
 def _days(requests: QuerySet[UnsubRequest]) -> Iterator[date]:
-    """Give the days on which these were received."""
+    """Yield the days on which these requests were received."""
     days = requests.order_by().values_list(TruncDate("received_at", tzinfo=UTC), flat=True)
     yield from (day for day in days.distinct() if day)
 
 
 def _count(day: date) -> None:
-    """Count one day anew."""
+    """Replace the counts of one day."""
     start = datetime.combine(day, time(), UTC)
     received = UnsubRequest.objects.filter(
         received_at__gte=start, received_at__lt=start + timedelta(days=1)
@@ -118,14 +121,14 @@ def _count(day: date) -> None:
 
 
 def _counts_as(row: Mapping[str, Any]) -> Iterator[tuple[int, By, str]]:
-    """Give the tallies that a row of the count belongs to."""
+    """Yield the counts that a row of the aggregate belongs to."""
     for by, field in _FIELDS.items():
         if row[field] is not None and _counts_by(by, row):
             yield row["unit_id"], by, str(row[field])
 
 
 def _counts_by(by: By, row: Mapping[str, Any]) -> bool:
-    """Return whether a row of the count counts by this."""
+    """Return whether a row of the aggregate is counted by this property."""
     if row["kind"] != Kind.UNSUBSCRIBE and by is not By.KIND:
         return False
     return by is By.STATE or row["status"] not in _NOTHING

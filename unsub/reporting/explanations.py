@@ -1,4 +1,5 @@
-"""Outcomes and error codes explained to marketers. Sentences are translated where they are shown.
+"""Explanations of outcomes and error codes for marketers. Sentences are translated where they are
+displayed.
 
 The meanings are those of the manual's "Error Codes" pages (1-99, 400-499, 12000-12099).
 """
@@ -7,7 +8,7 @@ from collections.abc import Mapping
 
 from django.utils.translation import gettext_noop as _
 
-# Addresses and IDs that do not belong together have one cause, and so share a sentence.
+# Addresses and IDs that do not belong together have the same cause, hence the same sentence.
 _MISMATCH = _(
     "The link's subscriber details belong to different subscribers. Most often the address was "
     "changed after the mail was sent. Look the person up in Marketing Cloud and unsubscribe there."

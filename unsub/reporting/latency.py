@@ -1,4 +1,4 @@
-"""Time to honour: from a person's wish to Marketing Cloud's word that it is done."""
+"""Processing time: from the receipt of a request to Marketing Cloud's confirmation."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,12 +11,13 @@ from unsub.models.request import ON_THEIR_WAY, in_states
 
 WINDOW = timedelta(days=7)
 NEWEST = 10_000  # rows at most: an index has them in order, so the cost is bounded
-PROMISE = timedelta(hours=48)  # what the mailbox providers ask for
+PROMISE = timedelta(hours=48)  # what mailbox providers require
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Honour:
-    """How long wishes took, in seconds; None where none was confirmed in the window."""
+    """Processing times in seconds; None where nothing was confirmed in the window. `within` is the
+    share that took at most 48 hours."""
 
     number: int
     p50: float | None
@@ -27,17 +28,17 @@ class Honour:
 
 
 def time_to_honour(mid: int) -> Honour:
-    """Return the figure for a unit."""
+    """Return the processing times of a unit's unsubscribes."""
     return honour_of(UnsubRequest.objects.unsubscribes().filter(unit_id=mid))
 
 
 def honour_of(requests: QuerySet[UnsubRequest]) -> Honour:
-    """Return the figure for the newest 10,000 confirmed of `requests` of the last seven days.
-    `within` is the share that took at most 48 hours."""
+    """Return the processing times of those of `requests` that were confirmed in the last seven
+    days, at most the newest 10,000."""
     done = requests.filter(status=Status.DONE, finished_at__gt=Now() - WINDOW)
-    # What happened elsewhere took us no time, and is no merit of ours.
+    # Imported events were processed elsewhere: they have no processing time.
     done = done.exclude(channel=Channel.IMPORT).order_by("-finished_at")
-    # The difference is the database's work: two times for each row would take twice as long.
+    # The database computes the difference: fetching two times per row would take twice as long.
     took = ExpressionWrapper(F("finished_at") - F("received_at"), output_field=DurationField())
     times = sorted(one.total_seconds() for one in done.values_list(took, flat=True)[:NEWEST])
     if not times:
@@ -53,16 +54,17 @@ def honour_of(requests: QuerySet[UnsubRequest]) -> Honour:
 
 
 def quantile(ordered: list[float], share: float) -> float:
-    """Return the nearest-rank quantile: the least value that `share` of all do not exceed."""
+    """Return the nearest-rank quantile: the smallest value that is not exceeded by `share` of
+    all."""
     rank = -(-len(ordered) * share // 1)
     return ordered[max(int(rank), 1) - 1]
 
 
 def late(mid: int) -> int:
-    """Return how many wishes of a unit are older than 48 hours and have not ended."""
+    """Return the number of a unit's overdue requests."""
     return UnsubRequest.objects.filter(is_late(), unit_id=mid).count()
 
 
 def is_late() -> Q:
-    """Return what finds the wishes that are on their way for longer than 48 hours."""
+    """Return a Q for requests that are on their way for more than 48 hours."""
     return in_states(*ON_THEIR_WAY) & Q(received_at__lt=Now() - PROMISE)

@@ -1,4 +1,5 @@
-"""What a marketer sees first: how many left, where, why and how, and what needs a person."""
+"""Data of the dashboard: unsubscribes by day, unit, list, job, reason and channel, and what needs a
+person."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,14 +26,14 @@ from .latency import Honour, honour_of, is_late
 
 PERIODS = (1, 7, 30, 90)
 TOP, JOBS_MAX = 10, 1000
-# A send stands out with this many times the median, and not below so many.
+# A job stands out with this many times the median, and at least so many unsubscribes.
 STANDS_OUT, AT_LEAST = 3, 10
 Mids = Sequence[int] | None  # None: every unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """A number of unsubscribes for one value of something, and in the time before."""
+    """Number of unsubscribes for one value of a property, in the period and in the one before."""
 
     key: Any
     number: int
@@ -42,7 +43,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """What needs a person now."""
+    """Numbers of items that need a person now."""
 
     refused: int
     held: int
@@ -54,7 +55,8 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """Everything of one look, for the last `days` days; today is one of them."""
+    """The overview of the last `days` days, including today. `upto` is when the daily counts were
+    last refreshed."""
 
     days: int
     by_day: list[Count]
@@ -70,17 +72,18 @@ class Overview:
 
     @property
     def number(self) -> int:
-        """All unsubscribes of the period."""
+        """Unsubscribes in the period."""
         return sum(day.number for day in self.by_day)
 
     @property
     def before(self) -> int:
-        """All unsubscribes of as many days before."""
+        """Unsubscribes in the period of equal length before."""
         return sum(day.before for day in self.by_day)
 
 
 def look(*, mids: Mids, days: int) -> Overview:
-    """Return the overview of these units. A dozen questions, each to an index or to the tallies."""
+    """Return the overview of these units. About a dozen queries, each on an index or on the daily
+    counts."""
     today = datetime.now(UTC).date()
     first = today - timedelta(days=days - 1)
     tallies = _of(DailyTally.objects.all(), "mid", mids)
@@ -107,7 +110,7 @@ def _of(rows: QuerySet[Any], field: str, mids: Mids) -> QuerySet[Any]:
 
 
 def _sums(rows: QuerySet[DailyTally], by: By, field: str) -> dict[Any, int]:
-    """Return the numbers by a field of the tallies by one thing."""
+    """Return sums of the daily counts of one property, by a field."""
     return dict(rows.filter(by=by).order_by().values_list(field).annotate(sum=Sum("number")))
 
 
@@ -119,7 +122,7 @@ def _by(
     field: str = "key",
     most: int = TOP,
 ) -> list[Count]:
-    """Return the largest numbers by one thing, the largest first."""
+    """Return the largest numbers of one property, largest first."""
     counts = sorted(_sums(now, by, field).items(), key=lambda item: (-item[1], item[0]))
     before = _sums(earlier, by, field)
     return [
@@ -128,7 +131,7 @@ def _by(
 
 
 def _marked(jobs: list[Count]) -> list[Count]:
-    """Return the ten sends with most unsubscribes, those marked that stand out among all."""
+    """Return the ten jobs with most unsubscribes. Those that stand out from all jobs are marked."""
     if not jobs:
         return []
     limit = max(AT_LEAST, STANDS_OUT * median(job.number for job in jobs))
@@ -138,8 +141,8 @@ def _marked(jobs: list[Count]) -> list[Count]:
 def _by_day(
     now: QuerySet[DailyTally], earlier: QuerySet[DailyTally], first: date, days: int
 ) -> list[Count]:
-    """Return a number for each day, those without any included."""
-    # Every request that counts has one channel.
+    """Return a number for each day, zeros included."""
+    # Every request has exactly one channel, so their sum is the number of all.
     numbers = _sums(now, By.CHANNEL, "day")
     before = _sums(earlier, By.CHANNEL, "day")
     each = (first + timedelta(days=number) for number in range(days))
@@ -154,7 +157,7 @@ def _by_day(
 
 
 def _waiting(mids: Mids) -> Waiting:
-    """Return what needs a person, each from an index."""
+    """Return what needs a person. Each query uses an index."""
     requests = _of(UnsubRequest.objects.order_by(), "unit_id", mids)
     return Waiting(
         refused=requests.filter(status=Status.REFUSED, handlings=None).count(),

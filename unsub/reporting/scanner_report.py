@@ -1,6 +1,6 @@
-"""Which mails were pressed by machines rather than people, as far as anybody can tell.
+"""Report of unsubscribes that were probably submitted by email scanners.
 
-A report and nothing more: whoever presses the button is unsubscribed (field notes 2).
+For information only: every submission of the page's form is carried out (field notes 2).
 """
 
 from collections import Counter
@@ -14,8 +14,8 @@ from django.db.models.functions import Now, TruncSecond
 
 from unsub.models import Channel, UnsubRequest
 
-SOON = 120  # seconds after the link was made: mail scanners open links on delivery
-CROWD = 5  # people of one mail in the same second
+SOON = 120  # seconds after the link was issued: email scanners open links on delivery
+CROWD = 5  # requests of one job in the same second
 WINDOW = timedelta(days=30)
 JOBS_MAX = 100
 SCANNER_LIKE = ~Q(scanner="") | Q(link_age__lte=SOON)
@@ -23,7 +23,8 @@ SCANNER_LIKE = ~Q(scanner="") | Q(link_age__lte=SOON)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSigns:
-    """What the wishes of one job look like. `known`, `soon` and `crowded` may be the same ones."""
+    """Scanner-like signs in the requests of one job. A request may be in `known`, `soon` and
+    `crowded` at once."""
 
     mid: int
     job_id: int
@@ -34,18 +35,20 @@ class JobSigns:
 
     @property
     def most(self) -> int:
-        """The strongest of the signs."""
+        """The number of requests with the most frequent sign."""
         return max(self.known, self.soon, self.crowded)
 
     @property
     def share(self) -> float:
-        """How much of the job's wishes that is, 0 to 1."""
+        """The share of the job's requests with that sign, 0 to 1."""
         return self.most / self.wishes
 
 
 def signs(requests: QuerySet[UnsubRequest]) -> list[JobSigns]:
-    """Return the jobs with scanner-like wishes among `requests` of the last 30 days, the strongest
-    first. Only wishes from the page count: one-click ones come from machines by design."""
+    """Return the jobs with scanner-like requests in the last 30 days, those with most first.
+
+    Only requests from the page count: one-click requests are sent by machines by design.
+    """
     recent = requests.filter(
         channel=Channel.PAGE, received_at__gt=Now() - WINDOW, job_id__isnull=False
     ).order_by()
@@ -62,13 +65,13 @@ def signs(requests: QuerySet[UnsubRequest]) -> list[JobSigns]:
 
 
 def _signs(row: dict[str, Any], crowds: Mapping[tuple[int, int], int]) -> JobSigns:
-    """Return a job's signs, from a row of the count."""
+    """Return a job's signs from a row of the aggregate."""
     mid, job = row.pop("unit_id"), row.pop("job_id")
     return JobSigns(mid=mid, job_id=job, crowded=crowds.get((mid, job), 0), **row)
 
 
 def _crowds(recent: QuerySet[UnsubRequest]) -> dict[tuple[int, int], int]:
-    """Return how many wishes of each unit and job came in a crowd."""
+    """Return by unit and job how many requests arrived with CROWD or more in the same second."""
     seconds = recent.values("unit_id", "job_id", second=TruncSecond("received_at"))
     crowds: Counter[tuple[int, int]] = Counter()
     for row in seconds.annotate(number=Count("pk")).filter(number__gte=CROWD):

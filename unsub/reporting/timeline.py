@@ -1,4 +1,4 @@
-"""The story of a request, moment by moment, in words that stand before a court."""
+"""Chronological events of one request, for the audit page and the printable proof."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -36,14 +36,14 @@ _ENDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """When something happened, and what."""
+    """An event: when and what."""
 
     at: datetime
     what: str
 
 
 def story(request: UnsubRequest, attempts: Iterable[DeliveryAttempt]) -> list[Moment]:
-    """Return what happened, in order."""
+    """Return the events in order."""
     return sorted(_moments(request, attempts), key=lambda moment: moment.at)
 
 
@@ -66,7 +66,7 @@ def _moments(request: UnsubRequest, attempts: Iterable[DeliveryAttempt]) -> Iter
 
 
 def _agreed(request: UnsubRequest) -> Iterator[Moment]:
-    """Give the words that were agreed to, and the confirmation by mail."""
+    """Yield the consent that was given, and the confirmation by email."""
     words = request.wording
     if words:
         known = {
@@ -85,17 +85,18 @@ def _agreed(request: UnsubRequest) -> Iterator[Moment]:
 
 
 def _waits(request: UnsubRequest) -> bool:
-    """Return whether it waits, or waited, for a confirmation by mail."""
+    """Return whether the request waits, or waited, for confirmation by email."""
     return bool(request.confirmed_at) or request.status == Status.WAITING or _is_forgotten(request)
 
 
 def _is_forgotten(request: UnsubRequest) -> bool:
-    """Return whether nobody confirmed it: only an unsubscribe can be taken back."""
+    """Return whether it was never confirmed. Only unsubscribes can be withdrawn by the
+    subscriber."""
     return request.status == Status.WITHDRAWN and request.kind != Kind.UNSUBSCRIBE
 
 
 def _pause(request: UnsubRequest) -> Iterator[Moment]:
-    """Give the pause that a request began, and how it ended."""
+    """Yield the pause that a request began, and how it ended."""
     pause = Pause.objects.filter(request=request).first()
     if pause is None:
         return
@@ -107,7 +108,7 @@ def _pause(request: UnsubRequest) -> Iterator[Moment]:
 
 
 def _calls(kind: Kind, attempt: DeliveryAttempt) -> Iterator[Moment]:
-    """Give the call and its answer."""
+    """Yield the call and its result."""
     call = _LOOKED if attempt.detail in FOUND else _CALLS.get(kind, _UPDATE)
     yield Moment(at=attempt.started_at, what=gettext(call) % attempt.number)
     if attempt.finished_at is None:
@@ -122,7 +123,7 @@ def _calls(kind: Kind, attempt: DeliveryAttempt) -> Iterator[Moment]:
 
 
 def _said(kind: Kind, attempt: DeliveryAttempt) -> str:
-    """Return what Marketing Cloud said."""
+    """Return what Marketing Cloud answered."""
     if kind is Kind.UNSUBSCRIBE and attempt.outcome == Outcome.POSTED:
         return "Marketing Cloud confirmed the unsubscribe."
     if kind is Kind.MAIL and attempt.outcome == Outcome.POSTED:
@@ -131,7 +132,7 @@ def _said(kind: Kind, attempt: DeliveryAttempt) -> str:
 
 
 def _end(request: UnsubRequest) -> Iterator[Moment]:
-    """Give how a request ended that was not carried out."""
+    """Yield how a request ended that was not carried out."""
     if request.finished_at is None:
         return
     if _is_forgotten(request):

@@ -1,4 +1,5 @@
-"""The weekly mail to a unit's marketers: numbers, reasons, what people wrote, what failed."""
+"""The weekly digest: an email to a unit's marketers with numbers, reasons, free texts and
+failures."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -18,14 +19,17 @@ from unsub.models.request import ON_THEIR_WAY, in_states
 from .latency import time_to_honour
 
 WEEK = timedelta(days=7)
-HOUR = 7  # on Monday, UTC: the first at work finds it there
-AGAIN = timedelta(hours=1)  # after which one that was not sent is asked for once more
+HOUR = 7  # on Monday, UTC: it is there before the working day
+AGAIN = timedelta(hours=1)  # after which a digest that was not sent is tried again
 WORDS_MAX = 20
 
 
 def due(now: datetime) -> Iterator[int]:
-    """Give the ids of the digests that are to be sent now: each is there once, and asked for again
-    where no mail server took it within an hour."""
+    """Yield the ids of the digests that are to be sent now.
+
+    Each week's row is inserted once per unit. A digest that no mail server accepted is due again
+    after an hour.
+    """
     week = _last_monday(now.astimezone(UTC))
     if now.astimezone(UTC) < datetime(week.year, week.month, week.day, HOUR, tzinfo=UTC):
         return
@@ -40,14 +44,14 @@ def due(now: datetime) -> Iterator[int]:
 
 
 def send(digest_id: int) -> bool:
-    """Return whether a mail went out: not twice, and not where nobody would get it. Raises OSError
-    where the mail server does not take it."""
+    """Return whether an email was sent. False where it was sent before, or has no recipients.
+    Raises OSError where the mail server does not accept it."""
     digest = Digest.objects.select_related("unit").get(pk=digest_id)
     addresses = readers(digest.unit)
     if digest.sent_at or not addresses:
         return False
     subject = f"{digest.unit.name}: unsubscribes of the week from {digest.week:%Y-%m-%d}"
-    # Nobody's address in the head of somebody else's mail.
+    # In bcc, so that recipients do not see each other's addresses.
     mail = EmailMessage(subject, compose(digest.unit, digest.week), bcc=addresses)
     mail.send()
     Digest.objects.filter(pk=digest.pk).update(sent_at=Now())
@@ -55,7 +59,7 @@ def send(digest_id: int) -> bool:
 
 
 def readers(unit: BusinessUnit) -> list[str]:
-    """Return the addresses of those who are tied to the unit and may see its requests."""
+    """Return the addresses of the unit's active members who may see its requests."""
     people = get_user_model().objects.filter(units=unit, is_active=True).exclude(email="")
     return sorted({str(one.email) for one in people if one.has_perm("unsub.view_unsubrequest")})
 
@@ -87,30 +91,29 @@ def compose(unit: BusinessUnit, week: date) -> str:
 
 
 def _last_monday(now: datetime) -> date:
-    """Return the Monday of this week."""
     return now.date() - timedelta(days=now.weekday())
 
 
 def _sum(tallies: QuerySet[DailyTally]) -> int:
-    """Return the unsubscribes that are tallied."""
+    """Return the number of unsubscribes."""
     return tallies.filter(by=By.CHANNEL).aggregate(sum=Sum("number"))["sum"] or 0
 
 
 def _top(tallies: QuerySet[DailyTally], by: By) -> list[tuple[str, int]]:
-    """Return the five largest numbers by one thing."""
+    """Return the five largest numbers of one property."""
     sums = tallies.filter(by=by).order_by().values_list("key").annotate(sum=Sum("number"))
     return sorted(sums, key=lambda pair: (-pair[1], pair[0]))[:5]
 
 
 def _reasons(tallies: QuerySet[DailyTally]) -> list[tuple[str, int]]:
-    """Return the reasons most given."""
+    """Return the five most frequent reasons."""
     top = _top(tallies, By.REASON)
     labels = {str(one.pk): one.label for one in Reason.objects.filter(pk__in=[k for k, _ in top])}
     return [(labels.get(key, key), number) for key, number in top]
 
 
 def _words(received: QuerySet[UnsubRequest]) -> list[str]:
-    """Return what people wrote themselves, the newest first."""
+    """Return free texts of subscribers, newest first."""
     wrote = received.filter(Q(reason=None) | Q(reason__asks_text=True)).exclude(reason_text="")
     texts = wrote.order_by("-pk").values_list("reason_text", "reason__label")[: WORDS_MAX * 5]
     return [text for text, label in texts if text != label][:WORDS_MAX]

@@ -1,4 +1,4 @@
-"""Business units, and reading links under a unit's rules."""
+"""Opening of signed links under a unit's rules, and creation of the first unit."""
 
 from django.conf import settings
 
@@ -45,7 +45,7 @@ def _knows_people_by_address(mid: int) -> bool:
 
 
 def ensure_own_unit() -> None:
-    """Make the unit that the token speaks for, where it is not there yet."""
+    """Insert the unit of SFMC_ACCOUNT_ID, to which the token belongs, if it is missing."""
     mid = settings.SFMC_ACCOUNT_ID
     if mid:
         own = BusinessUnit(mid=mid, name=f"Business unit {mid}")
@@ -53,10 +53,9 @@ def ensure_own_unit() -> None:
 
 
 def make_first_unit() -> BusinessUnit | None:
-    """Return the unit that the token speaks for, made now because there was no unit at all; else
-    None.
+    """Create the unit of SFMC_ACCOUNT_ID if there is no unit at all. Return it, else None.
 
-    Where there are units, one more would change what a link without `mid` means (`only_mid`).
+    Where there are units, another one would change what a link without `mid` means (`only_mid`).
     """
     if settings.SFMC_ACCOUNT_ID is None or BusinessUnit.objects.exists():
         return None

@@ -1,4 +1,4 @@
-"""What recipients, mail clients and probes meet."""
+"""Views for recipients, mailbox providers (one-click POST) and monitoring."""
 
 from .centre import centre, confirm, details, erase, new_link, pause, yours, yours_json
 from .confirmation import done, reason, undo

@@ -1,4 +1,5 @@
-"""Whose mail it was, as the page shows it; something to show when the database does not answer."""
+"""Brand of a business unit, as its pages show it. Neutral defaults where the database does not
+answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -30,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A logo: the digest in its address, and its size in pixels of the page."""
+    """A logo: the digest in its URL, and its size in CSS pixels."""
 
     digest: str
     width: int
@@ -39,8 +40,11 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """The brand. `reasons` is None where they cannot be looked up now; `texts` are the unit's own
-    words by language and place."""
+    """Brand and settings of a unit that its pages depend on.
+
+    `reasons` is None where the database did not answer. `texts` maps (language, place) to the
+    unit's own text.
+    """
 
     mid: int | None = None
     brand: str = ""
@@ -64,22 +68,22 @@ class Sender:
 
     @property
     def palettes(self) -> tuple[Palette, Palette] | None:
-        """The brand's colours in the light and in the dark, or None where it has none."""
+        """The brand's colours for light and dark mode, or None where no accent colour is set."""
         return palettes(self.accent) if self.accent else None
 
     @property
     def is_unread(self) -> bool:
-        """Whether the database did not say what the unit wants."""
+        """Whether the unit's settings are unknown because the database did not answer."""
         return self.reasons is None
 
     @property
     def name(self) -> str:
-        """The brand, or words that stand for it."""
+        """The brand's name, or a translated placeholder."""
         return self.brand or gettext("the sender")
 
     @property
     def intro(self) -> str:
-        """The unit's words above the button, in the language of the page."""
+        """The unit's text above the button, in the language of the page."""
         return self._text(Place.INTRO)
 
     @property
@@ -89,17 +93,18 @@ class Sender:
 
     @property
     def farewell(self) -> str:
-        """The unit's words after an unsubscribe, in the language of the page."""
+        """The unit's text after an unsubscribe, in the language of the page."""
         return self._text(Place.DONE)
 
     @property
     def footer(self) -> str:
-        """The unit's words at the foot. An imprint is owed in any language: else the unit's own."""
+        """The unit's text at the foot of the page, in the language of the page; else in the unit's
+        language, because an imprint is required by law in every language."""
         return self._text(Place.FOOTER) or self.texts.get((self.language, Place.FOOTER), "")
 
     @property
     def consent(self) -> str:
-        """What somebody agrees to who joins a list, in the language of the page."""
+        """The text that a person agrees to by subscribing, in the language of the page."""
         return self._text(Place.CONSENT) or gettext(
             "By joining you agree that %(name)s sends you its mail. You can leave at any time."
         ) % {"name": self.name}
@@ -109,9 +114,12 @@ class Sender:
 
 
 def find_sender(context: UnsubContext) -> Sender:
-    """Return the sender of a mail, with the name of its list where the unit gave it one. A MID that
-    we do not know is a mistake of ours and not the reader's: it is counted and logged, and the
-    page shows all the same."""
+    """Return the brand of the unit in a link, with the name of the email's list if the unit named
+    it.
+
+    An unknown MID is a configuration error, not the reader's: it is counted and logged, and the
+    page is shown without a name. Does not raise where the database does not answer.
+    """
     mid = context.mid
     try:
         with answering():
@@ -121,22 +129,22 @@ def find_sender(context: UnsubContext) -> Sender:
             if unit is not None:
                 return _sender(unit, list_name=list_name, reasons=reasons)
     except (DatabaseError, InterfaceError) as err:
-        log.warning("page without the database", mid=mid, error=type(err).__name__)
+        log.warning("page_rendered_without_database", mid=mid, error=type(err).__name__)
         return Sender()
     _tell_of(mid)
     return Sender(reasons=reasons)
 
 
 def with_texts(sender: Sender, *, language: str, drafted: Mapping[str, str]) -> Sender:
-    """Return the sender with the texts of one language, by place, in place of those it has."""
+    """Return the brand with the texts of one language replaced by `drafted` (place to text)."""
     texts = {key: text for key, text in sender.texts.items() if key[0] != language}
     texts |= {(language, place): text for place, text in drafted.items()}
     return replace(sender, texts=texts)
 
 
 def find_host_sender(host: str) -> Sender:
-    """Return the unit whose own domain this is, or the deployment's only unit: for a link that
-    does not say whose it is. Raises DatabaseError."""
+    """Return the brand of the unit whose own domain this is, else of the deployment's only unit,
+    else the default. For requests without a valid link. Raises DatabaseError, InterfaceError."""
     before, _, port = host.rpartition(":")
     name = before if port.isdecimal() else host
     with answering():
@@ -150,7 +158,6 @@ def find_host_sender(host: str) -> Sender:
 def _sender(
     unit: BusinessUnit, *, list_name: str = "", reasons: tuple[Choice, ...] | None = None
 ) -> Sender:
-    """Return what the pages show of a unit."""
     logo = Logo.objects.filter(unit=unit).values("digest", "width", "height").first()
     texts = PageText.objects.filter(unit=unit).values_list("language", "place", "text")
     return Sender(
@@ -177,7 +184,7 @@ def _sender(
 
 
 def _choices(mid: int) -> tuple[Choice, ...]:
-    """Return the reasons that a unit offers, in all languages that somebody wrote them in."""
+    """Return the reasons that a unit offers, with all their translations."""
     reasons = list(Reason.objects.offered_to(mid))
     labels: dict[int, dict[str, str]] = {}
     for label in ReasonLabel.objects.filter(reason__in=reasons).order_by():
@@ -194,14 +201,15 @@ def _choices(mid: int) -> tuple[Choice, ...]:
 
 
 def _tell_of(mid: int) -> None:
-    """Tell the operator of a unit that nobody made; the token's own makes itself on delivery."""
+    """Report a MID without a business unit. Not for SFMC_ACCOUNT_ID, whose unit is created on
+    delivery."""
     if mid != settings.SFMC_ACCOUNT_ID:
         metrics.UNKNOWN_UNITS.inc()
-        log.error("no such business unit: its page shows without a name", mid=mid)
+        log.error("unknown_unit_page_shown", mid=mid)
 
 
 def _list_name(context: UnsubContext) -> str:
-    """Return what the unit calls the list that the mail was sent to, or nothing."""
+    """Return the unit's name for the list that the email was sent to, or ""."""
     if context.job.list_id is None:
         return ""
     lists = MailingList.objects.filter(unit_id=context.mid, list_id=context.job.list_id)

@@ -1,4 +1,4 @@
-"""The page after the button: honest about what happened and what comes next."""
+"""The page after an unsubscribe: its status, the reason given later, and undo."""
 
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
@@ -16,8 +16,8 @@ LOOKS = (10, 30, 120)  # seconds
 
 @linked("GET", "HEAD")
 def done(request: HttpRequest, link: Link) -> HttpResponse:
-    """Return where the wish stands. Somebody who has not asked for anything is led to the page
-    where they can."""
+    """Return the page with the status of the request. Redirects to the unsubscribe page where there
+    is no request."""
     standing = _standing(link)
     if standing is None:
         return SeeOther(link.url("unsubscribe"))
@@ -28,7 +28,7 @@ def done(request: HttpRequest, link: Link) -> HttpResponse:
         if asks_why:
             context["form"] = ReasonForm(reasons=visit.sender.reasons)
         answer = page("unsub/done.html", context)
-    # Never under somebody's hands: a form that is being filled in stays.
+    # A form that is being filled in must not be reloaded.
     if standing.kind == "on_its_way" and not asks_why:
         _look_again(request, answer, link)
     return answer
@@ -36,8 +36,10 @@ def done(request: HttpRequest, link: Link) -> HttpResponse:
 
 @linked("POST")
 def reason(request: HttpRequest, link: Link) -> HttpResponse:
-    """Keep a reason that is given after the press, and return the way back to the page; the form
-    again where it cannot be read."""
+    """Store a reason that is given after the unsubscribe, and redirect to the status page.
+
+    422 with the form where it is invalid, 503 where the database does not answer.
+    """
     standing = _standing(link)
     if standing is None or not standing.can_tell_why:
         return SeeOther(link.url("unsubscribe" if standing is None else "done"))
@@ -56,13 +58,15 @@ def reason(request: HttpRequest, link: Link) -> HttpResponse:
 
 
 def _given(form: ReasonForm) -> dict[str, str]:
-    """Return the choice and the words of a form."""
+    """Return the reason's code and the free text."""
     return {name: form.cleaned_data[name] for name in ("reason", "words")}
 
 
 def _look_again(request: HttpRequest, answer: HttpResponse, link: Link) -> None:
-    """Have the browser look again, gently and not for ever: a header, so that no script is needed,
-    and few times, so that nobody's reading is disturbed."""
+    """Make the browser reload the page after 10, 30 and 120 seconds, then no more.
+
+    A Refresh header needs no script, and few reloads do not disturb people who are reading.
+    """
     looks = request.GET.get("look", "0")
     look = int(looks) if looks in {"0", "1", "2"} else len(LOOKS)
     if look < len(LOOKS):
@@ -70,7 +74,7 @@ def _look_again(request: HttpRequest, answer: HttpResponse, link: Link) -> None:
 
 
 def _standing(link: Link) -> Standing | None:
-    """Return where the wish stands, or None where nothing was asked."""
+    """Return the status of the link's request, or None where there is none."""
     if link.context.is_test:
         return Standing(kind="test")
     try:
@@ -82,8 +86,10 @@ def _standing(link: Link) -> Standing | None:
 
 @linked("POST")
 def undo(request: HttpRequest, link: Link) -> HttpResponse:
-    """Take the wish back where no call was made for it yet, and return the way to the page that
-    says so."""
+    """Withdraw the request unless a call was already made for it, and redirect to the status page.
+
+    The page says so where it was too late.
+    """
     try:
         taken_back = outbox.withdraw(link.context)
     except (DatabaseError, InterfaceError):

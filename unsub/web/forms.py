@@ -1,4 +1,4 @@
-"""The forms that recipients meet. To leave, nothing in them is required."""
+"""The forms of the recipients' pages. No field is required to unsubscribe."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 from unsub.domain.text import clean
 
-WORDS_MAX = 100  # what Marketing Cloud keeps of a reason
+WORDS_MAX = 100  # Marketing Cloud stores at most this many characters of a reason
 MARK = "page"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A reason as a page offers it: `labels` are the unit's own, by language."""
+    """A reason as offered on a page. `labels` are the unit's own translations, by language."""
 
     code: str
     label: str
@@ -24,23 +24,23 @@ class Choice:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """Return it in the language of the page."""
+        """Return the label in the language of the page."""
         return self.labels.get(get_language() or "") or gettext(self.label)
 
 
 class WordsField(forms.CharField):
-    """Free text that is mended rather than refused: it must never stand between a person and the
-    door."""
+    """CharField that normalises and truncates to 100 characters instead of raising ValidationError:
+    free text must not prevent an unsubscribe."""
 
     def to_python(self, value: Any) -> str:
-        """Return the text on one line, without what XML cannot carry, and not too long."""
+        """Return the text on one line, truncated, without characters that XML cannot carry."""
         return clean(str(value or ""))[:WORDS_MAX].rstrip()
 
 
 class ReasonForm(forms.Form):
-    """Why somebody leaves, if they care to say."""
+    """An optional reason for an unsubscribe."""
 
-    # Tells this page's form from a one-click POST at the same address.
+    # Distinguishes this form from a one-click POST to the same URL.
     form = forms.CharField(initial=MARK, widget=forms.HiddenInput, required=False)
     reason = forms.ChoiceField(
         label=_("Would you tell us why?"),
@@ -57,7 +57,8 @@ class ReasonForm(forms.Form):
     )
 
     def __init__(self, *args: Any, reasons: Sequence[Choice] | None, **kwargs: Any) -> None:
-        """Offer `reasons`; None: they cannot be looked up now, and any code is taken as it is."""
+        """Offer `reasons`. None: the database did not answer, and any submitted code is
+        accepted."""
         super().__init__(*args, **kwargs)
         self.reasons = reasons or ()
         choices = [(reason.code, str(reason)) for reason in self.reasons]
@@ -69,12 +70,12 @@ class ReasonForm(forms.Form):
 
     @property
     def asking(self) -> frozenset[str]:
-        """The codes of the reasons that ask for words."""
+        """The codes of the reasons that ask for free text."""
         return frozenset(reason.code for reason in self.reasons if reason.asks_text)
 
 
 class LostLinkForm(forms.Form):
-    """An address, for a person to look at."""
+    """An email address, which a marketer then checks."""
 
     email_address = forms.EmailField(
         label=_("E-mail address"),

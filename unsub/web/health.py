@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can work."""
+"""Liveness and readiness endpoints."""
 
 from collections.abc import Callable
 
@@ -20,17 +20,18 @@ _broker = quick_client(1.0)
 @never_cache
 @require_safe
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """Return 200 while the process answers."""
+    """Return 200 while the process can answer."""
     return plain("ok")
 
 
 @never_cache
 @require_safe
 def readyz(_request: HttpRequest) -> HttpResponse:
-    """Return as JSON whether database and broker answer, with 503 where one does not; and the
-    seconds since a worker and beat were last at work.
+    """Return as JSON whether database and broker answer (503 where one does not), and the seconds
+    since the last heartbeats of a worker and of beat.
 
-    `degraded` where one of the two is silent: requests are accepted, and nothing may deliver them.
+    `degraded` is true where one of the two heartbeats is missing: requests are accepted, but
+    possibly not delivered.
     """
     parts = {"database": _answers(_ask_database), "broker": _answers(_broker.ping)}
     ages = _ages() if parts["broker"] else dict.fromkeys(heartbeat.NAMES)
@@ -43,7 +44,7 @@ def readyz(_request: HttpRequest) -> HttpResponse:
 
 
 def _ages() -> dict[str, float | None]:
-    """Return the ages of the heartbeats, None where the broker does not tell."""
+    """Return the ages of the heartbeats in seconds; None where unknown."""
     try:
         return heartbeat.ages(_broker)
     except redis.RedisError:
@@ -51,7 +52,7 @@ def _ages() -> dict[str, float | None]:
 
 
 def _answers(ask: Callable[[], object]) -> bool:
-    """Return whether asking gets an answer."""
+    """Return whether a probe succeeds."""
     try:
         ask()
     except (DatabaseError, InterfaceError, redis.RedisError, OSError):
@@ -60,6 +61,6 @@ def _answers(ask: Callable[[], object]) -> bool:
 
 
 def _ask_database() -> None:
-    """Ask the database the least there is to ask."""
+    """Run the smallest possible query."""
     with patient_for(PATIENCE), connection.cursor() as cursor:
         cursor.execute("SELECT 1")

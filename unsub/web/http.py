@@ -1,4 +1,4 @@
-"""The answers that all views give: a page, a line of text, a way on."""
+"""Responses and form parsing that all views share."""
 
 import secrets
 from typing import Any
@@ -24,7 +24,7 @@ _POLICY = (
 
 
 class SeeOther(HttpResponseRedirect):
-    """303: the form was taken, here is the page that follows (RFC 9110, section 15.4.4)."""
+    """303: the form was accepted, continue with a GET (RFC 9110, section 15.4.4)."""
 
     status_code = 303
 
@@ -32,8 +32,10 @@ class SeeOther(HttpResponseRedirect):
 def page(
     template: str, context: dict[str, Any] | None = None, *, status: int = 200
 ) -> HttpResponse:
-    """Return a page in the current language. No request goes into it: it has no session, no
-    message and no cookie to show."""
+    """Return a rendered page in the current language.
+
+    The template gets no HttpRequest: the pages have no session, no messages and no cookies.
+    """
     nonce = secrets.token_urlsafe(16)
     known = {
         "nonce": nonce,
@@ -46,25 +48,25 @@ def page(
 
 
 def plain(text: str, *, status: int = 200) -> HttpResponse:
-    """Return a line of text, for machines and for those who read their logs."""
+    """Return one line of text, for machines."""
     return HttpResponse(f"{text}\n", content_type="text/plain; charset=utf-8", status=status)
 
 
 def with_retry(response: HttpResponse) -> HttpResponse:
-    """Return the response with the time after which to come again."""
+    """Return the response with a Retry-After header of two minutes."""
     response["Retry-After"] = RETRY_AFTER
     return response
 
 
 class TooLarge(Exception):  # noqa: N818 - the field's word
-    """The body is larger than any form of ours."""
+    """The body is larger than any of our forms."""
 
 
 def read_form(request: HttpRequest) -> QueryDict:
-    """Return the form that was posted; an empty one for a body that is no form.
+    """Return the submitted form; an empty one for a body that cannot be parsed.
 
-    A POST to a signed link is a wish in itself (RFC 8058), so a body that cannot be read must not
-    refuse it. Raises TooLarge above DATA_UPLOAD_MAX_MEMORY_SIZE.
+    A POST to a signed link is a request to unsubscribe in itself (RFC 8058), so an unreadable body
+    must not refuse it. Raises TooLarge above DATA_UPLOAD_MAX_MEMORY_SIZE.
     """
     if _length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         raise TooLarge
@@ -76,6 +78,6 @@ def read_form(request: HttpRequest) -> QueryDict:
 
 
 def _length(request: HttpRequest) -> int:
-    """Return the length that the client announced."""
+    """Return the length that the client declared."""
     text = request.META.get("CONTENT_LENGTH") or "0"
     return int(text) if text.isascii() and text.isdigit() else 0

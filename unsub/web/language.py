@@ -1,4 +1,4 @@
-"""Which language a page speaks: the link's, else the browser's, else the unit's."""
+"""Language of a page: the link's, else the browser's, else the unit's."""
 
 from collections.abc import Iterator
 
@@ -9,8 +9,11 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 
 
 def choose_language(request: HttpRequest, *, link: str | None = None, unit: str = "") -> str:
-    """Return the first language asked for that we have, or the project's own. What was chosen on
-    the page comes before all of these: see `Link.language`."""
+    """Return the first supported language of link, Accept-Language header and unit, else
+    LANGUAGE_CODE.
+
+    A language chosen on the page has precedence over all of these: see `Link.language`.
+    """
     for tag in _asked_for(request, link, unit):
         try:
             return get_supported_language_variant(tag.lower())
@@ -20,7 +23,7 @@ def choose_language(request: HttpRequest, *, link: str | None = None, unit: str 
 
 
 def _asked_for(request: HttpRequest, link: str | None, unit: str) -> Iterator[str]:
-    """Give the languages asked for, best first."""
+    """Yield language tags in order of preference."""
     if link:
         yield link
     accepted = parse_accept_lang_header(request.headers.get("Accept-Language", ""))

@@ -1,4 +1,4 @@
-"""A unit's logo, under an address that changes with it."""
+"""A unit's logo, under a URL that contains its digest."""
 
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +12,7 @@ from .http import plain, with_retry
 
 @require_safe
 def logo(_request: HttpRequest, digest: str) -> HttpResponse:
-    """Return the picture, to be kept for a year; 404 where there is none under this digest."""
+    """Return the image, cacheable for a year; 404 where no logo has this digest."""
     try:
         with answering():
             image = Logo.objects.filter(digest=digest).values_list("image", flat=True).first()

@@ -1,4 +1,4 @@
-"""The form for somebody whose link does not work: a person looks at what is typed there."""
+"""The lost-link form, for people whose link does not work: a marketer handles each entry."""
 
 from typing import Any
 
@@ -17,12 +17,16 @@ from .http import SeeOther, TooLarge, page, plain, read_form, with_retry
 from .language import choose_language
 
 
-# There is no session here that another site's form could ride on.
+# There is no session that a forged request could use.
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def lost_link(request: HttpRequest) -> HttpResponse:
-    """Return the form, or the same answer to every address that is one; 404 where the host says
-    nothing of whose mail it is, or the unit does not offer it."""
+    """Return the form, or the same response to every valid address, so that it reveals nothing
+    about who is subscribed.
+
+    404 where the host does not identify a unit, or the unit does not offer the form. 429 above the
+    limits, 503 where the database does not answer.
+    """
     try:
         sender = find_host_sender(request.get_host())
     except (DatabaseError, InterfaceError):
@@ -38,7 +42,6 @@ def lost_link(request: HttpRequest) -> HttpResponse:
 
 
 def _take(request: HttpRequest, sender: Sender, mid: int) -> HttpResponse:
-    """Return the answer to a form."""
     try:
         form = LostLinkForm(read_form(request))
     except TooLarge:
@@ -60,7 +63,7 @@ def _take(request: HttpRequest, sender: Sender, mid: int) -> HttpResponse:
 
 
 def _client(request: HttpRequest) -> str:
-    """Return the address of the client: behind a proxy, what the proxy says it is."""
+    """Return the client's IP address: behind a trusted proxy, the last one in X-Forwarded-For."""
     forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
     if settings.SECURE_PROXY_SSL_HEADER and forwarded:
         return forwarded
@@ -68,7 +71,7 @@ def _client(request: HttpRequest) -> str:
 
 
 def lost_link_context(sender: Sender, form: LostLinkForm | None = None) -> dict[str, Any]:
-    """Return what the template takes; without the form where the unit does not offer it."""
+    """Return the template context; without `form` where the unit does not offer it."""
     known: dict[str, Any] = {"sender": sender, "lost_link_url": reverse("unsub:lost_link")}
     if sender.lost_link_form:
         known["form"] = form or LostLinkForm()

@@ -1,4 +1,4 @@
-"""People whose link does not work: kept for a marketer, and never more than that."""
+"""Store entries of the lost-link form, within limits per client and per unit."""
 
 from datetime import timedelta
 from enum import Enum, auto
@@ -13,20 +13,23 @@ from unsub.models import LostLink
 
 SAME = timedelta(hours=24)
 HOUR = timedelta(hours=1)
-CLIENT_MAX = 5  # an hour, from one client
-UNIT_MAX = 500  # an hour, for one unit: a flood must not bury the people in it
+CLIENT_MAX = 5  # per hour and client
+UNIT_MAX = 500  # per hour and unit: a flood must not hide the genuine entries
 
 
 class Answer(Enum):
-    """What somebody is told. It is the same for addresses that we know and that we do not."""
+    """Result for the page. It is the same for known and for unknown addresses."""
 
     KEPT = auto()
     TOO_MANY = auto()
 
 
 def ask(*, mid: int, address: str, client: str, language: str) -> Answer:
-    """Keep an address for the unit's marketers, once a day. `client` is where it came from, of
-    which nothing but a digest is used. Raises DatabaseError."""
+    """Store an address for the unit's marketers, once in 24 hours.
+
+    `client` is the IP address: only a digest of it is used, for the rate limit. Runs in a
+    transaction. Raises DatabaseError.
+    """
     secret = settings.SECRET_KEY
     who = keyed_digest(client, secret=secret, purpose="client")
     if not rate_limit.may("lost-link", who, times=CLIENT_MAX, seconds=int(HOUR.total_seconds())):

@@ -1,4 +1,4 @@
-"""Prometheus text: the counters of all processes, and the queues as the database has them."""
+"""Prometheus metrics: the counters of all processes, and gauges of the queues from the database."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -29,7 +29,7 @@ from unsub.models.queue_state import queue_of
 from unsub.reporting.latency import late, time_to_honour
 
 Figures = dict[str, tuple[float | None, float | None, float | None, float | None, int]]
-_FIGURES = "honour"
+_FIGURES = "processing_time"
 _shared = caches["shared"]
 _broker = quick_client()
 
@@ -37,7 +37,7 @@ _broker = quick_client()
 @never_cache
 @require_safe
 def metrics(_request: HttpRequest) -> HttpResponse:
-    """Return all metrics. Labels are MIDs and codes, never persons."""
+    """Return all metrics. Labels are MIDs and codes, never data about people."""
     counters = REGISTRY
     if settings.PROMETHEUS_MULTIPROC_DIR:
         counters = CollectorRegistry()
@@ -50,14 +50,15 @@ def metrics(_request: HttpRequest) -> HttpResponse:
 
 
 class _Queues(Collector):
-    """Gauges that the database knows. Done requests are not counted: they are the whole past."""
+    """Gauges from the database. Finished requests are left out: there are too many of them to
+    count."""
 
     def describe(self) -> list[Metric]:
-        """Return nothing: registering must not ask the database."""
+        """Return nothing, because registering must not query the database."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Give the gauges; where the database does not answer, only that it does not."""
+        """Yield the gauges; only `unsub_database_up` where the database does not answer."""
         try:
             found = [_requests(), _oldest(), *_units(), *_honour(), _alarms()]
         except (DatabaseError, InterfaceError):
@@ -69,14 +70,14 @@ class _Queues(Collector):
 
 
 class _Processes(Collector):
-    """Gauges that the broker knows. The age of a process that was never seen is left out."""
+    """Gauges from the broker. The age of a process that was never seen is left out."""
 
     def describe(self) -> list[Metric]:
-        """Return nothing: registering must not ask the broker."""
+        """Return nothing, because registering must not query the broker."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Give the gauges; where the broker does not answer, only that it does not."""
+        """Yield the gauges; only `unsub_broker_up` where the broker does not answer."""
         ages: dict[str, float | None] = {}
         with suppress(redis.RedisError):
             ages = heartbeat.ages(_broker)
@@ -96,7 +97,7 @@ class _Processes(Collector):
 
 
 def _requests() -> Metric:
-    """Return how many requests stand where, by unit."""
+    """Return the number of open and held requests by unit and status."""
     gauge = GaugeMetricFamily(
         "unsub_requests", "Requests that are not done, by status.", labels=("mid", "status")
     )
@@ -106,9 +107,9 @@ def _requests() -> Metric:
 
 
 def _oldest() -> Metric:
-    """Return the age of the oldest request that waits, by unit."""
+    """Return the age of the oldest pending or held request of each unit."""
     gauge = GaugeMetricFamily(
-        "unsub_oldest_pending_seconds", "Age of the oldest request on its way.", labels=("mid",)
+        "unsub_oldest_pending_seconds", "Age of the oldest unsent request.", labels=("mid",)
     )
     waiting = UnsubRequest.objects.filter(status=Status.PENDING).order_by()
     ages = waiting.values("unit_id").annotate(age=Now() - Min("received_at"))
@@ -118,10 +119,10 @@ def _oldest() -> Metric:
 
 
 def _units() -> tuple[Metric, Metric]:
-    """Return which units' queues are held, and which rest."""
+    """Return which units' queues are held, and which are paused."""
     held = GaugeMetricFamily("unsub_unit_held", "1 while a unit's queue is held.", labels=("mid",))
     paused = GaugeMetricFamily(
-        "unsub_unit_paused", "1 while a unit's queue rests.", labels=("mid",)
+        "unsub_unit_paused", "1 while a unit's queue is paused.", labels=("mid",)
     )
     units = BusinessUnit.objects.select_related("queue_state").annotate(now=Now())
     for unit in units.order_by("mid"):
@@ -132,14 +133,14 @@ def _units() -> tuple[Metric, Metric]:
 
 
 def _honour() -> Iterator[Metric]:
-    """Give time to honour and what is late, by unit; looked up once a minute at most."""
+    """Yield processing times and overdue requests by unit. Cached for a minute."""
     times = GaugeMetricFamily(
-        "unsub_time_to_honour_seconds",
-        "From received to confirmed, over the last seven days.",
+        "unsub_processing_seconds",
+        "From receipt to confirmation, over the last seven days.",
         labels=("mid", "quantile"),
     )
     within = GaugeMetricFamily(
-        "unsub_honoured_within_48h_ratio", "Share confirmed within 48 hours.", labels=("mid",)
+        "unsub_processed_within_48h_ratio", "Share confirmed within 48 hours.", labels=("mid",)
     )
     overdue = GaugeMetricFamily(
         "unsub_late_requests", "Requests older than 48 hours that have not ended.", labels=("mid",)
@@ -155,7 +156,8 @@ def _honour() -> Iterator[Metric]:
 
 
 def _figures() -> Figures:
-    """Return p50, p95, p99, the share within 48 hours and the number of late ones, by MID."""
+    """Return p50, p95, p99 (seconds), the share confirmed within 48 hours, and the number of
+    overdue requests, by MID."""
     with suppress(redis.RedisError):
         if known := _shared.get(_FIGURES):
             return dict(known)
@@ -169,7 +171,7 @@ def _figures() -> Figures:
 
 
 def _alarms() -> Metric:
-    """Return which alarms are open."""
+    """Return the open alarms."""
     gauge = GaugeMetricFamily(
         "unsub_alarms_open", "1 while an alarm is open.", labels=("cause", "mid")
     )

@@ -1,4 +1,4 @@
-"""What every page for recipients carries, and what it never does (field notes 4)."""
+"""Security headers of the recipients' pages and of the admin; recipients' pages ignore cookies."""
 
 from collections.abc import Callable
 
@@ -7,9 +7,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 
 _PAGES = ("/u/", "/p/", "/c/", "/lost-link", "/brand/")
 HEADERS = {
-    # A page names its own, with the nonce of its style.
+    # A page sends its own policy, with the nonce of its style.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
-    # The address is the credential: it goes nowhere, is indexed nowhere and stays in no cache.
+    # The URL is the credential: it must not be sent as a referrer, indexed or cached.
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex, nofollow, noarchive",
     "Cache-Control": "no-store",
@@ -21,17 +21,17 @@ HEADERS = {
 
 
 class RecipientMiddleware:
-    """Sets the headers of recipients' pages, and leads their readers, but no machine that posts,
-    to https."""
+    """Sets the headers of recipients' pages and redirects GET and HEAD to https. POSTs are not
+    redirected."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Return the response with its headers."""
+        """Return the response with its headers. Cookies are dropped from the request."""
         if not request.path_info.startswith(_PAGES):
             return self._get_response(request)
-        # Whoever is signed in to the admin, or was: nothing here depends on it, or answers to it.
+        # Recipients' pages must not depend on an admin session, nor act with its rights.
         request.META.pop("HTTP_COOKIE", None)
         response = _to_https(request) or self._get_response(request)
         for name, value in HEADERS.items():
@@ -50,12 +50,12 @@ def _to_https(request: HttpRequest) -> HttpResponse | None:
 
 
 ADMIN_POLICY = (
-    # Alpine.js makes functions of the theme's expressions (docs/adr/0009).
+    # Alpine.js compiles the theme's expressions to functions (docs/adr/0009).
     "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
-# The pages about one's own account have a look of their own, which needs less.
+# The account pages do not use the admin's theme, so a stricter policy is possible.
 ACCOUNT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -63,7 +63,7 @@ ACCOUNT_POLICY = (
 
 
 class AdminMiddleware:
-    """Sets the policy of the admin's pages; one that has its own, such as a preview, keeps it."""
+    """Sets the content security policy of the admin's pages. A policy that the view set is kept."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response

@@ -1,4 +1,4 @@
-"""A person at a page: whose mail they had, and the language to talk in."""
+"""What every page of a link needs: link, brand and language."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,14 +19,15 @@ from .signed_link import Link
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """What the pages show of a link."""
+    """A link with its unit's brand and the language of the page."""
 
     link: Link
     sender: Sender
     language: str
 
     def as_context(self) -> dict[str, Any]:
-        """Return what every template of a visit shows. The person only ever appears masked."""
+        """Return the template context that all pages of a link share. Contains the subscriber
+        masked only."""
         context = self.link.context
         masked = mask(context.subscriber)
         return {
@@ -52,7 +53,8 @@ class Visit:
         }
 
     def languages(self, page: str = "unsubscribe") -> list[tuple[str, str, str]]:
-        """Return the languages to choose from: code, name in itself, and a page in it."""
+        """Return the available languages: code, native name, and the URL of `page` in that
+        language."""
         return [
             (code, name, replace(self.link, language=code).url(page))
             for code, name in settings.LANGUAGES
@@ -61,8 +63,10 @@ class Visit:
 
 @contextmanager
 def visiting(request: HttpRequest, link: Link) -> Iterator[Visit]:
-    """Give the visit, with its language switched on. It asks the database for the sender, which a
-    one-click POST can do without."""
+    """Yield the context of a page with its language activated.
+
+    Queries the database for the brand, which a one-click POST does not need.
+    """
     sender = find_sender(link.context)
     language = link.language or choose_language(
         request, link=link.context.language, unit=sender.language

@@ -1,4 +1,4 @@
-"""The page as a recipient would see it, with words that are not saved yet. For marketers."""
+"""Preview of the recipients' pages with unsaved texts, for marketers."""
 
 from dataclasses import replace
 from typing import Any
@@ -26,7 +26,7 @@ from .preview_sample import sample
 from .signed_link import Link
 
 LABELS_MAX = 32  # more than there are languages
-# Nothing in a preview can be sent anywhere; it may be shown in a frame of our own.
+# A preview cannot submit anything, and may be shown in a frame of the admin.
 _HARMLESS = (
     ("form-action 'self'", "form-action 'none'"),
     ("frame-ancestors 'none'", "frame-ancestors 'self'"),
@@ -37,8 +37,10 @@ _HARMLESS = (
 @xframe_options_sameorigin
 @require_POST
 def preview(request: HttpRequest, mid: int) -> HttpResponse:
-    """Return a page of the unit with the texts that were posted: `choose`, `done`, `centre` or
-    `lost`. 403 for who may not change the unit, 404 where there is none."""
+    """Return a page of the unit with the submitted texts: `choose`, `done`, `centre` or `lost`.
+
+    403 without permission to change the unit, 404 where the user may not see it.
+    """
     unit = get_object_or_404(units_of(request.user), mid=mid)
     if not request.user.has_perm("unsub.change_businessunit"):
         raise PermissionDenied
@@ -58,8 +60,8 @@ def preview(request: HttpRequest, mid: int) -> HttpResponse:
 
 
 def _with_reason(sender: Sender, posted: QueryDict) -> Sender:
-    """Return the sender with the reason of a form of the admin among the choices, if there is one:
-    at its position, and only if it is offered."""
+    """Return the brand with the reason of the admin's form at its position, if the form is about a
+    reason and offers it."""
     code, label = posted.get("code", ""), posted.get("label", "")
     if not code or not label:
         return sender
@@ -81,7 +83,7 @@ def _with_reason(sender: Sender, posted: QueryDict) -> Sender:
 
 
 def _sample(unit: BusinessUnit) -> UnsubContext:
-    """Return the context of a mail to nobody."""
+    """Return a context with an invented subscriber."""
     named = MailingList.objects.filter(unit=unit).values_list("list_id", flat=True).first()
     return UnsubContext(
         mid=unit.mid,
@@ -92,10 +94,9 @@ def _sample(unit: BusinessUnit) -> UnsubContext:
 
 
 def _render(which: str, context: UnsubContext, sender: Sender, language: str) -> HttpResponse:
-    """Return one of the pages."""
     if which == "lost":
         return page("unsub/link_invalid.html", lost_link_context(sender))
-    link = Link(token="preview", context=context)  # noqa: S106 - it opens nothing
+    link = Link(token="preview", context=context)  # noqa: S106 - not a secret: it opens nothing
     visit = Visit(link=link, sender=sender, language=language)
     known: dict[str, Any] = visit.as_context() | {"languages": ()}
     if which == "done":

@@ -1,4 +1,4 @@
-"""The profile centre's page with lists that stand for a person's. Nothing is read of anybody."""
+"""Sample data for the preview of the profile centre. Nothing about real people is read."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ LISTS_MAX = 10
 
 
 def sample(visit: Visit) -> dict[str, Any]:
-    """Return the context of the page: the lists that the unit has named, the last of them to be
-    joined, for there the words stand that people agree to."""
+    """Return the page's context: the lists that the unit has named, all subscribed but the last, so
+    that the consent text beside the button is shown, too."""
     lists = _lists(visit.sender.mid or 0)
     return {
         "now": Present(seen=Seen(lists=(), places={})),
@@ -32,7 +32,7 @@ def sample(visit: Visit) -> dict[str, Any]:
 
 
 def _lists(mid: int) -> list[Subscription]:
-    """Return the unit's lists by name, or two that stand for them."""
+    """Return the unit's named lists, filled up with samples to at least two."""
     named = MailingList.objects.filter(unit=mid).order_by("name").values_list("list_id", "name")
     found = list(named[:LISTS_MAX])
     offered = found if len(found) > 1 else [*found, *_LISTS][:2]

@@ -1,4 +1,5 @@
-"""A signed link that was opened: read, and refused kindly where it is bad."""
+"""Opening of signed links: the decorator that all their views use, and error pages for bad
+links."""
 
 import re
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from .http import page, with_retry
 from .language import choose_language
 from .lost_link import lost_link_context
 
-# Mail programs and Parameter Manager put things behind a link that are none of its own.
+# Email clients and Parameter Manager append characters that do not belong to the link.
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]*")
 
 
@@ -32,7 +33,8 @@ EVERYTHING, LANGUAGE = "everything", "lang"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A link whose signature holds, and what its person chose: to leave everything, a language."""
+    """A link with a valid signature, and the choices in its query: unsubscribe from everything,
+    language."""
 
     token: str = field(repr=False)
     context: UnsubContext
@@ -40,15 +42,15 @@ class Link:
     language: str = ""
 
     def url(self, name: str, **more: str) -> str:
-        """Return the address of a page of this link (`unsubscribe`, `done`, `centre` ...), with
-        what was chosen, and `more`, in its query."""
+        """Return the URL of a page of this link (`unsubscribe`, `done`, `centre`, ...). Its query
+        has the choices of the link, and `more`."""
         chosen = {EVERYTHING: "1" if self.everything else "", LANGUAGE: self.language} | more
         query = urlencode({key: value for key, value in chosen.items() if value})
         path = reverse(f"unsub:{name}", args=(self.token,))
         return f"{path}?{query}" if query else path
 
     def for_everything(self) -> "Link":
-        """Return the link of somebody who leaves everything instead; a test link stays one."""
+        """Return the link with the scope `all`. Test links are returned unchanged."""
         if self.context.is_test:
             return self
         return replace(self, context=self.context.for_everything(), everything=True)
@@ -58,10 +60,12 @@ View = Callable[[HttpRequest, Link], HttpResponse]
 
 
 def linked(*methods: str) -> Callable[[View], Callable[[HttpRequest, str], HttpResponse]]:
-    """Return a decorator for views of a signed link, which answers for itself where the link is
-    bad, the method another, or the database needed and away.
+    """Return a decorator for views of a signed link. The view gets a Link instead of the token.
 
-    The link is the credential, so there is no CSRF token; there is no cookie to ride on either.
+    Other methods get 405, invalid links the error page (404); 503 where reading the link needs the
+    database and it does not answer.
+
+    There is no CSRF token: the link is the credential, and there is no cookie to abuse.
     """
 
     def decorate(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
@@ -79,7 +83,7 @@ def linked(*methods: str) -> Callable[[View], Callable[[HttpRequest, str], HttpR
 
 
 def _open(request: HttpRequest, text: str) -> Link | HttpResponse:
-    """Return the link, or the page that says why there is none."""
+    """Return the link, or the error page where it is invalid or the database does not answer."""
     found = _TOKEN.match(text)
     token = found[0].rstrip(".") if found else ""
     try:
@@ -94,7 +98,8 @@ def _open(request: HttpRequest, text: str) -> Link | HttpResponse:
 
 
 def _refuse(request: HttpRequest) -> HttpResponse:
-    """Return the page for a bad link, with the brand and a way on where they can be known."""
+    """Return the page for a bad link, with brand and lost-link form where the host identifies a
+    unit."""
     try:
         sender = find_host_sender(request.get_host())
     except (DatabaseError, InterfaceError):
@@ -104,13 +109,13 @@ def _refuse(request: HttpRequest) -> HttpResponse:
 
 
 def _language(request: HttpRequest) -> str:
-    """Return the language that was chosen on the page, if it is one we have."""
+    """Return the language chosen on the page, or "" where it is not supported."""
     code = request.GET.get(LANGUAGE, "")
     return code if code in dict(settings.LANGUAGES) else ""
 
 
 def _other_method(request: HttpRequest, methods: tuple[str, ...]) -> HttpResponse:
-    """Return the answer to OPTIONS, or 405 to what makes no sense here."""
+    """Return 204 to OPTIONS, else 405."""
     response = HttpResponse(status=204 if request.method == "OPTIONS" else 405)
     response["Allow"] = ", ".join((*methods, "OPTIONS"))
     return response

@@ -1,4 +1,4 @@
-"""Where a wish stands, as its person is told."""
+"""Status of a request, in the terms of the recipients' pages."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -11,8 +11,11 @@ ON_ITS_WAY = frozenset({Status.PENDING, Status.SENDING})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What the page says. `kind`: on_its_way, done, refused, withdrawn, or test; `again`: the
-    person comes back and finds it so. `can_tell_why`: no reason was given yet."""
+    """What the page says about a request.
+
+    `kind` is `on_its_way`, `done`, `refused`, `withdrawn` or `test`. `again`: the person opened the
+    link again after an earlier request. `can_tell_why`: no reason was given yet.
+    """
 
     kind: str
     since: datetime | None = None
@@ -21,19 +24,21 @@ class Standing:
     can_tell_why: bool = False
 
     def as_context(self) -> dict[str, Any]:
-        """Return it as the template takes it."""
+        """Return the template context."""
         return asdict(self)
 
 
 def standing_of(request: UnsubRequest | None, *, again: bool = False) -> Standing:
-    """Return where a wish stands. None: it was accepted, and the database cannot say more."""
+    """Return the status of a request. None stands for a request that was accepted while the
+    database did not answer."""
     if request is None:
         return Standing(kind="on_its_way")
     kind = "on_its_way" if request.status in ON_ITS_WAY else str(request.status)
     return Standing(
         kind=kind,
         since=request.received_at,
-        # Sure only before the first call: afterwards somebody would have to subscribe them again.
+        # Possible only before the first call: afterwards, the person would have to be subscribed
+        # again.
         can_undo=request.attempts == 0 and request.status == Status.PENDING,
         again=again,
         can_tell_why=not request.reason_text and kind in {"on_its_way", "done"},

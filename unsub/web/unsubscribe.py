@@ -1,4 +1,4 @@
-"""The page behind the link, its form, and the one-click POST at the same address (RFC 8058)."""
+"""The unsubscribe page, its form, and the one-click POST to the same URL (RFC 8058)."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -20,13 +20,13 @@ from .page_context import Visit, visiting
 from .signed_link import EVERYTHING, Link, linked
 from .status import standing_of
 
-# After this time the same wish is a new one: a person may have subscribed again meanwhile.
+# After this time the page offers to unsubscribe again: the person may have subscribed meanwhile.
 ANEW_AFTER = timedelta(hours=24)
 
 
 @linked("GET", "HEAD", "POST")
 def unsubscribe(request: HttpRequest, link: Link) -> HttpResponse:
-    """Return the page, the answer to its form, or the answer to a one-click POST."""
+    """Return the page, the response to its form, or the response to a one-click POST."""
     if request.method != "POST":
         with visiting(request, link) as visit:
             return _choose_reason(visit)
@@ -41,7 +41,7 @@ def unsubscribe(request: HttpRequest, link: Link) -> HttpResponse:
 
 
 def _choose_reason(visit: Visit) -> HttpResponse:
-    """Return the page with its one button, or where an earlier wish stands."""
+    """Return the page with its button, or the status page where there is a recent request."""
     everything = replace(visit, link=visit.link.for_everything())
     earlier = None
     for asked in (everything, visit):
@@ -55,13 +55,13 @@ def _choose_reason(visit: Visit) -> HttpResponse:
 def _form_page(
     visit: Visit, form: ReasonForm, *, status: int = 200, earlier: UnsubRequest | None = None
 ) -> HttpResponse:
-    """Return the page with this form."""
     context: dict[str, Any] = {"form": form, "earlier": earlier}
     return page("unsub/choose_reason.html", visit.as_context() | context, status=status)
 
 
 def _earlier(visit: Visit) -> UnsubRequest | None:
-    """Return the request that answers for this wish already, or None: also without a database."""
+    """Return the request that this link's unsubscribe would repeat, or None; also None where the
+    database does not answer."""
     try:
         found = outbox.find(visit.link.context)
     except (DatabaseError, InterfaceError):
@@ -70,13 +70,16 @@ def _earlier(visit: Visit) -> UnsubRequest | None:
 
 
 def _may_ask_anew(earlier: UnsubRequest) -> bool:
-    """Return whether pressing the button would be a new wish."""
+    """Return whether the earlier request has ended and is older than ANEW_AFTER."""
     ended = earlier.status in (Status.DONE, Status.REFUSED)
     return ended and timezone.now() - earlier.received_at > ANEW_AFTER
 
 
 def _submit(visit: Visit, data: QueryDict, *, scanner: str) -> HttpResponse:
-    """Return the way to the page that follows, or the form again with what is wrong."""
+    """Store the request and redirect to the status page.
+
+    422 with the form where it is invalid, 503 where the request could not be stored.
+    """
     form = ReasonForm(data, reasons=visit.sender.reasons)
     if not form.is_valid():
         return _form_page(visit, form, status=422)
@@ -102,7 +105,7 @@ def _submit(visit: Visit, data: QueryDict, *, scanner: str) -> HttpResponse:
 
 
 def _one_click(link: Link) -> HttpResponse:
-    """Return 200 once the wish is safe. No page, no question, no redirect (RFC 8058, 3.1)."""
+    """Return 200 once the request is stored: no page, no question, no redirect (RFC 8058, 3.1)."""
     if link.context.is_test:
         metrics.TEST_LINKS.labels(channel=Channel.ONE_CLICK.value).inc()
         return plain("This is a test link: nothing was recorded.")

@@ -1,4 +1,4 @@
-"""manage.py add_user: let somebody in, the first administrator among them."""
+"""manage.py add_user: create users of the admin, the first administrator among them."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -21,52 +21,52 @@ GROUPS = ("viewer", "marketer", "operator", "administrator")
 
 
 class Command(BaseCommand):
-    """Makes somebody, or changes who is there, and prints a link that sets their password."""
+    """Creates or changes a user, and prints a link that sets their password."""
 
-    help = "Let somebody into the admin; prints a link with which they choose a password, once."
+    help = "Create a user of the admin, or change one; prints a link to choose a password, once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
-        parser.add_argument("email", help="their address; also the name they sign in with")
+        parser.add_argument("email", help="email address; also the sign-in name")
         parser.add_argument("--group", choices=GROUPS, action="append", default=[])
         parser.add_argument(
-            "--mid", type=int, action="append", default=[], help="a unit that they may see"
+            "--mid", type=int, action="append", default=[], help="a business unit to give access to"
         )
         parser.add_argument(
             "--forget-second-factor",
             action="store_true",
-            help="after a lost phone: the next sign-in sets a new one up",
+            help="after the loss of a phone: the next sign-in sets up a new one",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Write the person and print the link. Raises CommandError for what cannot be."""
+        """Save the user and print the link. Raises CommandError for invalid options."""
         email = str(options["email"]).strip().casefold()
         try:
             validate_email(email)
         except ValidationError:
-            raise CommandError("That is no e-mail address.") from None
+            raise CommandError("This is not a valid email address.") from None
         units = self._units(options["mid"])
         with transaction.atomic():
             user, is_new = self._user(email)
             if is_new and not options["group"]:
-                raise CommandError(f"Somebody new needs a --group: {', '.join(GROUPS)}.")
+                raise CommandError(f"A new user needs a --group: {', '.join(GROUPS)}.")
             user.groups.add(*Group.objects.filter(name__in=options["group"]))
             user.units.add(*units)
             email_addresses.confirm(user)
             if options["forget_second_factor"]:
                 Authenticator.objects.filter(user=user).delete()
         self.stdout.write(
-            f"{'Made' if is_new else 'Changed'} user {user.pk}. This link sets the password, "
+            f"{'Created' if is_new else 'Changed'} user {user.pk}. This link sets the password, "
             f"once, within {settings.PASSWORD_RESET_TIMEOUT // 3600} hours:"
         )
         self.stdout.write(f"{settings.PUBLIC_URL}{_path(user)}")
 
     @staticmethod
     def _user(email: str) -> tuple[User, bool]:
-        """Return whoever has the address, and whether they are new."""
+        """Return the user with this address, and whether it is new. Raises CommandError where there
+        are several."""
         found = list(User.objects.filter(email__iexact=email)[:2])
         if len(found) > 1:
-            raise CommandError("Several people have this address: mend that in the admin first.")
+            raise CommandError("Several users have this address: correct that in the admin first.")
         user = found[0] if found else User(username=email[:150], email=email)
         user.is_staff = user.is_active = True
         if not found:
@@ -76,7 +76,7 @@ class Command(BaseCommand):
 
     @staticmethod
     def _units(mids: list[int]) -> list[BusinessUnit]:
-        """Return the units; raises CommandError where one is not there."""
+        """Return the units. Raises CommandError where one does not exist."""
         units = list(BusinessUnit.objects.filter(mid__in=mids))
         if missing := set(mids) - {unit.mid for unit in units}:
             raise CommandError(f"There is no business unit {min(missing)}: see add_unit.")
@@ -84,7 +84,7 @@ class Command(BaseCommand):
 
 
 def _path(user: User) -> str:
-    """Return the path of the page on which somebody chooses a password."""
+    """Return the path of the page that sets the user's password."""
     key = default_token_generator.make_token(user)
     return reverse(
         "account_reset_password_from_key",

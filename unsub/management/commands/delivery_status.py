@@ -1,4 +1,4 @@
-"""manage.py delivery_status: how each business unit's deliveries fare."""
+"""manage.py delivery_status: state of each business unit's queue."""
 
 import json
 import time
@@ -26,20 +26,19 @@ COLUMNS = (
 
 
 class Command(BaseCommand):
-    """Writes a row per unit."""
+    """Prints a row per unit."""
 
-    help = "Show each business unit's queue, its state and its time to honour (seconds)."
+    help = "Show each business unit's queue, its state and its processing time (seconds)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
         parser.add_argument("--mid", type=int, action="append", help="business unit; repeatable")
         parser.add_argument("--format", choices=("table", "json"), default="table")
         parser.add_argument(
-            "--watch", nargs="?", type=float, const=2.0, help="draw again every so many seconds"
+            "--watch", nargs="?", type=float, const=2.0, help="refresh every N seconds (default: 2)"
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Write the rows, once or until Ctrl-C."""
+        """Print the rows, once or until Ctrl-C."""
         try:
             while True:
                 text = self._text(options)
@@ -58,7 +57,7 @@ class Command(BaseCommand):
 
 
 def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
-    """Give what is known of each unit; of one that nobody made, what waits for it."""
+    """Yield a row per unit, and one per unknown MID that has requests."""
     counts = _counts()
     units = {unit.mid: unit for unit in BusinessUnit.objects.select_related("queue_state")}
     for mid in sorted({*units, *(mid for mid, _ in counts)}):
@@ -79,20 +78,20 @@ def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
 
 
 def _counts() -> dict[tuple[int, str], int]:
-    """Return the number of requests that are not done, by unit and status."""
+    """Return the number of open and refused requests by unit and status."""
     found = UnsubRequest.objects.open_counts()
     return {(mid, status): number for mid, status, number in found}
 
 
 def _oldest(mid: int) -> float | None:
-    """Return the age in seconds of the oldest request that waits."""
+    """Return the age in seconds of the oldest pending or held request."""
     waiting = UnsubRequest.objects.filter(status=Status.PENDING, unit_id=mid)
     since = waiting.aggregate(since=Min("received_at"))["since"]
     return None if since is None else _round((timezone.now() - since).total_seconds())
 
 
 def _per_hour(mid: int) -> int:
-    """Return how many were confirmed within the last hour."""
+    """Return how many requests were confirmed within the last hour."""
     hour = Now() - timedelta(hours=1)
     return UnsubRequest.objects.filter(
         unit_id=mid, status=Status.DONE, finished_at__gt=hour
@@ -100,9 +99,9 @@ def _per_hour(mid: int) -> int:
 
 
 def _state(unit: BusinessUnit | None) -> str:
-    """Return whether a unit's queue sends, in a word or two."""
+    """Return the state of a unit's queue, as text."""
     if unit is None:
-        return "held: no such unit"
+        return "held: unknown unit"
     queue = queue_of(unit)
     if queue.is_held:
         return f"held: {queue.held_reason}"
@@ -122,7 +121,7 @@ def _round(seconds: float | None) -> float | None:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as a table of the columns."""
+    """Return the rows as an aligned table."""
     cells = [list(COLUMNS), *([_cell(row[name]) for name in COLUMNS] for row in rows)]
     widths = [max(len(line[at]) for line in cells) for at in range(len(COLUMNS))]
     return "\n".join(

@@ -1,4 +1,4 @@
-"""manage.py export_audit: one row per request, streamed, however many there are."""
+"""manage.py export_audit: one row per request, streamed in constant memory."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -23,11 +23,10 @@ class Command(BaseCommand):
     help = "Write one row per request, oldest first, as CSV or as JSON lines."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
         parser.add_argument("--format", choices=("csv", "jsonl"), default="csv")
         parser.add_argument(
             "--output", type=Path, default=STANDARD, metavar="FILE",
-            help="where to; default: -, standard output",
+            help="output file; default: -, standard output",
         )  # fmt: skip
         parser.add_argument("--status", action="append", choices=Status.values, help="repeatable")
         parser.add_argument("--mid", type=int, action="append", help="business unit; repeatable")
@@ -35,7 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--until", type=_moment, help="received before: date or time")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Write the rows, or raise CommandError. A reader that closes its pipe ends it quietly."""
+        """Write the rows. Raises CommandError. A closed pipe ends it without an error."""
         found = self._counted(_rows(options))
         lines = audit_export.csv_lines if options["format"] == "csv" else audit_export.json_lines
         with writing(options["output"], self.stdout) as write:
@@ -43,7 +42,7 @@ class Command(BaseCommand):
                 write(line)
 
     def _counted(self, found: Iterator[audit_export.Row]) -> Iterator[audit_export.Row]:
-        """Give the rows, telling a person who watches how many there were."""
+        """Yield the rows, and show their number on a terminal."""
         number = 0
         for number, row in enumerate(found, start=1):
             yield row
@@ -54,18 +53,18 @@ class Command(BaseCommand):
 
 
 def _moment(text: str) -> datetime:
-    """Return the moment that a date or a time names; raises CommandError for another text."""
+    """Return the time that a date or time stands for. Raises CommandError for other text."""
     day = parse_date(text)
     found = parse_datetime(text) if day is None else datetime(day.year, day.month, day.day)  # noqa: DTZ001
     if found is None:
         raise CommandError(
-            f"{text} is no date such as 2026-01-31, nor a time such as 2026-01-31T12:00Z"
+            f"{text} is neither a date such as 2026-01-31 nor a time such as 2026-01-31T12:00Z"
         )
     return make_aware(found) if is_naive(found) else found
 
 
 def _rows(options: dict[str, Any]) -> Iterator[audit_export.Row]:
-    """Give the rows that the options ask for."""
+    """Yield the rows that the options select."""
     filters = {
         "unit_id__in": options["mid"],
         "received_at__gte": options["since"], "received_at__lt": options["until"],

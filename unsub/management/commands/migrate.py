@@ -1,6 +1,6 @@
-"""manage.py migrate: Django's, one process at a time, without the time-outs of a page.
+"""manage.py migrate: Django's command under a lock, without the time-outs of the pages.
 
-Afterwards the first business unit is made, where there is none.
+Afterwards it creates the first business unit, if there is none.
 """
 
 import sqlite3
@@ -16,30 +16,30 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from unsub.units.opening import make_first_unit
 
-# Of PostgreSQL's advisory locks, which are those of one database: any number that stays the same.
+# Key of a PostgreSQL advisory lock (their scope is one database): any constant.
 ADVISORY_LOCK = 7_029_371_846_201
 POLL_SECONDS = 1.0
-# A statement that waits for a table's lock makes everything behind it wait, the pages too. So it
-# gives up soon, lets the others through, and is tried again.
+# A statement that waits for a table's lock blocks all later statements on it, those of the pages,
+# too. So it times out soon, lets them through, and is tried again.
 LOCK_TIMEOUT = "5s"
 TRIES, PAUSE_SECONDS = 6, 10.0
 _LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
 
 
 class Command(migrate.Command):
-    """Migrates under a lock, with time-outs of its own, and makes the first business unit."""
+    """Migrates under a lock, with its own time-outs, and creates the first business unit."""
 
-    # Programs that call the command, such as a test runner, expect tables and no row in them.
+    # False for callers such as a test runner, which expect tables without rows.
     _by_operator = False
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Run as manage.py does."""
+        """Run from the command line."""
         self._by_operator = True
         super().run_from_argv(argv)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Migrate; raises what Django's command raises, and OperationalError where a table was in
-        use at every try."""
+        """Migrate. Raises what Django's command raises, and OperationalError where a table was
+        locked at every try."""
         if options["plan"] or options["check_unapplied"]:
             super().handle(*args, **options)
             return
@@ -50,25 +50,27 @@ class Command(migrate.Command):
                 self._make_first_unit()
 
     def _migrate(self, *args: Any, **options: Any) -> None:
-        """Migrate, and again where a lock was not to be had: what is applied is not applied again,
-        and what failed was rolled back. A migration with `atomic = False` has to be written so that
-        it can begin anew."""
+        """Migrate, with retries after a lock time-out.
+
+        Applied migrations are not repeated, and the failed one was rolled back. A migration with
+        `atomic = False` has to be written so that it can be repeated.
+        """
         for left in reversed(range(TRIES)):
             try:
                 super().handle(*args, **options)
             except OperationalError as err:
                 if not left or not _is_lock_trouble(err):
                     raise
-                self.stderr.write(f"a table is in use; trying again in {PAUSE_SECONDS:g} seconds")
+                self.stderr.write(f"a table is in use; retrying in {PAUSE_SECONDS:g} seconds")
                 time.sleep(PAUSE_SECONDS)
             else:
                 return
 
     def _say_it_waits(self) -> None:
-        self.stderr.write("another migration is running; waiting for its end")
+        self.stderr.write("another migration is running; waiting for it to end")
 
     def _is_whole(self, options: dict[str, Any]) -> bool:
-        """Return whether an operator migrated everything."""
+        """Return whether an operator ran all migrations."""
         whole = not options["app_label"] and options["database"] == DEFAULT_DB_ALIAS
         return whole and self._by_operator
 
@@ -76,15 +78,15 @@ class Command(migrate.Command):
         unit = make_first_unit()
         if unit and self.verbosity:
             self.stdout.write(
-                f"Made business unit {unit.mid} (SFMC_ACCOUNT_ID). Give it the brand's name: "
+                f"Created business unit {unit.mid} (SFMC_ACCOUNT_ID). Give it the brand's name: "
                 f'manage.py add_unit --mid {unit.mid} --name "Example Outfitters"'
             )
 
 
 @contextmanager
 def _alone(connection: BaseDatabaseWrapper, say_it_waits: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock of migrations on a connection of its own, which the server or the operating
-    system frees with the process, however it ends."""
+    """Hold the migration lock on a connection of its own. The server or the operating system frees
+    it when the process ends, for whatever reason."""
     name = str(connection.settings_dict["NAME"])
     if connection.vendor == "postgresql":
         with _advisory_lock(connection, say_it_waits):
@@ -100,8 +102,11 @@ def _alone(connection: BaseDatabaseWrapper, say_it_waits: Callable[[], None]) ->
 def _advisory_lock(
     connection: BaseDatabaseWrapper, say_it_waits: Callable[[], None]
 ) -> Iterator[None]:
-    """Hold an advisory lock of the session. Asked for again and again: a statement that waits for
-    it would hold a snapshot, for whose end CREATE INDEX CONCURRENTLY in the other would wait."""
+    """Hold a session-level advisory lock.
+
+    Polls for it: a statement that waits for it would hold a snapshot, and CREATE INDEX CONCURRENTLY
+    in the other migration would wait for the end of that.
+    """
     own = connection.copy()
     try:
         with own.cursor() as cursor:
@@ -123,8 +128,11 @@ def _try_lock(cursor: Any) -> bool:
 
 @contextmanager
 def _file_lock(database: Path) -> Iterator[None]:
-    """Hold the lock of a file beside a SQLite database. The file is a SQLite database, too: its
-    locks are there wherever SQLite is. It is left behind, for others may be waiting for it."""
+    """Hold a lock on a file beside a SQLite database.
+
+    The file is a SQLite database itself, because its locks work on every platform that SQLite
+    supports. It is not deleted, because other processes may be waiting for it.
+    """
     path = database.with_name(f"{database.name}.migrate")
     with closing(sqlite3.connect(path, isolation_level=None, timeout=3600)) as own:
         own.execute("BEGIN EXCLUSIVE")
@@ -133,8 +141,8 @@ def _file_lock(database: Path) -> Iterator[None]:
 
 @contextmanager
 def _patient(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Let statements of the connection take as long as they need, and wait a short time for locks,
-    whatever settings.py says for pages and workers."""
+    """Disable the statement time-out of the connection and set a short lock time-out, whatever
+    settings.py sets for pages and workers."""
     if connection.vendor != "postgresql":
         yield
         return
@@ -151,5 +159,5 @@ def _patient(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 
 def _is_lock_trouble(err: OperationalError) -> bool:
-    """Return whether a statement gave up waiting for a lock, or for others who waited for it."""
+    """Return whether a statement failed by a lock time-out or a deadlock."""
     return getattr(err.__cause__, "sqlstate", None) in {_LOCK_NOT_AVAILABLE, _DEADLOCK}

@@ -1,4 +1,4 @@
-"""manage.py requeue: have refused and held requests tried again."""
+"""manage.py requeue: queue refused and held requests again."""
 
 import time
 from argparse import ArgumentParser
@@ -11,7 +11,7 @@ from unsub.models import UnsubRequest
 from unsub.models.request import can_be_requeued
 from unsub.outbox import api as outbox
 
-# The field of the audit, and the column behind it.
+# Field of the audit export -> field of the model.
 FIELDS = {
     "id": "pk", "status": "shown_status", "mid": "unit_id", "outcome": "outcome",
     "error_code": "error_code", "job_id": "job_id", "list_id": "list_id", "scope": "scope",
@@ -23,33 +23,32 @@ PATIENCE = 2.0  # seconds after which progress is shown
 
 
 class Command(BaseCommand):
-    """Puts requests back into the queue; with --dry-run it only counts."""
+    """Queues requests again; with --dry-run it only counts."""
 
-    help = f"Try refused and held requests again. Fields: {', '.join(FIELDS)}."
+    help = f"Send refused and held requests again. Fields: {', '.join(FIELDS)}."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
         parser.add_argument(
             "--where", action="append", default=[], metavar="FIELD=VALUE",
-            help="repeatable; the same field again means one or the other",
+            help="repeatable; several values of one field are alternatives",
         )  # fmt: skip
-        parser.add_argument("--all", action="store_true", help="all that are refused or held")
+        parser.add_argument("--all", action="store_true", help="all refused and held requests")
         parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Count, then requeue."""
         if not options["where"] and not options["all"]:
-            raise CommandError("which? Give --where FIELD=VALUE, or --all.")
+            raise CommandError("Give --where FIELD=VALUE, or --all.")
         stuck = UnsubRequest.objects.filter(can_be_requeued())
         found = stuck.with_shown_status().filter(**_conditions(options["where"]))
         total = self._tell(found)
         if options["dry_run"]:
-            self.stdout.write(f"{total} would be tried again; nothing was changed")
+            self.stdout.write(f"{total} would be requeued; nothing was changed")
             return
-        self.stdout.write(f"{self._requeue(found, total)} are on their way again")
+        self.stdout.write(f"{self._requeue(found, total)} are pending again")
 
     def _tell(self, found: "QuerySet[UnsubRequest]") -> int:
-        """Write how many there are by unit, status and code; return how many in all."""
+        """Print the numbers by unit, status and code. Return the total."""
         by = ("unit_id", "shown_status", "error_code")
         counted = found.order_by().values_list(*by).annotate(number=Count("pk")).order_by(*by)
         total = 0
@@ -59,7 +58,7 @@ class Command(BaseCommand):
         return total
 
     def _requeue(self, found: "QuerySet[UnsubRequest]", total: int) -> int:
-        """Return how many went, a chunk at a time, each its own short transaction."""
+        """Return how many were queued again. Each chunk is a short transaction of its own."""
         started, sent, last = time.monotonic(), 0, 0
         while ids := list(
             found.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:CHUNK]
@@ -72,7 +71,7 @@ class Command(BaseCommand):
 
 
 def _conditions(texts: list[str]) -> dict[str, list[Any]]:
-    """Return the filters that FIELD=VALUE texts mean; raises CommandError for another text."""
+    """Return the filters of FIELD=VALUE texts. Raises CommandError for other text."""
     found: dict[str, list[Any]] = {}
     for text in texts:
         name, equals, value = text.partition("=")

@@ -15,20 +15,22 @@ class Command(BaseCommand):
     """Serves the token endpoint, the WSDL, SOAP and a page until Ctrl-C or SIGTERM."""
 
     help = "Serve a stand-in for Marketing Cloud; credentials are sandbox / sandbox."
-    # It has no use for the database, the broker or the settings: it has to start without them.
+    # It does not need the database, the broker or the settings, and has to start without them.
     requires_system_checks = []  # noqa: RUF012 - the name and the type are Django's
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options; the token lifetime is in seconds."""
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
         parser.add_argument("--port", type=int, default=8025, help="port to listen on")
-        parser.add_argument("--subscribers", type=int, default=50, help="how many to invent")
-        parser.add_argument("--state", type=Path, help="file that unsubscribes are kept in")
+        parser.add_argument(
+            "--subscribers", type=int, default=50, help="number of generated subscribers"
+        )
+        parser.add_argument("--state", type=Path, help="file that stores unsubscribes")
         parser.add_argument("--token-lifetime", type=float, default=1079.0, help="in seconds")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Serve, or raise CommandError where the port is taken."""
-        # A shell that starts a process in the background lets it ignore SIGINT: ask for both.
+        # Shells start background processes with SIGINT ignored, so both handlers are set.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.default_int_handler)
         try:
@@ -49,7 +51,7 @@ class Command(BaseCommand):
 def _explain(err: OSError, options: dict[str, Any]) -> str:
     where = f"{options['host']}:{options['port']}"
     if err.errno == errno.EADDRINUSE:
-        return f"Something is listening on {where} already. Choose another port with --port."
+        return f"{where} is in use. Choose another port with --port."
     if err.filename is not None:
         return f"The state file could not be used ({err.strerror}). Choose another with --state."
     return f"Cannot listen on {where} ({err.strerror}). See --host and --port."

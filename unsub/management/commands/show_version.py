@@ -1,4 +1,4 @@
-"""manage.py show_version, or manage.py --version: which Profile Center this is."""
+"""manage.py show_version, or manage.py --version: the installed versions."""
 
 import platform
 from typing import Any
@@ -9,13 +9,12 @@ from django.core.management.base import BaseCommand
 
 
 class Command(BaseCommand):
-    """Writes one line to standard output."""
+    """Prints one line."""
 
     help = "Print the versions of Profile Center, Django and Python."
     requires_system_checks = ()
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Write the line."""
         self.stdout.write(
             f"Profile Center {settings.PROFILECENTER_VERSION}"
             f" (revision {settings.PROFILECENTER_REVISION},"

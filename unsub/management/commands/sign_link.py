@@ -15,12 +15,12 @@ from unsub.units.opening import only_mid, open_link
 
 
 class Command(BaseCommand):
-    """Prints one URL, and refuses to print one that would not open."""
+    """Prints one URL. Refuses to print one that could not be opened."""
 
     help = "Print one signed unsubscribe link."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options: the claims of docs/links.md."""
+        """Add an option for each claim of docs/links.md."""
         parser.add_argument("--mid", type=int, help="business unit; default: the only one")
         parser.add_argument("--subscriber-id", type=int)
         parser.add_argument("--subscriber-key")
@@ -29,11 +29,11 @@ class Command(BaseCommand):
         parser.add_argument("--list-id", type=int)
         parser.add_argument("--batch-id", type=int)
         parser.add_argument("--scope", choices=[scope.value for scope in Scope])
-        parser.add_argument("--seal", action="store_true", help="encrypt what the link says (JWE)")
+        parser.add_argument("--seal", action="store_true", help="encrypt the link (JWE)")
         parser.add_argument("--algorithm", choices=(*HMACS, *RSA), default="HS256")
         parser.add_argument("--lang", help="BCP 47 tag of the page")
-        parser.add_argument("--context", default="", help="_messagecontext of the mail")
-        parser.add_argument("--expires-in", type=int, help="seconds until it is no fresh link")
+        parser.add_argument("--context", default="", help="_messagecontext of the email")
+        parser.add_argument("--expires-in", type=int, help="seconds until the link expires")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Print the link, or raise CommandError."""
@@ -47,7 +47,7 @@ class Command(BaseCommand):
             )
             open_link(token)
         except LinkError as err:
-            raise CommandError(f"such a link would be refused: {err.reason.value}") from err
+            raise CommandError(f"this link would be refused: {err.reason.value}") from err
         except ValueError as err:
             raise CommandError(str(err)) from err
         unit = BusinessUnit.objects.filter(mid=context.mid).first()
@@ -55,7 +55,7 @@ class Command(BaseCommand):
 
 
 def _context(options: dict[str, Any]) -> UnsubContext:
-    """Return the context that the options describe; raises ContextError."""
+    """Return the context that the options describe. Raises ContextError."""
     mid = options["mid"] or only_mid()
     if mid is None:
         raise ContextError("--mid is needed: there are several business units, or none")

@@ -21,38 +21,39 @@ from unsub.models import BusinessUnit
 from unsub.units.opening import only_mid
 
 SAVE_EVERY = 20_000  # rows
-TOLD = 20  # refused rows on the terminal; all of them are in the file beside OUT
+TOLD = 20  # refused rows shown on the terminal; all of them are in the file beside OUT
 POST = "List-Unsubscribe=One-Click"
 
 
 class Command(BaseCommand):
-    """Writes IN's rows with a link each to OUT, and what was refused to OUT.refused.csv."""
+    """Writes IN's rows with a link each to OUT, and refused rows to OUT.refused.csv."""
 
     help = (
         "Write a signed link for each row of a CSV file. Columns: see docs/links.md. "
-        "- is standard input or output; refused rows are then told on standard error."
+        "- is standard input or output; refused rows are then printed to standard error."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
         parser.add_argument("infile", type=Path, metavar="IN.csv")
         parser.add_argument("outfile", type=Path, metavar="OUT.csv")
         parser.add_argument(
-            "--mid", type=int, help="of rows that name no unit; default: the only one"
+            "--mid", type=int, help="unit of rows without mid; default: the only unit"
         )
-        parser.add_argument("--seal", action="store_true", help="encrypt what the links say (JWE)")
+        parser.add_argument("--seal", action="store_true", help="encrypt the links (JWE)")
         parser.add_argument(
             "--headers", action="store_true", help="add both List-Unsubscribe headers as columns"
         )
         parser.add_argument(
-            "--resume", action="store_true", help="go on where a run was stopped; files only"
+            "--resume", action="store_true", help="continue an interrupted run; files only"
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Write the files, or raise CommandError. Status 0 also where rows were refused: they are
-        counted and named."""
+        """Write the files, or raise CommandError.
+
+        The exit status is 0 also where rows were refused: these are counted and listed.
+        """
         if options["resume"] and STANDARD in {options["infile"], options["outfile"]}:
-            raise CommandError("--resume needs two files: what came through a pipe is gone")
+            raise CommandError("--resume needs two files: a pipe cannot be read again")
         with reading(options["infile"]) as infile:
             if is_same_file(infile, options["outfile"]):
                 raise CommandError("IN and OUT are the same file: its rows would be lost")
@@ -62,7 +63,7 @@ class Command(BaseCommand):
                 raise CommandError(str(err)) from err
 
     def _run(self, job: "_Job", infile: IO[bytes], options: dict[str, Any]) -> None:
-        """Write a row for each line, then say what came of it."""
+        """Write a row for each line, then print the summary."""
         first = infile.readline()
         header = Header.of(first)
         job.offset = len(first)
@@ -81,49 +82,50 @@ class Command(BaseCommand):
                 if row.line % 500 == 0:
                     progress.show(job.offset, f"{job.signed:,} links, {job.refused:,} refused")
             progress.close()
-            # Within the block: where the reader of a pipe has gone, this is not true.
+            # Inside the block, because the summary would be false where the reader closed the pipe.
             out.flush()
             self._summary(job)
         job.forget()
 
     def _summary(self, job: "_Job") -> None:
-        """Say what came of it; on standard error where standard output is for the rows."""
+        """Print the summary, on standard error where standard output has the rows."""
         report = self.stdout if job.refused_file else self.stderr
         where = job.outfile if job.refused_file else "standard output"
         report.write(f"{job.signed:,} links written to {where}")
         if job.refused:
             named = f": {job.refused_file}" if job.refused_file else " above"
-            report.write(f"{job.refused:,} rows refused, each with its line{named}")
+            report.write(f"{job.refused:,} rows refused, with their lines{named}")
             for why, number in job.causes.most_common(5):
                 report.write(f"  {number:,} x {why}")
 
 
 class _Signer:
-    """Makes the URL of a context, by the rules of its unit."""
+    """Makes the URL of a context under the rules of its unit."""
 
     def __init__(self, *, seal: bool) -> None:
         self._seal = seal
         self._units = {unit.mid: unit for unit in BusinessUnit.objects.all()}
 
     def __call__(self, context: UnsubContext) -> str:
-        """Return the URL; raises ValueError for a link that would not open."""
+        """Return the URL. Raises ValueError for a link that could not be opened."""
         unit = self._units.get(context.mid)
         if context.subscriber.is_email_only and (unit is None or unit.subscriber_key_permission):
-            raise ContextError("an address alone names nobody in this unit")
+            raise ContextError("an address alone does not identify a subscriber in this unit")
         token = sign_link(context, keys=settings.LINK_KEYRING, seal=self._seal)
         return f"{unit.url if unit else settings.PUBLIC_URL}/u/{token}"
 
 
 class _Job:
-    """The files of a run, how far it came, and its sums. What was saved outlives the process."""
+    """The files of a run with its position and totals. The saved state outlives the process."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         self.outfile: Path = options["outfile"]
         to_file = self.outfile != STANDARD
-        # There is no place beside standard output: refused rows are told, and no state is kept.
+        # With standard output there is no file beside it: refused rows are printed, and no state is
+        # kept.
         self.refused_file = self._beside("refused.csv") if to_file else None
         self._state_file = self._beside("state") if to_file else None
-        # What standard input has given cannot be read again.
+        # Standard input cannot be read again.
         self._keeps_state = to_file and options["infile"] != STANDARD
         self._headers: bool = options["headers"]
         self._resumes: bool = options["resume"]
@@ -133,13 +135,12 @@ class _Job:
         self.offset = 0
 
     def _beside(self, ending: str) -> Path:
-        """Return the path of a file beside OUT."""
         return self.outfile.with_name(f"{self.outfile.name}.{ending}")
 
     @contextmanager
     def open(self, infile: IO[bytes]) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-        """Give where rows go and where refused ones go, with the input at the line to go on
-        with. Files are cut to what was saved."""
+        """Yield the outputs for rows and for refused rows, with the input at the next line. Files
+        are truncated to the saved position."""
         if self.refused_file is None:
             with standard_output() as out, Path(os.devnull).open("wb") as refused:
                 yield out, refused
@@ -149,7 +150,7 @@ class _Job:
             yield out, refused
 
     def begin(self, header: Header, out: IO[bytes], refused: IO[bytes]) -> None:
-        """Write both headers, unless they were written by the run that goes on."""
+        """Write both headers, unless the resumed run wrote them before."""
         if self.line > 1:
             return
         more = ("List-Unsubscribe", "List-Unsubscribe-Post") if self._headers else ()
@@ -157,8 +158,8 @@ class _Job:
         refused.write(b"line,reason\n")
 
     def _resume(self, infile: IO[bytes]) -> tuple[int, int]:
-        """Return how far both outputs are right, with the input there; 0 for a new run, which
-        makes an older one's state void."""
+        """Return the saved sizes of both outputs, and move the input to the saved position. Zeros
+        for a new run, which deletes an older state."""
         if not (self._resumes and self._state_file and self._state_file.is_file()):
             self.forget()
             return 0, 0
@@ -170,19 +171,19 @@ class _Job:
         return state["out"], state["bad"]
 
     def forget(self) -> None:
-        """Remove the state of a run, where there is one."""
+        """Delete the state file, if there is one."""
         if self._state_file:
             self._state_file.unlink(missing_ok=True)
 
     def lines(self, infile: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-        """Give the numbered lines."""
+        """Yield (number, line)."""
         for line in iter(infile.readline, b""):
             self.line += 1
             self.offset += len(line)
             yield self.line, line
 
     def write(self, row: Row, header: Header, out: IO[bytes], refused: IO[bytes]) -> None:
-        """Write a row to the file where it belongs."""
+        """Write a row to its output."""
         if row.refused:
             self.refused += 1
             self.causes[row.refused] += 1
@@ -193,7 +194,7 @@ class _Job:
         out.write(written((*row.cells, row.link, *more), header.delimiter).encode())
 
     def save(self, out: IO[bytes], refused: IO[bytes]) -> None:
-        """Note how far the files are right, once they are on the disk."""
+        """Save the position, after the outputs are on disk."""
         if not (self._keeps_state and self._state_file):
             return
         for file in (out, refused):
@@ -210,7 +211,7 @@ class _Job:
 
 
 def _cut(path: Path, size: int) -> IO[bytes]:
-    """Return a file open at its new end."""
+    """Return a file, truncated to `size` and open at its end."""
     file = path.open("r+b" if size else "w+b")
     file.truncate(size)
     file.seek(size)

@@ -1,4 +1,5 @@
-"""The profile centre: what somebody gets, what is known of them, and changing it (design 3.1)."""
+"""The profile centre's pages: what a subscriber receives, what is stored about them, and changing
+both (design 3.1)."""
 
 from .confirm import confirm
 from .details import details

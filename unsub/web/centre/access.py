@@ -1,4 +1,4 @@
-"""Who may come into the profile centre, and how often they may change something there."""
+"""Access to the profile centre: by unit, age of the link and number of changes."""
 
 import time
 from collections.abc import Callable
@@ -15,14 +15,17 @@ from unsub.web.http import SeeOther, TooLarge, page, plain, with_retry
 from unsub.web.page_context import Visit, visiting
 from unsub.web.signed_link import Link, linked
 
-TIMES, SECONDS = 60, 3600  # changes with one link
+TIMES, SECONDS = 60, 3600  # changes per link
 View = Callable[[HttpRequest, Visit], HttpResponse]
 
 
 def entered(*methods: str) -> Callable[[View], Callable[[HttpRequest, str], HttpResponse]]:
-    """Return a decorator for the pages of the profile centre. Where the unit has none, or the link
-    is too old for one, unsubscribing is what it leads to. A POST by a test link, one too many or
-    too large is answered here."""
+    """Return a decorator for the pages of the profile centre. The view gets a Visit.
+
+    Redirects to the unsubscribe page where the unit has no profile centre, and shows the "link too
+    old" page for an old link. A POST is not passed to the view where the link is a test link
+    (redirect), or was used for too many changes (429). 413 where the body is too large.
+    """
 
     def decorate(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
         @linked(*methods)
@@ -37,8 +40,8 @@ def entered(*methods: str) -> Callable[[View], Callable[[HttpRequest, str], Http
 
 
 def _at_the_door(visit: Visit) -> HttpResponse | None:
-    """Return where somebody is led who may not come in."""
-    # Without the database nobody can say; and leaving is everybody's right.
+    """Return the response for a link without access, or None."""
+    # Without the database the unit's settings are unknown; unsubscribing must work all the same.
     if not visit.sender.profile_centre and not visit.sender.is_unread:
         return SeeOther(visit.link.url("unsubscribe"))
     if not is_fresh(visit.link.context, days=visit.sender.profile_days, now=time.time()):
@@ -47,7 +50,7 @@ def _at_the_door(visit: Visit) -> HttpResponse | None:
 
 
 def _inside(view: View, request: HttpRequest, visit: Visit) -> HttpResponse:
-    """Return the view's answer, or the reason why a POST is not looked at."""
+    """Return the view's response, or the reason why a POST is not accepted."""
     if request.method == "POST":
         if visit.link.context.is_test:
             metrics.TEST_LINKS.labels(channel=Channel.PROFILE.value).inc()
@@ -61,14 +64,15 @@ def _inside(view: View, request: HttpRequest, visit: Visit) -> HttpResponse:
 
 
 def may_change(link: Link) -> bool:
-    """Return whether this link may be used for another change now."""
+    """Count a change with this link, and return whether it is within the rate limit."""
     who = keyed_digest(link.token, secret=settings.SECRET_KEY, purpose="profile")
     return rate_limit.may("profile", who, times=TIMES, seconds=SECONDS)
 
 
 def is_fresh(context: UnsubContext, *, days: int, now: float) -> bool:
-    """Return whether a link is young enough to show what somebody gets: before its `exp`, or made
-    at most `days` ago where it has none. One that says neither is not."""
+    """Return whether a link is recent enough for the profile centre: before its `exp`, or issued at
+    most `days` ago where it has none. False where it has neither `exp` nor `iat`. `now` is a Unix
+    time."""
     if context.expires_at is not None:
         return not context.is_expired(now)
     return context.issued_at is not None and now - context.issued_at <= days * 86_400

@@ -1,4 +1,5 @@
-"""What the pages of the profile centre share: how things stand, and having wishes kept."""
+"""Helpers that the pages of the profile centre share: reading the current state, storing
+requests."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -20,7 +21,8 @@ from unsub.web.page_context import Visit
 
 
 def show_as(visit: Visit) -> Present:
-    """Return how things stand: as Marketing Cloud says, and as the person has asked since."""
+    """Return the current state: Marketing Cloud's data with the subscriber's newer requests
+    applied."""
     context = visit.link.context
     details = visit.sender.profile_details
     seen = snapshot.look(context.mid, context.subscriber, details=details)
@@ -28,8 +30,8 @@ def show_as(visit: Visit) -> Present:
 
 
 def facts_of(now: Present) -> list[tuple[str, str]]:
-    """Return labels and values of what is known of somebody, to be read: addresses are masked, days
-    and answers are in the language of the page. Empty where it could not be read."""
+    """Return (label, value) of the subscriber's attributes, for display: addresses are masked,
+    dates and booleans localised. Empty where the profile could not be read."""
     if now.seen.profile is None:
         return []
     return [
@@ -39,7 +41,7 @@ def facts_of(now: Present) -> list[tuple[str, str]]:
 
 
 def readable(field: Field, raw: str) -> str:
-    """Return a value as people read it."""
+    """Return a value as text for display."""
     text = field.masked(raw)
     if field.asks is Asks.DATE and (day := date_of(text)):
         return date_format(day)
@@ -49,7 +51,8 @@ def readable(field: Field, raw: str) -> str:
 
 
 def wishes_of(visit: Visit) -> list[UnsubRequest]:
-    """Return the person's wishes that still say something; none where the database is away."""
+    """Return the subscriber's requests that are not yet visible in Marketing Cloud's data; none
+    where the database does not answer."""
     if visit.link.context.is_test:
         return []
     try:
@@ -59,12 +62,14 @@ def wishes_of(visit: Visit) -> list[UnsubRequest]:
 
 
 def page_of(visit: Visit, now: Present, name: str) -> dict[str, Any]:
-    """Return what every page of the profile centre shows; the address on file, masked, where it
-    could be read and the link does not say it."""
+    """Return the template context that all pages of the profile centre share.
+
+    The masked address comes from Marketing Cloud where it could be read, else from the link.
+    """
     context = visit.as_context() | {
         "now": now,
         "languages": visit.languages(name),
-        # Also where the database does not say that there is one: somebody is in it.
+        # Set even where the database does not answer: the reader is already in the profile centre.
         "centre_url": visit.link.url("centre"),
     }
     if now.seen.profile and now.seen.profile.email_address:
@@ -73,7 +78,10 @@ def page_of(visit: Visit, now: Present, name: str) -> dict[str, Any]:
 
 
 def ask(visit: Visit, wishes: Iterable[Wish]) -> HttpResponse | None:
-    """Have wishes kept. Return nothing once they are, or the page that says that they are not."""
+    """Store requests. Return None on success, else the 503 page.
+
+    Discards the cached profile, so that the next page shows what changed.
+    """
     try:
         for wish in wishes:
             outbox.enqueue(wish)

@@ -1,5 +1,5 @@
-"""The page behind the link of a mail that asks for a confirmation. Looking at it confirms nothing:
-scanners follow links in mails."""
+"""The page behind the link of a confirmation email. A GET confirms nothing, because scanners follow
+links in emails."""
 
 from typing import Any
 
@@ -22,16 +22,19 @@ from unsub.web.language import choose_language
 _OVER = (Status.WITHDRAWN, Status.SUPERSEDED, Status.REFUSED)
 
 
-# The signed link is the credential; there is no cookie to ride on.
+# The signed link is the credential; there is no cookie to abuse.
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
-    """Return the page with a button, or after it the page that says that it is done."""
+    """Return the page with the button to confirm, or after it the page that says that it is done.
+
+    404 where the link is invalid or the request is over, 503 where the database does not answer.
+    """
     try:
         wish = _wish(token)
         if request.method == "POST" and wish.status == Status.WAITING:
             outbox.confirm(wish)
-            # As it is now: another press, or the end of the week, may have been quicker.
+            # Read again: another POST, or the expiry of the request, may have come first.
             wish = _wish(token)
         sender = find_sender(context_of(wish))
         with translation.override(choose_language(request, link=wish.language)):
@@ -45,7 +48,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _sender(request: HttpRequest) -> Sender:
-    """Return whose page it is where no wish says so."""
+    """Return the brand of the host, for a page without a request."""
     try:
         return find_host_sender(request.get_host())
     except (DatabaseError, InterfaceError):
@@ -53,7 +56,7 @@ def _sender(request: HttpRequest) -> Sender:
 
 
 def _wish(token: str) -> UnsubRequest:
-    """Return the wish that a token confirms; raises NotConfirmed where it is over."""
+    """Return the request that a token confirms. Raises NotConfirmed where it is over or unknown."""
     wish = outbox.find_waiting(request_of(token))
     if wish is None or wish.status in _OVER:
         raise NotConfirmed
@@ -61,7 +64,7 @@ def _wish(token: str) -> UnsubRequest:
 
 
 def _shown(wish: UnsubRequest, sender: Sender) -> dict[str, Any]:
-    """Return what the page says of a wish."""
+    """Return the template context of a request."""
     return {
         "sender": sender,
         "kind": wish.kind,

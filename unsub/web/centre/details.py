@@ -1,4 +1,4 @@
-"""Changing what is known of a person: attributes, the format of mails, and the address."""
+"""The form for attributes, email format and address."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,9 +21,9 @@ from .common import ask, page_of, readable, show_as
 
 @entered("GET", "HEAD", "POST")
 def details(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """Return the form with what is known, or the answer to it."""
+    """Return the form with the current values, or the response to it."""
     if visit.sender.is_unread:
-        # What the unit keeps to itself, and what it lets people change, is not for us to guess.
+        # Which attributes the unit shows and lets people change is unknown: nothing is assumed.
         return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
     if not visit.sender.profile_details:
         return SeeOther(visit.link.url("centre"))
@@ -39,7 +39,7 @@ def details(request: HttpRequest, visit: Visit) -> HttpResponse:
 def _show(
     visit: Visit, now: Present, fields: tuple[Field, ...], form: DetailsForm, status: int = 200
 ) -> HttpResponse:
-    """Return the page with a form, and with what may be read but not changed."""
+    """Return the page with the form, and with the values that are shown but cannot be changed."""
     of = Drawn(values=form_snapshot.marks(_values(now, fields).items()))
     fixed = [
         (one.label, readable(one, now.attribute(one.name))) for one in fields if not one.is_editable
@@ -53,8 +53,8 @@ def _show(
 
 
 def _submit(visit: Visit, now: Present, fields: tuple[Field, ...], data: QueryDict) -> HttpResponse:
-    """Return the way back once every value that was changed is a wish; the form again, with all
-    that was typed, where something is wrong."""
+    """Store a request for each changed value and redirect to the profile centre; 422 with the form,
+    as it was filled in, where it is invalid."""
     of = form_snapshot.read(visit.link.context, data.get("drawn", ""))
     form = _form(visit, now, fields, data=data, of=of)
     if not form.is_valid():
@@ -72,8 +72,8 @@ def _form(
     data: QueryDict | None = None,
     of: Drawn | None = None,
 ) -> DetailsForm:
-    """Return the form. What was drawn too long ago counts as drawn with nothing in it, so that
-    whatever is there now is a conflict and is not written over."""
+    """Return the form. An expired snapshot counts as an empty one, so that every existing value is
+    a conflict and is not overwritten."""
     return DetailsForm(
         data,
         fields=fields,
@@ -85,13 +85,13 @@ def _form(
 
 
 def _values(now: Present, fields: tuple[Field, ...]) -> dict[str, str]:
-    """Return the values as the form shows them, by field id."""
+    """Return the current values as the form shows them, by field id."""
     values = {one.id: one.shown(now.attribute(one.name)).strip() for one in fields}
     return values | {FORMAT: now.email_type, ADDRESS: now.address}
 
 
 def _wishes(visit: Visit, form: DetailsForm) -> Iterator[Wish]:
-    """Give a wish for each value that was changed."""
+    """Yield a request for each changed value."""
     context = visit.link.context
     for change in _changes(form):
         yield Wish(
@@ -101,7 +101,7 @@ def _wishes(visit: Visit, form: DetailsForm) -> Iterator[Wish]:
 
 
 def _changes(form: DetailsForm) -> Iterator[Change]:
-    """Give what was changed. A new address waits for a confirmation from there."""
+    """Yield the changes. A new address waits for confirmation by an email to it."""
     for field, value in form.attributes():
         yield Change(kind=Kind.ATTRIBUTE, name=field.name, value=value)
     if FORMAT in form.changes:

@@ -1,4 +1,4 @@
-"""The page of the profile centre: what somebody gets, and joining or leaving any of it."""
+"""The main page of the profile centre: the subscriber's lists, subscribing and unsubscribing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,25 +20,25 @@ from .access import entered
 from .common import ask, facts_of, page_of, show_as
 from .pauses import DAYS, pauses_of
 
-LISTS_MAX = 500  # ListIDs that one form may name
+LISTS_MAX = 500  # list IDs that one form may contain
 AGAIN = "again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """What a form says, compared with what it was drawn from."""
+    """The changes in a form, compared with the snapshot that it was rendered with."""
 
     leaving: tuple[int, ...] = ()
     joining: tuple[int, ...] = ()
 
     def leaves_on(self, one: Subscription) -> bool:
-        """Return whether a list is on once this is done."""
+        """Return whether a list is subscribed after these changes."""
         return one.list_id in self.joining or (one.is_on and one.list_id not in self.leaving)
 
 
 @entered("GET", "HEAD", "POST")
 def centre(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """Return the page, or the answer to its form."""
+    """Return the page, or the response to its form."""
     if request.method == "POST":
         return _submit(visit, read_form(request))
     return _show(visit, saved="saved" in request.GET)
@@ -47,8 +47,11 @@ def centre(request: HttpRequest, visit: Visit) -> HttpResponse:
 def _show(
     visit: Visit, *, saved: bool = False, problem: str = "", chosen: Chosen | None = None
 ) -> HttpResponse:
-    """Return the page; without the lists where Marketing Cloud does not answer. `chosen` is what
-    was changed on a page that could not be taken."""
+    """Return the page; without the lists where Marketing Cloud does not answer.
+
+    `chosen` are the changes of a submission that was not accepted (`problem`, 409), to be shown
+    again.
+    """
     now = show_as(visit)
     shown = _lists(visit, now, chosen or Chosen()) if now.seen.shows_lists else _known(visit)
     names = dict(shown["known"]) | {one.list_id: one.name for one in shown["lists"] or ()}
@@ -69,7 +72,7 @@ def _show(
 
 
 def _lists(visit: Visit, now: Present, chosen: Chosen) -> dict[str, Any]:
-    """Return what the page shows of the lists, and what it is drawn from."""
+    """Return the context of the lists, and the signed snapshot of it."""
     lists = now.subscriptions()
     of = Drawn(
         on=tuple(one.list_id for one in lists if one.is_on),
@@ -86,7 +89,8 @@ def _lists(visit: Visit, now: Present, chosen: Chosen) -> dict[str, Any]:
 
 
 def _known(visit: Visit) -> dict[str, Any]:
-    """Return the lists that can be left although nobody can say which of them somebody gets."""
+    """Return the lists to unsubscribe from where Marketing Cloud does not say which of them the
+    subscriber receives."""
     context = visit.link.context
     try:
         known = snapshot.known_lists(context.mid)
@@ -98,7 +102,8 @@ def _known(visit: Visit) -> dict[str, Any]:
 
 
 def _submit(visit: Visit, form: QueryDict) -> HttpResponse:
-    """Return the way back to the page once everything that was changed is a wish."""
+    """Store a request for each change and redirect back; 409 with the page where the snapshot
+    expired, or the consent text has changed since."""
     context = visit.link.context
     if EVERYTHING in form:
         wish = Wish(
@@ -122,11 +127,11 @@ def _submit(visit: Visit, form: QueryDict) -> HttpResponse:
 
 
 def choice(of: Drawn, form: QueryDict) -> Chosen:
-    """Return what was changed on the page since it was drawn. What somebody joined or left
-    meanwhile, in another tab, is not among it."""
+    """Return what was changed on the page since it was rendered. Changes made meanwhile in another
+    tab are not among it."""
     kept = _numbers(form.getlist("keep"))
     if not of.is_known:
-        # The page could not say what is on: what is ticked there is left.
+        # The page could not show what is subscribed: the ticked lists are unsubscribed from.
         left = _numbers(form.getlist("leave"))
         return Chosen(leaving=tuple(one for one in of.on if one in left))
     return Chosen(
@@ -136,13 +141,13 @@ def choice(of: Drawn, form: QueryDict) -> Chosen:
 
 
 def _numbers(texts: list[str]) -> frozenset[int]:
-    """Return the ListIDs among these texts."""
+    """Return the list IDs in a form's values."""
     usable = (text for text in texts[:LISTS_MAX] if text.isascii() and text.isdigit())
     return frozenset(int(text) for text in usable if len(text) < 10)
 
 
 def _wishes(visit: Visit, chosen: Chosen, *, again: bool) -> Iterator[Wish]:
-    """Give a wish for each list that is left or joined, and for subscribing again."""
+    """Yield a request for each list, and for resubscribing (`again`)."""
     context = visit.link.context
     common: dict[str, Any] = {
         "token": visit.link.token, "channel": Channel.PROFILE, "language": visit.language,

@@ -1,5 +1,5 @@
-"""What is held of a person, for that person to read and to take along; and asking to have it
-erased."""
+"""Data subject requests: display and download of the data stored about a subscriber, and asking for
+erasure."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from .common import facts_of, page_of, show_as
 
 @entered("GET", "HEAD")
 def yours(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """Return the page: what Marketing Cloud has, and what we have, with addresses masked."""
+    """Return the page with the data in Marketing Cloud and here. Addresses are masked."""
     now = show_as(visit)
     try:
         wishes = data_export.of_person(visit.link.context, _names(now))
@@ -35,13 +35,13 @@ def yours(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 
 def _names(now: Present) -> dict[int, str]:
-    """Return the names of the public lists."""
+    """Return the public lists' names by list ID."""
     return {one.list_id: one.name for one in now.seen.lists or ()}
 
 
 @entered("GET", "HEAD")
 def yours_json(_request: HttpRequest, visit: Visit) -> HttpResponse:
-    """Return the same as a file, in full: whoever takes it along has chosen to see it."""
+    """Return the same data as a JSON file, unmasked: downloading it is a deliberate choice."""
     now = show_as(visit)
     try:
         wishes = data_export.of_person(visit.link.context, _names(now))
@@ -57,7 +57,7 @@ def yours_json(_request: HttpRequest, visit: Visit) -> HttpResponse:
 
 @entered("POST")
 def erase(_request: HttpRequest, visit: Visit) -> HttpResponse:
-    """Have a marketer asked, and return the way back to the page that says so."""
+    """Store a request for erasure, which a marketer decides on, and redirect to the page."""
     try:
         outbox.ask_for_erasure(visit.link.context, language=visit.language)
     except (DatabaseError, InterfaceError):

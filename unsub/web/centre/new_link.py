@@ -1,4 +1,4 @@
-"""A new link by mail, for one who has only an old one."""
+"""A new link by email, for subscribers whose link is too old for the profile centre."""
 
 from django.http import HttpRequest, HttpResponse
 
@@ -15,8 +15,11 @@ from .common import ask
 
 @linked("GET", "HEAD", "POST")
 def new_link(request: HttpRequest, link: Link) -> HttpResponse:
-    """Return the page that says that a mail is on its way, which says the same to everyone: neither
-    whether there is such a subscriber, nor what their address is. A POST has it sent."""
+    """Return the page; a POST requests the email.
+
+    The response is the same for everyone: it reveals neither whether the subscriber exists nor the
+    address. Redirects to the unsubscribe page where the unit does not send such emails.
+    """
     with visiting(request, link) as visit:
         if not visit.sender.profile_centre or not visit.sender.mails_links:
             return SeeOther(link.url("unsubscribe"))

@@ -1,4 +1,4 @@
-"""Taking a break from a list, or from everything; and ending it early."""
+"""Pausing a list, or all email; and ending a pause early."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ DAYS = (30, 60, 90)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A pause as the page shows it; without a name it is from everything."""
+    """A running pause, for display. `name` is empty for a pause of all email."""
 
     id: int
     name: str
@@ -33,8 +33,8 @@ class Running:
 
 
 def pauses_of(visit: Visit, names: Mapping[int, str]) -> list[Running]:
-    """Return the person's pauses that run, by the names of their lists; none where the database is
-    away."""
+    """Return the subscriber's running pauses, with the names of their lists; none where the
+    database does not answer."""
     if visit.link.context.is_test:
         return []
     try:
@@ -57,7 +57,7 @@ def _shown(pause: Pause, names: Mapping[int, str]) -> Running:
 
 @entered("POST")
 def pause(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """Return the way back once a pause began or ended as the form says."""
+    """Begin or end a pause as the form says, and redirect to the profile centre."""
     form = read_form(request)
     back = SeeOther(visit.link.url("centre", saved="1"))
     if "end" in form or "stay" in form:
@@ -69,10 +69,10 @@ def pause(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 
 def _leaving(visit: Visit, form: QueryDict) -> Wish | None:
-    """Return the leave that a pause begins with, or None for a form that says nothing usable."""
+    """Return the unsubscribe that begins a pause, or None where the form is invalid."""
     context, what, days = visit.link.context, form.get("what", ""), form.get("days", "")
     of = form_snapshot.read(context, form.get("drawn", ""))
-    # Without the database: whether it is a pause is found out where the wish is written.
+    # Unknown without the database: `outbox.store` checks again when it stores the request.
     is_offered = visit.sender.offers_pause or visit.sender.is_unread
     if not is_offered or of is None or days not in {str(one) for one in DAYS}:
         return None
@@ -89,8 +89,8 @@ def _leaving(visit: Visit, form: QueryDict) -> Wish | None:
 
 
 def _end(visit: Visit, form: QueryDict) -> HttpResponse | None:
-    """End one of the person's own pauses, by coming back or for good. Return nothing, or the page
-    that says that it was not taken."""
+    """End one of the subscriber's pauses, by subscribing again (`end`) or staying unsubscribed
+    (`stay`). Return None, or the 503 page."""
     chosen = form.get("end") or form.get("stay")
     try:
         for one in outbox.running_pauses(visit.link.context):

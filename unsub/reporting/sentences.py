@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 from unsub.domain.masking import mask_email
 from unsub.domain.target import EVERYTHING, TargetType
 from unsub.models import Channel, Family, MailingList, Pause, PauseEnd, UnsubRequest
-from unsub.models.request import Purpose, target_columns
+from unsub.models.request import Purpose
 
 _LEFT = {
     Channel.PAGE: "pressed the button on the page",

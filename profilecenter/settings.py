@@ -12,6 +12,7 @@ from kombu import Exchange, Queue
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from unsub.domain.digest_keys import DigestKeyring
 from unsub.links.tokens import Keyring
 
 from .environment import BASE_DIR, SettingError, read_environment
@@ -150,6 +151,12 @@ CACHES = {
 LINK_KEYS = env.json("LINK_KEYS", default={})
 try:
     LINK_KEYRING = Keyring.from_json(LINK_KEYS)
+except ValueError as err:
+    raise SettingError(str(err)) from None
+
+# Digests of people and requests: the first key makes new ones, the others find older rows.
+try:
+    DIGEST_KEYRING = DigestKeyring.from_json(env.json("DIGEST_KEYS", default={}))
 except ValueError as err:
     raise SettingError(str(err)) from None
 

@@ -26,9 +26,11 @@ from .steps import say
 ROUNDS = 15
 FILL = """
     INSERT INTO unsub_unsubrequest (mid, subscriber_id, subscriber_key, email_address, job_id,
-        list_id, batch_id, scope, channel, reason_id, reason_text, language, scanner, received_at,
-        status, next_attempt_at, give_up_at, attempts, outcome, sfmc_request_id, finished_at)
-    SELECT 510001 + n %% 4, n, '', '', 88000 + n %% 400, 7000 + n %% 12, 0, 'list',
+        list_id, target_type, target_id, batch_id, scope, channel, reason_id, reason_text,
+        language, scanner, received_at, status, next_attempt_at, give_up_at, attempts,
+        outcome, sfmc_request_id, finished_at)
+    SELECT 510001 + n %% 4, n, '', '', 88000 + n %% 400, 7000 + n %% 12, 'list',
+        7000 + n %% 12, 0, 'list',
         CASE WHEN n %% 4 = 0 THEN 'page' ELSE 'one_click' END,
         CASE WHEN n %% 8 = 0 THEN (SELECT min(id) FROM unsub_reason) + n %% 5 END, '', '', '',
         now() - interval '180 days' * n / %s,

@@ -16,7 +16,7 @@ from unsub.delivery import circuit, worker
 from unsub.delivery.claim import claim
 from unsub.domain.outcomes import Outcome, Verdict
 from unsub.models import BusinessUnit, UnsubRequest
-from unsub.models.request import is_held
+from unsub.models.shown_status import is_held
 from unsub.outbox import api as outbox
 from unsub.units import queue_state
 
@@ -26,9 +26,10 @@ MID, ROUNDS = 510001, 15
 REVOKED = Verdict(outcome=Outcome.MISCONFIGURED, detail="credentials refused")
 FILL = """
     INSERT INTO unsub_unsubrequest (mid, subscriber_id, subscriber_key, email_address, job_id,
-        list_id, batch_id, scope, channel, reason_text, language, scanner, received_at, status,
-        next_attempt_at, give_up_at, attempts, outcome, sfmc_request_id)
-    SELECT %s, n, '', '', 88000 + n %% 400, 7000 + n %% 12, 0, 'list', 'one_click', '', '', '',
+        list_id, target_type, target_id, batch_id, scope, channel, reason_text, language, scanner,
+        received_at, status, next_attempt_at, give_up_at, attempts, outcome, sfmc_request_id)
+    SELECT %s, n, '', '', 88000 + n %% 400, 7000 + n %% 12, 'list', 7000 + n %% 12, 0, 'list',
+        'one_click', '', '', '',
         now() - interval '5 hours', 'pending', now() - interval '5 hours' + interval '1 ms' * n,
         now() + interval '10 days', 0, '', ''
     FROM generate_series(1, %s) AS n

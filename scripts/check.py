@@ -18,6 +18,7 @@ def deployment_environ() -> dict[str, str]:
         "PUBLIC_URL": "https://mail.example.com",
         "ALLOWED_HOSTS": "mail.example.com",
         "LINK_KEYS": json.dumps({"*": [secrets.token_urlsafe(32)]}),
+        "DIGEST_KEYS": json.dumps({"1": secrets.token_urlsafe(32)}),
         "SFMC_SUBDOMAIN": "example",
         "SFMC_CLIENT_ID": secrets.token_hex(8),
         "SFMC_CLIENT_SECRET": secrets.token_hex(16),

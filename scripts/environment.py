@@ -15,7 +15,7 @@ FILE = VAR / "run.env"
 UNITS = {510001: "Example Outfitters", 510002: "Example Kids"}
 
 # Created once, so that earlier links and the password still work.
-SECRETS = ("SECRET_KEY", "LINK_KEYS", "ADMIN_PASSWORD")
+SECRETS = ("SECRET_KEY", "LINK_KEYS", "DIGEST_KEYS", "ADMIN_PASSWORD")
 FIXED = {
     "PYTHONUNBUFFERED": "1",
     "DJANGO_SETTINGS_MODULE": "profilecenter.settings",
@@ -59,6 +59,7 @@ def _new_secrets() -> dict[str, str]:
     return {
         "SECRET_KEY": secrets.token_urlsafe(50),
         "LINK_KEYS": json.dumps(keys),
+        "DIGEST_KEYS": json.dumps({"1": secrets.token_urlsafe(32)}),
         "ADMIN_PASSWORD": secrets.token_urlsafe(12),
     }
 

@@ -21,7 +21,7 @@ from .steps import ROOT, say
 
 LOCALE = ROOT / "locale"
 SOURCES = (
-    "unsub/preferences/*.py", "unsub/web/**/*.py",
+    "unsub/models/kinds.py", "unsub/preferences/*.py", "unsub/web/**/*.py",
     "unsub/migrations/0003_common_reasons.py",
 )  # fmt: skip
 TEMPLATES = "templates/unsub/*.html"

@@ -14,9 +14,12 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from unsub.domain.context import JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.domain.digest_keys import DigestKeyring
+from unsub.domain.target import EVERYTHING
 from unsub.links.tokens import sign_link
 from unsub.models import BusinessUnit, Channel, QueueState, Status, UnsubRequest
 from unsub.models.queue_state import queue_of
+from unsub.models.request import target_columns
 from unsub.outbox.submission import Wish
 
 PARENT, CHILD = 510001, 510002
@@ -77,6 +80,12 @@ def sign_in(client: Client, user: User) -> None:
     request.session.save()
 
 
+def rotate_digest_key(settings: Settings, name: str = "2") -> None:
+    """Put a new key before those in DIGEST_KEYS."""
+    new = DigestKeyring.from_json({name: f"a new digest key, {name} " * 3})
+    settings.DIGEST_KEYRING = DigestKeyring(keys=new.keys + settings.DIGEST_KEYRING.keys)
+
+
 class Texts(HTMLParser):
     """Collects what a reader sees."""
 
@@ -120,12 +129,15 @@ def person(name: str, *units: BusinessUnit) -> Client:
 def made(days_ago: float = 0, **changes: Any) -> UnsubRequest:
     """Return a request that was received some days ago, not saved."""
     at = NOW - timedelta(days=days_ago)
-    fields = {
+    fields: dict[str, Any] = {
         "unit_id": PARENT, "subscriber_id": 1, "job_id": 88002, "list_id": 7001, "scope": "list",
         "channel": Channel.PAGE, "status": Status.DONE, "received_at": at, "attempts": 1,
         "finished_at": at + timedelta(seconds=4), "give_up_at": at + timedelta(days=10),
     }  # fmt: skip
-    return UnsubRequest(**fields | changes)
+    fields |= changes
+    job = JobContext(job_id=fields["job_id"], list_id=fields["list_id"])
+    target = EVERYTHING if fields["scope"] == Scope.ALL else job.target
+    return UnsubRequest(**target_columns(target) | fields)
 
 
 def request(days_ago: float = 0, **changes: Any) -> UnsubRequest:

@@ -28,12 +28,15 @@ def register_all() -> None:
 
 def check_deployment(**_: Any) -> list[CheckMessage]:
     """Return what a deployment lacks in order to deliver, or to be safe."""
-    return [*_credentials(), *_no_keys(), *_plain_text(), *_unsigned(), *_one_factor()]
+    return [
+        *_credentials(), *_no_keys(), *_plain_text(), *_unsigned(), *_one_factor(),
+        *_no_digest_keys(),
+    ]  # fmt: skip
 
 
 def check_values(**_: Any) -> list[CheckMessage]:
     """Return errors and warnings for unsuitable values of settings."""
-    return [*_weak_keys(), *_no_transport(), *_ranges()]
+    return [*_weak_keys(), *_weak_digest_keys(), *_no_transport(), *_ranges()]
 
 
 def check_units(*, databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessage]:
@@ -122,6 +125,29 @@ def _one_factor() -> Iterator[CheckMessage]:
             hint="Remove SECOND_FACTOR, or set it to true.",
             id="unsub.W008",
         )
+
+
+def _no_digest_keys() -> Iterator[CheckMessage]:
+    """Give W011 where digests depend on SECRET_KEY."""
+    if not settings.DIGEST_KEYRING:
+        yield Warning(
+            "DIGEST_KEYS is not set: without a former SECRET_KEY in SECRET_KEY_FALLBACKS, a "
+            "subscriber's earlier requests are not found.",
+            hint="Set DIGEST_KEYS before SECRET_KEY is changed: manage.py new_digest_key prints "
+            "a value that still finds what is stored.",
+            id="unsub.W011",
+        )
+
+
+def _weak_digest_keys() -> Iterator[CheckMessage]:
+    """Give E011 for digest keys that could be guessed."""
+    for name in settings.DIGEST_KEYRING.weak_keys():
+        if not settings.DEBUG:
+            yield Error(
+                f"The digest key {name} is shorter than 32 bytes.",
+                hint="Put a longer key first in DIGEST_KEYS: manage.py new_digest_key makes one.",
+                id="unsub.E011",
+            )
 
 
 def _weak_keys() -> Iterator[CheckMessage]:

@@ -21,6 +21,7 @@ put() {
 }
 
 put secret_key "$(random)"
+put digest_keys "{\"1\": \"$(random)\"}"
 put database_password "$(random)"
 put database_url "postgres://profilecenter:$(cat secrets/database_password)@postgres:5432/profilecenter"
 put redis_conf "requirepass $(random)"

@@ -3,18 +3,23 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 from django.http import StreamingHttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from tests.helpers import CHILD, MakeWish, person, seen
 from unsub.admin import exports
-from unsub.models import BusinessUnit, DeliveryAttempt, Status, UnsubRequest
+from unsub.domain.context import SubscriberContext
+from unsub.models import BusinessUnit, DeliveryAttempt, Handling, Kind, Status, UnsubRequest
 from unsub.outbox import store
+from unsub.outbox.submission import Change
 from unsub.reporting import audit_export
 
 pytestmark = pytest.mark.django_db
@@ -136,3 +141,39 @@ def test_an_export_continues_from_chunk_to_chunk(
     made = [store.write(make_wish(1001 + number))[0].pk for number in range(8)]
     rows = csv.DictReader(io.StringIO(body(admin_client.get(f"{LIST}export.csv"))))
     assert [int(row["id"]) for row in rows] == made
+
+
+def test_a_proof_has_nothing_of_another_who_shares_the_address(
+    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
+) -> None:
+    one, other = (
+        store.write(
+            make_wish(
+                SubscriberContext(subscriber_id=number, email_address="family@example.com"),
+                job=87000 + number,
+            )
+        )[0]
+        for number in (1001, 1002)
+    )
+    words = seen(admin_client.get(f"{LIST}{one.pk}/proof/").content)
+    assert f"#{one.pk} · pending · JobID 88001" in words
+    assert "88002" not in words
+    assert f"#{other.pk} ·" not in words
+
+
+def test_a_proof_of_many_requests_asks_the_database_no_more_often(
+    admin_client: Client, told: UnsubRequest, make_wish: MakeWish
+) -> None:
+    counts = []
+    for numbers in (range(7002, 7004), range(7004, 7024)):
+        for number in numbers:
+            wish = make_wish(1001, channel="profile", language="en")
+            change = Change(kind=Kind.SUBSCRIBE, wording="You agree." if number % 2 else "")
+            row, _ = store.write(
+                replace(wish, context=wish.context.for_list(number), change=change)
+            )
+            Handling.objects.create(request=row, user=None, note="Looked at")
+        with CaptureQueriesContext(connection) as queries:
+            assert admin_client.get(f"{LIST}{told.pk}/proof/").status_code == 200
+        counts.append(len(queries))
+    assert counts[0] == counts[1]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 LEAVE, JOIN, AGAIN, CHANGE = "unsubscribe", "subscribe", "resubscribe", "attribute"
-ALL, NAME = "all", "attribute:First Name"
+ALL, NAME = "everything", "attribute:First Name"
 ON, OFF = "Active", "Unsubscribed"
 PUT_ON = frozenset({JOIN, AGAIN})
 

@@ -27,8 +27,11 @@ from tests.chaos.moves import (
 from tests.chaos.world import World
 
 ROWS = """
-    SELECT r.subscriber_id, r.id, r.received_at, r.kind, r.aspect, r.value, r.status, r.outcome,
-           by.kind, by.aspect, by.subscriber_id
+    SELECT r.subscriber_id, r.id, r.received_at, r.kind,
+           concat_ws(':', r.target_type, r.target_id, nullif(r.target_name, '')), r.value,
+           r.status, r.outcome, by.kind,
+           concat_ws(':', by.target_type, by.target_id, nullif(by.target_name, '')),
+           by.subscriber_id
     FROM unsub_unsubrequest r LEFT JOIN unsub_unsubrequest by ON by.id = r.superseded_by_id
     ORDER BY r.id
 """

@@ -26,6 +26,7 @@ from unsub.delivery.batch import Batch
 from unsub.delivery.claim import claim
 from unsub.delivery.kinds import unsubscribe
 from unsub.gateway import calls as gateway
+from unsub.infra.digests import unsubscribe_digests
 from unsub.models import (
     BusinessUnit,
     Channel,
@@ -33,9 +34,9 @@ from unsub.models import (
     Status,
     UnsubRequest,
 )
+from unsub.models.statuses import ON_THEIR_WAY
 from unsub.outbox import api as outbox
 from unsub.outbox.api import Wish
-from unsub.outbox.identity import digest
 from unsub.sfmc import (
     CallReply,
     CallResult,
@@ -52,7 +53,6 @@ from .helpers import empty_tables, pass_time
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
-ON_ITS_WAY = (Status.PENDING, Status.SENDING)
 ERRORS = {
     "maintenance": InMaintenance, "rate limit": RateLimited, "try later": TransientError,
     "misconfigured": MisconfiguredError, "permanent": PermanentError,
@@ -122,7 +122,7 @@ class Journey(RuleBasedStateMachine):
         request = outbox.enqueue(wish)
         assert request
         assert request.status != Status.WITHDRAWN
-        self.accepted.add(digest(wish.context))
+        self.accepted.add(unsubscribe_digests(wish.context)[0])
 
     @rule(subscriber=st.integers(1001, 1004), job=st.sampled_from([88001, 88002, None]))
     def undo(self, subscriber: int, job: int | None) -> None:
@@ -216,9 +216,9 @@ class Journey(RuleBasedStateMachine):
             pass_time()
             sweep.sweep()
             worker.drain(PARENT, more=lambda: None)
-            if not UnsubRequest.objects.filter(status__in=ON_ITS_WAY).exists():
+            if not UnsubRequest.objects.filter(status__in=ON_THEIR_WAY).exists():
                 break
-        assert not UnsubRequest.objects.filter(status__in=ON_ITS_WAY).exists()
+        assert not UnsubRequest.objects.filter(status__in=ON_THEIR_WAY).exists()
         for row in UnsubRequest.objects.filter(status=Status.DONE):
             assert unsubscribe._parameters(row, None) in self.cloud.events
 

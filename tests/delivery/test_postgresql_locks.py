@@ -149,7 +149,7 @@ def test_whatever_two_workers_do_at_once_a_leave_and_a_join_are_never_under_way_
         assert under_way.count() <= 1, got
         if joined in under_way:
             assert status_of(left) in (Status.PENDING, Status.SUPERSEDED)
-            assert left.aspect == joined.aspect
+            assert left.target == joined.target
         UnsubRequest.objects.update(
             status=Status.DONE, lease=None, lease_until=None, finished_at=Now(), wish=None
         )

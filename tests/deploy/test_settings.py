@@ -174,6 +174,9 @@ def test_a_secret_passed_as_a_path_is_not_printed(image: Image) -> None:
     ("name", "value", "words"),
     [
         ("SECRET_KEY", "", "is not set, nor is SECRET_KEY_FILE"),
+        ("DIGEST_KEYS", '["s3cret"]', "must be an object"),
+        ("DIGEST_KEYS", '{"s3cret key": "k"}', "each name must be 1 to 16 letters"),
+        ("DIGEST_KEYS", '{"1": ["s3cret"]}', "the key 1 must be a text"),
         ("LINK_KEYS", '["s3cret"]', "must be an object"),
         ("LINK_KEYS", '{"s3cret": []}', "each name must be a MID"),
         ("LINK_KEYS", '{"*": "s3cret"}', "each value must be a list"),

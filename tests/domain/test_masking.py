@@ -1,4 +1,4 @@
-"""Masks, digests and scrubbed text identify nobody."""
+"""Masks and scrubbed text identify nobody."""
 
 import time
 
@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from tests.links.strategies import FAST, addresses, keys
 from unsub.domain.context import SubscriberContext
-from unsub.domain.masking import keyed_digest, mask, mask_email, mask_key, scrub
+from unsub.domain.masking import mask, mask_email, mask_key, scrub
 
-SECRET = "sandbox-sandbox-sandbox"
 HEADER, PAYLOAD = "eyJhbGciOiJIUzI1NiJ9", "eyJzayI6ImFkYSJ9"
 
 
@@ -57,28 +56,6 @@ def test_a_person_is_masked_by_address_then_key_then_id() -> None:
 def test_no_mask_contains_the_address_or_key(address: str, key: str) -> None:
     assert address not in mask_email(address)
     assert mask_key(key) == "•••" or key not in mask_key(key)
-
-
-def test_a_digest_ignores_letter_case_and_unicode_form() -> None:
-    def digest(value: str) -> str:
-        return keyed_digest(value, secret=SECRET, purpose="wish")
-
-    assert digest("Zo\u00eb@Example.com") == digest("zoe\u0308@example.COM")
-    assert digest("ada@example.com") != digest("ada@example.org")
-    assert len(digest("ada@example.com")) == 64
-
-
-def test_a_digest_differs_by_secret_and_by_purpose() -> None:
-    one = keyed_digest("ada", secret=SECRET, purpose="wish")
-    assert one != keyed_digest("ada", secret=SECRET + "x", purpose="wish")
-    assert one != keyed_digest("ada", secret=SECRET, purpose="link")
-    assert "ada" not in one
-
-
-@FAST
-@given(value=st.text(st.characters(exclude_categories=())))
-def test_any_text_has_a_digest(value: str) -> None:
-    assert keyed_digest(value, secret=SECRET, purpose="wish")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ REFUSE = (
     "from datetime import timedelta; from django.utils import timezone;"
     "from unsub.models import UnsubRequest; now = timezone.now();"
     "UnsubRequest.objects.bulk_create(UnsubRequest(unit_id={mid}, subscriber_id=9_100_000 + n,"
-    " job_id=88777, scope='list', channel='page', status='refused', outcome='refused',"
+    " job_id=88777, target_type='job', target_id=88777, scope='list', channel='page',"
+    " status='refused', outcome='refused',"
     " error_code=400, attempts=1, received_at=now, finished_at=now, next_attempt_at=now,"
     " give_up_at=now + timedelta(days=10)) for n in range({many}))"
 )

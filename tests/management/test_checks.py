@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from unsub.checks import check_deployment, check_units, check_values
+from unsub.domain.digest_keys import DigestKeyring
 from unsub.links.keyring import Keyring
 from unsub.models import BusinessUnit
 
@@ -20,6 +21,7 @@ def whole(settings: Settings) -> Settings:
     settings.SFMC_ACCOUNT_ID = 510001
     settings.SECOND_FACTOR = True
     settings.LINK_KEYRING = Keyring.from_json({"*": ["k" * 32]})
+    settings.DIGEST_KEYRING = DigestKeyring.from_json({"1": "d" * 32})
     return settings
 
 
@@ -40,6 +42,8 @@ def test_a_complete_configuration_passes(whole: Settings) -> None:
         ("SFMC_CLIENT_SECRET", "", "unsub.E001"),
         ("LINK_KEYRING", Keyring(), "unsub.E002"),
         ("LINK_KEYRING", Keyring.from_json({"*": ["k" * 31]}), "unsub.E003"),
+        ("DIGEST_KEYRING", DigestKeyring(), "unsub.W011"),
+        ("DIGEST_KEYRING", DigestKeyring.from_json({"1": "d" * 31}), "unsub.E011"),
         ("CELERY_BROKER_TRANSPORT", "profilecenter.missing:Transport", "unsub.E004"),
         ("SFMC_ACCOUNT_ID", None, "unsub.W001"),
         ("SFMC_SOAP_URL", "http://example.com", "unsub.W002"),
@@ -63,6 +67,7 @@ def test_user_name_and_password_are_credentials_too(whole: Settings) -> None:
 
 def test_a_short_key_is_accepted_in_debug_mode(whole: Settings) -> None:
     whole.LINK_KEYRING = Keyring.from_json({"*": ["s" * 20]})
+    whole.DIGEST_KEYRING = DigestKeyring.from_json({"1": "s" * 20})
     whole.DEBUG = True
     assert found() == []
 

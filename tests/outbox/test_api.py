@@ -18,6 +18,7 @@ from unsub import tasks
 from unsub.domain.context import ContextError, JobContext, Scope
 from unsub.infra import database_timeout
 from unsub.models import BusinessUnit, Channel, Status, UnsubRequest
+from unsub.models.kinds import SAME_UNSUBSCRIBE
 from unsub.outbox import api as outbox
 from unsub.outbox import spool, store, wakeup
 from unsub.outbox.submission import Wish
@@ -76,7 +77,7 @@ def test_a_letter_from_after_undo_is_a_new_wish(unit: BusinessUnit, make_wish: M
 def test_after_a_day_the_same_wish_is_a_new_one(unit: BusinessUnit, make_wish: MakeWish) -> None:
     outbox.enqueue(make_wish())
     UnsubRequest.objects.update(
-        status=Status.DONE, received_at=Now() - store.SAME_WISH - timedelta(minutes=1)
+        status=Status.DONE, received_at=Now() - SAME_UNSUBSCRIBE - timedelta(minutes=1)
     )
     outbox.enqueue(make_wish())
     assert UnsubRequest.objects.count() == 2

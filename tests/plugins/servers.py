@@ -25,6 +25,7 @@ ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "profilecenter.settings",
     "SECRET_KEY": "tests-" * 12,
     "LINK_KEYS": json.dumps(LINK_KEYS),
+    "DIGEST_KEYS": json.dumps({"1": "test-digest-key-test-digest-key-1"}),
     "PUBLIC_URL": "http://localhost:8000",
     "UNDO_SECONDS": "0",
     # Nothing listens on port 1: tests that need Marketing Cloud set its address.
@@ -37,7 +38,7 @@ ENVIRONMENT = {
 # Variables of a developer's shell or .env must not affect the tests.
 UNSET = re.compile(
     r"(DEBUG|ADMINS|ALLOWED_HOSTS|EMAIL_URL|LEASE_SECONDS|SWEEP_SECONDS|SECOND_FACTOR|SFMC_\w+)(_FILE)?"
-    r"|(SECRET_KEY|LINK_KEYS|PUBLIC_URL|DATABASE_URL|REDIS_URL|UNDO_SECONDS)_FILE"
+    r"|(SECRET_KEY|LINK_KEYS|DIGEST_KEYS|PUBLIC_URL|DATABASE_URL|REDIS_URL|UNDO_SECONDS)_FILE"
 )
 
 servers_key = pytest.StashKey[list[Server]]()

@@ -198,7 +198,7 @@ def test_each_kind_is_counted_and_does_not_change_other_numbers(unit: BusinessUn
     request(kind=Kind.UNSUBSCRIBE, status=Status.SUPERSEDED)
     for status in set(Status) - {Status.HELD}:
         request(kind=Kind.SUBSCRIBE, status=status, lease_until=leased(status))
-    request(kind=Kind.ATTRIBUTE, aspect="attribute:City")
+    request(kind=Kind.ATTRIBUTE, target_type="attribute", target_id=None, target_name="City")
     daily_counts.keep_up()
     found = overview.look(mids=None, days=7)
     assert [(one.key, one.number) for one in found.by_kind] == [("subscribe", 4), ("attribute", 1)]

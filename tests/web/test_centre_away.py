@@ -91,7 +91,7 @@ def test_a_spooled_pause_is_a_pause_only_where_the_unit_offers_pauses(
         answer = client.post(f"{there}/pause", form)
         assert "saved" in answer["Location"]
     assert len(list(spool.empty())) == 1
-    assert UnsubRequest.objects.get().aspect == "list:7001"
+    assert str(UnsubRequest.objects.get().target) == "list:7001"
     assert Pause.objects.count() == offered
 
 
@@ -126,8 +126,8 @@ def test_a_spooled_request_has_everything_that_was_submitted(settings: Settings)
         assert (read.change, read.pause_days, read.words) == (
             wish.change, wish.pause_days, wish.words,
         )  # fmt: skip
-        assert (read.aspect, read.context.scope, read.context.job) == (
-            wish.aspect, wish.context.scope, wish.context.job,
+        assert (read.target, read.context.scope, read.context.job) == (
+            wish.target, wish.context.scope, wish.context.job,
         )  # fmt: skip
 
 

@@ -85,8 +85,8 @@ def test_attributes_are_shown_and_addresses_masked(
 def test_only_changed_values_are_sent(client: Client, settings: Settings, sandbox: Sandbox) -> None:
     answer = change(client, details(settings), First_Name="Adele", Birthday="1991-01-02")
     assert answer.status_code == 303
-    rows = UnsubRequest.objects.order_by("pk").values_list("aspect", "value")
-    assert list(rows) == [("attribute:First Name", "Adele"), ("attribute:Birthday", "1991-01-02")]
+    rows = UnsubRequest.objects.order_by("pk").values_list("target_name", "value")
+    assert list(rows) == [("First Name", "Adele"), ("Birthday", "1991-01-02")]
     # Shown with the new value while the request is on its way.
     assert "First Name Adele" in seen(client.get(path(settings)).content)
     deliver()
@@ -171,7 +171,7 @@ def test_a_value_that_another_tab_changed_is_shown_and_not_overwritten(
     deliver()
     person = sandbox.person(1001)["attributes"]
     assert (person["First Name"], person["City"]) == ("Ada-Maria", "Paris")
-    statuses = UnsubRequest.objects.filter(aspect="attribute:First Name").order_by("pk")
+    statuses = UnsubRequest.objects.filter(target_name="First Name").order_by("pk")
     assert [row.status for row in statuses] == ["superseded", "done"]
     assert statuses[0].superseded_by == statuses[1]
 
@@ -232,7 +232,7 @@ def test_a_change_of_a_deleted_attribute_is_refused(
 ) -> None:
     change(client, details(settings), First_Name="Adele")
     # Renamed in the meantime: Marketing Cloud would ignore the old name and answer OK.
-    UnsubRequest.objects.update(aspect="attribute:Given name")
+    UnsubRequest.objects.update(target_name="Given name")
     deliver()
     row = UnsubRequest.objects.get()
     assert (row.status, sandbox.updates()) == ("refused", [])

@@ -4,9 +4,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
+from tests.helpers import context, rotate_digest_key
 from unsub.preferences.attributes import Field, fields_of
-from unsub.preferences.form_snapshot import marks
+from unsub.preferences.form_snapshot import Drawn, draw, is_mark_of, mark, marks, read
 from unsub.preferences.forms import DetailsForm
 from unsub.sfmc import Definition
 from unsub.web.brand import Sender
@@ -89,3 +91,15 @@ def test_errors_are_described_at_their_field_and_linked_from_the_summary() -> No
     assert 'id="id_format_error"' in whole
     assert "confirmed it from a mail" in str(sent["address"].help_text)
     assert "id_address_helptext" in str(sent["address"])
+
+
+def test_a_form_that_was_open_during_a_change_of_the_digest_key_is_read(settings: Settings) -> None:
+    of = Drawn(values=dict(marks([("city", "London")])), wording=mark("You agree."))
+    text = draw(context(1001), of)
+    rotate_digest_key(settings)
+    found = read(context(1001), text)
+    assert found
+    assert found == of
+    assert is_mark_of(found.values["city"], "London")
+    assert not is_mark_of(found.values["city"], "london")
+    assert read(context(1002), text) is None

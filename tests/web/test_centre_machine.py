@@ -28,13 +28,15 @@ from unsub.delivery.batch import Batch
 from unsub.delivery.claim import claim
 from unsub.domain.context import JobContext, SubscriberContext
 from unsub.domain.outcomes import Verdict
+from unsub.domain.target import EVERYTHING, TargetType
 from unsub.gateway import calls as gateway
 from unsub.gateway import catalogue
 from unsub.models import BusinessUnit, Channel, Kind, Status, UnsubRequest
-from unsub.models.request import ALL, JOB
+from unsub.models.kinds import SUBSCRIBING
+from unsub.models.statuses import ON_THEIR_WAY
 from unsub.outbox import api as outbox
 from unsub.outbox.api import Change, Wish
-from unsub.outbox.precedence import IN, voids
+from unsub.outbox.precedence import voids
 from unsub.sfmc import (
     CallReply,
     CallResult,
@@ -53,7 +55,6 @@ WEEKLY, EVENTS = 7001, 7004
 JOBS = {88002: WEEKLY}
 ACTIVE, LEFT = "Active", "Unsubscribed"
 ANSWERS = ("ok", "lost before", "lost after", "try later", "short", "some refused")
-ON_ITS_WAY = (Status.PENDING, Status.SENDING)
 CITY = Definition(
     name="City", label="", description="", data_type="Text", max_length=50, is_required=False,
     is_viewable=True, is_editable=True, is_restricted=False, choices=(), default="",
@@ -307,7 +308,7 @@ class Centre(RuleBasedStateMachine):
         order."""
         for rows in self._by_person(UnsubRequest.objects.filter(status=Status.SENDING)):
             for earlier, later in combinations(rows, 2):
-                assert not _order_matters(earlier, later), (earlier.aspect, later.aspect)
+                assert not _order_matters(earlier, later), (earlier.target, later.target)
 
     @invariant()
     def what_is_void_says_by_which_later_wish(self) -> None:
@@ -337,9 +338,9 @@ class Centre(RuleBasedStateMachine):
             pass_time()
             sweep.sweep()
             worker.drain(PARENT, more=lambda: None)
-            if not UnsubRequest.objects.filter(status__in=ON_ITS_WAY).exists():
+            if not UnsubRequest.objects.filter(status__in=ON_THEIR_WAY).exists():
                 break
-        assert not UnsubRequest.objects.filter(status__in=ON_ITS_WAY).exists()
+        assert not UnsubRequest.objects.filter(status__in=ON_THEIR_WAY).exists()
         gone = UnsubRequest.objects.filter(status=Status.REFUSED)
         refused = set(gone.values_list("pk", flat=True))
         for person in PEOPLE:
@@ -358,12 +359,12 @@ class Centre(RuleBasedStateMachine):
 def _order_matters(earlier: UnsubRequest, later: UnsubRequest) -> bool:
     """Return whether it matters which of the two arrives first."""
     leaves = [one for one in (earlier, later) if one.kind == Kind.UNSUBSCRIBE]
-    joins = [one for one in (earlier, later) if one.kind in IN]
+    joins = [one for one in (earlier, later) if one.kind in SUBSCRIBING]
     if leaves and joins:
         (left,), (joined,) = leaves, joins
         # A job has a list, but it is unknown here.
-        may_be = left.aspect.startswith(JOB) and joined.kind == Kind.SUBSCRIBE
-        return may_be or left.aspect in {ALL, joined.aspect}
+        may_be = left.target.type is TargetType.JOB and joined.kind == Kind.SUBSCRIBE
+        return may_be or left.target in {EVERYTHING, joined.target}
     return voids(later, earlier)
 
 

@@ -8,7 +8,7 @@ from pytest_django.fixtures import Settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.helpers import seen
+from tests.helpers import rotate_digest_key, seen
 from unsub.infra import rate_limit
 from unsub.models import BusinessUnit, LostLink, UnsubRequest
 from unsub.web import lost_link_requests
@@ -40,6 +40,15 @@ def test_a_bad_link_s_page_has_the_form_where_the_unit_offers_it(
     assert client.get(PATH).status_code == 404
     assert client.post(PATH, {"email_address": "ada@example.com"}).status_code == 404
     assert not LostLink.objects.exists()
+
+
+def test_an_address_asks_once_a_day_across_a_change_of_the_digest_key(
+    client: Client, open_unit: BusinessUnit, settings: Settings
+) -> None:
+    for _ in range(2):
+        client.post(PATH, {"email_address": "ada@example.com"})
+        rotate_digest_key(settings)
+    assert LostLink.objects.count() == 1
 
 
 def test_every_address_gets_the_same_response_and_no_one_is_unsubscribed(

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from django.db.models import Q
+from django.db.models import Prefetch, Q, prefetch_related_objects
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from unsub.models import DeliveryAttempt, UnsubRequest
+from unsub.models import Handling, UnsubRequest
 from unsub.models.request import RequestQuerySet
-from unsub.reporting import audit_export, timeline
-from unsub.reporting.sentences import about, name_of
+from unsub.outbox import identity
+from unsub.reporting import audit_export, sentences, timeline
 from unsub.reporting.timeline import Moment
 
 from .formatting import unit_label
@@ -24,6 +24,7 @@ FORMATS = {
     "jsonl": (audit_export.json_lines, "application/x-ndjson"),
 }
 PROOF_MAX = 200
+_EVENTS = ("delivery_attempts", Prefetch("handlings", Handling.objects.select_related("user")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +48,8 @@ def export(request: HttpRequest, requests: RequestQuerySet, kind: str) -> HttpRe
 
 def told(one: UnsubRequest) -> list[Moment]:
     """Return the timeline of a request."""
-    attempts = DeliveryAttempt.objects.filter(request=one).order_by("number")
-    return timeline.story(one, attempts)
+    prefetch_related_objects([one], *_EVENTS)
+    return timeline.story(one, one.delivery_attempts.all())
 
 
 def proof(
@@ -57,30 +58,33 @@ def proof(
     requests: RequestQuerySet,
     context: dict[str, Any],
 ) -> TemplateResponse:
-    """Return a printable page with all of `requests` that are of the same person as `one`, and
+    """Return a printable page with all of `requests` that are of the same subscriber as `one`, and
     their timelines; the newest PROOF_MAX of them. The user's id is logged."""
     log.info("proof_opened", user=request.user.pk, request_id=one.pk)
-    theirs = requests.filter(_same_person(one)).select_related("wording")
-    theirs = theirs.order_by("-received_at")[: PROOF_MAX + 1]
-    newest = sorted(theirs[:PROOF_MAX], key=lambda row: row.received_at)
+    theirs = requests.filter(_same_subscriber(one)).select_related("wording", "pause")
+    theirs = theirs.prefetch_related(*_EVENTS).order_by("-received_at", "-pk")[: PROOF_MAX + 1]
+    found = list(theirs)
+    newest = found[:PROOF_MAX][::-1]
+    ended = sentences.ended_pauses(newest)
     more = {
-        "most": PROOF_MAX if len(theirs) > PROOF_MAX else 0,
+        "most": PROOF_MAX if len(found) > PROOF_MAX else 0,
         "title": gettext("Proof for one person"),
         "one": one,
         "unit": unit_label(one.unit_id, getattr(one, "of_unit", None)),
         "told": [
-            Told(request=row, what=about(row, name_of(row)), moments=told(row)) for row in newest
+            Told(
+                request=row,
+                what=sentences.about(row, sentences.name_of(row)),
+                moments=timeline.story(row, row.delivery_attempts.all(), ended),
+            )
+            for row in newest
         ],
         "now": timezone.now(),
     }
     return TemplateResponse(request, "admin/unsub/unsubrequest/proof.html", context | more)
 
 
-def _same_person(one: UnsubRequest) -> Q:
-    """Return a Q for the requests with an identifier in common with `one`, in its unit."""
-    names = ("subscriber_id", "subscriber_key", "email_address", "address_digest")
-    same = Q(pk=one.pk)
-    for name in names:
-        if value := getattr(one, name):
-            same |= Q(unit_id=one.unit_id, **{name: value})
-    return same
+def _same_subscriber(one: UnsubRequest) -> Q:
+    """Return a Q for the requests of the same subscriber of the same unit, `one` included."""
+    theirs = identity.requests_of(one.unit_id, one.subscriber, {one.person})
+    return Q(pk=one.pk) | Q(pk__in=theirs.order_by().values("pk"))

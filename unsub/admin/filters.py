@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter, SingleNumericFilter
 
 from unsub.models import Channel, Handling, MailingList, Outcome, Status, UnsubRequest
-from unsub.models.request import shows
+from unsub.models.shown_status import shows
 from unsub.reporting.latency import is_late
 from unsub.reporting.scanner_report import SCANNER_LIKE, SOON
 from unsub.units.access import units_of

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from unsub.models import MailingList, Pause, PauseEnd
-from unsub.reporting.sentences import subject
+from unsub.reporting.sentences import target_in_words
 
 from . import formatting
 from .read_only import BoundedPaginator, ReadOnly
@@ -85,7 +85,7 @@ class PauseAdmin(ReadOnly, NamingUnits, PauseAdminBase):
     @admin.display(description=_("from"))
     def what(self, pause: Pause) -> str:
         """Return the list, or a word for "everything"."""
-        return subject(pause.request, getattr(pause, "list_name", None) or "")
+        return target_in_words(pause.request, getattr(pause, "list_name", None) or "")
 
     @admin.display(description=_("until"))
     def until_day(self, pause: Pause) -> str:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from unsub.domain.masking import mask
-from unsub.models import DeliveryAttempt, Kind, MailingList, QueueState, Status, UnsubRequest
+from unsub.models import DeliveryAttempt, Family, MailingList, QueueState, Status, UnsubRequest
 from unsub.models.request import RequestQuerySet
 from unsub.outbox.erasure import ERASED
 from unsub.reporting.sentences import about
@@ -49,7 +49,7 @@ def masked(request: UnsubRequest) -> str:
 def sections(request: UnsubRequest | None) -> list[tuple[Any, dict[str, Any]]]:
     """Return the sections of a request's page. Sections that its kind has no values for are left
     out."""
-    leaves = request is None or request.kind == Kind.UNSUBSCRIBE
+    leaves = request is None or request.spec.message is Family.UNSUBSCRIBES
     asked = (*_ASKED, *_LEFT, *_HOW) if leaves else (*_ASKED, "value", *_HOW)
     is_void = request is not None and request.superseded_by_id is not None
     found: list[tuple[Any, dict[str, Any]]] = [

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 
-from unsub.infra.digests import digests_of
+from unsub.infra.digests import address_digests
 from unsub.models import UnsubRequest
 from unsub.models.request import RequestQuerySet
 from unsub.reporting import scanner_report
@@ -102,7 +102,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
             return queryset, False
         match = Q(subscriber_key=term) | Q(email_address=term)
         if "@" in term:
-            match |= Q(address_digest__in=digests_of(term))
+            match |= Q(address_digest__in=address_digests(term))
         if is_number(number := term.removeprefix("#")):
             match |= Q(pk=int(number)) | Q(job_id=int(number)) | Q(subscriber_id=int(number))
         return queryset.filter(match), False

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from unsub.models import UnsubRequest
-from unsub.models.request import can_be_requeued
+from unsub.models.shown_status import can_be_requeued
 from unsub.outbox import api as outbox
 
 from .bulk_actions import Act, acting

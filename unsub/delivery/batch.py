@@ -3,27 +3,16 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
 
 from unsub.domain.outcomes import Verdict, read_reply
-from unsub.models import Kind, UnsubRequest
+from unsub.models import Family, UnsubRequest
 from unsub.sfmc import CallReply
 
 Message = TypeVar("Message")
-
-
-class Family(Enum):
-    """What travels in one message together; unsubscribes go first."""
-
-    UNSUBSCRIBES = frozenset({Kind.UNSUBSCRIBE})
-    CHANGES = frozenset(
-        {Kind.SUBSCRIBE, Kind.RESUBSCRIBE, Kind.ATTRIBUTE, Kind.FORMAT, Kind.ADDRESS}
-    )
-    MAILS = frozenset({Kind.MAIL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,11 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from unsub.models import BusinessUnit, DeliveryAttempt, Kind, Status, UnsubRequest
+from unsub.models import BusinessUnit, DeliveryAttempt, Family, Kind, Status, UnsubRequest
 from unsub.outbox import precedence
 
 from . import circuit
-from .batch import Batch, Family
+from .batch import Batch
 
 
 def claim(mid: int, *, probing: bool = False) -> Batch | None:
@@ -36,7 +36,7 @@ def claim(mid: int, *, probing: bool = False) -> Batch | None:
         lease=lease,
         all_subscribers_list_id=unit.all_subscribers_list_id,
         rows=rows,
-        family=next(family for family in Family if rows[0].kind in family.value),
+        family=rows[0].spec.message,
         full=(taken == leave.limit and leave.limit > 1) or settings.SFMC_BATCH_SIZE == 1,
     )
 
@@ -47,7 +47,7 @@ def _take(mid: int, leave: circuit.Leave, lease: UUID) -> int:
         unit_id=mid, status=Status.PENDING, next_attempt_at__lte=Now()
     )
     for family in Family:
-        some = due.filter(kind__in=family.value)
+        some = due.filter(kind__in=family.kinds)
         if family is not Family.UNSUBSCRIBES:
             # Said once more for PostgreSQL, whose index of these leaves the unsubscribes out.
             some = some.exclude(kind=Kind.UNSUBSCRIBE)

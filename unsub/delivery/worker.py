@@ -23,13 +23,13 @@ from unsub.domain.outcomes import (
 from unsub.domain.retry import delay
 from unsub.gateway import calls as gateway
 from unsub.gateway import concurrency
-from unsub.models import BusinessUnit, DeliveryAttempt, Status, UnsubRequest
+from unsub.models import BusinessUnit, DeliveryAttempt, Family, Status, UnsubRequest
 from unsub.models.queue_state import queue_of
 from unsub.sfmc import PermanentError, SfmcError, UnknownOutcome
 from unsub.units.queue_state import HOLD_PROBE
 
 from . import circuit
-from .batch import Batch, Family
+from .batch import Batch
 from .claim import claim
 from .kinds import mail, unsubscribe, update
 

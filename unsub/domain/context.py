@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from .target import EVERYTHING, Target, TargetType
+
 MID_MAX = 2**31 - 1  # ClientID.ID is an int32
 ID_MAX = 2**63 - 1
 TEXT_MAX = 254  # SubscriberKey and EmailAddress
@@ -78,6 +80,14 @@ class JobContext:
         sent to."""
         return self.job_id is not None or self.list_id is not None
 
+    @property
+    def target(self) -> Target:
+        """What an unsubscribe is about that names no scope: the list, else the list of the job,
+        else everything."""
+        if self.list_id is not None:
+            return Target(TargetType.LIST, id=self.list_id)
+        return EVERYTHING if self.job_id is None else Target(TargetType.JOB, id=self.job_id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsubContext:
@@ -135,6 +145,13 @@ class UnsubContext:
         """What the call will do."""
         from_list = self.scope is Scope.LIST and (self.job.has_list or self.scope_is_explicit)
         return Effect.FROM_LIST if from_list else Effect.FROM_EVERYTHING
+
+    @property
+    def target(self) -> Target:
+        """What an unsubscribe by this link is about. Raises ContextError for a test link."""
+        if self.is_test:
+            raise ContextError("a test link makes no call")
+        return EVERYTHING if self.effect is Effect.FROM_EVERYTHING else self.job.target
 
     def parameters(self, *, all_subscribers_list_id: int | None) -> tuple[tuple[str, str], ...]:
         """Return the parameters of LogUnsubEvent without Reason (docs/links.md). Raises

@@ -1,9 +1,6 @@
-"""Masks and keyed digests: show and find a person without storing or printing who it is."""
+"""Masks: show a person without printing who it is."""
 
-import hashlib
-import hmac
 import re
-import unicodedata
 
 from .context import SubscriberContext
 
@@ -38,6 +35,11 @@ def mask_email(address: str) -> str:
     return f"{local[:1]}{_DOTS}{at}{domain}"
 
 
+def address_mask(address: str) -> str:
+    """Return the mask to store beside an address, or "" for no address."""
+    return mask_email(address) if address else ""
+
+
 def is_address(text: str) -> bool:
     """Return whether a text is exactly one email address."""
     return _MAILBOX.fullmatch(text) is not None
@@ -58,22 +60,6 @@ def mask(subscriber: SubscriberContext) -> str:
     if subscriber.subscriber_key:
         return mask_key(subscriber.subscriber_key)
     return mask_key(str(subscriber.subscriber_id))
-
-
-def keyed_digest(value: str, *, secret: str, purpose: str) -> str:
-    """Return HMAC-SHA256 (hex) of a value in NFC and case-folded. Digests of different purposes
-    differ.
-
-    Without the secret, digests cannot be reversed by trying addresses.
-    """
-    text = unicodedata.normalize("NFC", value).casefold()
-    return exact_digest(text, secret=secret, purpose=purpose)
-
-
-def exact_digest(value: str, *, secret: str, purpose: str) -> str:
-    """Return HMAC-SHA256 (hex) of a value as it is: `ada` and `Ada` differ."""
-    key = f"{purpose}\x00{secret}".encode()
-    return hmac.new(key, value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def scrub(text: str) -> str:

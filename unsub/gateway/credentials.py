@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from unsub.domain.masking import keyed_digest
+from unsub.infra import digests
 from unsub.sfmc import MisconfiguredError
 from unsub.sfmc.auth import Auth, OAuth, UsernameToken
 
@@ -28,6 +28,10 @@ def credentials() -> Auth:
 
 def _credentials_name() -> str:
     """Return a digest of the credentials, so that changed credentials never use a cached token."""
-    parts = (settings.SFMC_AUTH_URL, settings.SFMC_CLIENT_ID, str(settings.SFMC_ACCOUNT_ID))
-    secret = settings.SECRET_KEY + settings.SFMC_CLIENT_SECRET
-    return keyed_digest(" ".join(parts), secret=secret, purpose="sfmc-token")[:16]
+    return digests.digest(
+        digests.Purpose.CREDENTIALS,
+        settings.SFMC_AUTH_URL,
+        settings.SFMC_CLIENT_ID,
+        settings.SFMC_ACCOUNT_ID,
+        settings.SFMC_CLIENT_SECRET,
+    )

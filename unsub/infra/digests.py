@@ -1,29 +1,115 @@
-"""Email addresses as the audit stores them: a mask to display, a keyed digest to search by."""
+"""Every keyed digest that the app makes. Without the keys a digest cannot be reversed by trying
+addresses or SubscriberKeys.
+
+Keys are those of DIGEST_KEYS; where there are none, they follow from SECRET_KEY and
+SECRET_KEY_FALLBACKS (unsub.W011). What is stored is written under the current key and looked up
+under all of them (docs/adr/0016).
+
+Identifiers are compared to the letter: SubscriberKeys `AbC` and `aBc` are two subscribers, and so
+are `straße` and `strasse`. An address is compared with ASCII letters in lower case and without
+white space around it; no other letter is folded, for Marketing Cloud may hold both.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from string import ascii_lowercase, ascii_uppercase
 
 from django.conf import settings
 
-from unsub.domain.masking import keyed_digest, mask_email
+from unsub.domain.context import SubscriberContext, UnsubContext
+from unsub.domain.digest_keys import DigestKeyring
 
-_PURPOSE = "address"
-
-
-def digest_of(address: str) -> str:
-    """Return the digest to store, under SECRET_KEY; "" for no address. Without the key it cannot be
-    reversed by trying addresses."""
-    return _digest(address, settings.SECRET_KEY) if address else ""
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
-def digests_of(address: str) -> list[str]:
-    """Return the digests to search for: under SECRET_KEY, and under each of
-    SECRET_KEY_FALLBACKS."""
-    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return [_digest(address, secret) for secret in secrets]
+class Purpose(StrEnum):
+    """What a digest is made for; digests of two purposes never match."""
+
+    SUBSCRIBER = "subscriber"
+    UNSUBSCRIBE = "unsubscribe"
+    CHANGE = "change"
+    EVENT = "event"
+    ADDRESS = "address"
+    FORM_VALUE = "form-value"
+    # Never stored in the database: rate limits and names in the cache.
+    CLIENT = "client"
+    LINK = "link"
+    PROFILE = "profile"
+    CREDENTIALS = "credentials"
 
 
-def masked(address: str) -> str:
-    """Return the mask to display; "" for no address."""
-    return mask_email(address) if address else ""
+def keyring() -> DigestKeyring:
+    """Return the keys in use, the current one first."""
+    configured: DigestKeyring = settings.DIGEST_KEYRING
+    return configured or _derived((settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
 
 
-def _digest(address: str, secret: str) -> str:
-    return keyed_digest(address.strip(), secret=secret, purpose=_PURPOSE)
+def digest(purpose: Purpose, *parts: str | int | None) -> str:
+    """Return the digest under the current key."""
+    return keyring().keys[0].digest(purpose, *parts)
+
+
+def digests(purpose: Purpose, *parts: str | int | None) -> tuple[str, ...]:
+    """Return the digests to look for: under each key, the current one first."""
+    return keyring().digests(purpose, *parts)
+
+
+def subscriber_digests(mid: int, who: SubscriberContext) -> tuple[str, ...]:
+    """Return the digests of a subscriber of a business unit, the current one first: of the
+    SubscriberID, else of the SubscriberKey, else of the address. Links of one email may carry
+    different identifiers beside the strongest one, and still name the same subscriber."""
+    return digests(Purpose.SUBSCRIBER, mid, *_strongest(who))
+
+
+def unsubscribe_digests(context: UnsubContext) -> tuple[str, ...]:
+    """Return the idempotency keys of an unsubscribe, the current one first: subscriber, scope and
+    job."""
+    job = context.job
+    return digests(
+        Purpose.UNSUBSCRIBE,
+        context.mid, *_strongest(context.subscriber),
+        context.scope.value, job.job_id, job.list_id, job.batch_id,
+    )  # fmt: skip
+
+
+def change_digests(context: UnsubContext, kind: str, target: str, value: str) -> tuple[str, ...]:
+    """Return the idempotency keys of a change in the profile centre, the current one first.
+    The value counts to the letter: a name with a capital is another value."""
+    who = _strongest(context.subscriber)
+    return digests(Purpose.CHANGE, context.mid, *who, kind, target, value)
+
+
+def event_digests(
+    mid: int, subscriber_key: str, *, job_id: int | None, list_id: int | None, at: datetime
+) -> tuple[str, ...]:
+    """Return the idempotency keys of an imported event, the current one first."""
+    return digests(Purpose.EVENT, mid, subscriber_key, job_id, list_id, at.isoformat())
+
+
+def address_digest(address: str) -> str:
+    """Return the digest to store of an address, or "" for no address."""
+    return digest(Purpose.ADDRESS, _comparable(address)) if address else ""
+
+
+def address_digests(address: str) -> tuple[str, ...]:
+    """Return the digests to look for of an address, the current one first."""
+    return digests(Purpose.ADDRESS, _comparable(address))
+
+
+def _strongest(who: SubscriberContext) -> tuple[str, str | int | None]:
+    """Return the name and value of the identifier that decides who it is."""
+    if who.subscriber_id is not None:
+        return "id", who.subscriber_id
+    if who.subscriber_key is not None:
+        return "key", who.subscriber_key
+    return "address", _comparable(who.email_address or "")
+
+
+def _comparable(address: str) -> str:
+    return address.strip().translate(_LOWER)
+
+
+@lru_cache(maxsize=4)
+def _derived(secrets: tuple[str, ...]) -> DigestKeyring:
+    return DigestKeyring.from_secrets(secrets)

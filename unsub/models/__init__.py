@@ -9,6 +9,7 @@ from .business_unit import BusinessUnit, PauseEnds
 from .digest import Digest
 from .erasure import Erasure
 from .handling import Handling
+from .kinds import Family, Kind
 from .logo import Logo
 from .lost_link import LostLink
 from .mailing_list import MailingList
@@ -16,7 +17,8 @@ from .page_text import PageText, Place
 from .pause import Pause, PauseEnd
 from .queue_state import QueueState
 from .reason import Reason, ReasonLabel
-from .request import Channel, Kind, Status, UnsubRequest
+from .request import Channel, UnsubRequest
+from .statuses import Status
 from .tally import By, DailyTally, TallyMark
 from .wording import Wording
 
@@ -30,6 +32,7 @@ __all__ = [
     "DeliveryAttempt",
     "Digest",
     "Erasure",
+    "Family",
     "Handling",
     "Kind",
     "Logo",

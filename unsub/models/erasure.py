@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from unsub.domain.context import SubscriberContext
+from unsub.domain.digest_keys import LENGTH as DIGEST_LENGTH
 
 from .business_unit import BusinessUnit
 
@@ -31,7 +32,7 @@ class Erasure(models.Model):
         db_constraint=False,
         related_name="erasures",
     )
-    person = models.CharField(max_length=64, editable=False)
+    person = models.CharField(max_length=DIGEST_LENGTH, editable=False)
     subscriber_id = models.BigIntegerField(_("SubscriberID"), null=True, blank=True)
     subscriber_key = models.CharField(_("SubscriberKey"), max_length=254, blank=True)
     email_address = models.CharField(_("EmailAddress"), max_length=254, blank=True)

@@ -5,6 +5,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from unsub.domain.digest_keys import LENGTH as DIGEST_LENGTH
+
 from .business_unit import BusinessUnit
 
 
@@ -20,7 +22,7 @@ class LostLink(models.Model):
     )
     email_address = models.EmailField(_("e-mail address"), max_length=254)
     # Limits an address to one entry a day, ignoring case: see unsub/web/lost_link_requests.py.
-    digest = models.CharField(max_length=64, editable=False)
+    digest = models.CharField(max_length=DIGEST_LENGTH, editable=False)
     language = models.CharField(_("language"), max_length=35, blank=True)
     received_at = models.DateTimeField(_("received"), db_default=Now())
     handled_at = models.DateTimeField(_("dealt with"), null=True, blank=True, editable=False)

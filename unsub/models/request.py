@@ -3,35 +3,25 @@
 from collections.abc import Iterator
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from django.db import models
-from django.db.models import Case, Count, F, Q, Value, When
+from django.db.models import Count
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from unsub.domain.context import JobContext, Scope, SubscriberContext
+from unsub.domain.digest_keys import LENGTH as DIGEST_LENGTH
+from unsub.domain.target import Target, TargetType
 
 from .business_unit import BusinessUnit
-from .queue_state import QueueState
+from .kinds import KINDS, Kind, KindSpec
 from .reason import Reason
+from .shown_status import shown_status, shows
+from .statuses import OPEN, Status, in_states
 from .wording import Wording
 
-# How a wish's `aspect` begins, or what it is.
-ALL, JOB, LIST, ATTRIBUTE = "all", "job:", "list:", "attribute:"
 REASON_LENGTH = 100  # _BusinessUnitUnsubscribes.UnsubReason is varchar(100)
-
-
-class Kind(models.TextChoices):
-    """What a wish asks for. The first is LogUnsubEvent; a mail is a triggered send; all others are
-    an Update of the Subscriber."""
-
-    UNSUBSCRIBE = "unsubscribe", _("unsubscribe")
-    SUBSCRIBE = "subscribe", _("join a list")
-    RESUBSCRIBE = "resubscribe", _("subscribe again")
-    ATTRIBUTE = "attribute", _("change a detail")
-    FORMAT = "format", _("HTML or text")
-    ADDRESS = "address", _("change the address")
-    MAIL = "mail", _("mail a link")
 
 
 class Purpose(models.TextChoices):
@@ -42,22 +32,6 @@ class Purpose(models.TextChoices):
     ASK_BACK = "ask_back", _("the end of a pause")
 
 
-class Status(models.TextChoices):
-    """Where a wish stands (design 3.5). Waiting: until its person confirms it by a mail.
-
-    HELD is shown and never stored: it is a state of the unit's queue, whose rows stay pending.
-    """
-
-    WAITING = "waiting", _("waiting for confirmation")
-    PENDING = "pending", _("pending")
-    SENDING = "sending", _("sending")
-    DONE = "done", _("done")
-    REFUSED = "refused", _("refused")
-    HELD = "held", _("held")
-    WITHDRAWN = "withdrawn", _("withdrawn")
-    SUPERSEDED = "superseded", _("superseded")
-
-
 class Channel(models.TextChoices):
     """How a wish reached us."""
 
@@ -65,6 +39,11 @@ class Channel(models.TextChoices):
     ONE_CLICK = "one_click", _("one-click")
     PROFILE = "profile", _("profile centre")
     IMPORT = "import", _("import")
+
+
+def target_columns(target: Target) -> dict[str, Any]:
+    """Return a target as the columns of a request: to write, and to find the same by."""
+    return {"target_type": target.type, "target_id": target.id, "target_name": target.name}
 
 
 class RequestQuerySet(models.QuerySet["UnsubRequest"]):
@@ -77,11 +56,11 @@ class RequestQuerySet(models.QuerySet["UnsubRequest"]):
     def with_shown_status(self) -> "RequestQuerySet":
         """Return the requests, each with `shown_status`: HELD for a pending one whose queue is
         held, else its status."""
-        return self.annotate(shown_status=_shown_status())
+        return self.annotate(shown_status=shown_status())
 
     def open_counts(self) -> Iterator[tuple[int, str, int]]:
         """Give the MID, the shown status and the number of those that are not done."""
-        rows = self.filter(in_states(*OPEN)).order_by().annotate(shown=_shown_status())
+        rows = self.filter(in_states(*OPEN)).order_by().annotate(shown=shown_status())
         yield from rows.values_list("unit_id", "shown").annotate(number=Count("pk"))
 
     def shown_as(self, *statuses: str) -> "RequestQuerySet":
@@ -105,8 +84,10 @@ class UnsubRequest(models.Model):
     subscriber_id = models.BigIntegerField(_("SubscriberID"), null=True, blank=True)
     subscriber_key = models.CharField(_("SubscriberKey"), max_length=254, blank=True)
     email_address = models.CharField(_("EmailAddress"), max_length=254, blank=True)
-    # Found by a keyed digest and shown as a mask, where the address itself is not kept, too.
-    address_digest = models.CharField(max_length=64, blank=True, db_default="", editable=False)
+    # A keyed digest to search by and a mask to show, where the address itself is not kept, too.
+    address_digest = models.CharField(
+        max_length=DIGEST_LENGTH, blank=True, db_default="", editable=False
+    )
     address_mask = models.CharField(
         _("address"), max_length=260, blank=True, db_default="", editable=False
     )
@@ -130,8 +111,6 @@ class UnsubRequest(models.Model):
     # A reason given after the press. Marketing Cloud hears of it where no call was made yet.
     reason_added_at = models.DateTimeField(_("reason given later"), null=True, blank=True)
     received_at = models.DateTimeField(_("received"), db_default=Now())
-    # What it is about: `list:7001`, `all`, `job:88002`, `attribute:City`, `format`, `address` or
-    # `mail:...`. Of two wishes of a person about the same, the later one counts.
     kind = models.CharField(
         _("kind"),
         max_length=12,
@@ -139,10 +118,18 @@ class UnsubRequest(models.Model):
         default=Kind.UNSUBSCRIBE,
         db_default=Kind.UNSUBSCRIBE,
     )
-    aspect = models.CharField(_("about"), max_length=160, blank=True, db_default="")
+    # What it is about, as a `Target`.
+    target_type = models.CharField(
+        _("about"), max_length=10, choices=[(one.value, one.value) for one in TargetType]
+    )
+    target_id = models.BigIntegerField(_("about the list or job"), null=True, blank=True)
+    target_name = models.CharField(
+        _("about the attribute"), max_length=150, blank=True, db_default=""
+    )
     value = models.TextField(_("new value"), blank=True, db_default="")
-    # A keyed digest of who the link names; empty on rows from before there was one.
-    person = models.CharField(max_length=64, blank=True, db_default="", editable=False)
+    # A keyed digest of the subscriber (unsub/infra/digests.py); empty on imported rows. It changes
+    # with the digest keys.
+    person = models.CharField(max_length=DIGEST_LENGTH, blank=True, db_default="", editable=False)
     wording = models.ForeignKey(
         Wording,
         verbose_name=_("agreed to"),
@@ -173,9 +160,9 @@ class UnsubRequest(models.Model):
     error_code = models.IntegerField(_("error code"), null=True, blank=True)
     sfmc_request_id = models.CharField(_("Marketing Cloud request ID"), max_length=64, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
-    # The digest of person, scope and job while this row is the one that answers for them.
-    # NULL where it is none: a unique column takes any number of those.
-    wish = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001
+    # The idempotency key, a keyed digest, while this row answers for its request; else NULL, of
+    # which a unique column takes any number.
+    wish = models.CharField(max_length=DIGEST_LENGTH, null=True, unique=True, editable=False)  # noqa: DJ001
 
     objects = RequestQuerySet.as_manager()
 
@@ -197,6 +184,22 @@ class UnsubRequest(models.Model):
                 condition=models.Q(status=Status.SENDING, lease_until__isnull=False)
                 | (~models.Q(status=Status.SENDING) & models.Q(lease_until__isnull=True)),
                 name="request_sending_has_a_lease",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    target_type__in=("list", "job"), target_id__isnull=False, target_name=""
+                )
+                | models.Q(
+                    ~models.Q(target_name=""),
+                    target_type__in=("attribute", "email"),
+                    target_id__isnull=True,
+                )
+                | models.Q(
+                    target_type__in=("everything", "format", "address"),
+                    target_id__isnull=True,
+                    target_name="",
+                ),
+                name="request_has_a_target",
             ),
         )
         indexes = (
@@ -263,8 +266,18 @@ class UnsubRequest(models.Model):
 
     def get_shown_status_display(self) -> str:
         """Return the name of the status that the request shows; of the stored one where the request
-        was not read `with_shown_status()`."""
+        was not read `withshown_status()`."""
         return str(Status(getattr(self, "shown_status", self.status)).label)
+
+    @property
+    def spec(self) -> KindSpec:
+        """What its kind means."""
+        return KINDS[self.kind]
+
+    @property
+    def target(self) -> Target:
+        """What it is about."""
+        return Target(TargetType(self.target_type), self.target_id, self.target_name)
 
     @property
     def scope_value(self) -> Scope:
@@ -284,55 +297,3 @@ class UnsubRequest(models.Model):
     def job(self) -> JobContext:
         """The job context that the link carried."""
         return JobContext(job_id=self.job_id, list_id=self.list_id, batch_id=self.batch_id)
-
-
-ON_THEIR_WAY = (Status.PENDING, Status.SENDING)
-
-
-OPEN = (*ON_THEIR_WAY, Status.REFUSED)
-
-
-def in_states(*states: Status) -> Q:
-    """Return what finds the requests that are in one of these states, without reading them all.
-
-    Each state that is not final has an index of its own, with that state as its condition.
-    PostgreSQL puts such indexes together for "this or that", but uses none for "one of these":
-    over a million requests that is 1 ms against 160.
-    """
-    return reduce(or_, (Q(status=state) for state in states))
-
-
-def queue_is_held() -> Q:
-    """Return what finds the requests of units whose queue is held, and of MIDs that are no unit of
-    ours, whatever their status (docs/adr/0014)."""
-    # Neither question depends on the row, so that the database asks each once.
-    held = QueueState.objects.filter(held_since__isnull=False).values("unit_id")
-    return Q(unit_id__in=held) | ~Q(unit_id__in=BusinessUnit.objects.values("mid"))
-
-
-def is_held() -> Q:
-    """Return what finds the requests that show as held."""
-    return Q(status=Status.PENDING) & queue_is_held()
-
-
-def _shown_status() -> Case:
-    """Return the status to show as an expression."""
-    return Case(
-        When(is_held(), then=Value(Status.HELD)),
-        default=F("status"),
-        output_field=models.CharField(choices=Status.choices),
-    )
-
-
-def shows(status: str) -> Q:
-    """Return what finds the requests that show this status."""
-    if status == Status.HELD:
-        return is_held()
-    if status == Status.PENDING:
-        return Q(status=Status.PENDING) & ~queue_is_held()
-    return Q(status=status)
-
-
-def can_be_requeued() -> Q:
-    """Return what finds the requests that a person can have tried again: refused and held ones."""
-    return Q(status=Status.REFUSED) | is_held()

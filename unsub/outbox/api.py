@@ -10,14 +10,13 @@ from django.db.models.functions import Now
 
 from unsub.domain.context import UnsubContext
 from unsub.domain.retry import HORIZON
-from unsub.infra import database_timeout, metrics
+from unsub.infra import database_timeout, digests, metrics
 from unsub.infra.database_timeout import Away
 from unsub.models import Kind, Pause, PauseEnd, Status, UnsubRequest
-from unsub.models.request import can_be_requeued
+from unsub.models.shown_status import can_be_requeued
 from unsub.units import queue_state
 
 from . import erasure, pauses, precedence, spool, store, wakeup
-from .identity import digest, person_of
 from .submission import Change, Wish
 
 __all__ = [
@@ -144,7 +143,7 @@ def confirm(request: UnsubRequest) -> bool:
 def running_pauses(context: UnsubContext) -> list[Pause]:
     """Return the pauses of one who is named as in this link. Raises DatabaseError."""
     with database_timeout.answering():
-        return pauses.running(person_of(context))
+        return pauses.running(digests.subscriber_digests(context.mid, context.subscriber))
 
 
 def end_pause(pause: Pause, wish: Wish | None) -> bool:
@@ -168,7 +167,9 @@ def ask_for_erasure(context: UnsubContext, *, language: str) -> None:
 def withdraw(context: UnsubContext) -> bool:
     """Return whether the wish was taken back: only while no call for it was ever made. What it
     had made void counts again."""
-    untried = UnsubRequest.objects.filter(wish=digest(context), status=Status.PENDING, attempts=0)
+    untried = UnsubRequest.objects.filter(
+        wish__in=digests.unsubscribe_digests(context), status=Status.PENDING, attempts=0
+    )
     with database_timeout.answering(), transaction.atomic():
         # The wish of a digest is one row, or none.
         ids = list(untried.values_list("pk", flat=True))

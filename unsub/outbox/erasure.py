@@ -5,19 +5,18 @@ What stays is the proof that somebody asked and that Marketing Cloud confirmed (
 person shows their link.
 """
 
-from typing import Any
-
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from unsub.domain.context import UnsubContext
-from unsub.infra import digests as address_digests
+from unsub.infra import digests
 from unsub.infra.inserts import insert_unless_present
 from unsub.models import Erasure, LostLink, Pause, PauseEnd, Status, UnsubRequest
-from unsub.models.request import ON_THEIR_WAY, RequestQuerySet, in_states
+from unsub.models.request import RequestQuerySet
+from unsub.models.statuses import ON_THEIR_WAY, in_states
 
-from .identity import person_of
+from . import identity
 
 ERASED = "erased-"
 
@@ -27,11 +26,12 @@ class StillOpen(Exception):  # noqa: N818 - no mistake of anybody's
 
 
 def ask(context: UnsubContext, *, language: str) -> None:
-    """Write that somebody asks for it; one that is open already stays the only one."""
+    """Insert a request for erasure, unless the subscriber has an open one."""
     who = context.subscriber
+    identity.adopt(context.mid, who)
     erasure = Erasure(
         unit_id=context.mid,
-        person=person_of(context),
+        person=digests.subscriber_digests(context.mid, who)[0],
         subscriber_id=who.subscriber_id,
         subscriber_key=who.subscriber_key or "",
         email_address=who.email_address or "",
@@ -73,37 +73,15 @@ def on_their_way(erasure: Erasure) -> RequestQuerySet:
 
 
 def requests_of(erasure: Erasure) -> RequestQuerySet:
-    """Return the wishes of the person, by whatever name a link had for them. Several people may
-    share an address: what has another's ID or SubscriberKey is not theirs."""
-    same = Q(person=erasure.person)
-    for name in ("subscriber_id", "subscriber_key"):
-        if value := getattr(erasure, name):
-            same |= Q(**{name: value})
-    ids = _values(erasure, same, "subscriber_id")
-    keys = _values(erasure, same, "subscriber_key")
-    same |= Q(subscriber_id__in=ids) | Q(subscriber_key__in=keys)
-    digests = _values(erasure, same, "address_digest")
-    if erasure.email_address:
-        digests |= set(address_digests.digests_of(erasure.email_address))
-    by_address = Q(address_digest__in=digests)
-    if ids:
-        by_address &= Q(subscriber_id=None) | Q(subscriber_id__in=ids)
-    if keys:
-        by_address &= Q(subscriber_key="") | Q(subscriber_key__in=keys)
-    return UnsubRequest.objects.filter(same | by_address, unit_id=erasure.unit_id)
-
-
-def _values(erasure: Erasure, same: Q, name: str) -> set[Any]:
-    """Return what the unit's rows say under a name, but for nothing."""
-    rows = UnsubRequest.objects.filter(same, unit_id=erasure.unit_id).order_by()
-    return set(rows.values_list(name, flat=True).distinct()) - {"", None}
+    """Return the requests of the subscriber who asks to be erased."""
+    return identity.requests_of(erasure.unit_id, erasure.subscriber, {erasure.person})
 
 
 def _pseudonymise(row: UnsubRequest) -> int:
     """Return 1 once a row names nobody."""
     return UnsubRequest.objects.filter(pk=row.pk).update(
         subscriber_id=None,
-        subscriber_key=f"{ERASED}{row.person[:32] or row.pk}",
+        subscriber_key=f"{ERASED}{row.person.rpartition(':')[2] or row.pk}",
         email_address="",
         address_digest="",
         address_mask="",
@@ -115,5 +93,5 @@ def _pseudonymise(row: UnsubRequest) -> int:
 def _forget_lost_links(erasure: Erasure, rows: QuerySet[UnsubRequest]) -> None:
     """Delete what somebody typed into the form for a lost link."""
     typed = {row.email_address for row in rows if row.email_address} | {erasure.email_address}
-    digests = [one for address in typed - {""} for one in address_digests.digests_of(address)]
-    LostLink.objects.filter(unit_id=erasure.unit_id, digest__in=digests).delete()
+    found = [one for address in typed - {""} for one in digests.address_digests(address)]
+    LostLink.objects.filter(unit_id=erasure.unit_id, digest__in=found).delete()

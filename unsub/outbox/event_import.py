@@ -4,7 +4,6 @@ Each becomes a request of the channel `import`, done from the start: there is no
 Reading twice does no harm, so nothing is locked while Marketing Cloud is asked.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
@@ -13,12 +12,15 @@ import structlog
 from django.db.models import Q
 from django.utils import timezone
 
-from unsub.domain.context import Scope
+from unsub.domain.context import JobContext, Scope
+from unsub.domain.masking import address_mask
 from unsub.domain.retry import HORIZON
+from unsub.domain.target import EVERYTHING
 from unsub.gateway import calls as gateway
 from unsub.gateway import concurrency
 from unsub.infra import digests
 from unsub.models import BusinessUnit, Channel, Outcome, Status, UnsubRequest
+from unsub.models.request import target_columns
 from unsub.sfmc import SfmcError, SubscriberName, UnsubEvent
 
 log = structlog.get_logger(__name__)
@@ -67,10 +69,7 @@ def _pages(mid: int, since: datetime) -> Iterator[list[UnsubEvent]]:
 
 def _write(mid: int, events: Sequence[UnsubEvent]) -> set[date]:
     """Write what is new among these and not ours. Return the days it was written to."""
-    marks = {mark(mid, event): event for event in events if len(event.subscriber_key) <= _KEY_MAX}
-    there = UnsubRequest.objects.filter(wish__in=marks).values_list("wish", flat=True)
-    known = set(there)
-    marks = {key: event for key, event in marks.items() if key not in known}
+    marks = _new(mid, (event for event in events if len(event.subscriber_key) <= _KEY_MAX))
     names = _names(mid, sorted({event.subscriber_key for event in marks.values()}))
     ours = _ours(mid, names, marks.values())
     rows = [
@@ -78,18 +77,26 @@ def _write(mid: int, events: Sequence[UnsubEvent]) -> set[date]:
         for key, event in marks.items()
         if not _is_ours(event, ours)
     ]
-    # Another process may have been quicker: the unique mark decides.
+    # Another process may have inserted one meanwhile: the unique idempotency key decides.
     UnsubRequest.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
     if rows:
         log.info("events_imported", mid=mid, events=len(rows))
     return {row.received_at.astimezone(UTC).date() for row in rows}
 
 
-def mark(mid: int, event: UnsubEvent) -> str:
-    """Return the hex digest by which the same event is known again."""
-    parts = (mid, event.subscriber_key, event.job_id, event.list_id, event.at.isoformat())
-    text = "\x1f".join(["import", *map(str, parts)])
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+def _new(mid: int, events: Iterable[UnsubEvent]) -> dict[str, UnsubEvent]:
+    """Return the events that have no row yet, by their idempotency key under the current digest
+    key. One that was imported under a former key has its row."""
+    keys = {_idempotency_keys(mid, event): event for event in events}
+    wanted = [one for each in keys for one in each]
+    known = set(UnsubRequest.objects.filter(wish__in=wanted).values_list("wish", flat=True))
+    return {each[0]: event for each, event in keys.items() if known.isdisjoint(each)}
+
+
+def _idempotency_keys(mid: int, event: UnsubEvent) -> tuple[str, ...]:
+    return digests.event_digests(
+        mid, event.subscriber_key, job_id=event.job_id, list_id=event.list_id, at=event.at
+    )
 
 
 def _names(mid: int, keys: Iterable[str]) -> Mapping[str, SubscriberName]:
@@ -139,12 +146,14 @@ def _is_ours(event: UnsubEvent, ours: Ours) -> bool:
 
 def _request(mid: int, event: UnsubEvent, name: SubscriberName | None, key: str) -> UnsubRequest:
     """Return the row of an event."""
+    job = JobContext(job_id=event.job_id, list_id=event.list_id)
     return UnsubRequest(
         unit_id=mid,
+        **target_columns(EVERYTHING if event.is_master else job.target),
         subscriber_id=name.subscriber_id if name else None,
         subscriber_key=event.subscriber_key,
-        address_digest=digests.digest_of(name.email_address if name else ""),
-        address_mask=digests.masked(name.email_address if name else ""),
+        address_digest=digests.address_digest(name.email_address if name else ""),
+        address_mask=address_mask(name.email_address if name else ""),
         job_id=event.job_id,
         list_id=event.list_id,
         batch_id=event.batch_id,

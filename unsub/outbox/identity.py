@@ -1,49 +1,98 @@
-"""How the same person and the same request are known again: keyed digests."""
+"""Which rows are of the same subscriber, and which of the same request, whatever key their digests
+were made with.
 
-from django.conf import settings
+All rows of one subscriber carry the same digest, so that rows are compared with each other in SQL.
+Where DIGEST_KEYS holds former keys, what was written under one of them moves to the current one
+with the subscriber's next request (`adopt`); until then it is looked up under all keys.
+"""
 
-from unsub.domain.context import UnsubContext
-from unsub.domain.masking import exact_digest, keyed_digest
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from unsub.domain.context import SubscriberContext
+from unsub.infra import digests
+from unsub.models import Erasure, UnsubRequest
+from unsub.models.request import RequestQuerySet
 
 from .submission import Wish
 
 
-def digest(context: UnsubContext) -> str:
-    """Return the hex digest by which the same unsubscribe is known again: person, scope and job."""
-    who, job = context.subscriber, context.job
-    return keyed(
-        "wish",
-        context.mid, who.subscriber_id, who.subscriber_key, who.email_address,
-        context.scope.value, job.job_id, job.list_id, job.batch_id,
-    )  # fmt: skip
-
-
-def digest_of(wish: Wish) -> str:
-    """Return the hex digest by which the same wish is known again."""
+def idempotency_keys(wish: Wish) -> tuple[str, ...]:
+    """Return the idempotency keys of a request, the current one first: the first is stored, a row
+    under any of them is the same request."""
     if wish.change is None:
-        return digest(wish.context)
-    # Whoever writes their name with a capital now asks for something else.
-    value = exact("value", wish.change.value)
-    return keyed("change", person_of(wish.context), wish.kind, wish.aspect, value)
+        return digests.unsubscribe_digests(wish.context)
+    return digests.change_digests(wish.context, wish.kind, str(wish.target), wish.change.value)
 
 
-def person_of(context: UnsubContext) -> str:
-    """Return the hex digest by which one who is named in the same way is known again, in a unit: by
-    the first of their names alone, for one mail's link may have more of them than another's."""
-    who = context.subscriber
-    if who.subscriber_id is not None:
-        return keyed("person", context.mid, who.subscriber_id, None, None)
-    if who.subscriber_key is not None:
-        return keyed("person", context.mid, None, who.subscriber_key, None)
-    return keyed("person", context.mid, None, None, who.email_address)
+def adopt(mid: int, who: SubscriberContext, keys: Sequence[str] = ()) -> None:
+    """Move the rows of a subscriber, and the row that holds one of the idempotency keys `keys`,
+    from former digest keys to the current one.
+
+    No query while there is one key. Locks the rows that it changes.
+    """
+    current, *former = digests.subscriber_digests(mid, who)
+    if not former:
+        return
+    UnsubRequest.objects.filter(person__in=former).update(person=current)
+    Erasure.objects.filter(person__in=former).update(person=current)
+    if keys:
+        _adopt_request(keys)
 
 
-def keyed(purpose: str, *parts: object) -> str:
-    """Return the digest of the parts, an absent one included."""
-    text = "\x1f".join("" if part is None else str(part) for part in parts)
-    return keyed_digest(text, secret=settings.SECRET_KEY, purpose=purpose)
+def _adopt_request(keys: Sequence[str]) -> None:
+    """Let the newest row that holds one of these keys hold the current one, and no other any."""
+    rows = UnsubRequest.objects.filter(wish__in=keys).order_by("-received_at", "-pk")
+    found = list(rows.values_list("pk", "wish"))
+    if not found or found == [(found[0][0], keys[0])]:
+        return
+    newest, *others = (pk for pk, _ in found)
+    UnsubRequest.objects.filter(pk__in=others).update(wish=None)
+    UnsubRequest.objects.filter(pk=newest, wish__in=keys).update(wish=keys[0])
 
 
-def exact(purpose: str, text: str) -> str:
-    """Return the digest of a text to the letter."""
-    return exact_digest(text, secret=settings.SECRET_KEY, purpose=purpose)
+def requests_of(
+    mid: int, who: SubscriberContext | None, persons: Collection[str] = ()
+) -> RequestQuerySet:
+    """Return the requests of one subscriber of a business unit. `persons` are digests that are
+    known of them; `who` is None where nothing else is.
+
+    A row is theirs by its digest, by their SubscriberID or SubscriberKey, or by one that such a row
+    has. Several subscribers may share an address: a row is theirs by the address where it names no
+    other SubscriberID or SubscriberKey than those. Two queries beside the one returned.
+    """
+    rows = UnsubRequest.objects.filter(unit_id=mid)
+    same = _by_identifier(mid, who, persons)
+    ids, keys = _values(rows.filter(same), "subscriber_id", "subscriber_key")
+    if who:
+        ids |= {who.subscriber_id} - {None}
+        keys |= {who.subscriber_key} - {None}
+    same |= Q(subscriber_id__in=ids) | Q(subscriber_key__in=keys)
+    found, addresses = _values(rows.filter(same), "address_digest", "email_address")
+    if who:
+        addresses |= {who.email_address} - {None}
+    found |= {one for address in addresses for one in digests.address_digests(address)}
+    no_other = (Q(subscriber_id=None) | Q(subscriber_id__in=ids)) & (
+        Q(subscriber_key="") | Q(subscriber_key__in=keys)
+    )
+    return rows.filter(same | (Q(address_digest__in=found) & no_other))
+
+
+def _by_identifier(mid: int, who: SubscriberContext | None, persons: Collection[str]) -> Q:
+    """Return what finds a subscriber's rows by digest, SubscriberID and SubscriberKey."""
+    known = {*persons, *(digests.subscriber_digests(mid, who) if who else ())} - {""}
+    same = Q(person__in=known)
+    if who and who.subscriber_id:
+        same |= Q(subscriber_id=who.subscriber_id)
+    if who and who.subscriber_key:
+        same |= Q(subscriber_key=who.subscriber_key)
+    return same
+
+
+def _values(rows: QuerySet[UnsubRequest], *names: str) -> Iterator[set[Any]]:
+    """Give, for each column, what the rows have in it, without what is empty."""
+    found = list(rows.order_by().values_list(*names).distinct())
+    for number in range(len(names)):
+        yield {row[number] for row in found} - {"", None}

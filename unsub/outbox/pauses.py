@@ -1,6 +1,6 @@
 """Pauses: those that run, and what becomes of those that are over."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import structlog
 from django.db import transaction
@@ -8,8 +8,12 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from unsub.domain.context import UnsubContext
+from unsub.domain.target import EVERYTHING, TargetType
+from unsub.infra import digests
 from unsub.models import Channel, Kind, Pause, PauseEnd, PauseEnds, Status, UnsubRequest
-from unsub.models.request import ALL, Purpose
+from unsub.models.kinds import SUBSCRIBING
+from unsub.models.request import Purpose
+from unsub.models.statuses import NOT_IN_FORCE
 
 from . import store
 from .submission import Change, Wish
@@ -18,9 +22,10 @@ log = structlog.get_logger(__name__)
 _AT_ONCE = 200
 
 
-def running(person: str) -> list[Pause]:
-    """Return somebody's pauses that run: of what they came back to, or left for good, none does."""
-    found = Pause.objects.filter(request__person=person, ended_at=None)
+def running(persons: Collection[str]) -> list[Pause]:
+    """Return the running pauses of one subscriber, whose digests are `persons`. A pause of what
+    they resubscribed to since, or left for good, does not run."""
+    found = Pause.objects.filter(request__person__in=persons, ended_at=None)
     found = found.select_related("request").order_by("until")
     return [pause for pause in found if not _has_changed_mind(pause.request)]
 
@@ -69,12 +74,14 @@ def _end(pause_id: int) -> int | None:
 
 def _has_changed_mind(left: UnsubRequest) -> bool:
     """Return whether somebody has left again since, or come back already; or never really left."""
-    since = UnsubRequest.objects.filter(person=left.person, received_at__gt=left.received_at)
+    persons = {left.person, *digests.subscriber_digests(left.unit_id, left.subscriber)}
+    since = UnsubRequest.objects.filter(person__in=persons, received_at__gt=left.received_at)
     # What waits for a confirmation may never get one.
-    since = since.exclude(status__in=(Status.WAITING, Status.WITHDRAWN, Status.REFUSED))
+    since = since.exclude(status__in=NOT_IN_FORCE)
+    same_target = Q(target_type=left.target_type, target_id=left.target_id)
     same = since.filter(
-        Q(aspect__in=(left.aspect, ALL)),
-        kind__in=(Kind.UNSUBSCRIBE, Kind.SUBSCRIBE, Kind.RESUBSCRIBE),
+        same_target | Q(target_type=TargetType.EVERYTHING),
+        kind__in=SUBSCRIBING | {Kind.UNSUBSCRIBE},
     )
     paused_anew = Exists(Pause.objects.filter(request=OuterRef("pk"), ended_at=None))
     return left.status == Status.WITHDRAWN or same.filter(~paused_anew).exists()
@@ -83,11 +90,11 @@ def _has_changed_mind(left: UnsubRequest) -> bool:
 def coming_back(pause: Pause, *, token: str = "") -> Wish:
     """Return the wish that undoes what the pause left."""
     left = pause.request
-    kind = Kind.RESUBSCRIBE if left.aspect == ALL else Kind.SUBSCRIBE
     context = context_of(left)
-    context = (
-        context.for_everything() if left.aspect == ALL else context.for_list(left.list_id or 0)
-    )
+    if left.target == EVERYTHING:
+        kind, context = Kind.RESUBSCRIBE, context.for_everything()
+    else:
+        kind, context = Kind.SUBSCRIBE, context.for_list(left.list_id or 0)
     return Wish(
         token=token,
         context=context,

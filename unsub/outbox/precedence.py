@@ -1,27 +1,27 @@
-"""Of two wishes of one person about the same thing the later one counts: which makes an earlier
-one void, and which has to wait until an earlier one is out.
+"""Of two requests of one subscriber about the same target the later one counts: which supersedes
+an earlier one, and which has to wait until an earlier one is sent. What the kinds say of each other
+is in `KINDS`; here is how it is looked up.
 
-Looked up by the worker and not by the page, so that a wish is one insert, and two pages at once
-need not agree on anything: the order in which they were received decides. That is not the order of
-the rows: what was kept as a letter while the database was away may become a row after what was
-asked for since.
+Looked up by the worker and not by the page, so that a request is one insert, and two pages at once
+need not agree on anything: the order of receipt decides. That is not the order of the rows: what
+was spooled while the database was away may become a row after later requests.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Protocol
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from unsub.domain.outcomes import OFF_EVERYTHING
+from unsub.domain.target import Target, TargetType
 from unsub.models import Kind, Status, UnsubRequest
-from unsub.models.request import ALL, JOB, LIST
-
-IN = frozenset({Kind.SUBSCRIBE, Kind.RESUBSCRIBE})
-# A wish that nobody confirmed, took back, or that was refused makes no other one void.
-_SPEAKS_FOR_NOBODY = (Status.WAITING, Status.WITHDRAWN, Status.REFUSED)
-
+from unsub.models.kinds import KINDS, KindSpec, superseding
+from unsub.models.request import target_columns
+from unsub.models.statuses import NOT_IN_FORCE, ON_THEIR_WAY
 
 _EARLIER = Q(received_at__lt=OuterRef("received_at")) | Q(
     received_at=OuterRef("received_at"), pk__lt=OuterRef("pk")
@@ -31,51 +31,60 @@ _LATER = Q(received_at__gt=OuterRef("received_at")) | Q(
 )
 
 
+# What a kind waits for, as in its `KindSpec`: when being sent, and when queued.
+_Waits = tuple[frozenset[Kind], frozenset[tuple[Kind, TargetType]]]
+
+
 class Mark(Protocol):
-    """What a wish is about: a row, or what is to become one."""
+    """What precedence depends on: of a row, or of what is to become one."""
 
     @property
     def kind(self) -> str:
-        """The kind of the wish."""
+        """The kind of the request."""
 
     @property
-    def aspect(self) -> str:
-        """What the wish is about."""
+    def spec(self) -> KindSpec:
+        """What the kind means."""
+
+    @property
+    def target(self) -> Target:
+        """What the request is about."""
 
 
 def voids(later: Mark, earlier: Mark) -> bool:
-    """Return whether the later of two wishes of one person makes the earlier one void.
-
-    Two unsubscribes never do: each is an event of its own job. A mail is never void. Of a job's
-    unsubscribe nobody knows the list, so it may be the one that is being joined: leaving counts.
-    """
-    if later.kind == Kind.UNSUBSCRIBE:
-        may_be = later.aspect.startswith(JOB) and earlier.kind == Kind.SUBSCRIBE
-        return earlier.kind in IN and (may_be or later.aspect in {ALL, earlier.aspect})
-    if earlier.kind == Kind.UNSUBSCRIBE:
-        return later.kind in IN and later.aspect == earlier.aspect
-    same = later.kind == earlier.kind and later.aspect == earlier.aspect
-    return same and later.kind != Kind.MAIL
+    """Return whether the later of two requests of one subscriber supersedes the earlier one."""
+    return any(
+        kind == earlier.kind and relation.holds(later.target, earlier.target)
+        for kind, relation in later.spec.supersedes
+    )
 
 
 def ready(due: QuerySet[UnsubRequest]) -> QuerySet[UnsubRequest]:
-    """Return those of the due rows that need not wait for an earlier wish of the same person.
-
-    What goes to Marketing Cloud as another message must not overtake: an unsubscribe under way, or
-    one of which nobody knows the list, comes before a subscription that was asked for after it.
-    """
+    """Return those of the due rows that need not wait for an earlier request of the same
+    subscriber, which must not be overtaken by what goes in another message."""
     earlier = UnsubRequest.objects.filter(_EARLIER, person=OuterRef("person"))
-    under_way = earlier.filter(status=Status.SENDING).exclude(kind=Kind.MAIL)
-    leaving = earlier.filter(
-        Q(aspect=ALL) | Q(aspect__startswith=JOB),
-        kind=Kind.UNSUBSCRIBE,
-        status=Status.PENDING,
-    )
-    alone = Q(person="")
-    leaves = Q(kind=Kind.UNSUBSCRIBE) & ~Exists(under_way.filter(kind__in=IN))
-    joins = Q(kind=Kind.SUBSCRIBE) & ~Exists(under_way) & ~Exists(leaving)
-    others = ~Q(kind__in=(Kind.UNSUBSCRIBE, Kind.SUBSCRIBE)) & ~Exists(under_way)
-    return due.filter(alone | leaves | joins | others)
+    # One subquery for all kinds that wait for the same.
+    alike: dict[_Waits, set[Kind]] = {}
+    for kind in Kind:
+        spec = KINDS[kind]
+        alike.setdefault((spec.waits_for_sent, spec.waits_for_queued), set()).add(kind)
+    free = (Q(kind__in=kinds) & _none_of(waits, earlier) for waits, kinds in alike.items())
+    return due.filter(Q(person="") | _either(free))
+
+
+def _none_of(waits: _Waits, earlier: QuerySet[UnsubRequest]) -> Q:
+    """Return Q for rows for which none of the `earlier` ones has to go first."""
+    kinds, queued = waits
+    none = ~Exists(earlier.filter(status=Status.SENDING, kind__in=kinds))
+    if not queued:
+        return Q(none)
+    named = _either(Q(kind=kind, target_type=target_type) for kind, target_type in queued)
+    return Q(none) & Q(~Exists(earlier.filter(named, status=Status.PENDING)))
+
+
+def _either(conditions: Iterable[Q]) -> Q:
+    """Return Q for rows that meet one of the conditions."""
+    return reduce(or_, conditions)
 
 
 def still_wanted(ids: Sequence[int]) -> list[int]:
@@ -101,11 +110,12 @@ def _void(rows: Mapping[int, UnsubRequest]) -> dict[int, int]:
     """Return the rows that are void, each with the wish that made it so."""
     # Among them may be others of these rows.
     since = min(row.received_at for row in rows.values())
-    later = _of_persons(rows).filter(received_at__gte=since).exclude(status__in=_SPEAKS_FOR_NOBODY)
-    if _are_all_unsubscribes(rows):
-        later = later.filter(kind__in=IN)
+    later = _of_persons(rows).filter(received_at__gte=since).exclude(status__in=NOT_IN_FORCE)
+    later = later.filter(kind__in=superseding({row.kind for row in rows.values()}))
     found: dict[int, int] = {}
-    later = later.only("pk", "received_at", "person", "kind", "aspect")
+    later = later.only(
+        "pk", "received_at", "person", "kind", "target_type", "target_id", "target_name"
+    )
     for one in later.order_by("-received_at", "-pk"):
         for pk, row in rows.items():
             if one.person == row.person and _order(one) > _order(row) and voids(one, row):
@@ -123,9 +133,8 @@ def _busy(rows: Mapping[int, UnsubRequest]) -> set[str]:
     already, or locked by one who has not committed yet what `ready` would have had to see."""
     earlier = _of_persons(rows).exclude(pk__in=rows)
     until = max(row.received_at for row in rows.values())
-    earlier = earlier.filter(received_at__lte=until, status__in=(Status.PENDING, Status.SENDING))
-    if _are_all_unsubscribes(rows):
-        earlier = earlier.filter(kind__in=IN)
+    kinds = frozenset[Kind]().union(*(row.spec.waits_for_sent for row in rows.values()))
+    earlier = earlier.filter(received_at__lte=until, status__in=ON_THEIR_WAY, kind__in=kinds)
     there = dict(earlier.values_list("pk", "person"))
     if not there:
         return set()
@@ -142,34 +151,32 @@ def take(rows: QuerySet[UnsubRequest]) -> QuerySet[UnsubRequest]:
 
 
 def _of_persons(rows: Mapping[int, UnsubRequest]) -> QuerySet[UnsubRequest]:
-    """Return the wishes of these rows' persons, but for mails."""
+    """Return all requests of these rows' subscribers."""
     persons = {row.person for row in rows.values()} - {""}
-    return UnsubRequest.objects.filter(person__in=persons).exclude(kind=Kind.MAIL)
-
-
-def _are_all_unsubscribes(rows: Mapping[int, UnsubRequest]) -> bool:
-    return all(row.kind == Kind.UNSUBSCRIBE for row in rows.values())
+    return UnsubRequest.objects.filter(person__in=persons)
 
 
 def left_in_vain(persons: Collection[str]) -> dict[str, set[int]]:
-    """Return the lists, by person, of which Marketing Cloud said that there was nothing to leave,
-    for these persons had left everything, and which they have not joined since. Whoever comes back
-    has still left them, and Marketing Cloud does not know."""
+    """Return {person: ListIDs} to unsubscribe from when these subscribers subscribe again: lists
+    that they left while they were unsubscribed from everything (error 12012), so that Marketing
+    Cloud still has them as active, and that they have not joined since."""
     since = UnsubRequest.objects.filter(person=OuterRef("person"))
-    joined = since.filter(_LATER, kind=Kind.SUBSCRIBE, aspect=OuterRef("aspect"))
-    joined = joined.exclude(status__in=_SPEAKS_FOR_NOBODY)
+    joined = since.filter(
+        _LATER, kind=Kind.SUBSCRIBE, target_type=TargetType.LIST, target_id=OuterRef("target_id")
+    ).exclude(status__in=NOT_IN_FORCE)
     # What was left before they came back the last time was seen to then.
     back = since.filter(
         kind=Kind.RESUBSCRIBE, status=Status.DONE, finished_at__gt=OuterRef("finished_at")
     )
     left = UnsubRequest.objects.filter(
         ~Exists(joined), ~Exists(back),
-        person__in=set(persons) - {""}, kind=Kind.UNSUBSCRIBE, aspect__startswith=LIST,
+        person__in=set(persons) - {""}, kind=Kind.UNSUBSCRIBE, target_type=TargetType.LIST,
         status=Status.DONE, error_code=OFF_EVERYTHING,
     )  # fmt: skip
     found: dict[str, set[int]] = {}
-    for person, aspect in left.values_list("person", "aspect"):
-        found.setdefault(person, set()).add(int(aspect.removeprefix(LIST)))
+    for person, list_id in left.values_list("person", "target_id"):
+        if list_id is not None:
+            found.setdefault(person, set()).add(list_id)
     return found
 
 
@@ -183,14 +190,15 @@ def revive(ids: Sequence[int]) -> set[int]:
 
 
 def answered_anew(mark: Mark, *, until: datetime | Now) -> Q:
-    """Return what finds, among the rows that answer for a wish, those that no longer do: something
-    to the contrary was asked for since, and before the wish, so the same words are a new one."""
+    """Return Q for rows whose idempotency key is to be released: a request to the contrary was
+    received after the row and up to `until`, so that the same request now is a new one.
+
+    Contrary is what could supersede it: of another kind whatever its target, which is cautious; of
+    the same kind where that carries another value for the same target.
+    """
     later = UnsubRequest.objects.filter(_LATER, person=OuterRef("person"), received_at__lte=until)
-    later = later.exclude(status__in=_SPEAKS_FOR_NOBODY)
-    if mark.kind == Kind.UNSUBSCRIBE:
-        later = later.filter(kind__in=IN)
-    elif mark.kind in IN:
-        later = later.filter(kind=Kind.UNSUBSCRIBE)
-    else:
-        later = later.filter(kind=mark.kind, aspect=mark.aspect)
+    contrary = Q(kind__in=superseding({mark.kind}) - {mark.kind})
+    if mark.spec.has_value:
+        contrary |= Q(kind=mark.kind, **target_columns(mark.target))
+    later = later.filter(contrary).exclude(status__in=NOT_IN_FORCE)
     return ~Q(person="") & Q(Exists(later))

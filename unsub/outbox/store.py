@@ -1,6 +1,7 @@
 """A wish becomes a row, once. Used by the outbox, and by the task that catches up after a database
 was away; nothing else writes new requests."""
 
+import hashlib
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from unsub.domain.context import UnsubContext
+from unsub.domain.masking import address_mask
 from unsub.domain.retry import HORIZON
 from unsub.domain.text import clean
 from unsub.infra import digests
@@ -27,17 +29,13 @@ from unsub.models import (
     UnsubRequest,
     Wording,
 )
-from unsub.models.request import REASON_LENGTH, Purpose
+from unsub.models.kinds import ORDERED
+from unsub.models.request import REASON_LENGTH, Purpose, target_columns
+from unsub.models.statuses import ON_THEIR_WAY, SETTLED
 
-from . import precedence
-from .identity import digest, digest_of, exact, person_of
+from . import identity, precedence
 from .submission import Change, Wish
 
-# The same person, scope and job within this time is the same wish (design, invariant 4); with the
-# other kinds what is meant is a button pressed twice, and a mail that was asked for twice.
-SAME_WISH = timedelta(hours=24)
-_SAME = {Kind.UNSUBSCRIBE.value: SAME_WISH, Kind.MAIL.value: timedelta(hours=1)}
-_SAME_CHANGE = timedelta(minutes=2)
 # How long a wish that could not be carried out shows on the person's page.
 _SHOWN = timedelta(days=30)
 # Each round either inserts or finds the row that is there; a third means a storm.
@@ -48,17 +46,18 @@ LINK_AGE_MAX = 2**31 - 1  # what the column holds
 
 def find(context: UnsubContext) -> UnsubRequest | None:
     """Return the request that answers for this wish now, or None."""
-    return UnsubRequest.objects.filter(wish=digest(context)).first()
+    return UnsubRequest.objects.filter(wish__in=digests.unsubscribe_digests(context)).first()
 
 
 def recent(context: UnsubContext, since: timedelta) -> list[UnsubRequest]:
     """Return the wishes of one who is named as in this link, oldest first: those that are on their
     way, those that ended within `since`, and those that could not be carried out lately."""
-    open_ = Q(status__in=(Status.WAITING, Status.PENDING, Status.SENDING))
+    open_ = Q(status__in=(Status.WAITING, *ON_THEIR_WAY))
     ended = Q(finished_at__gte=Now() - since)
     refused = Q(status=Status.REFUSED, finished_at__gte=Now() - _SHOWN, handlings=None)
-    rows = UnsubRequest.objects.filter(open_ | ended | refused, person=person_of(context))
-    newest = rows.exclude(kind=Kind.MAIL).order_by("-received_at", "-pk")[:_RECENT_MAX]
+    persons = digests.subscriber_digests(context.mid, context.subscriber)
+    rows = UnsubRequest.objects.filter(open_ | ended | refused, person__in=persons)
+    newest = rows.filter(kind__in=ORDERED).order_by("-received_at", "-pk")[:_RECENT_MAX]
     return list(newest)[::-1]
 
 
@@ -66,10 +65,12 @@ def write(wish: Wish) -> tuple[UnsubRequest, bool]:
     """Return the row that answers for this wish, and whether it is new.
 
     The unique column `wish` decides, so that any number of processes may write at once, and no
-    statement fails on it. A row that is older than SAME_WISH gives its place up to the new one.
+    statement fails on it. A row that is older than its kind's `same_within` gives its place up to
+    the new one.
     Raises IntegrityError where no row can hold the wish.
     """
-    key = digest_of(wish)
+    key, *_former = keys = identity.idempotency_keys(wish)
+    identity.adopt(wish.context.mid, wish.context.subscriber, keys)
     for _ in range(_ROUNDS):
         with transaction.atomic(savepoint=False):
             request = _insert(wish, key)
@@ -102,8 +103,8 @@ def _insert(wish: Wish, key: str) -> UnsubRequest | None:
         subscriber_id=who.subscriber_id,
         subscriber_key=who.subscriber_key or "",
         email_address=who.email_address or "",
-        address_digest=digests.digest_of(who.email_address or ""),
-        address_mask=digests.masked(who.email_address or ""),
+        address_digest=digests.address_digest(who.email_address or ""),
+        address_mask=address_mask(who.email_address or ""),
         job_id=context.job.job_id,
         list_id=context.job.list_id,
         batch_id=context.job.batch_id,
@@ -118,8 +119,8 @@ def _insert(wish: Wish, key: str) -> UnsubRequest | None:
         next_attempt_at=Now() + timedelta(seconds=grace(wish.channel)),
         give_up_at=Now() + HORIZON,
         wish=key,
-        aspect=wish.aspect,
-        person=person_of(context),
+        **target_columns(wish.target),
+        person=digests.subscriber_digests(context.mid, who)[0],
         **_changed(wish),
     )
     if not insert_unless_present(request):
@@ -158,11 +159,14 @@ def _confirms_joining(mid: int) -> bool:
 
 
 def _wording(wish: Wish, text: str) -> Wording:
-    """Return the version of the words that were agreed to: written the first time it happens."""
+    """Return the version of the consent text, inserted the first time that it is agreed to."""
+    # Not keyed: the text itself is in the row. So the same text stays the same version whatever
+    # becomes of the keys.
+    number = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     key = {
         "unit_id": wish.context.mid,
         "language": wish.language,
-        "digest": exact("wording", text),
+        "digest": number,
     }
     wording, _ = find_or_insert(Wording.objects.filter(**key), Wording(text=text, **key))
     return wording
@@ -198,7 +202,8 @@ def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:
     is not made yet; else it is kept here alone."""
     chosen = Reason.objects.offered_to(context.mid).filter(code=reason).first() if reason else None
     text = reason_text(chosen.label if chosen else "", words)
-    without = UnsubRequest.objects.filter(wish=digest(context), reason=None, reason_text="")
+    keys = digests.unsubscribe_digests(context)
+    without = UnsubRequest.objects.filter(wish__in=keys, reason=None, reason_text="")
     without = without.exclude(status=Status.WITHDRAWN)
     changes = {"reason": chosen, "reason_text": text, "reason_added_at": Now()}
     return bool(text and without.update(**changes))
@@ -222,8 +227,7 @@ def _retire_old(wish: Wish, key: str) -> None:
     letter is as old as its wish, however late it is read."""
     at = wish.received_at or Now()
     # What is still on its way answers for the wish however old it is: one wish, one event.
-    same = _SAME.get(wish.kind, _SAME_CHANGE)
-    old = Q(received_at__lt=at - same, status__in=(Status.DONE, Status.REFUSED))
+    old = Q(received_at__lt=at - wish.spec.same_within, status__in=SETTLED)
     # Taking back answers for all that was asked before it: a letter that was kept while the
     # database was away may be read only after its person pressed again, and then Undo.
     taken_back = Q(status=Status.WITHDRAWN, finished_at__lte=at)

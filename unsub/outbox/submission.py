@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from unsub.domain.context import Effect, Scope, UnsubContext
+from unsub.domain.context import Scope, UnsubContext
+from unsub.domain.target import EVERYTHING, Target, TargetType
 from unsub.models import Channel, Kind
-from unsub.models.request import ALL, JOB, LIST
+from unsub.models.kinds import KINDS, KindSpec
 from unsub.units.opening import open_link
 
-# Kinds that are about a list, or about all of them.
-LISTS = frozenset({Kind.UNSUBSCRIBE, Kind.SUBSCRIBE, Kind.RESUBSCRIBE})
+_BY_LINK = frozenset({TargetType.LIST, TargetType.JOB, TargetType.EVERYTHING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +49,28 @@ class Wish:
         return self.change.kind.value if self.change else Kind.UNSUBSCRIBE.value
 
     @property
-    def aspect(self) -> str:
-        """What it is about: of two wishes about the same the later one counts."""
-        if self.change and self.change.kind not in LISTS:
-            name = self.change.name
-            return f"{self.kind}:{name}" if name else self.kind
-        if self.context.effect is Effect.FROM_EVERYTHING or self.kind == Kind.RESUBSCRIBE:
-            return ALL
-        job = self.context.job
-        return f"{LIST}{job.list_id}" if job.list_id else f"{JOB}{job.job_id}"
+    def spec(self) -> KindSpec:
+        """What its kind means."""
+        return KINDS[self.kind]
+
+    @property
+    def target(self) -> Target:
+        """What it is about: what the kind is always about, or what the link or the change names.
+
+        Raises ValueError where that is nothing that the kind can be about, and ContextError for a
+        test link.
+        """
+        types = self.spec.target_types
+        if types == {TargetType.EVERYTHING}:
+            return EVERYTHING
+        if types <= _BY_LINK:
+            found = self.context.target
+        else:
+            (only,) = types
+            found = Target(only, name=self.change.name if self.change else "")
+        if found.type not in types:
+            raise ValueError(f"a request to {self.kind} cannot be about {found.type}")
+        return found
 
     def to_message(self, *, received_at: datetime) -> dict[str, str]:
         """Return the wish as plain strings for the broker: the token stands for the context."""

@@ -6,14 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
-
-from unsub.domain.context import SubscriberContext, UnsubContext
+from unsub.domain.context import UnsubContext
+from unsub.domain.target import Target, TargetType
 from unsub.infra.database_timeout import answering
-from unsub.models import Kind, UnsubRequest
-from unsub.models.request import ALL, ATTRIBUTE, ON_THEIR_WAY
-from unsub.outbox.identity import person_of
-from unsub.outbox.submission import LISTS
+from unsub.models import UnsubRequest
+from unsub.models.statuses import ON_THEIR_WAY
+from unsub.outbox import identity
 
 from .current_state import Present
 
@@ -22,11 +20,13 @@ MOST = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """One request, for display to its subscriber. `state` is `done`, `on_its_way`, `waiting`,
+    """One request, for display to its subscriber. `words` (not yet translated) and `name` say what
+    it is; `state` is `done`, `on_its_way`, `waiting`,
     `refused`, `withdrawn` or `superseded`."""
 
     at: datetime
     kind: str
+    words: str
     about: str
     name: str
     state: str
@@ -40,23 +40,9 @@ class Held:
 def of_person(context: UnsubContext, names: Mapping[int, str]) -> list[Held]:
     """Return the requests of the subscriber that a link identifies, newest first, at most MOST.
     `names` maps ListID to list name. Raises DatabaseError."""
-    who = context.subscriber
-    same = Q(person=person_of(context))
-    for name in ("subscriber_id", "subscriber_key"):
-        if value := getattr(who, name):
-            same |= Q(**{name: value})
-    if who.email_address:
-        # Several people may share an address: rows with another ID or key belong to somebody else.
-        same |= Q(email_address=who.email_address) & _no_other(who)
-    rows = UnsubRequest.objects.filter(same, unit_id=context.mid).select_related("wording")
     with answering():
+        rows = identity.requests_of(context.mid, context.subscriber).select_related("wording")
         return [_held(row, names) for row in rows.order_by("-pk")[:MOST]]
-
-
-def _no_other(who: SubscriberContext) -> Q:
-    """Q for rows that name no other SubscriberID or SubscriberKey."""
-    id_ = Q(subscriber_id=None) | Q(subscriber_id=who.subscriber_id)
-    return id_ & (Q(subscriber_key="") | Q(subscriber_key=who.subscriber_key or ""))
 
 
 def _held(row: UnsubRequest, names: Mapping[int, str]) -> Held:
@@ -64,10 +50,9 @@ def _held(row: UnsubRequest, names: Mapping[int, str]) -> Held:
     return Held(
         at=row.received_at,
         kind=row.kind,
-        about=row.aspect or (f"list:{row.list_id}" if row.list_id else ""),
-        name=row.aspect.removeprefix(ATTRIBUTE)
-        if row.kind == Kind.ATTRIBUTE
-        else _list(row, names),
+        words=row.spec.words.page,
+        about=str(row.target),
+        name=_name(row.target, names),
         state="on_its_way" if on_its_way else str(row.status),
         reason=row.reason_text,
         ended_at=row.finished_at,
@@ -77,11 +62,13 @@ def _held(row: UnsubRequest, names: Mapping[int, str]) -> Held:
     )
 
 
-def _list(row: UnsubRequest, names: Mapping[int, str]) -> str:
-    """Return the name of the request's list, or "" where it is about no single list."""
-    if row.kind not in LISTS or row.aspect == ALL or not row.list_id:
-        return ""
-    return names.get(row.list_id, str(row.list_id))
+def _name(target: Target, names: Mapping[int, str]) -> str:
+    """Return the name of a list or attribute, or "" for any other target."""
+    if target.type is TargetType.ATTRIBUTE:
+        return target.name
+    if target.type is TargetType.LIST and target.id is not None:
+        return names.get(target.id, str(target.id))
+    return ""
 
 
 def as_json(now: Present, wishes: list[Held], *, at: datetime) -> dict[str, Any]:

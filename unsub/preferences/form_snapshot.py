@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from django.core import signing
 
 from unsub.domain.context import UnsubContext
-from unsub.outbox.identity import exact, person_of
+from unsub.infra import digests
 
 SECONDS = 7 * 86_400  # older snapshots are refused and the page is rendered again
 _SALT = "unsub.drawn"
@@ -35,7 +35,8 @@ class Drawn:
 
 def draw(context: UnsubContext, drawn: Drawn) -> str:
     """Return the signed snapshot for a hidden form field."""
-    data = [_whose(context), drawn.on, drawn.off, dict(drawn.values), drawn.wording, drawn.is_known]
+    whose = _whose(context)[0]
+    data = [whose, drawn.on, drawn.off, dict(drawn.values), drawn.wording, drawn.is_known]
     return signing.dumps(data, salt=_SALT, compress=True)
 
 
@@ -46,14 +47,20 @@ def read(context: UnsubContext, text: str) -> Drawn | None:
         whose, on, off, values, wording, is_known = signing.loads(text, salt=_SALT, max_age=SECONDS)
     except (signing.BadSignature, ValueError, TypeError):
         return None
-    if whose != _whose(context):
+    if whose not in _whose(context):
         return None
     return Drawn(on=tuple(on), off=tuple(off), values=values, wording=wording, is_known=is_known)
 
 
 def mark(text: str) -> str:
     """Return a short keyed fingerprint of a value: it can be compared, but does not reveal it."""
-    return exact("drawn", text)[:12]
+    return _marks(text)[0]
+
+
+def is_mark_of(fingerprint: str, text: str) -> bool:
+    """Return whether `mark(text)` made this fingerprint, with the current digest key or a former
+    one."""
+    return fingerprint in _marks(text)
 
 
 def marks(values: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -61,6 +68,10 @@ def marks(values: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {name: mark(value) for name, value in values}
 
 
-def _whose(context: UnsubContext) -> str:
-    """Return the digest that ties a snapshot to its subscriber."""
-    return person_of(context)[:16]
+def _marks(text: str) -> list[str]:
+    return [one[-12:] for one in digests.digests(digests.Purpose.FORM_VALUE, text)]
+
+
+def _whose(context: UnsubContext) -> list[str]:
+    """Return the digests that tie a snapshot to its subscriber, the current one first."""
+    return [one[-16:] for one in digests.subscriber_digests(context.mid, context.subscriber)]

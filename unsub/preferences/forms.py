@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unsub.domain.text import clean
 
 from .attributes import NO, YES, Asks, Field, date_of, unsupported
-from .form_snapshot import mark
+from .form_snapshot import is_mark_of, mark
 
 FORMAT, ADDRESS = "format", "address"
 FORMATS = (("HTML", _("With pictures and colours")), ("Text", _("Plain text")))
@@ -128,11 +128,11 @@ class DetailsForm(forms.Form):
         self.data = {**self.data, name: self.now.get(name, "")}
 
     def _is_as_drawn(self, name: str, typed: str) -> bool:
-        return mark(typed) == self.drawn.get(name, mark(""))
+        return is_mark_of(self.drawn.get(name, mark("")), typed)
 
     def _was_changed_by_others(self, name: str, value: str) -> bool:
         now = self.now.get(name, "")
-        return mark(now) != self.drawn.get(name, mark("")) and value != now
+        return not is_mark_of(self.drawn.get(name, mark("")), now) and value != now
 
     def _conflict(self, name: str) -> str:
         """Return the message for a field that changed elsewhere since the page was rendered."""

@@ -10,13 +10,12 @@ from time import monotonic
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.core.cache import cache
 
 from unsub.domain.context import SubscriberContext
-from unsub.domain.masking import keyed_digest
 from unsub.gateway import calls as gateway
 from unsub.gateway import catalogue, concurrency
+from unsub.infra import digests
 from unsub.models import MailingList
 from unsub.sfmc import Definition, MailList, Membership, Profile, SfmcError
 
@@ -159,8 +158,5 @@ def _wait(mid: int, what: str, asked: "Future[Any] | None", until: float) -> Any
 
 def _name(what: str, mid: int, subscriber: SubscriberContext) -> str:
     """Return a cache key that does not reveal the subscriber."""
-    parts: tuple[Any, ...] = (
-        mid, subscriber.subscriber_id, subscriber.subscriber_key, subscriber.email_address,
-    )  # fmt: skip
-    text = "\x1f".join("" if part is None else str(part) for part in parts)
-    return f"profile:{what}:{keyed_digest(text, secret=settings.SECRET_KEY, purpose='profile')}"
+    who = (subscriber.subscriber_id, subscriber.subscriber_key, subscriber.email_address)
+    return f"profile:{what}:{digests.digest(digests.Purpose.PROFILE, mid, *who)}"

@@ -9,16 +9,20 @@ from typing import Any
 
 from django.db.models import F
 
+from unsub.domain.target import Target, TargetType
 from unsub.models.request import RequestQuerySet
 
-# Public contract (design 3.4): column of the export, and the field it comes from.
-COLUMNS = {
+# Public contract (design 3.4): column of the export, and the field it comes from. The last column,
+# `about`, is the target.
+_FIELDS = {
     "id": "pk", "status": "shown_status", "outcome": "outcome", "error_code": "error_code",
     "attempts": "attempts", "mid": "unit_id", "job_id": "job_id", "list_id": "list_id",
     "batch_id": "batch_id", "scope": "scope", "reason": "reason_text", "channel": "channel",
     "received_at": "received_at", "finished_at": "finished_at",
-    "sfmc_request_id": "sfmc_request_id", "kind": "kind", "about": "aspect",
+    "sfmc_request_id": "sfmc_request_id", "kind": "kind",
 }  # fmt: skip
+COLUMNS = (*_FIELDS, "about")
+_TARGET = ("target_type", "target_id", "target_name")
 CHUNK = 2000
 # Spreadsheets interpret cells that begin with one of these as formulas (OWASP: CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -32,18 +36,25 @@ def rows(requests: RequestQuerySet) -> Iterator[Row]:
     database cancels statements after 15 s.
     """
     # The first column is the key that the next chunk starts after.
-    sources = (F(source) for source in COLUMNS.values())
+    sources = (F(source) for source in (*_FIELDS.values(), *_TARGET))
     found = requests.with_shown_status().order_by("pk").values_list(*sources)
     last = 0
     while chunk := list(found.filter(pk__gt=last)[:CHUNK]):
-        yield from chunk
+        yield from map(_with_target, chunk)
         last = chunk[-1][0]
+
+
+def _with_target(row: Row) -> Row:
+    """Return a row with its target as one cell."""
+    number = len(_FIELDS)
+    type_, id_, name = row[number:]
+    return (*row[:number], str(Target(TargetType(type_), id_, name)))
 
 
 def csv_lines(found: Iterator[Row]) -> Iterator[str]:
     """Yield the lines of a CSV file, header first. Cells that a spreadsheet would execute are
     escaped."""
-    yield _line(tuple(COLUMNS))
+    yield _line(COLUMNS)
     for row in found:
         yield _line(tuple(map(_cell, row)))
 

@@ -14,6 +14,7 @@ from django.db.models.functions import Now, TruncDate
 
 from unsub.infra.inserts import find_or_insert
 from unsub.models import BusinessUnit, By, DailyTally, Kind, Status, TallyMark, UnsubRequest
+from unsub.models.statuses import NOT_COUNTED
 
 # A transaction that began before the last run may have committed after it.
 OVERLAP = timedelta(minutes=5)
@@ -30,8 +31,6 @@ _FIELDS = {
     By.REASON: "reason_id",
     By.KIND: "kind",
 }
-# Requests that were withdrawn, superseded or never confirmed were not carried out.
-_NOTHING = frozenset({Status.WITHDRAWN, Status.SUPERSEDED, Status.WAITING})
 
 
 def keep_up() -> list[date]:
@@ -131,4 +130,4 @@ def _counts_by(by: By, row: Mapping[str, Any]) -> bool:
     """Return whether a row of the aggregate is counted by this property."""
     if row["kind"] != Kind.UNSUBSCRIBE and by is not By.KIND:
         return False
-    return by is By.STATE or row["status"] not in _NOTHING
+    return by is By.STATE or row["status"] not in NOT_COUNTED

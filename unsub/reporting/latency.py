@@ -7,7 +7,7 @@ from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from unsub.models import Channel, Status, UnsubRequest
-from unsub.models.request import ON_THEIR_WAY, in_states
+from unsub.models.statuses import ON_THEIR_WAY, in_states
 
 WINDOW = timedelta(days=7)
 NEWEST = 10_000  # rows at most: an index has them in order, so the cost is bounded

@@ -20,7 +20,7 @@ from unsub.models import (
     TallyMark,
     UnsubRequest,
 )
-from unsub.models.request import is_held
+from unsub.models.shown_status import is_held
 
 from .latency import Honour, honour_of, is_late
 

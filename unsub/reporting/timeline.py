@@ -8,8 +8,7 @@ from django.utils.translation import gettext
 
 from unsub.models import (
     DeliveryAttempt,
-    Handling,
-    Kind,
+    Family,
     Outcome,
     Pause,
     PauseEnd,
@@ -21,10 +20,15 @@ from . import sentences
 from .explanations import FOUND, explain
 
 _CALLS = {
-    Kind.UNSUBSCRIBE: "Call %d of LogUnsubEvent was sent to Marketing Cloud.",
-    Kind.MAIL: "Call %d, a triggered send, was sent to Marketing Cloud.",
+    Family.UNSUBSCRIBES: "Call %d of LogUnsubEvent was sent to Marketing Cloud.",
+    Family.CHANGES: "Call %d, an Update of Subscriber, was sent to Marketing Cloud.",
+    Family.MAILS: "Call %d, a triggered send, was sent to Marketing Cloud.",
 }
-_UPDATE = "Call %d, an Update of Subscriber, was sent to Marketing Cloud."
+# What a confirmed call means, where that is more than that it was confirmed.
+_CONFIRMED = {
+    Family.UNSUBSCRIBES: "Marketing Cloud confirmed the unsubscribe.",
+    Family.MAILS: "Marketing Cloud took the mail, to send it.",
+}
 _LOOKED = "Attempt %d: what has to be known before the call was looked up in Marketing Cloud."
 _ENDS = {
     PauseEnd.ASKED: "The pause was over: a mail is to ask the person whether they come back.",
@@ -42,14 +46,22 @@ class Moment:
     what: str
 
 
-def story(request: UnsubRequest, attempts: Iterable[DeliveryAttempt]) -> list[Moment]:
-    """Return the events in order."""
-    return sorted(_moments(request, attempts), key=lambda moment: moment.at)
+def story(
+    request: UnsubRequest,
+    attempts: Iterable[DeliveryAttempt],
+    ended: Iterable[Pause] | None = None,
+) -> list[Moment]:
+    """Return the events in order. `ended` is what `sentences.ended_pauses` returned for this
+    request among others; without it the database is asked for this one."""
+    pauses = sentences.ended_pauses([request]) if ended is None else ended
+    return sorted(_moments(request, attempts, pauses), key=lambda moment: moment.at)
 
 
-def _moments(request: UnsubRequest, attempts: Iterable[DeliveryAttempt]) -> Iterator[Moment]:
+def _moments(
+    request: UnsubRequest, attempts: Iterable[DeliveryAttempt], ended: Iterable[Pause]
+) -> Iterator[Moment]:
     name = sentences.name_of(request)
-    yield Moment(at=request.received_at, what=sentences.sentence(request, name))
+    yield Moment(at=request.received_at, what=sentences.sentence(request, name, ended))
     yield from _agreed(request)
     if request.reason_added_at:
         yield Moment(
@@ -58,9 +70,9 @@ def _moments(request: UnsubRequest, attempts: Iterable[DeliveryAttempt]) -> Iter
         )
     yield from _pause(request)
     for attempt in attempts:
-        yield from _calls(Kind(request.kind), attempt)
+        yield from _calls(request.spec.message, attempt)
     yield from _end(request)
-    for handling in Handling.objects.filter(request=request).select_related("user"):
+    for handling in request.handlings.all():
         known = {"who": handling.user or gettext("somebody"), "note": handling.note}
         yield Moment(at=handling.at, what=gettext("Dealt with by %(who)s: %(note)s") % known)
 
@@ -92,12 +104,12 @@ def _waits(request: UnsubRequest) -> bool:
 def _is_forgotten(request: UnsubRequest) -> bool:
     """Return whether it was never confirmed. Only unsubscribes can be withdrawn by the
     subscriber."""
-    return request.status == Status.WITHDRAWN and request.kind != Kind.UNSUBSCRIBE
+    return request.status == Status.WITHDRAWN and request.spec.message is not Family.UNSUBSCRIBES
 
 
 def _pause(request: UnsubRequest) -> Iterator[Moment]:
     """Yield the pause that a request began, and how it ended."""
-    pause = Pause.objects.filter(request=request).first()
+    pause: Pause | None = getattr(request, "pause", None)
     if pause is None:
         return
     known = {"day": f"{pause.until:%Y-%m-%d}", "then": pause.get_ends_display()}
@@ -107,13 +119,13 @@ def _pause(request: UnsubRequest) -> Iterator[Moment]:
         yield Moment(at=pause.ended_at, what=gettext(_ENDS[PauseEnd(pause.end)]))
 
 
-def _calls(kind: Kind, attempt: DeliveryAttempt) -> Iterator[Moment]:
+def _calls(message: Family, attempt: DeliveryAttempt) -> Iterator[Moment]:
     """Yield the call and its result."""
-    call = _LOOKED if attempt.detail in FOUND else _CALLS.get(kind, _UPDATE)
+    call = _LOOKED if attempt.detail in FOUND else _CALLS[message]
     yield Moment(at=attempt.started_at, what=gettext(call) % attempt.number)
     if attempt.finished_at is None:
         return
-    said = gettext(_said(kind, attempt))
+    said = gettext(_said(message, attempt))
     marks = [
         gettext("request ID %s") % attempt.sfmc_request_id if attempt.sfmc_request_id else "",
         gettext("error code %d") % attempt.error_code if attempt.error_code else "",
@@ -122,12 +134,10 @@ def _calls(kind: Kind, attempt: DeliveryAttempt) -> Iterator[Moment]:
     yield Moment(at=attempt.finished_at, what=f"{said} ({known})" if known else said)
 
 
-def _said(kind: Kind, attempt: DeliveryAttempt) -> str:
+def _said(message: Family, attempt: DeliveryAttempt) -> str:
     """Return what Marketing Cloud answered."""
-    if kind is Kind.UNSUBSCRIBE and attempt.outcome == Outcome.POSTED:
-        return "Marketing Cloud confirmed the unsubscribe."
-    if kind is Kind.MAIL and attempt.outcome == Outcome.POSTED:
-        return "Marketing Cloud took the mail, to send it."
+    if attempt.outcome == Outcome.POSTED and message in _CONFIRMED:
+        return _CONFIRMED[message]
     return explain(attempt.outcome, attempt.error_code, attempt.detail) or attempt.outcome
 
 

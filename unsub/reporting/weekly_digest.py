@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 
 from unsub.infra.inserts import find_or_insert
 from unsub.models import BusinessUnit, By, DailyTally, Digest, Reason, Status, UnsubRequest
-from unsub.models.request import ON_THEIR_WAY, in_states
+from unsub.models.statuses import ON_THEIR_WAY, in_states
 
 from .latency import time_to_honour
 

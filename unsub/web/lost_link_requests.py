@@ -3,12 +3,10 @@
 from datetime import timedelta
 from enum import Enum, auto
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from unsub.domain.masking import keyed_digest
-from unsub.infra import rate_limit
+from unsub.infra import digests, rate_limit
 from unsub.models import LostLink
 
 SAME = timedelta(hours=24)
@@ -30,14 +28,13 @@ def ask(*, mid: int, address: str, client: str, language: str) -> Answer:
     `client` is the IP address: only a digest of it is used, for the rate limit. Runs in a
     transaction. Raises DatabaseError.
     """
-    secret = settings.SECRET_KEY
-    who = keyed_digest(client, secret=secret, purpose="client")
+    who = digests.digest(digests.Purpose.CLIENT, client)
     if not rate_limit.may("lost-link", who, times=CLIENT_MAX, seconds=int(HOUR.total_seconds())):
         return Answer.TOO_MANY
-    digest = keyed_digest(address, secret=secret, purpose="address")
+    digest, *former = digests.address_digests(address)
     asked = LostLink.objects.filter(unit_id=mid)
     with transaction.atomic():
-        if asked.filter(digest=digest, received_at__gt=Now() - SAME).exists():
+        if asked.filter(digest__in=(digest, *former), received_at__gt=Now() - SAME).exists():
             return Answer.KEPT
         if asked.filter(received_at__gt=Now() - HOUR).count() >= UNIT_MAX:
             return Answer.TOO_MANY

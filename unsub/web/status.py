@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from unsub.models import Status, UnsubRequest
-
-ON_ITS_WAY = frozenset({Status.PENDING, Status.SENDING})
+from unsub.models.statuses import ON_THEIR_WAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +32,7 @@ def standing_of(request: UnsubRequest | None, *, again: bool = False) -> Standin
     database did not answer."""
     if request is None:
         return Standing(kind="on_its_way")
-    kind = "on_its_way" if request.status in ON_ITS_WAY else str(request.status)
+    kind = "on_its_way" if request.status in ON_THEIR_WAY else str(request.status)
     return Standing(
         kind=kind,
         since=request.received_at,

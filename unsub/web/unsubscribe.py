@@ -1,7 +1,6 @@
 """The unsubscribe page, its form, and the one-click POST to the same URL (RFC 8058)."""
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
@@ -11,6 +10,8 @@ from django.utils import timezone
 from unsub.domain.scanners import scanner_of
 from unsub.infra import metrics
 from unsub.models import Channel, Status, UnsubRequest
+from unsub.models.kinds import SAME_UNSUBSCRIBE
+from unsub.models.statuses import SETTLED
 from unsub.outbox import api as outbox
 from unsub.outbox.api import Wish
 
@@ -19,9 +20,6 @@ from .http import SeeOther, TooLarge, page, plain, read_form, with_retry
 from .page_context import Visit, visiting
 from .signed_link import EVERYTHING, Link, linked
 from .status import standing_of
-
-# After this time the page offers to unsubscribe again: the person may have subscribed meanwhile.
-ANEW_AFTER = timedelta(hours=24)
 
 
 @linked("GET", "HEAD", "POST")
@@ -70,9 +68,10 @@ def _earlier(visit: Visit) -> UnsubRequest | None:
 
 
 def _may_ask_anew(earlier: UnsubRequest) -> bool:
-    """Return whether the earlier request has ended and is older than ANEW_AFTER."""
-    ended = earlier.status in (Status.DONE, Status.REFUSED)
-    return ended and timezone.now() - earlier.received_at > ANEW_AFTER
+    """Return whether the same request now is a new one."""
+    # The person may have subscribed meanwhile.
+    is_old = timezone.now() - earlier.received_at > SAME_UNSUBSCRIBE
+    return earlier.status in SETTLED and is_old
 
 
 def _submit(visit: Visit, data: QueryDict, *, scanner: str) -> HttpResponse:

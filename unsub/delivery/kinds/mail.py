@@ -13,16 +13,16 @@ from django.conf import settings
 from unsub.delivery.batch import Batch, carried_out
 from unsub.domain.context import SubscriberContext, UnsubContext
 from unsub.domain.outcomes import NO_TIME, Outcome, Verdict
+from unsub.domain.target import TargetType
 from unsub.gateway import calls as gateway
 from unsub.gateway import catalogue
 from unsub.links import confirmation
 from unsub.links.tokens import sign_link
-from unsub.models import BusinessUnit, Kind, Status, UnsubRequest
+from unsub.models import BusinessUnit, Status, UnsubRequest
 from unsub.models.request import Purpose
 from unsub.sfmc import Profile, TriggeredSend
 
 LINK, ABOUT = "ProfileCentreLink", "ProfileCentreAbout"
-_PREFIX = f"{Kind.MAIL.value}:"
 Plan = TriggeredSend | Verdict
 
 
@@ -66,7 +66,7 @@ def _plan(unit: BusinessUnit, row: UnsubRequest) -> Plan:
 
 def _letter(unit: BusinessUnit, row: UnsubRequest, profile: Profile) -> _Letter | None:
     """Return what a mail says, or None where what it is about is over."""
-    purpose = row.aspect.removeprefix(_PREFIX)
+    purpose = row.target.name
     if purpose == Purpose.CONFIRM:
         return _confirmation(unit, row)
     definition = unit.new_link_key if purpose == Purpose.NEW_LINK else unit.ask_back_key
@@ -83,7 +83,7 @@ def _confirmation(unit: BusinessUnit, row: UnsubRequest) -> _Letter | None:
     if wish is None:
         return None
     link = f"{unit.url}/c/{confirmation.token_of(wish.pk)}"
-    if wish.kind == Kind.ADDRESS:
+    if wish.target.type is TargetType.ADDRESS:
         definition = unit.confirm_address_key
         return _Letter(definition=definition, link=link, about=unit.name, to=wish.value)
     about = catalogue.list_name(unit.mid, wish.list_id) or unit.name

@@ -5,21 +5,22 @@ somebody is on the list that they join, and whether an attribute is there at all
 Cloud ignores one that it does not know (facts 6).
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from unsub.delivery.batch import Batch, carried_out
 from unsub.domain.outcomes import NO_TIME, Outcome, Verdict
+from unsub.domain.target import TargetType
 from unsub.gateway import calls as gateway
 from unsub.gateway import catalogue
 from unsub.models import Kind, UnsubRequest
-from unsub.models.request import ATTRIBUTE
 from unsub.outbox import precedence
 from unsub.sfmc import ListChange, Membership, SfmcError, SubscriberUpdate
 
 from .lookups import ACTIVE, UNSUBSCRIBED, keys_of
 
 Plan = SubscriberUpdate | Verdict
+_NOBODY = Verdict(outcome=Outcome.REFUSED, detail="nobody by these details")
 
 
 def send(batch: Batch) -> tuple[Verdict, ...] | None:
@@ -34,8 +35,20 @@ def send(batch: Batch) -> tuple[Verdict, ...] | None:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What was looked up for one row: the subscriber's SubscriberKey and memberships, the unit's
+    attributes, and the lists to unsubscribe from on resubscribe."""
+
+    key: str
+    places: Sequence[Membership]
+    attributes: Collection[str]
+    left: Collection[int]
+
+
 def _plans(batch: Batch) -> list[Plan]:
-    """Return, for each row, what to send, or a verdict where there is nothing to send."""
+    """Return, for each row, what to send, or a verdict where there is nothing to send. Raises an
+    SfmcError."""
     mid, rows, keys = batch.mid, batch.rows, keys_of(batch)
     back = {row.person for row in rows if row.kind == Kind.RESUBSCRIBE}
     left = precedence.left_in_vain(back) if back else {}
@@ -47,65 +60,69 @@ def _plans(batch: Batch) -> list[Plan]:
     places = gateway.memberships_of(mid, sorted(asking)) if asking else {}
     # Marketing Cloud tells no keys apart by case.
     places = {key.casefold(): found for key, found in places.items()}
-    attributes = any(row.kind == Kind.ATTRIBUTE for row in rows)
-    names = {one.name for one in catalogue.definitions(mid)} if attributes else set()
-    return [
-        _plan(row, keys[row.pk], places, names, left=left.get(row.person, set())) for row in rows
-    ]
+    named = any(row.target.type is TargetType.ATTRIBUTE for row in rows)
+    attributes = {one.name for one in catalogue.definitions(mid)} if named else set()
+    plans: list[Plan] = []
+    for row in rows:
+        key = keys[row.pk]
+        if not key:
+            plans.append(NO_TIME if key is None else _NOBODY)
+            continue
+        known = _Known(
+            key=key,
+            places=places.get(key.casefold(), []),
+            attributes=attributes,
+            left=left.get(row.person, ()),
+        )
+        plans.append(_PLANS[row.kind](row, known))
+    return plans
 
 
-def _plan(
-    row: UnsubRequest,
-    key: str | None,
-    places: Mapping[str, list[Membership]],
-    names: set[str],
-    *,
-    left: Collection[int],
-) -> Plan:
-    """Return what to send for a row: only what the person changed. `left` are lists that are to be
-    left where they come back."""
-    if key is None:
-        return NO_TIME
-    if not key:
-        return Verdict(outcome=Outcome.REFUSED, detail="nobody by these details")
-    if row.kind == Kind.SUBSCRIBE:
-        return _joining(row, key, places.get(key.casefold(), []))
-    if row.kind == Kind.RESUBSCRIBE:
-        return _coming_back(key, places.get(key.casefold(), []), left)
-    name = row.aspect.removeprefix(ATTRIBUTE)
-    if row.kind == Kind.ATTRIBUTE and name not in names:
-        return Verdict(outcome=Outcome.REFUSED, detail="no such attribute")
-    return _update(row, SubscriberUpdate(subscriber_key=key), name)
-
-
-def _update(row: UnsubRequest, nothing: SubscriberUpdate, name: str) -> SubscriberUpdate:
-    """Return the update that changes what the row says, and nothing else."""
-    if row.kind == Kind.FORMAT:
-        return replace(nothing, email_type=row.value)
-    if row.kind == Kind.ADDRESS:
-        return replace(nothing, email_address=row.value)
-    return replace(nothing, attributes=((name, row.value),))
-
-
-def _joining(row: UnsubRequest, key: str, places: list[Membership]) -> Plan:
-    """Return what puts somebody on a list: an update of their place on it, or a new place."""
+def _joining(row: UnsubRequest, known: _Known) -> Plan:
+    """Return what puts the subscriber on a list: an update of the membership, or a new one."""
     if row.list_id is None:
         return Verdict(outcome=Outcome.REFUSED, detail="no list")
-    place = next((one for one in places if one.list_id == row.list_id), None)
+    place = next((one for one in known.places if one.list_id == row.list_id), None)
     if place and place.status == ACTIVE:
         return Verdict(outcome=Outcome.ALREADY_SUBSCRIBED, detail="on the list already")
     change = ListChange(list_id=row.list_id, status=ACTIVE, action="update" if place else "create")
-    return SubscriberUpdate(subscriber_key=key, lists=(change,))
+    return SubscriberUpdate(subscriber_key=known.key, lists=(change,))
 
 
-def _coming_back(key: str, places: list[Membership], left: Collection[int]) -> SubscriberUpdate:
-    """Return what subscribes somebody again, but for the lists that they have left as well."""
+def _coming_back(_row: UnsubRequest, known: _Known) -> Plan:
+    """Return what subscribes the subscriber again, but not to lists that they have left as well."""
     lists = tuple(
         ListChange(list_id=one.list_id, status=UNSUBSCRIBED, action="update")
-        for one in places
-        if one.list_id in left
+        for one in known.places
+        if one.list_id in known.left
     )
-    return SubscriberUpdate(subscriber_key=key, status=ACTIVE, lists=lists)
+    return SubscriberUpdate(subscriber_key=known.key, status=ACTIVE, lists=lists)
+
+
+def _attribute(row: UnsubRequest, known: _Known) -> Plan:
+    """Return what sets an attribute; refused where Marketing Cloud has none of that name."""
+    name = row.target.name
+    if name not in known.attributes:
+        return Verdict(outcome=Outcome.REFUSED, detail="no such attribute")
+    return SubscriberUpdate(subscriber_key=known.key, attributes=((name, row.value),))
+
+
+def _format(row: UnsubRequest, known: _Known) -> Plan:
+    return SubscriberUpdate(subscriber_key=known.key, email_type=row.value)
+
+
+def _address(row: UnsubRequest, known: _Known) -> Plan:
+    return SubscriberUpdate(subscriber_key=known.key, email_address=row.value)
+
+
+# What to send for a row of each kind: only what the subscriber changed.
+_PLANS: Mapping[str, Callable[[UnsubRequest, _Known], Plan]] = {
+    Kind.SUBSCRIBE: _joining,
+    Kind.RESUBSCRIBE: _coming_back,
+    Kind.ATTRIBUTE: _attribute,
+    Kind.FORMAT: _format,
+    Kind.ADDRESS: _address,
+}
 
 
 def _checked(batch: Batch, row: UnsubRequest, verdict: Verdict) -> Verdict:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from unsub.models import BusinessUnit, Status, UnsubRequest
 from unsub.models.queue_state import queue_of
-from unsub.models.request import OPEN
+from unsub.models.statuses import OPEN
 from unsub.reporting.latency import late, time_to_honour
 
 SHOWN = (*OPEN, Status.HELD)

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Count, QuerySet
 
 from unsub.models import UnsubRequest
-from unsub.models.request import can_be_requeued
+from unsub.models.shown_status import can_be_requeued
 from unsub.outbox import api as outbox
 
 # Field of the audit export -> field of the model.

@@ -4,12 +4,10 @@ import time
 from collections.abc import Callable
 from functools import wraps
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from unsub.domain.context import UnsubContext
-from unsub.domain.masking import keyed_digest
-from unsub.infra import metrics, rate_limit
+from unsub.infra import digests, metrics, rate_limit
 from unsub.models import Channel
 from unsub.web.http import SeeOther, TooLarge, page, plain, with_retry
 from unsub.web.page_context import Visit, visiting
@@ -65,7 +63,7 @@ def _inside(view: View, request: HttpRequest, visit: Visit) -> HttpResponse:
 
 def may_change(link: Link) -> bool:
     """Count a change with this link, and return whether it is within the rate limit."""
-    who = keyed_digest(link.token, secret=settings.SECRET_KEY, purpose="profile")
+    who = digests.digest(digests.Purpose.LINK, link.token)
     return rate_limit.may("profile", who, times=TIMES, seconds=SECONDS)
 
 

@@ -10,16 +10,16 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from unsub.domain.masking import mask_email
+from unsub.domain.target import TargetType
 from unsub.gateway.catalogue import list_name
 from unsub.links.confirmation import NotConfirmed, request_of
 from unsub.models import Status, UnsubRequest
+from unsub.models.statuses import NOT_CARRIED_OUT
 from unsub.outbox import api as outbox
 from unsub.outbox.pauses import context_of
 from unsub.web.brand import Sender, find_host_sender, find_sender
 from unsub.web.http import page, with_retry
 from unsub.web.language import choose_language
-
-_OVER = (Status.WITHDRAWN, Status.SUPERSEDED, Status.REFUSED)
 
 
 # The signed link is the credential; there is no cookie to abuse.
@@ -58,18 +58,19 @@ def _sender(request: HttpRequest) -> Sender:
 def _wish(token: str) -> UnsubRequest:
     """Return the request that a token confirms. Raises NotConfirmed where it is over or unknown."""
     wish = outbox.find_waiting(request_of(token))
-    if wish is None or wish.status in _OVER:
+    if wish is None or wish.status in NOT_CARRIED_OUT:
         raise NotConfirmed
     return wish
 
 
 def _shown(wish: UnsubRequest, sender: Sender) -> dict[str, Any]:
     """Return the template context of a request."""
+    is_address = wish.target.type is TargetType.ADDRESS
     return {
         "sender": sender,
-        "kind": wish.kind,
+        "is_address": is_address,
         "is_confirmed": wish.status != Status.WAITING,
         "list_name": list_name(wish.unit_id, wish.list_id),
-        "address": mask_email(wish.value) if wish.kind == "address" else "",
+        "address": mask_email(wish.value) if is_address else "",
         "wording": wish.wording.text if wish.wording else "",
     }

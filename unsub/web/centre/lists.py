@@ -119,7 +119,8 @@ def _submit(visit: Visit, form: QueryDict) -> HttpResponse:
         chosen, change = Chosen(), True
     else:
         chosen, change = choice(of, form), False
-    if (chosen.joining or change) and of.wording != form_snapshot.mark(visit.sender.consent):
+    is_agreed = form_snapshot.is_mark_of(of.wording, visit.sender.consent)
+    if (chosen.joining or change) and not is_agreed:
         return _show(visit, problem="wording", chosen=chosen)
     wishes = list(_wishes(visit, chosen, again=change))
     back = visit.link.url("centre", saved="1" if wishes else "")

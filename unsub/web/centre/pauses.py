@@ -7,8 +7,9 @@ from datetime import datetime
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, QueryDict
 
+from unsub.domain.context import Scope
+from unsub.domain.target import EVERYTHING
 from unsub.models import Channel, Pause, PauseEnds
-from unsub.models.request import ALL
 from unsub.outbox import api as outbox
 from unsub.outbox.api import Wish
 from unsub.outbox.pauses import coming_back
@@ -49,7 +50,7 @@ def _shown(pause: Pause, names: Mapping[int, str]) -> Running:
     number = left.list_id or 0
     return Running(
         id=pause.pk,
-        name="" if left.aspect == ALL else names.get(number, str(number)),
+        name="" if left.target == EVERYTHING else names.get(number, str(number)),
         until=pause.until,
         puts_back=pause.ends == PauseEnds.PUT_BACK,
     )
@@ -76,7 +77,7 @@ def _leaving(visit: Visit, form: QueryDict) -> Wish | None:
     is_offered = visit.sender.offers_pause or visit.sender.is_unread
     if not is_offered or of is None or days not in {str(one) for one in DAYS}:
         return None
-    if what == ALL:
+    if what == Scope.ALL:
         context = context.for_everything()
     elif what in {str(number) for number in of.on}:
         context = context.for_list(int(what))

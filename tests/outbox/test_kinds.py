@@ -1,0 +1,193 @@
+"""Every kind has an entry in KINDS, and each of its fields decides something."""
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from tests.helpers import PARENT, context, request
+from unsub.delivery import worker
+from unsub.delivery.claim import claim
+from unsub.delivery.kinds import update
+from unsub.domain.context import JobContext
+from unsub.domain.target import EVERYTHING, Target, TargetType
+from unsub.models import BusinessUnit, Channel, Family, Kind, Status, UnsubRequest
+from unsub.models.kinds import KINDS
+from unsub.models.request import Purpose, target_columns
+from unsub.outbox import precedence, store
+from unsub.outbox.api import Change, Wish
+from unsub.outbox.precedence import voids
+from unsub.reporting import sentences
+
+from .helpers import taken
+
+pytestmark = pytest.mark.usefixtures("unit")
+database = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+NAMES = {Kind.ATTRIBUTE: "City", Kind.MAIL: Purpose.NEW_LINK.value}
+LIST = Target(TargetType.LIST, id=7001)
+OTHER_LIST = Target(TargetType.LIST, id=7004)
+JOB = Target(TargetType.JOB, id=88002)
+# What supersedes what, by hand: later kind and target, earlier kind and target.
+SUPERSEDES = {
+    (Kind.UNSUBSCRIBE, LIST, Kind.SUBSCRIBE, LIST),
+    (Kind.UNSUBSCRIBE, JOB, Kind.SUBSCRIBE, LIST),
+    (Kind.UNSUBSCRIBE, JOB, Kind.SUBSCRIBE, OTHER_LIST),
+    (Kind.UNSUBSCRIBE, EVERYTHING, Kind.SUBSCRIBE, LIST),
+    (Kind.UNSUBSCRIBE, EVERYTHING, Kind.SUBSCRIBE, OTHER_LIST),
+    (Kind.UNSUBSCRIBE, OTHER_LIST, Kind.SUBSCRIBE, OTHER_LIST),
+    (Kind.UNSUBSCRIBE, EVERYTHING, Kind.RESUBSCRIBE, EVERYTHING),
+    (Kind.SUBSCRIBE, LIST, Kind.UNSUBSCRIBE, LIST),
+    (Kind.SUBSCRIBE, OTHER_LIST, Kind.UNSUBSCRIBE, OTHER_LIST),
+    (Kind.SUBSCRIBE, LIST, Kind.SUBSCRIBE, LIST),
+    (Kind.SUBSCRIBE, OTHER_LIST, Kind.SUBSCRIBE, OTHER_LIST),
+    (Kind.RESUBSCRIBE, EVERYTHING, Kind.UNSUBSCRIBE, EVERYTHING),
+    (Kind.RESUBSCRIBE, EVERYTHING, Kind.RESUBSCRIBE, EVERYTHING),
+}
+TARGETS = {
+    TargetType.LIST: (LIST, OTHER_LIST),
+    TargetType.JOB: (JOB,),
+    TargetType.EVERYTHING: (EVERYTHING,),
+    TargetType.ATTRIBUTE: tuple(Target(TargetType.ATTRIBUTE, name=name) for name in ("A", "B")),
+    TargetType.FORMAT: (Target(TargetType.FORMAT),),
+    TargetType.ADDRESS: (Target(TargetType.ADDRESS),),
+    TargetType.EMAIL: (Target(TargetType.EMAIL, name="new_link"),),
+}
+
+
+def submission(kind: Kind, value: str = "") -> Wish:
+    """Return a request of a kind, by the link of a mail."""
+    change = None
+    if kind is not Kind.UNSUBSCRIBE:
+        change = Change(kind=kind, name=NAMES.get(kind, ""), value=value)
+    return Wish(token="t", context=context(), channel=Channel.PROFILE, change=change)
+
+
+def row(kind: Kind, target: Target) -> UnsubRequest:
+    """Return a row of a kind about a target, not saved."""
+    return UnsubRequest(kind=kind, **target_columns(target))
+
+
+def test_every_kind_has_an_entry_and_a_sender() -> None:
+    assert set(KINDS) == set(Kind)
+    assert set(worker._SENDERS) == set(Family)
+    assert set(update._PLANS) == Family.CHANGES.kinds
+    assert sorted(kind for family in Family for kind in family.kinds) == sorted(Kind)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_request_is_about_what_its_kind_can_be_about(kind: Kind) -> None:
+    assert submission(kind).target.type in KINDS[kind].target_types
+
+
+def test_nobody_subscribes_to_the_list_of_a_job() -> None:
+    change = Change(kind=Kind.SUBSCRIBE)
+    link = context(job=JobContext(job_id=88002))
+    joined = Wish(token="t", context=link, channel=Channel.PROFILE, change=change)
+    with pytest.raises(ValueError, match="cannot be about job"):
+        _ = joined.target
+
+
+def test_a_later_request_supersedes_what_the_table_says_and_nothing_else() -> None:
+    every = [
+        (kind, target)
+        for kind in Kind
+        for target_type in KINDS[kind].target_types
+        for target in TARGETS[target_type]
+    ]
+    for later, earlier in product(every, every):
+        same_value = later == earlier and later[0] in (Kind.ATTRIBUTE, Kind.FORMAT, Kind.ADDRESS)
+        wanted = same_value or (*later, *earlier) in SUPERSEDES
+        assert voids(row(*later), row(*earlier)) is wanted, (later, earlier)
+
+
+@database
+@pytest.mark.parametrize("kind", Kind)
+def test_a_repetition_is_the_same_request_for_as_long_as_its_kind_says(kind: Kind) -> None:
+    store.write(submission(kind))
+    for late, is_new in ((-timedelta(seconds=5), False), (timedelta(seconds=5), True)):
+        UnsubRequest.objects.update(
+            status=Status.DONE, finished_at=Now(),
+            received_at=Now() - KINDS[kind].same_within - late,
+        )  # fmt: skip
+        assert store.write(submission(kind))[1] is is_new
+
+
+@database
+@pytest.mark.parametrize("kind", [kind for kind in Kind if KINDS[kind].has_value])
+def test_a_value_that_was_changed_and_changed_back_is_a_new_request(kind: Kind) -> None:
+    assert [store.write(submission(kind, value))[1] for value in ("1", "2", "1")] == [True] * 3
+
+
+@database
+@pytest.mark.parametrize("kind", Kind)
+def test_a_request_waits_while_one_that_its_kind_waits_for_is_sent(kind: Kind) -> None:
+    for earlier in Kind:
+        UnsubRequest.objects.all().delete()
+        first, _ = store.write(submission(earlier))
+        UnsubRequest.objects.filter(pk=first.pk).update(
+            status=Status.SENDING, lease_until=Now() + timedelta(hours=1),
+            received_at=Now() - timedelta(seconds=1), wish=None,
+        )  # fmt: skip
+        then, _ = store.write(submission(kind))
+        found = ready(then)
+        assert found is (earlier not in KINDS[kind].waits_for_sent), earlier
+
+
+@database
+def test_a_request_waits_for_what_is_queued_and_could_be_about_the_same() -> None:
+    for target in (LIST, JOB, EVERYTHING):
+        UnsubRequest.objects.all().delete()
+        first = request(status=Status.PENDING, finished_at=None, **target_columns(target))
+        then, _ = store.write(submission(Kind.SUBSCRIBE))
+        UnsubRequest.objects.filter(pk=first.pk).update(person=then.person)
+        waits = (Kind.UNSUBSCRIBE, target.type) in KINDS[Kind.SUBSCRIBE].waits_for_queued
+        assert ready(then) is not waits
+
+
+def ready(one: UnsubRequest) -> bool:
+    """Return whether a row may be claimed now."""
+    due = UnsubRequest.objects.filter(pk=one.pk)
+    return precedence.ready(due).exists()
+
+
+@database
+def test_each_message_has_kinds_of_its_own_alone_and_unsubscribes_go_first(
+    unit: BusinessUnit,
+) -> None:
+    for number, kind in enumerate(reversed(Kind), 1001):
+        store.write(replace(submission(kind), context=context(number)))
+    messages = []
+    while batch := claim(PARENT):
+        messages.append(batch.family)
+        assert {row.spec.message for row in batch.rows} == {batch.family}
+        assert taken(batch)
+    assert messages == list(Family)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_has_its_words(kind: Kind) -> None:
+    one, _ = store.write(submission(kind))
+    words = (sentences.about(one), sentences.sentence(one, ""), KINDS[kind].words.page)
+    assert all(words)
+    assert not any("%" in text or "  " in text for text in words)
+
+
+@database
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"target_type": ""},
+        {"target_type": "list", "target_id": None},
+        {"target_type": "everything", "target_id": 7001},
+        {"target_type": "attribute", "target_id": None, "target_name": ""},
+    ],
+)
+def test_no_row_is_about_nothing(columns: dict[str, Any]) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        request(**columns)

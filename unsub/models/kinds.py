@@ -1,0 +1,211 @@
+"""The kinds of request as data: everything that differs between them is one entry in `KINDS`.
+
+To add a kind, add it to `Kind` and to `KINDS`; where it is sent, add a function to the module of
+its message in `unsub/delivery/kinds/` (ADR 0015).
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum, StrEnum, auto
+
+from django.db import models
+from django.utils.translation import gettext_noop
+
+from unsub.domain.target import Target, TargetType
+
+
+class Kind(models.TextChoices):
+    """What a request asks for. The label is what marketers read."""
+
+    UNSUBSCRIBE = "unsubscribe", "unsubscribe"
+    SUBSCRIBE = "subscribe", "join a list"
+    RESUBSCRIBE = "resubscribe", "subscribe again"
+    ATTRIBUTE = "attribute", "change a detail"
+    FORMAT = "format", "HTML or text"
+    ADDRESS = "address", "change the address"
+    MAIL = "mail", "mail a link"
+
+
+# The same subscriber, scope and job within this time is the same unsubscribe (design, invariant 4).
+SAME_UNSUBSCRIBE = timedelta(hours=24)
+_PRESSED_TWICE = timedelta(minutes=2)
+_EMAIL_ASKED_TWICE = timedelta(hours=1)
+
+# Kinds whose order counts: all that change something in Marketing Cloud.
+ORDERED = frozenset(Kind) - {Kind.MAIL}
+SUBSCRIBING = frozenset({Kind.SUBSCRIBE, Kind.RESUBSCRIBE})
+
+
+class Family(StrEnum):
+    """The SOAP message that a kind is sent in. In order of priority: unsubscribes go first."""
+
+    UNSUBSCRIBES = "execute"  # LogUnsubEvent
+    CHANGES = "update"  # Update of Subscriber
+    MAILS = "triggered_send"  # Create of TriggeredSend
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds that are sent in this message."""
+        return frozenset(kind for kind in Kind if KINDS[kind].message is self)
+
+
+class Relation(Enum):
+    """How the target of a later request stands to that of an earlier one."""
+
+    SAME = auto()  # both name the same target
+    COVERED = auto()  # the later one is about everything
+    MAY_BE = auto()  # the later one names a job alone, and that job's list may be the earlier one's
+
+    def holds(self, later: Target, earlier: Target) -> bool:
+        """Return whether two targets stand to each other in this way."""
+        if self is Relation.SAME:
+            return later == earlier
+        wanted = TargetType.EVERYTHING if self is Relation.COVERED else TargetType.JOB
+        return later.type is wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What people read about a kind.
+
+    Marketers, who have one language: `listed` in the list of requests, `told` in the timeline after
+    "The person", or `told_by_value` where the value is one of these. In both, `%(target)s` is the
+    target in words. Recipients, in theirs: `page` in the list of their own requests.
+    """
+
+    listed: str
+    page: str
+    told: str = ""
+    told_by_value: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindSpec:
+    """All that differs between kinds.
+
+    `same_within`: a repetition within this time of receipt is the same request.
+    `supersedes`: earlier requests of the same subscriber that are not sent once this one is there.
+    `waits_for_sent`: not claimed while an earlier one of these kinds is being sent.
+    `waits_for_queued`: nor while an earlier one of this kind and target is queued.
+    `has_value`: carries a new value, so that the same request with another value is a new one.
+    """
+
+    message: Family
+    target_types: frozenset[TargetType]
+    same_within: timedelta = _PRESSED_TWICE
+    supersedes: frozenset[tuple[Kind, Relation]] = frozenset()
+    waits_for_sent: frozenset[Kind] = ORDERED
+    waits_for_queued: frozenset[tuple[Kind, TargetType]] = frozenset()
+    has_value: bool = False
+    words: Words
+
+
+_CHANGE_OF_DATA = gettext_noop("a change of what is known of you")
+
+KINDS: Mapping[str, KindSpec] = {
+    # Two unsubscribes never supersede each other: each is an event of its own job.
+    Kind.UNSUBSCRIBE: KindSpec(
+        message=Family.UNSUBSCRIBES,
+        target_types=frozenset({TargetType.LIST, TargetType.JOB, TargetType.EVERYTHING}),
+        same_within=SAME_UNSUBSCRIBE,
+        supersedes=frozenset(
+            {
+                (Kind.SUBSCRIBE, Relation.SAME),
+                (Kind.SUBSCRIBE, Relation.COVERED),
+                (Kind.SUBSCRIBE, Relation.MAY_BE),
+                (Kind.RESUBSCRIBE, Relation.SAME),
+            }
+        ),
+        waits_for_sent=SUBSCRIBING,
+        words=Words(listed="leave %(target)s", page=gettext_noop("to leave")),
+    ),
+    Kind.SUBSCRIBE: KindSpec(
+        message=Family.CHANGES,
+        target_types=frozenset({TargetType.LIST}),
+        supersedes=frozenset(
+            {
+                (Kind.UNSUBSCRIBE, Relation.SAME),
+                (Kind.SUBSCRIBE, Relation.SAME),
+            }
+        ),
+        # They go in another message, which must not be overtaken.
+        waits_for_queued=frozenset(
+            {
+                (Kind.UNSUBSCRIBE, TargetType.EVERYTHING),
+                (Kind.UNSUBSCRIBE, TargetType.JOB),
+            }
+        ),
+        words=Words(
+            listed="join %(target)s",
+            told="asked to join %(target)s",
+            page=gettext_noop("to join"),
+        ),
+    ),
+    Kind.RESUBSCRIBE: KindSpec(
+        message=Family.CHANGES,
+        target_types=frozenset({TargetType.EVERYTHING}),
+        supersedes=frozenset(
+            {
+                (Kind.UNSUBSCRIBE, Relation.SAME),
+                (Kind.RESUBSCRIBE, Relation.SAME),
+            }
+        ),
+        words=Words(
+            listed="subscribe again",
+            told="asked to be subscribed again, after having left everything,",
+            page=gettext_noop("to join"),
+        ),
+    ),
+    Kind.ATTRIBUTE: KindSpec(
+        message=Family.CHANGES,
+        target_types=frozenset({TargetType.ATTRIBUTE}),
+        supersedes=frozenset({(Kind.ATTRIBUTE, Relation.SAME)}),
+        has_value=True,
+        words=Words(
+            listed="%(target)s",
+            told="changed the detail %(target)s",
+            page=_CHANGE_OF_DATA,
+        ),
+    ),
+    Kind.FORMAT: KindSpec(
+        message=Family.CHANGES,
+        target_types=frozenset({TargetType.FORMAT}),
+        supersedes=frozenset({(Kind.FORMAT, Relation.SAME)}),
+        has_value=True,
+        words=Words(
+            listed="HTML or text",
+            told="asked for HTML or plain text",
+            told_by_value={
+                "Text": "asked for plain text instead of HTML",
+                "HTML": "asked for HTML instead of plain text",
+            },
+            page=_CHANGE_OF_DATA,
+        ),
+    ),
+    Kind.ADDRESS: KindSpec(
+        message=Family.CHANGES,
+        target_types=frozenset({TargetType.ADDRESS}),
+        supersedes=frozenset({(Kind.ADDRESS, Relation.SAME)}),
+        has_value=True,
+        words=Words(
+            listed="another address",
+            told="asked for another address",
+            page=_CHANGE_OF_DATA,
+        ),
+    ),
+    Kind.MAIL: KindSpec(
+        message=Family.MAILS,
+        target_types=frozenset({TargetType.EMAIL}),
+        same_within=_EMAIL_ASKED_TWICE,
+        has_value=True,
+        words=Words(listed="%(target)s", page=gettext_noop("a mail with a link")),
+    ),
+}
+
+
+def superseding(kinds: Collection[str]) -> frozenset[Kind]:
+    """Return the kinds of which a later request may supersede one of these kinds."""
+    return frozenset(
+        kind for kind in Kind if any(earlier in kinds for earlier, _ in KINDS[kind].supersedes)
+    )

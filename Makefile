@@ -7,7 +7,7 @@ DURATION ?=
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run manage test image one-click screenshots chaos bench bench-centre mutants check lock format clean
+.PHONY: help install run manage test image one-click screenshots chaos bench bench-centre bench-queue mutants check lock format clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ chaos: install ## Kill every process in turn under load and reconcile: DURATION=
 
 bench: install ## Measure the admin over a million requests
 	@exec $(BIN)/python -m scripts.bench_admin $(ARGS)
+
+bench-queue: install ## Measure holding and releasing a queue of 300,000 requests
+	@exec $(BIN)/python -m scripts.bench_queue $(ARGS)
 
 bench-centre: install ## Measure the profile centre over a slow Marketing Cloud
 	@exec $(BIN)/python -m scripts.bench_centre $(ARGS)

@@ -23,6 +23,12 @@ MEASURE = "from scripts import bench_admin_pages; bench_admin_pages.main({number
 def main(arguments: list[str]) -> int:
     """Print the table; return 0."""
     number = int(arguments[0]) if arguments else 1_000_000
+    say(f"creating {number:,} requests ...")
+    return in_shell(MEASURE.format(number=number))
+
+
+def in_shell(statement: str) -> int:
+    """Return the exit code of a statement in Django's shell, on servers of its own."""
     with closing(Postgres()) as postgres, closing(Valkey()) as valkey:
         postgres.start()
         valkey.start()
@@ -35,10 +41,9 @@ def main(arguments: list[str]) -> int:
             "LOG_LEVEL": "CRITICAL",
             "DJANGO_SETTINGS_MODULE": "profilecenter.settings",
         }
-        say(f"creating {number:,} requests ...")
         command = [sys.executable, "manage.py", "shell", "--no-imports", "-c"]
         done = subprocess.run(  # noqa: S603
-            [*command, MEASURE.format(number=number)],
+            [*command, statement],
             cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
     return done.returncode

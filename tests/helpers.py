@@ -17,7 +17,8 @@ from unsub.domain.context import JobContext, Scope, SubscriberContext, UnsubCont
 from unsub.domain.digest_keys import DigestKeyring
 from unsub.domain.target import EVERYTHING
 from unsub.links.tokens import sign_link
-from unsub.models import BusinessUnit, Channel, Status, UnsubRequest
+from unsub.models import BusinessUnit, Channel, QueueState, Status, UnsubRequest
+from unsub.models.queue_state import queue_of
 from unsub.models.request import target_columns
 from unsub.outbox.submission import Wish
 
@@ -29,6 +30,17 @@ FORM = {"form": "page"}
 
 
 NOW = datetime.now(UTC)
+
+
+def queue(mid: int = PARENT) -> QueueState:
+    """Return the state of a unit's queue as the database has it."""
+    return queue_of(BusinessUnit.objects.get(mid=mid))
+
+
+def shown() -> list[str]:
+    """Return the status that each request shows, in order."""
+    rows: Any = UnsubRequest.objects.with_shown_status().order_by("pk")
+    return list(rows.values_list("shown_status", flat=True))
 
 
 def context(

@@ -7,9 +7,10 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from tests.helpers import MakeWish
+from tests.helpers import PARENT, MakeWish, shown
 from unsub.models import BusinessUnit, DeliveryAttempt, Outcome, Status, UnsubRequest
 from unsub.outbox import store
+from unsub.units import queue_state
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/unsub/unsubrequest/"
@@ -117,16 +118,15 @@ def test_requests_of_an_unknown_unit_are_shown(
 def test_releasing_a_unit_requeues_its_held_requests(
     admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
-    request, _ = store.write(make_wish())
-    UnsubRequest.objects.update(status=Status.HELD)
+    store.write(make_wish())
+    queue_state.hold(PARENT, "credentials refused")
     data = {"action": "release", "_selected_action": [unit.mid]}
     asked = admin_client.post("/admin/unsub/businessunit/", data)
     assert "The queue of 1 business unit will be opened" in asked.content.decode()
-    assert UnsubRequest.objects.get().status == Status.HELD
+    assert shown() == [Status.HELD]
     answer = admin_client.post("/admin/unsub/businessunit/", data | {"confirmed": "1"}, follow=True)
     assert "1 held request is on its way again" in answer.content.decode()
-    request.refresh_from_db()
-    assert request.status == Status.PENDING
+    assert shown() == [Status.PENDING]
 
 
 def test_an_empty_list_explains_itself(admin_client: Client, unit: BusinessUnit) -> None:

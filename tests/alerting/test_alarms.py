@@ -20,8 +20,9 @@ from tests.helpers import PARENT, MakeWish
 from unsub import tasks
 from unsub.alerting import detection, notifications
 from unsub.domain.context import SubscriberContext
-from unsub.models import Alarm, BusinessUnit, Cause, Status, UnsubRequest
+from unsub.models import Alarm, BusinessUnit, Cause, QueueState, Status, UnsubRequest
 from unsub.outbox import store
+from unsub.units import queue_state
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 SECRET = "a-secret-for-the-webhook"
@@ -53,27 +54,29 @@ def test_each_cause_is_found(row: UnsubRequest, make_wish: MakeWish) -> None:
     assert causes() == {"refused": 1}
     rows.update(give_up_at=Now() - hour)
     assert causes() == {"given_up": 1}
-    rows.update(status=Status.HELD, finished_at=None)
-    BusinessUnit.objects.update(held_since=Now(), held_reason="credentials refused")
+    rows.update(status=Status.PENDING, finished_at=None)
+    queue_state.hold(PARENT, "credentials refused")
     assert causes() == {"held": 1}
-    BusinessUnit.objects.update(held_since=None, paused_reason="circuit open")
+    queue_state.release(PARENT)
+    rows.update(received_at=Now())
+    QueueState.objects.update(paused_reason="circuit open")
     assert causes() == {"circuit_open": 1}
     BusinessUnit.objects.all().delete()
     assert causes() == {"unknown_unit": 1}
 
 
 def test_an_alarm_is_notified_once_an_hour_and_when_it_is_over(row: UnsubRequest) -> None:
-    BusinessUnit.objects.update(held_since=Now(), held_reason="credentials refused")
+    queue_state.hold(PARENT, "credentials refused")
     (told,) = detection.look()
     assert detection.look() == []
     Alarm.objects.update(told_at=Now() - timedelta(minutes=61))
     assert detection.look() == [told]
-    BusinessUnit.objects.update(held_since=None)
+    queue_state.release(PARENT)
     assert detection.look() == [told]
     assert detection.look() == []
     alarm = Alarm.objects.get()
     assert alarm.cleared_at
-    BusinessUnit.objects.update(held_since=Now())
+    queue_state.hold(PARENT, "credentials refused")
     assert detection.look() != [told]
     assert Alarm.objects.count() == 2
 
@@ -91,7 +94,7 @@ def test_refusals_are_notified_again_only_when_there_are_more(
 
 
 def test_of_simultaneous_detections_one_notifies(row: UnsubRequest) -> None:
-    BusinessUnit.objects.update(held_since=Now())
+    queue_state.hold(PARENT, "credentials refused")
 
     def look(_: int) -> list[int]:
         try:
@@ -144,7 +147,7 @@ def receiver(settings: Settings) -> Iterator[Receiver]:
 @pytest.fixture
 def alarm(row: UnsubRequest) -> Alarm:
     """An open alarm."""
-    BusinessUnit.objects.update(held_since=Now(), held_reason="credentials refused")
+    queue_state.hold(PARENT, "credentials refused")
     detection.look()
     return Alarm.objects.get()
 

@@ -19,7 +19,7 @@ ROWS = """
             WHERE a.request_id = r.id AND a.outcome = 'unknown')
     FROM unsub_unsubrequest r
 """
-OPEN = "SELECT count(*) FROM unsub_unsubrequest WHERE status IN ('pending', 'sending', 'held')"
+OPEN = "SELECT count(*) FROM unsub_unsubrequest WHERE status IN ('pending', 'sending')"
 GRACE = 6.0  # seconds for which a page remembers a database outage
 START = 1.0  # seconds: gunicorn answers again, but a client may still see a broken connection
 SLOW = 15.0  # seconds: upper limit of a reply while the database hangs

@@ -28,9 +28,9 @@ SUBSCRIBERS = 120_000
 # row, skipping locked rows, so that healing cannot deadlock with a worker.
 HEAL = (
     """
-    UPDATE unsub_businessunit SET paused_until = least(paused_until, now()),
-                                  singly_until = least(singly_until, now())
-        WHERE mid IN (SELECT mid FROM unsub_businessunit
+    UPDATE unsub_queuestate SET paused_until = least(paused_until, now()),
+                                singly_until = least(singly_until, now())
+        WHERE mid IN (SELECT mid FROM unsub_queuestate
                       WHERE paused_until > now() OR singly_until > now() FOR UPDATE SKIP LOCKED)
     """,
     """

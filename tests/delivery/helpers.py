@@ -9,7 +9,15 @@ from django.db.models.functions import Now
 
 from tests.helpers import PARENT
 from unsub.delivery import worker
-from unsub.models import BusinessUnit, DeliveryAttempt, Handling, Pause, Status, UnsubRequest
+from unsub.models import (
+    BusinessUnit,
+    DeliveryAttempt,
+    Handling,
+    Pause,
+    QueueState,
+    Status,
+    UnsubRequest,
+)
 
 LONG = timedelta(hours=2)
 
@@ -26,7 +34,7 @@ def drain(mid: int = PARENT) -> float | None:
 def due_now() -> None:
     """Make whatever waits due, as if the time had passed."""
     UnsubRequest.objects.filter(status=Status.PENDING).update(next_attempt_at=Now())
-    BusinessUnit.objects.filter(paused_until__isnull=False).update(paused_until=Now())
+    QueueState.objects.filter(paused_until__isnull=False).update(paused_until=Now())
 
 
 def empty_tables() -> None:
@@ -45,5 +53,5 @@ def pass_time() -> None:
     """Make it two hours later, for all that waits."""
     UnsubRequest.objects.update(next_attempt_at=F("next_attempt_at") - LONG)
     UnsubRequest.objects.filter(lease_until__isnull=False).update(lease_until=Now() - LONG)
-    BusinessUnit.objects.filter(paused_until__isnull=False).update(paused_until=Now() - LONG)
-    BusinessUnit.objects.update(singly_until=None)
+    QueueState.objects.filter(paused_until__isnull=False).update(paused_until=Now() - LONG)
+    QueueState.objects.update(singly_until=None)

@@ -7,11 +7,11 @@ import pytest
 from django.db import OperationalError, connections
 from django.db.models.functions import Now
 
-from tests.helpers import PARENT, MakeWish
+from tests.helpers import PARENT, MakeWish, queue
 from unsub.delivery import circuit
 from unsub.delivery.claim import claim
 from unsub.infra import database_timeout
-from unsub.models import BusinessUnit, Status, UnsubRequest
+from unsub.models import BusinessUnit, QueueState, Status, UnsubRequest
 from unsub.outbox import store
 from unsub.sandbox import Sandbox
 
@@ -22,9 +22,10 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 def trouble(reason: str) -> None:
     """Put the unit to a rest that is over now."""
-    BusinessUnit.objects.update(
-        paused_until=Now() - timedelta(seconds=1), paused_reason=reason, unknowns_in_a_row=5
-    )
+    QueueState.objects.create(
+        unit_id=PARENT, paused_until=Now() - timedelta(seconds=1), paused_reason=reason,
+        unknowns_in_a_row=5,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("reason", ["maintenance", "circuit open"])
@@ -36,16 +37,15 @@ def test_the_system_is_asked_before_a_row_is_risked(
     sandbox.cue("fault_9", times=1)
     drain()
     request.refresh_from_db()
-    unit.refresh_from_db()
     assert request.attempts == 0
-    assert unit.paused_reason == "maintenance"
+    assert queue().paused_reason == "maintenance"
     sandbox.clear()
     due_now()
     drain()
     request.refresh_from_db()
-    unit.refresh_from_db()
     assert (request.status, request.attempts) == (Status.DONE, 1)
-    assert (unit.paused_reason, unit.paused_until, unit.unknowns_in_a_row) == ("", None, 0)
+    state = queue()
+    assert (state.paused_reason, state.paused_until, state.unknowns_in_a_row) == ("", None, 0)
 
 
 def test_only_one_worker_knocks(unit: BusinessUnit, make_wish: MakeWish) -> None:
@@ -79,8 +79,7 @@ def test_a_probe_takes_one_row_however_many_wait(
 def test_a_rest_with_nothing_to_send_ends(unit: BusinessUnit, sandbox: Sandbox) -> None:
     trouble("circuit open")
     drain()
-    unit.refresh_from_db()
-    assert unit.paused_until is None
+    assert queue().paused_until is None
 
 
 def test_an_outage_with_refused_connections_opens_the_circuit(
@@ -92,8 +91,7 @@ def test_an_outage_with_refused_connections_opens_the_circuit(
     for _ in range(circuit.CIRCUIT_OPENS_AT):
         due_now()
         drain()
-    unit.refresh_from_db()
-    assert unit.paused_reason == "circuit open"
+    assert queue().paused_reason == "circuit open"
 
 
 def test_a_failure_with_an_answer_opens_no_circuit(
@@ -105,8 +103,7 @@ def test_a_failure_with_an_answer_opens_no_circuit(
     store.write(make_wish(999_999))
     due_now()
     drain()
-    unit.refresh_from_db()
-    assert unit.unknowns_in_a_row == 0
+    assert queue().unknowns_in_a_row == 0
 
 
 @pytest.mark.usefixtures("database_away")

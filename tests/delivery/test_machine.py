@@ -131,7 +131,7 @@ class Journey(RuleBasedStateMachine):
         found = outbox.find(link)
         taken_back = outbox.withdraw(link)
         untried = found is not None and found.attempts == 0
-        open_ = found is not None and found.status in (Status.PENDING, Status.HELD)
+        open_ = found is not None and found.status == Status.PENDING
         assert taken_back is (untried and open_)
 
     @rule(target=batches)

@@ -14,7 +14,7 @@ from tests.journeys.processes import wait_for
 # Ends all pauses and backoffs now.
 OVER = (
     "from unsub.models import *; from django.db.models.functions import Now;"
-    "BusinessUnit.objects.filter(paused_until__isnull=False).update(paused_until=Now());"
+    "QueueState.objects.filter(paused_until__isnull=False).update(paused_until=Now());"
     "UnsubRequest.objects.filter(status='pending').update(next_attempt_at=Now())"
 )
 ASKED_FOR = "SELECT status FROM unsub_unsubrequest WHERE subscriber_id = {mark}"
@@ -92,12 +92,13 @@ def test_revoked_credentials_hold_requests_until_they_are_released(deploy: Deplo
     deployment = deploy()
     deployment.cue("revoke_credentials", times=None)
     deployment.one_click(deployment.link(1005))
-    wait_until(deployment, 1005, "held")
+    held = "SELECT held_reason FROM unsub_queuestate WHERE held_since IS NOT NULL"
+    wait_for("the hold", lambda: deployment.query(held))
     deployment.one_click(deployment.link(1006))
-    wait_until(deployment, 1006, "held")
     assert deployment.story(1005) == ["misconfigured"]
+    assert status_of(deployment, 1006) == "pending"
     deployment.clear_cues()
-    release = "from unsub import outbox; outbox.release([510001])"
+    release = "from unsub.outbox import api; api.release([510001])"
     deployment.manage("shell", "--no-imports", "-c", release)
     wait_until(deployment, 1005, "done")
     wait_until(deployment, 1006, "done")
@@ -129,7 +130,7 @@ def test_an_open_circuit_costs_one_probe_at_a_time(deploy: Deploy) -> None:
     deployment.cue("http_500", times=None)
     for subscriber in range(1001, 1021):
         deployment.one_click(deployment.link(subscriber))
-    paused = "SELECT paused_reason FROM unsub_businessunit WHERE mid = {mark}"
+    paused = "SELECT paused_reason FROM unsub_queuestate WHERE mid = {mark}"
     wait_for("the circuit", lambda: deployment.query(paused, 510001) == [("circuit open",)])
     time.sleep(3)
     # Each of the two workers may be in the middle of a call when the circuit opens.

@@ -11,9 +11,9 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from scripts.steps import ROOT
-from tests.helpers import CHILD, PARENT, MakeWish
+from tests.helpers import CHILD, PARENT, MakeWish, shown
 from unsub.delivery import sweep
-from unsub.models import BusinessUnit, Status, UnsubRequest
+from unsub.models import BusinessUnit, Status
 from unsub.outbox import api as outbox
 from unsub.units import opening
 
@@ -89,8 +89,10 @@ def test_requests_held_for_the_first_unit_are_released_by_the_next_sweep(
     settings: Settings, make_wish: MakeWish
 ) -> None:
     outbox.enqueue(make_wish())
-    UnsubRequest.objects.update(status=Status.HELD)
+    settings.SFMC_ACCOUNT_ID = None
+    assert shown() == [Status.HELD]
+    assert sweep.sweep() == []
     settings.SFMC_ACCOUNT_ID = PARENT
     assert opening.make_first_unit()
     assert PARENT in set(sweep.sweep())
-    assert UnsubRequest.objects.get().status == Status.PENDING
+    assert shown() == [Status.PENDING]

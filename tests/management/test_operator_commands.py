@@ -16,10 +16,11 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from scripts.steps import ROOT
-from tests.helpers import CHILD, PARENT, MakeWish
-from unsub.models import BusinessUnit, Status, UnsubRequest
+from tests.helpers import CHILD, PARENT, MakeWish, queue, shown
+from unsub.models import BusinessUnit, QueueState, Status, UnsubRequest
 from unsub.outbox import store
 from unsub.reporting.latency import late, quantile, time_to_honour
+from unsub.units import queue_state
 
 pytestmark = pytest.mark.django_db
 
@@ -32,9 +33,12 @@ def run(*arguments: str) -> str:
 
 
 @pytest.fixture
-def rows(unit: BusinessUnit, make_wish: MakeWish) -> list[UnsubRequest]:
-    """Five requests: one in each of pending, held, refused, refused, done."""
-    states = (Status.PENDING, Status.HELD, Status.REFUSED, Status.REFUSED, Status.DONE)
+def rows(unit: BusinessUnit, child: BusinessUnit, make_wish: MakeWish) -> list[UnsubRequest]:
+    """Six requests. Of the parent unit two pending, two refused and one done; of the child unit,
+    whose queue is held, one pending."""
+    states = (Status.PENDING, Status.PENDING, Status.REFUSED, Status.REFUSED, Status.DONE)
+    queue_state.hold(child.mid, "credentials refused")
+    store.write(make_wish(1001, mid=CHILD, job=88101))
     found = []
     for number, status in enumerate(states, start=1001):
         request, _ = store.write(make_wish(number))
@@ -54,10 +58,14 @@ def status_of(mid: int = PARENT) -> dict[str, Any]:
 
 def test_delivery_status_counts_requests(rows: list[UnsubRequest]) -> None:
     row = status_of()
-    assert (row["pending"], row["held"], row["refused"], row["sending"]) == (1, 1, 2, 0)
+    assert (row["pending"], row["held"], row["refused"], row["sending"]) == (2, 0, 2, 0)
     assert (row["per_hour"], row["state"], row["late"]) == (1, "open", 0)
     assert row["oldest"] is not None
     assert row["p50"] is not None
+    held = status_of(CHILD)
+    assert (held["pending"], held["held"]) == (0, 1)
+    assert held["state"] == "held: credentials refused"
+    assert held["next_probe"]
     text = run("delivery_status")
     assert text.splitlines()[0].startswith("mid")
     assert "Example Outfitters" in text
@@ -65,12 +73,12 @@ def test_delivery_status_counts_requests(rows: list[UnsubRequest]) -> None:
 
 
 def test_delivery_status_says_why_a_queue_is_paused_or_held(rows: list[UnsubRequest]) -> None:
-    BusinessUnit.objects.update(
-        paused_until=Now() + timedelta(minutes=5), paused_reason="maintenance"
+    QueueState.objects.create(
+        unit_id=PARENT, paused_until=Now() + timedelta(minutes=5), paused_reason="maintenance"
     )
     assert status_of()["state"] == "paused: maintenance"
     assert status_of()["next_probe"]
-    BusinessUnit.objects.update(held_since=Now(), held_reason="credentials refused")
+    queue_state.hold(PARENT, "credentials refused")
     assert status_of()["state"] == "held: credentials refused"
 
 
@@ -78,7 +86,9 @@ def test_delivery_status_shows_requests_of_an_unknown_unit(
     unit: BusinessUnit, make_wish: MakeWish
 ) -> None:
     store.write(make_wish(mid=599_999))
-    assert status_of(599_999)["name"] == "(unknown unit)"
+    row = status_of(599_999)
+    assert (row["name"], row["state"]) == ("(unknown unit)", "held: unknown unit")
+    assert (row["pending"], row["held"]) == (0, 1)
 
 
 def test_watching_ends_with_ctrl_c() -> None:
@@ -108,24 +118,26 @@ def test_a_dry_run_counts_and_changes_nothing(rows: list[UnsubRequest]) -> None:
     text = run("requeue", "--where", "status=refused", "--dry-run")
     assert "2 would be requeued" in text
     assert UnsubRequest.objects.filter(status=Status.REFUSED).count() == 2
-    assert "1 would be released" in run("release", str(PARENT), "--dry-run")
-    assert UnsubRequest.objects.filter(status=Status.HELD).count() == 1
+    assert "1 would be released" in run("release", str(CHILD), "--dry-run")
+    assert "0 would be released" in run("release", str(PARENT), "--dry-run")
+    assert queue(CHILD).is_held
 
 
 @pytest.mark.parametrize(
     ("where", "number"),
     [
-        (["status=refused"], 2), (["status=refused", "status=held"], 3), (["mid=510001"], 3),
-        (["mid=510002"], 0), (["error_code=400"], 1), (["error_code=400", "error_code=401"], 2),
-        (["job_id=88002", "status=held"], 1), (["status=pending"], 0), (["status=done"], 0),
+        (["status=refused"], 2), (["status=refused", "status=held"], 3), (["mid=510001"], 2),
+        (["mid=510002"], 1), (["error_code=400"], 1), (["error_code=400", "error_code=401"], 2),
+        (["job_id=88101", "status=held"], 1), (["status=pending"], 0), (["status=done"], 0),
     ],
 )  # fmt: skip
 def test_requeue_selects_by_its_conditions(
     rows: list[UnsubRequest], where: list[str], number: int
 ) -> None:
     arguments = [part for condition in where for part in ("--where", condition)]
+    UnsubRequest.objects.update(give_up_at=Now())
     assert f"{number} are pending again" in run("requeue", *arguments)
-    assert UnsubRequest.objects.filter(status=Status.PENDING).count() == number + 1
+    assert UnsubRequest.objects.filter(give_up_at__gt=Now() + timedelta(days=9)).count() == number
 
 
 @pytest.mark.parametrize(
@@ -138,7 +150,7 @@ def test_requeue_selects_by_its_conditions(
 def test_requeue_refuses_invalid_conditions(rows: list[UnsubRequest], arguments: list[str]) -> None:
     with pytest.raises(CommandError):
         run("requeue", *arguments)
-    assert UnsubRequest.objects.filter(status=Status.PENDING).count() == 1
+    assert UnsubRequest.objects.filter(status=Status.REFUSED).count() == 2
 
 
 def test_requeue_works_in_chunks(rows: list[UnsubRequest], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,12 +159,14 @@ def test_requeue_works_in_chunks(rows: list[UnsubRequest], monkeypatch: pytest.M
 
 
 def test_release_releases_held_queues(rows: list[UnsubRequest]) -> None:
-    BusinessUnit.objects.update(held_since=Now())
-    assert "1 are pending again" in run("release", str(PARENT))
-    assert BusinessUnit.objects.get().held_since is None
-    UnsubRequest.objects.filter(status=Status.PENDING).update(status=Status.HELD)
-    assert "2 are pending again" in run("release", "--all")
-    for arguments in ([], [str(CHILD)]):
+    assert "1 are pending again" in run("release", str(CHILD))
+    assert not queue(CHILD).is_held
+    assert "0 are pending again" in run("release", str(CHILD))
+    for mid in (PARENT, CHILD):
+        queue_state.hold(mid, "credentials refused")
+    assert "3 are pending again" in run("release", "--all")
+    assert Status.HELD not in shown()
+    for arguments in ([], ["599999"]):
         with pytest.raises(CommandError):
             run("release", *arguments)
 
@@ -190,6 +204,7 @@ def test_open_requests_older_than_48_hours_are_overdue(
     assert late(PARENT) == 0
     UnsubRequest.objects.update(received_at=Now() - timedelta(hours=49))
     assert late(PARENT) == 2
+    assert late(CHILD) == 1
     text = client.get("/metrics").content.decode()
     assert 'unsub_late_requests{mid="510001"} 2.0' in text
     assert 'unsub_processing_seconds{mid="510001",quantile="0.95"}' in text

@@ -214,7 +214,6 @@ def test_undo_after_the_call_says_that_it_is_too_late(
     ("status", "words"),
     [
         (Status.PENDING, "We have your request"),
-        (Status.HELD, "We have your request"),
         (Status.REFUSED, "Your request needs a person"),
         (Status.DONE, "You are already unsubscribed since"),
     ],

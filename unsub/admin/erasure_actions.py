@@ -69,10 +69,11 @@ def _locked(pk: int) -> Erasure | None:
 
 def _still_open(erasure: Erasure) -> str:
     """Return why an erasure could not be granted, as text."""
-    waiting = erasure_requests.on_their_way(erasure).order_by("pk")[:SHOWN]
+    waiting = erasure_requests.on_their_way(erasure).with_shown_status()
+    waiting = waiting.order_by("pk")[:SHOWN]
     known = {
         "erasure": erasure,
-        "requests": ", ".join(f"#{one.pk} ({one.get_status_display()})" for one in waiting),
+        "requests": ", ".join(f"#{one.pk} ({one.get_shown_status_display()})" for one in waiting),
     }
     return (
         gettext(

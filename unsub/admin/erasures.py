@@ -105,8 +105,9 @@ class ErasureAdmin(ReadOnly, NamingUnits, ErasureAdminBase):
     @admin.display(description=_("their requests"))
     def requests(self, erasure: Erasure) -> SafeString | str:
         """Return links to the subscriber's requests, with the status of each."""
-        rows = erasure_requests.requests_of(erasure).order_by("pk")[:REQUESTS_MAX]
-        links = ((formatting.request_link(row.pk), row.get_status_display()) for row in rows)
+        rows = erasure_requests.requests_of(erasure).with_shown_status()
+        rows = rows.order_by("pk")[:REQUESTS_MAX]
+        links = ((formatting.request_link(row.pk), row.get_shown_status_display()) for row in rows)
         return format_html_join(", ", "{} ({})", links) or formatting.NOTHING
 
     @admin.action(description=GRANT.title, permissions=["answer"])

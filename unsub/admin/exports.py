@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from django.db.models import Prefetch, Q, QuerySet, prefetch_related_objects
+from django.db.models import Prefetch, Q, prefetch_related_objects
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 
 from unsub.models import Handling, UnsubRequest
+from unsub.models.request import RequestQuerySet
 from unsub.outbox import identity
 from unsub.reporting import audit_export, sentences, timeline
 from unsub.reporting.timeline import Moment
@@ -35,7 +36,7 @@ class Told:
     moments: list[Moment]
 
 
-def export(request: HttpRequest, requests: QuerySet[UnsubRequest], kind: str) -> HttpResponseBase:
+def export(request: HttpRequest, requests: RequestQuerySet, kind: str) -> HttpResponseBase:
     """Return the requests as a streamed file, oldest first. The user's id is logged."""
     lines, content_type = FORMATS[kind]
     log.info("audit_exported", user=request.user.pk, format=kind)
@@ -54,7 +55,7 @@ def told(one: UnsubRequest) -> list[Moment]:
 def proof(
     request: HttpRequest,
     one: UnsubRequest,
-    requests: QuerySet[UnsubRequest],
+    requests: RequestQuerySet,
     context: dict[str, Any],
 ) -> TemplateResponse:
     """Return a printable page with all of `requests` that are of the same subscriber as `one`, and

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -10,7 +11,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter, SingleNumericFilter
 
-from unsub.models import Channel, Handling, MailingList, Outcome, UnsubRequest
+from unsub.models import Channel, Handling, MailingList, Outcome, Status, UnsubRequest
+from unsub.models.shown_status import shows
 from unsub.reporting.latency import is_late
 from unsub.reporting.scanner_report import SCANNER_LIKE, SOON
 from unsub.units.access import units_of
@@ -38,6 +40,21 @@ class Sides(admin.SimpleListFilter):
             return queryset
         side = self.sides.get(value)
         return side[1](queryset) if side else queryset.none()
+
+
+def _showing(status: str, rows: Requests) -> Requests:
+    """Return the requests that show this status."""
+    return rows.filter(shows(status))
+
+
+class StatusFilter(Sides):
+    """By the status that a request shows: held is a state of its unit's queue, and no column's."""
+
+    title = _("status")
+    parameter_name = "status__exact"
+    sides: ClassVar = {
+        status.value: (status.label, partial(_showing, status.value)) for status in Status
+    }
 
 
 class OutcomeFilter(Sides):

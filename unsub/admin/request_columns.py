@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Subquery
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from unsub.domain.masking import mask
-from unsub.models import DeliveryAttempt, Family, MailingList, UnsubRequest
+from unsub.models import DeliveryAttempt, Family, MailingList, QueueState, Status, UnsubRequest
+from unsub.models.request import RequestQuerySet
 from unsub.outbox.erasure import ERASED
 from unsub.reporting.sentences import about
 
@@ -31,10 +32,11 @@ FIELDS = (
 )  # fmt: skip
 
 
-def named(rows: QuerySet[UnsubRequest]) -> QuerySet[UnsubRequest]:
-    """Return the requests, each with the name of its list if the unit named it."""
+def named(rows: RequestQuerySet) -> RequestQuerySet:
+    """Return the requests, each with the name of its list if the unit named it, and with the status
+    to show."""
     lists = MailingList.objects.filter(unit_id=OuterRef("unit_id"), list_id=OuterRef("list_id"))
-    return rows.annotate(list_name=Subquery(lists.values("name")[:1]))
+    return rows.with_shown_status().annotate(list_name=Subquery(lists.values("name")[:1]))
 
 
 def masked(request: UnsubRequest) -> str:
@@ -64,6 +66,21 @@ def sections(request: UnsubRequest | None) -> list[tuple[Any, dict[str, Any]]]:
     ]
 
 
+def _shown(request: UnsubRequest) -> str:
+    """Return the status that a request shows."""
+    return str(getattr(request, "shown_status", request.status))
+
+
+def _why_held(request: UnsubRequest) -> str:
+    """Return why a held request is held, or "" for another one."""
+    if _shown(request) != Status.HELD:
+        return ""
+    queue = QueueState.objects.filter(pk=request.unit_id).first()
+    if queue is None or not queue.is_held:
+        return gettext("There is no business unit with this MID here.")
+    return gettext("The queue is held: %s") % queue.held_reason
+
+
 class RequestColumns:
     """Columns that the list and the page of a request show."""
 
@@ -85,14 +102,15 @@ class RequestColumns:
     @admin.display(description=_("status"))
     def status_badge(self, request: UnsubRequest) -> SafeString:
         """Return the status as a badge."""
-        return formatting.badge(request.status, request.get_status_display())
+        return formatting.badge(_shown(request), request.get_shown_status_display())
 
     @admin.display(description=_("in words"))
     def words(self, request: UnsubRequest) -> str:
-        """Return the status and the last result as sentences."""
+        """Return the status and the last result as sentences; of a held request also why."""
         attempts = DeliveryAttempt.objects.filter(request=request).order_by("-number")
         detail = attempts.values_list("detail", flat=True).first() or ""
-        return formatting.story(request.status, request.outcome, request.error_code, detail)
+        story = formatting.story(_shown(request), request.outcome, request.error_code, detail)
+        return f"{story} {_why_held(request)}".rstrip()
 
     @admin.display(description=_("version of the words"))
     def wording_version(self, request: UnsubRequest) -> str:

@@ -17,7 +17,7 @@ from unfold.admin import ModelAdmin
 
 from unsub.infra.digests import address_digests
 from unsub.models import UnsubRequest
-from unsub.models.statuses import RETRYABLE
+from unsub.models.request import RequestQuerySet
 from unsub.reporting import scanner_report
 from unsub.units.access import units_of
 
@@ -32,6 +32,7 @@ from .filters import (
     NumberFilter,
     OutcomeFilter,
     ScannerFilter,
+    StatusFilter,
 )
 from .handled_action import DEAL_WITH
 from .read_only import Bounded, ReadOnly
@@ -58,7 +59,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
         ("received_at", DaysFilter),
         ("job_id", NumberFilter),
         ("error_code", NumberFilter),
-        "status",
+        StatusFilter,
         "kind",
         ("unit", UnitFilter),
         ListFilter,
@@ -83,9 +84,10 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
     inlines = (AttemptInline,)
     actions = ("try_selected_again", "mark_handled")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[UnsubRequest]:
-        """Return the requests, each with the names of its unit and list."""
-        return named(super().get_queryset(request))
+    def get_queryset(self, request: HttpRequest) -> RequestQuerySet:
+        """Return the requests, each with the names of its unit and list and the status to show."""
+        rows: Any = super().get_queryset(request)
+        return named(rows)
 
     def get_fieldsets(self, _request: HttpRequest, obj: UnsubRequest | None = None) -> Any:
         """Return the sections of a request's page."""
@@ -207,7 +209,9 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
         """Return the page of one request, with its timeline and the actions that apply to it."""
         one: UnsubRequest | None = kwargs.get("obj")
         context["can_try_again"] = (
-            one is not None and one.status in RETRYABLE and self.has_try_again_permission(request)
+            one is not None
+            and self.has_try_again_permission(request)
+            and TRY_AGAIN.eligible(UnsubRequest.objects.filter(pk=one.pk)).exists()
         )
         context["can_deal_with"] = (
             one is not None

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from unsub.models import UnsubRequest
-from unsub.models.statuses import RETRYABLE
+from unsub.models.shown_status import can_be_requeued
 from unsub.outbox import api as outbox
 
 from .bulk_actions import Act, acting
@@ -19,7 +19,7 @@ def try_again(user: AbstractBaseUser | AnonymousUser, ids: list[int]) -> int:
     with transaction.atomic():
         rows = list(
             UnsubRequest.objects.select_for_update(of=("self",))
-            .filter(pk__in=ids, status__in=RETRYABLE)
+            .filter(can_be_requeued(), pk__in=ids)
             .order_by("pk")
         )
         sent = outbox.requeue([row.pk for row in rows])
@@ -49,6 +49,6 @@ TRY_AGAIN = Act(
     title=_("Try again"),
     question=_question,
     others=others,
-    eligible=lambda rows: rows.filter(status__in=RETRYABLE),
+    eligible=lambda rows: rows.filter(can_be_requeued()),
     do=lambda request, ids, _given: try_again(request.user, ids),
 )

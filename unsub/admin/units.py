@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -15,8 +14,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
-from unsub.models import BusinessUnit, Logo, MailingList, Status, UnsubRequest
+from unsub.models import BusinessUnit, Logo, MailingList, UnsubRequest
+from unsub.models.queue_state import queue_of
 from unsub.units.access import sees_all
+from unsub.units.queue_state import number_pending
 
 from . import bulk_actions, formatting
 from .links import links_page
@@ -32,6 +33,7 @@ else:
     UnitAdminBase = ModelAdmin
     ListInlineBase = TabularInline
 
+# Of the unit's QueueState: shown, and written by workers and by the release alone.
 _STATE = (
     "queue", "held_since", "held_reason", "held_requests", "paused_until", "paused_reason",
     "singly_until",
@@ -94,13 +96,11 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
     actions = ("release",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BusinessUnit]:
-        """Return the units, each with the number of its held requests (counted by an index)."""
-        held = UnsubRequest.objects.filter(unit_id=OuterRef("mid"), status=Status.HELD).order_by()
-        number = held.values("unit_id").annotate(number=Count("pk")).values("number")
+        """Return the units, each with the state of its queue; held ones first."""
         units: QuerySet[BusinessUnit] = super().get_queryset(request)
-        return units.annotate(
-            held_number=Coalesce(Subquery(number, output_field=IntegerField()), Value(0)),
-        ).order_by(F("held_since").asc(nulls_last=True), "mid")
+        return units.select_related("queue_state").order_by(
+            F("queue_state__held_since").asc(nulls_last=True), "mid"
+        )
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: BusinessUnit | None = None
@@ -166,17 +166,42 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
     @admin.display(description=_("queue"))
     def queue(self, unit: BusinessUnit) -> SafeString:
         """Return whether the unit's queue is open, paused or held."""
-        if unit.held_since:
+        queue = queue_of(unit)
+        if queue.is_held:
             return formatting.badge("held", gettext("held"))
-        if unit.paused_until and unit.paused_until > timezone.now():
+        if queue.is_paused(timezone.now()):
             return formatting.badge("pending", gettext("paused"))
         return formatting.badge("done", gettext("open"))
 
     @admin.display(description=_("held requests"))
     def held_requests(self, unit: BusinessUnit) -> int:
         """Return how many requests wait for a correction of the configuration."""
-        number: Any = getattr(unit, "held_number", 0)
-        return int(number)
+        return number_pending(unit.mid) if queue_of(unit).is_held else 0
+
+    @admin.display(description=_("held since"))
+    def held_since(self, unit: BusinessUnit) -> str:
+        """Return since when the queue is held."""
+        return formatting.moment(queue_of(unit).held_since)
+
+    @admin.display(description=_("why it is held"))
+    def held_reason(self, unit: BusinessUnit) -> str:
+        """Return why the queue is held."""
+        return queue_of(unit).held_reason or formatting.NOTHING
+
+    @admin.display(description=_("paused until"))
+    def paused_until(self, unit: BusinessUnit) -> str:
+        """Return until when the queue is paused."""
+        return formatting.moment(queue_of(unit).paused_until)
+
+    @admin.display(description=_("why it is paused"))
+    def paused_reason(self, unit: BusinessUnit) -> str:
+        """Return why the queue is paused."""
+        return queue_of(unit).paused_reason or formatting.NOTHING
+
+    @admin.display(description=_("sends one by one until"))
+    def singly_until(self, unit: BusinessUnit) -> str:
+        """Return until when each message has one request."""
+        return formatting.moment(queue_of(unit).singly_until)
 
     @admin.action(description=_("Release held queues"), permissions=["change"])
     def release(

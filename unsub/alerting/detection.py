@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from unsub.infra.inserts import insert_unless_present
-from unsub.models import Alarm, BusinessUnit, Cause, Status, UnsubRequest
-from unsub.models.statuses import QUEUED, in_states
+from unsub.models import Alarm, BusinessUnit, Cause, QueueState, Status, UnsubRequest
+from unsub.units import queue_state
 from unsub.units.queue_state import CIRCUIT_OPEN
 
 LATE = timedelta(hours=1)
@@ -43,18 +43,22 @@ def look() -> list[int]:
 
 def find() -> Iterator[Finding]:
     """Yield what is wrong now."""
-    open_ = UnsubRequest.objects.filter(in_states(Status.PENDING, Status.SENDING))
-    yield from _count(Cause.LATE, open_.filter(received_at__lt=Now() - LATE))
+    held, known = queue_state.held_mids(), queue_state.known_mids()
+    waiting = {head.mid for head in queue_state.heads()}
+    # Held queues and unknown units have findings of their own, below.
+    pending = Q(status=Status.PENDING, unit_id__in=(waiting & known) - held)
+    late = UnsubRequest.objects.filter(pending | Q(status=Status.SENDING))
+    yield from _count(Cause.LATE, late.filter(received_at__lt=Now() - LATE))
     refused = UnsubRequest.objects.filter(
         status=Status.REFUSED, finished_at__gt=Now() - RECENT
     )  # fmt: skip
     at_the_horizon = Q(finished_at__gte=F("give_up_at"))
     yield from _count(Cause.REFUSED, refused.exclude(at_the_horizon))
     yield from _count(Cause.GIVEN_UP, refused.filter(at_the_horizon))
-    unit = BusinessUnit.objects.filter(mid=OuterRef("unit_id"))
-    waiting = UnsubRequest.objects.filter(in_states(*QUEUED))
-    yield from _count(Cause.UNKNOWN_UNIT, waiting.exclude(Exists(unit)))
-    yield from _units()
+    for mid in sorted(waiting - known):
+        number = queue_state.number_pending(mid)
+        yield Finding(cause=Cause.UNKNOWN_UNIT, mid=mid, number=number)
+    yield from _queues()
 
 
 def _count(cause: Cause, requests: QuerySet[UnsubRequest]) -> Iterator[Finding]:
@@ -63,15 +67,18 @@ def _count(cause: Cause, requests: QuerySet[UnsubRequest]) -> Iterator[Finding]:
         yield Finding(cause=cause, mid=row["unit_id"], number=row["number"])
 
 
-def _units() -> Iterator[Finding]:
+def _queues() -> Iterator[Finding]:
     """Yield the units whose queues do not send."""
-    waiting = Q(requests__status__in=QUEUED)
-    units = BusinessUnit.objects.filter(
-        Q(held_since__isnull=False) | Q(paused_reason=CIRCUIT_OPEN)
-    ).annotate(waiting=Count("requests", filter=waiting))
-    for unit in units.order_by("mid"):
-        cause = Cause.HELD if unit.held_since else Cause.CIRCUIT_OPEN
-        yield Finding(cause=cause, mid=unit.mid, number=unit.waiting, detail=unit.held_reason)
+    stopped = Q(held_since__isnull=False) | Q(paused_reason=CIRCUIT_OPEN)
+    for queue in QueueState.objects.filter(stopped, unit__in=BusinessUnit.objects.all()).order_by(
+        "unit_id"
+    ):
+        yield Finding(
+            cause=Cause.HELD if queue.is_held else Cause.CIRCUIT_OPEN,
+            mid=queue.unit_id,
+            number=queue_state.number_pending(queue.unit_id),
+            detail=queue.held_reason,
+        )
 
 
 def _raise(finding: Finding) -> int | None:

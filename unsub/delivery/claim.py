@@ -43,16 +43,16 @@ def claim(mid: int, *, probing: bool = False) -> Batch | None:
 
 def _take(mid: int, leave: circuit.Leave, lease: UUID) -> int:
     """Return how many due rows of one family were put under the lease."""
-    due = UnsubRequest.objects.filter(unit_id=mid, status=leave.status)
-    if leave.status == Status.PENDING:
-        due = due.filter(next_attempt_at__lte=Now())
+    due = UnsubRequest.objects.filter(
+        unit_id=mid, status=Status.PENDING, next_attempt_at__lte=Now()
+    )
     for family in Family:
         some = due.filter(kind__in=family.kinds)
         if family is not Family.UNSUBSCRIBES:
             # Said once more for PostgreSQL, whose index of these leaves the unsubscribes out.
             some = some.exclude(kind=Kind.UNSUBSCRIBE)
         if ids := _wanted(some, leave.limit):
-            return UnsubRequest.objects.filter(pk__in=ids, status=leave.status).update(
+            return UnsubRequest.objects.filter(pk__in=ids, status=Status.PENDING).update(
                 status=Status.SENDING,
                 lease=lease,
                 lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS),

@@ -1,15 +1,14 @@
 """What happens to requests without a message: leases that ran out, horizons, confirmations."""
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
 from unsub.domain.outcomes import Outcome
 from unsub.links import confirmation
 from unsub.models import DeliveryAttempt, Status, UnsubRequest
-from unsub.models.statuses import QUEUED, in_states
-
-from . import circuit
+from unsub.units import queue_state
 
 log = structlog.get_logger(__name__)
 
@@ -20,9 +19,7 @@ def sweep() -> list[int]:
     _free_leases()
     _give_up()
     _forget_unconfirmed()
-    unknown = UnsubRequest.objects.filter(status=Status.PENDING, next_attempt_at__lte=Now())
-    due = set(unknown.order_by().values_list("unit_id", flat=True).distinct())
-    return sorted(due | set(circuit.reopen_or_probe()))
+    return sorted(queue_state.mids_to_wake(own=settings.SFMC_ACCOUNT_ID))
 
 
 def _free_leases() -> None:
@@ -45,7 +42,7 @@ def _free_leases() -> None:
 
 def _give_up() -> None:
     """Refuse what could not be sent within its horizon, and say so loudly."""
-    late = UnsubRequest.objects.filter(in_states(*QUEUED), give_up_at__lt=Now())
+    late = UnsubRequest.objects.filter(status=Status.PENDING, give_up_at__lt=Now())
     given_up = late.update(status=Status.REFUSED, finished_at=Now())
     if given_up:
         log.error("requests_given_up", requests=given_up)

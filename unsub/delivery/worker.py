@@ -24,7 +24,9 @@ from unsub.domain.retry import delay
 from unsub.gateway import calls as gateway
 from unsub.gateway import concurrency
 from unsub.models import BusinessUnit, DeliveryAttempt, Family, Status, UnsubRequest
+from unsub.models.queue_state import queue_of
 from unsub.sfmc import PermanentError, SfmcError, UnknownOutcome
+from unsub.units.queue_state import HOLD_PROBE
 
 from . import circuit
 from .batch import Batch
@@ -152,20 +154,18 @@ def _complete_attempt(row: UnsubRequest, lease: UUID, verdict: Verdict) -> None:
     )
 
 
+# A row whose configuration is wrong stays pending: it is the unit's queue that is held.
 _NEXT = {
     Step.FINISH: Status.DONE,
     Step.REFUSE: Status.REFUSED,
     Step.RETRY: Status.PENDING,
-    Step.HOLD: Status.HELD,
+    Step.HOLD: Status.PENDING,
 }
 
 
 def _move_on(row: UnsubRequest, lease: UUID, verdict: Verdict) -> None:
     """Give the request its next state."""
     step = verdict.step(row.attempts)
-    seconds = 0.0 if verdict.at_once else delay(
-        row.attempts, draw=random, slow=verdict.slow, retry_after=verdict.retry_after
-    )  # fmt: skip
     ended = step in (Step.FINISH, Step.REFUSE)
     UnsubRequest.objects.filter(pk=row.pk, lease=lease, status=Status.SENDING).update(
         status=_NEXT[step],
@@ -174,23 +174,35 @@ def _move_on(row: UnsubRequest, lease: UUID, verdict: Verdict) -> None:
         outcome=verdict.outcome.value,
         error_code=verdict.error_code,
         sfmc_request_id=verdict.sfmc_request_id,
-        next_attempt_at=Now() + timedelta(seconds=seconds),
+        next_attempt_at=Now() + _wait(row, verdict),
         finished_at=Now() if ended else None,
     )
 
 
+def _wait(row: UnsubRequest, verdict: Verdict) -> timedelta:
+    """Return how long a row waits for its next attempt, if there is one."""
+    if verdict.at_once:
+        return timedelta()
+    wait = timedelta(seconds=delay(
+        row.attempts, draw=random, slow=verdict.slow, retry_after=verdict.retry_after
+    ))  # fmt: skip
+    # In a held queue the next probe is a row that is due, and a release is to send what there is.
+    return min(wait, HOLD_PROBE) if verdict.step(row.attempts) is Step.HOLD else wait
+
+
 def _seconds_to_next(mid: int) -> float | None:
     """Return the seconds until the unit's next row is due, if that is before the next sweep."""
-    unit = BusinessUnit.objects.annotate(now=Now()).filter(mid=mid).first()
-    if unit is None or unit.held_since:
+    units = BusinessUnit.objects.select_related("queue_state").annotate(now=Now())
+    unit = units.filter(mid=mid).first()
+    if unit is None or (queue := queue_of(unit)).is_held:
         return None
     waiting = UnsubRequest.objects.filter(unit_id=mid, status=Status.PENDING)
-    if unit.paused_until is None or unit.paused_until <= unit.now:
+    if not queue.is_paused(unit.now):
         # What has been due for longer and was not taken is in another worker's hands, or waits for
         # what is: to look again all the time would not help.
         waiting = waiting.filter(next_attempt_at__gt=Now() - JUST_NOW)
     first = waiting.aggregate(first=Min("next_attempt_at"))["first"]
     if first is None:
         return None
-    seconds = (max(first, unit.paused_until or first) - unit.now).total_seconds()
+    seconds = (max(first, queue.paused_until or first) - unit.now).total_seconds()
     return max(seconds, 0.05) if seconds < settings.SWEEP_SECONDS else None

@@ -4,35 +4,34 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('unsub', '0015_kinds_and_targets'),
+        ("unsub", "0015_kinds_and_targets"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='erasure',
-            name='person',
+            model_name="erasure",
+            name="person",
             field=models.CharField(editable=False, max_length=49),
         ),
         migrations.AlterField(
-            model_name='lostlink',
-            name='digest',
+            model_name="lostlink",
+            name="digest",
             field=models.CharField(editable=False, max_length=49),
         ),
         migrations.AlterField(
-            model_name='unsubrequest',
-            name='address_digest',
-            field=models.CharField(blank=True, db_default='', editable=False, max_length=49),
+            model_name="unsubrequest",
+            name="address_digest",
+            field=models.CharField(blank=True, db_default="", editable=False, max_length=49),
         ),
         migrations.AlterField(
-            model_name='unsubrequest',
-            name='person',
-            field=models.CharField(blank=True, db_default='', editable=False, max_length=49),
+            model_name="unsubrequest",
+            name="person",
+            field=models.CharField(blank=True, db_default="", editable=False, max_length=49),
         ),
         migrations.AlterField(
-            model_name='unsubrequest',
-            name='wish',
+            model_name="unsubrequest",
+            name="wish",
             field=models.CharField(editable=False, max_length=49, null=True, unique=True),
         ),
     ]

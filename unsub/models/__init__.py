@@ -15,6 +15,7 @@ from .lost_link import LostLink
 from .mailing_list import MailingList
 from .page_text import PageText, Place
 from .pause import Pause, PauseEnd
+from .queue_state import QueueState
 from .reason import Reason, ReasonLabel
 from .request import Channel, UnsubRequest
 from .statuses import Status
@@ -43,6 +44,7 @@ __all__ = [
     "PauseEnd",
     "PauseEnds",
     "Place",
+    "QueueState",
     "Reason",
     "ReasonLabel",
     "Status",

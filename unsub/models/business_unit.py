@@ -1,4 +1,4 @@
-"""A business unit of Marketing Cloud: who sends, and how its deliveries fare."""
+"""A business unit of Marketing Cloud: who sends."""
 
 import re
 from typing import TYPE_CHECKING
@@ -54,7 +54,7 @@ def _triggered_send(name: "_StrPromise", help_text: "_StrPromise") -> "models.Ch
 
 
 class BusinessUnit(models.Model):
-    """One sender, known by its MID, with its brand and the state of its queue."""
+    """One sender, known by its MID, with its brand and settings. Its queue: QueueState."""
 
     mid = models.BigIntegerField(
         _("MID"),
@@ -205,16 +205,6 @@ class BusinessUnit(models.Model):
     import_trouble = models.CharField(
         _("why nothing is taken over"), max_length=100, blank=True, editable=False, db_default=""
     )
-    paused_until = models.DateTimeField(_("paused until"), null=True, blank=True, editable=False)
-    paused_reason = models.CharField(
-        _("why it is paused"), max_length=100, blank=True, editable=False
-    )
-    held_since = models.DateTimeField(_("held since"), null=True, blank=True, editable=False)
-    held_reason = models.CharField(_("why it is held"), max_length=100, blank=True, editable=False)
-    singly_until = models.DateTimeField(
-        _("sends one by one until"), null=True, blank=True, editable=False
-    )
-    unknowns_in_a_row = models.PositiveIntegerField(default=0, editable=False)
 
     class Meta:
         ordering = ("mid",)

@@ -1,8 +1,12 @@
 """One person's wish, and where it is on its way."""
 
+from collections.abc import Iterator
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import models
+from django.db.models import Count
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -13,7 +17,8 @@ from unsub.domain.target import Target, TargetType
 from .business_unit import BusinessUnit
 from .kinds import KINDS, Kind, KindSpec
 from .reason import Reason
-from .statuses import Status
+from .shown_status import shown_status, shows
+from .statuses import OPEN, Status, in_states
 from .wording import Wording
 
 REASON_LENGTH = 100  # _BusinessUnitUnsubscribes.UnsubReason is varchar(100)
@@ -47,6 +52,20 @@ class RequestQuerySet(models.QuerySet["UnsubRequest"]):
     def unsubscribes(self) -> "RequestQuerySet":
         """Return the wishes to leave: what is counted, reported and measured."""
         return self.filter(kind=Kind.UNSUBSCRIBE)
+
+    def with_shown_status(self) -> "RequestQuerySet":
+        """Return the requests, each with `shown_status`: HELD for a pending one whose queue is
+        held, else its status."""
+        return self.annotate(shown_status=shown_status())
+
+    def open_counts(self) -> Iterator[tuple[int, str, int]]:
+        """Give the MID, the shown status and the number of those that are not done."""
+        rows = self.filter(in_states(*OPEN)).order_by().annotate(shown=shown_status())
+        yield from rows.values_list("unit_id", "shown").annotate(number=Count("pk"))
+
+    def shown_as(self, *statuses: str) -> "RequestQuerySet":
+        """Return the requests that show one of these statuses; none for no status."""
+        return self.filter(reduce(or_, map(shows, statuses))) if statuses else self.none()
 
 
 class UnsubRequest(models.Model):
@@ -159,6 +178,9 @@ class UnsubRequest(models.Model):
                 name="request_names_a_subscriber",
             ),
             models.CheckConstraint(
+                condition=~models.Q(status=Status.HELD), name="request_is_never_stored_as_held"
+            ),
+            models.CheckConstraint(
                 condition=models.Q(status=Status.SENDING, lease_until__isnull=False)
                 | (~models.Q(status=Status.SENDING) & models.Q(lease_until__isnull=True)),
                 name="request_sending_has_a_lease",
@@ -196,7 +218,7 @@ class UnsubRequest(models.Model):
             ),
             models.Index(
                 fields=("unit", "status"),
-                condition=models.Q(status__in=("held", "refused")),
+                condition=models.Q(status="refused"),
                 name="request_needs_a_person",
             ),
             models.Index(fields=("subscriber_key",), name="request_subscriber_key"),
@@ -241,6 +263,11 @@ class UnsubRequest(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk}"
+
+    def get_shown_status_display(self) -> str:
+        """Return the name of the status that the request shows; of the stored one where the request
+        was not read `withshown_status()`."""
+        return str(Status(getattr(self, "shown_status", self.status)).label)
 
     @property
     def spec(self) -> KindSpec:

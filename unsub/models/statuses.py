@@ -9,7 +9,10 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Status(models.TextChoices):
-    """Where a request stands (design 3.5). Waiting: until its subscriber confirms it by email."""
+    """Where a request stands (design 3.5). Waiting: until its subscriber confirms it by email.
+
+    HELD is shown and never stored: it is a state of the unit's queue, whose rows stay pending.
+    """
 
     WAITING = "waiting", _("waiting for confirmation")
     PENDING = "pending", _("pending")
@@ -21,14 +24,10 @@ class Status(models.TextChoices):
     SUPERSEDED = "superseded", _("superseded")
 
 
-# Accepted, and no worker has it.
-QUEUED = (Status.PENDING, Status.HELD)
 # Will be sent without anybody's help.
-ON_THEIR_WAY = (Status.PENDING, Status.SENDING, Status.HELD)
+ON_THEIR_WAY = (Status.PENDING, Status.SENDING)
 # Not settled: somebody has still to do something.
 OPEN = (*ON_THEIR_WAY, Status.REFUSED)
-# What "Try again" puts back into the queue.
-RETRYABLE = (Status.REFUSED, Status.HELD)
 # Delivery has ended.
 SETTLED = (Status.DONE, Status.REFUSED)
 # Ended without being carried out.

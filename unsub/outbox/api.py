@@ -13,7 +13,7 @@ from unsub.domain.retry import HORIZON
 from unsub.infra import database_timeout, digests, metrics
 from unsub.infra.database_timeout import Away
 from unsub.models import Kind, Pause, PauseEnd, Status, UnsubRequest
-from unsub.models.statuses import QUEUED, RETRYABLE
+from unsub.models.shown_status import can_be_requeued
 from unsub.units import queue_state
 
 from . import erasure, pauses, precedence, spool, store, wakeup
@@ -168,7 +168,7 @@ def withdraw(context: UnsubContext) -> bool:
     """Return whether the wish was taken back: only while no call for it was ever made. What it
     had made void counts again."""
     untried = UnsubRequest.objects.filter(
-        wish__in=digests.unsubscribe_digests(context), status__in=QUEUED, attempts=0
+        wish__in=digests.unsubscribe_digests(context), status=Status.PENDING, attempts=0
     )
     with database_timeout.answering(), transaction.atomic():
         # The wish of a digest is one row, or none.
@@ -180,10 +180,10 @@ def withdraw(context: UnsubContext) -> bool:
 
 
 def requeue(ids: Iterable[int]) -> int:
-    """Return how many of the refused and held requests `ids` are on their way again, now and with
-    a new horizon. Others are left as they are."""
+    """Return how many of the refused and held requests `ids` are due now and have a new horizon.
+    Others are left as they are; a queue that is held stays held."""
     with transaction.atomic():
-        again = UnsubRequest.objects.filter(pk__in=ids, status__in=RETRYABLE)
+        again = UnsubRequest.objects.filter(can_be_requeued(), pk__in=ids)
         mids = set(again.order_by().values_list("unit_id", flat=True))
         changed = again.update(
             status=Status.PENDING,
@@ -196,12 +196,13 @@ def requeue(ids: Iterable[int]) -> int:
 
 
 def release(mids: Iterable[int]) -> int:
-    """Return how many held requests of these business units are on their way again."""
+    """Open the queues of these business units. Return how many requests wait in those that were
+    held: each is sent when it is due, at most two minutes from now if it was a probe."""
     mids = set(mids)
     with transaction.atomic():
-        changed = sum(queue_state.release(mid) for mid in mids)
+        released = [mid for mid in sorted(mids) if queue_state.release(mid)]
         _ring_all_on_commit(mids)
-    return changed
+    return sum(map(queue_state.number_pending, released))
 
 
 def _ring_all_on_commit(mids: set[int]) -> None:

@@ -13,6 +13,7 @@ from unsub.domain.context import UnsubContext
 from unsub.infra import digests
 from unsub.infra.inserts import insert_unless_present
 from unsub.models import Erasure, LostLink, Pause, PauseEnd, Status, UnsubRequest
+from unsub.models.request import RequestQuerySet
 from unsub.models.statuses import ON_THEIR_WAY, in_states
 
 from . import identity
@@ -66,12 +67,12 @@ def decline(erasure: Erasure, *, user_id: int, note: str) -> None:
     Erasure.objects.filter(pk=erasure.pk).update(declined_at=Now(), handled_by=user_id, note=note)
 
 
-def on_their_way(erasure: Erasure) -> QuerySet[UnsubRequest]:
+def on_their_way(erasure: Erasure) -> RequestQuerySet:
     """Return the wishes that have to go out first."""
     return requests_of(erasure).filter(in_states(*ON_THEIR_WAY))
 
 
-def requests_of(erasure: Erasure) -> QuerySet[UnsubRequest]:
+def requests_of(erasure: Erasure) -> RequestQuerySet:
     """Return the requests of the subscriber who asks to be erased."""
     return identity.requests_of(erasure.unit_id, erasure.subscriber, {erasure.person})
 

@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 from unsub.domain.context import SubscriberContext
 from unsub.infra import digests
 from unsub.models import Erasure, UnsubRequest
+from unsub.models.request import RequestQuerySet
 
 from .submission import Wish
 
@@ -54,7 +55,7 @@ def _adopt_request(keys: Sequence[str]) -> None:
 
 def requests_of(
     mid: int, who: SubscriberContext | None, persons: Collection[str] = ()
-) -> QuerySet[UnsubRequest]:
+) -> RequestQuerySet:
     """Return the requests of one subscriber of a business unit. `persons` are digests that are
     known of them; `who` is None where nothing else is.
 

@@ -21,7 +21,7 @@ from unsub.domain.target import Target, TargetType
 from unsub.models import Kind, Status, UnsubRequest
 from unsub.models.kinds import KINDS, KindSpec, superseding
 from unsub.models.request import target_columns
-from unsub.models.statuses import NOT_IN_FORCE, ON_THEIR_WAY, QUEUED
+from unsub.models.statuses import NOT_IN_FORCE, ON_THEIR_WAY
 
 _EARLIER = Q(received_at__lt=OuterRef("received_at")) | Q(
     received_at=OuterRef("received_at"), pk__lt=OuterRef("pk")
@@ -79,7 +79,7 @@ def _none_of(waits: _Waits, earlier: QuerySet[UnsubRequest]) -> Q:
     if not queued:
         return Q(none)
     named = _either(Q(kind=kind, target_type=target_type) for kind, target_type in queued)
-    return Q(none) & Q(~Exists(earlier.filter(named, status__in=QUEUED)))
+    return Q(none) & Q(~Exists(earlier.filter(named, status=Status.PENDING)))
 
 
 def _either(conditions: Iterable[Q]) -> Q:

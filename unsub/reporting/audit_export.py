@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import F
 
 from unsub.domain.target import Target, TargetType
-from unsub.models import UnsubRequest
+from unsub.models.request import RequestQuerySet
 
 # Public contract (design 3.4): column of the export, and the field it comes from. The last column,
 # `about`, is the target.
 _FIELDS = {
-    "id": "pk", "status": "status", "outcome": "outcome", "error_code": "error_code",
+    "id": "pk", "status": "shown_status", "outcome": "outcome", "error_code": "error_code",
     "attempts": "attempts", "mid": "unit_id", "job_id": "job_id", "list_id": "list_id",
     "batch_id": "batch_id", "scope": "scope", "reason": "reason_text", "channel": "channel",
     "received_at": "received_at", "finished_at": "finished_at",
@@ -29,15 +29,15 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Row = tuple[Any, ...]
 
 
-def rows(requests: QuerySet[UnsubRequest]) -> Iterator[Row]:
+def rows(requests: RequestQuerySet) -> Iterator[Row]:
     """Yield one row of COLUMNS per request, oldest first.
 
     Each chunk is a query of its own: one cursor over everything would read all of it first, and the
     database cancels statements after 15 s.
     """
     # The first column is the key that the next chunk starts after.
-    sources = (*_FIELDS.values(), *_TARGET)
-    found = requests.order_by("pk").values_list(*(F(source) for source in sources))
+    sources = (F(source) for source in (*_FIELDS.values(), *_TARGET))
+    found = requests.with_shown_status().order_by("pk").values_list(*sources)
     last = 0
     while chunk := list(found.filter(pk__gt=last)[:CHUNK]):
         yield from map(_with_target, chunk)

@@ -20,6 +20,7 @@ from unsub.models import (
     TallyMark,
     UnsubRequest,
 )
+from unsub.models.shown_status import is_held
 
 from .latency import Honour, honour_of, is_late
 
@@ -160,7 +161,7 @@ def _waiting(mids: Mids) -> Waiting:
     requests = _of(UnsubRequest.objects.order_by(), "unit_id", mids)
     return Waiting(
         refused=requests.filter(status=Status.REFUSED, handlings=None).count(),
-        held=requests.filter(status=Status.HELD).count(),
+        held=requests.filter(is_held()).count(),
         late=requests.filter(is_late()).count(),
         lost_links=_of(LostLink.objects.filter(handled_at=None), "unit_id", mids).count(),
         erasures=_of(Erasure.objects.open(), "unit_id", mids).count(),

@@ -1,25 +1,104 @@
-"""Whether a business unit's queue is held: holding its requests and releasing them."""
+"""The state of a business unit's queue: reading, holding and releasing it, and which units have
+something to send. Each takes the same time however many requests wait.
+"""
 
-from django.db.models.functions import Now
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models.functions import Coalesce, Now
 
 from unsub.domain.outcomes import Slow
-from unsub.models import BusinessUnit, Status, UnsubRequest
+from unsub.infra.inserts import find_or_insert
+from unsub.models import BusinessUnit, QueueState, Status, UnsubRequest
 
 HELD, CIRCUIT_OPEN, MAINTENANCE = "held", "circuit open", Slow.MAINTENANCE.value
+HOLD_PROBE = timedelta(minutes=2)
+_OPEN: Mapping[str, Any] = {
+    "held_since": None, "held_reason": "", "paused_until": None, "paused_reason": "",
+    "unknowns_in_a_row": 0,
+}  # fmt: skip
 
 
-def hold_rows(mid: int) -> int:
-    """Return how many pending requests of a unit are held now."""
-    return UnsubRequest.objects.filter(unit_id=mid, status=Status.PENDING).update(
-        status=Status.HELD
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueHead:
+    """A MID that has pending requests, and whether the first of them is due."""
+
+    mid: int
+    is_due: bool
+
+
+def lock(mid: int) -> QueueState:
+    """Return the state of a unit's queue, made now where nothing was recorded yet, and locked until
+    the end of the transaction. Locks this row alone, never the unit's."""
+    states = QueueState.objects.filter(pk=mid)
+    state = states.select_for_update(of=("self",)).first()
+    if state is None:
+        find_or_insert(states, QueueState(unit_id=mid))
+        state = states.select_for_update(of=("self",)).get()
+    return state
+
+
+def hold(mid: int, reason: str) -> None:
+    """Hold a unit's queue until a probe passes or somebody releases it. Its requests stay pending.
+    The first probe is due in two minutes; a queue that is held already keeps its `held_since`."""
+    find_or_insert(QueueState.objects.filter(pk=mid), QueueState(unit_id=mid))
+    QueueState.objects.filter(pk=mid).update(
+        held_since=Coalesce("held_since", Now()),
+        held_reason=reason[:100],
+        paused_until=Now() + HOLD_PROBE,
+        paused_reason=HELD,
     )
 
 
-def release(mid: int) -> int:
-    """Return how many held requests of a unit are pending again; its queue is open."""
-    BusinessUnit.objects.filter(mid=mid).update(
-        held_since=None, held_reason="", paused_until=None, paused_reason="", unknowns_in_a_row=0
+def release(mid: int) -> bool:
+    """Open a unit's queue: not held, not paused, circuit closed. Return whether it was held. Its
+    requests are pending all the while, so each goes when it is due."""
+    state = QueueState.objects.filter(pk=mid)
+    was_held = bool(state.filter(held_since__isnull=False).update(**_OPEN))
+    if not was_held:
+        state.update(**_OPEN)
+    return was_held
+
+
+def held_mids() -> set[int]:
+    """Return the MIDs of the units whose queues are held."""
+    held = QueueState.objects.filter(held_since__isnull=False)
+    return set(held.values_list("unit_id", flat=True))
+
+
+def known_mids() -> set[int]:
+    """Return the MIDs of all units."""
+    return set(BusinessUnit.objects.order_by().values_list("mid", flat=True))
+
+
+def number_pending(mid: int) -> int:
+    """Return how many requests of a MID are pending; an index alone counts them."""
+    return UnsubRequest.objects.filter(unit_id=mid, status=Status.PENDING).count()
+
+
+def heads() -> Iterator[QueueHead]:
+    """Give each MID that has pending requests, known here or not, in order.
+
+    One look into the index `request_due` for each MID instead of a DISTINCT over all rows (a "loose
+    index scan", which PostgreSQL does not do by itself).
+    """
+    due = ExpressionWrapper(Q(next_attempt_at__lte=Now()), output_field=BooleanField())
+    pending = UnsubRequest.objects.filter(status=Status.PENDING).order_by(
+        "unit_id", "next_attempt_at"
     )
-    return UnsubRequest.objects.filter(unit_id=mid, status=Status.HELD).update(
-        status=Status.PENDING, next_attempt_at=Now()
-    )
+    after = 0
+    while head := pending.filter(unit_id__gt=after).values_list("unit_id", due).first():
+        after, is_due = head
+        yield QueueHead(mid=after, is_due=is_due)
+
+
+def mids_to_wake(*, own: int | None) -> set[int]:
+    """Return the MIDs that have a request due and may send it: of a held queue only where its probe
+    is due. Nothing is sent for an unknown MID; the unit of `own` is made once it has something to
+    send."""
+    waiting = QueueState.objects.filter(held_since__isnull=False, paused_until__gt=Now())
+    sending = (known_mids() | {own}) - set(waiting.values_list("unit_id", flat=True))
+    return {one.mid for one in heads() if one.is_due and one.mid in sending}

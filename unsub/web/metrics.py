@@ -7,7 +7,7 @@ import redis
 from django.conf import settings
 from django.core.cache import caches
 from django.db import DatabaseError, InterfaceError
-from django.db.models import Count, Min
+from django.db.models import Min
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
@@ -24,8 +24,8 @@ from prometheus_client.registry import Collector
 
 from unsub.infra import heartbeat
 from unsub.infra.redis_client import quick_client
-from unsub.models import Alarm, BusinessUnit, UnsubRequest
-from unsub.models.statuses import OPEN, QUEUED, in_states
+from unsub.models import Alarm, BusinessUnit, Status, UnsubRequest
+from unsub.models.queue_state import queue_of
 from unsub.reporting.latency import late, time_to_honour
 
 Figures = dict[str, tuple[float | None, float | None, float | None, float | None, int]]
@@ -101,9 +101,8 @@ def _requests() -> Metric:
     gauge = GaugeMetricFamily(
         "unsub_requests", "Requests that are not done, by status.", labels=("mid", "status")
     )
-    rows = UnsubRequest.objects.filter(in_states(*OPEN)).order_by()
-    for row in rows.values("unit_id", "status").annotate(number=Count("pk")):
-        gauge.add_metric((str(row["unit_id"]), row["status"]), row["number"])
+    for mid, status, number in UnsubRequest.objects.open_counts():
+        gauge.add_metric((str(mid), status), number)
     return gauge
 
 
@@ -112,7 +111,7 @@ def _oldest() -> Metric:
     gauge = GaugeMetricFamily(
         "unsub_oldest_pending_seconds", "Age of the oldest unsent request.", labels=("mid",)
     )
-    waiting = UnsubRequest.objects.filter(in_states(*QUEUED)).order_by()
+    waiting = UnsubRequest.objects.filter(status=Status.PENDING).order_by()
     ages = waiting.values("unit_id").annotate(age=Now() - Min("received_at"))
     for row in ages:
         gauge.add_metric((str(row["unit_id"]),), row["age"].total_seconds())
@@ -125,10 +124,11 @@ def _units() -> tuple[Metric, Metric]:
     paused = GaugeMetricFamily(
         "unsub_unit_paused", "1 while a unit's queue is paused.", labels=("mid",)
     )
-    for unit in BusinessUnit.objects.annotate(now=Now()).order_by("mid"):
-        label = (str(unit.mid),)
-        held.add_metric(label, bool(unit.held_since))
-        paused.add_metric(label, bool(unit.paused_until and unit.paused_until > unit.now))
+    units = BusinessUnit.objects.select_related("queue_state").annotate(now=Now())
+    for unit in units.order_by("mid"):
+        label, queue = (str(unit.mid),), queue_of(unit)
+        held.add_metric(label, queue.is_held)
+        paused.add_metric(label, queue.is_paused(unit.now))
     return held, paused
 
 

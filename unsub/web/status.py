@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from unsub.models import UnsubRequest
-from unsub.models.statuses import ON_THEIR_WAY, QUEUED
+from unsub.models import Status, UnsubRequest
+from unsub.models.statuses import ON_THEIR_WAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ def standing_of(request: UnsubRequest | None, *, again: bool = False) -> Standin
         since=request.received_at,
         # Possible only before the first call: afterwards, the person would have to be subscribed
         # again.
-        can_undo=request.attempts == 0 and request.status in QUEUED,
+        can_undo=request.attempts == 0 and request.status == Status.PENDING,
         again=again,
         can_tell_why=not request.reason_text and kind in {"on_its_way", "done"},
     )

@@ -8,14 +8,16 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db.models import Count, Min
+from django.db.models import Min
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from unsub.models import BusinessUnit, Status, UnsubRequest
-from unsub.models.statuses import OPEN, QUEUED, in_states
+from unsub.models.queue_state import queue_of
+from unsub.models.statuses import OPEN
 from unsub.reporting.latency import late, time_to_honour
 
+SHOWN = (*OPEN, Status.HELD)
 _CLEAR = "\x1b[2J\x1b[H"
 COLUMNS = (
     "mid", "name", "pending", "oldest", "sending", "held", "refused", "per_hour", "late", "p50",
@@ -57,7 +59,7 @@ class Command(BaseCommand):
 def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
     """Yield a row per unit, and one per unknown MID that has requests."""
     counts = _counts()
-    units = {unit.mid: unit for unit in BusinessUnit.objects.order_by("mid")}
+    units = {unit.mid: unit for unit in BusinessUnit.objects.select_related("queue_state")}
     for mid in sorted({*units, *(mid for mid, _ in counts)}):
         if wanted and mid not in wanted:
             continue
@@ -65,7 +67,7 @@ def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
         yield {
             "mid": mid,
             "name": units[mid].name if mid in units else "(unknown unit)",
-            **{status.value: counts.get((mid, status.value), 0) for status in OPEN},
+            **{status.value: counts.get((mid, status.value), 0) for status in SHOWN},
             "oldest": _oldest(mid),
             "per_hour": _per_hour(mid),
             "late": late(mid),
@@ -77,14 +79,13 @@ def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
 
 def _counts() -> dict[tuple[int, str], int]:
     """Return the number of open and refused requests by unit and status."""
-    rows = UnsubRequest.objects.filter(in_states(*OPEN)).order_by()
-    found = rows.values_list("unit_id", "status").annotate(number=Count("pk"))
+    found = UnsubRequest.objects.open_counts()
     return {(mid, status): number for mid, status, number in found}
 
 
 def _oldest(mid: int) -> float | None:
     """Return the age in seconds of the oldest pending or held request."""
-    waiting = UnsubRequest.objects.filter(in_states(*QUEUED), unit_id=mid)
+    waiting = UnsubRequest.objects.filter(status=Status.PENDING, unit_id=mid)
     since = waiting.aggregate(since=Min("received_at"))["since"]
     return None if since is None else _round((timezone.now() - since).total_seconds())
 
@@ -101,18 +102,18 @@ def _state(unit: BusinessUnit | None) -> str:
     """Return the state of a unit's queue, as text."""
     if unit is None:
         return "held: unknown unit"
-    if unit.held_since:
-        return f"held: {unit.held_reason}"
-    if unit.paused_until and unit.paused_until > timezone.now():
-        return f"paused: {unit.paused_reason}"
+    queue = queue_of(unit)
+    if queue.is_held:
+        return f"held: {queue.held_reason}"
+    if queue.is_paused(timezone.now()):
+        return f"paused: {queue.paused_reason}"
     return "open"
 
 
 def _next_probe(unit: BusinessUnit | None) -> str | None:
-    """Return when a paused unit is tried again, in UTC."""
-    if unit is None or unit.paused_until is None or unit.paused_until <= timezone.now():
-        return None
-    return unit.paused_until.isoformat(" ", "seconds")
+    """Return when a paused or held queue is tried again, in UTC."""
+    until = queue_of(unit).paused_until if unit else None
+    return until.isoformat(" ", "seconds") if until and until > timezone.now() else None
 
 
 def _round(seconds: float | None) -> float | None:

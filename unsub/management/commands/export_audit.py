@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db.models import QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
@@ -67,10 +66,12 @@ def _moment(text: str) -> datetime:
 def _rows(options: dict[str, Any]) -> Iterator[audit_export.Row]:
     """Yield the rows that the options select."""
     filters = {
-        "status__in": options["status"], "unit_id__in": options["mid"],
+        "unit_id__in": options["mid"],
         "received_at__gte": options["since"], "received_at__lt": options["until"],
     }  # fmt: skip
-    asked: QuerySet[UnsubRequest] = UnsubRequest.objects.order_by("pk").filter(
+    asked = UnsubRequest.objects.order_by("pk").filter(
         **{name: value for name, value in filters.items() if value is not None}
     )
+    if options["status"] is not None:
+        asked = asked.shown_as(*options["status"])
     return audit_export.rows(asked)

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from unsub.models import BusinessUnit, Status, UnsubRequest
 from unsub.outbox import api as outbox
+from unsub.units import queue_state
 
 
 class Command(BaseCommand):
@@ -20,19 +20,18 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Release the queues, and print how many requests are pending again."""
-        held = UnsubRequest.objects.filter(status=Status.HELD).order_by()
-        mids = set(options["mids"])
+        """Release the queues, and print how many requests wait in them."""
+        held, mids = queue_state.held_mids(), set(options["mids"])
         if options["all"]:
-            mids |= set(held.values_list("unit_id", flat=True).distinct())
+            mids |= held
         elif not mids:
             raise CommandError("Give one or more MIDs, or --all.")
-        unknown = mids - set(BusinessUnit.objects.values_list("mid", flat=True))
+        unknown = mids - queue_state.known_mids()
         if unknown:
             names = ", ".join(map(str, sorted(unknown)))
             raise CommandError(f"no such business unit: {names}. Create it with add_unit.")
         if options["dry_run"]:
-            number = held.filter(unit_id__in=mids).count()
+            number = sum(map(queue_state.number_pending, mids & held))
             self.stdout.write(f"{number} would be released; nothing was changed")
             return
         self.stdout.write(f"{outbox.release(mids)} are pending again")

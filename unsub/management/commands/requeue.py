@@ -8,12 +8,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Count, QuerySet
 
 from unsub.models import UnsubRequest
-from unsub.models.statuses import RETRYABLE
+from unsub.models.shown_status import can_be_requeued
 from unsub.outbox import api as outbox
 
 # Field of the audit export -> field of the model.
 FIELDS = {
-    "id": "pk", "status": "status", "mid": "unit_id", "outcome": "outcome",
+    "id": "pk", "status": "shown_status", "mid": "unit_id", "outcome": "outcome",
     "error_code": "error_code", "job_id": "job_id", "list_id": "list_id", "scope": "scope",
     "channel": "channel",
 }  # fmt: skip
@@ -39,8 +39,8 @@ class Command(BaseCommand):
         """Count, then requeue."""
         if not options["where"] and not options["all"]:
             raise CommandError("Give --where FIELD=VALUE, or --all.")
-        stuck = UnsubRequest.objects.filter(status__in=RETRYABLE)
-        found = stuck.filter(**_conditions(options["where"]))
+        stuck = UnsubRequest.objects.filter(can_be_requeued())
+        found = stuck.with_shown_status().filter(**_conditions(options["where"]))
         total = self._tell(found)
         if options["dry_run"]:
             self.stdout.write(f"{total} would be requeued; nothing was changed")
@@ -49,8 +49,8 @@ class Command(BaseCommand):
 
     def _tell(self, found: "QuerySet[UnsubRequest]") -> int:
         """Print the numbers by unit, status and code. Return the total."""
-        groups = found.order_by().values_list("unit_id", "status", "error_code")
-        counted = groups.annotate(number=Count("pk")).order_by("unit_id", "status", "error_code")
+        by = ("unit_id", "shown_status", "error_code")
+        counted = found.order_by().values_list(*by).annotate(number=Count("pk")).order_by(*by)
         total = 0
         for mid, status, code, number in counted:
             self.stdout.write(f"{mid}  {status:<8} {'-' if code is None else code:>6} {number:>8}")

@@ -1,0 +1,67 @@
+"""The state of a business unit's queue, as the workers found it."""
+
+from datetime import datetime
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from .business_unit import BusinessUnit
+
+
+class QueueState(models.Model):
+    """Whether one unit's queue sends, is paused or is held. A unit without such a row sends.
+
+    A row of its own, because saving the unit's form writes every column of the unit: a hold that a
+    worker recorded meanwhile would be undone. Workers lock this row and never the unit's.
+    """
+
+    # No constraint, as in the requests: a worker need not wait for who edits or deletes the unit.
+    unit = models.OneToOneField(
+        BusinessUnit,
+        verbose_name=_("business unit"),
+        on_delete=models.CASCADE,
+        primary_key=True,
+        db_constraint=False,
+        db_column="mid",
+        related_name="queue_state",
+    )
+    # Held: the configuration is wrong, so nothing is sent but a probe now and then.
+    held_since = models.DateTimeField(_("held since"), null=True, blank=True)
+    held_reason = models.CharField(_("why it is held"), max_length=100, blank=True, db_default="")
+    # The circuit breaker: nothing is sent until then, and for most reasons a probe goes first.
+    paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
+    paused_reason = models.CharField(
+        _("why it is paused"), max_length=100, blank=True, db_default=""
+    )
+    unknowns_in_a_row = models.PositiveIntegerField(default=0, db_default=0)
+    singly_until = models.DateTimeField(_("sends one by one until"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("state of a queue")
+        verbose_name_plural = _("states of queues")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(held_since__isnull=True)
+                | models.Q(paused_until__isnull=False, paused_reason="held"),
+                name="queue_held_has_a_next_probe",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"queue of {self.unit_id}"
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the queue is held."""
+        return self.held_since is not None
+
+    def is_paused(self, now: datetime) -> bool:
+        """Return whether the queue is paused at `now`."""
+        return self.paused_until is not None and self.paused_until > now
+
+
+def queue_of(unit: BusinessUnit) -> QueueState:
+    """Return the state of a unit's queue; one that nothing was recorded for is open. Costs a query
+    where the unit was read without `select_related("queue_state")`."""
+    found: QueueState | None = getattr(unit, "queue_state", None)
+    return found or QueueState(unit=unit)

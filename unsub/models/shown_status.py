@@ -1,0 +1,46 @@
+"""The status that a request shows. Held is a state of its unit's queue: the row is pending
+(docs/adr/0014).
+"""
+
+from django.db import models
+from django.db.models import Case, F, Q, Value, When
+
+from .business_unit import BusinessUnit
+from .queue_state import QueueState
+from .statuses import Status
+
+
+def queue_is_held() -> Q:
+    """Return Q for requests of units whose queue is held, and of MIDs that are no unit, whatever
+    their status."""
+    # Neither subquery depends on the row, so that the database runs each once.
+    held = QueueState.objects.filter(held_since__isnull=False).values("unit_id")
+    return Q(unit_id__in=held) | ~Q(unit_id__in=BusinessUnit.objects.values("mid"))
+
+
+def is_held() -> Q:
+    """Return Q for requests that show as held."""
+    return Q(status=Status.PENDING) & queue_is_held()
+
+
+def shows(status: str) -> Q:
+    """Return Q for requests that show this status."""
+    if status == Status.HELD:
+        return is_held()
+    if status == Status.PENDING:
+        return Q(status=Status.PENDING) & ~queue_is_held()
+    return Q(status=status)
+
+
+def can_be_requeued() -> Q:
+    """Return Q for what "Try again" puts back into the queue: refused and held requests."""
+    return Q(status=Status.REFUSED) | is_held()
+
+
+def shown_status() -> Case:
+    """Return the expression for the status to show."""
+    return Case(
+        When(is_held(), then=Value(Status.HELD)),
+        default=F("status"),
+        output_field=models.CharField(choices=Status.choices),
+    )

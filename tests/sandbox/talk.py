@@ -1,12 +1,16 @@
 """A caller that writes its own envelopes: no SOAP library between the test and the wire."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 from xml.sax.saxutils import escape
 
 import requests
 from lxml import etree
+
+from unsub.sandbox import Sandbox
+from unsub.sandbox.world.entities import Subscriber
 
 SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 API = "{http://exacttarget.com/wsdl/partnerAPI}"
@@ -22,6 +26,44 @@ _SPACES = (
     'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 )
 STATUS_CALL = '<SystemStatusRequestMsg xmlns="http://exacttarget.com/wsdl/partnerAPI"/>'
+
+
+def eventually(probe: Callable[[], object]) -> bool:
+    """Return True once `probe` is true, or False where it is not within 30 seconds."""
+    deadline = time.monotonic() + 30
+    while not probe():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+class Indexed(dict[int, Subscriber]):
+    """Subscribers by SubscriberID. Counts how often all of them were gone through."""
+
+    scans = 0
+
+    def __iter__(self) -> Iterator[int]:
+        """Count, and iterate."""
+        self.scans += 1
+        return super().__iter__()
+
+    def values(self) -> Any:
+        """Count, and return all subscribers."""
+        self.scans += 1
+        return super().values()
+
+    def items(self) -> Any:
+        """Count, and return all pairs."""
+        self.scans += 1
+        return super().items()
+
+
+def count_scans(sandbox: Sandbox) -> Indexed:
+    """Return the sandbox's own subscribers, which count from now on how often they are scanned."""
+    people = sandbox.memory.people
+    people.everybody = indexed = Indexed(people.everybody)
+    return indexed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,15 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.sandbox.talk import Caller, attributes, create_call, on_list, subscriber
+from tests.sandbox.talk import (
+    Caller,
+    attributes,
+    count_scans,
+    create_call,
+    eventually,
+    on_list,
+    subscriber,
+)
 from unsub.sandbox import Sandbox
 from unsub.sandbox.world.entities import Attribute
 
@@ -129,18 +136,15 @@ def test_closing_leaves_no_thread_running() -> None:
     for _ in range(3):
         with Sandbox() as sandbox, Caller(sandbox.url) as caller:
             caller.unsub(**ADA)
-    deadline = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert threading.active_count() <= before
+    assert eventually(lambda: threading.active_count() <= before)
 
 
-def test_twenty_thousand_subscribers_are_cheap() -> None:
-    begun = time.monotonic()
+def test_an_unsubscribe_of_one_of_twenty_thousand_scans_no_others() -> None:
     with Sandbox(subscribers=20_000) as sandbox, Caller(sandbox.url) as caller:
-        assert time.monotonic() - begun < 2
+        everybody = count_scans(sandbox)
         assert caller.unsub(SubscriberKey="sub-21000", ListID="7001").status == "OK"
         assert sandbox.events()[0]["job_id"] == 88002
+        assert everybody.scans == 0
 
 
 @contextmanager
@@ -159,17 +163,18 @@ def _command(*options: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_serves_and_stops_at_once(number: signal.Signals) -> None:
+def test_the_command_stops_while_a_caller_is_connected(
+    number: signal.Signals,
+) -> None:
     with _command("--port", "0", "--subscribers", "5", "--token-lifetime", "60") as process:
         assert process.stdout is not None
         url = process.stdout.readline().split()[-1]
         with Caller(url) as caller:
             assert caller.ask_token().json()["expires_in"] == 60
             assert caller.unsub(SubscriberID="1005", JobID="88002").status == "OK"
-            begun = time.monotonic()
             process.send_signal(number)
-            assert process.wait(10) == 0
-            assert time.monotonic() - begun < 2
+            # A connection may idle for two minutes: the command does not wait for it.
+            assert process.wait(60) == 0
 
 
 def test_the_command_explains_a_taken_port() -> None:
@@ -195,6 +200,6 @@ def test_a_kill_loses_no_confirmed_event(tmp_path: Path) -> None:
         with Caller(process.stdout.readline().split()[-1]) as caller:
             assert caller.unsub(**ADA).status == "OK"
         process.kill()
-        process.wait(10)
+        process.wait(60)
     with Sandbox(state=Path(state)) as sandbox:
         assert len(sandbox.events()) == 1

@@ -26,7 +26,7 @@ from tests.helpers import PARENT, seen, sign_in
 from unsub.accounts import secret_box
 from unsub.models import BusinessUnit
 
-from .identity_provider import CLIENT_ID, IdentityProvider, running
+from .identity_provider import CLIENT_ID, IdentityProvider
 
 pytestmark = pytest.mark.django_db
 LOGIN = "/admin/account/login/?next=/admin/"
@@ -48,7 +48,7 @@ def boss(db: None) -> User:
 @pytest.fixture
 def provider(settings: Settings) -> Iterator[IdentityProvider]:
     """The company's identity provider."""
-    with running() as one:
+    with IdentityProvider() as one:
         app = {
             "provider_id": "oidc", "name": "Example SSO", "client_id": CLIENT_ID, "secret": "s",
             "settings": {"server_url": one.url},

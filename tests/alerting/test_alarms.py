@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 from django.core import mail
@@ -17,6 +15,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.helpers import PARENT, MakeWish
+from tests.stand_in import Answer, Received, StandIn
 from unsub import tasks
 from unsub.alerting import detection, notifications
 from unsub.domain.context import SubscriberContext
@@ -108,40 +107,28 @@ def test_of_simultaneous_detections_one_notifies(row: UnsubRequest) -> None:
     assert Alarm.objects.count() == 1
 
 
-class Receiver:
-    """A webhook receiver of the test's own."""
+class Receiver(StandIn):
+    """A webhook: `statuses` are its replies in order, the last one stays."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.statuses = [200]
         self.received: list[tuple[bytes, str]] = []
-        receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.received.append((body, self.headers[notifications.SIGNATURE]))
-                statuses = receiver.statuses
-                self.send_response(statuses.pop(0) if len(statuses) > 1 else statuses[0])
-                self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Do not log."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+    def answer(self, received: Received) -> Answer:
+        """Return the next status, with an address to which nobody may follow."""
+        self.received.append((received.body, received.headers[notifications.SIGNATURE]))
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        return Answer(status=status, headers={"Location": "/elsewhere"})
 
 
 @pytest.fixture
 def receiver(settings: Settings) -> Iterator[Receiver]:
     """A webhook receiver, set in ALERT_WEBHOOK_URL."""
-    running = Receiver()
-    settings.ALERT_WEBHOOK_URL = f"http://127.0.0.1:{running.server.server_port}/hook"
-    settings.ALERT_WEBHOOK_SECRET = SECRET
-    yield running
-    running.server.shutdown()
-    running.server.server_close()
+    with Receiver() as running:
+        settings.ALERT_WEBHOOK_URL = f"{running.url}/hook"
+        settings.ALERT_WEBHOOK_SECRET = SECRET
+        yield running
 
 
 @pytest.fixture

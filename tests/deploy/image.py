@@ -81,7 +81,8 @@ class Running:
         until = time.monotonic() + PATIENCE
         while not probe():
             assert self.process.poll() is None, self.log[-2000:]
-            assert time.monotonic() < until, self.log[-2000:]
+            if time.monotonic() > until:
+                raise AssertionError(f"not within {PATIENCE} s: {self.log[-2000:]}")
             time.sleep(0.1)
 
     def terminate(self) -> int:

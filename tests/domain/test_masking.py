@@ -1,7 +1,5 @@
 """Masks and scrubbed text identify nobody."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,9 +144,8 @@ def test_no_address_is_left_whatever_stands_around_it(
     assert address not in scrub(f"{before} {address} {after}")
 
 
+# In quadratic time this would take hours; the timeout of all tests is its bound.
 def test_a_very_long_line_is_scrubbed_in_linear_time() -> None:
-    began = time.perf_counter()
     for part in ("a", "a.", "a:", "://", "://:a@", "@", "celery@", "eyJ", "eyJaaaaaaaa.", "%2E"):
-        scrub(part * (100_000 // len(part)))
+        scrub(part * (300_000 // len(part)))
     assert scrub("a" * 100_000) == "a" * 100_000
-    assert time.perf_counter() - began < 5

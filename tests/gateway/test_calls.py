@@ -17,7 +17,8 @@ from tests.sfmc.replies import (
     subscriber,
     updated,
 )
-from tests.sfmc.vendor import Answer, Vendor
+from tests.sfmc.vendor import Vendor
+from tests.stand_in import Answer
 from unsub.domain.context import SubscriberContext
 from unsub.gateway import calls as gateway
 from unsub.sfmc import SubscriberUpdate, TriggeredSend

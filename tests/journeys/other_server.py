@@ -5,13 +5,11 @@ in the header, no ErrorCode and no OrdinalID on success.
 """
 
 import json
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from types import TracebackType
-from typing import Any, Self
 from uuid import uuid4
 
 from lxml import etree
+
+from tests.stand_in import Answer, Received, StandIn, as_json
 
 PARTNER = "{http://exacttarget.com/wsdl/partnerAPI}"
 TOKEN = "a-token-of-the-other-server"
@@ -35,45 +33,28 @@ REPLY = """<?xml version="1.0" encoding="utf-8"?>
 RESULT = "<Results><StatusCode>OK</StatusCode><StatusMessage>Event posted</StatusMessage></Results>"
 
 
-class OtherServer:
-    """Listens on a free port of 127.0.0.1. `received` has the parameters of each request."""
+class OtherServer(StandIn):
+    """`received` is the parameters of each request."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.received: list[dict[str, str]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        other = self
+    def answer(self, received: Received) -> Answer:
+        """Return a token, or the reply to an Execute message."""
+        if received.path == "/v2/token":
+            return self._token(received.body)
+        return Answer(body=self._execute(received.body))
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                answer = other.token(body) if self.path == "/v2/token" else other.execute(body)
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(answer)))
-                kind = "application/json" if self.path == "/v2/token" else "text/xml; charset=utf-8"
-                self.send_header("Content-Type", kind)
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *_: Any) -> None:
-                """Do not log."""
-
-        return Handler
-
-    def token(self, body: bytes) -> bytes:
-        """Return a token. Asserts the form of the request."""
+    def _token(self, body: bytes) -> Answer:
+        """Return a token for a request in the right form."""
         assert json.loads(body)["grant_type"] == "client_credentials"
-        answer = {
+        return as_json({
             "access_token": TOKEN, "token_type": "Bearer", "expires_in": 1200, "scope": "",
             "soap_instance_url": f"{self.url}/", "rest_instance_url": f"{self.url}/",
-        }  # fmt: skip
-        return json.dumps(answer).encode()
+        })  # fmt: skip
 
-    def execute(self, body: bytes) -> bytes:
+    def _execute(self, body: bytes) -> bytes:
         """Return a success for each request of an Execute message."""
         message = etree.fromstring(body)
         assert message.findtext(".//{http://exacttarget.com}fueloauth") == TOKEN
@@ -87,17 +68,3 @@ class OtherServer:
         ]
         filled = REPLY.format(request_id=uuid4(), results=RESULT * len(requests))
         return filled.encode()
-
-    def __enter__(self) -> Self:
-        """Return the listening server."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()

@@ -196,11 +196,10 @@ def test_while_marketing_cloud_is_away_the_page_shows_and_unsubscribing_works(
     shared: Deployment, reader: Reader
 ) -> None:
     reader.open(centre(shared, 1072))  # so that the list names are cached
-    shared.cue("latency", value=8, seconds=20)
+    shared.cue("latency", value=8, times=None)
     try:
-        began = time.monotonic()
         reader.open(centre(shared, 1073))
-        assert time.monotonic() - began < 6
+        # A page that waited for Marketing Cloud's eight seconds would have it all.
         assert "cannot be shown right now" in reader.text
         assert "Unsubscribe from everything" in reader.text
         box(reader.page, "Weekly offers").check()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.accounts.identity_provider import CLIENT_ID, running
+from tests.accounts.identity_provider import CLIENT_ID, IdentityProvider
 from tests.journeys.conftest import Deploy
 from tests.journeys.deployment import Deployment
 from tests.journeys.office import PASSWORD, code, enter, enter_code, leave, set_app_up, sign_in
@@ -76,7 +76,7 @@ def test_a_user_made_by_the_command_signs_in_with_a_passkey_alone(
 
 
 def test_a_user_signs_in_by_single_sign_on(deploy: Deploy, desk: Page) -> None:
-    with running() as provider:
+    with IdentityProvider() as provider:
         provider.claims |= {"email": "ada@example.com", "email_verified": True}
         own = deploy(
             OIDC_URL=provider.url, OIDC_CLIENT_ID=CLIENT_ID, OIDC_CLIENT_SECRET="s",

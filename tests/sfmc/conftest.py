@@ -28,7 +28,7 @@ def new_auth(vendor: Vendor) -> NewAuth:
     def make(*, store: TokenStore | None = None, **changes: object) -> OAuth:
         options: dict[str, object] = {
             "auth_url": vendor.url, "client_id": "id", "client_secret": SECRET,
-            "account_id": 510001, "store": store or MemoryTokenStore(), "timeout": 1.0,
+            "account_id": 510001, "store": store or MemoryTokenStore(), "timeout": 30.0,
         }  # fmt: skip
         return OAuth(**(options | changes))  # type: ignore[arg-type]
 
@@ -38,7 +38,7 @@ def new_auth(vendor: Vendor) -> NewAuth:
 @pytest.fixture
 def client(vendor: Vendor, new_auth: NewAuth) -> Client:
     """A client of the fake vendor."""
-    return Client(auth=new_auth(), soap_url=vendor.url, timeout=1.0)
+    return Client(auth=new_auth(), soap_url=vendor.url, timeout=30.0)
 
 
 def request(number: int = 1001, *, mid: int | None = None, reason: str = "") -> ExecuteRequest:

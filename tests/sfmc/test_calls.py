@@ -4,7 +4,8 @@ import pytest
 
 from tests.sfmc.calls import CALLS, Call, create, describe, retrieve, update
 from tests.sfmc.replies import created, described, result, rows, updated
-from tests.sfmc.vendor import TOKEN, Answer, Vendor, fault, reply, reset, token
+from tests.sfmc.vendor import TOKEN, Vendor, fault, reply, reset, token
+from tests.stand_in import Answer
 from unsub.sfmc import (
     InMaintenance,
     MisconfiguredError,

@@ -4,7 +4,8 @@ import pytest
 from lxml import etree
 
 from tests.sfmc.replies import NIL, attribute, choice, described, message
-from tests.sfmc.vendor import GUID, Answer, Vendor
+from tests.sfmc.vendor import GUID, Vendor
+from tests.stand_in import Answer
 from unsub.sfmc import Choice, Definition, UnknownOutcome
 from unsub.sfmc.client import Client
 

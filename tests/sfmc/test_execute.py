@@ -13,16 +13,16 @@ from tests.sfmc.vendor import (
     GUID,
     OK,
     TOKEN,
-    Answer,
     Vendor,
     cut,
     drip,
     fault,
+    hang,
     reply,
     reset,
-    sleep,
     system_status,
 )
+from tests.stand_in import Answer, Handler
 from unsub.sfmc import (
     InMaintenance,
     MisconfiguredError,
@@ -169,8 +169,6 @@ def test_a_fault_without_a_code_is_read_by_its_faultcode(
         "504": (Answer(status=504, kind="text/plain"), UnknownOutcome),
         "500 with XML and no fault": (Answer(body=reply(), status=500), UnknownOutcome),
         "reset": (Answer(act=reset), UnknownOutcome),
-        "late": (Answer(act=sleep(2)), UnknownOutcome),
-        "dripping": (Answer(act=drip), UnknownOutcome),
         "408": (Answer(status=408, kind="text/plain"), UnknownOutcome),
         "Bad Request": (
             Answer(body=b"Bad Request", status=400, kind="text/plain"), PermanentError,
@@ -191,6 +189,17 @@ def test_every_other_reply_raises_its_error(
     with pytest.raises(error) as told:
         client.execute([request()])
     assert type(told.value) is error
+    assert len(vendor.messages) == 1
+
+
+@pytest.mark.parametrize("act", [hang, drip])
+def test_a_reply_that_is_not_complete_in_time_is_an_unknown_outcome(
+    new_auth: NewAuth, vendor: Vendor, act: Callable[[Handler], bool]
+) -> None:
+    client = Client(auth=new_auth(), soap_url=vendor.url, timeout=0.5)
+    vendor.answers(Answer(act=act))
+    with pytest.raises(UnknownOutcome):
+        client.execute([request()])
     assert len(vendor.messages) == 1
 
 
@@ -234,14 +243,14 @@ def test_an_unusable_retry_after_is_none(client: Client, vendor: Vendor, value: 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://nowhere.invalid"])
 def test_a_call_that_was_not_sent_raises_transient_error(new_auth: NewAuth, url: str) -> None:
-    client = Client(auth=new_auth(), soap_url=url, timeout=1.0)
+    client = Client(auth=new_auth(), soap_url=url, timeout=30.0)
     with pytest.raises(TransientError) as told:
         client.execute([request()])
     assert not isinstance(told.value, UnknownOutcome)
 
 
 def test_an_invalid_address_raises_misconfigured_error(new_auth: NewAuth) -> None:
-    client = Client(auth=new_auth(), soap_url="nonsense", timeout=1.0)
+    client = Client(auth=new_auth(), soap_url="nonsense", timeout=30.0)
     with pytest.raises(MisconfiguredError):
         client.execute([request()])
 
@@ -284,7 +293,7 @@ def test_a_token_that_expired_twice_raises_token_expired(client: Client, vendor:
 
 def test_a_user_name_is_sent_in_the_security_header(vendor: Vendor) -> None:
     auth = UsernameToken(username="api-user", password="pass-word")
-    client = Client(auth=auth, soap_url=f"{vendor.url}/Service.asmx", timeout=1.0)
+    client = Client(auth=auth, soap_url=f"{vendor.url}/Service.asmx", timeout=30.0)
     client.execute([request()])
     assert b"UsernameToken" in vendor.messages[0]
     assert b"#PasswordText" in vendor.messages[0]
@@ -294,7 +303,7 @@ def test_a_user_name_is_sent_in_the_security_header(vendor: Vendor) -> None:
 def test_the_soap_address_comes_from_the_token_without_a_setting(
     vendor: Vendor, new_auth: NewAuth
 ) -> None:
-    client = Client(auth=new_auth(), soap_url=None, timeout=1.0)
+    client = Client(auth=new_auth(), soap_url=None, timeout=30.0)
     with pytest.raises(MisconfiguredError, match="SOAP address"):
         client.execute([request()])
     first = vendor.tokens[0]
@@ -302,7 +311,7 @@ def test_the_soap_address_comes_from_the_token_without_a_setting(
         b'"soap_instance_url": ""', f'"soap_instance_url": "{vendor.url}/"'.encode()
     )
     vendor.tokens[0] = Answer(body=body, kind=first.kind)
-    client = Client(auth=new_auth(), soap_url=None, timeout=1.0)
+    client = Client(auth=new_auth(), soap_url=None, timeout=30.0)
     assert client.execute([request()]).overall_status == "OK"
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.sfmc.replies import NIL, place, rows, subscriber
-from tests.sfmc.vendor import GUID, Answer, Vendor
+from tests.sfmc.vendor import GUID, Vendor
+from tests.stand_in import Answer
 from unsub.sfmc import (
     PROFILE_PROPERTIES,
     Filter,

@@ -7,7 +7,8 @@ from lxml import etree
 
 from tests.sfmc.conftest import KEY
 from tests.sfmc.replies import NIL, created, result, updated
-from tests.sfmc.vendor import GUID, Answer, Vendor
+from tests.sfmc.vendor import GUID, Vendor
+from tests.stand_in import Answer
 from unsub.sfmc import CallReply, ListChange, PermanentError, SubscriberUpdate, TriggeredSend
 from unsub.sfmc.client import Client
 

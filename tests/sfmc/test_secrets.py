@@ -18,7 +18,8 @@ from tests.sfmc.replies import (
     subscriber,
     updated,
 )
-from tests.sfmc.vendor import TOKEN, Answer, Vendor, fault, reply, reset, token
+from tests.sfmc.vendor import TOKEN, Vendor, fault, reply, reset, token
+from tests.stand_in import Answer
 from unsub.sfmc import SfmcError, read_membership, read_profile, read_subscriber_name
 from unsub.sfmc.auth import UsernameToken
 from unsub.sfmc.client import Client

@@ -1,16 +1,12 @@
 """A fake vendor: an HTTP server with scripted replies in the shape of captured ones."""
 
-import json
 import socket
 import struct
-import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
-from types import TracebackType
-from typing import Self
+from threading import Lock
+
+from tests.stand_in import Answer, Handler, Received, StandIn, as_json
 
 TOKEN = "token-that-nobody-may-see"
 GUID = "038cce1e-3d36-4b4e-9c5e-0a0f3b2d9a11"
@@ -62,143 +58,87 @@ def fault(code: int | None = None, *, faultcode: str = "soap:Server", words: str
     ).encode()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """One scripted reply. `act` runs instead of sending it."""
-
-    body: bytes = b""
-    status: int = 200
-    kind: str = "text/xml; charset=utf-8"
-    headers: dict[str, str] = field(default_factory=dict)
-    act: Callable[[BaseHTTPRequestHandler], None] | None = None
-
-
 def token(value: str = TOKEN, *, life: float = 1079, soap_url: str = "") -> Answer:
     """Return a reply of the token endpoint."""
     body = {
         "access_token": value, "token_type": "Bearer", "expires_in": life, "scope": "",
         "soap_instance_url": soap_url, "rest_instance_url": soap_url,
     }  # fmt: skip
-    return Answer(body=json.dumps(body).encode(), kind="application/json")
+    return as_json(body)
 
 
-def reset(handler: BaseHTTPRequestHandler) -> None:
+def reset(handler: Handler) -> bool:
     """Reset the connection without sending anything."""
     linger = struct.pack("ii", 1, 0)
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     handler.connection.close()
+    return False
 
 
-def sleep(seconds: float) -> Callable[[BaseHTTPRequestHandler], None]:
+def sleep(seconds: float) -> Callable[[Handler], bool]:
     """Return an act that delays the reply."""
 
-    def act(_handler: BaseHTTPRequestHandler) -> None:
-        time.sleep(seconds)
+    def act(handler: Handler) -> bool:
+        handler.server.closing.wait(seconds)
+        return True
 
     return act
 
 
-def drip(handler: BaseHTTPRequestHandler) -> None:
+def hang(handler: Handler) -> bool:
+    """Send nothing for as long as the server runs."""
+    handler.server.closing.wait()
+    return False
+
+
+def drip(handler: Handler) -> bool:
     """Send an endless body in small pieces, each one in time."""
-    handler.send_response(200)
-    handler.send_header("Content-Type", "text/xml")
-    handler.send_header("Content-Length", "100000")
-    handler.end_headers()
-    for _ in range(60):
+    _announce(handler, 1_000_000)
+    while not handler.server.closing.wait(0.1):
         handler.wfile.write(b" ")
         handler.wfile.flush()
-        time.sleep(0.1)
+    return False
 
 
-def cut(handler: BaseHTTPRequestHandler) -> None:
+def cut(handler: Handler) -> bool:
     """Announce a whole reply and send half of it."""
     body = reply()
+    _announce(handler, len(body))
+    handler.wfile.write(body[: len(body) // 2])
+    return False
+
+
+def _announce(handler: Handler, length: int) -> None:
     handler.send_response(200)
     handler.send_header("Content-Type", "text/xml")
-    handler.send_header("Content-Length", str(len(body)))
+    handler.send_header("Content-Length", str(length))
     handler.end_headers()
-    handler.wfile.write(body[: len(body) // 2])
-    handler.close_connection = True
 
 
-class _Server(ThreadingHTTPServer):
-    # The default backlog is 5: a crowd of sixteen would have some connections reset.
-    request_queue_size = 64
-    daemon_threads = True
-
-
-class Vendor:
-    """Listens on 127.0.0.1. `soap` and `tokens` are queues of replies; the last reply stays."""
+class Vendor(StandIn):
+    """`soap` and `tokens` are queues of replies; the last reply stays."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.soap: deque[Answer] = deque([Answer(body=reply())])
         self.tokens: deque[Answer] = deque([token()])
         self.messages: list[bytes] = []
         self.headers: list[dict[str, str]] = []
         self.token_requests: list[bytes] = []
         self._lock = Lock()
-        self._server = _Server(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def answers(self, *answers: Answer) -> None:
         """Answer SOAP calls with these replies in order; the last one stays."""
         self.soap = deque(answers)
 
-    def _next(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+    def answer(self, received: Received) -> Answer:
+        """Return the next reply, and keep the request."""
         with self._lock:
-            if path == "/v2/token":
-                self.token_requests.append(body)
+            if received.path == "/v2/token":
+                self.token_requests.append(received.body)
                 queue = self.tokens
             else:
-                self.messages.append(body)
-                self.headers.append(headers)
+                self.messages.append(received.body)
+                self.headers.append(dict(received.headers))
                 queue = self.soap
             return queue.popleft() if len(queue) > 1 else queue[0]
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        vendor = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                answer = vendor._next(self.path, body, dict(self.headers))
-                if answer.act:
-                    answer.act(self)
-                    if answer.act in {reset, drip, cut}:
-                        return
-                kind = {"Content-Type": answer.kind} if answer.kind else {}
-                self.send_response(answer.status)
-                length = {"Content-Length": str(len(answer.body))}
-                for name, value in (length | kind | answer.headers).items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(answer.body)
-
-            def log_message(self, *_: object) -> None:
-                """Write nothing."""
-
-            def handle(self) -> None:
-                """Ignore errors of a client that has disconnected."""
-                try:
-                    super().handle()
-                except OSError:
-                    self.close_connection = True
-
-        return Handler
-
-    def __enter__(self) -> Self:
-        """Return the server, listening."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()

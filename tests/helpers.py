@@ -29,9 +29,6 @@ MakeWish = Callable[..., Wish]
 FORM = {"form": "page"}
 
 
-NOW = datetime.now(UTC)
-
-
 def queue(mid: int = PARENT) -> QueueState:
     """Return the state of a unit's queue as the database has it."""
     return queue_of(BusinessUnit.objects.get(mid=mid))
@@ -128,7 +125,7 @@ def person(name: str, *units: BusinessUnit) -> Client:
 
 def made(days_ago: float = 0, **changes: Any) -> UnsubRequest:
     """Return a request that was received some days ago, not saved."""
-    at = NOW - timedelta(days=days_ago)
+    at = datetime.now(UTC) - timedelta(days=days_ago)
     fields: dict[str, Any] = {
         "unit_id": PARENT, "subscriber_id": 1, "job_id": 88002, "list_id": 7001, "scope": "list",
         "channel": Channel.PAGE, "status": Status.DONE, "received_at": at, "attempts": 1,

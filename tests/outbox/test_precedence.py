@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from time import sleep
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db.models.functions import Now
@@ -11,6 +11,7 @@ from pytest_django.fixtures import Settings
 
 from tests.helpers import PARENT, context
 from unsub.delivery import worker
+from unsub.delivery.batch import Batch
 from unsub.delivery.claim import claim
 from unsub.gateway import calls as gateway
 from unsub.links import confirmation
@@ -81,10 +82,9 @@ def test_the_same_words_once_more_are_one_wish(unit: BusinessUnit) -> None:
 
 @pytest.mark.parametrize("what", ["join", "mail"])
 def test_no_batch_asks_about_its_rows_for_longer_than_its_lease_holds(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings, sandbox: Sandbox, what: str
+    monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox, what: str
 ) -> None:
     BusinessUnit.objects.update(new_link_key="new-link")
-    settings.LEASE_SECONDS = 0.3
     for person in (1001, 1002, 1003):
         if what == "join":
             join(person, 7004)
@@ -98,16 +98,25 @@ def test_no_batch_asks_about_its_rows_for_longer_than_its_lease_holds(
     assert batch
     assert len(batch.rows) == 3
     for name in ("key_of", "profile_of"):
-        monkeypatch.setattr(gateway, name, slowly(getattr(gateway, name)))
+        monkeypatch.setattr(gateway, name, until_time_is_up(batch, getattr(gateway, name)))
     outcomes = [verdict.detail for verdict in worker.call(batch)]
     assert outcomes == ["", "no time left", "no time left"]
 
 
-def slowly(work: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the same, as a slow Marketing Cloud does it."""
+def until_time_is_up(batch: Batch, work: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the same, as a Marketing Cloud does it that is so slow that no time is left after."""
 
     def run(*args: Any) -> Any:
-        sleep(0.15)
+        object.__setattr__(batch, "until", 0.0)
         return work(*args)
 
     return run
+
+
+@pytest.mark.parametrize(("lease", "has_time"), [(3600, True), (0, False)])
+def test_a_batch_has_time_while_its_lease_is_young(
+    settings: Settings, lease: int, has_time: bool
+) -> None:
+    settings.LEASE_SECONDS = lease
+    batch = Batch(mid=PARENT, lease=uuid4(), all_subscribers_list_id=None, rows=(), full=False)
+    assert batch.has_time is has_time

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tests.helpers import CHILD, NOW, PARENT, MakeWish, made, person, request, seen
+from tests.helpers import CHILD, PARENT, MakeWish, made, person, request, seen
 from unsub.admin import dashboard
 from unsub.models import (
     BusinessUnit,
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db
 
 def leased(status: Status) -> datetime | None:
     """Return the end of the lease that a status requires."""
-    return NOW if status is Status.SENDING else None
+    return datetime.now(UTC) if status is Status.SENDING else None
 
 
 def tallied(mid: int, by: By, key: str | None = None) -> int:
@@ -96,7 +96,7 @@ def test_only_days_with_changes_are_counted_again(unit: BusinessUnit) -> None:
         request(days_ago)
     assert len(daily_counts.keep_up()) >= 31
     assert daily_counts.keep_up() == [datetime.now(UTC).date()]
-    TallyMark.objects.update(upto=NOW - timedelta(days=1))
+    TallyMark.objects.update(upto=datetime.now(UTC) - timedelta(days=1))
     assert len(daily_counts.keep_up()) == daily_counts.RECOUNTED
 
 

@@ -13,15 +13,26 @@ from unsub.models import BusinessUnit, Digest, Reason, Status
 from unsub.reporting import daily_counts, weekly_digest
 
 pytestmark = pytest.mark.django_db
-TODAY = datetime.now(UTC)
-MONDAY = TODAY.date() - timedelta(days=TODAY.weekday())
-WEEK = MONDAY - timedelta(days=7)
-EIGHT = datetime(MONDAY.year, MONDAY.month, MONDAY.day, 8, tzinfo=UTC)
+
+
+@pytest.fixture
+def eight() -> datetime:
+    """Eight o'clock on this week's Monday."""
+    now = datetime.now(UTC)
+    monday = now - timedelta(days=now.weekday())
+    return monday.replace(hour=8, minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture
+def week(eight: datetime) -> date:
+    """The Monday of the week that is over."""
+    return eight.date() - timedelta(days=7)
 
 
 def ago(day: date) -> float:
     """Return how many days ago noon of a day was."""
-    return (TODAY - datetime(day.year, day.month, day.day, 12, tzinfo=UTC)) / timedelta(days=1)
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    return (datetime.now(UTC) - noon) / timedelta(days=1)
 
 
 @pytest.fixture
@@ -35,16 +46,16 @@ def read(unit: BusinessUnit) -> BusinessUnit:
     return unit
 
 
-def test_the_digest_has_numbers_reasons_and_free_texts(read: BusinessUnit) -> None:
+def test_the_digest_has_numbers_reasons_and_free_texts(read: BusinessUnit, week: date) -> None:
     other = Reason.objects.get(code="other")
     often = Reason.objects.get(label="I get too many messages")
     for _ in range(3):
-        request(ago(WEEK), reason=often, reason_text=often.label)
-    request(ago(WEEK), reason=other, reason_text=f"{other.label}: too loud")
-    request(ago(WEEK), status=Status.REFUSED)
-    request(ago(WEEK - timedelta(days=3)))
+        request(ago(week), reason=often, reason_text=often.label)
+    request(ago(week), reason=other, reason_text=f"{other.label}: too loud")
+    request(ago(week), status=Status.REFUSED)
+    request(ago(week - timedelta(days=3)))
     daily_counts.keep_up()
-    text = weekly_digest.compose(read, WEEK)
+    text = weekly_digest.compose(read, week)
     for words in (
         "Unsubscribes: 5 (the week before: 1)", "  3  I get too many messages",
         "need a person: 1", "  - Something else: too loud", "  5  job 88002",
@@ -53,31 +64,33 @@ def test_the_digest_has_numbers_reasons_and_free_texts(read: BusinessUnit) -> No
     assert "  - I get too many messages" not in text
 
 
-def test_the_digest_is_sent_once_from_monday_seven_o_clock(read: BusinessUnit) -> None:
-    assert list(weekly_digest.due(EIGHT - timedelta(hours=2))) == []
-    (pk,) = weekly_digest.due(EIGHT)
-    assert list(weekly_digest.due(EIGHT)) == []
+def test_the_digest_is_sent_once_from_monday_seven_o_clock(
+    read: BusinessUnit, week: date, eight: datetime
+) -> None:
+    assert list(weekly_digest.due(eight - timedelta(hours=2))) == []
+    (pk,) = weekly_digest.due(eight)
+    assert list(weekly_digest.due(eight)) == []
     assert weekly_digest.send(pk)
     assert not weekly_digest.send(pk)
     (sent,) = mail.outbox
     assert sent.bcc == ["reader@example.com"]
     assert sent.to == []
-    assert f"{WEEK:%Y-%m-%d}" in sent.subject
-    assert list(weekly_digest.due(EIGHT + timedelta(days=3))) == []
+    assert f"{week:%Y-%m-%d}" in sent.subject
+    assert list(weekly_digest.due(eight + timedelta(days=3))) == []
 
 
 def test_a_digest_that_no_server_accepted_is_due_again(
-    read: BusinessUnit, settings: Settings
+    read: BusinessUnit, settings: Settings, eight: datetime
 ) -> None:
-    (pk,) = weekly_digest.due(EIGHT)
+    (pk,) = weekly_digest.due(eight)
 
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     with pytest.raises(ConnectionRefusedError):
         weekly_digest.send(pk)
     Digest.objects.update(asked_at=Now() - timedelta(hours=2))
-    assert list(weekly_digest.due(EIGHT)) == [pk]
-    assert list(weekly_digest.due(EIGHT)) == []
+    assert list(weekly_digest.due(eight)) == [pk]
+    assert list(weekly_digest.due(eight)) == []
 
 
 def test_users_who_may_not_see_requests_get_no_digest(
@@ -93,5 +106,5 @@ def test_users_who_may_not_see_requests_get_no_digest(
     assert weekly_digest.readers(read) == ["reader@example.com"]
 
 
-def test_units_with_the_digest_off_get_none(unit: BusinessUnit) -> None:
-    assert list(weekly_digest.due(EIGHT)) == []
+def test_units_with_the_digest_off_get_none(unit: BusinessUnit, eight: datetime) -> None:
+    assert list(weekly_digest.due(eight)) == []

@@ -13,6 +13,7 @@ from unsub.models import (
     BusinessUnit,
     DeliveryAttempt,
     Handling,
+    LinkEmail,
     Pause,
     QueueState,
     Status,
@@ -33,17 +34,19 @@ def drain(mid: int = PARENT) -> float | None:
 
 def due_now() -> None:
     """Make whatever waits due, as if the time had passed."""
-    UnsubRequest.objects.filter(status=Status.PENDING).update(next_attempt_at=Now())
+    for model in (UnsubRequest, LinkEmail):
+        model.objects.filter(status=Status.PENDING).update(next_attempt_at=Now())
     QueueState.objects.filter(paused_until__isnull=False).update(paused_until=Now())
 
 
 def empty_tables() -> None:
     """Empty the tables of what the machine writes; attempts refuse a DELETE on PostgreSQL."""
-    tables = [m._meta.db_table for m in (DeliveryAttempt, Handling, Pause, UnsubRequest)]
+    tables = [m._meta.db_table for m in (DeliveryAttempt, Handling, LinkEmail, Pause, UnsubRequest)]
     if connection.vendor == "postgresql":
         connection.ops.execute_sql_flush(connection.ops.sql_flush(no_style(), tables))
     else:
         DeliveryAttempt.objects.all().delete()
+        LinkEmail.objects.all().delete()
         UnsubRequest.objects.update(superseded_by=None)
         UnsubRequest.objects.all().delete()
     BusinessUnit.objects.all().delete()

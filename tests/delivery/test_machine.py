@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 
 from tests.helpers import PARENT, context
 from unsub.delivery import sweep, worker
-from unsub.delivery.batch import Batch
+from unsub.delivery.batch import Batch, Row
 from unsub.delivery.claim import claim
 from unsub.delivery.kinds import unsubscribe
 from unsub.gateway import calls as gateway
@@ -135,19 +135,19 @@ class Journey(RuleBasedStateMachine):
         assert taken_back is (untried and open_)
 
     @rule(target=batches)
-    def claim(self) -> Batch | None:
+    def claim(self) -> Batch[Row] | None:
         """A worker takes what is due."""
         return claim(PARENT)
 
     @rule(batch=consumes(batches), answer=st.sampled_from(ANSWERS))
-    def call_and_settle(self, batch: Batch | None, answer: str) -> None:
+    def call_and_settle(self, batch: Batch[Row] | None, answer: str) -> None:
         """The worker calls and writes down the answer."""
         if batch:
             self.cloud.answer = answer
             worker.settle(batch, worker.call(batch))
 
     @rule(batch=consumes(batches), answer=st.sampled_from(ANSWERS), called=st.booleans())
-    def die(self, batch: Batch | None, answer: str, called: bool) -> None:
+    def die(self, batch: Batch[Row] | None, answer: str, called: bool) -> None:
         """The worker dies, before the call or after it."""
         if batch and called:
             self.cloud.answer = answer

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.helpers import context
-from unsub.delivery.batch import Batch
+from unsub.delivery.batch import Batch, Row
 from unsub.domain.context import JobContext, UnsubContext
 from unsub.models import Channel, Kind, UnsubRequest
 from unsub.outbox import api as outbox
@@ -41,7 +41,7 @@ def join(subscriber: int = 1001, number: int = WEEKLY) -> UnsubRequest:
     return ask(context(subscriber).for_list(number), Kind.SUBSCRIBE)
 
 
-def taken(batch: Batch | None) -> list[int]:
+def taken(batch: Batch[Row] | None) -> list[int]:
     """Return the rows that a worker got."""
     return [row.pk for row in batch.rows] if batch else []
 

@@ -17,7 +17,7 @@ from unsub.domain.context import JobContext
 from unsub.domain.target import EVERYTHING, Target, TargetType
 from unsub.models import BusinessUnit, Channel, Family, Kind, Status, UnsubRequest
 from unsub.models.kinds import KINDS
-from unsub.models.request import Purpose, target_columns
+from unsub.models.request import target_columns
 from unsub.outbox import precedence, store
 from unsub.outbox.api import Change, Wish
 from unsub.outbox.precedence import voids
@@ -28,7 +28,7 @@ from .helpers import taken
 pytestmark = pytest.mark.usefixtures("unit")
 database = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
-NAMES = {Kind.ATTRIBUTE: "City", Kind.MAIL: Purpose.NEW_LINK.value}
+NAMES = {Kind.ATTRIBUTE: "City"}
 LIST = Target(TargetType.LIST, id=7001)
 OTHER_LIST = Target(TargetType.LIST, id=7004)
 JOB = Target(TargetType.JOB, id=88002)
@@ -55,7 +55,6 @@ TARGETS = {
     TargetType.ATTRIBUTE: tuple(Target(TargetType.ATTRIBUTE, name=name) for name in ("A", "B")),
     TargetType.FORMAT: (Target(TargetType.FORMAT),),
     TargetType.ADDRESS: (Target(TargetType.ADDRESS),),
-    TargetType.EMAIL: (Target(TargetType.EMAIL, name="new_link"),),
 }
 
 

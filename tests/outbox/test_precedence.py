@@ -16,7 +16,6 @@ from unsub.delivery.claim import claim
 from unsub.gateway import calls as gateway
 from unsub.links import confirmation
 from unsub.models import BusinessUnit, Channel, Kind, Status, UnsubRequest
-from unsub.models.request import Purpose
 from unsub.outbox import api as outbox
 from unsub.outbox import store
 from unsub.outbox.api import Change, Wish
@@ -80,7 +79,7 @@ def test_the_same_words_once_more_are_one_wish(unit: BusinessUnit) -> None:
         assert UnsubRequest.objects.count() == rows
 
 
-@pytest.mark.parametrize("what", ["join", "mail"])
+@pytest.mark.parametrize("what", ["join", "email"])
 def test_no_batch_asks_about_its_rows_for_longer_than_its_lease_holds(
     monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox, what: str
 ) -> None:
@@ -89,11 +88,7 @@ def test_no_batch_asks_about_its_rows_for_longer_than_its_lease_holds(
         if what == "join":
             join(person, 7004)
         else:
-            change = Change(kind=Kind.MAIL, name=Purpose.NEW_LINK)
-            wish = Wish(
-                token="t", context=context(person), channel=Channel.PROFILE, change=change
-            )  # fmt: skip
-            outbox.enqueue(wish)
+            outbox.email_new_link(context(person), language="en")
     batch = claim(PARENT)
     assert batch
     assert len(batch.rows) == 3

@@ -13,11 +13,10 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.helpers import context, seen
-from unsub.delivery.kinds import mail
+from unsub.delivery.kinds import link_email
 from unsub.infra import database_timeout
 from unsub.links.tokens import sign_link
-from unsub.models import BusinessUnit, Channel, Kind, Pause, UnsubRequest
-from unsub.models.request import Purpose
+from unsub.models import BusinessUnit, Channel, Kind, LinkEmail, Pause, UnsubRequest
 from unsub.outbox import spool
 from unsub.outbox.api import Change, Wish
 from unsub.sandbox import Sandbox
@@ -61,8 +60,9 @@ def test_a_spooled_subscription_waits_for_confirmation_where_the_unit_requires_i
     with away():
         assert save(client, path(settings), join=(EVENTS,)).status_code == 303
     assert len(list(spool.empty())) == 1
-    rows = UnsubRequest.objects.order_by("pk").values_list("kind", "status")
-    assert list(rows) == [("subscribe", "waiting"), ("mail", "pending")]
+    request, email = UnsubRequest.objects.get(), LinkEmail.objects.get()
+    assert (request.kind, request.status) == ("subscribe", "waiting")
+    assert (email.purpose, email.request, email.status) == ("confirm", request, "pending")
 
 
 def test_details_are_neither_shown_nor_changed_without_the_database(
@@ -113,7 +113,6 @@ def wishes(settings: Settings) -> Iterator[Wish]:
         Change(kind=Kind.ATTRIBUTE, name="City", value=""),
         Change(kind=Kind.FORMAT, value="Text"),
         Change(kind=Kind.ADDRESS, value="ada@example.org", waits=True),
-        Change(kind=Kind.MAIL, name=Purpose.NEW_LINK),
     ):
         yield Wish(context=link, change=change, **common)
 
@@ -138,5 +137,5 @@ def test_no_repr_contains_personal_data_or_tokens(settings: Settings) -> None:
             assert secret not in printed
         link = Link(token=wish.token, context=wish.context)
         assert wish.token not in repr(link)
-    letter = mail._Letter(definition="key", link="https://x/p/token", to="ada@example.org")
-    assert repr(letter) == "_Letter(definition='key', about='')"
+    email = link_email._Content(definition="key", link="https://x/p/token", to="ada@example.org")
+    assert repr(email) == "_Content(definition='key', about='')"

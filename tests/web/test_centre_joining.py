@@ -11,7 +11,14 @@ from pytest_django.fixtures import Settings
 from tests.helpers import MakeWish, queue, seen
 from unsub.delivery import sweep
 from unsub.domain.context import JobContext
-from unsub.models import BusinessUnit, DeliveryAttempt, PageText, UnsubRequest, Wording
+from unsub.models import (
+    BusinessUnit,
+    DeliveryAttempt,
+    LinkEmail,
+    PageText,
+    UnsubRequest,
+    Wording,
+)
 from unsub.outbox import store
 from unsub.sandbox import Sandbox
 
@@ -220,11 +227,11 @@ def test_a_lost_confirmation_email_can_be_requested_again(
         deliver()
     # Not at once: otherwise one link could flood a mailbox.
     assert len(sandbox.mails()) == 1
-    UnsubRequest.objects.filter(kind="mail").update(received_at="2026-01-01T00:00:00+00:00")
+    LinkEmail.objects.update(received_at="2026-01-01T00:00:00+00:00")
     save(client, there, join=(EVENTS,))
     deliver()
     assert len(sandbox.mails()) == 2
-    assert UnsubRequest.objects.filter(kind="subscribe").count() == 1
+    assert UnsubRequest.objects.get() == LinkEmail.objects.order_by("pk")[1].request
 
 
 def test_an_unsubscribe_voids_an_earlier_unconfirmed_subscription(
@@ -247,13 +254,14 @@ def test_no_confirmation_email_is_sent_for_a_withdrawn_or_erased_request(
 ) -> None:
     save(client, path(settings), join=(EVENTS,))
     save(client, path(settings, 1002), join=(EVENTS,))
-    # One was withdrawn while Marketing Cloud was unavailable, the other's subscriber was erased.
-    UnsubRequest.objects.filter(kind="subscribe").update(status="withdrawn")
-    UnsubRequest.objects.filter(kind="mail", subscriber_id=1002).update(value="")
+    # One was never confirmed, while Marketing Cloud was unavailable.
+    UnsubRequest.objects.filter(subscriber_id=1001).update(status="withdrawn")
     deliver()
-    assert sandbox.mails() == []
-    mails = UnsubRequest.objects.filter(kind="mail").values_list("status", "outcome")
-    assert list(mails) == [("refused", "refused")] * 2
+    assert [mail["email"] for mail in sandbox.mails()] == ["grace@example.com"]
+    emails = LinkEmail.objects.order_by("subscriber_id")
+    assert list(emails.values_list("status", "attempts")) == [("cancelled", 0), ("done", 1)]
+    # Nor is it in anybody's way: the same can be asked for again at once.
+    assert emails[0].idempotency_key is None
 
 
 def test_a_list_can_be_unsubscribed_from_although_no_email_was_ever_sent_to_it(

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 from tests.delivery.helpers import empty_tables, pass_time
 from tests.helpers import PARENT, context
 from unsub.delivery import sweep, worker
-from unsub.delivery.batch import Batch
+from unsub.delivery.batch import Batch, Row
 from unsub.delivery.claim import claim
 from unsub.domain.context import JobContext, SubscriberContext
 from unsub.domain.outcomes import Verdict
@@ -186,7 +186,7 @@ class Wanted:
 class Called:
     """A worker that has called, and not yet settled the results."""
 
-    batch: Batch
+    batch: Batch[Row]
     verdicts: tuple[Verdict, ...]
 
 
@@ -206,7 +206,7 @@ class Centre(RuleBasedStateMachine):
         self.asked: list[tuple[int, int, str, Any]] = []
         self.attempts: dict[int, int] = {}
         self.age = 0
-        self.held: dict[int, Batch] = {}
+        self.held: dict[int, Batch[Row]] = {}
 
     @rule(person=st.sampled_from(PEOPLE), number=st.sampled_from([WEEKLY, EVENTS]))
     def leave(self, person: int, number: int) -> None:
@@ -260,7 +260,7 @@ class Centre(RuleBasedStateMachine):
         self.asked.append((person, request.pk, what, of))
 
     @rule(target=batches)
-    def claim(self) -> tuple[int, Batch] | None:
+    def claim(self) -> tuple[int, Batch[Row]] | None:
         """A worker claims what is due."""
         batch = claim(PARENT)
         if batch is None:
@@ -271,7 +271,7 @@ class Centre(RuleBasedStateMachine):
         return self.age, batch
 
     @rule(target=called, taken=consumes(batches), answer=st.sampled_from(ANSWERS))
-    def call(self, taken: tuple[int, Batch] | None, answer: str) -> Called | None:
+    def call(self, taken: tuple[int, Batch[Row]] | None, answer: str) -> Called | None:
         """A worker calls. One whose lease expired counts as dead, because no call takes that
         long."""
         if taken is None or taken[0] != self.age:
@@ -287,7 +287,7 @@ class Centre(RuleBasedStateMachine):
             self.held = {pk: held for pk, held in self.held.items() if held is not one.batch}
 
     @rule(taken=consumes(batches))
-    def die(self, taken: tuple[int, Batch] | None) -> None:
+    def die(self, taken: tuple[int, Batch[Row]] | None) -> None:
         """A worker crashes before its call."""
 
     @rule()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db.models import F
+from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -15,7 +16,15 @@ from tests.helpers import seen
 from unsub import tasks
 from unsub.delivery import sweep
 from unsub.domain.context import SubscriberContext
-from unsub.models import BusinessUnit, DeliveryAttempt, Erasure, LostLink, Pause, UnsubRequest
+from unsub.models import (
+    BusinessUnit,
+    DeliveryAttempt,
+    Erasure,
+    LinkEmail,
+    LostLink,
+    Pause,
+    UnsubRequest,
+)
 from unsub.outbox import erasure as erasure_requests
 from unsub.outbox import pauses
 from unsub.sandbox import Sandbox
@@ -82,6 +91,8 @@ def test_at_the_end_of_a_pause_the_subscriber_is_asked_by_email(
     deliver()
     (mail,) = sandbox.mails()
     assert (mail["definition"], mail["email"]) == ("ask-back", "ada@example.com")
+    email = LinkEmail.objects.get()
+    assert (email.purpose, email.pause, email.status) == ("ask_back", Pause.objects.get(), "done")
     assert lists_of(sandbox)["7001"] == "Unsubscribed"
     cache.clear()
     page = client.get(mailed_link(sandbox))
@@ -191,7 +202,7 @@ def test_reading_the_new_link_page_sends_no_email(
     BusinessUnit.objects.update(new_link_key="new-link")
     for look in (client.get, client.head, client.options):
         look(f"{old(settings)}/new-link")
-    assert not UnsubRequest.objects.exists()
+    assert not LinkEmail.objects.exists()
 
 
 def test_subscribers_can_read_and_download_their_data(
@@ -217,6 +228,42 @@ def test_subscribers_can_read_and_download_their_data(
     cache.clear()
     held = json.loads(client.get(f"{there}/yours.json").content)
     assert (held["marketing_cloud"], len(held["requests"])) == (None, 2)
+
+
+def test_emails_with_links_are_held_of_a_person_too_and_erased(
+    client: Client, settings: Settings, sandbox: Sandbox, django_user_model: Any
+) -> None:
+    BusinessUnit.objects.update(new_link_key="new-link", confirm_key="confirm-subscription")
+    there = path(settings)
+    client.post(f"{there}/new-link")
+    deliver()
+    cache.clear()
+    assert "a mail with a link — done" in seen(client.get(f"{there}/yours").content)
+    save(client, there, join=("7004",))
+    held = json.loads(client.get(f"{there}/yours.json").content)["requests"]
+    assert [(one["kind"], one["about"], one["state"]) for one in held] == [
+        ("email", "confirm", "on_its_way"), ("subscribe", "list:7004", "waiting"),
+        ("email", "new_link", "done"),
+    ]  # fmt: skip
+    client.post(f"{there}/erase")
+    marketer = django_user_model.objects.create(username="mara")
+    erasure = Erasure.objects.get()
+    # One that a worker is just sending comes first, as with requests.
+    waiting = LinkEmail.objects.filter(purpose="confirm")
+    waiting.update(status="sending", lease_until=Now())
+    with pytest.raises(erasure_requests.StillOpen):
+        erasure_requests.grant(erasure, user_id=marketer.pk, note="")
+    waiting.update(status="pending", lease_until=None)
+    assert erasure_requests.grant(erasure, user_id=marketer.pk, note="") == 1
+    emails = LinkEmail.objects.order_by("pk")
+    assert [(one.purpose, one.status) for one in emails] == [
+        ("new_link", "done"), ("confirm", "cancelled"),
+    ]  # fmt: skip
+    for one in emails:
+        assert (one.subscriber_id, one.email_address, one.address_mask) == (None, "", "")
+        assert one.subscriber_key.startswith("erased-")
+    deliver()
+    assert len(sandbox.mails()) == 1
 
 
 def test_the_data_export_has_no_requests_of_others_with_the_same_address(

@@ -24,7 +24,12 @@ FORMATS = {
     "jsonl": (audit_export.json_lines, "application/x-ndjson"),
 }
 PROOF_MAX = 200
-_EVENTS = ("delivery_attempts", Prefetch("handlings", Handling.objects.select_related("user")))
+_EVENTS = (
+    "delivery_attempts",
+    Prefetch("handlings", Handling.objects.select_related("user")),
+    "link_emails__delivery_attempts",
+    "pause__link_emails__delivery_attempts",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,26 +3,29 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from django.conf import settings
 
 from unsub.domain.outcomes import Verdict, read_reply
-from unsub.models import Family, UnsubRequest
+from unsub.models import Family, LinkEmail, UnsubRequest
 from unsub.sfmc import CallReply
 
 Message = TypeVar("Message")
+# What is delivered: rows of two tables, by the same claim, call and settle.
+Row = UnsubRequest | LinkEmail
+RowT_co = TypeVar("RowT_co", bound=Row, covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(Generic[RowT_co]):
     """Rows of one business unit that this worker holds under one lease."""
 
     mid: int
     lease: UUID
     all_subscribers_list_id: int | None
-    rows: tuple[UnsubRequest, ...]
+    rows: tuple[RowT_co, ...]
     full: bool
     family: Family = Family.UNSUBSCRIBES
     until: float = field(default_factory=lambda: time.monotonic() + settings.LEASE_SECONDS / 3)

@@ -1,6 +1,7 @@
 """Which rows a worker takes next: due, of one unit and one kind of message, under a lease."""
 
 from datetime import timedelta
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -8,14 +9,25 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from unsub.models import BusinessUnit, DeliveryAttempt, Family, Kind, Status, UnsubRequest
-from unsub.outbox import precedence
+from unsub.models import (
+    BusinessUnit,
+    DeliveryAttempt,
+    EmailStatus,
+    Family,
+    Kind,
+    LinkEmail,
+    Status,
+    UnsubRequest,
+)
+from unsub.outbox import link_emails, precedence
 
 from . import circuit
-from .batch import Batch
+from .batch import Batch, Row
+
+_Row = TypeVar("_Row", UnsubRequest, LinkEmail)
 
 
-def claim(mid: int, *, probing: bool = False) -> Batch | None:
+def claim(mid: int, *, probing: bool = False) -> Batch[Row] | None:
     """Return due rows of a unit, leased to this worker and committed, or None. `probing` takes
     one row although the unit rests."""
     lease = uuid4()
@@ -23,12 +35,11 @@ def claim(mid: int, *, probing: bool = False) -> Batch | None:
         leave = circuit.leave(mid, probing=probing)
         if not leave.limit:
             return None
-        taken = _take(mid, leave, lease)
-        if not taken:
+        for family in Family:
+            if rows := _take(mid, family, leave, lease):
+                break
+        else:
             return None
-        # By the state, too: of the leases themselves there is no index.
-        mine = UnsubRequest.objects.filter(lease=lease, status=Status.SENDING)
-        rows = tuple(mine.order_by("pk"))
         _write_attempts(rows, lease)
         unit = BusinessUnit.objects.get(mid=mid)
     return Batch(
@@ -36,29 +47,49 @@ def claim(mid: int, *, probing: bool = False) -> Batch | None:
         lease=lease,
         all_subscribers_list_id=unit.all_subscribers_list_id,
         rows=rows,
-        family=rows[0].spec.message,
-        full=(taken == leave.limit and leave.limit > 1) or settings.SFMC_BATCH_SIZE == 1,
+        family=family,
+        full=(len(rows) == leave.limit and leave.limit > 1) or settings.SFMC_BATCH_SIZE == 1,
     )
 
 
-def _take(mid: int, leave: circuit.Leave, lease: UUID) -> int:
-    """Return how many due rows of one family were put under the lease."""
+def _take(mid: int, family: Family, leave: circuit.Leave, lease: UUID) -> tuple[Row, ...]:
+    """Return the due rows of one family that are under the lease now."""
+    if family is Family.MAILS:
+        emails = LinkEmail.objects.filter(
+            unit_id=mid, status=EmailStatus.PENDING, next_attempt_at__lte=Now()
+        )
+        return _lease(emails, _still_needed(emails, leave.limit), lease)
     due = UnsubRequest.objects.filter(
-        unit_id=mid, status=Status.PENDING, next_attempt_at__lte=Now()
+        unit_id=mid, status=Status.PENDING, next_attempt_at__lte=Now(), kind__in=family.kinds
     )
-    for family in Family:
-        some = due.filter(kind__in=family.kinds)
-        if family is not Family.UNSUBSCRIBES:
-            # Said once more for PostgreSQL, whose index of these leaves the unsubscribes out.
-            some = some.exclude(kind=Kind.UNSUBSCRIBE)
-        if ids := _wanted(some, leave.limit):
-            return UnsubRequest.objects.filter(pk__in=ids, status=Status.PENDING).update(
-                status=Status.SENDING,
-                lease=lease,
-                lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS),
-                attempts=F("attempts") + 1,
-            )
-    return 0
+    if family is not Family.UNSUBSCRIBES:
+        # Said once more for PostgreSQL, whose index of these leaves the unsubscribes out.
+        due = due.exclude(kind=Kind.UNSUBSCRIBE)
+    return _lease(due, _wanted(due, leave.limit), lease)
+
+
+def _lease(due: QuerySet[_Row], ids: list[int], lease: UUID) -> tuple[_Row, ...]:
+    """Return the rows `ids`, once those of them that are still due are under the lease."""
+    if not ids:
+        return ()
+    due.filter(pk__in=ids).update(
+        status=Status.SENDING,
+        lease=lease,
+        lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS),
+        attempts=F("attempts") + 1,
+    )
+    # By the state, too: of the leases themselves there is no index.
+    leased = due.model.objects.filter(pk__in=ids, lease=lease, status=Status.SENDING)
+    return tuple(leased.order_by("pk"))
+
+
+def _still_needed(due: QuerySet[LinkEmail], limit: int) -> list[int]:
+    """Return the ids of due emails that are to be sent now, locked; cancels those that are not."""
+    while True:
+        rows = precedence.take(due).order_by("next_attempt_at", "pk")
+        found = list(rows.values_list("pk", flat=True)[:limit])
+        if not found or (ids := link_emails.still_needed(found)):
+            return ids if found else []
 
 
 def _wanted(due: QuerySet[UnsubRequest], limit: int) -> list[int]:
@@ -77,9 +108,15 @@ def _wanted(due: QuerySet[UnsubRequest], limit: int) -> list[int]:
         seen.update(found)
 
 
-def _write_attempts(rows: tuple[UnsubRequest, ...], lease: UUID) -> None:
+def _write_attempts(rows: tuple[Row, ...], lease: UUID) -> None:
     """Write down that we are about to call, before we call."""
     DeliveryAttempt.objects.bulk_create(
-        DeliveryAttempt(request=row, number=row.attempts, lease=lease, batch_size=len(rows))
+        DeliveryAttempt(
+            request=row if isinstance(row, UnsubRequest) else None,
+            link_email=row if isinstance(row, LinkEmail) else None,
+            number=row.attempts,
+            lease=lease,
+            batch_size=len(rows),
+        )
         for row in rows
     )

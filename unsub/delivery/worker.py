@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from random import random
+from typing import Any
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Min
+from django.db.models import Min, Q
 from django.db.models.functions import Now
 
 from unsub.domain.outcomes import (
@@ -23,15 +24,15 @@ from unsub.domain.outcomes import (
 from unsub.domain.retry import delay
 from unsub.gateway import calls as gateway
 from unsub.gateway import concurrency
-from unsub.models import BusinessUnit, DeliveryAttempt, Family, Status, UnsubRequest
+from unsub.models import BusinessUnit, Family, LinkEmail, Status, UnsubRequest
 from unsub.models.queue_state import queue_of
 from unsub.sfmc import PermanentError, SfmcError, UnknownOutcome
 from unsub.units.queue_state import HOLD_PROBE
 
 from . import circuit
-from .batch import Batch
+from .batch import Batch, Row
 from .claim import claim
-from .kinds import mail, unsubscribe, update
+from .kinds import link_email, unsubscribe, update
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +59,7 @@ def drain(mid: int, *, more: Callable[[], None]) -> float | None:
     return 0.0
 
 
-def _next_batch(mid: int) -> Batch | None:
+def _next_batch(mid: int) -> Batch[Row] | None:
     """Return what to send now: after trouble one row as a probe, and only where Marketing Cloud
     does not say itself that it is not there."""
     trouble = circuit.take_probe(mid)
@@ -88,7 +89,7 @@ def _is_up(mid: int) -> bool:
     return verdict is None
 
 
-def call(batch: Batch) -> tuple[Verdict, ...]:
+def call(batch: Batch[Row]) -> tuple[Verdict, ...]:
     """Return a verdict per row, in order, whatever happens on the way."""
     try:
         verdicts = _SENDERS[batch.family](batch)
@@ -104,14 +105,14 @@ def call(batch: Batch) -> tuple[Verdict, ...]:
     return tuple(map(without_holding, verdicts))
 
 
-_SENDERS: Mapping[Family, Callable[[Batch], tuple[Verdict, ...] | None]] = {
+_SENDERS: Mapping[Family, Callable[[Batch[Any]], tuple[Verdict, ...] | None]] = {
     Family.UNSUBSCRIBES: unsubscribe.send,
     Family.CHANGES: update.send,
-    Family.MAILS: mail.send,
+    Family.MAILS: link_email.send,
 }
 
 
-def _resolve_singly(batch: Batch, refusal: Verdict | None) -> tuple[Verdict, ...]:
+def _resolve_singly(batch: Batch[Row], refusal: Verdict | None) -> tuple[Verdict, ...]:
     """Return verdicts that send a message's rows again, each alone: either the whole message was
     refused, or its reply did not tell which result is whose. One row refused alone is refused."""
     if refusal and len(batch.rows) == 1:
@@ -126,8 +127,8 @@ def _resolve_singly(batch: Batch, refusal: Verdict | None) -> tuple[Verdict, ...
     return (again,) * len(batch.rows)
 
 
-def settle(batch: Batch, verdicts: tuple[Verdict, ...]) -> None:
-    """Complete the attempts and move the requests on, where this worker still holds the lease."""
+def settle(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> None:
+    """Complete the attempts and move the rows on, where this worker still holds the lease."""
     with transaction.atomic(durable=True):
         for row, verdict in zip(batch.rows, verdicts, strict=True):
             _complete_attempt(row, batch.lease, verdict)
@@ -136,15 +137,21 @@ def settle(batch: Batch, verdicts: tuple[Verdict, ...]) -> None:
     # Outside: a log that cannot be written must not undo what is known.
     for row, verdict in zip(batch.rows, verdicts, strict=True):
         log.info(
-            "attempt_settled", request_id=row.pk, mid=batch.mid, job_id=row.job_id,
-            attempt=row.attempts, kind=row.kind, outcome=verdict.outcome.value,
-            error_code=verdict.error_code,
+            "attempt_settled", **_named(row), mid=batch.mid, job_id=row.job_id,
+            attempt=row.attempts, outcome=verdict.outcome.value, error_code=verdict.error_code,
         )  # fmt: skip
 
 
-def _complete_attempt(row: UnsubRequest, lease: UUID, verdict: Verdict) -> None:
+def _named(row: Row) -> dict[str, Any]:
+    """Return what a row is called in the log."""
+    if isinstance(row, LinkEmail):
+        return {"link_email_id": row.pk, "purpose": row.purpose}
+    return {"request_id": row.pk, "kind": row.kind}
+
+
+def _complete_attempt(row: Row, lease: UUID, verdict: Verdict) -> None:
     """Write what came of the attempt, once: one that the sweep completed stays as it is."""
-    DeliveryAttempt.objects.filter(request=row, lease=lease, finished_at=None).update(
+    row.delivery_attempts.filter(lease=lease, finished_at=None).update(
         finished_at=Now(),
         outcome=verdict.outcome.value,
         status_code=verdict.status_code,
@@ -163,11 +170,11 @@ _NEXT = {
 }
 
 
-def _move_on(row: UnsubRequest, lease: UUID, verdict: Verdict) -> None:
-    """Give the request its next state."""
+def _move_on(row: Row, lease: UUID, verdict: Verdict) -> None:
+    """Give the request or email its next state."""
     step = verdict.step(row.attempts)
     ended = step in (Step.FINISH, Step.REFUSE)
-    UnsubRequest.objects.filter(pk=row.pk, lease=lease, status=Status.SENDING).update(
+    type(row).objects.filter(pk=row.pk, lease=lease, status=Status.SENDING).update(
         status=_NEXT[step],
         lease=None,
         lease_until=None,
@@ -179,7 +186,7 @@ def _move_on(row: UnsubRequest, lease: UUID, verdict: Verdict) -> None:
     )
 
 
-def _wait(row: UnsubRequest, verdict: Verdict) -> timedelta:
+def _wait(row: Row, verdict: Verdict) -> timedelta:
     """Return how long a row waits for its next attempt, if there is one."""
     if verdict.at_once:
         return timedelta()
@@ -196,12 +203,16 @@ def _seconds_to_next(mid: int) -> float | None:
     unit = units.filter(mid=mid).first()
     if unit is None or (queue := queue_of(unit)).is_held:
         return None
-    waiting = UnsubRequest.objects.filter(unit_id=mid, status=Status.PENDING)
+    pending = Q(unit_id=mid, status=Status.PENDING)
     if not queue.is_paused(unit.now):
         # What has been due for longer and was not taken is in another worker's hands, or waits for
         # what is: to look again all the time would not help.
-        waiting = waiting.filter(next_attempt_at__gt=Now() - JUST_NOW)
-    first = waiting.aggregate(first=Min("next_attempt_at"))["first"]
+        pending &= Q(next_attempt_at__gt=Now() - JUST_NOW)
+    firsts = [
+        rows.filter(pending).aggregate(first=Min("next_attempt_at"))["first"]
+        for rows in (UnsubRequest.objects.all(), LinkEmail.objects.all())
+    ]
+    first = min((one for one in firsts if one), default=None)
     if first is None:
         return None
     seconds = (max(first, queue.paused_until or first) - unit.now).total_seconds()

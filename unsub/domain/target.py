@@ -14,11 +14,10 @@ class TargetType(StrEnum):
     ATTRIBUTE = "attribute"
     FORMAT = "format"
     ADDRESS = "address"
-    EMAIL = "email"
 
 
 _WITH_ID = frozenset({TargetType.LIST, TargetType.JOB})
-_WITH_NAME = frozenset({TargetType.ATTRIBUTE, TargetType.EMAIL})
+_WITH_NAME = frozenset({TargetType.ATTRIBUTE})
 
 
 @dataclass(frozen=True, slots=True)

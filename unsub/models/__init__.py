@@ -1,5 +1,6 @@
 """The tables: BusinessUnit (who sends), Reason (why people unsubscribe), UnsubRequest (what they
-asked for), DeliveryAttempt (calls made for it), and smaller ones."""
+asked for), LinkEmail (emails with links for it), DeliveryAttempt (calls made for both), and smaller
+ones."""
 
 from unsub.domain.outcomes import Outcome
 
@@ -10,6 +11,7 @@ from .digest import Digest
 from .erasure import Erasure
 from .handling import Handling
 from .kinds import Family, Kind
+from .link_email import EmailStatus, LinkEmail, Purpose
 from .logo import Logo
 from .lost_link import LostLink
 from .mailing_list import MailingList
@@ -31,10 +33,12 @@ __all__ = [
     "DailyTally",
     "DeliveryAttempt",
     "Digest",
+    "EmailStatus",
     "Erasure",
     "Family",
     "Handling",
     "Kind",
+    "LinkEmail",
     "Logo",
     "LostLink",
     "MailingList",
@@ -44,6 +48,7 @@ __all__ = [
     "PauseEnd",
     "PauseEnds",
     "Place",
+    "Purpose",
     "QueueState",
     "Reason",
     "ReasonLabel",

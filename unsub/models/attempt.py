@@ -1,4 +1,4 @@
-"""One call that we made for one wish. Written before the call, completed after it, then final."""
+"""One call for one row that was due. Written before the call, completed after it, then final."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -6,16 +6,28 @@ from django.utils.translation import gettext_lazy as _
 
 from unsub.domain.outcomes import Outcome
 
+from .link_email import LinkEmail
 from .request import UnsubRequest
 
 
 class DeliveryAttempt(models.Model):
-    """One LogUnsubEvent for one request: when, and what Marketing Cloud said."""
+    """One call for one request or one email with a link: when, and what Marketing Cloud said."""
 
     request = models.ForeignKey(
         UnsubRequest,
         verbose_name=_("request"),
         on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="delivery_attempts",
+    )
+    link_email = models.ForeignKey(
+        LinkEmail,
+        verbose_name=_("email with a link"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,  # `attempt_of_email_number_once` begins with it
         related_name="delivery_attempts",
     )
     number = models.PositiveIntegerField(_("number"))
@@ -40,7 +52,17 @@ class DeliveryAttempt(models.Model):
         verbose_name_plural = _("delivery attempts")
         constraints = (
             models.UniqueConstraint(fields=("request", "number"), name="attempt_number_once"),
+            models.UniqueConstraint(
+                fields=("link_email", "number"),
+                condition=models.Q(link_email__isnull=False),
+                name="attempt_of_email_number_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(request__isnull=False, link_email__isnull=True)
+                | models.Q(request__isnull=True, link_email__isnull=False),
+                name="attempt_is_of_a_request_or_an_email",
+            ),
         )
 
     def __str__(self) -> str:
-        return f"#{self.request_id} / {self.number}"
+        return f"#{self.request_id or self.link_email_id} / {self.number}"

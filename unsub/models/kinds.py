@@ -24,21 +24,18 @@ class Kind(models.TextChoices):
     ATTRIBUTE = "attribute", "change a detail"
     FORMAT = "format", "HTML or text"
     ADDRESS = "address", "change the address"
-    MAIL = "mail", "mail a link"
 
 
 # The same subscriber, scope and job within this time is the same unsubscribe (design, invariant 4).
 SAME_UNSUBSCRIBE = timedelta(hours=24)
 _PRESSED_TWICE = timedelta(minutes=2)
-_EMAIL_ASKED_TWICE = timedelta(hours=1)
 
-# Kinds whose order counts: all that change something in Marketing Cloud.
-ORDERED = frozenset(Kind) - {Kind.MAIL}
 SUBSCRIBING = frozenset({Kind.SUBSCRIBE, Kind.RESUBSCRIBE})
 
 
 class Family(StrEnum):
-    """The SOAP message that a kind is sent in. In order of priority: unsubscribes go first."""
+    """The SOAP message that rows are sent in. In order of priority: unsubscribes go first. Emails
+    with links (LinkEmail) have no kind."""
 
     UNSUBSCRIBES = "execute"  # LogUnsubEvent
     CHANGES = "update"  # Update of Subscriber
@@ -95,7 +92,7 @@ class KindSpec:
     target_types: frozenset[TargetType]
     same_within: timedelta = _PRESSED_TWICE
     supersedes: frozenset[tuple[Kind, Relation]] = frozenset()
-    waits_for_sent: frozenset[Kind] = ORDERED
+    waits_for_sent: frozenset[Kind] = frozenset(Kind)
     waits_for_queued: frozenset[tuple[Kind, TargetType]] = frozenset()
     has_value: bool = False
     words: Words
@@ -193,13 +190,6 @@ KINDS: Mapping[str, KindSpec] = {
             told="asked for another address",
             page=_CHANGE_OF_DATA,
         ),
-    ),
-    Kind.MAIL: KindSpec(
-        message=Family.MAILS,
-        target_types=frozenset({TargetType.EMAIL}),
-        same_within=_EMAIL_ASKED_TWICE,
-        has_value=True,
-        words=Words(listed="%(target)s", page=gettext_noop("a mail with a link")),
     ),
 }
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Count
-from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from unsub.domain.context import JobContext, Scope, SubscriberContext
+from unsub.domain.context import Scope
 from unsub.domain.digest_keys import LENGTH as DIGEST_LENGTH
 from unsub.domain.target import Target, TargetType
 
 from .business_unit import BusinessUnit
+from .deliverable import Deliverable
 from .kinds import KINDS, Kind, KindSpec
 from .reason import Reason
 from .shown_status import shown_status, shows
@@ -22,14 +22,6 @@ from .statuses import OPEN, Status, in_states
 from .wording import Wording
 
 REASON_LENGTH = 100  # _BusinessUnitUnsubscribes.UnsubReason is varchar(100)
-
-
-class Purpose(models.TextChoices):
-    """What a mail is for."""
-
-    CONFIRM = "confirm", _("to confirm a wish")
-    NEW_LINK = "new_link", _("a new link")
-    ASK_BACK = "ask_back", _("the end of a pause")
 
 
 class Channel(models.TextChoices):
@@ -68,7 +60,7 @@ class RequestQuerySet(models.QuerySet["UnsubRequest"]):
         return self.filter(reduce(or_, map(shows, statuses))) if statuses else self.none()
 
 
-class UnsubRequest(models.Model):
+class UnsubRequest(Deliverable):
     """One wish: to unsubscribe, or from the profile centre to change something. What was asked
     never changes; the delivery fields do."""
 
@@ -81,19 +73,6 @@ class UnsubRequest(models.Model):
         db_column="mid",
         related_name="requests",
     )
-    subscriber_id = models.BigIntegerField(_("SubscriberID"), null=True, blank=True)
-    subscriber_key = models.CharField(_("SubscriberKey"), max_length=254, blank=True)
-    email_address = models.CharField(_("EmailAddress"), max_length=254, blank=True)
-    # A keyed digest to search by and a mask to show, where the address itself is not kept, too.
-    address_digest = models.CharField(
-        max_length=DIGEST_LENGTH, blank=True, db_default="", editable=False
-    )
-    address_mask = models.CharField(
-        _("address"), max_length=260, blank=True, db_default="", editable=False
-    )
-    job_id = models.BigIntegerField(_("JobID"), null=True, blank=True)
-    list_id = models.BigIntegerField(_("ListID"), null=True, blank=True)
-    batch_id = models.BigIntegerField(_("BatchID"), null=True, blank=True)
     scope = models.CharField(
         _("scope"), max_length=4, choices=[(scope.value, scope.value) for scope in Scope]
     )
@@ -104,13 +83,11 @@ class UnsubRequest(models.Model):
     reason_text = models.CharField(
         _("reason as sent"), max_length=REASON_LENGTH, blank=True, help_text=_("Empty: none given.")
     )
-    language = models.CharField(_("language"), max_length=35, blank=True)
     # Since the link was made, where it says when; what its browser called itself. For reports.
     link_age = models.PositiveIntegerField(_("age of the link in seconds"), null=True, blank=True)
     scanner = models.CharField(_("known scanner"), max_length=20, blank=True, db_default="")
     # A reason given after the press. Marketing Cloud hears of it where no call was made yet.
     reason_added_at = models.DateTimeField(_("reason given later"), null=True, blank=True)
-    received_at = models.DateTimeField(_("received"), db_default=Now())
     kind = models.CharField(
         _("kind"),
         max_length=12,
@@ -127,9 +104,6 @@ class UnsubRequest(models.Model):
         _("about the attribute"), max_length=150, blank=True, db_default=""
     )
     value = models.TextField(_("new value"), blank=True, db_default="")
-    # A keyed digest of the subscriber (unsub/infra/digests.py); empty on imported rows. It changes
-    # with the digest keys.
-    person = models.CharField(max_length=DIGEST_LENGTH, blank=True, db_default="", editable=False)
     wording = models.ForeignKey(
         Wording,
         verbose_name=_("agreed to"),
@@ -151,15 +125,6 @@ class UnsubRequest(models.Model):
     status = models.CharField(
         _("status"), max_length=10, choices=Status.choices, default=Status.PENDING
     )
-    next_attempt_at = models.DateTimeField(_("next attempt"), db_default=Now())
-    give_up_at = models.DateTimeField(_("given up after"))
-    lease_until = models.DateTimeField(_("leased until"), null=True, blank=True)
-    lease = models.UUIDField(_("lease"), null=True, blank=True)
-    attempts = models.PositiveIntegerField(_("attempts"), default=0)
-    outcome = models.CharField(_("outcome"), max_length=20, blank=True)
-    error_code = models.IntegerField(_("error code"), null=True, blank=True)
-    sfmc_request_id = models.CharField(_("Marketing Cloud request ID"), max_length=64, blank=True)
-    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     # The idempotency key, a keyed digest, while this row answers for its request; else NULL, of
     # which a unique column takes any number.
     wish = models.CharField(max_length=DIGEST_LENGTH, null=True, unique=True, editable=False)  # noqa: DJ001
@@ -191,7 +156,7 @@ class UnsubRequest(models.Model):
                 )
                 | models.Q(
                     ~models.Q(target_name=""),
-                    target_type__in=("attribute", "email"),
+                    target_type="attribute",
                     target_id__isnull=True,
                 )
                 | models.Q(
@@ -261,9 +226,6 @@ class UnsubRequest(models.Model):
             models.Index(fields=("received_at",), name="request_received"),
         )
 
-    def __str__(self) -> str:
-        return f"#{self.pk}"
-
     def get_shown_status_display(self) -> str:
         """Return the name of the status that the request shows; of the stored one where the request
         was not read `withshown_status()`."""
@@ -283,17 +245,3 @@ class UnsubRequest(models.Model):
     def scope_value(self) -> Scope:
         """The scope as the link gave it."""
         return Scope(self.scope)
-
-    @property
-    def subscriber(self) -> SubscriberContext:
-        """The subscriber context that the link carried."""
-        return SubscriberContext(
-            subscriber_id=self.subscriber_id,
-            subscriber_key=self.subscriber_key or None,
-            email_address=self.email_address or None,
-        )
-
-    @property
-    def job(self) -> JobContext:
-        """The job context that the link carried."""
-        return JobContext(job_id=self.job_id, list_id=self.list_id, batch_id=self.batch_id)

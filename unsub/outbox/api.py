@@ -8,21 +8,21 @@ import structlog
 from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models.functions import Now
 
-from unsub.domain.context import UnsubContext
+from unsub.domain.context import ContextError, UnsubContext
 from unsub.domain.retry import HORIZON
 from unsub.infra import database_timeout, digests, metrics
 from unsub.infra.database_timeout import Away
-from unsub.models import Kind, Pause, PauseEnd, Status, UnsubRequest
+from unsub.models import EmailStatus, Kind, LinkEmail, Pause, PauseEnd, Status, UnsubRequest
 from unsub.models.shown_status import can_be_requeued
 from unsub.units import queue_state
 
-from . import erasure, pauses, precedence, spool, store, wakeup
+from . import erasure, link_emails, pauses, precedence, spool, store, wakeup
 from .submission import Change, Wish
 
 __all__ = [
-    "Change", "Unavailable", "Wish", "add_reason", "ask_for_erasure", "confirm", "end_pause",
-    "enqueue", "find", "find_waiting", "recent", "release", "requeue", "running_pauses",
-    "withdraw",
+    "Change", "Unavailable", "Wish", "add_reason", "ask_for_erasure", "confirm",
+    "email_new_link", "end_pause", "enqueue", "find", "find_waiting", "recent", "release",
+    "requeue", "requeue_emails", "running_pauses", "withdraw",
 ]  # fmt: skip
 
 log = structlog.get_logger(__name__)
@@ -157,6 +157,17 @@ def end_pause(pause: Pause, wish: Wish | None) -> bool:
     return ended
 
 
+def email_new_link(context: UnsubContext, *, language: str) -> None:
+    """Have an email with a new link sent to the person of an old one; asking twice within an hour
+    sends one. Raises DatabaseError, and ContextError for a test link."""
+    if context.is_test:
+        raise ContextError("a test link makes no call")
+    with database_timeout.answering(), transaction.atomic():
+        email, is_new = link_emails.request_new_link(context, language=language)
+        if is_new:
+            _ring_all_on_commit({email.unit_id})
+
+
 def ask_for_erasure(context: UnsubContext, *, language: str) -> None:
     """Have a marketer asked to erase what is held of somebody; asking twice asks once. Raises
     DatabaseError."""
@@ -187,6 +198,22 @@ def requeue(ids: Iterable[int]) -> int:
         mids = set(again.order_by().values_list("unit_id", flat=True))
         changed = again.update(
             status=Status.PENDING,
+            next_attempt_at=Now(),
+            give_up_at=Now() + HORIZON,
+            finished_at=None,
+        )
+        _ring_all_on_commit(mids)
+    return changed
+
+
+def requeue_emails(ids: Iterable[int]) -> int:
+    """Return how many of the refused emails `ids` are on their way again, now and with a new
+    horizon. Others are left as they are."""
+    with transaction.atomic():
+        again = LinkEmail.objects.filter(pk__in=ids, status=EmailStatus.REFUSED)
+        mids = set(again.order_by().values_list("unit_id", flat=True))
+        changed = again.update(
+            status=EmailStatus.PENDING,
             next_attempt_at=Now(),
             give_up_at=Now() + HORIZON,
             finished_at=None,

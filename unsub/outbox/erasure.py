@@ -5,6 +5,8 @@ What stays is the proof that somebody asked and that Marketing Cloud confirmed (
 person shows their link.
 """
 
+from typing import Any
+
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -12,11 +14,20 @@ from django.db.models.functions import Now
 from unsub.domain.context import UnsubContext
 from unsub.infra import digests
 from unsub.infra.inserts import insert_unless_present
-from unsub.models import Erasure, LostLink, Pause, PauseEnd, Status, UnsubRequest
+from unsub.models import (
+    EmailStatus,
+    Erasure,
+    LinkEmail,
+    LostLink,
+    Pause,
+    PauseEnd,
+    Status,
+    UnsubRequest,
+)
 from unsub.models.request import RequestQuerySet
 from unsub.models.statuses import ON_THEIR_WAY, in_states
 
-from . import identity
+from . import identity, link_emails
 
 ERASED = "erased-"
 
@@ -44,8 +55,8 @@ def ask(context: UnsubContext, *, language: str) -> None:
 def grant(erasure: Erasure, *, user_id: int, note: str) -> int:
     """Return how many wishes name nobody any more. Raises StillOpen where one is on its way."""
     with transaction.atomic():
-        rows = requests_of(erasure)
-        if on_their_way(erasure).exists():
+        rows, emails = requests_of(erasure), emails_of(erasure)
+        if on_their_way(erasure).exists() or _are_being_sent(emails):
             raise StillOpen
         Pause.objects.filter(request__in=rows, ended_at=None).update(
             ended_at=Now(), end=PauseEnd.STAYED
@@ -53,8 +64,13 @@ def grant(erasure: Erasure, *, user_id: int, note: str) -> int:
         rows.filter(status=Status.WAITING).update(
             status=Status.WITHDRAWN, finished_at=Now(), wish=None
         )
+        link_emails.cancel(emails)
         _forget_lost_links(erasure, rows)
+        # Each list is read before the first of its rows loses the names by which it is found.
+        found = list(emails)
         erased = sum(_pseudonymise(row) for row in rows)
+        for email in found:
+            LinkEmail.objects.filter(pk=email.pk).update(**_nobody(email))
         Erasure.objects.filter(pk=erasure.pk).update(
             granted_at=Now(), handled_by=user_id, note=note,
             subscriber_id=None, subscriber_key="", email_address="",
@@ -77,17 +93,32 @@ def requests_of(erasure: Erasure) -> RequestQuerySet:
     return identity.requests_of(erasure.unit_id, erasure.subscriber, {erasure.person})
 
 
+def emails_of(erasure: Erasure) -> QuerySet[LinkEmail]:
+    """Return the emails with links to the subscriber who asks to be erased."""
+    return identity.emails_of(erasure.unit_id, erasure.subscriber, {erasure.person})
+
+
+def _are_being_sent(emails: QuerySet[LinkEmail]) -> bool:
+    """Return whether a worker is calling Marketing Cloud for one of these emails."""
+    return emails.filter(status=EmailStatus.SENDING).exists()
+
+
 def _pseudonymise(row: UnsubRequest) -> int:
     """Return 1 once a row names nobody."""
     return UnsubRequest.objects.filter(pk=row.pk).update(
-        subscriber_id=None,
-        subscriber_key=f"{ERASED}{row.person.rpartition(':')[2] or row.pk}",
-        email_address="",
-        address_digest="",
-        address_mask="",
-        reason_text=row.reason.label if row.reason else "",
-        value="",
+        **_nobody(row), reason_text=row.reason.label if row.reason else "", value=""
     )
+
+
+def _nobody(row: UnsubRequest | LinkEmail) -> dict[str, Any]:
+    """Return the columns that name a person, emptied but for a pseudonym."""
+    return {
+        "subscriber_id": None,
+        "subscriber_key": f"{ERASED}{row.person.rpartition(':')[2] or row.pk}",
+        "email_address": "",
+        "address_digest": "",
+        "address_mask": "",
+    }
 
 
 def _forget_lost_links(erasure: Erasure, rows: QuerySet[UnsubRequest]) -> None:

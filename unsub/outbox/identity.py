@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 
 from unsub.domain.context import SubscriberContext
 from unsub.infra import digests
-from unsub.models import Erasure, UnsubRequest
+from unsub.models import Erasure, LinkEmail, Purpose, UnsubRequest
 from unsub.models.request import RequestQuerySet
 
 from .submission import Wish
@@ -27,6 +27,12 @@ def idempotency_keys(wish: Wish) -> tuple[str, ...]:
     return digests.change_digests(wish.context, wish.kind, str(wish.target), wish.change.value)
 
 
+def new_link_keys(mid: int, who: SubscriberContext) -> tuple[str, ...]:
+    """Return the idempotency keys of an email with a new link, the current one first."""
+    persons = digests.subscriber_digests(mid, who)
+    return tuple(f"{Purpose.NEW_LINK.value}:{person}" for person in persons)
+
+
 def adopt(mid: int, who: SubscriberContext, keys: Sequence[str] = ()) -> None:
     """Move the rows of a subscriber, and the row that holds one of the idempotency keys `keys`,
     from former digest keys to the current one.
@@ -37,20 +43,23 @@ def adopt(mid: int, who: SubscriberContext, keys: Sequence[str] = ()) -> None:
     if not former:
         return
     UnsubRequest.objects.filter(person__in=former).update(person=current)
+    LinkEmail.objects.filter(person__in=former).update(person=current)
     Erasure.objects.filter(person__in=former).update(person=current)
+    _adopt_keys(LinkEmail.objects.all(), "idempotency_key", new_link_keys(mid, who))
     if keys:
-        _adopt_request(keys)
+        _adopt_keys(UnsubRequest.objects.all(), "wish", keys)
 
 
-def _adopt_request(keys: Sequence[str]) -> None:
-    """Let the newest row that holds one of these keys hold the current one, and no other any."""
-    rows = UnsubRequest.objects.filter(wish__in=keys).order_by("-received_at", "-pk")
-    found = list(rows.values_list("pk", "wish"))
+def _adopt_keys(rows: QuerySet[Any], column: str, keys: Sequence[str]) -> None:
+    """Let the newest row that holds one of these keys in `column` hold the current one, and no
+    other any."""
+    holding = rows.filter(**{f"{column}__in": keys})
+    found = list(holding.order_by("-received_at", "-pk").values_list("pk", column))
     if not found or found == [(found[0][0], keys[0])]:
         return
     newest, *others = (pk for pk, _ in found)
-    UnsubRequest.objects.filter(pk__in=others).update(wish=None)
-    UnsubRequest.objects.filter(pk=newest, wish__in=keys).update(wish=keys[0])
+    rows.filter(pk__in=others).update(**{column: None})
+    holding.filter(pk=newest).update(**{column: keys[0]})
 
 
 def requests_of(
@@ -61,23 +70,35 @@ def requests_of(
 
     A row is theirs by its digest, by their SubscriberID or SubscriberKey, or by one that such a row
     has. Several subscribers may share an address: a row is theirs by the address where it names no
-    other SubscriberID or SubscriberKey than those. Two queries beside the one returned.
+    other SubscriberID or SubscriberKey than those. Four queries beside the one returned.
     """
-    rows = UnsubRequest.objects.filter(unit_id=mid)
+    return UnsubRequest.objects.filter(_same_subscriber(mid, who, persons), unit_id=mid)
+
+
+def emails_of(
+    mid: int, who: SubscriberContext | None, persons: Collection[str] = ()
+) -> QuerySet[LinkEmail]:
+    """Return the emails with links to one subscriber of a business unit, found as `requests_of`
+    finds their requests."""
+    return LinkEmail.objects.filter(_same_subscriber(mid, who, persons), unit_id=mid)
+
+
+def _same_subscriber(mid: int, who: SubscriberContext | None, persons: Collection[str]) -> Q:
+    """Return Q for the rows, of either table, of one subscriber."""
     same = _by_identifier(mid, who, persons)
-    ids, keys = _values(rows.filter(same), "subscriber_id", "subscriber_key")
+    ids, keys = _values(mid, same, "subscriber_id", "subscriber_key")
     if who:
         ids |= {who.subscriber_id} - {None}
         keys |= {who.subscriber_key} - {None}
     same |= Q(subscriber_id__in=ids) | Q(subscriber_key__in=keys)
-    found, addresses = _values(rows.filter(same), "address_digest", "email_address")
+    found, addresses = _values(mid, same, "address_digest", "email_address")
     if who:
         addresses |= {who.email_address} - {None}
     found |= {one for address in addresses for one in digests.address_digests(address)}
     no_other = (Q(subscriber_id=None) | Q(subscriber_id__in=ids)) & (
         Q(subscriber_key="") | Q(subscriber_key__in=keys)
     )
-    return rows.filter(same | (Q(address_digest__in=found) & no_other))
+    return same | (Q(address_digest__in=found) & no_other)
 
 
 def _by_identifier(mid: int, who: SubscriberContext | None, persons: Collection[str]) -> Q:
@@ -91,8 +112,13 @@ def _by_identifier(mid: int, who: SubscriberContext | None, persons: Collection[
     return same
 
 
-def _values(rows: QuerySet[UnsubRequest], *names: str) -> Iterator[set[Any]]:
-    """Give, for each column, what the rows have in it, without what is empty."""
-    found = list(rows.order_by().values_list(*names).distinct())
+def _values(mid: int, same: Q, *names: str) -> Iterator[set[Any]]:
+    """Give, for each column, what a unit's rows of both tables have in it, without what is
+    empty."""
+    found = [
+        row
+        for rows in (UnsubRequest.objects.filter(same), LinkEmail.objects.filter(same))
+        for row in rows.filter(unit_id=mid).order_by().values_list(*names).distinct()
+    ]
     for number in range(len(names)):
         yield {row[number] for row in found} - {"", None}

@@ -12,10 +12,9 @@ from unsub.domain.target import EVERYTHING, TargetType
 from unsub.infra import digests
 from unsub.models import Channel, Kind, Pause, PauseEnd, PauseEnds, Status, UnsubRequest
 from unsub.models.kinds import SUBSCRIBING
-from unsub.models.request import Purpose
 from unsub.models.statuses import NOT_IN_FORCE
 
-from . import store
+from . import link_emails, store
 from .submission import Change, Wish
 
 log = structlog.get_logger(__name__)
@@ -67,7 +66,10 @@ def _end(pause_id: int) -> int | None:
             return None
         asks = pause.ends == PauseEnds.ASK
         end(pause.pk, PauseEnd.ASKED if asks else PauseEnd.PUT_BACK)
-        store.write(_mail(pause) if asks else coming_back(pause))
+        if asks:
+            link_emails.ask_back(pause)
+        else:
+            store.write(coming_back(pause))
     log.info("pause_ended", request_id=pause.request_id, action=pause.ends)
     return pause.request.unit_id
 
@@ -101,18 +103,6 @@ def coming_back(pause: Pause, *, token: str = "") -> Wish:
         channel=Channel.PROFILE,
         language=left.language,
         change=Change(kind=kind),
-    )
-
-
-def _mail(pause: Pause) -> Wish:
-    """Return the mail that asks somebody whether they want to come back."""
-    left = pause.request
-    return Wish(
-        token="",
-        context=context_of(left),
-        channel=Channel.PROFILE,
-        language=left.language,
-        change=Change(kind=Kind.MAIL, name=Purpose.ASK_BACK, value=str(pause.pk)),
     )
 
 

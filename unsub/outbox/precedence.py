@@ -11,17 +11,19 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import or_
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from unsub.domain.outcomes import OFF_EVERYTHING
 from unsub.domain.target import Target, TargetType
-from unsub.models import Kind, Status, UnsubRequest
+from unsub.models import Kind, LinkEmail, Status, UnsubRequest
 from unsub.models.kinds import KINDS, KindSpec, superseding
 from unsub.models.request import target_columns
 from unsub.models.statuses import NOT_IN_FORCE, ON_THEIR_WAY
+
+_Row = TypeVar("_Row", UnsubRequest, LinkEmail)
 
 _EARLIER = Q(received_at__lt=OuterRef("received_at")) | Q(
     received_at=OuterRef("received_at"), pk__lt=OuterRef("pk")
@@ -143,7 +145,7 @@ def _busy(rows: Mapping[int, UnsubRequest]) -> set[str]:
     return {person for pk, person in there.items() if pk not in mine}
 
 
-def take(rows: QuerySet[UnsubRequest]) -> QuerySet[UnsubRequest]:
+def take(rows: QuerySet[_Row]) -> QuerySet[_Row]:
     """Return the rows, locked as they are read; those that others hold are skipped. Without the key
     of the row: to name it as what made another one void must not wait for whoever holds it, or two
     who each hold what the other names would wait for each other."""

@@ -2,7 +2,6 @@
 was away; nothing else writes new requests."""
 
 import hashlib
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +20,6 @@ from unsub.infra.inserts import find_or_insert, insert_unless_present
 from unsub.models import (
     BusinessUnit,
     Channel,
-    Kind,
     Pause,
     PauseEnd,
     Reason,
@@ -29,12 +27,11 @@ from unsub.models import (
     UnsubRequest,
     Wording,
 )
-from unsub.models.kinds import ORDERED
-from unsub.models.request import REASON_LENGTH, Purpose, target_columns
+from unsub.models.request import REASON_LENGTH, target_columns
 from unsub.models.statuses import ON_THEIR_WAY, SETTLED
 
-from . import identity, precedence
-from .submission import Change, Wish
+from . import identity, link_emails, precedence
+from .submission import Wish
 
 # How long a wish that could not be carried out shows on the person's page.
 _SHOWN = timedelta(days=30)
@@ -57,7 +54,7 @@ def recent(context: UnsubContext, since: timedelta) -> list[UnsubRequest]:
     refused = Q(status=Status.REFUSED, finished_at__gte=Now() - _SHOWN, handlings=None)
     persons = digests.subscriber_digests(context.mid, context.subscriber)
     rows = UnsubRequest.objects.filter(open_ | ended | refused, person__in=persons)
-    newest = rows.filter(kind__in=ORDERED).order_by("-received_at", "-pk")[:_RECENT_MAX]
+    newest = rows.order_by("-received_at", "-pk")[:_RECENT_MAX]
     return list(newest)[::-1]
 
 
@@ -88,8 +85,8 @@ def _repeat(found: UnsubRequest, wish: Wish) -> None:
     """Do what a repeated wish asks for beside what its row does already."""
     _pause_or_not(found, wish)
     if found.status == Status.WAITING:
-        # Asked for again: the mail may have got lost. Another goes at most once an hour.
-        write(_confirmation(found, wish))
+        # Asked for again: the email may have got lost. Another goes at most once an hour.
+        link_emails.request_confirmation(found, wish.received_at)
 
 
 def _insert(wish: Wish, key: str) -> UnsubRequest | None:
@@ -128,14 +125,8 @@ def _insert(wish: Wish, key: str) -> UnsubRequest | None:
     if wish.pause_days:
         _pause_or_not(request, wish)
     if request.status == Status.WAITING:
-        write(_confirmation(request, wish))
+        link_emails.request_confirmation(request, wish.received_at)
     return request
-
-
-def _confirmation(request: UnsubRequest, wish: Wish) -> Wish:
-    """Return the mail that asks a person to confirm a wish."""
-    change = Change(kind=Kind.MAIL, name=Purpose.CONFIRM, value=str(request.pk))
-    return replace(wish, change=change, pause_days=0, reason="", words="")
 
 
 def _changed(wish: Wish) -> dict[str, Any]:

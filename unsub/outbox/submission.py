@@ -15,9 +15,9 @@ _BY_LINK = frozenset({TargetType.LIST, TargetType.JOB, TargetType.EVERYTHING})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What a wish from the profile centre asks for, beside leaving. `name` is an attribute's or a
-    mail's; `wording` the words that were agreed to, which a unit may have confirmed by a mail;
-    `waits`: it is confirmed by one whatever the unit has."""
+    """What a wish from the profile centre asks for, beside leaving. `name` is an attribute's;
+    `wording` the words that were agreed to, which a unit may have confirmed by an email; `waits`:
+    it is confirmed by one whatever the unit has."""
 
     kind: Kind
     name: str = ""

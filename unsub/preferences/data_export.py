@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from unsub.domain.context import UnsubContext
 from unsub.domain.target import Target, TargetType
 from unsub.infra.database_timeout import answering
-from unsub.models import UnsubRequest
+from unsub.models import EmailStatus, LinkEmail, UnsubRequest
 from unsub.models.statuses import ON_THEIR_WAY
 from unsub.outbox import identity
 
@@ -20,9 +22,9 @@ MOST = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """One request, for display to its subscriber. `words` (not yet translated) and `name` say what
-    it is; `state` is `done`, `on_its_way`, `waiting`,
-    `refused`, `withdrawn` or `superseded`."""
+    """One request, or one email with a link (kind `email`), for display to its subscriber. `words`
+    (not yet translated) and `name` say what it is; `state` is `done`, `on_its_way`, `waiting`,
+    `refused`, `withdrawn`, `superseded` or `cancelled`."""
 
     at: datetime
     kind: str
@@ -38,11 +40,14 @@ class Held:
 
 
 def of_person(context: UnsubContext, names: Mapping[int, str]) -> list[Held]:
-    """Return the requests of the subscriber that a link identifies, newest first, at most MOST.
-    `names` maps ListID to list name. Raises DatabaseError."""
+    """Return the requests of the subscriber that a link identifies, and the emails with links to
+    them, newest first, at most MOST. `names` maps ListID to list name. Raises DatabaseError."""
     with answering():
         rows = identity.requests_of(context.mid, context.subscriber).select_related("wording")
-        return [_held(row, names) for row in rows.order_by("-pk")[:MOST]]
+        emails = identity.emails_of(context.mid, context.subscriber)
+        found = [_held(row, names) for row in rows.order_by("-pk")[:MOST]]
+        found += [_held_email(email) for email in emails.order_by("-pk")[:MOST]]
+    return sorted(found, key=lambda one: one.at, reverse=True)[:MOST]
 
 
 def _held(row: UnsubRequest, names: Mapping[int, str]) -> Held:
@@ -59,6 +64,23 @@ def _held(row: UnsubRequest, names: Mapping[int, str]) -> Held:
         agreed_to=row.wording.text if row.wording else "",
         confirmed_at=row.confirmed_at,
         request_id=row.sfmc_request_id,
+    )
+
+
+def _held_email(email: LinkEmail) -> Held:
+    on_its_way = email.status in {EmailStatus.PENDING, EmailStatus.SENDING}
+    return Held(
+        at=email.received_at,
+        kind="email",
+        words=gettext_noop("a mail with a link"),
+        about=email.purpose,
+        name="",
+        state="on_its_way" if on_its_way else email.status,
+        reason="",
+        ended_at=email.finished_at,
+        agreed_to="",
+        confirmed_at=None,
+        request_id=email.sfmc_request_id,
     )
 
 

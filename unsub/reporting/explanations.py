@@ -82,7 +82,7 @@ OUTCOMES: Mapping[str, str] = {
 _RIGHTS = frozenset({11, 12})
 
 # Details found before a call, so that none was made. The keys are the `detail` texts of the modules
-# `changes` and `mails`.
+# `update` and `link_email` of `unsub/delivery/kinds`.
 FOUND: Mapping[str, str] = {
     "nobody by these details": _NOBODY,
     "no such attribute": _(
@@ -91,7 +91,6 @@ FOUND: Mapping[str, str] = {
     ),
     "no list": _("It does not say which list. Tell your operator."),
     "on the list already": _("The subscriber was on this list already: nothing was left to do."),
-    "not wanted any more": _("What the mail was for is over, so none was sent."),
     "the unit has no mail for it": _(
         "The business unit names no triggered send definition for this mail. Enter its key under "
         "Profile centre in the unit, then choose “Try again”."
@@ -120,6 +119,7 @@ STATUSES: Mapping[str, str] = {
     "held": _("Waiting until the connection to Marketing Cloud is put right."),
     "withdrawn": _("Taken back, or never confirmed, before it was sent."),
     "superseded": _("Not sent: the person asked for something else later, and that counts."),
+    "cancelled": _("Not sent: what the email was for was over before."),
 }
 
 

@@ -8,7 +8,6 @@ from django.utils.translation import gettext
 from unsub.domain.masking import mask_email
 from unsub.domain.target import EVERYTHING, TargetType
 from unsub.models import Channel, Family, MailingList, Pause, PauseEnd, UnsubRequest
-from unsub.models.request import Purpose
 
 _LEFT = {
     Channel.PAGE: "pressed the button on the page",
@@ -18,11 +17,6 @@ _LEFT = {
 }
 # A pause ends in the transaction that writes the wish to come back.
 _AT_ONCE = timedelta(seconds=2)
-_MAILS = {
-    Purpose.CONFIRM: "a mail to confirm a wish",
-    Purpose.NEW_LINK: "a mail with a new link",
-    Purpose.ASK_BACK: "a mail at the end of a pause",
-}
 
 
 def sentence(request: UnsubRequest, list_name: str, ended: Iterable[Pause] = ()) -> str:
@@ -55,21 +49,9 @@ def _changed(request: UnsubRequest, list_name: str, ended: Iterable[Pause]) -> s
     return gettext("The person %s in the profile centre.") % did
 
 
-def _mail(request: UnsubRequest, _list_name: str, _ended: Iterable[Pause]) -> str:
-    """Return what a mail is to be sent for."""
-    purpose = Purpose(request.target.name)
-    if purpose is Purpose.NEW_LINK:
-        return gettext("The person asked for a mail with a new link to the profile centre.")
-    if purpose is Purpose.CONFIRM:
-        what = f"#{request.value}" if request.value else gettext("a wish")
-        return gettext("A mail with a link was asked for, by which the person confirms %s.") % what
-    return gettext("A mail with a link was asked for: a pause is over, do they come back?")
-
-
 _SENTENCES: Mapping[Family, Callable[[UnsubRequest, str, Iterable[Pause]], str]] = {
     Family.UNSUBSCRIBES: _left,
     Family.CHANGES: _changed,
-    Family.MAILS: _mail,
 }
 
 
@@ -123,8 +105,6 @@ def target_in_words(request: UnsubRequest, list_name: str = "") -> str:
             return gettext("list %d") % target.id
         case TargetType.JOB:
             return gettext("the list of job %d") % target.id
-        case TargetType.EMAIL:
-            return gettext(_MAILS[Purpose(target.name)])
     return target.name
 
 

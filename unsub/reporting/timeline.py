@@ -1,17 +1,20 @@
 """Chronological events of one request, for the audit page and the printable proof."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.utils.translation import gettext
 
 from unsub.models import (
     DeliveryAttempt,
+    EmailStatus,
     Family,
+    LinkEmail,
     Outcome,
     Pause,
     PauseEnd,
+    Purpose,
     Status,
     UnsubRequest,
 )
@@ -27,7 +30,11 @@ _CALLS = {
 # What a confirmed call means, where that is more than that it was confirmed.
 _CONFIRMED = {
     Family.UNSUBSCRIBES: "Marketing Cloud confirmed the unsubscribe.",
-    Family.MAILS: "Marketing Cloud took the mail, to send it.",
+    Family.MAILS: "Marketing Cloud accepted the email for sending.",
+}
+_EMAILS = {
+    Purpose.CONFIRM: "An email with a link was requested, by which the person confirms it.",
+    Purpose.ASK_BACK: "An email was requested that asks whether the person comes back.",
 }
 _LOOKED = "Attempt %d: what has to be known before the call was looked up in Marketing Cloud."
 _ENDS = {
@@ -40,10 +47,11 @@ _ENDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """An event: when and what."""
+    """An event: when and what. `email_id` is that of the email with a link that it is about."""
 
     at: datetime
     what: str
+    email_id: int | None = None
 
 
 def story(
@@ -71,6 +79,8 @@ def _moments(
     yield from _pause(request)
     for attempt in attempts:
         yield from _calls(request.spec.message, attempt)
+    for email in _emails(request):
+        yield from _email(email)
     yield from _end(request)
     for handling in request.handlings.all():
         known = {"who": handling.user or gettext("somebody"), "note": handling.note}
@@ -117,6 +127,24 @@ def _pause(request: UnsubRequest) -> Iterator[Moment]:
     yield Moment(at=pause.began_at, what=told % known)
     if pause.ended_at and pause.end:
         yield Moment(at=pause.ended_at, what=gettext(_ENDS[PauseEnd(pause.end)]))
+
+
+def _emails(request: UnsubRequest) -> list[LinkEmail]:
+    """Return the emails by which a request is confirmed, and those at the end of its pause."""
+    pause: Pause | None = getattr(request, "pause", None)
+    return [*request.link_emails.all(), *(pause.link_emails.all() if pause else ())]
+
+
+def _email(email: LinkEmail) -> Iterator[Moment]:
+    """Yield that an email was requested, its calls, and its end."""
+    asked = gettext(_EMAILS[Purpose(email.purpose)])
+    yield Moment(at=email.received_at, what=asked, email_id=email.pk)
+    for attempt in email.delivery_attempts.all():
+        for moment in _calls(Family.MAILS, attempt):
+            yield replace(moment, email_id=email.pk)
+    if email.status == EmailStatus.CANCELLED and email.finished_at:
+        over = gettext("The email was not sent: what it was for was over.")
+        yield Moment(at=email.finished_at, what=over, email_id=email.pk)
 
 
 def _calls(message: Family, attempt: DeliveryAttempt) -> Iterator[Moment]:

@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce, Now
 
 from unsub.domain.outcomes import Slow
 from unsub.infra.inserts import find_or_insert
-from unsub.models import BusinessUnit, QueueState, Status, UnsubRequest
+from unsub.models import BusinessUnit, LinkEmail, QueueState, Status, UnsubRequest
 
 HELD, CIRCUIT_OPEN, MAINTENANCE = "held", "circuit open", Slow.MAINTENANCE.value
 HOLD_PROBE = timedelta(minutes=2)
@@ -24,7 +24,7 @@ _OPEN: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueHead:
-    """A MID that has pending requests, and whether the first of them is due."""
+    """A MID that has pending rows, and whether the first of them is due."""
 
     mid: int
     is_due: bool
@@ -80,15 +80,23 @@ def number_pending(mid: int) -> int:
 
 
 def heads() -> Iterator[QueueHead]:
-    """Give each MID that has pending requests, known here or not, in order.
+    """Give each MID that has pending requests or emails with links, known here or not, in order."""
+    due: dict[int, bool] = {}
+    for model in (UnsubRequest, LinkEmail):
+        for head in _heads_of(model):
+            due[head.mid] = due.get(head.mid, False) or head.is_due
+    for mid, is_due in sorted(due.items()):
+        yield QueueHead(mid=mid, is_due=is_due)
 
-    One look into the index `request_due` for each MID instead of a DISTINCT over all rows (a "loose
-    index scan", which PostgreSQL does not do by itself).
+
+def _heads_of(model: type[UnsubRequest | LinkEmail]) -> Iterator[QueueHead]:
+    """Give each MID that has pending rows in one table, in order.
+
+    One look into the index `request_due` or `link_email_due` for each MID instead of a DISTINCT
+    over all rows (a "loose index scan", which PostgreSQL does not do by itself).
     """
     due = ExpressionWrapper(Q(next_attempt_at__lte=Now()), output_field=BooleanField())
-    pending = UnsubRequest.objects.filter(status=Status.PENDING).order_by(
-        "unit_id", "next_attempt_at"
-    )
+    pending = model.objects.filter(status=Status.PENDING).order_by("unit_id", "next_attempt_at")
     after = 0
     while head := pending.filter(unit_id__gt=after).values_list("unit_id", due).first():
         after, is_due = head
@@ -96,8 +104,8 @@ def heads() -> Iterator[QueueHead]:
 
 
 def mids_to_wake(*, own: int | None) -> set[int]:
-    """Return the MIDs that have a request due and may send it: of a held queue only where its probe
-    is due. Nothing is sent for an unknown MID; the unit of `own` is made once it has something to
+    """Return the MIDs that have something due and may send it: of a held queue only where its probe is
+    due. Nothing is sent for an unknown MID; the unit of `own` is made once it has something to
     send."""
     waiting = QueueState.objects.filter(held_since__isnull=False, paused_until__gt=Now())
     sending = (known_mids() | {own}) - set(waiting.values_list("unit_id", flat=True))

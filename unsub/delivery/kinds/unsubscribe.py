@@ -22,7 +22,7 @@ Plan = SubscriberUpdate | Verdict
 _DONE = "left without an event"
 
 
-def send(batch: Batch) -> tuple[Verdict, ...] | None:
+def send(batch: Batch[UnsubRequest]) -> tuple[Verdict, ...] | None:
     """Return what became of the rows' LogUnsubEvents, or None where the reply does not tell."""
     calls = [_parameters(row, batch.all_subscribers_list_id) for row in batch.rows]
     verdicts = read_reply(gateway.log_unsub_events(batch.mid, calls), sent=len(batch.rows))
@@ -40,7 +40,9 @@ def _parameters(row: UnsubRequest, all_subscribers_list_id: int | None) -> gatew
     return (*parameters, ("Reason", row.reason_text)) if row.reason_text else parameters
 
 
-def left_all_the_same(batch: Batch, verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+def left_all_the_same(
+    batch: Batch[UnsubRequest], verdicts: tuple[Verdict, ...]
+) -> tuple[Verdict, ...]:
     """Return the verdicts on a batch of unsubscribes, with those leaves seen to that had no job to
     be charged to. Where that fails they are tried again from the start."""
     rows = tuple(
@@ -62,7 +64,7 @@ def _names_no_job(row: UnsubRequest) -> bool:
     return row.channel == Channel.PROFILE and row.job_id is None and row.list_id is not None
 
 
-def _take_off(batch: Batch) -> tuple[Verdict, ...]:
+def _take_off(batch: Batch[UnsubRequest]) -> tuple[Verdict, ...]:
     """Return a verdict for each row, whatever happens on the way."""
     try:
         verdicts = carried_out(
@@ -75,7 +77,7 @@ def _take_off(batch: Batch) -> tuple[Verdict, ...]:
     return tuple(map(_told, verdicts))
 
 
-def _plans(batch: Batch) -> list[Plan]:
+def _plans(batch: Batch[UnsubRequest]) -> list[Plan]:
     """Return, for each row, what to send, or a verdict where there is nothing to send. Raises an
     SfmcError."""
     keys = keys_of(batch)

@@ -23,7 +23,7 @@ Plan = SubscriberUpdate | Verdict
 _NOBODY = Verdict(outcome=Outcome.REFUSED, detail="nobody by these details")
 
 
-def send(batch: Batch) -> tuple[Verdict, ...] | None:
+def send(batch: Batch[UnsubRequest]) -> tuple[Verdict, ...] | None:
     """Return what became of each change, or None where the reply does not tell which result is
     whose. Raises an SfmcError."""
     plans = _plans(batch)
@@ -46,7 +46,7 @@ class _Known:
     left: Collection[int]
 
 
-def _plans(batch: Batch) -> list[Plan]:
+def _plans(batch: Batch[UnsubRequest]) -> list[Plan]:
     """Return, for each row, what to send, or a verdict where there is nothing to send. Raises an
     SfmcError."""
     mid, rows, keys = batch.mid, batch.rows, keys_of(batch)
@@ -125,7 +125,7 @@ _PLANS: Mapping[str, Callable[[UnsubRequest, _Known], Plan]] = {
 }
 
 
-def _checked(batch: Batch, row: UnsubRequest, verdict: Verdict) -> Verdict:
+def _checked(batch: Batch[UnsubRequest], row: UnsubRequest, verdict: Verdict) -> Verdict:
     """Return the verdict on a row; on one who subscribes again, only once Marketing Cloud says that
     they are: it may need another level of the enterprise, too (facts 6)."""
     is_done = verdict.outcome is Outcome.POSTED

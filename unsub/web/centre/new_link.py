@@ -1,16 +1,14 @@
 """A new link by email, for subscribers whose link is too old for the profile centre."""
 
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 
-from unsub.models import Channel, Kind
-from unsub.models.request import Purpose
-from unsub.outbox.api import Change, Wish
+from unsub.outbox import api as outbox
 from unsub.web.http import SeeOther, page, with_retry
 from unsub.web.page_context import visiting
 from unsub.web.signed_link import Link, linked
 
 from .access import may_change
-from .common import ask
 
 
 @linked("GET", "HEAD", "POST")
@@ -30,8 +28,8 @@ def new_link(request: HttpRequest, link: Link) -> HttpResponse:
             return there
         if not may_change(link):
             return with_retry(page("unsub/too_many.html", visit.as_context(), status=429))
-        wish = Wish(
-            token=link.token, context=link.context, channel=Channel.PROFILE,
-            language=visit.language, change=Change(kind=Kind.MAIL, name=Purpose.NEW_LINK),
-        )  # fmt: skip
-        return ask(visit, [wish]) or there
+        try:
+            outbox.email_new_link(link.context, language=visit.language)
+        except (DatabaseError, InterfaceError):
+            return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
+        return there

@@ -1,0 +1,101 @@
+"""A batch of emails with links -> one Create of TriggeredSends -> a verdict for each.
+
+The unit's own triggered send definitions say how the emails look; they get the link and what it is
+about as attributes (docs/profile-centre.md). The address is Marketing Cloud's, asked for when the
+email is sent: a link proves nothing about whose address is in it.
+"""
+
+import time
+from dataclasses import dataclass, field
+
+from django.conf import settings
+
+from unsub.delivery.batch import Batch, carried_out
+from unsub.domain.context import SubscriberContext, UnsubContext
+from unsub.domain.outcomes import NO_TIME, Outcome, Verdict
+from unsub.gateway import calls as gateway
+from unsub.gateway import catalogue
+from unsub.links import confirmation
+from unsub.links.tokens import sign_link
+from unsub.models import BusinessUnit, Kind, LinkEmail, Purpose, UnsubRequest
+from unsub.sfmc import Profile, TriggeredSend
+
+LINK, ABOUT = "ProfileCentreLink", "ProfileCentreAbout"
+Plan = TriggeredSend | Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Content:
+    """What one email says, by which triggered send definition; `to` is set where it does not go to
+    the address on file."""
+
+    definition: str
+    link: str = field(repr=False)
+    about: str = ""
+    to: str = field(default="", repr=False)
+
+
+def send(batch: Batch[LinkEmail]) -> tuple[Verdict, ...] | None:
+    """Return what became of each email, or None where the reply does not tell which result is
+    whose. Raises an SfmcError."""
+    unit = BusinessUnit.objects.get(mid=batch.mid)
+    plans = [_plan(unit, email) if batch.has_time else NO_TIME for email in batch.rows]
+    return carried_out(plans, lambda some: gateway.send_mails(batch.mid, some))
+
+
+def _plan(unit: BusinessUnit, email: LinkEmail) -> Plan:
+    """Return the triggered send of an email, or a verdict where there is none to make."""
+    profile = gateway.profile_of(unit.mid, email.subscriber)
+    if profile is None:
+        return Verdict(outcome=Outcome.REFUSED, detail="nobody by these details")
+    content = _content(unit, email, profile)
+    if not content.definition:
+        return Verdict(outcome=Outcome.REFUSED, detail="the unit has no mail for it")
+    return TriggeredSend(
+        definition_key=content.definition,
+        # A new address is not the subscriber's yet: under their own key Marketing Cloud would write
+        # it down before anybody has confirmed it.
+        subscriber_key=content.to or profile.subscriber_key,
+        email_address=content.to or profile.email_address,
+        attributes=((LINK, content.link), (ABOUT, content.about)),
+    )
+
+
+def _content(unit: BusinessUnit, email: LinkEmail, profile: Profile) -> _Content:
+    """Return what an email says."""
+    if email.request is not None:
+        return _confirmation(unit, email.request)
+    definition = unit.new_link_key if email.purpose == Purpose.NEW_LINK else unit.ask_back_key
+    return _Content(definition=definition, link=_new_link(unit, email, profile), about=unit.name)
+
+
+def _confirmation(unit: BusinessUnit, request: UnsubRequest) -> _Content:
+    """Return the email by which a request is confirmed."""
+    link = f"{unit.url}/c/{confirmation.token_of(request.pk)}"
+    if request.kind == Kind.ADDRESS:
+        definition = unit.confirm_address_key
+        return _Content(definition=definition, link=link, about=unit.name, to=request.value)
+    about = catalogue.list_name(unit.mid, request.list_id) or unit.name
+    return _Content(definition=unit.confirm_key, link=link, about=about)
+
+
+def _new_link(unit: BusinessUnit, email: LinkEmail, profile: Profile) -> str:
+    """Return a link to the profile centre made just now, sealed: it does not show whose it is. It
+    keeps the job of the old link, so that an unsubscribe is still tracked against it."""
+    context = UnsubContext(
+        mid=unit.mid,
+        subscriber=_named_as_before(email, profile),
+        job=email.job,
+        issued_at=int(time.time()),
+    )
+    return f"{unit.url}/p/{sign_link(context, keys=settings.LINK_KEYRING, seal=True)}"
+
+
+def _named_as_before(email: LinkEmail, profile: Profile) -> SubscriberContext:
+    """Return the person by the name that the old link had for them, so that what they asked for by
+    it is known as theirs; never by an address, which changes."""
+    if email.subscriber_key and email.subscriber_id is None:
+        return SubscriberContext(subscriber_key=email.subscriber_key)
+    return SubscriberContext(
+        subscriber_id=profile.subscriber_id, subscriber_key=profile.subscriber_key
+    )

@@ -1,0 +1,116 @@
+"""Emails with a link, which Marketing Cloud sends by the unit's triggered send definitions."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from .business_unit import BusinessUnit
+from .deliverable import Deliverable
+from .pause import Pause
+from .request import UnsubRequest
+
+
+class Purpose(models.TextChoices):
+    """What the link in an email is for."""
+
+    CONFIRM = "confirm", _("confirms a request")
+    NEW_LINK = "new_link", _("a new link")
+    ASK_BACK = "ask_back", _("the end of a pause")
+
+
+class EmailStatus(models.TextChoices):
+    """Where an email stands. Done: Marketing Cloud accepted it for sending. Cancelled: never sent,
+    because what it was for was over before."""
+
+    PENDING = "pending", _("pending")
+    SENDING = "sending", _("sending")
+    DONE = "done", _("sent")
+    REFUSED = "refused", _("refused")
+    CANCELLED = "cancelled", _("cancelled")
+
+
+ENDED = (EmailStatus.DONE, EmailStatus.REFUSED, EmailStatus.CANCELLED)
+
+
+class LinkEmail(Deliverable):
+    """One email with a link: what it is for never changes, the delivery fields do."""
+
+    # Without a constraint, as for the requests: a MID need not be a unit of ours (yet).
+    unit = models.ForeignKey(
+        BusinessUnit,
+        verbose_name=_("business unit"),
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_column="mid",
+        related_name="link_emails",
+    )
+    purpose = models.CharField(_("purpose"), max_length=10, choices=Purpose.choices)
+    request = models.ForeignKey(
+        UnsubRequest,
+        verbose_name=_("request to confirm"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="link_emails",
+    )
+    pause = models.ForeignKey(
+        Pause,
+        verbose_name=_("pause"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="link_emails",
+    )
+    status = models.CharField(
+        _("status"), max_length=10, choices=EmailStatus.choices, default=EmailStatus.PENDING
+    )
+    # While this row answers for the same email. NULL where it does not: a unique column takes any
+    # number of those.
+    idempotency_key = models.CharField(  # noqa: DJ001
+        max_length=160, null=True, unique=True, editable=False
+    )
+
+    class Meta:
+        ordering = ("-pk",)
+        verbose_name = _("email with a link")
+        verbose_name_plural = _("emails with links")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(purpose=Purpose.CONFIRM, request__isnull=False, pause__isnull=True)
+                | Q(purpose=Purpose.ASK_BACK, request__isnull=True, pause__isnull=False)
+                | Q(purpose=Purpose.NEW_LINK, request__isnull=True, pause__isnull=True),
+                name="link_email_refers_to_what_it_is_for",
+            ),
+            models.CheckConstraint(
+                condition=Q(subscriber_id__isnull=False)
+                | ~Q(subscriber_key="")
+                | ~Q(email_address=""),
+                name="link_email_names_a_subscriber",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=EmailStatus.SENDING, lease_until__isnull=False)
+                | (~Q(status=EmailStatus.SENDING) & Q(lease_until__isnull=True)),
+                name="link_email_sending_has_a_lease",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=ENDED, finished_at__isnull=False)
+                | (~Q(status__in=ENDED) & Q(finished_at__isnull=True)),
+                name="link_email_ended_has_finished_at",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("unit", "next_attempt_at"),
+                condition=Q(status="pending"),
+                name="link_email_due",
+            ),
+            models.Index(
+                fields=("lease_until",), condition=Q(status="sending"), name="link_email_leased"
+            ),
+            models.Index(
+                fields=("unit", "finished_at"),
+                condition=Q(status="refused"),
+                name="link_email_refused",
+            ),
+            models.Index(fields=("person",), name="link_email_person"),
+        )

@@ -1,0 +1,120 @@
+"""Emails with a link: what asks for one, and the row that a worker sends."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from unsub.domain.context import UnsubContext
+from unsub.domain.masking import address_mask
+from unsub.domain.retry import HORIZON
+from unsub.infra import digests
+from unsub.infra.inserts import find_or_insert
+from unsub.models import EmailStatus, LinkEmail, Pause, Purpose, Status, UnsubRequest
+
+from . import identity
+
+# The same email, asked for again within this time, is the same: one link must not fill a mailbox.
+SAME_EMAIL = timedelta(hours=1)
+# What an email has in common with the row that it is about.
+_COPIED = (
+    "unit_id", "subscriber_id", "subscriber_key", "email_address", "address_digest",
+    "address_mask", "job_id", "list_id", "batch_id", "language", "person",
+)  # fmt: skip
+
+
+def request_new_link(context: UnsubContext, *, language: str) -> tuple[LinkEmail, bool]:
+    """Return the email with a new link to the profile centre for the person of an old one, and
+    whether it is new. Call it in a transaction."""
+    who, job = context.subscriber, context.job
+    identity.adopt(context.mid, who)
+    address = who.email_address or ""
+    return _write(
+        LinkEmail(
+            unit_id=context.mid,
+            subscriber_id=who.subscriber_id,
+            subscriber_key=who.subscriber_key or "",
+            email_address=address,
+            address_digest=digests.address_digest(address),
+            address_mask=address_mask(address),
+            job_id=job.job_id,
+            list_id=job.list_id,
+            batch_id=job.batch_id,
+            language=language,
+            person=digests.subscriber_digests(context.mid, who)[0],
+            purpose=Purpose.NEW_LINK,
+            idempotency_key=identity.new_link_keys(context.mid, who)[0],
+            received_at=Now(),
+            give_up_at=Now() + HORIZON,
+        )
+    )
+
+
+def request_confirmation(
+    request: UnsubRequest, received_at: datetime | None
+) -> tuple[LinkEmail, bool]:
+    """Return the email by which a request that waits is confirmed, and whether it is new. Call it
+    in a transaction."""
+    return _write(
+        _about(
+            request,
+            purpose=Purpose.CONFIRM,
+            request=request,
+            idempotency_key=f"{Purpose.CONFIRM.value}:{request.pk}",
+            received_at=received_at or Now(),
+        )
+    )
+
+
+def ask_back(pause: Pause) -> tuple[LinkEmail, bool]:
+    """Return the email that asks, at the end of a pause, whether its person comes back, and
+    whether it is new. Call it in a transaction."""
+    return _write(
+        _about(
+            pause.request,
+            purpose=Purpose.ASK_BACK,
+            pause=pause,
+            idempotency_key=f"{Purpose.ASK_BACK.value}:{pause.pk}",
+            received_at=Now(),
+        )
+    )
+
+
+def _about(row: UnsubRequest, **fields: Any) -> LinkEmail:
+    """Return an email to the person of a request, not written yet."""
+    copied = {name: getattr(row, name) for name in _COPIED}
+    return LinkEmail(give_up_at=Now() + HORIZON, **copied, **fields)
+
+
+def _write(email: LinkEmail) -> tuple[LinkEmail, bool]:
+    """Insert an email, or find the one that answers for it; the unique `idempotency_key` decides.
+
+    One that has ended no longer answers once SAME_EMAIL has passed since it was asked for.
+    """
+    same = LinkEmail.objects.filter(idempotency_key=email.idempotency_key)
+    ended = same.filter(
+        status__in=(EmailStatus.DONE, EmailStatus.REFUSED),
+        received_at__lt=email.received_at - SAME_EMAIL,
+    )
+    ended.update(idempotency_key=None)
+    return find_or_insert(same, email)
+
+
+def still_needed(ids: Sequence[int]) -> list[int]:
+    """Return those of the due emails `ids`, which the caller holds locked, that are to be sent.
+    Cancels the others: the request that they would confirm does not wait any more."""
+    confirming = LinkEmail.objects.filter(pk__in=ids, purpose=Purpose.CONFIRM)
+    over = confirming.exclude(request__status=Status.WAITING)
+    gone = set(over.values_list("pk", flat=True))
+    if gone:
+        cancel(LinkEmail.objects.filter(pk__in=gone))
+    return [pk for pk in ids if pk not in gone]
+
+
+def cancel(emails: QuerySet[LinkEmail]) -> int:
+    """Return how many pending emails of a queryset will not be sent. They answer for nothing."""
+    return emails.filter(status=EmailStatus.PENDING).update(
+        status=EmailStatus.CANCELLED, finished_at=Now(), idempotency_key=None
+    )

@@ -90,6 +90,10 @@ UNFOLD = {
                         "unsub.view_deliveryattempt",
                     ),
                     _link(
+                        _("Emails with links"), "mail", "unsub_linkemail_changelist",
+                        "unsub.view_linkemail",
+                    ),
+                    _link(
                         _("Pauses"), "pause_circle", "unsub_pause_changelist",
                         "unsub.view_pause",
                     ),

@@ -14,6 +14,7 @@ from unsub.models import (
     Cause,
     DeliveryAttempt,
     Erasure,
+    LinkEmail,
     LostLink,
     MailingList,
     Pause,
@@ -31,7 +32,7 @@ PAGES = (
     "/admin/", "/admin/unsub/unsubrequest/", "/admin/unsub/deliveryattempt/",
     "/admin/unsub/businessunit/", "/admin/unsub/reason/", "/admin/unsub/lostlink/",
     "/admin/unsub/alarm/", "/admin/unsub/unsubrequest/scanners/", "/admin/unsub/pause/",
-    "/admin/unsub/wording/", "/admin/unsub/erasure/",
+    "/admin/unsub/wording/", "/admin/unsub/erasure/", "/admin/unsub/linkemail/",
 )  # fmt: skip
 
 
@@ -41,6 +42,13 @@ def rows(unit: BusinessUnit, child: BusinessUnit, make_wish: MakeWish) -> dict[s
     store.write(make_wish(1002))
     theirs, _ = store.write(make_wish(1001, mid=CHILD, job=88101, reason="too-many"))
     UnsubRequest.objects.update(status=Status.REFUSED, scanner="script", channel="page")
+    email = LinkEmail.objects.create(
+        unit=child, purpose="confirm", request=theirs, email_address="mina@example.com",
+        give_up_at=Now(), status="refused", finished_at=Now(),
+    )  # fmt: skip
+    DeliveryAttempt.objects.create(
+        link_email=email, number=1, lease="00000000-0000-4000-8000-000000000002"
+    )
     return {
         "unsubrequest": theirs,
         "deliveryattempt": DeliveryAttempt.objects.create(
@@ -52,6 +60,7 @@ def rows(unit: BusinessUnit, child: BusinessUnit, make_wish: MakeWish) -> dict[s
             unit=child, email_address="mina@example.com", digest="0"
         ),
         "alarm": Alarm.objects.create(cause=Cause.LATE, mid=CHILD),
+        "linkemail": email,
         "pause": Pause.objects.create(request=theirs, until=Now(), ends="ask"),
         "wording": Wording.objects.create(
             unit=child, language="en", text=f"{SECRET} sends you mail.", digest="0"
@@ -79,7 +88,7 @@ def test_no_page_shows_anything_of_another_unit(
 @pytest.mark.parametrize(
     "model",
     ["unsubrequest", "deliveryattempt", "businessunit", "reason", "lostlink", "alarm", "pause",
-     "wording", "erasure"],
+     "wording", "erasure", "linkemail"],
 )  # fmt: skip
 @pytest.mark.parametrize("act", ["change", "history", "delete"])
 def test_an_id_of_another_unit_is_refused_and_logged(
@@ -101,6 +110,7 @@ def test_actions_on_rows_of_another_unit_do_nothing(
     for model, action in (
         ("unsubrequest", "try_selected_again"), ("reason", "retire"), ("lostlink", "mark_handled"),
         ("businessunit", "release"), ("erasure", "grant"), ("erasure", "decline"),
+        ("linkemail", "try_selected_again"),
     ):  # fmt: skip
         data = {"action": action, "_selected_action": [rows[model].pk], "confirmed": "1"}
         data |= {"note": "Not mine"}
@@ -109,6 +119,7 @@ def test_actions_on_rows_of_another_unit_do_nothing(
     rows["reason"].refresh_from_db()
     rows["lostlink"].refresh_from_db()
     assert theirs.status == Status.REFUSED
+    assert LinkEmail.objects.get().status == "refused"
     assert rows["reason"].active
     assert rows["lostlink"].handled_at is None
     assert Erasure.objects.open().count() == 1
@@ -120,7 +131,7 @@ def test_a_filter_by_another_unit_is_refused_and_logged(
     unit: BusinessUnit, rows: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     client = person("viewer", unit)
-    for model in ("unsubrequest", "reason", "lostlink", "wording", "erasure", "pause"):
+    for model in ("unsubrequest", "reason", "lostlink", "wording", "erasure", "pause", "linkemail"):
         path = "request__unit" if model == "pause" else "unit"
         answer = client.get(f"/admin/unsub/{model}/?{path}__mid__exact={CHILD}")
         assert answer.status_code == 403, model

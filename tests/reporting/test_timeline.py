@@ -50,6 +50,9 @@ def page(client: Client, one: UnsubRequest, what: str = "change") -> str:
     """Return the text of a request's page."""
     return seen(client.get(f"{LIST}{one.pk}/{what}/").content)
 
+
+def attempt(one: UnsubRequest | None, outcome: str, **more: object) -> None:
+    """Insert an attempt."""
     lease = "00000000-0000-4000-8000-000000000001"
     fields: dict[str, object] = {"number": 1, "started_at": Now(), "finished_at": Now()}
     DeliveryAttempt.objects.create(request=one, lease=lease, outcome=outcome, **fields | more)
@@ -143,6 +146,38 @@ def test_calls_are_named_by_their_message(admin_client: Client, make_wish: MakeW
     assert "Marketing Cloud confirmed it. (request ID req-7)" in words
     assert "LogUnsubEvent" not in words
 
+
+def test_the_timeline_of_a_request_that_waits_shows_its_confirmation_email(
+    admin_client: Client, make_wish: MakeWish
+) -> None:
+    one = asked(make_wish, Change(kind=Kind.SUBSCRIBE, wording=WORDS, waits=True))
+    email = LinkEmail.objects.get()
+    attempt(None, Outcome.POSTED, link_email=email, sfmc_request_id="req-7")
+    LinkEmail.objects.update(status="done", finished_at=Now(), attempts=1)
+    words = page(admin_client, one)
+    assert f"by which the person confirms it. #{email.pk}" in words
+    assert f"Call 1, a triggered send, was sent to Marketing Cloud. #{email.pk}" in words
+    assert "Marketing Cloud accepted the email for sending. (request ID req-7)" in words
+    there = f"/admin/unsub/linkemail/{email.pk}/change/"
+    assert f'href="{there}"' in admin_client.get(f"{LIST}{one.pk}/change/").content.decode()
+    # And back: the email says which request it confirms, and shows its own attempt.
+    html = admin_client.get(there).content.decode()
+    assert f'href="{LIST}{one.pk}/change/"' in html
+    assert "req-7" in html
+    # It is no request itself.
+    assert UnsubRequest.objects.count() == 1
+    assert f"{LIST}{one.pk}/change/" in admin_client.get(LIST).content.decode()
+
+
+def test_the_timeline_says_that_an_email_was_no_longer_needed(
+    admin_client: Client, make_wish: MakeWish
+) -> None:
+    one = asked(make_wish, Change(kind=Kind.SUBSCRIBE, wording=WORDS, waits=True))
+    LinkEmail.objects.update(status="cancelled", finished_at=Now())
+    assert "The email was not sent: what it was for was over." in page(admin_client, one)
+
+
+def test_no_call_is_shown_where_none_was_made(admin_client: Client, make_wish: MakeWish) -> None:
     one = asked(make_wish, Change(kind=Kind.ATTRIBUTE, name="Gone", value="x"))
     attempt(one, Outcome.REFUSED, detail="no such attribute")
     UnsubRequest.objects.update(status=Status.REFUSED, outcome="refused", finished_at=Now())

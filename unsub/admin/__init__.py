@@ -9,6 +9,7 @@ from .alarms import AlarmAdmin
 from .attempts import DeliveryAttemptAdmin
 from .consent_texts import WordingAdmin
 from .erasures import ErasureAdmin
+from .link_emails import LinkEmailAdmin
 from .lost_links import LostLinkAdmin
 from .pauses import PauseAdmin
 from .reasons import ReasonAdmin
@@ -22,6 +23,7 @@ __all__ = [
     "DeliveryAttemptAdmin",
     "ErasureAdmin",
     "GroupAdmin",
+    "LinkEmailAdmin",
     "LostLinkAdmin",
     "PauseAdmin",
     "ReasonAdmin",

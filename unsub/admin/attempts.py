@@ -1,15 +1,16 @@
-"""Delivery attempts: inside their request, and as a list of their own."""
+"""Delivery attempts: inside their request or email, and as a list of their own."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
-from unsub.models import DeliveryAttempt, UnsubRequest
+from unsub.models import DeliveryAttempt
 
 from . import formatting
 from .read_only import Bounded, ReadOnly
@@ -17,7 +18,7 @@ from .unit_scope import OfUnits
 
 if TYPE_CHECKING:
     AttemptAdminBase = admin.ModelAdmin[DeliveryAttempt]
-    AttemptInlineBase = admin.TabularInline[DeliveryAttempt, UnsubRequest]
+    AttemptInlineBase = admin.TabularInline[DeliveryAttempt, Any]
 else:
     AttemptAdminBase = ModelAdmin
     AttemptInlineBase = TabularInline
@@ -48,7 +49,7 @@ class AttemptColumns:
 
 
 class AttemptInline(AttemptColumns, ReadOnly, AttemptInlineBase):
-    """The attempts of one request, in order."""
+    """The attempts of one request or one email with a link, in order."""
 
     model = DeliveryAttempt
     fields = readonly_fields = (
@@ -64,16 +65,14 @@ class AttemptInline(AttemptColumns, ReadOnly, AttemptInlineBase):
 class DeliveryAttemptAdmin(AttemptColumns, ReadOnly, Bounded, OfUnits, AttemptAdminBase):
     """All attempts, newest first."""
 
-    unit_path = "request__unit_id"
-
     list_display = (
-        "id", "request_link", "number", "started", "took", "outcome_badge", "error_code",
+        "id", "delivered_link", "number", "started", "took", "outcome_badge", "error_code",
         "sfmc_request_id", "batch_size",
     )  # fmt: skip
     list_filter = ("outcome", "started_at")
     # Marketing Cloud's values first, then ours. The lease means nothing to readers.
     fields = readonly_fields = (
-        "request_link", "number", "started", "took", "outcome_badge", "words", "status_code",
+        "delivered_link", "number", "started", "took", "outcome_badge", "words", "status_code",
         "error_code", "detail", "sfmc_request_id", "batch_size",
     )  # fmt: skip
     search_fields = ("request_id",)
@@ -81,10 +80,16 @@ class DeliveryAttemptAdmin(AttemptColumns, ReadOnly, Bounded, OfUnits, AttemptAd
     ordering = ("-pk",)
     sortable_by: ClassVar[tuple[str, ...]] = ("id",)
 
-    @admin.display(description=_("request"))
-    def request_link(self, attempt: DeliveryAttempt) -> SafeString:
-        """Return a link to the request, without a query for it."""
-        return formatting.request_link(attempt.request_id)
+    def of_units(self, mids: Collection[int]) -> Q:
+        """Q for the attempts of requests and of emails of these units."""
+        return Q(request__unit_id__in=mids) | Q(link_email__unit_id__in=mids)
+
+    @admin.display(description=_("request or email"))
+    def delivered_link(self, attempt: DeliveryAttempt) -> SafeString:
+        """Return a link to the request or the email, made without reading it."""
+        if attempt.request_id is not None:
+            return formatting.request_link(attempt.request_id)
+        return formatting.email_link(attempt.link_email_id)
 
     def get_search_results(
         self, _request: HttpRequest, queryset: QuerySet[DeliveryAttempt], search_term: str

@@ -31,6 +31,11 @@ def request_link(pk: int) -> SafeString:
     return link(reverse("admin:unsub_unsubrequest_change", args=(pk,)), f"#{pk}")
 
 
+def email_link(pk: int | None) -> SafeString:
+    """Return a link to an email with a link, made without reading it."""
+    return link(reverse("admin:unsub_linkemail_change", args=(pk,)), gettext("email #%d") % pk)
+
+
 def moment(when: datetime | None, *, timespec: str = "seconds") -> str:
     """Return a time to the second (or `timespec`) with its time zone, or a dash."""
     if when is None:

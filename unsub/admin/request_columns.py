@@ -9,7 +9,15 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from unsub.domain.masking import mask
-from unsub.models import DeliveryAttempt, Family, MailingList, QueueState, Status, UnsubRequest
+from unsub.models import (
+    DeliveryAttempt,
+    Family,
+    LinkEmail,
+    MailingList,
+    QueueState,
+    Status,
+    UnsubRequest,
+)
 from unsub.models.request import RequestQuerySet
 from unsub.outbox.erasure import ERASED
 from unsub.reporting.sentences import about
@@ -39,8 +47,9 @@ def named(rows: RequestQuerySet) -> RequestQuerySet:
     return rows.with_shown_status().annotate(list_name=Subquery(lists.values("name")[:1]))
 
 
-def masked(request: UnsubRequest) -> str:
-    """Return the masked subscriber of a request: lists may be seen over a user's shoulder."""
+def masked(request: UnsubRequest | LinkEmail) -> str:
+    """Return the masked subscriber of a request or email: lists may be seen over a user's
+    shoulder."""
     if request.subscriber_key.startswith(ERASED):
         return gettext("erased")
     return request.address_mask or mask(request.subscriber)

@@ -1,5 +1,6 @@
 """Limits the admin's rows to the units of the user."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -37,7 +38,11 @@ class OfUnits(ScopedBase):
         """Return the rows of the user's units."""
         rows = super().get_queryset(request)
         mids = mids_of(request.user)
-        return rows if mids is None else rows.filter(**{f"{self.unit_path}__in": mids})
+        return rows if mids is None else rows.filter(self.of_units(mids))
+
+    def of_units(self, mids: Collection[int]) -> Q:
+        """Q for the rows of these units."""
+        return Q(**{f"{self.unit_path}__in": mids})
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
-from unsub.models import BusinessUnit, Logo, MailingList, UnsubRequest
+from unsub.models import BusinessUnit, LinkEmail, Logo, MailingList, UnsubRequest
 from unsub.models.queue_state import queue_of
 from unsub.units.access import sees_all
 from unsub.units.queue_state import number_pending
@@ -64,6 +64,12 @@ class MailingListInline(ListInlineBase):
         if field is not None:
             field.widget.attrs["aria-label"] = str(db_field.verbose_name)
         return field
+
+
+def _has_rows(mid: int) -> bool:
+    """Return whether there are requests, or emails with links, of a unit."""
+    tables = (UnsubRequest.objects.all(), LinkEmail.objects.all())
+    return any(rows.filter(unit_id=mid).exists() for rows in tables)
 
 
 @admin.register(BusinessUnit)
@@ -116,8 +122,9 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         return readonly if obj is None else ("mid", *readonly)
 
     def has_delete_permission(self, request: HttpRequest, obj: BusinessUnit | None = None) -> bool:
-        """Return whether the unit may be deleted: not once it has requests, which are the audit."""
-        if obj is not None and UnsubRequest.objects.filter(unit_id=obj.mid).exists():
+        """Return whether the unit may be deleted: not once it has requests or emails, which are
+        the audit."""
+        if obj is not None and _has_rows(obj.mid):
             return False
         return super().has_delete_permission(request, obj)
 

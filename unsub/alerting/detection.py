@@ -1,15 +1,16 @@
 """Detection of alarms: one alarm for each cause and unit. Nobody is notified of the same one twice
 in an hour."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 
 from unsub.infra.inserts import insert_unless_present
-from unsub.models import Alarm, BusinessUnit, Cause, QueueState, Status, UnsubRequest
+from unsub.models import Alarm, BusinessUnit, Cause, LinkEmail, QueueState, Status, UnsubRequest
 from unsub.units import queue_state
 from unsub.units.queue_state import CIRCUIT_OPEN
 
@@ -47,24 +48,26 @@ def find() -> Iterator[Finding]:
     waiting = {head.mid for head in queue_state.heads()}
     # Held queues and unknown units have findings of their own, below.
     pending = Q(status=Status.PENDING, unit_id__in=(waiting & known) - held)
-    late = UnsubRequest.objects.filter(pending | Q(status=Status.SENDING))
-    yield from _count(Cause.LATE, late.filter(received_at__lt=Now() - LATE))
-    refused = UnsubRequest.objects.filter(
-        status=Status.REFUSED, finished_at__gt=Now() - RECENT
-    )  # fmt: skip
+    unsent = pending | Q(status=Status.SENDING)
+    yield from _count(Cause.LATE, unsent & Q(received_at__lt=Now() - LATE))
+    refused = Q(status=Status.REFUSED, finished_at__gt=Now() - RECENT)
     at_the_horizon = Q(finished_at__gte=F("give_up_at"))
-    yield from _count(Cause.REFUSED, refused.exclude(at_the_horizon))
-    yield from _count(Cause.GIVEN_UP, refused.filter(at_the_horizon))
+    yield from _count(Cause.REFUSED, refused & ~at_the_horizon)
+    yield from _count(Cause.GIVEN_UP, refused & at_the_horizon)
     for mid in sorted(waiting - known):
         number = queue_state.number_pending(mid)
         yield Finding(cause=Cause.UNKNOWN_UNIT, mid=mid, number=number)
     yield from _queues()
 
 
-def _count(cause: Cause, requests: QuerySet[UnsubRequest]) -> Iterator[Finding]:
-    """Yield a finding for each unit with any of these requests."""
-    for row in requests.order_by().values("unit_id").annotate(number=Count("pk")):
-        yield Finding(cause=cause, mid=row["unit_id"], number=row["number"])
+def _count(cause: Cause, which: Q) -> Iterator[Finding]:
+    """Yield a finding for each unit that has any such requests or emails with links."""
+    numbers: Counter[int] = Counter()
+    for rows in (UnsubRequest.objects.filter(which), LinkEmail.objects.filter(which)):
+        for row in rows.order_by().values("unit_id").annotate(number=Count("pk")):
+            numbers[row["unit_id"]] += row["number"]
+    for mid, number in sorted(numbers.items()):
+        yield Finding(cause=cause, mid=mid, number=number)
 
 
 def _queues() -> Iterator[Finding]:

@@ -39,8 +39,8 @@ NOT_IN_FORCE = (Status.WAITING, Status.WITHDRAWN, Status.REFUSED)
 NOT_COUNTED = (Status.WAITING, Status.WITHDRAWN, Status.SUPERSEDED)
 
 
-def in_states(*states: Status) -> Q:
-    """Return Q for requests in one of these states, so that PostgreSQL reads an index of each.
+def in_states(*states: models.TextChoices) -> Q:
+    """Return Q for rows in one of these states, so that PostgreSQL reads an index of each.
 
     Each state that is not final has an index of its own, with that state as its condition.
     PostgreSQL puts such indexes together for "this or that", but uses none for "one of these":

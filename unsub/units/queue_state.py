@@ -75,8 +75,10 @@ def known_mids() -> set[int]:
 
 
 def number_pending(mid: int) -> int:
-    """Return how many requests of a MID are pending; an index alone counts them."""
-    return UnsubRequest.objects.filter(unit_id=mid, status=Status.PENDING).count()
+    """Return how many requests and emails with links of a MID are pending; an index alone counts
+    them."""
+    tables = (UnsubRequest.objects.all(), LinkEmail.objects.all())
+    return sum(rows.filter(unit_id=mid, status=Status.PENDING).count() for rows in tables)
 
 
 def heads() -> Iterator[QueueHead]:
@@ -104,9 +106,9 @@ def _heads_of(model: type[UnsubRequest | LinkEmail]) -> Iterator[QueueHead]:
 
 
 def mids_to_wake(*, own: int | None) -> set[int]:
-    """Return the MIDs that have something due and may send it: of a held queue only where its probe is
-    due. Nothing is sent for an unknown MID; the unit of `own` is made once it has something to
-    send."""
+    """Return the MIDs that have something due and may send it: of a held queue only where its
+    probe is due. Nothing is sent for an unknown MID; the unit of `own` is made once it has
+    something to send."""
     waiting = QueueState.objects.filter(held_since__isnull=False, paused_until__gt=Now())
     sending = (known_mids() | {own}) - set(waiting.values_list("unit_id", flat=True))
     return {one.mid for one in heads() if one.is_due and one.mid in sending}

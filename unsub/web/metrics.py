@@ -7,7 +7,7 @@ import redis
 from django.conf import settings
 from django.core.cache import caches
 from django.db import DatabaseError, InterfaceError
-from django.db.models import Min
+from django.db.models import Count, Min
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
@@ -24,8 +24,9 @@ from prometheus_client.registry import Collector
 
 from unsub.infra import heartbeat
 from unsub.infra.redis_client import quick_client
-from unsub.models import Alarm, BusinessUnit, Status, UnsubRequest
+from unsub.models import Alarm, BusinessUnit, EmailStatus, LinkEmail, Status, UnsubRequest
 from unsub.models.queue_state import queue_of
+from unsub.models.statuses import in_states
 from unsub.reporting.latency import late, time_to_honour
 
 Figures = dict[str, tuple[float | None, float | None, float | None, float | None, int]]
@@ -60,7 +61,7 @@ class _Queues(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges; only `unsub_database_up` where the database does not answer."""
         try:
-            found = [_requests(), _oldest(), *_units(), *_honour(), _alarms()]
+            found = [_requests(), _link_emails(), _oldest(), *_units(), *_honour(), _alarms()]
         except (DatabaseError, InterfaceError):
             found = []
         yield GaugeMetricFamily(
@@ -103,6 +104,19 @@ def _requests() -> Metric:
     )
     for mid, status, number in UnsubRequest.objects.open_counts():
         gauge.add_metric((str(mid), status), number)
+    return gauge
+
+
+def _link_emails() -> Metric:
+    """Return how many emails with links are on their way or refused, by unit."""
+    gauge = GaugeMetricFamily(
+        "unsub_link_emails", "Emails with links that were not sent, by status.",
+        labels=("mid", "status"),
+    )  # fmt: skip
+    open_ = in_states(EmailStatus.PENDING, EmailStatus.SENDING, EmailStatus.REFUSED)
+    rows = LinkEmail.objects.filter(open_).order_by()
+    for row in rows.values("unit_id", "status").annotate(number=Count("pk")):
+        gauge.add_metric((str(row["unit_id"]), row["status"]), row["number"])
     return gauge
 
 

@@ -12,16 +12,16 @@ from django.db.models import Min
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from unsub.models import BusinessUnit, Status, UnsubRequest
+from unsub.models import BusinessUnit, EmailStatus, LinkEmail, Status, UnsubRequest
 from unsub.models.queue_state import queue_of
-from unsub.models.statuses import OPEN
+from unsub.models.statuses import OPEN, in_states
 from unsub.reporting.latency import late, time_to_honour
 
 SHOWN = (*OPEN, Status.HELD)
 _CLEAR = "\x1b[2J\x1b[H"
 COLUMNS = (
-    "mid", "name", "pending", "oldest", "sending", "held", "refused", "per_hour", "late", "p50",
-    "p95", "p99", "state", "next_probe",
+    "mid", "name", "pending", "oldest", "sending", "held", "refused", "emails", "emails_refused",
+    "per_hour", "late", "p50", "p95", "p99", "state", "next_probe",
 )  # fmt: skip
 
 
@@ -68,6 +68,8 @@ def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
             "mid": mid,
             "name": units[mid].name if mid in units else "(unknown unit)",
             **{status.value: counts.get((mid, status.value), 0) for status in SHOWN},
+            "emails": _emails(mid, EmailStatus.PENDING, EmailStatus.SENDING),
+            "emails_refused": _emails(mid, EmailStatus.REFUSED),
             "oldest": _oldest(mid),
             "per_hour": _per_hour(mid),
             "late": late(mid),
@@ -81,6 +83,11 @@ def _counts() -> dict[tuple[int, str], int]:
     """Return the number of open and refused requests by unit and status."""
     found = UnsubRequest.objects.open_counts()
     return {(mid, status): number for mid, status, number in found}
+
+
+def _emails(mid: int, *states: EmailStatus) -> int:
+    """Return the number of a unit's emails with links in these states."""
+    return LinkEmail.objects.filter(in_states(*states), unit_id=mid).count()
 
 
 def _oldest(mid: int) -> float | None:

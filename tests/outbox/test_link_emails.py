@@ -8,13 +8,15 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from tests.delivery.helpers import drain, due_now
-from tests.helpers import PARENT, MakeWish, context
+from tests.helpers import PARENT, MakeWish, context, queue, rotate_digest_key
 from unsub.alerting import detection
 from unsub.delivery import sweep
 from unsub.delivery.claim import claim
 from unsub.domain.retry import HORIZON
+from unsub.infra import digests
 from unsub.models import (
     BusinessUnit,
     Cause,
@@ -67,6 +69,17 @@ def test_the_same_new_link_is_emailed_once_an_hour(sandbox: Sandbox) -> None:
     assert new_link() != first
     drain()
     assert len(sandbox.mails()) == 2
+
+
+def test_the_same_new_link_is_known_again_after_a_change_of_the_digest_key(
+    settings: Settings,
+) -> None:
+    first = new_link()
+    rotate_digest_key(settings)
+    assert new_link() == first
+    email = LinkEmail.objects.get()
+    assert email.person == digests.subscriber_digests(PARENT, email.subscriber)[0]
+    assert email.idempotency_key == f"new_link:{email.person}"
 
 
 def test_one_that_is_still_on_its_way_answers_however_old_it_is() -> None:
@@ -137,14 +150,14 @@ def test_refused_credentials_hold_the_queue_and_the_email_goes_once_it_is_releas
     sandbox.cue("revoke_credentials", times=None)
     drain()
     email.refresh_from_db()
-    assert BusinessUnit.objects.get().held_since
+    assert queue().is_held
     assert (email.status, email.outcome) == (EmailStatus.PENDING, "misconfigured")
     assert claim(PARENT) is None
     sandbox.clear()
     due_now()
     assert sweep.sweep() == [PARENT]
     drain()
-    assert BusinessUnit.objects.get().held_since is None
+    assert not queue().is_held
     assert len(sandbox.mails()) == 1
 
 

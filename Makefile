@@ -7,7 +7,7 @@ DURATION ?=
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run manage test image one-click screenshots chaos bench bench-centre bench-queue mutants check lock format clean
+.PHONY: help install run manage test coverage image one-click screenshots chaos bench bench-centre bench-queue mutants check lock format clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ manage: install ## Run a command of manage.py with the settings of `make run`
 
 test: install ## Run every test, on real servers and a real browser
 	@exec $(BIN)/python -m scripts.test $(ARGS)
+
+coverage: install ## Run the tests of the packages and print their branch coverage
+	@exec $(BIN)/python -m scripts.coverage $(ARGS)
 
 image: install ## Build the image and test a whole deployment in containers; needs Docker
 	@exec $(BIN)/python -m scripts.image

@@ -6,6 +6,8 @@ deployment, and journeys with real processes and a real browser.
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from . import browser
 from .steps import ROOT, Step, files, say, tool
@@ -24,7 +26,8 @@ APP = (
 )
 
 # title, folders, further options of pytest
-SUITES = (
+Suite: TypeAlias = tuple[str, tuple[str, ...], tuple[str, ...]]
+PACKAGE_SUITES: tuple[Suite, ...] = (
     (
         "the packages without Django",
         ("links", "domain", "sfmc", "sandbox", "scripts"),
@@ -32,6 +35,9 @@ SUITES = (
     ),
     ("the app on SQLite", APP, ("-n", "2")),
     ("the app on PostgreSQL", APP, ("-n", "2", "--database=postgresql")),
+)
+SUITES: tuple[Suite, ...] = (
+    *PACKAGE_SUITES,
     ("the deployment", ("deploy",), ()),
     ("whole journeys", ("journeys",), ("--database=postgresql",)),
     ("chaos", ("chaos",), ("-p", "no:django", "-s")),
@@ -46,16 +52,23 @@ def main(arguments: list[str]) -> int:
         return 1
     if (found := browser.ensure()) is None:
         say("no browser found, and none could be installed: the journeys will fail")
-    environ = {"PROFILECENTER_BROWSER": found or "", "PYTHONDONTWRITEBYTECODE": "1"}
+    environ = {"PROFILECENTER_BROWSER": found or ""}
     ran = False
-    for title, folders, options in SUITES:
-        paths = [f"tests/{folder}" for folder in folders]
-        command = (tool("python"), "-m", "pytest", "-q", *options, *arguments, *paths)
-        status = Step(title=title, command=command, environ=environ).run()
+    for suite in SUITES:
+        status = run(suite, arguments, environ)
         if status and not (arguments and status == NOTHING_COLLECTED):
             return status
         ran = ran or not status
     return 0 if ran else NOTHING_COLLECTED
+
+
+def run(suite: Suite, arguments: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
+    """Return the status of pytest for one suite."""
+    title, folders, options = suite
+    paths = [f"tests/{folder}" for folder in folders]
+    command = (tool("python"), "-m", "pytest", "-q", *options, *arguments, *paths)
+    environ = {"PYTHONDONTWRITEBYTECODE": "1", **(environ or {})}
+    return Step(title=title, command=command, environ=environ).run()
 
 
 def _strays() -> list[str]:

@@ -98,7 +98,7 @@ def test_no_batch_asks_about_its_rows_for_longer_than_its_lease_holds(
     assert outcomes == ["", "no time left", "no time left"]
 
 
-def until_time_is_up(batch: Batch, work: Callable[..., Any]) -> Callable[..., Any]:
+def until_time_is_up(batch: Batch[Any], work: Callable[..., Any]) -> Callable[..., Any]:
     """Return the same, as a Marketing Cloud does it that is so slow that no time is left after."""
 
     def run(*args: Any) -> Any:
@@ -113,5 +113,5 @@ def test_a_batch_has_time_while_its_lease_is_young(
     settings: Settings, lease: int, has_time: bool
 ) -> None:
     settings.LEASE_SECONDS = lease
-    batch = Batch(mid=PARENT, lease=uuid4(), all_subscribers_list_id=None, rows=(), full=False)
+    batch = Batch[Any](mid=PARENT, lease=uuid4(), all_subscribers_list_id=None, rows=(), full=False)
     assert batch.has_time is has_time

@@ -80,10 +80,10 @@ UNFOLD = {
             {
                 "title": _("Audit"),
                 "items": [
-                    _link(_("Overview"), "monitoring", "index", "unsub.view_unsubrequest"),
+                    _link(_("Overview"), "monitoring", "index", "unsub.view_subscriberrequest"),
                     _link(
-                        _("Requests"), "outbox", "unsub_unsubrequest_changelist",
-                        "unsub.view_unsubrequest",
+                        _("Requests"), "outbox", "unsub_subscriberrequest_changelist",
+                        "unsub.view_subscriberrequest",
                     ),
                     _link(
                         _("Delivery attempts"), "send", "unsub_deliveryattempt_changelist",
@@ -98,8 +98,8 @@ UNFOLD = {
                         "unsub.view_pause",
                     ),
                     _link(
-                        _("Scanner-like"), "smart_toy", "unsub_unsubrequest_scanners",
-                        "unsub.view_unsubrequest",
+                        _("Scanner-like"), "smart_toy", "unsub_subscriberrequest_scanners",
+                        "unsub.view_subscriberrequest",
                     ),
                 ],
             },
@@ -131,8 +131,8 @@ UNFOLD = {
                     ),
                     _link(_("Reasons"), "forum", "unsub_reason_changelist", "unsub.view_reason"),
                     _link(
-                        _("Words agreed to"), "handshake", "unsub_wording_changelist",
-                        "unsub.view_wording",
+                        _("Words agreed to"), "handshake", "unsub_consenttext_changelist",
+                        "unsub.view_consenttext",
                     ),
                     _link(
                         _("Links"), "link", "unsub_businessunit_links", "unsub.view_businessunit"

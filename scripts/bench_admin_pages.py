@@ -18,14 +18,14 @@ from django.db.models.functions import TruncDate
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from unsub.models import BusinessUnit, UnsubRequest
+from unsub.models import BusinessUnit, SubscriberRequest
 from unsub.reporting import daily_counts
 
 from .steps import say
 
 ROUNDS = 15
 FILL = """
-    INSERT INTO unsub_unsubrequest (mid, subscriber_id, subscriber_key, email_address, job_id,
+    INSERT INTO unsub_subscriberrequest (mid, subscriber_id, subscriber_key, email_address, job_id,
         list_id, target_type, target_id, batch_id, scope, channel, reason_id, reason_text,
         language, scanner, received_at, status, next_attempt_at, give_up_at, attempts,
         outcome, sfmc_request_id, finished_at)
@@ -42,9 +42,9 @@ FILL = """
 PAGES = {
     "overview, 30 days": "/admin/",
     "overview, 90 days": "/admin/?days=90",
-    "requests, first page": "/admin/unsub/unsubrequest/",
-    "requests, refused": "/admin/unsub/unsubrequest/?status__exact=refused",
-    "requests, late": "/admin/unsub/unsubrequest/?late=yes",
+    "requests, first page": "/admin/unsub/subscriberrequest/",
+    "requests, refused": "/admin/unsub/subscriberrequest/?status__exact=refused",
+    "requests, late": "/admin/unsub/subscriberrequest/?late=yes",
     "attempts, first page": "/admin/unsub/deliveryattempt/",
 }
 
@@ -61,9 +61,9 @@ def main(number: int) -> None:
         cursor.execute("ANALYZE")
         cursor.execute("RESET statement_timeout")
     started = time.perf_counter()
-    daily_counts.keep_up()
+    daily_counts.refresh()
     first = time.perf_counter() - started
-    again = _median(daily_counts.keep_up)
+    again = _median(daily_counts.refresh)
     settings.ALLOWED_HOSTS.append("testserver")
     client = Client()
     client.force_login(get_user_model().objects.create_superuser("bench"))
@@ -80,7 +80,7 @@ def main(number: int) -> None:
 
 def _count_rows() -> list[Any]:
     """Count by day what the overview reads from the daily counts."""
-    days = UnsubRequest.objects.order_by().values_list(TruncDate("received_at"))
+    days = SubscriberRequest.objects.order_by().values_list(TruncDate("received_at"))
     return list(days.annotate(number=Count("pk")))
 
 

@@ -15,7 +15,7 @@ from unsub.alerting import detection
 from unsub.delivery import circuit, worker
 from unsub.delivery.claim import claim
 from unsub.domain.outcomes import Outcome, Verdict
-from unsub.models import BusinessUnit, UnsubRequest
+from unsub.models import BusinessUnit, SubscriberRequest
 from unsub.models.shown_status import is_held
 from unsub.outbox import api as outbox
 from unsub.units import queue_state
@@ -25,7 +25,7 @@ from .steps import say
 MID, ROUNDS = 510001, 15
 REVOKED = Verdict(outcome=Outcome.MISCONFIGURED, detail="credentials refused")
 FILL = """
-    INSERT INTO unsub_unsubrequest (mid, subscriber_id, subscriber_key, email_address, job_id,
+    INSERT INTO unsub_subscriberrequest (mid, subscriber_id, subscriber_key, email_address, job_id,
         list_id, target_type, target_id, batch_id, scope, channel, reason_text, language, scanner,
         received_at, status, next_attempt_at, give_up_at, attempts, outcome, sfmc_request_id)
     SELECT %s, n, '', '', 88000 + n %% 400, 7000 + n %% 12, 'list', 7000 + n %% 12, 0, 'list',
@@ -65,11 +65,13 @@ def _round(times: Times) -> None:
     _timed(times, "claim while it is held: nothing", lambda: claim(MID))
     _timed(times, "evaluate all alarms while it is held", lambda: list(detection.find()))
     _timed(times, "sweep: whom to wake", lambda: queue_state.mids_to_wake(own=None))
-    _timed(times, "count held requests", UnsubRequest.objects.filter(is_held()).count)
-    _timed(times, "count by status (metrics)", lambda: list(UnsubRequest.objects.open_counts()))
+    _timed(times, "count held requests", SubscriberRequest.objects.filter(is_held()).count)
+    _timed(
+        times, "count by status (metrics)", lambda: list(SubscriberRequest.objects.open_counts())
+    )
     _timed(times, "release, and count", lambda: outbox.release([MID]))
     queue_state.hold(MID, "credentials refused")
-    _timed(times, "release by a probe", lambda: circuit.learn(MID, (_passed(),)))
+    _timed(times, "release by a probe", lambda: circuit.record_results(MID, (_passed(),)))
     _timed(times, "evaluate all alarms while it is open", lambda: list(detection.find()))
 
 

@@ -29,12 +29,12 @@ from unsub.models import (
     PageText,
     Place,
     Status,
-    UnsubRequest,
+    SubscriberRequest,
 )
-from unsub.outbox.api import Change, Wish, enqueue
+from unsub.outbox.api import Change, Submission, submit
 
 MID, BRAND = 510001, 510003
-WISHES = {
+SUBMISSIONS = {
     "on_its_way": Status.PENDING,
     "done": Status.DONE,
     "again": Status.DONE,
@@ -58,7 +58,7 @@ def main() -> None:
         confirm_address_key="confirm-address",
         new_link_key="new-link",
         pause_offered=True,
-        pause_ends="put_back",
+        pause_end_action="put_back",
         domain=urlsplit(settings.PUBLIC_URL).hostname or "",
     )
     _brand()
@@ -74,11 +74,11 @@ def main() -> None:
         "brand": _link(_context("brand", mid=BRAND)),
     }
     links |= _centre()
-    for state, status in WISHES.items():
+    for state, status in SUBMISSIONS.items():
         context = _context(state)
-        wish = Wish(token="", context=context, channel=Channel.PAGE)
-        request = enqueue(wish)
-        UnsubRequest.objects.filter(pk=request.pk if request else 0).update(
+        submission = Submission(token="", context=context, channel=Channel.PAGE)
+        request = submit(submission)
+        SubscriberRequest.objects.filter(pk=request.pk if request else 0).update(
             status=status, finished_at=None if status == Status.PENDING else Now()
         )
         links[state] = _link(context) + PATHS.get(state, "")
@@ -92,11 +92,15 @@ def _centre() -> dict[str, str]:
         for number in (1001, 1002, 1003)
     )
     joining = grace.for_list(7004)
-    change = Change(kind=Kind.SUBSCRIBE, wording="By joining you agree to get mail.", waits=True)
+    change = Change(
+        kind=Kind.SUBSCRIBE,
+        consent_text="By joining you agree to get mail.",
+        needs_confirmation=True,
+    )
     common: dict[str, Any] = {"token": "", "channel": Channel.PROFILE, "language": "en"}
-    waiting = enqueue(Wish(context=joining, change=change, **common))
-    enqueue(Wish(context=grace.for_list(7001), **common))
-    enqueue(Wish(context=emil.for_everything(), pause_days=30, **common))
+    waiting = submit(Submission(context=joining, change=change, **common))
+    submit(Submission(context=grace.for_list(7001), **common))
+    submit(Submission(context=emil.for_everything(), pause_days=30, **common))
     old = _context("", subscriber=ada.subscriber)
     there, graces, emils, olds = (
         _link(one).replace("/u/", "/p/") for one in (ada, grace, emil, old)

@@ -28,7 +28,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 @pytest.fixture(autouse=True)
 def empty_broker(request: pytest.FixtureRequest) -> Iterator[None]:
     """Give each Django test an empty broker and cache."""
-    database_timeout.forget()
+    database_timeout.reset()
     yield
     if request.config.pluginmanager.hasplugin("django"):
         with redis.Redis.from_url(settings.REDIS_URL) as client:

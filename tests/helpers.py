@@ -17,13 +17,13 @@ from unsub.domain.context import JobContext, Scope, SubscriberContext, UnsubCont
 from unsub.domain.digest_keys import DigestKeyring
 from unsub.domain.target import EVERYTHING
 from unsub.links.tokens import sign_link
-from unsub.models import BusinessUnit, Channel, QueueState, Status, UnsubRequest
+from unsub.models import BusinessUnit, Channel, QueueState, Status, SubscriberRequest
 from unsub.models.queue_state import queue_of
 from unsub.models.request import target_columns
-from unsub.outbox.submission import Wish
+from unsub.outbox.submission import Submission
 
 PARENT, CHILD = 510001, 510002
-MakeWish = Callable[..., Wish]
+MakeSubmission = Callable[..., Submission]
 
 
 FORM = {"form": "page"}
@@ -36,7 +36,7 @@ def queue(mid: int = PARENT) -> QueueState:
 
 def shown() -> list[str]:
     """Return the status that each request shows, in order."""
-    rows: Any = UnsubRequest.objects.with_shown_status().order_by("pk")
+    rows: Any = SubscriberRequest.objects.with_shown_status().order_by("pk")
     return list(rows.values_list("shown_status", flat=True))
 
 
@@ -123,7 +123,7 @@ def person(name: str, *units: BusinessUnit) -> Client:
     return client
 
 
-def made(days_ago: float = 0, **changes: Any) -> UnsubRequest:
+def made(days_ago: float = 0, **changes: Any) -> SubscriberRequest:
     """Return a request that was received some days ago, not saved."""
     at = datetime.now(UTC) - timedelta(days=days_ago)
     fields: dict[str, Any] = {
@@ -134,10 +134,10 @@ def made(days_ago: float = 0, **changes: Any) -> UnsubRequest:
     fields |= changes
     job = JobContext(job_id=fields["job_id"], list_id=fields["list_id"])
     target = EVERYTHING if fields["scope"] == Scope.ALL else job.target
-    return UnsubRequest(**target_columns(target) | fields)
+    return SubscriberRequest(**target_columns(target) | fields)
 
 
-def request(days_ago: float = 0, **changes: Any) -> UnsubRequest:
+def request(days_ago: float = 0, **changes: Any) -> SubscriberRequest:
     """Make a request that was received some days ago."""
     one = made(days_ago, **changes)
     one.save()

@@ -12,22 +12,22 @@ from .delivery import worker
 from .infra import heartbeat
 from .models import Alarm
 from .outbox import event_import, pauses, spool, store
-from .outbox.wakeup import ring, silence
+from .outbox.wakeup import clear, wake
 from .reporting import daily_counts, weekly_digest
 
 
 @shared_task
-def deliver(mid: int, bell: str) -> None:
+def deliver(mid: int, key: str) -> None:
     """Deliver the due requests of one business unit, and send a wake-up for those that are due
     soon.
 
     `bell` is the id of the wake-up, which is cleared *before* the requests are claimed, so that a
     request that is committed meanwhile wakes a worker again.
     """
-    silence(bell)
-    again = worker.drain(mid, more=partial(ring, mid))
+    clear(key)
+    again = worker.drain(mid, more=partial(wake, mid))
     if again is not None:
-        ring(mid, again)
+        wake(mid, again)
     # During a backlog, workers may not get to a sweep for minutes.
     heartbeat.record("worker")
 
@@ -37,34 +37,34 @@ def sweep() -> None:
     """Return expired leases, give up requests past their horizon, and wake units with due
     requests."""
     for mid in delivery_sweep.sweep():
-        ring(mid)
+        wake(mid)
     heartbeat.record("worker")
 
 
 @shared_task
 def record() -> None:
     """Store the requests that were accepted into the spool while the database was unavailable."""
-    for request in spool.empty():
-        ring(request.unit_id, store.grace(request.channel))
+    for request in spool.drain():
+        wake(request.unit_id, store.undo_seconds(request.channel))
 
 
 @shared_task
 def keep_tally() -> None:
     """Count the days again on which something changed."""
-    daily_counts.keep_up()
+    daily_counts.refresh()
 
 
 @shared_task
 def import_events() -> None:
     """Start an import of unsubscribe events for each unit that wants it."""
-    for mid in event_import.wanted():
+    for mid in event_import.importing_units():
         import_events_of.delay(mid)
 
 
 @shared_task
 def import_events_of(mid: int) -> None:
     """Import the unsubscribe events of one unit, and count the affected days again."""
-    daily_counts.recount(event_import.take_over(mid))
+    daily_counts.recount(event_import.import_unit(mid))
 
 
 @shared_task
@@ -84,13 +84,13 @@ def mail_digest(digest_id: int) -> None:
 def end_pauses() -> None:
     """End the pauses whose time is over, and wake the units with requests from that."""
     for mid in pauses.end_due():
-        ring(mid)
+        wake(mid)
 
 
 @shared_task
 def watch() -> None:
     """Start notifications of alarms that are new, continue, or are over."""
-    for alarm_id in detection.look():
+    for alarm_id in detection.evaluate():
         mail_alarm.delay(alarm_id)
         if settings.ALERT_WEBHOOK_URL:
             post_alarm.delay(alarm_id)
@@ -102,7 +102,7 @@ def mail_alarm(alarm_id: int) -> None:
     notifications.send_mail(Alarm.objects.get(pk=alarm_id))
 
 
-@shared_task(autoretry_for=(notifications.NotTaken,), retry_backoff=5, max_retries=8)
+@shared_task(autoretry_for=(notifications.WebhookError,), retry_backoff=5, max_retries=8)
 def post_alarm(alarm_id: int) -> None:
     """Post an alarm to the webhook. Repeated with backoff where it is not accepted."""
     notifications.send_webhook(Alarm.objects.get(pk=alarm_id))

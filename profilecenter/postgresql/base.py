@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 from django.db.backends.postgresql import base
 
-from unsub.infra.database_timeout import patience
+from unsub.infra.database_timeout import query_timeout
 
 
-class PatientConnection(psycopg.Connection[Any]):
+class TimeoutConnection(psycopg.Connection[Any]):
     """A connection that waits for a reply at most `patience` seconds."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
@@ -22,7 +22,7 @@ class PatientConnection(psycopg.Connection[Any]):
 
         The connection is closed then: a late reply would be taken for that of the next statement.
         """
-        limit = patience.get() if timeout is None else timeout
+        limit = query_timeout.get() if timeout is None else timeout
         started = time.monotonic()
         try:
             return super().wait(gen, interval, limit)
@@ -39,5 +39,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """Django's own, with our connection class."""
 
     Database = SimpleNamespace(  # type: ignore[assignment]  # it stands for the module
-        **vars(psycopg) | {"connect": PatientConnection.connect}
+        **vars(psycopg) | {"connect": TimeoutConnection.connect}
     )

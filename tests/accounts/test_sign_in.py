@@ -172,7 +172,7 @@ class TestSecondFactor:
 
     def test_without_a_second_factor_only_its_page_opens(self, client: Client) -> None:
         client.post(LOGIN, RIGHT)
-        for page in ("/admin/", "/admin/unsub/unsubrequest/", "/admin/preview/510001/"):
+        for page in ("/admin/", "/admin/unsub/subscriberrequest/", "/admin/preview/510001/"):
             answer = client.get(page)
             assert answer["Location"] == "/admin/account/second-factor/", page
         assert "Set up a second factor first" in seen(
@@ -319,10 +319,10 @@ class TestForgotten:
         for email in ("boss@example.com", "nobody@example.com"):
             answer = client.post("/admin/account/password/reset/", {"email": email})
             assert answer["Location"] == "/admin/account/password/reset/done/"
-        letter = mail.outbox[0]
+        message = mail.outbox[0]
         assert len(mail.outbox) == 1
-        assert letter.to == ["boss@example.com"]
-        assert "/admin/account/password/reset/key/" in letter.body
+        assert message.to == ["boss@example.com"]
+        assert "/admin/account/password/reset/key/" in message.body
 
     def test_a_user_with_single_sign_on_gets_no_password_link(
         self, client: Client, boss: User

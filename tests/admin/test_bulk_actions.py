@@ -9,10 +9,10 @@ from django.test import Client
 
 from tests.helpers import hidden, request
 from unsub.admin import bulk_actions
-from unsub.models import BusinessUnit, Handling, Status, UnsubRequest
+from unsub.models import BusinessUnit, ResolutionNote, Status, SubscriberRequest
 
 pytestmark = pytest.mark.django_db
-LIST = "/admin/unsub/unsubrequest/"
+LIST = "/admin/unsub/subscriberrequest/"
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_an_action_on_all_filtered_rows_runs_in_chunks(admin_client: Client) -> 
     assert steps == [("2", "5"), ("4", "5")]
     assert "5 requests are on their way again." in page
     assert "1 request is left as it is" in page
-    assert UnsubRequest.objects.filter(status=Status.PENDING).count() == 5
+    assert SubscriberRequest.objects.filter(status=Status.PENDING).count() == 5
     assert LogEntry.objects.count() == 5
     done.refresh_from_db()
     assert done.status == Status.DONE
@@ -63,7 +63,7 @@ def test_the_note_is_passed_from_chunk_to_chunk(admin_client: Client) -> None:
     page = html(admin_client.post(LIST, given))
     assert hidden(page)["note"] == 'by "hand"'
     admin_client.post(LIST, hidden(page) | {"note": 'by "hand"', "_selected_action": ids})
-    assert list(Handling.objects.values_list("note", flat=True)) == ['by "hand"'] * 3
+    assert list(ResolutionNote.objects.values_list("note", flat=True)) == ['by "hand"'] * 3
 
 
 def test_a_whole_page_of_rows_can_be_selected(admin_client: Client, unit: BusinessUnit) -> None:

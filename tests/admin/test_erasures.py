@@ -7,8 +7,8 @@ from django.contrib.admin.models import LogEntry
 from django.db.models.functions import Now
 from django.test import Client
 
-from tests.helpers import CHILD, MakeWish, context, person, seen
-from unsub.models import BusinessUnit, Erasure, Kind, Pause, Status, UnsubRequest, Wording
+from tests.helpers import CHILD, MakeSubmission, context, person, seen
+from unsub.models import BusinessUnit, ConsentText, Erasure, Kind, Pause, Status, SubscriberRequest
 from unsub.outbox import erasure, store
 from unsub.outbox.submission import Change
 
@@ -18,13 +18,13 @@ SURE = {"confirmed": "1"}
 
 
 @pytest.fixture
-def asked(unit: BusinessUnit, make_wish: MakeWish) -> Erasure:
+def asked(unit: BusinessUnit, make_submission: MakeSubmission) -> Erasure:
     """A request for erasure by a subscriber who also unsubscribed."""
-    one, _ = store.write(make_wish(1001))
-    UnsubRequest.objects.filter(pk=one.pk).update(
+    one, _ = store.write(make_submission(1001))
+    SubscriberRequest.objects.filter(pk=one.pk).update(
         status=Status.DONE, finished_at=Now(), email_address="ada@example.com"
     )
-    erasure.ask(context(1001), language="en")
+    erasure.request_erasure(context(1001), language="en")
     Erasure.objects.update(email_address="ada@example.com")
     return Erasure.objects.get()
 
@@ -43,8 +43,8 @@ def test_the_list_masks_subscribers_and_the_page_shows_them_in_full(
     assert "ada@example.com" not in words
     html = admin_client.get(f"{QUEUE}{asked.pk}/change/").content.decode()
     assert "ada@example.com" in html
-    row = UnsubRequest.objects.get()
-    assert f'href="/admin/unsub/unsubrequest/{row.pk}/change/">#{row.pk}</a> (done)' in html
+    row = SubscriberRequest.objects.get()
+    assert f'href="/admin/unsub/subscriberrequest/{row.pk}/change/">#{row.pk}</a> (done)' in html
     assert 'value="grant"' in html
     overview = admin_client.get("/admin/").content.decode()
     assert f'<a href="{QUEUE}">1 person asks to be erased</a>' in overview
@@ -63,10 +63,10 @@ def test_granting_explains_the_effect_and_keeps_the_proof(
     assert asked.granted_at
     assert asked.handled_by
     assert asked.note == "Contact deleted"
-    row = UnsubRequest.objects.get()
+    row = SubscriberRequest.objects.get()
     assert (row.email_address, row.subscriber_id, row.status) == ("", None, "done")
     assert "Granted: 1 requests name nobody any more." in LogEntry.objects.get().change_message
-    assert "erased" in seen(admin_client.get("/admin/unsub/unsubrequest/").content)
+    assert "erased" in seen(admin_client.get("/admin/unsub/subscriberrequest/").content)
     assert "a•••" not in seen(admin_client.get(QUEUE).content)
     assert "Contact deleted" in seen(admin_client.get(f"{QUEUE}?state=granted").content)
     again = admin_client.get(f"{QUEUE}{asked.pk}/change/").content.decode()
@@ -78,16 +78,16 @@ def test_granting_explains_the_effect_and_keeps_the_proof(
 
 
 def test_an_erasure_is_not_granted_while_a_request_is_on_its_way(
-    admin_client: Client, asked: Erasure, make_wish: MakeWish
+    admin_client: Client, asked: Erasure, make_submission: MakeSubmission
 ) -> None:
-    open_, _ = store.write(make_wish(1001, job=88003))
+    open_, _ = store.write(make_submission(1001, job=88003))
     words = act(admin_client, "grant", asked, **SURE)
     assert f"#{asked.pk} is not granted yet" in words
     assert f"has to go out under their name: #{open_.pk} (pending)." in words
     assert "answered." not in words
     asked.refresh_from_db()
     assert asked.granted_at is None
-    assert UnsubRequest.objects.filter(email_address="ada@example.com").exists()
+    assert SubscriberRequest.objects.filter(email_address="ada@example.com").exists()
     assert not LogEntry.objects.exists()
 
 
@@ -128,15 +128,15 @@ def test_a_viewer_sees_erasures_and_cannot_answer_them(
 
 
 def test_pauses_are_listed_with_their_end(
-    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
+    admin_client: Client, unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
-    unit.pause_offered, unit.pause_ends = True, "put_back"
+    unit.pause_offered, unit.pause_end_action = True, "put_back"
     unit.save()
     for number, days in ((1001, 30), (1002, 60)):
-        wish = replace(make_wish(number, channel="profile"), pause_days=days)
-        store.write(wish)
+        submission = replace(make_submission(number, channel="profile"), pause_days=days)
+        store.write(submission)
     ended = Pause.objects.order_by("pk")[0]
-    Pause.objects.filter(pk=ended.pk).update(ended_at=Now(), end="cancelled")
+    Pause.objects.filter(pk=ended.pk).update(ended_at=Now(), result="cancelled")
     words = seen(admin_client.get("/admin/unsub/pause/").content)
     assert "list 7001" in words
     assert "it runs" in words
@@ -145,41 +145,43 @@ def test_pauses_are_listed_with_their_end(
         listed = seen(admin_client.get(f"/admin/unsub/pause/?end={end}").content)
         assert f"{number} pause" in listed
     page = admin_client.get(f"/admin/unsub/pause/{ended.pk}/change/")
-    assert f'href="/admin/unsub/unsubrequest/{ended.request_id}/change/"' in page.content.decode()
+    assert (
+        f'href="/admin/unsub/subscriberrequest/{ended.request_id}/change/"' in page.content.decode()
+    )
     assert admin_client.get("/admin/unsub/pause/add/").status_code == 403
 
 
 def test_consent_texts_link_to_the_requests_that_agreed_to_them(
-    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
+    admin_client: Client, unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
-    change = Change(kind=Kind.SUBSCRIBE, wording="You agree to it.")
-    store.write(replace(make_wish(1001, channel="profile", language="de"), change=change))
-    store.write(make_wish(1002))
-    version = Wording.objects.get()
-    html = admin_client.get("/admin/unsub/wording/").content.decode()
+    change = Change(kind=Kind.SUBSCRIBE, consent_text="You agree to it.")
+    store.write(replace(make_submission(1001, channel="profile", language="de"), change=change))
+    store.write(make_submission(1002))
+    version = ConsentText.objects.get()
+    html = admin_client.get("/admin/unsub/consenttext/").content.decode()
     assert "You agree to it." in html
     assert "Deutsch" in html or "German" in html
-    link = f"/admin/unsub/unsubrequest/?wording__id__exact={version.pk}"
+    link = f"/admin/unsub/subscriberrequest/?consent_text__id__exact={version.pk}"
     assert link in html
     assert "1 unsubscribe request" in seen(admin_client.get(link).content)
-    assert admin_client.get(f"/admin/unsub/wording/{version.pk}/change/").status_code == 200
-    assert admin_client.get("/admin/unsub/wording/add/").status_code == 403
+    assert admin_client.get(f"/admin/unsub/consenttext/{version.pk}/change/").status_code == 200
+    assert admin_client.get("/admin/unsub/consenttext/add/").status_code == 403
 
 
 def test_pauses_and_consent_texts_of_another_unit_are_not_visible(
-    unit: BusinessUnit, child: BusinessUnit, make_wish: MakeWish
+    unit: BusinessUnit, child: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
-    child.pause_offered, child.pause_ends = True, "put_back"
+    child.pause_offered, child.pause_end_action = True, "put_back"
     child.save()
-    wish = make_wish(1001, mid=CHILD, job=88101, channel="profile", language="en")
-    store.write(replace(wish, pause_days=30))
-    change = Change(kind=Kind.SUBSCRIBE, wording="Kids agree to it.")
-    store.write(replace(wish, change=change))
+    submission = make_submission(1001, mid=CHILD, job=88101, channel="profile", language="en")
+    store.write(replace(submission, pause_days=30))
+    change = Change(kind=Kind.SUBSCRIBE, consent_text="Kids agree to it.")
+    store.write(replace(submission, change=change))
     client = person("viewer", unit)
-    for page in ("pause", "wording"):
+    for page in ("pause", "consenttext"):
         words = seen(client.get(f"/admin/unsub/{page}/").content)
         assert "7101" not in words
         assert "Kids" not in words
-    version = Wording.objects.get()
-    answer = client.get(f"/admin/unsub/unsubrequest/?wording__id__exact={version.pk}")
+    version = ConsentText.objects.get()
+    answer = client.get(f"/admin/unsub/subscriberrequest/?consent_text__id__exact={version.pk}")
     assert "0 unsubscribe requests" in seen(answer.content)

@@ -14,22 +14,29 @@ from django.http import StreamingHttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tests.helpers import CHILD, MakeWish, person, seen
+from tests.helpers import CHILD, MakeSubmission, person, seen
 from unsub.admin import exports
 from unsub.domain.context import SubscriberContext
-from unsub.models import BusinessUnit, DeliveryAttempt, Handling, Kind, Status, UnsubRequest
+from unsub.models import (
+    BusinessUnit,
+    DeliveryAttempt,
+    Kind,
+    ResolutionNote,
+    Status,
+    SubscriberRequest,
+)
 from unsub.outbox import store
 from unsub.outbox.submission import Change
 from unsub.reporting import audit_export
 
 pytestmark = pytest.mark.django_db
-LIST = "/admin/unsub/unsubrequest/"
+LIST = "/admin/unsub/subscriberrequest/"
 
 
 @pytest.fixture
-def told(unit: BusinessUnit, make_wish: MakeWish) -> UnsubRequest:
+def told(unit: BusinessUnit, make_submission: MakeSubmission) -> SubscriberRequest:
     """A request whose first call got no reply, and whose second was confirmed."""
-    request, _ = store.write(make_wish(1001, reason="too-many"))
+    request, _ = store.write(make_submission(1001, reason="too-many"))
     lease = "00000000-0000-4000-8000-00000000000"
     for number, (outcome, vendor) in enumerate((("unknown", ""), ("posted", "req-7")), start=1):
         DeliveryAttempt.objects.create(
@@ -38,7 +45,7 @@ def told(unit: BusinessUnit, make_wish: MakeWish) -> UnsubRequest:
             finished_at=request.received_at + timedelta(seconds=number * 10 + 1),
             sfmc_request_id=vendor,
         )  # fmt: skip
-    UnsubRequest.objects.update(status=Status.DONE, attempts=2, finished_at=Now())
+    SubscriberRequest.objects.update(status=Status.DONE, attempts=2, finished_at=Now())
     return request
 
 
@@ -48,7 +55,9 @@ def body(answer: Any) -> str:
     return b"".join(answer).decode()
 
 
-def test_the_timeline_of_a_request_is_in_order(admin_client: Client, told: UnsubRequest) -> None:
+def test_the_timeline_of_a_request_is_in_order(
+    admin_client: Client, told: SubscriberRequest
+) -> None:
     words = seen(admin_client.get(f"{LIST}{told.pk}/change/").content)
     moments = (
         "unsubscribed by one click in the mail program (RFC 8058): from the list.",
@@ -62,11 +71,14 @@ def test_the_timeline_of_a_request_is_in_order(admin_client: Client, told: Unsub
 
 
 def test_a_proof_has_all_requests_of_one_person_and_none_of_others(
-    admin_client: Client, told: UnsubRequest, child: BusinessUnit, make_wish: MakeWish
+    admin_client: Client,
+    told: SubscriberRequest,
+    child: BusinessUnit,
+    make_submission: MakeSubmission,
 ) -> None:
-    again, _ = store.write(make_wish(1001, job=88003))
-    other, _ = store.write(make_wish(1002))
-    elsewhere, _ = store.write(make_wish(1001, mid=CHILD, job=88101))
+    again, _ = store.write(make_submission(1001, job=88003))
+    other, _ = store.write(make_submission(1002))
+    elsewhere, _ = store.write(make_submission(1001, mid=CHILD, job=88101))
     words = seen(admin_client.get(f"{LIST}{told.pk}/proof/").content)
     assert "in business unit Example Outfitters (510001), and what was done" in words
     assert f"#{told.pk} · done · JobID 88002" in words
@@ -76,9 +88,12 @@ def test_a_proof_has_all_requests_of_one_person_and_none_of_others(
 
 
 def test_a_truncated_proof_says_so(
-    admin_client: Client, told: UnsubRequest, make_wish: MakeWish, monkeypatch: pytest.MonkeyPatch
+    admin_client: Client,
+    told: SubscriberRequest,
+    make_submission: MakeSubmission,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    store.write(make_wish(1001, job=88003))
+    store.write(make_submission(1001, job=88003))
     address = f"{LIST}{told.pk}/proof/"
     assert "there are more" not in seen(admin_client.get(address).content)
     monkeypatch.setattr(exports, "PROOF_MAX", 1)
@@ -88,9 +103,9 @@ def test_a_truncated_proof_says_so(
 
 
 def test_the_export_has_exactly_the_filtered_requests(
-    admin_client: Client, told: UnsubRequest, make_wish: MakeWish
+    admin_client: Client, told: SubscriberRequest, make_submission: MakeSubmission
 ) -> None:
-    store.write(make_wish(1002))
+    store.write(make_submission(1002))
     for query, number in (
         ("", 2), ("status__exact=done", 1), ("q=1002", 1), ("status__exact=refused", 0),
         ("p=2", 2),
@@ -107,16 +122,16 @@ def test_the_export_has_exactly_the_filtered_requests(
     assert admin_client.get(f"{LIST}export.exe").status_code == 404
 
 
-def test_formulas_in_the_export_are_escaped(admin_client: Client, told: UnsubRequest) -> None:
-    UnsubRequest.objects.update(reason_text="=HYPERLINK(1)")
+def test_formulas_in_the_export_are_escaped(admin_client: Client, told: SubscriberRequest) -> None:
+    SubscriberRequest.objects.update(reason_text="=HYPERLINK(1)")
     assert ",'=HYPERLINK(1)," in body(admin_client.get(f"{LIST}export.csv"))
 
 
 def test_requests_of_another_unit_are_neither_proven_nor_exported(
-    told: UnsubRequest, child: BusinessUnit, make_wish: MakeWish
+    told: SubscriberRequest, child: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     client = person("viewer", child)
-    mine, _ = store.write(make_wish(1009, mid=CHILD, job=88101))
+    mine, _ = store.write(make_submission(1009, mid=CHILD, job=88101))
     assert client.get(f"{LIST}{told.pk}/proof/").status_code == 403
     rows = list(csv.DictReader(io.StringIO(body(client.get(f"{LIST}export.csv")))))
     assert [row["id"] for row in rows] == [str(mine.pk)]
@@ -124,31 +139,34 @@ def test_requests_of_another_unit_are_neither_proven_nor_exported(
 
 
 def test_the_timeline_says_how_a_withdrawn_or_refused_request_ended(
-    admin_client: Client, told: UnsubRequest
+    admin_client: Client, told: SubscriberRequest
 ) -> None:
     for status, words in (
         (Status.WITHDRAWN, "The person took it back."),
         (Status.REFUSED, "Set aside for a person to look at."),
     ):
-        UnsubRequest.objects.update(status=status)
+        SubscriberRequest.objects.update(status=status)
         assert words in seen(admin_client.get(f"{LIST}{told.pk}/change/").content)
 
 
 def test_an_export_continues_from_chunk_to_chunk(
-    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish, monkeypatch: pytest.MonkeyPatch
+    admin_client: Client,
+    unit: BusinessUnit,
+    make_submission: MakeSubmission,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(audit_export, "CHUNK", 3)
-    made = [store.write(make_wish(1001 + number))[0].pk for number in range(8)]
+    made = [store.write(make_submission(1001 + number))[0].pk for number in range(8)]
     rows = csv.DictReader(io.StringIO(body(admin_client.get(f"{LIST}export.csv"))))
     assert [int(row["id"]) for row in rows] == made
 
 
 def test_a_proof_has_nothing_of_another_who_shares_the_address(
-    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
+    admin_client: Client, unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     one, other = (
         store.write(
-            make_wish(
+            make_submission(
                 SubscriberContext(subscriber_id=number, email_address="family@example.com"),
                 job=87000 + number,
             )
@@ -162,17 +180,17 @@ def test_a_proof_has_nothing_of_another_who_shares_the_address(
 
 
 def test_a_proof_of_many_requests_asks_the_database_no_more_often(
-    admin_client: Client, told: UnsubRequest, make_wish: MakeWish
+    admin_client: Client, told: SubscriberRequest, make_submission: MakeSubmission
 ) -> None:
     counts = []
     for numbers in (range(7002, 7004), range(7004, 7024)):
         for number in numbers:
-            wish = make_wish(1001, channel="profile", language="en")
-            change = Change(kind=Kind.SUBSCRIBE, wording="You agree." if number % 2 else "")
+            submission = make_submission(1001, channel="profile", language="en")
+            change = Change(kind=Kind.SUBSCRIBE, consent_text="You agree." if number % 2 else "")
             row, _ = store.write(
-                replace(wish, context=wish.context.for_list(number), change=change)
+                replace(submission, context=submission.context.for_list(number), change=change)
             )
-            Handling.objects.create(request=row, user=None, note="Looked at")
+            ResolutionNote.objects.create(request=row, user=None, note="Looked at")
         with CaptureQueriesContext(connection) as queries:
             assert admin_client.get(f"{LIST}{told.pk}/proof/").status_code == 200
         counts.append(len(queries))

@@ -6,26 +6,26 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import MakeWish, rotate_digest_key
+from tests.helpers import MakeSubmission, rotate_digest_key
 from unsub.domain.context import SubscriberContext
-from unsub.models import BusinessUnit, UnsubRequest
+from unsub.models import BusinessUnit, SubscriberRequest
 from unsub.outbox import store
 
 pytestmark = pytest.mark.django_db
-LIST = "/admin/unsub/unsubrequest/"
+LIST = "/admin/unsub/subscriberrequest/"
 
 
 @pytest.fixture
-def three(unit: BusinessUnit, make_wish: MakeWish) -> list[UnsubRequest]:
+def three(unit: BusinessUnit, make_submission: MakeSubmission) -> list[SubscriberRequest]:
     """Three requests from three days, the second with an address."""
     ada = SubscriberContext(subscriber_id=1001, email_address="Ada@Example.com")
     rows = [
-        store.write(make_wish(1002))[0],
-        store.write(make_wish(ada))[0],
-        store.write(make_wish(1003, job=88003))[0],
+        store.write(make_submission(1002))[0],
+        store.write(make_submission(ada))[0],
+        store.write(make_submission(1003, job=88003))[0],
     ]
     for day, row in enumerate(rows, start=1):
-        UnsubRequest.objects.filter(pk=row.pk).update(
+        SubscriberRequest.objects.filter(pk=row.pk).update(
             received_at=datetime(2026, 11, day, 23, 59, 59, tzinfo=UTC),
             error_code=401 if day == 2 else None,
         )
@@ -41,25 +41,27 @@ def found(client: Client, query: str) -> list[int]:
 
 @pytest.mark.parametrize("typed", ["ada@example.com", "ADA@EXAMPLE.COM", " ada@example.com "])
 def test_an_address_is_found_ignoring_case_and_spaces(
-    three: list[UnsubRequest], admin_client: Client, typed: str
+    three: list[SubscriberRequest], admin_client: Client, typed: str
 ) -> None:
     assert found(admin_client, f"q={typed}") == [three[1].pk]
     assert found(admin_client, "q=ada@example") == []
 
 
-def test_the_stored_digest_and_mask_do_not_reveal_the_address(three: list[UnsubRequest]) -> None:
+def test_the_stored_digest_and_mask_do_not_reveal_the_address(
+    three: list[SubscriberRequest],
+) -> None:
     three[1].refresh_from_db()
     assert three[1].address_mask == "A•••@Example.com"
     assert "ada" not in three[1].address_digest
-    assert UnsubRequest.objects.filter(address_digest="").count() == 2
+    assert SubscriberRequest.objects.filter(address_digest="").count() == 2
 
 
 def test_an_address_is_found_after_a_change_of_the_digest_key(
-    three: list[UnsubRequest], admin_client: Client, settings: Settings
+    three: list[SubscriberRequest], admin_client: Client, settings: Settings
 ) -> None:
     rotate_digest_key(settings)
     # Not by the address, which the row has as well.
-    UnsubRequest.objects.update(email_address="")
+    SubscriberRequest.objects.update(email_address="")
     assert found(admin_client, "q=ada@example.com") == [three[1].pk]
 
 
@@ -87,7 +89,7 @@ def test_an_address_is_found_after_a_change_of_the_digest_key(
     ],
 )
 def test_filters_and_exports_give_the_matching_requests(
-    three: list[UnsubRequest], admin_client: Client, query: str, which: list[int]
+    three: list[SubscriberRequest], admin_client: Client, query: str, which: list[int]
 ) -> None:
     wanted = sorted(three[index].pk for index in which)
     assert found(admin_client, query) == wanted
@@ -97,7 +99,10 @@ def test_filters_and_exports_give_the_matching_requests(
 
 @pytest.mark.parametrize("query", ["job_id__in=x", "unit__mid__exact=x"])
 def test_an_invalid_filter_is_reported_and_logged(
-    three: list[UnsubRequest], admin_client: Client, caplog: pytest.LogCaptureFixture, query: str
+    three: list[SubscriberRequest],
+    admin_client: Client,
+    caplog: pytest.LogCaptureFixture,
+    query: str,
 ) -> None:
     answer = admin_client.get(f"{LIST}?{query}", follow=True)
     assert "The filter in the address cannot be right." in answer.content.decode()
@@ -105,8 +110,8 @@ def test_an_invalid_filter_is_reported_and_logged(
     assert admin_client.get(f"{LIST}export.csv?{query}").status_code == 404
 
 
-@pytest.mark.parametrize("model", ["unsubrequest/?status__exact", "alarm/?cause__exact"])
+@pytest.mark.parametrize("model", ["subscriberrequest/?status__exact", "alarm/?cause__exact"])
 def test_a_nul_character_in_a_filter_is_no_server_error(
-    three: list[UnsubRequest], admin_client: Client, model: str
+    three: list[SubscriberRequest], admin_client: Client, model: str
 ) -> None:
     assert admin_client.get(f"/admin/unsub/{model}=%00", follow=True).status_code == 200

@@ -7,11 +7,11 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
 from tests.helpers import hidden, person, request, seen
-from unsub.models import BusinessUnit, Handling, Status
+from unsub.models import BusinessUnit, ResolutionNote, Status
 from unsub.reporting import overview
 
 pytestmark = pytest.mark.django_db
-LIST = "/admin/unsub/unsubrequest/"
+LIST = "/admin/unsub/subscriberrequest/"
 
 
 def test_requests_are_marked_with_a_note_after_confirmation(
@@ -24,14 +24,14 @@ def test_requests_are_marked_with_a_note_after_confirmation(
     asked = seen(admin_client.post(LIST, data).content)
     assert "2 refused requests will be marked" in asked
     assert "1 other is left as it is." in asked
-    assert not Handling.objects.exists()
+    assert not ResolutionNote.objects.exists()
     empty = admin_client.post(LIST, data | {"confirmed": "1", "note": ""})
     assert "This field is required." in seen(empty.content)
     answer = admin_client.post(
         LIST, data | {"confirmed": "1", "note": "Taken off by hand"}, follow=True
     )
     assert "2 requests are dealt with." in seen(answer.content)
-    assert Handling.objects.count() == LogEntry.objects.count() == 2
+    assert ResolutionNote.objects.count() == LogEntry.objects.count() == 2
     story = seen(admin_client.get(f"{LIST}{refused[0].pk}/change/").content)
     assert "Dealt with by admin: Taken off by hand" in story
     again = admin_client.post(LIST, data | {"confirmed": "1", "note": "again"}, follow=True)
@@ -42,7 +42,7 @@ def test_a_request_is_marked_from_its_own_page(admin_client: Client, unit: Busin
     one, done = request(status=Status.REFUSED), request()
     page = admin_client.get(f"{LIST}{one.pk}/change/").content.decode()
     assert "1 refused request will be marked" in seen(admin_client.post(LIST, hidden(page)).content)
-    Handling.objects.create(request=one, note="done")
+    ResolutionNote.objects.create(request=one, note="done")
     for row in (one, done):
         assert "mark_handled" not in admin_client.get(f"{LIST}{row.pk}/change/").content.decode()
     other = request(status=Status.REFUSED)
@@ -54,9 +54,9 @@ def test_a_resolved_request_does_not_need_a_person_any_more(
     admin_client: Client, unit: BusinessUnit
 ) -> None:
     one = request(status=Status.REFUSED)
-    assert overview.look(mids=None, days=7).waiting.refused == 1
-    Handling.objects.create(request=one, note="done")
-    assert overview.look(mids=None, days=7).waiting.refused == 0
+    assert overview.build(mids=None, days=7).waiting.refused == 1
+    ResolutionNote.objects.create(request=one, note="done")
+    assert overview.build(mids=None, days=7).waiting.refused == 0
     for side, number in (("yes", 1), ("no", 0)):
         words = seen(admin_client.get(f"{LIST}?handled={side}").content)
         assert f"{number} unsubscribe request" in words
@@ -66,19 +66,19 @@ def test_a_viewer_cannot_mark_requests(unit: BusinessUnit) -> None:
     one = request(status=Status.REFUSED)
     data = {"action": "mark_handled", "_selected_action": [one.pk], "confirmed": "1", "note": "x"}
     person("viewer", unit).post(LIST, data)
-    assert not Handling.objects.exists()
+    assert not ResolutionNote.objects.exists()
 
 
 def test_a_note_cannot_be_changed_and_outlives_its_author(unit: BusinessUnit) -> None:
     if connection.vendor == "sqlite":
         return  # SQLite has no triggers (docs/adr/0006)
     writer = User.objects.create_user("writer")
-    note = Handling.objects.create(
+    note = ResolutionNote.objects.create(
         request=request(status=Status.REFUSED), user=writer, note="Taken off by hand"
     )
     for change in (
-        lambda: Handling.objects.update(note="other"),
-        lambda: Handling.objects.all().delete(),
+        lambda: ResolutionNote.objects.update(note="other"),
+        lambda: ResolutionNote.objects.all().delete(),
     ):
         with pytest.raises(IntegrityError), transaction.atomic():
             change()

@@ -12,7 +12,7 @@ from scripts.steps import ROOT
 from tests.helpers import CHILD, FORM, PARENT, link, person, seen
 from unsub.domain.context import Scope, SubscriberContext
 from unsub.links.ampscript import snippet
-from unsub.models import BusinessUnit, UnsubRequest
+from unsub.models import BusinessUnit, SubscriberRequest
 
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/unsub/businessunit/links/"
@@ -92,7 +92,7 @@ def test_the_page_s_test_link_opens_and_records_nothing(
     assert "This is a test link" in seen(client.get(path).content)
     client.post(path, FORM)
     client.post(path)
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
     assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in html
 
 

@@ -7,31 +7,31 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from tests.helpers import PARENT, MakeWish, shown
-from unsub.models import BusinessUnit, DeliveryAttempt, Outcome, Status, UnsubRequest
+from tests.helpers import PARENT, MakeSubmission, shown
+from unsub.models import BusinessUnit, DeliveryAttempt, Outcome, Status, SubscriberRequest
 from unsub.outbox import store
 from unsub.units import queue_state
 
 pytestmark = pytest.mark.django_db
-LIST = "/admin/unsub/unsubrequest/"
+LIST = "/admin/unsub/subscriberrequest/"
 
 
 @pytest.fixture
-def refused(unit: BusinessUnit, make_wish: MakeWish) -> UnsubRequest:
+def refused(unit: BusinessUnit, make_submission: MakeSubmission) -> SubscriberRequest:
     """A request that Marketing Cloud refused, with its attempt."""
-    request, _ = store.write(make_wish(1001, reason="too-many"))
+    request, _ = store.write(make_submission(1001, reason="too-many"))
     DeliveryAttempt.objects.create(
         request=request, number=1, lease="00000000-0000-4000-8000-000000000001",
         outcome=Outcome.REFUSED, error_code=400, status_code="Error",
     )  # fmt: skip
-    UnsubRequest.objects.update(
+    SubscriberRequest.objects.update(
         status=Status.REFUSED, outcome="refused", error_code=400, attempts=1
     )
     request.refresh_from_db()
     return request
 
 
-def test_every_page_of_the_admin_opens(admin_client: Client, refused: UnsubRequest) -> None:
+def test_every_page_of_the_admin_opens(admin_client: Client, refused: SubscriberRequest) -> None:
     for path in (
         "/admin/", LIST, f"{LIST}{refused.pk}/change/", "/admin/unsub/deliveryattempt/",
         "/admin/unsub/businessunit/", "/admin/unsub/businessunit/510001/change/",
@@ -40,7 +40,9 @@ def test_every_page_of_the_admin_opens(admin_client: Client, refused: UnsubReque
         assert admin_client.get(path).status_code == 200, path
 
 
-def test_a_request_s_page_explains_its_status(admin_client: Client, refused: UnsubRequest) -> None:
+def test_a_request_s_page_explains_its_status(
+    admin_client: Client, refused: SubscriberRequest
+) -> None:
     html = admin_client.get(f"{LIST}{refused.pk}/change/").content.decode()
     assert "not among those whom this job was sent to" in html
     assert "Try again" in html
@@ -55,16 +57,16 @@ def test_a_request_s_page_explains_its_status(admin_client: Client, refused: Uns
     ],
 )  # fmt: skip
 def test_requests_can_be_filtered_and_searched(
-    admin_client: Client, refused: UnsubRequest, query: str, found: bool
+    admin_client: Client, refused: SubscriberRequest, query: str, found: bool
 ) -> None:
     html = admin_client.get(f"{LIST}?{query}").content.decode()
     assert (f"{LIST}{refused.pk}/change/" in html) is found
 
 
 def test_try_again_requeues_a_refused_request_and_is_logged(
-    admin_client: Client, refused: UnsubRequest
+    admin_client: Client, refused: SubscriberRequest
 ) -> None:
-    url = reverse("admin:unsub_unsubrequest_try_again", args=(refused.pk,))
+    url = reverse("admin:unsub_subscriberrequest_try_again", args=(refused.pk,))
     assert admin_client.get(url).status_code == 405
     answer = admin_client.post(url, follow=True)
     assert "1 request is on its way again" in answer.content.decode()
@@ -74,7 +76,7 @@ def test_try_again_requeues_a_refused_request_and_is_logged(
 
 
 def test_try_again_of_a_selection_needs_a_confirmation(
-    admin_client: Client, refused: UnsubRequest
+    admin_client: Client, refused: SubscriberRequest
 ) -> None:
     data = {"action": "try_selected_again", "_selected_action": [refused.pk]}
     asked = admin_client.post(LIST, data)
@@ -87,9 +89,9 @@ def test_try_again_of_a_selection_needs_a_confirmation(
 
 
 def test_requests_and_attempts_can_be_neither_added_nor_changed_nor_deleted(
-    admin_client: Client, refused: UnsubRequest
+    admin_client: Client, refused: SubscriberRequest
 ) -> None:
-    for model, pk in (("unsubrequest", refused.pk), ("deliveryattempt", 1)):
+    for model, pk in (("subscriberrequest", refused.pk), ("deliveryattempt", 1)):
         assert admin_client.get(f"/admin/unsub/{model}/add/").status_code == 403
         assert admin_client.post(f"/admin/unsub/{model}/{pk}/delete/").status_code in {302, 403}
         admin_client.post(f"/admin/unsub/{model}/{pk}/change/", {"status": "done"})
@@ -98,27 +100,27 @@ def test_requests_and_attempts_can_be_neither_added_nor_changed_nor_deleted(
 
 
 def test_the_list_masks_addresses(
-    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
+    admin_client: Client, unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
-    store.write(make_wish())
-    UnsubRequest.objects.update(email_address="ada@example.com")
+    store.write(make_submission())
+    SubscriberRequest.objects.update(email_address="ada@example.com")
     html = admin_client.get(LIST).content.decode()
     assert "a•••@example.com" in html
     assert "ada@example.com" not in html
 
 
 def test_requests_of_an_unknown_unit_are_shown(
-    admin_client: Client, db: None, make_wish: MakeWish
+    admin_client: Client, db: None, make_submission: MakeSubmission
 ) -> None:
-    request, _ = store.write(make_wish(mid=599_999))
+    request, _ = store.write(make_submission(mid=599_999))
     assert "599999: unknown unit" in admin_client.get(LIST).content.decode()
     assert admin_client.get(f"{LIST}{request.pk}/change/").status_code == 200
 
 
 def test_releasing_a_unit_requeues_its_held_requests(
-    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
+    admin_client: Client, unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
-    store.write(make_wish())
+    store.write(make_submission())
     queue_state.hold(PARENT, "credentials refused")
     data = {"action": "release", "_selected_action": [unit.mid]}
     asked = admin_client.post("/admin/unsub/businessunit/", data)
@@ -135,7 +137,9 @@ def test_an_empty_list_explains_itself(admin_client: Client, unit: BusinessUnit)
     assert "Nothing fits what you searched and filtered by." in html
 
 
-def test_times_have_seconds_and_a_time_zone(admin_client: Client, refused: UnsubRequest) -> None:
-    UnsubRequest.objects.update(finished_at=datetime(2026, 11, 2, 9, 31, 7, tzinfo=UTC))
+def test_times_have_seconds_and_a_time_zone(
+    admin_client: Client, refused: SubscriberRequest
+) -> None:
+    SubscriberRequest.objects.update(finished_at=datetime(2026, 11, 2, 9, 31, 7, tzinfo=UTC))
     html = admin_client.get(f"{LIST}{refused.pk}/change/").content.decode()
     assert "2026-11-02 09:31:07 UTC" in html

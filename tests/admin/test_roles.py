@@ -7,11 +7,12 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db.models.functions import Now
 
-from tests.helpers import CHILD, PARENT, MakeWish, person
+from tests.helpers import CHILD, PARENT, MakeSubmission, person
 from unsub.models import (
     Alarm,
     BusinessUnit,
     Cause,
+    ConsentText,
     DeliveryAttempt,
     Erasure,
     LinkEmail,
@@ -20,8 +21,7 @@ from unsub.models import (
     Pause,
     Reason,
     Status,
-    UnsubRequest,
-    Wording,
+    SubscriberRequest,
 )
 from unsub.outbox import store
 from unsub.units.access import units_of
@@ -29,19 +29,21 @@ from unsub.units.access import units_of
 pytestmark = pytest.mark.django_db
 SECRET = "Example Kids"  # the name of the other unit
 PAGES = (
-    "/admin/", "/admin/unsub/unsubrequest/", "/admin/unsub/deliveryattempt/",
+    "/admin/", "/admin/unsub/subscriberrequest/", "/admin/unsub/deliveryattempt/",
     "/admin/unsub/businessunit/", "/admin/unsub/reason/", "/admin/unsub/lostlink/",
-    "/admin/unsub/alarm/", "/admin/unsub/unsubrequest/scanners/", "/admin/unsub/pause/",
-    "/admin/unsub/wording/", "/admin/unsub/erasure/", "/admin/unsub/linkemail/",
+    "/admin/unsub/alarm/", "/admin/unsub/subscriberrequest/scanners/", "/admin/unsub/pause/",
+    "/admin/unsub/consenttext/", "/admin/unsub/erasure/", "/admin/unsub/linkemail/",
 )  # fmt: skip
 
 
 @pytest.fixture
-def rows(unit: BusinessUnit, child: BusinessUnit, make_wish: MakeWish) -> dict[str, Any]:
+def rows(
+    unit: BusinessUnit, child: BusinessUnit, make_submission: MakeSubmission
+) -> dict[str, Any]:
     """Rows of the other unit, one of each model."""
-    store.write(make_wish(1002))
-    theirs, _ = store.write(make_wish(1001, mid=CHILD, job=88101, reason="too-many"))
-    UnsubRequest.objects.update(status=Status.REFUSED, scanner="script", channel="page")
+    store.write(make_submission(1002))
+    theirs, _ = store.write(make_submission(1001, mid=CHILD, job=88101, reason="too-many"))
+    SubscriberRequest.objects.update(status=Status.REFUSED, scanner="script", channel="page")
     email = LinkEmail.objects.create(
         unit=child, purpose="confirm", request=theirs, email_address="mina@example.com",
         give_up_at=Now(), status="refused", finished_at=Now(),
@@ -50,23 +52,23 @@ def rows(unit: BusinessUnit, child: BusinessUnit, make_wish: MakeWish) -> dict[s
         link_email=email, number=1, lease="00000000-0000-4000-8000-000000000002"
     )
     return {
-        "unsubrequest": theirs,
+        "subscriberrequest": theirs,
         "deliveryattempt": DeliveryAttempt.objects.create(
             request=theirs, number=1, lease="00000000-0000-4000-8000-000000000001"
         ),
         "businessunit": child,
         "reason": Reason.objects.create(unit=child, code="kids", label=f"{SECRET} reason"),
         "lostlink": LostLink.objects.create(
-            unit=child, email_address="mina@example.com", digest="0"
+            unit=child, email_address="mina@example.com", address_digest="0"
         ),
         "alarm": Alarm.objects.create(cause=Cause.LATE, mid=CHILD),
         "linkemail": email,
-        "pause": Pause.objects.create(request=theirs, until=Now(), ends="ask"),
-        "wording": Wording.objects.create(
-            unit=child, language="en", text=f"{SECRET} sends you mail.", digest="0"
+        "pause": Pause.objects.create(request=theirs, until=Now(), end_action="ask"),
+        "consenttext": ConsentText.objects.create(
+            unit=child, language="en", text=f"{SECRET} sends you mail.", text_digest="0"
         ),
         "erasure": Erasure.objects.create(
-            unit=child, person="0", subscriber_id=1001, email_address="mina@example.com"
+            unit=child, subscriber_digest="0", subscriber_id=1001, email_address="mina@example.com"
         ),
     }
 
@@ -87,8 +89,8 @@ def test_no_page_shows_anything_of_another_unit(
 
 @pytest.mark.parametrize(
     "model",
-    ["unsubrequest", "deliveryattempt", "businessunit", "reason", "lostlink", "alarm", "pause",
-     "wording", "erasure", "linkemail"],
+    ["subscriberrequest", "deliveryattempt", "businessunit", "reason", "lostlink", "alarm", "pause",
+     "consenttext", "erasure", "linkemail"],
 )  # fmt: skip
 @pytest.mark.parametrize("act", ["change", "history", "delete"])
 def test_an_id_of_another_unit_is_refused_and_logged(
@@ -105,13 +107,17 @@ def test_actions_on_rows_of_another_unit_do_nothing(
     unit: BusinessUnit, rows: dict[str, Any]
 ) -> None:
     client = person("marketer", unit)
-    theirs = rows["unsubrequest"]
-    assert client.post(f"/admin/unsub/unsubrequest/{theirs.pk}/try-again/").status_code == 403
+    theirs = rows["subscriberrequest"]
+    assert client.post(f"/admin/unsub/subscriberrequest/{theirs.pk}/try-again/").status_code == 403
     for model, action in (
-        ("unsubrequest", "try_selected_again"), ("reason", "retire"), ("lostlink", "mark_handled"),
-        ("businessunit", "release"), ("erasure", "grant"), ("erasure", "decline"),
+        ("subscriberrequest", "try_selected_again"),
+        ("reason", "retire"),
+        ("lostlink", "mark_handled"),
+        ("businessunit", "release"),
+        ("erasure", "grant"),
+        ("erasure", "decline"),
         ("linkemail", "try_selected_again"),
-    ):  # fmt: skip
+    ):
         data = {"action": action, "_selected_action": [rows[model].pk], "confirmed": "1"}
         data |= {"note": "Not mine"}
         client.post(f"/admin/unsub/{model}/", data)
@@ -131,12 +137,20 @@ def test_a_filter_by_another_unit_is_refused_and_logged(
     unit: BusinessUnit, rows: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     client = person("viewer", unit)
-    for model in ("unsubrequest", "reason", "lostlink", "wording", "erasure", "pause", "linkemail"):
+    for model in (
+        "subscriberrequest",
+        "reason",
+        "lostlink",
+        "consenttext",
+        "erasure",
+        "pause",
+        "linkemail",
+    ):
         path = "request__unit" if model == "pause" else "unit"
         answer = client.get(f"/admin/unsub/{model}/?{path}__mid__exact={CHILD}")
         assert answer.status_code == 403, model
     assert "foreign_unit_filter_requested" in caplog.text
-    hidden = client.get("/admin/unsub/unsubrequest/?unit__name__startswith=Ex")
+    hidden = client.get("/admin/unsub/subscriberrequest/?unit__name__startswith=Ex")
     assert SECRET not in hidden.content.decode()
 
 
@@ -166,14 +180,16 @@ def test_each_group_has_exactly_its_permissions(
     unit: BusinessUnit, rows: dict[str, Any], group: str, may: set[str]
 ) -> None:
     client = person(group, unit)
-    mine = UnsubRequest.objects.get(unit_id=PARENT)
-    Erasure.objects.create(unit=unit, person="1", subscriber_id=9)
+    mine = SubscriberRequest.objects.get(unit_id=PARENT)
+    Erasure.objects.create(unit=unit, subscriber_digest="1", subscriber_id=9)
     for act in ("decline", "nothing"):
         data = {"action": act, "_selected_action": Erasure.objects.values_list("pk", flat=True)}
         client.post("/admin/unsub/erasure/", data | {"confirmed": "1", "note": "No"})
-    assert Erasure.objects.filter(person="1").exclude(declined_at=None).exists() is ("erase" in may)
+    assert Erasure.objects.filter(subscriber_digest="1").exclude(declined_at=None).exists() is (
+        "erase" in may
+    )
     asked = {
-        "try": client.post(f"/admin/unsub/unsubrequest/{mine.pk}/try-again/"),
+        "try": client.post(f"/admin/unsub/subscriberrequest/{mine.pk}/try-again/"),
         "brand": client.get(f"/admin/unsub/businessunit/{PARENT}/texts/"),
         "reason": client.get("/admin/unsub/reason/add/"),
         "add_unit": client.get("/admin/unsub/businessunit/add/"),

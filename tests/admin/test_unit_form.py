@@ -13,11 +13,16 @@ UNIT = f"/admin/unsub/businessunit/{PARENT}/change/"
 INLINE = {
     f"mailing_lists-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS")
 } | {"mailing_lists-MAX_NUM_FORMS": "9"}
-GIVEN = {"name": "Example Outfitters", "language": "en", "profile_days": "90", "pause_ends": "ask"}
+GIVEN = {
+    "name": "Example Outfitters",
+    "language": "en",
+    "profile_days": "90",
+    "pause_end_action": "ask",
+}
 TECHNICAL = (
     "profile_centre", "confirm_key", "confirm_address_key", "new_link_key", "ask_back_key",
 )  # fmt: skip
-OWN = ("profile_days", "profile_details", "unicode_attributes", "pause_offered", "pause_ends")
+OWN = ("profile_days", "profile_details", "unicode_attributes", "pause_offered", "pause_end_action")
 
 
 def save(client: Client, unit: BusinessUnit, **changes: str) -> Any:
@@ -49,8 +54,8 @@ def test_a_pause_that_ends_by_asking_needs_the_email_to_ask_by(
     answer = save(admin_client, unit, pause_offered="on")
     assert "there is no such mail" in seen(answer.content)
     assert not unit.pause_offered
-    save(admin_client, unit, pause_offered="on", pause_ends="put_back")
-    assert (unit.pause_offered, unit.pause_ends) == (True, "put_back")
+    save(admin_client, unit, pause_offered="on", pause_end_action="put_back")
+    assert (unit.pause_offered, unit.pause_end_action) == (True, "put_back")
     save(admin_client, unit, pause_offered="on", ask_back_key="come-back")
     assert (unit.pause_offered, unit.ask_back_key) == (True, "come-back")
 

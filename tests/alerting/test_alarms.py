@@ -14,12 +14,12 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import PARENT, MakeWish
+from tests.helpers import PARENT, MakeSubmission
 from tests.stand_in import Answer, Received, StandIn
 from unsub import tasks
 from unsub.alerting import detection, notifications
 from unsub.domain.context import SubscriberContext
-from unsub.models import Alarm, BusinessUnit, Cause, QueueState, Status, UnsubRequest
+from unsub.models import Alarm, BusinessUnit, Cause, QueueState, Status, SubscriberRequest
 from unsub.outbox import store
 from unsub.units import queue_state
 
@@ -33,20 +33,20 @@ def causes() -> dict[str, int]:
 
 
 @pytest.fixture
-def row(unit: BusinessUnit, make_wish: MakeWish) -> UnsubRequest:
+def row(unit: BusinessUnit, make_submission: MakeSubmission) -> SubscriberRequest:
     """A request with an address."""
     who = SubscriberContext(subscriber_id=1001, email_address="ada@example.com")
-    request, _ = store.write(make_wish(who))
+    request, _ = store.write(make_submission(who))
     return request
 
 
-def test_a_healthy_queue_raises_no_alarm(row: UnsubRequest) -> None:
+def test_a_healthy_queue_raises_no_alarm(row: SubscriberRequest) -> None:
     assert causes() == {}
-    assert detection.look() == []
+    assert detection.evaluate() == []
 
 
-def test_each_cause_is_found(row: UnsubRequest, make_wish: MakeWish) -> None:
-    rows, hour = UnsubRequest.objects.filter(pk=row.pk), timedelta(hours=1, minutes=1)
+def test_each_cause_is_found(row: SubscriberRequest, make_submission: MakeSubmission) -> None:
+    rows, hour = SubscriberRequest.objects.filter(pk=row.pk), timedelta(hours=1, minutes=1)
     rows.update(received_at=Now() - hour)
     assert causes() == {"late": 1}
     rows.update(status=Status.REFUSED, finished_at=Now())
@@ -64,40 +64,40 @@ def test_each_cause_is_found(row: UnsubRequest, make_wish: MakeWish) -> None:
     assert causes() == {"unknown_unit": 1}
 
 
-def test_an_alarm_is_notified_once_an_hour_and_when_it_is_over(row: UnsubRequest) -> None:
+def test_an_alarm_is_notified_once_an_hour_and_when_it_is_over(row: SubscriberRequest) -> None:
     queue_state.hold(PARENT, "credentials refused")
-    (told,) = detection.look()
-    assert detection.look() == []
-    Alarm.objects.update(told_at=Now() - timedelta(minutes=61))
-    assert detection.look() == [told]
+    (told,) = detection.evaluate()
+    assert detection.evaluate() == []
+    Alarm.objects.update(notified_at=Now() - timedelta(minutes=61))
+    assert detection.evaluate() == [told]
     queue_state.release(PARENT)
-    assert detection.look() == [told]
-    assert detection.look() == []
+    assert detection.evaluate() == [told]
+    assert detection.evaluate() == []
     alarm = Alarm.objects.get()
     assert alarm.cleared_at
     queue_state.hold(PARENT, "credentials refused")
-    assert detection.look() != [told]
+    assert detection.evaluate() != [told]
     assert Alarm.objects.count() == 2
 
 
 def test_refusals_are_notified_again_only_when_there_are_more(
-    row: UnsubRequest, make_wish: MakeWish
+    row: SubscriberRequest, make_submission: MakeSubmission
 ) -> None:
-    UnsubRequest.objects.update(status=Status.REFUSED, finished_at=Now())
-    assert len(detection.look()) == 1
-    Alarm.objects.update(told_at=Now() - timedelta(hours=5))
-    assert detection.look() == []
-    store.write(make_wish(1002))
-    UnsubRequest.objects.update(status=Status.REFUSED, finished_at=Now())
-    assert len(detection.look()) == 1
+    SubscriberRequest.objects.update(status=Status.REFUSED, finished_at=Now())
+    assert len(detection.evaluate()) == 1
+    Alarm.objects.update(notified_at=Now() - timedelta(hours=5))
+    assert detection.evaluate() == []
+    store.write(make_submission(1002))
+    SubscriberRequest.objects.update(status=Status.REFUSED, finished_at=Now())
+    assert len(detection.evaluate()) == 1
 
 
-def test_of_simultaneous_detections_one_notifies(row: UnsubRequest) -> None:
+def test_of_simultaneous_detections_one_notifies(row: SubscriberRequest) -> None:
     queue_state.hold(PARENT, "credentials refused")
 
     def look(_: int) -> list[int]:
         try:
-            return detection.look()
+            return detection.evaluate()
         finally:
             connections.close_all()
 
@@ -132,10 +132,10 @@ def receiver(settings: Settings) -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def alarm(row: UnsubRequest) -> Alarm:
+def alarm(row: SubscriberRequest) -> Alarm:
     """An open alarm."""
     queue_state.hold(PARENT, "credentials refused")
-    detection.look()
+    detection.evaluate()
     return Alarm.objects.get()
 
 
@@ -159,7 +159,7 @@ def test_a_webhook_that_does_not_accept_an_alarm_is_tried_again(
     alarm: Alarm, receiver: Receiver, status: int
 ) -> None:
     receiver.statuses = [status, 200]
-    with pytest.raises(notifications.NotTaken):
+    with pytest.raises(notifications.WebhookError):
         notifications.send_webhook(alarm)
     notifications.send_webhook(alarm)
     assert len(receiver.received) == 2
@@ -167,7 +167,7 @@ def test_a_webhook_that_does_not_accept_an_alarm_is_tried_again(
 
 def test_an_unreachable_webhook_raises_not_taken(alarm: Alarm, settings: Settings) -> None:
     settings.ALERT_WEBHOOK_URL = "http://127.0.0.1:1/"
-    with pytest.raises(notifications.NotTaken):
+    with pytest.raises(notifications.WebhookError):
         notifications.send_webhook(alarm)
 
 

@@ -16,7 +16,7 @@ NONE = {
         WHERE a.finished_at > b.started_at + interval '1 second'
     """,
     "requests with missing attempts": """
-        SELECT count(*) FROM unsub_unsubrequest r WHERE r.attempts <>
+        SELECT count(*) FROM unsub_subscriberrequest r WHERE r.attempts <>
             (SELECT count(*) FROM unsub_deliveryattempt a WHERE a.request_id = r.id)
     """,
     "called again after confirmation": """
@@ -27,16 +27,16 @@ NONE = {
     # Someone who subscribes again in the profile centre may unsubscribe from the same list again.
     "found already done without a lost reply": """
         SELECT count(*) FROM unsub_deliveryattempt a
-        JOIN unsub_unsubrequest r ON r.id = a.request_id
+        JOIN unsub_subscriberrequest r ON r.id = a.request_id
         WHERE a.outcome = 'already_unsubscribed' AND NOT EXISTS
             (SELECT 1 FROM unsub_deliveryattempt b
              WHERE b.request_id = a.request_id AND b.number < a.number AND b.outcome = 'unknown')
         AND NOT EXISTS
-            (SELECT 1 FROM unsub_unsubrequest e
-             WHERE e.person = r.person AND e.kind = 'unsubscribe' AND e.id <> r.id)
-    """,
+            (SELECT 1 FROM unsub_subscriberrequest e
+             WHERE e.subscriber_digest = r.subscriber_digest AND e.kind = 'unsubscribe' AND e.id <>
+             r.id) """,
     "changes whose attempts contradict their state": """
-        SELECT count(*) FROM unsub_unsubrequest r WHERE r.kind <> 'unsubscribe' AND NOT CASE
+        SELECT count(*) FROM unsub_subscriberrequest r WHERE r.kind <> 'unsubscribe' AND NOT CASE
             WHEN r.status = 'done' THEN r.outcome IN ('posted', 'already_subscribed')
                 AND r.outcome = (SELECT a.outcome FROM unsub_deliveryattempt a
                                  WHERE a.request_id = r.id ORDER BY a.number DESC LIMIT 1)

@@ -11,7 +11,7 @@ from random import Random
 import redis
 
 from tests.chaos.world import World
-from unsub.infra.database_timeout import REST
+from unsub.infra.database_timeout import RETRY_AFTER
 
 Act = Callable[[World, float], None]
 
@@ -148,7 +148,7 @@ def flush_broker(world: World, _seconds: float) -> None:
 def _wait_for_an_empty_letterbox(world: World) -> None:
     """Wait until nothing has been spooled for longer than a page remembers a database outage."""
     quiet_since = time.monotonic()
-    while time.monotonic() - quiet_since < REST + 2:
+    while time.monotonic() - quiet_since < RETRY_AFTER + 2:
         if world.letters():
             quiet_since = time.monotonic()
         time.sleep(0.1)

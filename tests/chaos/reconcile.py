@@ -17,9 +17,9 @@ ROWS = """
     SELECT r.subscriber_id, r.status, r.scope, r.mid, r.job_id, r.list_id,
            (SELECT count(*) FROM unsub_deliveryattempt a
             WHERE a.request_id = r.id AND a.outcome = 'unknown')
-    FROM unsub_unsubrequest r
+    FROM unsub_subscriberrequest r
 """
-OPEN = "SELECT count(*) FROM unsub_unsubrequest WHERE status IN ('pending', 'sending')"
+OPEN = "SELECT count(*) FROM unsub_subscriberrequest WHERE status IN ('pending', 'sending')"
 GRACE = 6.0  # seconds for which a page remembers a database outage
 START = 1.0  # seconds: gunicorn answers again, but a client may still see a broken connection
 SLOW = 15.0  # seconds: upper limit of a reply while the database hangs

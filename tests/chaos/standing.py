@@ -32,8 +32,8 @@ ROWS = """
            r.status, r.outcome, by.kind,
            concat_ws(':', by.target_type, by.target_id, nullif(by.target_name, '')),
            by.subscriber_id
-    FROM unsub_unsubrequest r LEFT JOIN unsub_unsubrequest by ON by.id = r.superseded_by_id
-    ORDER BY r.id
+    FROM unsub_subscriberrequest r LEFT JOIN unsub_subscriberrequest by ON by.id =
+    r.superseded_by_id ORDER BY r.id
 """
 FIRST = {"list:7001": ON, "list:7002": ON, "list:7004": OFF}
 UNDECIDED = 0.1  # share of all targets; above it, the run proves too little

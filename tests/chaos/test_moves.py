@@ -61,7 +61,7 @@ def test_which_request_may_supersede_which() -> None:
 
 def test_a_form_is_sent_as_a_browser_sends_it() -> None:
     form = Form(
-        '<form><input type="hidden" name="drawn" value="x&amp;y">'
+        '<form><input type="hidden" name="snapshot" value="x&amp;y">'
         '<input type="checkbox" name="keep" value="1" checked>'
         '<input type="checkbox" name="keep" value="2">'
         '<label for="id_a1">First Name <b>!</b></label><input name="a1" value="Ada">'
@@ -71,7 +71,7 @@ def test_a_form_is_sent_as_a_browser_sends_it() -> None:
     assert form.labels == {"First Name": "a1"}
     assert form.buttons == {"everything"}
     assert (form.ticked("keep"), form.open("keep")) == ({"1"}, {"2"})
-    assert form.toggled("keep", "1") == "drawn=x%26y&a1=Ada&s=B"
-    assert form.toggled("keep", "2") == "drawn=x%26y&keep=1&a1=Ada&s=B&keep=2"
-    assert form.typed("a1", "Bo") == "drawn=x%26y&keep=1&s=B&a1=Bo"
+    assert form.toggled("keep", "1") == "snapshot=x%26y&a1=Ada&s=B"
+    assert form.toggled("keep", "2") == "snapshot=x%26y&keep=1&a1=Ada&s=B&keep=2"
+    assert form.typed("a1", "Bo") == "snapshot=x%26y&keep=1&s=B&a1=Bo"
     assert form.pressed("everything").endswith("&everything=1")

@@ -34,8 +34,8 @@ HEAL = (
                       WHERE paused_until > now() OR singly_until > now() FOR UPDATE SKIP LOCKED)
     """,
     """
-    UPDATE unsub_unsubrequest SET next_attempt_at = now() WHERE id IN
-        (SELECT id FROM unsub_unsubrequest WHERE status = 'pending' AND next_attempt_at > now()
+    UPDATE unsub_subscriberrequest SET next_attempt_at = now() WHERE id IN
+        (SELECT id FROM unsub_subscriberrequest WHERE status = 'pending' AND next_attempt_at > now()
          FOR UPDATE SKIP LOCKED)
     """,
 )

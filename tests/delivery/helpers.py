@@ -12,12 +12,12 @@ from unsub.delivery import worker
 from unsub.models import (
     BusinessUnit,
     DeliveryAttempt,
-    Handling,
     LinkEmail,
     Pause,
     QueueState,
+    ResolutionNote,
     Status,
-    UnsubRequest,
+    SubscriberRequest,
 )
 
 LONG = timedelta(hours=2)
@@ -34,27 +34,30 @@ def drain(mid: int = PARENT) -> float | None:
 
 def due_now() -> None:
     """Make whatever waits due, as if the time had passed."""
-    for model in (UnsubRequest, LinkEmail):
+    for model in (SubscriberRequest, LinkEmail):
         model.objects.filter(status=Status.PENDING).update(next_attempt_at=Now())
     QueueState.objects.filter(paused_until__isnull=False).update(paused_until=Now())
 
 
 def empty_tables() -> None:
     """Empty the tables of what the machine writes; attempts refuse a DELETE on PostgreSQL."""
-    tables = [m._meta.db_table for m in (DeliveryAttempt, Handling, LinkEmail, Pause, UnsubRequest)]
+    tables = [
+        m._meta.db_table
+        for m in (DeliveryAttempt, ResolutionNote, LinkEmail, Pause, SubscriberRequest)
+    ]
     if connection.vendor == "postgresql":
         connection.ops.execute_sql_flush(connection.ops.sql_flush(no_style(), tables))
     else:
         DeliveryAttempt.objects.all().delete()
         LinkEmail.objects.all().delete()
-        UnsubRequest.objects.update(superseded_by=None)
-        UnsubRequest.objects.all().delete()
+        SubscriberRequest.objects.update(superseded_by=None)
+        SubscriberRequest.objects.all().delete()
     BusinessUnit.objects.all().delete()
 
 
 def pass_time() -> None:
     """Make it two hours later, for all that waits."""
-    UnsubRequest.objects.update(next_attempt_at=F("next_attempt_at") - LONG)
-    UnsubRequest.objects.filter(lease_until__isnull=False).update(lease_until=Now() - LONG)
+    SubscriberRequest.objects.update(next_attempt_at=F("next_attempt_at") - LONG)
+    SubscriberRequest.objects.filter(lease_until__isnull=False).update(lease_until=Now() - LONG)
     QueueState.objects.filter(paused_until__isnull=False).update(paused_until=Now() - LONG)
     QueueState.objects.update(singly_until=None)

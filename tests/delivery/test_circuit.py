@@ -7,11 +7,11 @@ import pytest
 from django.db import OperationalError, connections
 from django.db.models.functions import Now
 
-from tests.helpers import PARENT, MakeWish, queue
+from tests.helpers import PARENT, MakeSubmission, queue
 from unsub.delivery import circuit
 from unsub.delivery.claim import claim
 from unsub.infra import database_timeout
-from unsub.models import BusinessUnit, QueueState, Status, UnsubRequest
+from unsub.models import BusinessUnit, QueueState, Status, SubscriberRequest
 from unsub.outbox import store
 from unsub.sandbox import Sandbox
 
@@ -30,9 +30,9 @@ def trouble(reason: str) -> None:
 
 @pytest.mark.parametrize("reason", ["maintenance", "circuit open"])
 def test_the_system_is_asked_before_a_row_is_risked(
-    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish, reason: str
+    unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission, reason: str
 ) -> None:
-    request, _ = store.write(make_wish())
+    request, _ = store.write(make_submission())
     trouble(reason)
     sandbox.cue("fault_9", times=1)
     drain()
@@ -48,13 +48,13 @@ def test_the_system_is_asked_before_a_row_is_risked(
     assert (state.paused_reason, state.paused_until, state.unknowns_in_a_row) == ("", None, 0)
 
 
-def test_only_one_worker_knocks(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    store.write(make_wish())
+def test_only_one_worker_knocks(unit: BusinessUnit, make_submission: MakeSubmission) -> None:
+    store.write(make_submission())
     trouble("circuit open")
 
     def knock(_: int) -> str | None:
         try:
-            return circuit.take_probe(PARENT)
+            return circuit.acquire_probe(PARENT)
         finally:
             connections.close_all()
 
@@ -65,12 +65,12 @@ def test_only_one_worker_knocks(unit: BusinessUnit, make_wish: MakeWish) -> None
 
 
 def test_a_probe_takes_one_row_however_many_wait(
-    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+    unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     for number in range(1001, 1006):
-        store.write(make_wish(number))
+        store.write(make_submission(number))
     trouble("circuit open")
-    assert circuit.take_probe(PARENT)
+    assert circuit.acquire_probe(PARENT)
     batch = claim(PARENT, probing=True)
     assert batch
     assert len(batch.rows) == 1
@@ -83,10 +83,10 @@ def test_a_rest_with_nothing_to_send_ends(unit: BusinessUnit, sandbox: Sandbox) 
 
 
 def test_an_outage_with_refused_connections_opens_the_circuit(
-    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+    unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     for number in range(1001, 1003):
-        store.write(make_wish(number))
+        store.write(make_submission(number))
     sandbox.close()
     for _ in range(circuit.CIRCUIT_OPENS_AT):
         due_now()
@@ -95,12 +95,12 @@ def test_an_outage_with_refused_connections_opens_the_circuit(
 
 
 def test_a_failure_with_an_answer_opens_no_circuit(
-    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+    unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     sandbox.cue("fault_13", times=1)
-    store.write(make_wish())
+    store.write(make_submission())
     drain()
-    store.write(make_wish(999_999))
+    store.write(make_submission(999_999))
     due_now()
     drain()
     assert queue().unknowns_in_a_row == 0
@@ -108,10 +108,10 @@ def test_a_failure_with_an_answer_opens_no_circuit(
 
 @pytest.mark.usefixtures("database_away")
 def test_a_database_that_is_away_is_not_asked_again_at_once() -> None:
-    with pytest.raises(OperationalError), database_timeout.answering():
-        UnsubRequest.objects.count()
-    with pytest.raises(database_timeout.Away), database_timeout.answering():
+    with pytest.raises(OperationalError), database_timeout.fail_fast():
+        SubscriberRequest.objects.count()
+    with pytest.raises(database_timeout.DatabaseUnavailableError), database_timeout.fail_fast():
         pytest.fail("it was asked again")
-    database_timeout.forget()
-    with pytest.raises(OperationalError), database_timeout.answering():
-        UnsubRequest.objects.count()
+    database_timeout.reset()
+    with pytest.raises(OperationalError), database_timeout.fail_fast():
+        SubscriberRequest.objects.count()

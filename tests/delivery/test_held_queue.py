@@ -15,13 +15,13 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.test import Client
 
-from tests.helpers import CHILD, PARENT, MakeWish, context, made, queue, seen, shown
+from tests.helpers import CHILD, PARENT, MakeSubmission, context, made, queue, seen, shown
 from unsub.admin.units import BusinessUnitAdmin
 from unsub.alerting import detection
 from unsub.delivery import circuit, sweep, worker
 from unsub.delivery.claim import claim
 from unsub.domain.outcomes import Outcome, Verdict
-from unsub.models import BusinessUnit, Cause, DeliveryAttempt, QueueState, Status, UnsubRequest
+from unsub.models import BusinessUnit, Cause, DeliveryAttempt, QueueState, Status, SubscriberRequest
 from unsub.outbox import api as outbox
 from unsub.outbox import store
 from unsub.sandbox import Sandbox
@@ -31,7 +31,7 @@ from .helpers import drain
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 REVOKED = Verdict(outcome=Outcome.MISCONFIGURED, detail="credentials refused")
-ADMIN = "/admin/unsub/unsubrequest/"
+ADMIN = "/admin/unsub/subscriberrequest/"
 
 
 def backlog(number: int, mid: int = PARENT) -> None:
@@ -40,8 +40,8 @@ def backlog(number: int, mid: int = PARENT) -> None:
         made(unit_id=mid, subscriber_id=one, status=Status.PENDING, finished_at=None, attempts=0)
         for one in range(1, number + 1)
     )
-    UnsubRequest.objects.bulk_create(rows, batch_size=500)
-    UnsubRequest.objects.update(
+    SubscriberRequest.objects.bulk_create(rows, batch_size=500)
+    SubscriberRequest.objects.update(
         received_at=Now() - timedelta(minutes=1), next_attempt_at=Now() - timedelta(minutes=1),
         give_up_at=Now() + timedelta(days=9),
     )  # fmt: skip
@@ -79,7 +79,7 @@ def test_refused_credentials_settle_and_hold_however_many_requests_wait(
     assert sum(changed) == 2 * len(batch.rows) + 1
     assert queue().held_reason == "credentials refused"
     assert not DeliveryAttempt.objects.filter(finished_at=None).exists()
-    assert not UnsubRequest.objects.exclude(status=Status.PENDING).exists()
+    assert not SubscriberRequest.objects.exclude(status=Status.PENDING).exists()
     assert claim(PARENT) is None
     held = [(one.cause, one.number) for one in detection.find()]
     assert held == [(Cause.HELD, 5_000)]
@@ -103,7 +103,7 @@ def test_saving_the_units_form_does_not_undo_a_hold(
 
     monkeypatch.setattr(BusinessUnitAdmin, "save_model", held_meanwhile)
     form = {
-        "name": "Another name", "language": "en", "profile_days": "90", "pause_ends": "ask",
+        "name": "Another name", "language": "en", "profile_days": "90", "pause_end_action": "ask",
         "mailing_lists-TOTAL_FORMS": "0", "mailing_lists-INITIAL_FORMS": "0",
     }  # fmt: skip
     there = f"/admin/unsub/businessunit/{PARENT}/change/"
@@ -116,16 +116,16 @@ def test_saving_the_units_form_does_not_undo_a_hold(
 
 
 def test_of_a_held_queue_nothing_is_taken_but_one_probe(
-    unit: BusinessUnit, make_wish: MakeWish
+    unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     for number in range(1001, 1006):
-        store.write(make_wish(number))
+        store.write(make_submission(number))
     queue_state.hold(PARENT, "credentials refused")
     probe_is_due()
 
     def work(_: int) -> int:
         try:
-            batch = claim(PARENT, probing=True) if circuit.take_probe(PARENT) else claim(PARENT)
+            batch = claim(PARENT, probing=True) if circuit.acquire_probe(PARENT) else claim(PARENT)
             return len(batch.rows) if batch else 0
         finally:
             connections.close_all()
@@ -136,10 +136,10 @@ def test_of_a_held_queue_nothing_is_taken_but_one_probe(
 
 
 def test_each_probe_is_another_request(
-    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+    unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     for number in range(1001, 1004):
-        store.write(make_wish(number))
+        store.write(make_submission(number))
     queue_state.hold(PARENT, "credentials refused")
     sandbox.cue("revoke_credentials", times=None)
     for _ in range(3):
@@ -147,30 +147,32 @@ def test_each_probe_is_another_request(
         assert sweep.sweep() == [PARENT]
         drain()
         assert sweep.sweep() == []
-    assert set(UnsubRequest.objects.values_list("attempts", flat=True)) == {1}
+    assert set(SubscriberRequest.objects.values_list("attempts", flat=True)) == {1}
     # A probe comes back within the two minutes after which the next one is due.
-    late = UnsubRequest.objects.filter(next_attempt_at__gt=Now() + queue_state.HOLD_PROBE)
+    late = SubscriberRequest.objects.filter(next_attempt_at__gt=Now() + queue_state.HOLD_PROBE)
     assert not late.exists()
 
 
 def test_what_can_still_be_undone_is_no_probe(
-    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+    unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
-    store.write(make_wish())
-    UnsubRequest.objects.update(next_attempt_at=Now() + timedelta(minutes=1))
+    store.write(make_submission())
+    SubscriberRequest.objects.update(next_attempt_at=Now() + timedelta(minutes=1))
     queue_state.hold(PARENT, "credentials refused")
     probe_is_due()
     drain()
     assert DeliveryAttempt.objects.count() == 0
     assert queue().is_held
     assert outbox.withdraw(context())
-    assert UnsubRequest.objects.get().status == Status.WITHDRAWN
+    assert SubscriberRequest.objects.get().status == Status.WITHDRAWN
 
 
-def test_a_held_request_is_given_up_at_its_horizon(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    store.write(make_wish())
+def test_a_held_request_is_given_up_at_its_horizon(
+    unit: BusinessUnit, make_submission: MakeSubmission
+) -> None:
+    store.write(make_submission())
     queue_state.hold(PARENT, "credentials refused")
-    UnsubRequest.objects.update(give_up_at=Now() - timedelta(seconds=1))
+    SubscriberRequest.objects.update(give_up_at=Now() - timedelta(seconds=1))
     sweep.sweep()
     assert shown() == [Status.REFUSED]
 
@@ -183,34 +185,44 @@ def test_holding_again_keeps_since_when_it_is_held(unit: BusinessUnit) -> None:
     assert (queue().held_since, queue().held_reason) == (since, "the address is not let in")
 
 
-def test_no_row_can_say_that_it_is_held(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    store.write(make_wish())
+def test_no_row_can_say_that_it_is_held(
+    unit: BusinessUnit, make_submission: MakeSubmission
+) -> None:
+    store.write(make_submission())
     with pytest.raises(IntegrityError), transaction.atomic():
-        UnsubRequest.objects.update(status=Status.HELD)
+        SubscriberRequest.objects.update(status=Status.HELD)
 
 
 @pytest.fixture
-def both(unit: BusinessUnit, child: BusinessUnit, make_wish: MakeWish) -> list[UnsubRequest]:
+def both(
+    unit: BusinessUnit, child: BusinessUnit, make_submission: MakeSubmission
+) -> list[SubscriberRequest]:
     """A pending request, a held one and one of an unknown unit."""
-    wishes = (make_wish(), make_wish(mid=CHILD, job=88101), make_wish(mid=599_999))
-    rows = [store.write(wish)[0] for wish in wishes]
+    wishes = (
+        make_submission(),
+        make_submission(mid=CHILD, job=88101),
+        make_submission(mid=599_999),
+    )
+    rows = [store.write(submission)[0] for submission in wishes]
     queue_state.hold(CHILD, "credentials refused")
     return rows
 
 
-def test_what_has_something_to_do_is_found_by_unit(both: list[UnsubRequest]) -> None:
-    UnsubRequest.objects.filter(unit_id=PARENT).update(next_attempt_at=Now() + timedelta(minutes=1))
+def test_what_has_something_to_do_is_found_by_unit(both: list[SubscriberRequest]) -> None:
+    SubscriberRequest.objects.filter(unit_id=PARENT).update(
+        next_attempt_at=Now() + timedelta(minutes=1)
+    )
     heads = [(head.mid, head.is_due) for head in queue_state.heads()]
     assert heads == [(PARENT, False), (CHILD, True), (599_999, True)]
     assert sweep.sweep() == []
-    UnsubRequest.objects.update(next_attempt_at=Now())
+    SubscriberRequest.objects.update(next_attempt_at=Now())
     assert sweep.sweep() == [PARENT]
     probe_is_due()
     assert sweep.sweep() == [PARENT, CHILD]
 
 
 def test_held_is_shown_where_pending_is_stored(
-    both: list[UnsubRequest], admin_client: Client, client: Client
+    both: list[SubscriberRequest], admin_client: Client, client: Client
 ) -> None:
     pending, held, unknown = (row.pk for row in both)
     for query, expected in (
@@ -245,7 +257,7 @@ def test_held_is_shown_where_pending_is_stored(
     ],
 )  # fmt: skip
 def test_the_audit_is_narrowed_by_what_is_shown(
-    both: list[UnsubRequest], statuses: tuple[str, ...], expected: list[str]
+    both: list[SubscriberRequest], statuses: tuple[str, ...], expected: list[str]
 ) -> None:
     out = io.StringIO()
     options = [part for status in statuses for part in ("--status", status)]

@@ -32,21 +32,21 @@ from unsub.models import (
     Channel,
     DeliveryAttempt,
     Status,
-    UnsubRequest,
+    SubscriberRequest,
 )
 from unsub.models.statuses import ON_THEIR_WAY
 from unsub.outbox import api as outbox
-from unsub.outbox.api import Wish
+from unsub.outbox.api import Submission
 from unsub.sfmc import (
     CallReply,
     CallResult,
-    InMaintenance,
+    InMaintenanceError,
     MisconfiguredError,
     PermanentError,
-    RateLimited,
+    RateLimitedError,
     SystemStatus,
     TransientError,
-    UnknownOutcome,
+    UnknownOutcomeError,
 )
 
 from .helpers import empty_tables, pass_time
@@ -54,7 +54,7 @@ from .helpers import empty_tables, pass_time
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 ERRORS = {
-    "maintenance": InMaintenance, "rate limit": RateLimited, "try later": TransientError,
+    "maintenance": InMaintenanceError, "rate limit": RateLimitedError, "try later": TransientError,
     "misconfigured": MisconfiguredError, "permanent": PermanentError,
 }  # fmt: skip
 ANSWERS = ("ok", "lost before", "lost after", "short", "some refused", *ERRORS)
@@ -77,12 +77,12 @@ class MarketingCloud:
         if self.answer in ERRORS:
             raise ERRORS[self.answer]("as asked")
         if self.answer == "lost before":
-            raise UnknownOutcome("as asked")
+            raise UnknownOutcomeError("as asked")
         results = [self._result(number, call) for number, call in enumerate(calls)]
         if self.answer == "lost after":
             for call in calls:
                 self.lost[call] = self.lost.get(call, 0) + 1
-            raise UnknownOutcome("as asked")
+            raise UnknownOutcomeError("as asked")
         if self.answer == "short" and len(results) > 1:
             results.pop()
         return CallReply(overall_status="OK", request_id="r", results=tuple(results))
@@ -118,11 +118,11 @@ class Journey(RuleBasedStateMachine):
     )
     def ask(self, subscriber: int, job: int | None, channel: Channel) -> None:
         """Somebody asks, perhaps again."""
-        wish = Wish(token="t", context=context(subscriber, job), channel=channel)
-        request = outbox.enqueue(wish)
+        submission = Submission(token="t", context=context(subscriber, job), channel=channel)
+        request = outbox.submit(submission)
         assert request
         assert request.status != Status.WITHDRAWN
-        self.accepted.add(unsubscribe_digests(wish.context)[0])
+        self.accepted.add(unsubscribe_digests(submission.context)[0])
 
     @rule(subscriber=st.integers(1001, 1004), job=st.sampled_from([88001, 88002, None]))
     def undo(self, subscriber: int, job: int | None) -> None:
@@ -163,11 +163,11 @@ class Journey(RuleBasedStateMachine):
         """Beat rings."""
         sweep.sweep()
 
-    @precondition(lambda _: UnsubRequest.objects.filter(status=Status.REFUSED).exists())
+    @precondition(lambda _: SubscriberRequest.objects.filter(status=Status.REFUSED).exists())
     @rule()
     def try_again(self) -> None:
         """A marketer has a refused one tried again."""
-        ids = UnsubRequest.objects.filter(status=Status.REFUSED).values_list("pk", flat=True)
+        ids = SubscriberRequest.objects.filter(status=Status.REFUSED).values_list("pk", flat=True)
         outbox.requeue(list(ids))
 
     @rule()
@@ -178,7 +178,11 @@ class Journey(RuleBasedStateMachine):
     @invariant()
     def every_accepted_wish_has_its_row(self) -> None:
         """Nothing accepted is lost."""
-        kept = set(UnsubRequest.objects.exclude(wish=None).values_list("wish", flat=True))
+        kept = set(
+            SubscriberRequest.objects.exclude(idempotency_key=None).values_list(
+                "idempotency_key", flat=True
+            )
+        )
         assert self.accepted <= kept
 
     @invariant()
@@ -189,7 +193,7 @@ class Journey(RuleBasedStateMachine):
             if attempt.finished_at:
                 assert self.finished.setdefault(attempt.pk, told) == told
         assert len(self.finished) <= DeliveryAttempt.objects.count()
-        for row in UnsubRequest.objects.all():
+        for row in SubscriberRequest.objects.all():
             numbers = list(row.delivery_attempts.values_list("number", flat=True))
             assert numbers == list(range(1, row.attempts + 1))
             under_way = row.delivery_attempts.filter(finished_at=None).count()
@@ -199,12 +203,14 @@ class Journey(RuleBasedStateMachine):
     @invariant()
     def what_was_taken_back_was_never_sent(self) -> None:
         """A withdrawn wish has no attempt."""
-        assert not UnsubRequest.objects.filter(status=Status.WITHDRAWN, attempts__gt=0).exists()
+        assert not SubscriberRequest.objects.filter(
+            status=Status.WITHDRAWN, attempts__gt=0
+        ).exists()
 
     @invariant()
     def no_call_is_wider_than_its_wish(self) -> None:
         """Each call is one of the rows', parameter by parameter."""
-        asked = {unsubscribe._parameters(row, None) for row in UnsubRequest.objects.all()}
+        asked = {unsubscribe._parameters(row, None) for row in SubscriberRequest.objects.all()}
         assert set(self.cloud.calls) <= asked
 
     def teardown(self) -> None:
@@ -216,10 +222,10 @@ class Journey(RuleBasedStateMachine):
             pass_time()
             sweep.sweep()
             worker.drain(PARENT, more=lambda: None)
-            if not UnsubRequest.objects.filter(status__in=ON_THEIR_WAY).exists():
+            if not SubscriberRequest.objects.filter(status__in=ON_THEIR_WAY).exists():
                 break
-        assert not UnsubRequest.objects.filter(status__in=ON_THEIR_WAY).exists()
-        for row in UnsubRequest.objects.filter(status=Status.DONE):
+        assert not SubscriberRequest.objects.filter(status__in=ON_THEIR_WAY).exists()
+        for row in SubscriberRequest.objects.filter(status=Status.DONE):
             assert unsubscribe._parameters(row, None) in self.cloud.events
 
 

@@ -17,7 +17,7 @@ from unsub.delivery import claim as claiming
 from unsub.delivery import worker as delivery_worker
 from unsub.delivery.claim import claim
 from unsub.domain.outcomes import Outcome, Verdict
-from unsub.models import Kind, Status, UnsubRequest
+from unsub.models import Kind, Status, SubscriberRequest
 from unsub.outbox import precedence
 
 pytestmark = [
@@ -60,7 +60,7 @@ def _held_back(
 
 @pytest.mark.parametrize("going", [leave, leave_everything, leave_job])
 def test_a_join_does_not_overtake_a_leave_that_is_just_being_taken(
-    monkeypatch: pytest.MonkeyPatch, going: Callable[[], UnsubRequest]
+    monkeypatch: pytest.MonkeyPatch, going: Callable[[], SubscriberRequest]
 ) -> None:
     left = going()
     with _held_back(monkeypatch, lambda: claim(PARENT)) as (first, go_on):
@@ -77,7 +77,7 @@ def test_a_join_does_not_overtake_a_leave_that_is_just_being_taken(
 
 @pytest.mark.parametrize("going", [leave, leave_everything, leave_job])
 def test_a_leave_does_not_overtake_a_join_that_is_just_being_taken(
-    monkeypatch: pytest.MonkeyPatch, going: Callable[[], UnsubRequest]
+    monkeypatch: pytest.MonkeyPatch, going: Callable[[], SubscriberRequest]
 ) -> None:
     joined = join()
     with _held_back(monkeypatch, lambda: claim(PARENT)) as (first, go_on):
@@ -99,9 +99,9 @@ def test_two_who_look_at_one_person_never_wait_for_each_other() -> None:
         try:
             with transaction.atomic():
                 meet.wait()
-                due = UnsubRequest.objects.filter(kind=Kind.SUBSCRIBE)
+                due = SubscriberRequest.objects.filter(kind=Kind.SUBSCRIBE)
                 # The leave is in another's hands, so this one is not to go; but it is locked.
-                assert claiming._wanted(due, 20) == []
+                assert claiming._lock_claimable(due, 20) == []
                 locked.set()
                 meet.wait()
         finally:
@@ -111,11 +111,11 @@ def test_two_who_look_at_one_person_never_wait_for_each_other() -> None:
         future = pool.submit(other)
         with transaction.atomic():
             connection.cursor().execute("SET LOCAL lock_timeout = '1s'")
-            rows = UnsubRequest.objects.filter(pk=left.pk)
-            assert list(precedence.take(rows)) == [left]
+            rows = SubscriberRequest.objects.filter(pk=left.pk)
+            assert list(precedence.lock_skipping(rows)) == [left]
             meet.wait()
             assert locked.wait(10)
-            assert precedence.still_wanted([left.pk]) == []
+            assert precedence.claimable([left.pk]) == []
         # It is committed, which is when the database looks whether `superseded_by` is there.
         meet.wait()
         future.result(10)
@@ -145,13 +145,19 @@ def test_whatever_two_workers_do_at_once_a_leave_and_a_join_are_never_under_way_
                 meet.wait()
                 joined = join(person)
             got = [worker.result(10) for worker in workers]
-        under_way = UnsubRequest.objects.filter(pk__in=[left.pk, joined.pk], status=Status.SENDING)
+        under_way = SubscriberRequest.objects.filter(
+            pk__in=[left.pk, joined.pk], status=Status.SENDING
+        )
         assert under_way.count() <= 1, got
         if joined in under_way:
             assert status_of(left) in (Status.PENDING, Status.SUPERSEDED)
             assert left.target == joined.target
-        UnsubRequest.objects.update(
-            status=Status.DONE, lease=None, lease_until=None, finished_at=Now(), wish=None
+        SubscriberRequest.objects.update(
+            status=Status.DONE,
+            lease=None,
+            lease_until=None,
+            finished_at=Now(),
+            idempotency_key=None,
         )
 
 
@@ -159,10 +165,10 @@ def test_the_wishes_of_one_person_are_found_by_their_index() -> None:
     for person in range(1001, 1061):
         (leave if person % 2 else join)(person)
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE unsub_unsubrequest")
+        cursor.execute("ANALYZE unsub_subscriberrequest")
         # Few rows are read from end to end; a million are not.
         cursor.execute("SET enable_seqscan = off")
-        joins = precedence.ready(UnsubRequest.objects.filter(kind=Kind.SUBSCRIBE))
+        joins = precedence.ready(SubscriberRequest.objects.filter(kind=Kind.SUBSCRIBE))
         plan = joins.order_by().explain()
         cursor.execute("RESET enable_seqscan")
-    assert "request_person" in plan, plan
+    assert "request_subscriber_digest" in plan, plan

@@ -7,11 +7,11 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from pytest_django.fixtures import Settings
 
-from tests.helpers import CHILD, PARENT, MakeWish, queue, shown
+from tests.helpers import CHILD, PARENT, MakeSubmission, queue, shown
 from unsub.delivery import circuit, sweep, worker
 from unsub.delivery.claim import claim
 from unsub.gateway import calls as gateway
-from unsub.models import BusinessUnit, DeliveryAttempt, Status, UnsubRequest
+from unsub.models import BusinessUnit, DeliveryAttempt, Status, SubscriberRequest
 from unsub.outbox import store
 from unsub.sandbox import Sandbox
 
@@ -20,15 +20,15 @@ from .helpers import drain, due_now
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
-def outcomes(request: UnsubRequest) -> list[str]:
+def outcomes(request: SubscriberRequest) -> list[str]:
     """Return the outcomes of a request's attempts, in order."""
     return list(request.delivery_attempts.order_by("number").values_list("outcome", flat=True))
 
 
 def test_a_wish_ends_as_an_event_tracked_against_its_job(
-    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+    unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
-    request, _ = store.write(make_wish(reason="too-many", words="Every day!"))
+    request, _ = store.write(make_submission(reason="too-many", words="Every day!"))
     drain()
     request.refresh_from_db()
     assert (request.status, request.outcome) == (Status.DONE, "posted")
@@ -40,19 +40,19 @@ def test_a_wish_ends_as_an_event_tracked_against_its_job(
 
 
 def test_no_reason_leaves_the_parameter_out(
-    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+    unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
-    store.write(make_wish())
+    store.write(make_submission())
     drain()
     (event,) = sandbox.events()
     assert "Reason" not in event["parameters"]
 
 
 def test_the_child_unit_is_addressed_by_its_mid(
-    unit: BusinessUnit, child: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+    unit: BusinessUnit, child: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
-    store.write(make_wish(mid=CHILD, job=88101))
-    request, _ = store.write(make_wish(mid=CHILD, job=None))
+    store.write(make_submission(mid=CHILD, job=88101))
+    request, _ = store.write(make_submission(mid=CHILD, job=None))
     drain(CHILD)
     assert {event["mid"] for event in sandbox.events()} <= {CHILD}
     request.refresh_from_db()
@@ -60,16 +60,16 @@ def test_the_child_unit_is_addressed_by_its_mid(
 
 
 def test_a_backlog_shares_messages_and_each_row_gets_its_own_result(
-    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+    unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
-    store.write(make_wish(1002))
+    store.write(make_submission(1002))
     drain()
-    UnsubRequest.objects.update(wish=None)
-    stranger, _ = store.write(make_wish(999_999))
-    again, _ = store.write(make_wish(1002))
-    fresh, _ = store.write(make_wish(1003))
+    SubscriberRequest.objects.update(idempotency_key=None)
+    stranger, _ = store.write(make_submission(999_999))
+    again, _ = store.write(make_submission(1002))
+    fresh, _ = store.write(make_submission(1003))
     drain()
-    results = dict(UnsubRequest.objects.values_list("pk", "outcome"))
+    results = dict(SubscriberRequest.objects.values_list("pk", "outcome"))
     assert results[stranger.pk] == "refused"
     assert results[again.pk] == "already_unsubscribed"
     assert results[fresh.pk] == "posted"
@@ -78,9 +78,9 @@ def test_a_backlog_shares_messages_and_each_row_gets_its_own_result(
 
 
 def test_a_lost_reply_is_unknown_and_the_second_call_finds_the_deed_done(
-    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+    unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
-    request, _ = store.write(make_wish())
+    request, _ = store.write(make_submission())
     sandbox.cue("drop_after_record")
     drain()
     request.refresh_from_db()
@@ -94,14 +94,14 @@ def test_a_lost_reply_is_unknown_and_the_second_call_finds_the_deed_done(
 
 
 def test_results_too_small_in_number_are_sorted_out_one_by_one(
-    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+    unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
-    rows = [store.write(make_wish(number))[0] for number in (1001, 1002, 1003)]
+    rows = [store.write(make_submission(number))[0] for number in (1001, 1002, 1003)]
     sandbox.cue("short_results")
     drain()
-    assert {row.status for row in UnsubRequest.objects.filter(pk__in=[r.pk for r in rows])} == {
-        Status.DONE
-    }
+    assert {
+        row.status for row in SubscriberRequest.objects.filter(pk__in=[r.pk for r in rows])
+    } == {Status.DONE}
     assert queue().singly_until is not None
     assert DeliveryAttempt.objects.filter(number=2, batch_size=1).count() == 3
     assert len(sandbox.events()) == 3
@@ -112,15 +112,20 @@ def test_results_too_small_in_number_are_sorted_out_one_by_one(
     [("fault_9", "try_later", "maintenance"), ("fault_17", "try_later", "rate_limit")],
 )
 def test_maintenance_and_rate_limits_pause_the_unit(
-    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish, cue: str, outcome: str, reason: str
+    unit: BusinessUnit,
+    sandbox: Sandbox,
+    make_submission: MakeSubmission,
+    cue: str,
+    outcome: str,
+    reason: str,
 ) -> None:
-    request, _ = store.write(make_wish())
+    request, _ = store.write(make_submission())
     sandbox.cue(cue)
     drain()
     request.refresh_from_db()
     assert (request.status, request.outcome) == (Status.PENDING, outcome)
     assert queue().paused_reason == reason
-    UnsubRequest.objects.update(next_attempt_at=Now())
+    SubscriberRequest.objects.update(next_attempt_at=Now())
     assert claim(PARENT) is None
     due_now()
     drain()
@@ -129,17 +134,17 @@ def test_maintenance_and_rate_limits_pause_the_unit(
 
 
 def test_wrong_credentials_hold_the_queue_after_one_call_and_a_probe_frees_it(
-    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish, settings: Settings
+    unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission, settings: Settings
 ) -> None:
     settings.SFMC_BATCH_SIZE = 1
     for number in range(1001, 1006):
-        store.write(make_wish(number))
+        store.write(make_submission(number))
     sandbox.cue("revoke_credentials", times=None)
     drain()
     assert shown() == [Status.HELD] * 5
-    assert set(UnsubRequest.objects.values_list("status", flat=True)) == {Status.PENDING}
+    assert set(SubscriberRequest.objects.values_list("status", flat=True)) == {Status.PENDING}
     assert DeliveryAttempt.objects.count() == 1
-    store.write(make_wish(1009))
+    store.write(make_submission(1009))
     drain()
     assert shown() == [Status.HELD] * 6
     assert DeliveryAttempt.objects.count() == 1
@@ -148,24 +153,24 @@ def test_wrong_credentials_hold_the_queue_after_one_call_and_a_probe_frees_it(
     due_now()
     assert sweep.sweep() == [PARENT]
     drain()
-    assert set(UnsubRequest.objects.values_list("status", flat=True)) == {Status.DONE}
+    assert set(SubscriberRequest.objects.values_list("status", flat=True)) == {Status.DONE}
 
 
 def test_missing_credentials_hold_and_lose_nothing(
-    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish, settings: Settings
+    unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission, settings: Settings
 ) -> None:
     settings.SFMC_CLIENT_SECRET = ""
     gateway.client.cache_clear()
-    store.write(make_wish())
+    store.write(make_submission())
     drain()
     assert shown() == [Status.HELD]
     assert "E001" in queue().held_reason
 
 
 def test_a_wish_for_an_unknown_unit_waits_until_the_unit_is_made(
-    sandbox: Sandbox, make_wish: MakeWish
+    sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
-    request, _ = store.write(make_wish(mid=CHILD, job=88101))
+    request, _ = store.write(make_submission(mid=CHILD, job=88101))
     drain(CHILD)
     assert shown() == [Status.HELD]
     assert DeliveryAttempt.objects.count() == 0
@@ -177,8 +182,10 @@ def test_a_wish_for_an_unknown_unit_waits_until_the_unit_is_made(
     assert request.status == Status.DONE
 
 
-def test_the_token_s_own_unit_makes_itself(sandbox: Sandbox, make_wish: MakeWish) -> None:
-    request, _ = store.write(make_wish())
+def test_the_token_s_own_unit_makes_itself(
+    sandbox: Sandbox, make_submission: MakeSubmission
+) -> None:
+    request, _ = store.write(make_submission())
     drain()
     request.refresh_from_db()
     assert request.status == Status.DONE
@@ -186,9 +193,9 @@ def test_the_token_s_own_unit_makes_itself(sandbox: Sandbox, make_wish: MakeWish
 
 
 def test_the_circuit_opens_after_repeated_unknowns_and_one_success_closes_it(
-    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+    unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
-    store.write(make_wish())
+    store.write(make_submission())
     sandbox.cue("http_500", times=circuit.CIRCUIT_OPENS_AT)
     for _ in range(circuit.CIRCUIT_OPENS_AT):
         due_now()
@@ -196,22 +203,22 @@ def test_the_circuit_opens_after_repeated_unknowns_and_one_success_closes_it(
         assert batch
         worker.settle(batch, worker.call(batch))
     assert queue().paused_reason == "circuit open"
-    UnsubRequest.objects.update(next_attempt_at=Now())
+    SubscriberRequest.objects.update(next_attempt_at=Now())
     assert claim(PARENT) is None
     due_now()
     drain()
     assert (queue().unknowns_in_a_row, queue().paused_reason) == (0, "")
-    assert UnsubRequest.objects.get().status == Status.DONE
+    assert SubscriberRequest.objects.get().status == Status.DONE
 
 
 def test_a_lease_that_runs_out_is_an_unknown_attempt_and_the_row_goes_again(
-    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+    unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
-    request, _ = store.write(make_wish())
+    request, _ = store.write(make_submission())
     batch = claim(PARENT)
     assert batch
     assert sweep.sweep() == []
-    UnsubRequest.objects.update(lease_until=Now() - timedelta(seconds=1))
+    SubscriberRequest.objects.update(lease_until=Now() - timedelta(seconds=1))
     assert sweep.sweep() == [PARENT]
     drain()
     worker.settle(batch, worker.call(batch))
@@ -220,15 +227,17 @@ def test_a_lease_that_runs_out_is_an_unknown_attempt_and_the_row_goes_again(
     assert outcomes(request) == ["unknown", "posted"]
 
 
-def test_two_claims_never_hold_one_row(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    store.write(make_wish())
+def test_two_claims_never_hold_one_row(unit: BusinessUnit, make_submission: MakeSubmission) -> None:
+    store.write(make_submission())
     assert claim(PARENT) is not None
     assert claim(PARENT) is None
 
 
-def test_what_is_past_its_horizon_is_refused(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    request, _ = store.write(make_wish())
-    UnsubRequest.objects.update(give_up_at=Now() - timedelta(seconds=1))
+def test_what_is_past_its_horizon_is_refused(
+    unit: BusinessUnit, make_submission: MakeSubmission
+) -> None:
+    request, _ = store.write(make_submission())
+    SubscriberRequest.objects.update(give_up_at=Now() - timedelta(seconds=1))
     sweep.sweep()
     request.refresh_from_db()
     assert request.status == Status.REFUSED
@@ -241,9 +250,9 @@ def test_no_call_is_made_inside_a_transaction(unit: BusinessUnit, sandbox: Sandb
 
 
 def test_a_finished_attempt_can_be_neither_changed_nor_deleted(
-    unit: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+    unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
-    store.write(make_wish())
+    store.write(make_submission())
     drain()
     attempts = DeliveryAttempt.objects.all()
     if connection.vendor == "postgresql":
@@ -257,12 +266,12 @@ def test_a_finished_attempt_can_be_neither_changed_nor_deleted(
 def test_nothing_about_a_person_reaches_the_log(
     unit: BusinessUnit,
     sandbox: Sandbox,
-    make_wish: MakeWish,
+    make_submission: MakeSubmission,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("DEBUG")
-    store.write(make_wish(1001, words="call me at ada@example.com"))
-    store.write(make_wish(999_999))
+    store.write(make_submission(1001, words="call me at ada@example.com"))
+    store.write(make_submission(999_999))
     drain()
     assert "attempt_settled" in caplog.text
     for secret in ("1001", "999999", "ada", "call me"):

@@ -62,6 +62,6 @@ def test_a_key_that_follows_from_a_secret_has_an_id_that_follows_from_it_too() -
     "wrong", [["key"], {"a:b": "k"}, {"": "k"}, {"a" * 17: "k"}, {"a": ""}, {"a": ["secret-key"]}]
 )
 def test_another_shape_is_refused_without_a_word_of_the_key(wrong: object) -> None:
-    with pytest.raises(ValueError, match="DIGEST_KEYS") as told:
+    with pytest.raises(ValueError, match="DIGEST_KEYS") as caught:
         DigestKeyring.from_json(wrong)  # type: ignore[arg-type]
-    assert "secret-key" not in str(told.value)
+    assert "secret-key" not in str(caught.value)

@@ -3,8 +3,8 @@
 import pytest
 
 from unsub.domain.outcomes import (
+    Backpressure,
     Outcome,
-    Slow,
     Step,
     Verdict,
     read_error,
@@ -15,14 +15,14 @@ from unsub.domain.outcomes import (
 from unsub.sfmc import (
     CallReply,
     CallResult,
-    InMaintenance,
+    InMaintenanceError,
     MisconfiguredError,
     PermanentError,
-    RateLimited,
+    RateLimitedError,
     SfmcError,
     SystemStatus,
     TransientError,
-    UnknownOutcome,
+    UnknownOutcomeError,
 )
 
 CODES = (
@@ -74,8 +74,8 @@ def test_status_code_ok_is_posted_whatever_the_error_code_says(code: int | None)
 
 
 def test_maintenance_and_rate_limit_slow_the_whole_unit_down() -> None:
-    assert [read_result(result(code)).slow for code in (9, 17, 13, 401)] == [
-        Slow.MAINTENANCE, Slow.RATE_LIMIT, Slow.NO, Slow.NO,
+    assert [read_result(result(code)).backpressure for code in (9, 17, 13, 401)] == [
+        Backpressure.MAINTENANCE, Backpressure.RATE_LIMIT, Backpressure.NONE, Backpressure.NONE,
     ]  # fmt: skip
 
 
@@ -119,19 +119,21 @@ def test_an_ok_without_a_result_is_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "outcome", "slow"),
+    ("error", "outcome", "backpressure"),
     [
-        (TransientError, Outcome.TRY_LATER, Slow.NO),
-        (RateLimited, Outcome.TRY_LATER, Slow.RATE_LIMIT),
-        (InMaintenance, Outcome.TRY_LATER, Slow.MAINTENANCE),
-        (UnknownOutcome, Outcome.UNKNOWN, Slow.NO),
-        (PermanentError, Outcome.REFUSED, Slow.NO),
-        (MisconfiguredError, Outcome.MISCONFIGURED, Slow.NO),
+        (TransientError, Outcome.TRY_LATER, Backpressure.NONE),
+        (RateLimitedError, Outcome.TRY_LATER, Backpressure.RATE_LIMIT),
+        (InMaintenanceError, Outcome.TRY_LATER, Backpressure.MAINTENANCE),
+        (UnknownOutcomeError, Outcome.UNKNOWN, Backpressure.NONE),
+        (PermanentError, Outcome.REFUSED, Backpressure.NONE),
+        (MisconfiguredError, Outcome.MISCONFIGURED, Backpressure.NONE),
     ],
 )
-def test_every_error_has_its_outcome(error: type[SfmcError], outcome: Outcome, slow: Slow) -> None:
+def test_every_error_has_its_outcome(
+    error: type[SfmcError], outcome: Outcome, backpressure: Backpressure
+) -> None:
     verdict = read_error(error("told in a word", retry_after=7.0, code=3))
-    assert (verdict.outcome, verdict.slow) == (outcome, slow)
+    assert (verdict.outcome, verdict.backpressure) == (outcome, backpressure)
     assert (verdict.retry_after, verdict.error_code, verdict.detail) == (7.0, 3, "told in a word")
 
 
@@ -139,22 +141,24 @@ def test_stored_texts_fit_their_columns() -> None:
     long = CallResult(status_code="E" * 50, error_code=400)
     verdict = read_result(long, request_id="r" * 70)
     assert (verdict.status_code, verdict.sfmc_request_id) == ("E" * 40, "r" * 64)
-    failed = read_error(UnknownOutcome("d" * 250, request_id="r" * 70))
+    failed = read_error(UnknownOutcomeError("d" * 250, request_id="r" * 70))
     assert (failed.detail, failed.sfmc_request_id) == ("d" * 200, "r" * 64)
-    assert read_error(UnknownOutcome("d")).sfmc_request_id == ""
+    assert read_error(UnknownOutcomeError("d")).sfmc_request_id == ""
     assert read_result(result(400)).sfmc_request_id == ""
 
 
-@pytest.mark.parametrize(("code", "slow"), [(9, Slow.MAINTENANCE), (17, Slow.RATE_LIMIT)])
-def test_a_slow_code_on_a_success_slows_nothing_down(code: int, slow: Slow) -> None:
-    assert read_result(result(code)).slow is slow
-    assert read_result(result(code, status="OK")).slow is Slow.NO
+@pytest.mark.parametrize(
+    ("code", "backpressure"), [(9, Backpressure.MAINTENANCE), (17, Backpressure.RATE_LIMIT)]
+)
+def test_a_slow_code_on_a_success_slows_nothing_down(code: int, backpressure: Backpressure) -> None:
+    assert read_result(result(code)).backpressure is backpressure
+    assert read_result(result(code, status="OK")).backpressure is Backpressure.NONE
 
 
 def test_a_verdict_has_empty_defaults() -> None:
     verdict = Verdict(outcome=Outcome.UNKNOWN)
     assert (verdict.error_code, verdict.retry_after, verdict.tries) == (None, None, None)
-    assert (verdict.slow, verdict.at_once) == (Slow.NO, False)
+    assert (verdict.backpressure, verdict.at_once) == (Backpressure.NONE, False)
     assert (verdict.status_code, verdict.detail, verdict.sfmc_request_id) == ("", "", "")
 
 
@@ -196,16 +200,18 @@ def test_results_are_matched_to_their_requests_by_ordinal(
 
 
 @pytest.mark.parametrize(
-    ("status", "slow"),
+    ("status", "backpressure"),
     [
-        (SystemStatus.IN_MAINTENANCE, Slow.MAINTENANCE),
-        (SystemStatus.UNPLANNED_OUTAGE, Slow.NO),
+        (SystemStatus.IN_MAINTENANCE, Backpressure.MAINTENANCE),
+        (SystemStatus.UNPLANNED_OUTAGE, Backpressure.NONE),
     ],
 )
-def test_a_system_that_is_down_says_try_later(status: SystemStatus, slow: Slow) -> None:
+def test_a_system_that_is_down_says_try_later(
+    status: SystemStatus, backpressure: Backpressure
+) -> None:
     verdict = read_status(status)
     assert verdict is not None
-    assert (verdict.outcome, verdict.slow) == (Outcome.TRY_LATER, slow)
+    assert (verdict.outcome, verdict.backpressure) == (Outcome.TRY_LATER, backpressure)
     assert verdict.detail == status.value
     assert verdict.step(100) is Step.RETRY
 

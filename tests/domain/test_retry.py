@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from unsub.domain.outcomes import Slow
+from unsub.domain.outcomes import Backpressure
 from unsub.domain.retry import CAP, HORIZON, delay
 
 
@@ -31,11 +31,14 @@ def test_the_jitter_is_full() -> None:
 
 
 @pytest.mark.parametrize(
-    ("slow", "low", "high"), [(Slow.MAINTENANCE, 300, 1200), (Slow.RATE_LIMIT, 30, 120)]
+    ("backpressure", "low", "high"),
+    [(Backpressure.MAINTENANCE, 300, 1200), (Backpressure.RATE_LIMIT, 30, 120)],
 )
-def test_a_slowed_unit_never_waits_less_than_its_base(slow: Slow, low: int, high: int) -> None:
-    assert delay(3, draw=shortest, slow=slow) == low
-    assert delay(3, draw=longest, slow=slow) == high
+def test_a_slowed_unit_never_waits_less_than_its_base(
+    backpressure: Backpressure, low: int, high: int
+) -> None:
+    assert delay(3, draw=shortest, backpressure=backpressure) == low
+    assert delay(3, draw=longest, backpressure=backpressure) == high
 
 
 def test_retry_after_is_honoured_up_to_an_hour() -> None:
@@ -55,18 +58,24 @@ def test_the_first_wait_is_the_base(attempt: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("slow", "attempt", "seconds"),
+    ("backpressure", "attempt", "seconds"),
     [
-        (Slow.MAINTENANCE, 1, 300), (Slow.MAINTENANCE, 2, 600), (Slow.MAINTENANCE, 9, CAP),
-        (Slow.RATE_LIMIT, 1, 30), (Slow.RATE_LIMIT, 2, 60), (Slow.RATE_LIMIT, 9, CAP),
+        (Backpressure.MAINTENANCE, 1, 300),
+        (Backpressure.MAINTENANCE, 2, 600),
+        (Backpressure.MAINTENANCE, 9, CAP),
+        (Backpressure.RATE_LIMIT, 1, 30),
+        (Backpressure.RATE_LIMIT, 2, 60),
+        (Backpressure.RATE_LIMIT, 9, CAP),
     ],
-)  # fmt: skip
-def test_each_kind_of_slowness_has_its_base(slow: Slow, attempt: int, seconds: float) -> None:
-    assert delay(attempt, draw=longest, slow=slow) == seconds
+)
+def test_each_kind_of_slowness_has_its_base(
+    backpressure: Backpressure, attempt: int, seconds: float
+) -> None:
+    assert delay(attempt, draw=longest, backpressure=backpressure) == seconds
 
 
 def test_the_jitter_of_a_slowed_unit_lies_between_its_base_and_the_ceiling() -> None:
-    assert delay(3, draw=lambda: 0.5, slow=Slow.RATE_LIMIT) == 30 + 0.5 * (120 - 30)
+    assert delay(3, draw=lambda: 0.5, backpressure=Backpressure.RATE_LIMIT) == 30 + 0.5 * (120 - 30)
 
 
 def test_no_retry_after_is_no_wait() -> None:

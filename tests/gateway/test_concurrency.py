@@ -17,10 +17,10 @@ from unsub.infra.redis_client import quick_client
 def test_there_are_as_many_slots_as_the_setting_says(settings: Settings) -> None:
     settings.SFMC_CONCURRENCY = 3
     with ExitStack() as stack:
-        assert [stack.enter_context(concurrency.slot()) for _ in range(5)] == [True] * 3 + [
+        assert [stack.enter_context(concurrency.call_slot()) for _ in range(5)] == [True] * 3 + [
             False
         ] * 2
-    with concurrency.slot() as free:
+    with concurrency.call_slot() as free:
         assert free
 
 
@@ -30,9 +30,9 @@ def test_a_slot_of_a_holder_who_died_is_free_after_the_lease(
 ) -> None:
     settings.SFMC_CONCURRENCY = 1
     settings.LEASE_SECONDS = lease
-    holder = concurrency.slot()
+    holder = concurrency.call_slot()
     assert holder.__enter__()
-    with concurrency.slot() as free:
+    with concurrency.call_slot() as free:
         assert free is is_free
 
 
@@ -41,7 +41,7 @@ def test_many_at_once_never_exceed_the_limit(settings: Settings) -> None:
     everybody_asked = Barrier(16, timeout=60)
 
     def ask(_: int) -> bool:
-        with concurrency.slot() as free:
+        with concurrency.call_slot() as free:
             everybody_asked.wait()
         return free
 
@@ -54,8 +54,8 @@ def test_without_redis_calls_go_on_uncounted(monkeypatch: pytest.MonkeyPatch) ->
     def fails(**_: object) -> int:
         raise redis.ConnectionError
 
-    monkeypatch.setattr(concurrency, "_take", fails)
-    with concurrency.slot() as free:
+    monkeypatch.setattr(concurrency, "_acquire", fails)
+    with concurrency.call_slot() as free:
         assert free
 
 

@@ -19,9 +19,19 @@ def create_database(server: str, statement: str) -> None:
 
 # The sandbox has these triggered sends.
 CENTRE = (
-    "--profile-centre", "on", "--confirm-key", "confirm-subscription", "--new-link-key", "new-link",
-    "--confirm-address-key", "confirm-address", "--pause-offered", "on", "--pause-ends", "put_back",
-)  # fmt: skip
+    "--profile-centre",
+    "on",
+    "--confirm-key",
+    "confirm-subscription",
+    "--new-link-key",
+    "new-link",
+    "--confirm-address-key",
+    "confirm-address",
+    "--pause-offered",
+    "on",
+    "--pause-end-action",
+    "put_back",
+)
 
 
 def prepare_database(database: str, *, centre: tuple[str, ...] = CENTRE) -> None:

@@ -24,10 +24,10 @@ from unsub.links.tokens import Keyring, sign_link
 PARENT, CHILD = 510001, 510002
 WEEKLY, NEWEST_WEEKLY_JOB, KIDS, KIDS_JOB = 7001, 88002, 7101, 88101
 STORY = """
-    SELECT a.outcome FROM unsub_deliveryattempt a JOIN unsub_unsubrequest r ON r.id = a.request_id
-    WHERE r.subscriber_id = {mark} ORDER BY a.id
+    SELECT a.outcome FROM unsub_deliveryattempt a JOIN unsub_subscriberrequest r ON r.id =
+    a.request_id WHERE r.subscriber_id = {mark} ORDER BY a.id
 """
-REQUESTS = "SELECT id FROM unsub_unsubrequest WHERE subscriber_id = {mark}"
+REQUESTS = "SELECT id FROM unsub_subscriberrequest WHERE subscriber_id = {mark}"
 Rows = list[dict[str, Any]]
 
 

@@ -25,7 +25,7 @@ def test_a_body_of_a_megabyte_is_refused_with_and_without_content_length(
     case = one_click.Case(name="1 MB", source="ours", body=body, headers=headers, statuses=(413,))
     problem, _ = one_click.ask(shared.link(1022), case)
     assert not problem
-    asked = "SELECT count(*) FROM unsub_unsubrequest WHERE subscriber_id = {mark}"
+    asked = "SELECT count(*) FROM unsub_subscriberrequest WHERE subscriber_id = {mark}"
     assert shared.query(asked, 1022) == [(0,)]
 
 

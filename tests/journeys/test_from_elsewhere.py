@@ -42,7 +42,7 @@ def test_an_unsubscribe_from_elsewhere_is_imported_into_the_audit(
     # A request that we sent is not imported again.
     assert shared.audit_of(1062)["channel"] == "one_click"
     # Only a digest of the address is stored; the search finds it.
-    sign_in(desk, shared, "/admin/unsub/unsubrequest/", name="finder")
+    sign_in(desk, shared, "/admin/unsub/subscriberrequest/", name="finder")
     desk.locator("#searchbar").fill(f"SUB{ELSEWHERE}@example.com")
     desk.locator("#searchbar").press("Enter")
     row = desk.locator("#result_list tbody tr")
@@ -56,7 +56,7 @@ def test_an_unsubscribe_from_elsewhere_is_imported_into_the_audit(
 def test_filters_can_be_typed_in_the_panel(shared: Deployment, desk: Page) -> None:
     shared.one_click(shared.link(1063))
     shared.audit_of(1063)
-    sign_in(desk, shared, "/admin/unsub/unsubrequest/", name="typist")
+    sign_in(desk, shared, "/admin/unsub/subscriberrequest/", name="typist")
     desk.locator("a:has-text('Filters'), button:has-text('Filters')").first.click()
     desk.locator("#id_job_id").fill("88999")
     desk.get_by_role("button", name="Apply Filters").click()

@@ -11,12 +11,12 @@ from tests.journeys.office import sign_in
 from tests.journeys.rules import violations
 from unsub.domain.context import JobContext
 
-LIST = "/admin/unsub/unsubrequest/"
+LIST = "/admin/unsub/subscriberrequest/"
 BLACK = "rgb(0, 0, 0)"
 PAGES = ("/admin/", LIST, f"/admin/unsub/businessunit/{PARENT}/texts/",
          "/admin/unsub/businessunit/links/", f"{LIST}scanners/", "/admin/unsub/reason/",
          f"/admin/unsub/businessunit/{PARENT}/change/", "/admin/unsub/deliveryattempt/",
-         "/admin/auth/user/", "/admin/unsub/pause/", "/admin/unsub/wording/",
+         "/admin/auth/user/", "/admin/unsub/pause/", "/admin/unsub/consenttext/",
          "/admin/unsub/erasure/")  # fmt: skip
 
 

@@ -52,5 +52,5 @@ def test_opening_the_link_again_says_that_it_is_done(shared: Deployment, reader:
 
 def test_opening_the_link_writes_nothing(shared: Deployment, reader: Reader) -> None:
     reader.open(shared.link(1006))
-    asked = "SELECT count(*) FROM unsub_unsubrequest WHERE subscriber_id = {mark}"
+    asked = "SELECT count(*) FROM unsub_subscriberrequest WHERE subscriber_id = {mark}"
     assert shared.query(asked, 1006) == [(0,)]

@@ -3,7 +3,7 @@
 from tests.journeys.deployment import Deployment
 from tests.journeys.reader import Reader
 
-REASON = "SELECT reason_text FROM unsub_unsubrequest WHERE subscriber_id = {mark}"
+REASON = "SELECT reason_text FROM unsub_subscriberrequest WHERE subscriber_id = {mark}"
 
 
 def test_a_reason_can_be_given_after_a_one_click(shared: Deployment, plain_reader: Reader) -> None:

@@ -5,13 +5,14 @@ from playwright.sync_api import Page, expect
 from tests.journeys.deployment import PARENT, Deployment
 from tests.journeys.office import enter, set_app_up, sign_in
 
-LIST = "/admin/unsub/unsubrequest/"
+LIST = "/admin/unsub/subscriberrequest/"
 UNIT = f"/admin/unsub/businessunit/{PARENT}/change/"
 MANY = 1203
 REFUSE = (
     "from datetime import timedelta; from django.utils import timezone;"
-    "from unsub.models import UnsubRequest; now = timezone.now();"
-    "UnsubRequest.objects.bulk_create(UnsubRequest(unit_id={mid}, subscriber_id=9_100_000 + n,"
+    "from unsub.models import SubscriberRequest; now = timezone.now();"
+    "SubscriberRequest.objects.bulk_create("
+    "SubscriberRequest(unit_id={mid}, subscriber_id=9_100_000 + n,"
     " job_id=88777, target_type='job', target_id=88777, scope='list', channel='page',"
     " status='refused', outcome='refused',"
     " error_code=400, attempts=1, received_at=now, finished_at=now, next_attempt_at=now,"

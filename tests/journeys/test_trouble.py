@@ -15,9 +15,9 @@ from tests.journeys.processes import wait_for
 OVER = (
     "from unsub.models import *; from django.db.models.functions import Now;"
     "QueueState.objects.filter(paused_until__isnull=False).update(paused_until=Now());"
-    "UnsubRequest.objects.filter(status='pending').update(next_attempt_at=Now())"
+    "SubscriberRequest.objects.filter(status='pending').update(next_attempt_at=Now())"
 )
-ASKED_FOR = "SELECT status FROM unsub_unsubrequest WHERE subscriber_id = {mark}"
+ASKED_FOR = "SELECT status FROM unsub_subscriberrequest WHERE subscriber_id = {mark}"
 
 
 def status_of(deployment: Deployment, subscriber: int) -> str:

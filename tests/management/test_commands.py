@@ -10,8 +10,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import CHILD, PARENT, MakeWish
-from unsub.models import BusinessUnit, Status, UnsubRequest
+from tests.helpers import CHILD, PARENT, MakeSubmission
+from unsub.models import BusinessUnit, Status, SubscriberRequest
 from unsub.outbox import store
 from unsub.reporting.audit_export import COLUMNS
 from unsub.units.opening import open_link
@@ -85,9 +85,9 @@ def test_add_unit_reports_invalid_values(db: None, options: dict[str, Any]) -> N
 
 
 def test_the_audit_has_the_documented_columns_in_both_formats(
-    unit: BusinessUnit, make_wish: MakeWish
+    unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
-    store.write(make_wish(reason="too-many"))
+    store.write(make_submission(reason="too-many"))
     (from_csv,) = csv.DictReader(io.StringIO(run("export_audit", "--format", "csv")))
     (line,) = run("export_audit", "--format", "jsonl").splitlines()
     from_json = json.loads(line)
@@ -102,17 +102,19 @@ def test_the_audit_has_the_documented_columns_in_both_formats(
     assert from_csv["mid"] == str(PARENT)
 
 
-def test_formulas_in_the_audit_are_escaped(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    store.write(make_wish())
-    UnsubRequest.objects.update(reason_text="=1+1")
+def test_formulas_in_the_audit_are_escaped(
+    unit: BusinessUnit, make_submission: MakeSubmission
+) -> None:
+    store.write(make_submission())
+    SubscriberRequest.objects.update(reason_text="=1+1")
     (row,) = csv.DictReader(io.StringIO(run("export_audit")))
     assert row["reason"] == "'=1+1"
 
 
-def test_the_audit_can_be_filtered(unit: BusinessUnit, make_wish: MakeWish) -> None:
+def test_the_audit_can_be_filtered(unit: BusinessUnit, make_submission: MakeSubmission) -> None:
     for number in (1001, 1002):
-        store.write(make_wish(number))
-    UnsubRequest.objects.filter(subscriber_id=1001).update(status=Status.DONE)
+        store.write(make_submission(number))
+    SubscriberRequest.objects.filter(subscriber_id=1001).update(status=Status.DONE)
 
     def count(*arguments: str) -> int:
         return len(run("export_audit", "--format", "jsonl", *arguments).splitlines())

@@ -11,7 +11,7 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from scripts.steps import ROOT
-from tests.helpers import CHILD, PARENT, MakeWish, shown
+from tests.helpers import CHILD, PARENT, MakeSubmission, shown
 from unsub.delivery import sweep
 from unsub.models import BusinessUnit, Status
 from unsub.outbox import api as outbox
@@ -86,9 +86,9 @@ def test_no_unit_is_created_beside_another_or_without_an_account_id(settings: Se
 
 
 def test_requests_held_for_the_first_unit_are_released_by_the_next_sweep(
-    settings: Settings, make_wish: MakeWish
+    settings: Settings, make_submission: MakeSubmission
 ) -> None:
-    outbox.enqueue(make_wish())
+    outbox.submit(make_submission())
     settings.SFMC_ACCOUNT_ID = None
     assert shown() == [Status.HELD]
     assert sweep.sweep() == []

@@ -15,10 +15,10 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from scripts.steps import ROOT
-from tests.helpers import CHILD, PARENT, MakeWish, queue, shown
-from unsub.models import BusinessUnit, QueueState, Status, UnsubRequest
+from tests.helpers import CHILD, PARENT, MakeSubmission, queue, shown
+from unsub.models import BusinessUnit, QueueState, Status, SubscriberRequest
 from unsub.outbox import store
-from unsub.reporting.latency import late, quantile, time_to_honour
+from unsub.reporting.latency import late, processing_time, quantile
 from unsub.units import queue_state
 
 pytestmark = pytest.mark.django_db
@@ -32,16 +32,18 @@ def run(*arguments: str) -> str:
 
 
 @pytest.fixture
-def rows(unit: BusinessUnit, child: BusinessUnit, make_wish: MakeWish) -> list[UnsubRequest]:
+def rows(
+    unit: BusinessUnit, child: BusinessUnit, make_submission: MakeSubmission
+) -> list[SubscriberRequest]:
     """Six requests. Of the parent unit two pending, two refused and one done; of the child unit,
     whose queue is held, one pending."""
     states = (Status.PENDING, Status.PENDING, Status.REFUSED, Status.REFUSED, Status.DONE)
     queue_state.hold(child.mid, "credentials refused")
-    store.write(make_wish(1001, mid=CHILD, job=88101))
+    store.write(make_submission(1001, mid=CHILD, job=88101))
     found = []
     for number, status in enumerate(states, start=1001):
-        request, _ = store.write(make_wish(number))
-        UnsubRequest.objects.filter(pk=request.pk).update(
+        request, _ = store.write(make_submission(number))
+        SubscriberRequest.objects.filter(pk=request.pk).update(
             status=status, error_code=number - 603 if status == Status.REFUSED else None,
             finished_at=Now() if status in {Status.REFUSED, Status.DONE} else None,
         )  # fmt: skip
@@ -55,7 +57,7 @@ def status_of(mid: int = PARENT) -> dict[str, Any]:
     return dict(row)
 
 
-def test_delivery_status_counts_requests(rows: list[UnsubRequest]) -> None:
+def test_delivery_status_counts_requests(rows: list[SubscriberRequest]) -> None:
     row = status_of()
     assert (row["pending"], row["held"], row["refused"], row["sending"]) == (2, 0, 2, 0)
     assert (row["per_hour"], row["state"], row["late"]) == (1, "open", 0)
@@ -71,7 +73,7 @@ def test_delivery_status_counts_requests(rows: list[UnsubRequest]) -> None:
     assert len(run("delivery_status", "--mid", "1").splitlines()) == 1
 
 
-def test_delivery_status_says_why_a_queue_is_paused_or_held(rows: list[UnsubRequest]) -> None:
+def test_delivery_status_says_why_a_queue_is_paused_or_held(rows: list[SubscriberRequest]) -> None:
     QueueState.objects.create(
         unit_id=PARENT, paused_until=Now() + timedelta(minutes=5), paused_reason="maintenance"
     )
@@ -82,9 +84,9 @@ def test_delivery_status_says_why_a_queue_is_paused_or_held(rows: list[UnsubRequ
 
 
 def test_delivery_status_shows_requests_of_an_unknown_unit(
-    unit: BusinessUnit, make_wish: MakeWish
+    unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
-    store.write(make_wish(mid=599_999))
+    store.write(make_submission(mid=599_999))
     row = status_of(599_999)
     assert (row["name"], row["state"]) == ("(unknown unit)", "held: unknown unit")
     assert (row["pending"], row["held"]) == (0, 1)
@@ -114,10 +116,10 @@ call_command("delivery_status", watch=0.1)
 """
 
 
-def test_a_dry_run_counts_and_changes_nothing(rows: list[UnsubRequest]) -> None:
+def test_a_dry_run_counts_and_changes_nothing(rows: list[SubscriberRequest]) -> None:
     text = run("requeue", "--where", "status=refused", "--dry-run")
     assert "2 would be requeued" in text
-    assert UnsubRequest.objects.filter(status=Status.REFUSED).count() == 2
+    assert SubscriberRequest.objects.filter(status=Status.REFUSED).count() == 2
     assert "1 would be released" in run("release", str(CHILD), "--dry-run")
     assert "0 would be released" in run("release", str(PARENT), "--dry-run")
     assert queue(CHILD).is_held
@@ -132,12 +134,14 @@ def test_a_dry_run_counts_and_changes_nothing(rows: list[UnsubRequest]) -> None:
     ],
 )  # fmt: skip
 def test_requeue_selects_by_its_conditions(
-    rows: list[UnsubRequest], where: list[str], number: int
+    rows: list[SubscriberRequest], where: list[str], number: int
 ) -> None:
     arguments = [part for condition in where for part in ("--where", condition)]
-    UnsubRequest.objects.update(give_up_at=Now())
+    SubscriberRequest.objects.update(give_up_at=Now())
     assert f"{number} are pending again" in run("requeue", *arguments)
-    assert UnsubRequest.objects.filter(give_up_at__gt=Now() + timedelta(days=9)).count() == number
+    assert (
+        SubscriberRequest.objects.filter(give_up_at__gt=Now() + timedelta(days=9)).count() == number
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,18 +151,22 @@ def test_requeue_selects_by_its_conditions(
         ["--where", "id=²"],
     ],
 )  # fmt: skip
-def test_requeue_refuses_invalid_conditions(rows: list[UnsubRequest], arguments: list[str]) -> None:
+def test_requeue_refuses_invalid_conditions(
+    rows: list[SubscriberRequest], arguments: list[str]
+) -> None:
     with pytest.raises(CommandError):
         run("requeue", *arguments)
-    assert UnsubRequest.objects.filter(status=Status.REFUSED).count() == 2
+    assert SubscriberRequest.objects.filter(status=Status.REFUSED).count() == 2
 
 
-def test_requeue_works_in_chunks(rows: list[UnsubRequest], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requeue_works_in_chunks(
+    rows: list[SubscriberRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("unsub.management.commands.requeue.CHUNK", 1)
     assert "3 are pending again" in run("requeue", "--all")
 
 
-def test_release_releases_held_queues(rows: list[UnsubRequest]) -> None:
+def test_release_releases_held_queues(rows: list[SubscriberRequest]) -> None:
     assert "1 are pending again" in run("release", str(CHILD))
     assert not queue(CHILD).is_held
     assert "0 are pending again" in run("release", str(CHILD))
@@ -179,19 +187,19 @@ def test_quantiles_are_nearest_rank() -> None:
 
 
 def test_processing_time_is_from_receipt_to_confirmation(
-    unit: BusinessUnit, make_wish: MakeWish
+    unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
-    assert time_to_honour(PARENT).number == 0
+    assert processing_time(PARENT).number == 0
     for number, hours in enumerate((1, 2, 3, 50), start=1001):
-        request, _ = store.write(make_wish(number))
-        UnsubRequest.objects.filter(pk=request.pk).update(
+        request, _ = store.write(make_submission(number))
+        SubscriberRequest.objects.filter(pk=request.pk).update(
             status=Status.DONE, finished_at=F("received_at") + timedelta(hours=hours)
         )
-    UnsubRequest.objects.update(
+    SubscriberRequest.objects.update(
         received_at=F("received_at") - timedelta(hours=60),
         finished_at=F("finished_at") - timedelta(hours=60),
     )
-    figure = time_to_honour(PARENT)
+    figure = processing_time(PARENT)
     hour = 3600
     assert figure.number == 4
     assert [figure.p50, figure.p95, figure.longest] == [2 * hour, 50 * hour, 50 * hour]
@@ -199,10 +207,10 @@ def test_processing_time_is_from_receipt_to_confirmation(
 
 
 def test_open_requests_older_than_48_hours_are_overdue(
-    rows: list[UnsubRequest], client: Client
+    rows: list[SubscriberRequest], client: Client
 ) -> None:
     assert late(PARENT) == 0
-    UnsubRequest.objects.update(received_at=Now() - timedelta(hours=49))
+    SubscriberRequest.objects.update(received_at=Now() - timedelta(hours=49))
     assert late(PARENT) == 2
     assert late(CHILD) == 1
     text = client.get("/metrics").content.decode()

@@ -12,40 +12,51 @@ from pytest_django.fixtures import Settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.helpers import MakeWish
+from tests.helpers import MakeSubmission
 from tests.talker import talking
 from unsub import tasks
 from unsub.domain.context import ContextError, JobContext, Scope
 from unsub.infra import database_timeout
 from unsub.infra.redis_client import quick_client
-from unsub.models import BusinessUnit, Channel, Status, UnsubRequest
+from unsub.models import BusinessUnit, Channel, Status, SubscriberRequest
 from unsub.models.kinds import SAME_UNSUBSCRIBE
 from unsub.outbox import api as outbox
 from unsub.outbox import spool, store, wakeup
-from unsub.outbox.submission import Wish
+from unsub.outbox.submission import Submission
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
-def test_the_same_wish_twice_is_one_row(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    first = outbox.enqueue(make_wish())
-    second = outbox.enqueue(make_wish(channel=Channel.PAGE))
+def test_the_same_wish_twice_is_one_row(
+    unit: BusinessUnit, make_submission: MakeSubmission
+) -> None:
+    first = outbox.submit(make_submission())
+    second = outbox.submit(make_submission(channel=Channel.PAGE))
     assert first == second
-    assert UnsubRequest.objects.count() == 1
+    assert SubscriberRequest.objects.count() == 1
 
 
-def test_another_scope_or_job_is_another_wish(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    for wish in (make_wish(), make_wish(scope=Scope.ALL), make_wish(job=88003), make_wish(1002)):
-        outbox.enqueue(wish)
-    assert UnsubRequest.objects.count() == 4
+def test_another_scope_or_job_is_another_wish(
+    unit: BusinessUnit, make_submission: MakeSubmission
+) -> None:
+    for submission in (
+        make_submission(),
+        make_submission(scope=Scope.ALL),
+        make_submission(job=88003),
+        make_submission(1002),
+    ):
+        outbox.submit(submission)
+    assert SubscriberRequest.objects.count() == 4
 
 
-def test_twenty_posts_at_once_are_one_row(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    wish = make_wish()
+def test_twenty_posts_at_once_are_one_row(
+    unit: BusinessUnit, make_submission: MakeSubmission
+) -> None:
+    submission = make_submission()
 
     def post(_: int) -> int:
         try:
-            request = outbox.enqueue(wish)
+            request = outbox.submit(submission)
             assert request
             return int(request.pk)
         finally:
@@ -53,69 +64,79 @@ def test_twenty_posts_at_once_are_one_row(unit: BusinessUnit, make_wish: MakeWis
 
     with ThreadPoolExecutor(8) as pool:
         ids = set(pool.map(post, range(20)))
-    assert len(ids) == UnsubRequest.objects.count() == 1
+    assert len(ids) == SubscriberRequest.objects.count() == 1
 
 
-def test_a_letter_from_before_undo_is_not_sent(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    wish = make_wish(channel=Channel.PAGE)
-    spool.put(wish)  # while the database was away
-    outbox.enqueue(wish)  # it is back, and the person presses again before the letter is read
-    assert outbox.withdraw(wish.context)
+def test_a_letter_from_before_undo_is_not_sent(
+    unit: BusinessUnit, make_submission: MakeSubmission
+) -> None:
+    submission = make_submission(channel=Channel.PAGE)
+    spool.push(submission)  # while the database was away
+    outbox.submit(submission)  # it is back, and the person presses again before the letter is read
+    assert outbox.withdraw(submission.context)
     tasks.record()
-    assert [row.status for row in UnsubRequest.objects.all()] == [Status.WITHDRAWN]
+    assert [row.status for row in SubscriberRequest.objects.all()] == [Status.WITHDRAWN]
 
 
-def test_a_letter_from_after_undo_is_a_new_wish(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    wish = make_wish(channel=Channel.PAGE)
-    outbox.enqueue(wish)
-    assert outbox.withdraw(wish.context)
-    spool.put(wish)
+def test_a_letter_from_after_undo_is_a_new_wish(
+    unit: BusinessUnit, make_submission: MakeSubmission
+) -> None:
+    submission = make_submission(channel=Channel.PAGE)
+    outbox.submit(submission)
+    assert outbox.withdraw(submission.context)
+    spool.push(submission)
     tasks.record()
-    statuses = [row.status for row in UnsubRequest.objects.order_by("pk")]
+    statuses = [row.status for row in SubscriberRequest.objects.order_by("pk")]
     assert statuses == [Status.WITHDRAWN, Status.PENDING]
 
 
-def test_after_a_day_the_same_wish_is_a_new_one(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    outbox.enqueue(make_wish())
-    UnsubRequest.objects.update(
+def test_after_a_day_the_same_wish_is_a_new_one(
+    unit: BusinessUnit, make_submission: MakeSubmission
+) -> None:
+    outbox.submit(make_submission())
+    SubscriberRequest.objects.update(
         status=Status.DONE, received_at=Now() - SAME_UNSUBSCRIBE - timedelta(minutes=1)
     )
-    outbox.enqueue(make_wish())
-    assert UnsubRequest.objects.count() == 2
+    outbox.submit(make_submission())
+    assert SubscriberRequest.objects.count() == 2
 
 
 def test_a_wish_on_its_way_answers_for_itself_however_old(
-    unit: BusinessUnit, make_wish: MakeWish
+    unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
-    outbox.enqueue(make_wish())
-    UnsubRequest.objects.update(received_at=Now() - timedelta(days=5))
-    outbox.enqueue(make_wish())
-    assert UnsubRequest.objects.count() == 1
+    outbox.submit(make_submission())
+    SubscriberRequest.objects.update(received_at=Now() - timedelta(days=5))
+    outbox.submit(make_submission())
+    assert SubscriberRequest.objects.count() == 1
 
 
-def test_a_withdrawn_wish_can_be_made_again(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    wish = make_wish()
-    outbox.enqueue(wish)
-    assert outbox.withdraw(wish.context)
-    assert not outbox.withdraw(wish.context)
-    outbox.enqueue(wish)
-    statuses = UnsubRequest.objects.order_by("pk").values_list("status", flat=True)
+def test_a_withdrawn_wish_can_be_made_again(
+    unit: BusinessUnit, make_submission: MakeSubmission
+) -> None:
+    submission = make_submission()
+    outbox.submit(submission)
+    assert outbox.withdraw(submission.context)
+    assert not outbox.withdraw(submission.context)
+    outbox.submit(submission)
+    statuses = SubscriberRequest.objects.order_by("pk").values_list("status", flat=True)
     assert list(statuses) == [Status.WITHDRAWN, Status.PENDING]
 
 
-def test_a_wish_that_was_tried_cannot_be_withdrawn(unit: BusinessUnit, make_wish: MakeWish) -> None:
-    wish = make_wish()
-    outbox.enqueue(wish)
-    UnsubRequest.objects.update(attempts=1)
-    assert not outbox.withdraw(wish.context)
+def test_a_wish_that_was_tried_cannot_be_withdrawn(
+    unit: BusinessUnit, make_submission: MakeSubmission
+) -> None:
+    submission = make_submission()
+    outbox.submit(submission)
+    SubscriberRequest.objects.update(attempts=1)
+    assert not outbox.withdraw(submission.context)
 
 
 def test_a_wish_from_the_page_waits_its_grace_and_a_one_click_does_not(
-    unit: BusinessUnit, make_wish: MakeWish, settings: Settings
+    unit: BusinessUnit, make_submission: MakeSubmission, settings: Settings
 ) -> None:
     settings.UNDO_SECONDS = 30
-    page = outbox.enqueue(make_wish(channel=Channel.PAGE))
-    click = outbox.enqueue(make_wish(1002))
+    page = outbox.submit(make_submission(channel=Channel.PAGE))
+    click = outbox.submit(make_submission(1002))
     assert page
     assert click
     for request in (page, click):
@@ -124,14 +145,14 @@ def test_a_wish_from_the_page_waits_its_grace_and_a_one_click_does_not(
     assert click.next_attempt_at - click.received_at < timedelta(seconds=1)
 
 
-def test_a_test_link_is_never_a_wish(unit: BusinessUnit, make_wish: MakeWish) -> None:
+def test_a_test_link_is_never_a_wish(unit: BusinessUnit, make_submission: MakeSubmission) -> None:
     nothing = JobContext()
-    wish = make_wish()
-    test = Wish(
-        token=wish.token,
-        context=type(wish.context)(
-            mid=wish.context.mid,
-            subscriber=wish.context.subscriber,
+    submission = make_submission()
+    test = Submission(
+        token=submission.token,
+        context=type(submission.context)(
+            mid=submission.context.mid,
+            subscriber=submission.context.subscriber,
             job=nothing,
             scope=Scope.LIST,
             scope_is_explicit=True,
@@ -139,54 +160,57 @@ def test_a_test_link_is_never_a_wish(unit: BusinessUnit, make_wish: MakeWish) ->
         channel=Channel.PAGE,
     )
     with pytest.raises(ContextError):
-        outbox.enqueue(test)
-    assert not UnsubRequest.objects.exists()
+        outbox.submit(test)
+    assert not SubscriberRequest.objects.exists()
 
 
 def test_one_bell_serves_many_wishes(
-    unit: BusinessUnit, make_wish: MakeWish, settings: Settings
+    unit: BusinessUnit, make_submission: MakeSubmission, settings: Settings
 ) -> None:
     broker = redis.Redis.from_url(settings.REDIS_URL)
     broker.flushdb()
     for number in range(1001, 1011):
-        outbox.enqueue(make_wish(number))
+        outbox.submit(make_submission(number))
     assert broker.llen("celery") == 1
 
 
 def test_a_silent_broker_costs_no_wish_and_is_asked_without_a_retry(
-    unit: BusinessUnit, make_wish: MakeWish, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    unit: BusinessUnit,
+    make_submission: MakeSubmission,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with talking() as silent:
         settings.REDIS_URL = f"redis://127.0.0.1:{silent.port}/0"
-        monkeypatch.setattr(wakeup, "_bells", quick_client())
-        assert outbox.enqueue(make_wish())
+        monkeypatch.setattr(wakeup, "_client", quick_client())
+        assert outbox.submit(make_submission())
         # Once for the wake-up, once to take its mark back.
         assert silent.connections <= 2
-    assert UnsubRequest.objects.count() == 1
+    assert SubscriberRequest.objects.count() == 1
 
 
 def test_a_wish_survives_the_way_through_the_broker(
-    unit: BusinessUnit, make_wish: MakeWish
+    unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     before = datetime.now(UTC)
-    spool.put(make_wish(reason="other", words="bye", channel=Channel.PAGE))
+    spool.push(make_submission(reason="other", words="bye", channel=Channel.PAGE))
     tasks.record()
-    row = UnsubRequest.objects.get()
+    row = SubscriberRequest.objects.get()
     assert (row.reason_text, row.channel) == ("Something else: bye", "page")
     assert abs(row.received_at - before) < timedelta(seconds=5)
     tasks.record()
-    assert UnsubRequest.objects.count() == 1
+    assert SubscriberRequest.objects.count() == 1
 
 
 def test_requeue_takes_refused_and_held_and_leaves_the_rest(
-    unit: BusinessUnit, make_wish: MakeWish
+    unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
-    rows = [outbox.enqueue(make_wish(number)) for number in (1001, 1002, 1003)]
+    rows = [outbox.submit(make_submission(number)) for number in (1001, 1002, 1003)]
     ids = [row.pk for row in rows if row]
-    UnsubRequest.objects.filter(pk=ids[0]).update(status=Status.REFUSED, finished_at=Now())
-    UnsubRequest.objects.filter(pk=ids[1]).update(status=Status.DONE, finished_at=Now())
+    SubscriberRequest.objects.filter(pk=ids[0]).update(status=Status.REFUSED, finished_at=Now())
+    SubscriberRequest.objects.filter(pk=ids[1]).update(status=Status.DONE, finished_at=Now())
     assert outbox.requeue(ids) == 1
-    statuses = UnsubRequest.objects.order_by("pk").values_list("status", flat=True)
+    statuses = SubscriberRequest.objects.order_by("pk").values_list("status", flat=True)
     assert list(statuses) == [Status.PENDING, Status.DONE, Status.PENDING]
 
 
@@ -204,58 +228,64 @@ def test_the_reason_is_cleaned_and_cut_at_a_hundred(words: str, sent: str) -> No
 
 
 def test_everything_chosen_on_the_page_survives_the_way_through_the_broker(
-    unit: BusinessUnit, make_wish: MakeWish
+    unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
-    wish = make_wish()
-    chosen = replace(wish, context=wish.context.for_everything())
-    spool.put(chosen)
+    submission = make_submission()
+    chosen = replace(submission, context=submission.context.for_everything())
+    spool.push(chosen)
     tasks.record()
-    assert UnsubRequest.objects.get().scope == Scope.ALL
+    assert SubscriberRequest.objects.get().scope == Scope.ALL
 
 
 def test_a_wish_whose_key_was_taken_away_meanwhile_is_kept_and_told(
     unit: BusinessUnit,
-    make_wish: MakeWish,
+    make_submission: MakeSubmission,
     settings: Settings,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    spool.put(make_wish())
-    spool.put(make_wish(1002))
+    spool.push(make_submission())
+    spool.push(make_submission(1002))
     ring = settings.LINK_KEYRING
     settings.LINK_KEYRING = type(ring).from_json({"*": ["another-key-another-key-another-key"]})
     tasks.record()
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
     assert "spool_entry_unreadable" in caplog.text
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
-        assert broker.llen(spool.UNREADABLE) == 2
+        assert broker.llen(spool.DEAD_LETTERS) == 2
         assert broker.llen(spool.KEY) == 0
 
 
 def test_a_wish_that_no_row_can_hold_keeps_nobody_waiting(
-    unit: BusinessUnit, make_wish: MakeWish, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    unit: BusinessUnit,
+    make_submission: MakeSubmission,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     write = store.write
 
-    def fails_once(wish: Wish) -> object:
+    def fails_once(submission: Submission) -> object:
         monkeypatch.setattr(store, "write", write)
         raise DataError
 
-    spool.put(make_wish())
-    spool.put(make_wish(1002))
+    spool.push(make_submission())
+    spool.push(make_submission(1002))
     monkeypatch.setattr(store, "write", fails_once)
     tasks.record()
-    assert UnsubRequest.objects.get().subscriber_id == 1002
+    assert SubscriberRequest.objects.get().subscriber_id == 1002
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
-        assert broker.llen(spool.UNREADABLE) == 1
+        assert broker.llen(spool.DEAD_LETTERS) == 1
 
 
 def test_a_letter_is_taken_out_only_when_its_row_is_there(
-    unit: BusinessUnit, make_wish: MakeWish, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    unit: BusinessUnit,
+    make_submission: MakeSubmission,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fails(_: object) -> None:
         raise OperationalError
 
-    spool.put(make_wish())
+    spool.push(make_submission())
     with monkeypatch.context() as patch:
         patch.setattr(store, "write", fails)
         with pytest.raises(OperationalError):
@@ -263,15 +293,15 @@ def test_a_letter_is_taken_out_only_when_its_row_is_there(
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
         assert broker.llen(spool.KEY) == 1
     tasks.record()
-    assert UnsubRequest.objects.count() == 1
+    assert SubscriberRequest.objects.count() == 1
 
 
 def test_a_database_that_is_back_is_asked_where_the_broker_is_gone(
-    unit: BusinessUnit, make_wish: MakeWish, monkeypatch: pytest.MonkeyPatch
+    unit: BusinessUnit, make_submission: MakeSubmission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(OperationalError), database_timeout.answering():
+    with pytest.raises(OperationalError), database_timeout.fail_fast():
         raise OperationalError
     away = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
     monkeypatch.setattr(spool, "_client", away)
-    assert outbox.enqueue(make_wish())
-    assert UnsubRequest.objects.count() == 1
+    assert outbox.submit(make_submission())
+    assert SubscriberRequest.objects.count() == 1

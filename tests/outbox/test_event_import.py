@@ -6,10 +6,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from tests.helpers import CHILD, PARENT, MakeWish
+from tests.helpers import CHILD, PARENT, MakeSubmission
 from unsub import tasks
 from unsub.domain.context import SubscriberContext
-from unsub.models import BusinessUnit, By, Channel, DailyTally, Status, UnsubRequest
+from unsub.models import BusinessUnit, By, Channel, DailyCount, Status, SubscriberRequest
 from unsub.outbox import event_import, store
 from unsub.reporting import daily_counts, latency
 from unsub.sandbox import Sandbox
@@ -30,14 +30,16 @@ def elsewhere(sandbox: Sandbox, person: int, mid: int = PARENT, **parameters: st
     sandbox.memory.log_unsub_event(mid, given)
 
 
-def imported() -> list[UnsubRequest]:
+def imported() -> list[SubscriberRequest]:
     """Return what was taken over, oldest first."""
-    return list(UnsubRequest.objects.filter(channel=Channel.IMPORT).order_by("received_at", "pk"))
+    return list(
+        SubscriberRequest.objects.filter(channel=Channel.IMPORT).order_by("received_at", "pk")
+    )
 
 
 def test_an_event_from_elsewhere_is_in_the_audit(taking: BusinessUnit, sandbox: Sandbox) -> None:
     elsewhere(sandbox, 1001)
-    days = event_import.take_over(PARENT)
+    days = event_import.import_unit(PARENT)
     (row,) = imported()
     assert (row.subscriber_key, row.subscriber_id) == ("ada-1001", 1001)
     assert (row.job_id, row.list_id, row.scope) == (88002, 7001, "list")
@@ -52,22 +54,22 @@ def test_reading_twice_writes_once_and_goes_on_from_the_last(
     taking: BusinessUnit, sandbox: Sandbox
 ) -> None:
     elsewhere(sandbox, 1001)
-    event_import.take_over(PARENT)
+    event_import.import_unit(PARENT)
     taking.refresh_from_db()
     assert taking.imported_upto == imported()[0].received_at
     elsewhere(sandbox, 1002)
-    assert event_import.take_over(PARENT)
+    assert event_import.import_unit(PARENT)
     assert [row.subscriber_id for row in imported()] == [1001, 1002]
-    assert not event_import.take_over(PARENT)
+    assert not event_import.import_unit(PARENT)
 
 
 def test_pages_are_followed(taking: BusinessUnit, sandbox: Sandbox) -> None:
-    sandbox.shelf.page_size = 3
+    sandbox.retrieve_pages.page_size = 3
     for person in range(1001, 1011):
         elsewhere(sandbox, person)
-    event_import.take_over(PARENT)
+    event_import.import_unit(PARENT)
     assert [row.subscriber_id for row in imported()] == list(range(1001, 1011))
-    assert sandbox.calls()["soap"]["Retrieve"] > 4
+    assert sandbox.call_counts()["soap"]["Retrieve"] > 4
 
 
 @pytest.mark.parametrize(
@@ -76,22 +78,22 @@ def test_pages_are_followed(taking: BusinessUnit, sandbox: Sandbox) -> None:
      SubscriberContext(email_address="ada@example.com")],
 )  # fmt: skip
 def test_our_own_come_back_and_are_known(
-    taking: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish, subscriber: int
+    taking: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission, subscriber: int
 ) -> None:
-    store.write(make_wish(subscriber))
+    store.write(make_submission(subscriber))
     elsewhere(sandbox, 1001)  # stands for the call that we made for this wish
     elsewhere(sandbox, 1002)
-    event_import.take_over(PARENT)
+    event_import.import_unit(PARENT)
     assert [row.subscriber_id for row in imported()] == [1002]
 
 
 def test_what_happened_before_somebody_came_to_us_is_taken_over(
-    taking: BusinessUnit, sandbox: Sandbox, make_wish: MakeWish
+    taking: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     elsewhere(sandbox, 1001)
-    store.write(make_wish(1001))
-    UnsubRequest.objects.update(received_at=timezone.now() + timedelta(hours=1))
-    event_import.take_over(PARENT)
+    store.write(make_submission(1001))
+    SubscriberRequest.objects.update(received_at=timezone.now() + timedelta(hours=1))
+    event_import.import_unit(PARENT)
     assert len(imported()) == 1
 
 
@@ -100,11 +102,11 @@ def test_only_units_that_want_it_and_each_its_own(
 ) -> None:
     elsewhere(sandbox, 1001)
     elsewhere(sandbox, 1002, CHILD, JobID="88101")
-    assert event_import.wanted() == [PARENT]
-    assert not event_import.take_over(CHILD)
+    assert event_import.importing_units() == [PARENT]
+    assert not event_import.import_unit(CHILD)
     BusinessUnit.objects.update(import_events=True)
-    for mid in event_import.wanted():
-        event_import.take_over(mid)
+    for mid in event_import.importing_units():
+        event_import.import_unit(mid)
     assert [(row.unit_id, row.job_id) for row in imported()] == [(PARENT, 88002), (CHILD, 88101)]
 
 
@@ -112,19 +114,19 @@ def test_only_units_that_want_it_and_each_its_own(
 def test_trouble_is_said_and_nothing_skipped(
     taking: BusinessUnit, sandbox: Sandbox, kind: str
 ) -> None:
-    sandbox.shelf.page_size = 1
+    sandbox.retrieve_pages.page_size = 1
     for person in (1001, 1002):
         elsewhere(sandbox, person)
     if kind == "malformed":
         sandbox.cue("html_200", after=1)
     else:
         sandbox.cue(kind, after=0 if kind == "token_500" else 1, times=3)
-    event_import.take_over(PARENT)
+    event_import.import_unit(PARENT)
     taking.refresh_from_db()
     assert taking.import_trouble
     assert taking.imported_upto is None
     sandbox.clear()
-    event_import.take_over(PARENT)
+    event_import.import_unit(PARENT)
     taking.refresh_from_db()
     assert taking.import_trouble == ""
     assert [row.subscriber_id for row in imported()] == [1001, 1002]
@@ -133,36 +135,36 @@ def test_trouble_is_said_and_nothing_skipped(
 def test_the_overview_counts_them_and_no_time_to_honour_does(
     taking: BusinessUnit, sandbox: Sandbox
 ) -> None:
-    daily_counts.keep_up()
+    daily_counts.refresh()
     elsewhere(sandbox, 1001)
-    days = event_import.take_over(PARENT)
+    days = event_import.import_unit(PARENT)
     # As old as one that came while nobody looked.
-    UnsubRequest.objects.update(
+    SubscriberRequest.objects.update(
         received_at=timezone.now() - timedelta(days=20),
         finished_at=timezone.now() - timedelta(days=20),
     )
     assert days
     daily_counts.recount({timezone.now().date() - timedelta(days=20)})
-    assert DailyTally.objects.filter(by=By.CHANNEL, key="import").exists()
-    UnsubRequest.objects.update(finished_at=timezone.now())
-    assert latency.time_to_honour(PARENT).number == 0
+    assert DailyCount.objects.filter(by=By.CHANNEL, key="import").exists()
+    SubscriberRequest.objects.update(finished_at=timezone.now())
+    assert latency.processing_time(PARENT).number == 0
 
 
 def test_nothing_is_called_for_them(taking: BusinessUnit, sandbox: Sandbox) -> None:
     elsewhere(sandbox, 1001)
     tasks.import_events_of(PARENT)
-    before = sandbox.calls()["soap"].get("Execute", 0)
+    before = sandbox.call_counts()["soap"].get("Execute", 0)
     tasks.sweep()
-    assert sandbox.calls()["soap"].get("Execute", 0) == before
-    assert UnsubRequest.objects.get().status == Status.DONE
+    assert sandbox.call_counts()["soap"].get("Execute", 0) == before
+    assert SubscriberRequest.objects.get().status == Status.DONE
 
 
 def test_the_story_says_where_it_happened(
     taking: BusinessUnit, sandbox: Sandbox, admin_client: Client
 ) -> None:
     elsewhere(sandbox, 1001)
-    event_import.take_over(PARENT)
-    page = admin_client.get(f"/admin/unsub/unsubrequest/{imported()[0].pk}/change/")
+    event_import.import_unit(PARENT)
+    page = admin_client.get(f"/admin/unsub/subscriberrequest/{imported()[0].pk}/change/")
     assert "unsubscribed elsewhere; taken over from Marketing Cloud" in page.content.decode()
-    listed = admin_client.get("/admin/unsub/unsubrequest/?channel__exact=import")
-    assert f"/admin/unsub/unsubrequest/{imported()[0].pk}/change/" in listed.content.decode()
+    listed = admin_client.get("/admin/unsub/subscriberrequest/?channel__exact=import")
+    assert f"/admin/unsub/subscriberrequest/{imported()[0].pk}/change/" in listed.content.decode()

@@ -13,15 +13,23 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
-from tests.helpers import PARENT, MakeWish, context, rotate_digest_key
+from tests.helpers import PARENT, MakeSubmission, context, rotate_digest_key
 from unsub.delivery import claim
 from unsub.domain.context import SubscriberContext, UnsubContext
 from unsub.domain.digest_keys import DigestKeyring
 from unsub.infra import digests
-from unsub.models import BusinessUnit, Channel, Erasure, Kind, Status, UnsubRequest, Wording
+from unsub.models import (
+    BusinessUnit,
+    Channel,
+    ConsentText,
+    Erasure,
+    Kind,
+    Status,
+    SubscriberRequest,
+)
 from unsub.outbox import api as outbox
 from unsub.outbox import erasure, event_import, identity, pauses, store
-from unsub.outbox.submission import Change, Wish
+from unsub.outbox.submission import Change, Submission
 from unsub.sandbox import Sandbox
 
 from .helpers import ask, join, leave
@@ -32,27 +40,32 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.fixture(autouse=True)
 def there(unit: BusinessUnit) -> BusinessUnit:
     """The parent unit, which offers pauses."""
-    BusinessUnit.objects.filter(pk=unit.pk).update(pause_offered=True, pause_ends="put_back")
+    BusinessUnit.objects.filter(pk=unit.pk).update(pause_offered=True, pause_end_action="put_back")
     return unit
 
 
 def only(key: str) -> None:
     """Assert that every digest of a subscriber is under this key."""
-    found = {one.partition(":")[0] for one in UnsubRequest.objects.values_list("person", flat=True)}
+    found = {
+        one.partition(":")[0]
+        for one in SubscriberRequest.objects.values_list("subscriber_digest", flat=True)
+    }
     assert found == {key}
 
 
 def test_a_request_repeated_after_a_change_of_the_key_is_the_same_request(
-    make_wish: MakeWish, settings: Settings
+    make_submission: MakeSubmission, settings: Settings
 ) -> None:
-    first, _ = store.write(make_wish(1001))
+    first, _ = store.write(make_submission(1001))
     rotate_digest_key(settings)
-    again, is_new = store.write(make_wish(1001))
+    again, is_new = store.write(make_submission(1001))
     assert (again.pk, is_new) == (first.pk, False)
     rotate_digest_key(settings, "3")
     rotate_digest_key(settings, "4")
-    assert store.write(make_wish(1001))[0].pk == first.pk
-    assert UnsubRequest.objects.get().wish == digests.unsubscribe_digests(context())[0]
+    assert store.write(make_submission(1001))[0].pk == first.pk
+    assert (
+        SubscriberRequest.objects.get().idempotency_key == digests.unsubscribe_digests(context())[0]
+    )
     only("4")
 
 
@@ -65,34 +78,34 @@ def test_a_change_repeated_after_a_change_of_the_key_is_the_same_request(
 
 
 def test_a_request_that_two_keys_stored_twice_is_one_from_then_on(
-    make_wish: MakeWish, settings: Settings
+    make_submission: MakeSubmission, settings: Settings
 ) -> None:
     """As where old and new processes ran beside each other, and the old did not know the key."""
     former = settings.DIGEST_KEYRING
-    one, _ = store.write(make_wish(1001))
+    one, _ = store.write(make_submission(1001))
     settings.DIGEST_KEYRING = DigestKeyring.from_json({"2": "another digest key " * 2})
-    two, is_new = store.write(make_wish(1001))
+    two, is_new = store.write(make_submission(1001))
     assert is_new
     settings.DIGEST_KEYRING = DigestKeyring(keys=settings.DIGEST_KEYRING.keys + former.keys)
-    assert store.write(make_wish(1001))[0].pk == two.pk
-    assert set(UnsubRequest.objects.values_list("pk", "wish")) == {
+    assert store.write(make_submission(1001))[0].pk == two.pk
+    assert set(SubscriberRequest.objects.values_list("pk", "idempotency_key")) == {
         (one.pk, None),
         (two.pk, digests.unsubscribe_digests(context())[0]),
     }
 
 
 def test_undo_and_a_later_reason_find_the_request_after_a_change_of_the_key(
-    make_wish: MakeWish, settings: Settings
+    make_submission: MakeSubmission, settings: Settings
 ) -> None:
-    wish = make_wish(1001, channel=Channel.PAGE)
-    row, _ = store.write(wish)
+    submission = make_submission(1001, channel=Channel.PAGE)
+    row, _ = store.write(submission)
     rotate_digest_key(settings)
-    found = outbox.find(wish.context)
+    found = outbox.find(submission.context)
     assert found
     assert found.pk == row.pk
-    assert [one.pk for one in outbox.recent(wish.context, timedelta(days=1))] == [row.pk]
-    assert outbox.add_reason(wish.context, reason="", words="Too many")
-    assert outbox.withdraw(wish.context)
+    assert [one.pk for one in outbox.recent(submission.context, timedelta(days=1))] == [row.pk]
+    assert outbox.add_reason(submission.context, reason="", words="Too many")
+    assert outbox.withdraw(submission.context)
     row.refresh_from_db()
     assert (row.status, row.reason_text) == (Status.WITHDRAWN, "Too many")
 
@@ -115,39 +128,39 @@ def test_a_later_request_supersedes_one_from_before_the_change_of_the_key(
 
 
 def test_who_unsubscribes_for_good_after_a_change_of_the_key_is_not_put_back(
-    make_wish: MakeWish, settings: Settings
+    make_submission: MakeSubmission, settings: Settings
 ) -> None:
-    wish = make_wish(1001, channel=Channel.PROFILE)
-    pausing = replace(wish, context=wish.context.for_list(7001), pause_days=30)
-    outbox.enqueue(pausing)
+    submission = make_submission(1001, channel=Channel.PROFILE)
+    pausing = replace(submission, context=submission.context.for_list(7001), pause_days=30)
+    outbox.submit(pausing)
     rotate_digest_key(settings)
-    (running,) = outbox.running_pauses(wish.context)
-    outbox.enqueue(replace(wish, context=wish.context.for_everything()))
+    (running,) = outbox.running_pauses(submission.context)
+    outbox.submit(replace(submission, context=submission.context.for_everything()))
     type(running).objects.update(until=Now())
     assert list(pauses.end_due()) == []
-    assert not UnsubRequest.objects.exclude(kind=Kind.UNSUBSCRIBE).exists()
+    assert not SubscriberRequest.objects.exclude(kind=Kind.UNSUBSCRIBE).exists()
 
 
 @pytest.mark.parametrize("is_configured", [True, False])
 def test_a_new_secret_key_changes_nothing(
-    make_wish: MakeWish, settings: Settings, is_configured: bool
+    make_submission: MakeSubmission, settings: Settings, is_configured: bool
 ) -> None:
     if not is_configured:
         settings.DIGEST_KEYRING = DigestKeyring()
         settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
-    first, _ = store.write(make_wish(1001))
+    first, _ = store.write(make_submission(1001))
     settings.SECRET_KEY = "another-secret-key-" * 4
-    assert store.write(make_wish(1001))[0].pk == first.pk
+    assert store.write(make_submission(1001))[0].pk == first.pk
 
 
 def test_one_key_costs_no_more_queries_than_the_insert(
-    make_wish: MakeWish, settings: Settings
+    make_submission: MakeSubmission, settings: Settings
 ) -> None:
     counts = []
     for number in (1001, 1002):
-        wish = make_wish(number)
+        submission = make_submission(number)
         with CaptureQueriesContext(connection) as queries:
-            store.write(wish)
+            store.write(submission)
         counts.append(sum("UPDATE" in query["sql"] for query in queries))
         rotate_digest_key(settings)
     assert counts == [0, 3]
@@ -155,35 +168,35 @@ def test_one_key_costs_no_more_queries_than_the_insert(
 
 def test_the_same_consent_text_stays_the_same_version(settings: Settings) -> None:
     for number in (1001, 1002):
-        wish = Change(kind=Kind.SUBSCRIBE, wording="By joining you agree.")
+        wish = Change(kind=Kind.SUBSCRIBE, consent_text="By joining you agree.")
         store.write(_profile(context(number).for_list(7004), wish))
         settings.SECRET_KEY = "another-secret-key-" * 4
         rotate_digest_key(settings)
-    assert Wording.objects.count() == 1
+    assert ConsentText.objects.count() == 1
 
 
 def test_asking_for_erasure_again_after_a_change_of_the_key_asks_once(
-    make_wish: MakeWish, settings: Settings
+    make_submission: MakeSubmission, settings: Settings
 ) -> None:
-    row, _ = store.write(make_wish(1001))
-    erasure.ask(context(1001), language="en")
+    row, _ = store.write(make_submission(1001))
+    erasure.request_erasure(context(1001), language="en")
     rotate_digest_key(settings)
-    erasure.ask(context(1001), language="en")
+    erasure.request_erasure(context(1001), language="en")
     assert list(erasure.requests_of(Erasure.objects.get())) == [row]
 
 
 def test_an_erased_row_is_found_by_its_subscriber_after_a_change_of_the_key(
-    make_wish: MakeWish, settings: Settings, admin_user: object
+    make_submission: MakeSubmission, settings: Settings, admin_user: object
 ) -> None:
-    row, _ = store.write(make_wish(1001))
-    UnsubRequest.objects.update(status=Status.DONE, finished_at=Now())
-    erasure.ask(context(1001), language="en")
+    row, _ = store.write(make_submission(1001))
+    SubscriberRequest.objects.update(status=Status.DONE, finished_at=Now())
+    erasure.request_erasure(context(1001), language="en")
     asked = Erasure.objects.get()
     erasure.grant(asked, user_id=admin_user.pk, note="")  # type: ignore[attr-defined]
     rotate_digest_key(settings)
     assert list(identity.requests_of(PARENT, context(1001).subscriber)) == [row]
     # And from the granted request, once the subscriber came back.
-    store.write(make_wish(1001, job=88003))
+    store.write(make_submission(1001, job=88003))
     asked.refresh_from_db()
     assert row in erasure.requests_of(asked)
 
@@ -193,16 +206,16 @@ def test_an_imported_event_is_imported_once_whatever_the_key_is(
 ) -> None:
     BusinessUnit.objects.update(import_events=True)
     sandbox.memory.log_unsub_event(PARENT, {"SubscriberID": "1001", "JobID": "88002"})
-    event_import.take_over(PARENT)
+    event_import.import_unit(PARENT)
     rotate_digest_key(settings)
-    event_import.take_over(PARENT)
-    row = UnsubRequest.objects.get()
+    event_import.import_unit(PARENT)
+    row = SubscriberRequest.objects.get()
     # Nobody who has a copy of the table finds the subscriber by trying keys.
     parts = ("import", PARENT, "ada-1001", 88002, 7001, row.received_at.isoformat())
     guess = hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()
-    assert row.wish
-    assert row.wish.startswith("1:")
-    assert guess[:32] not in row.wish
+    assert row.idempotency_key
+    assert row.idempotency_key.startswith("1:")
+    assert guess[:32] not in row.idempotency_key
 
 
 @pytest.mark.parametrize(
@@ -226,13 +239,13 @@ def test_two_names_that_only_look_alike_are_two_subscribers(
 
 
 def test_links_of_one_email_that_name_the_subscriber_more_or_less_fully_are_the_same_request(
-    make_wish: MakeWish,
+    make_submission: MakeSubmission,
 ) -> None:
-    short, _ = store.write(make_wish(1001))
+    short, _ = store.write(make_submission(1001))
     full = SubscriberContext(
         subscriber_id=1001, subscriber_key="ada-1001", email_address="ada@example.com"
     )
-    assert store.write(make_wish(full))[0].pk == short.pk
+    assert store.write(make_submission(full))[0].pk == short.pk
 
 
 def test_an_address_is_the_same_in_capitals() -> None:
@@ -244,13 +257,21 @@ def test_an_address_is_the_same_in_capitals() -> None:
     assert digests.address_digest("") == ""
 
 
-def test_whoever_shares_an_address_has_requests_of_their_own(make_wish: MakeWish) -> None:
+def test_whoever_shares_an_address_has_requests_of_their_own(
+    make_submission: MakeSubmission,
+) -> None:
     """Rows by address alone belong to those who have it; rows with another's identifier do not."""
     shared = "family@example.com"
-    mine = store.write(make_wish(SubscriberContext(subscriber_id=1001, email_address=shared)))[0]
-    theirs = store.write(make_wish(SubscriberContext(subscriber_id=1002, email_address=shared)))[0]
-    keyed = store.write(make_wish(SubscriberContext(subscriber_key="kim", email_address=shared)))[0]
-    bare = store.write(make_wish(SubscriberContext(email_address=shared)))[0]
+    mine = store.write(
+        make_submission(SubscriberContext(subscriber_id=1001, email_address=shared))
+    )[0]
+    theirs = store.write(
+        make_submission(SubscriberContext(subscriber_id=1002, email_address=shared))
+    )[0]
+    keyed = store.write(
+        make_submission(SubscriberContext(subscriber_key="kim", email_address=shared))
+    )[0]
+    bare = store.write(make_submission(SubscriberContext(email_address=shared)))[0]
     found = {
         row.pk: set(identity.requests_of(PARENT, row.subscriber).values_list("pk", flat=True))
         for row in (mine, theirs, keyed, bare)
@@ -263,9 +284,9 @@ def test_whoever_shares_an_address_has_requests_of_their_own(make_wish: MakeWish
     }
 
 
-def test_a_row_with_both_identifiers_links_those_with_one(make_wish: MakeWish) -> None:
+def test_a_row_with_both_identifiers_links_those_with_one(make_submission: MakeSubmission) -> None:
     rows = [
-        store.write(make_wish(SubscriberContext(**names), job=job))[0].pk
+        store.write(make_submission(SubscriberContext(**names), job=job))[0].pk
         for job, names in (
             (88002, {"subscriber_id": 1001}),
             (88003, {"subscriber_id": 1001, "subscriber_key": "ada-1001"}),
@@ -291,5 +312,7 @@ def test_the_printed_keys_find_what_was_stored_under_the_secret_key(settings: Se
     assert not settings.DIGEST_KEYRING.weak_keys()
 
 
-def _profile(link: UnsubContext, change: Change) -> Wish:
-    return Wish(token="t", context=link, channel=Channel.PROFILE, language="en", change=change)
+def _profile(link: UnsubContext, change: Change) -> Submission:
+    return Submission(
+        token="t", context=link, channel=Channel.PROFILE, language="en", change=change
+    )

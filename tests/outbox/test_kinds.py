@@ -15,12 +15,12 @@ from unsub.delivery.claim import claim
 from unsub.delivery.kinds import update
 from unsub.domain.context import JobContext
 from unsub.domain.target import EVERYTHING, Target, TargetType
-from unsub.models import BusinessUnit, Channel, Family, Kind, Status, UnsubRequest
+from unsub.models import BusinessUnit, Channel, Kind, MessageType, Status, SubscriberRequest
 from unsub.models.kinds import KINDS
 from unsub.models.request import target_columns
 from unsub.outbox import precedence, store
-from unsub.outbox.api import Change, Wish
-from unsub.outbox.precedence import voids
+from unsub.outbox.api import Change, Submission
+from unsub.outbox.precedence import supersedes
 from unsub.reporting import sentences
 
 from .helpers import taken
@@ -58,24 +58,26 @@ TARGETS = {
 }
 
 
-def submission(kind: Kind, value: str = "") -> Wish:
+def submission(kind: Kind, value: str = "") -> Submission:
     """Return a request of a kind, by the link of a mail."""
     change = None
     if kind is not Kind.UNSUBSCRIBE:
         change = Change(kind=kind, name=NAMES.get(kind, ""), value=value)
-    return Wish(token="t", context=context(), channel=Channel.PROFILE, change=change)
+    return Submission(token="t", context=context(), channel=Channel.PROFILE, change=change)
 
 
-def row(kind: Kind, target: Target) -> UnsubRequest:
+def row(kind: Kind, target: Target) -> SubscriberRequest:
     """Return a row of a kind about a target, not saved."""
-    return UnsubRequest(kind=kind, **target_columns(target))
+    return SubscriberRequest(kind=kind, **target_columns(target))
 
 
 def test_every_kind_has_an_entry_and_a_sender() -> None:
     assert set(KINDS) == set(Kind)
-    assert set(worker._SENDERS) == set(Family)
-    assert set(update._PLANS) == Family.CHANGES.kinds
-    assert sorted(kind for family in Family for kind in family.kinds) == sorted(Kind)
+    assert set(worker._SENDERS) == set(MessageType)
+    assert set(update._PLANS) == MessageType.CHANGES.kinds
+    assert sorted(kind for message_type in MessageType for kind in message_type.kinds) == sorted(
+        Kind
+    )
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -86,7 +88,7 @@ def test_a_request_is_about_what_its_kind_can_be_about(kind: Kind) -> None:
 def test_nobody_subscribes_to_the_list_of_a_job() -> None:
     change = Change(kind=Kind.SUBSCRIBE)
     link = context(job=JobContext(job_id=88002))
-    joined = Wish(token="t", context=link, channel=Channel.PROFILE, change=change)
+    joined = Submission(token="t", context=link, channel=Channel.PROFILE, change=change)
     with pytest.raises(ValueError, match="cannot be about job"):
         _ = joined.target
 
@@ -101,7 +103,7 @@ def test_a_later_request_supersedes_what_the_table_says_and_nothing_else() -> No
     for later, earlier in product(every, every):
         same_value = later == earlier and later[0] in (Kind.ATTRIBUTE, Kind.FORMAT, Kind.ADDRESS)
         wanted = same_value or (*later, *earlier) in SUPERSEDES
-        assert voids(row(*later), row(*earlier)) is wanted, (later, earlier)
+        assert supersedes(row(*later), row(*earlier)) is wanted, (later, earlier)
 
 
 @database
@@ -109,7 +111,7 @@ def test_a_later_request_supersedes_what_the_table_says_and_nothing_else() -> No
 def test_a_repetition_is_the_same_request_for_as_long_as_its_kind_says(kind: Kind) -> None:
     store.write(submission(kind))
     for late, is_new in ((-timedelta(seconds=5), False), (timedelta(seconds=5), True)):
-        UnsubRequest.objects.update(
+        SubscriberRequest.objects.update(
             status=Status.DONE, finished_at=Now(),
             received_at=Now() - KINDS[kind].same_within - late,
         )  # fmt: skip
@@ -126,11 +128,11 @@ def test_a_value_that_was_changed_and_changed_back_is_a_new_request(kind: Kind) 
 @pytest.mark.parametrize("kind", Kind)
 def test_a_request_waits_while_one_that_its_kind_waits_for_is_sent(kind: Kind) -> None:
     for earlier in Kind:
-        UnsubRequest.objects.all().delete()
+        SubscriberRequest.objects.all().delete()
         first, _ = store.write(submission(earlier))
-        UnsubRequest.objects.filter(pk=first.pk).update(
+        SubscriberRequest.objects.filter(pk=first.pk).update(
             status=Status.SENDING, lease_until=Now() + timedelta(hours=1),
-            received_at=Now() - timedelta(seconds=1), wish=None,
+            received_at=Now() - timedelta(seconds=1), idempotency_key=None,
         )  # fmt: skip
         then, _ = store.write(submission(kind))
         found = ready(then)
@@ -140,17 +142,19 @@ def test_a_request_waits_while_one_that_its_kind_waits_for_is_sent(kind: Kind) -
 @database
 def test_a_request_waits_for_what_is_queued_and_could_be_about_the_same() -> None:
     for target in (LIST, JOB, EVERYTHING):
-        UnsubRequest.objects.all().delete()
+        SubscriberRequest.objects.all().delete()
         first = request(status=Status.PENDING, finished_at=None, **target_columns(target))
         then, _ = store.write(submission(Kind.SUBSCRIBE))
-        UnsubRequest.objects.filter(pk=first.pk).update(person=then.person)
+        SubscriberRequest.objects.filter(pk=first.pk).update(
+            subscriber_digest=then.subscriber_digest
+        )
         waits = (Kind.UNSUBSCRIBE, target.type) in KINDS[Kind.SUBSCRIBE].waits_for_queued
         assert ready(then) is not waits
 
 
-def ready(one: UnsubRequest) -> bool:
+def ready(one: SubscriberRequest) -> bool:
     """Return whether a row may be claimed now."""
-    due = UnsubRequest.objects.filter(pk=one.pk)
+    due = SubscriberRequest.objects.filter(pk=one.pk)
     return precedence.ready(due).exists()
 
 
@@ -162,19 +166,19 @@ def test_each_message_has_kinds_of_its_own_alone_and_unsubscribes_go_first(
         store.write(replace(submission(kind), context=context(number)))
     messages = []
     while batch := claim(PARENT):
-        messages.append(batch.family)
-        kinds = UnsubRequest.objects.filter(lease=batch.lease).values_list("kind", flat=True)
-        assert {KINDS[kind].message for kind in kinds} == {batch.family}
+        messages.append(batch.message_type)
+        kinds = SubscriberRequest.objects.filter(lease=batch.lease).values_list("kind", flat=True)
+        assert {KINDS[kind].message for kind in kinds} == {batch.message_type}
         assert taken(batch)
     # Emails with links have no kind.
-    assert messages == [family for family in Family if family.kinds]
+    assert messages == [message_type for message_type in MessageType if message_type.kinds]
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", Kind)
 def test_every_kind_has_its_words(kind: Kind) -> None:
     one, _ = store.write(submission(kind))
-    words = (sentences.about(one), sentences.sentence(one, ""), KINDS[kind].words.page)
+    words = (sentences.summary(one), sentences.sentence(one, ""), KINDS[kind].words.page)
     assert all(words)
     assert not any("%" in text or "  " in text for text in words)
 

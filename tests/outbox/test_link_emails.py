@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.delivery.helpers import drain, due_now
-from tests.helpers import PARENT, MakeWish, context, queue, rotate_digest_key
+from tests.helpers import PARENT, MakeSubmission, context, queue, rotate_digest_key
 from unsub.alerting import detection
 from unsub.delivery import sweep
 from unsub.delivery.claim import claim
@@ -25,7 +25,7 @@ from unsub.models import (
     Kind,
     LinkEmail,
     Status,
-    UnsubRequest,
+    SubscriberRequest,
 )
 from unsub.outbox import api as outbox
 from unsub.outbox import store
@@ -51,11 +51,13 @@ def new_link(subscriber: int = 1001) -> LinkEmail:
     return LinkEmail.objects.latest("pk")
 
 
-def confirm(make_wish: MakeWish, number: int) -> UnsubRequest:
+def confirm(make_submission: MakeSubmission, number: int) -> SubscriberRequest:
     """Ask to join a list, which waits for a confirmation."""
-    wish = make_wish(channel="profile")
-    change = Change(kind=Kind.SUBSCRIBE, waits=True)
-    return store.write(replace(wish, context=wish.context.for_list(number), change=change))[0]
+    submission = make_submission(channel="profile")
+    change = Change(kind=Kind.SUBSCRIBE, needs_confirmation=True)
+    return store.write(
+        replace(submission, context=submission.context.for_list(number), change=change)
+    )[0]
 
 
 def test_the_same_new_link_is_emailed_once_an_hour(sandbox: Sandbox) -> None:
@@ -78,8 +80,8 @@ def test_the_same_new_link_is_known_again_after_a_change_of_the_digest_key(
     rotate_digest_key(settings)
     assert new_link() == first
     email = LinkEmail.objects.get()
-    assert email.person == digests.subscriber_digests(PARENT, email.subscriber)[0]
-    assert email.idempotency_key == f"new_link:{email.person}"
+    assert email.subscriber_digest == digests.subscriber_digests(PARENT, email.subscriber)[0]
+    assert email.idempotency_key == f"new_link:{email.subscriber_digest}"
 
 
 def test_one_that_is_still_on_its_way_answers_however_old_it_is() -> None:
@@ -89,10 +91,10 @@ def test_one_that_is_still_on_its_way_answers_however_old_it_is() -> None:
 
 
 def test_a_request_is_confirmed_by_one_email_an_hour_whatever_else_was_asked_for(
-    make_wish: MakeWish, sandbox: Sandbox
+    make_submission: MakeSubmission, sandbox: Sandbox
 ) -> None:
     for number in (7001, 7004, 7001):
-        confirm(make_wish, number)
+        confirm(make_submission, number)
         drain()
     assert len(sandbox.mails()) == LinkEmail.objects.count() == 2
 
@@ -101,7 +103,7 @@ def test_emails_go_after_unsubscribes_and_changes(sandbox: Sandbox) -> None:
     new_link(), join(1002, 7004), leave(1003)
     order = []
     while batch := claim(PARENT):
-        order.append(batch.family.name)
+        order.append(batch.message_type.name)
     assert order == ["UNSUBSCRIBES", "CHANGES", "MAILS"]
 
 
@@ -166,7 +168,7 @@ def test_refused_emails_count_with_refused_requests_in_one_alarm(sandbox: Sandbo
     new_link()
     drain()
     leave(1002)
-    UnsubRequest.objects.update(status=Status.REFUSED, finished_at=Now())
+    SubscriberRequest.objects.update(status=Status.REFUSED, finished_at=Now())
     assert [(one.cause, one.number) for one in detection.find()] == [(Cause.REFUSED, 2)]
 
 

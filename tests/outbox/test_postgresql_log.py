@@ -25,6 +25,7 @@ from unsub.models import (
     Alarm,
     BusinessUnit,
     Channel,
+    ConsentText,
     Erasure,
     Kind,
     LinkEmail,
@@ -32,12 +33,11 @@ from unsub.models import (
     PageText,
     Pause,
     Status,
-    UnsubRequest,
-    Wording,
+    SubscriberRequest,
 )
 from unsub.outbox import api as outbox
 from unsub.outbox import event_import
-from unsub.outbox.submission import Change, Wish
+from unsub.outbox.submission import Change, Submission
 from unsub.reporting import daily_counts, weekly_digest
 from unsub.sandbox import Sandbox
 from unsub.units import opening
@@ -85,7 +85,7 @@ def server_log() -> ServerLog:
 @pytest.fixture
 def busy_unit(unit: BusinessUnit) -> BusinessUnit:
     """A unit that has everything switched on."""
-    unit.confirm_key, unit.pause_offered, unit.pause_ends = "confirm", True, "put_back"
+    unit.confirm_key, unit.pause_offered, unit.pause_end_action = "confirm", True, "put_back"
     unit.weekly_digest = unit.import_events = unit.lost_link_form = True
     unit.save()
     return unit
@@ -114,10 +114,10 @@ def twice_and_at_once(work: Callable[[], Any]) -> None:
     work()
 
 
-def ask(link_context: UnsubContext, **fields: Any) -> Wish:
+def ask(link_context: UnsubContext, **fields: Any) -> Submission:
     """Return what the planted person asks for."""
-    wish = Wish(token="", context=link_context, channel=Channel.PROFILE, language="en")
-    return replace(wish, **fields)
+    submission = Submission(token="", context=link_context, channel=Channel.PROFILE, language="en")
+    return replace(submission, **fields)
 
 
 def test_a_statement_that_fails_is_in_the_log_with_its_values(
@@ -161,7 +161,7 @@ def test_a_repeated_one_click_leaves_no_trace(
     path = link(settings, WHO)
     body = {"List-Unsubscribe": "One-Click"}
     twice_and_at_once(lambda: Client().post(path, body))
-    assert UnsubRequest.objects.count() == 1
+    assert SubscriberRequest.objects.count() == 1
     assert_quiet(server_log)
 
 
@@ -170,9 +170,9 @@ def test_a_repeated_one_click_leaves_no_trace(
     [
         ({"pause_days": 30}, 0, Pause),
         # With the email that confirms it.
-        ({"change": Change(kind=Kind.SUBSCRIBE, wording=WORDS)}, 1, Wording),
+        ({"change": Change(kind=Kind.SUBSCRIBE, consent_text=WORDS)}, 1, ConsentText),
         ({"change": Change(kind=Kind.ATTRIBUTE, name="City", value=WORDS)}, 0, None),
-        ({"change": Change(kind=Kind.ADDRESS, value=ADDRESS, waits=True)}, 1, None),
+        ({"change": Change(kind=Kind.ADDRESS, value=ADDRESS, needs_confirmation=True)}, 1, None),
     ],
 )
 def test_a_repeated_change_leaves_no_trace(
@@ -180,11 +180,11 @@ def test_a_repeated_change_leaves_no_trace(
     server_log: ServerLog,
     fields: dict[str, Any],
     emails: int,
-    more: type[Pause | Wording] | None,
+    more: type[Pause | ConsentText] | None,
 ) -> None:
-    wish = ask(context(WHO), **fields)
-    twice_and_at_once(lambda: outbox.enqueue(wish))
-    assert (UnsubRequest.objects.count(), LinkEmail.objects.count()) == (1, emails)
+    submission = ask(context(WHO), **fields)
+    twice_and_at_once(lambda: outbox.submit(submission))
+    assert (SubscriberRequest.objects.count(), LinkEmail.objects.count()) == (1, emails)
     assert more is None or more._default_manager.count() == 1
     assert_quiet(server_log)
 
@@ -192,22 +192,26 @@ def test_a_repeated_change_leaves_no_trace(
 def test_a_request_that_is_made_again_after_its_day_leaves_no_trace(
     busy_unit: BusinessUnit, server_log: ServerLog
 ) -> None:
-    wish = ask(context(WHO))
-    outbox.enqueue(wish)
-    UnsubRequest.objects.update(status=Status.DONE, received_at=datetime(2026, 1, 1, tzinfo=UTC))
-    twice_and_at_once(lambda: outbox.enqueue(wish))
-    assert UnsubRequest.objects.count() == 2
+    submission = ask(context(WHO))
+    outbox.submit(submission)
+    SubscriberRequest.objects.update(
+        status=Status.DONE, received_at=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    twice_and_at_once(lambda: outbox.submit(submission))
+    assert SubscriberRequest.objects.count() == 2
     assert_quiet(server_log)
 
 
 def test_asking_for_erasure_and_a_lost_link_again_leave_no_trace(
     busy_unit: BusinessUnit, server_log: ServerLog
 ) -> None:
-    twice_and_at_once(lambda: outbox.ask_for_erasure(context(WHO), language="en"))
+    twice_and_at_once(lambda: outbox.request_erasure(context(WHO), language="en"))
     assert Erasure.objects.count() == 1
 
     def ask_for_link() -> None:
-        lost_link_requests.ask(mid=PARENT, address=ADDRESS, client="192.0.2.1", language="en")
+        lost_link_requests.report_lost_link(
+            mid=PARENT, address=ADDRESS, client="192.0.2.1", language="en"
+        )
 
     ask_for_link()
     twice_and_at_once(ask_for_link)
@@ -218,9 +222,9 @@ def test_asking_for_erasure_and_a_lost_link_again_leave_no_trace(
 def test_an_open_alarm_leaves_no_trace_however_often_it_is_looked_for(
     busy_unit: BusinessUnit, server_log: ServerLog
 ) -> None:
-    outbox.enqueue(ask(context(WHO)))
-    UnsubRequest.objects.update(status=Status.REFUSED, finished_at=Now())
-    twice_and_at_once(detection.look)
+    outbox.submit(ask(context(WHO)))
+    SubscriberRequest.objects.update(status=Status.REFUSED, finished_at=Now())
+    twice_and_at_once(detection.evaluate)
     assert Alarm.objects.count() == 1
     assert_quiet(server_log)
 
@@ -229,11 +233,11 @@ def test_what_is_kept_up_in_the_background_leaves_no_trace(
     busy_unit: BusinessUnit, settings: Settings, server_log: ServerLog
 ) -> None:
     settings.SFMC_ACCOUNT_ID = 510009
-    outbox.enqueue(ask(context(WHO)))
+    outbox.submit(ask(context(WHO)))
     monday = datetime(2026, 6, 1, 12, tzinfo=UTC)
     asked = at_once(lambda: list(weekly_digest.due(monday)))
     assert sum(map(len, asked)) == 1
-    twice_and_at_once(daily_counts.keep_up)
+    twice_and_at_once(daily_counts.refresh)
     twice_and_at_once(opening.ensure_own_unit)
     assert BusinessUnit.objects.count() == 2
     assert_quiet(server_log)
@@ -244,8 +248,8 @@ def test_an_import_that_is_repeated_leaves_no_trace(
 ) -> None:
     for person in range(1001, 1006):
         sandbox.memory.log_unsub_event(PARENT, {"SubscriberID": str(person), "JobID": "88002"})
-    twice_and_at_once(lambda: event_import.take_over(PARENT))
-    assert UnsubRequest.objects.count() == 5
+    twice_and_at_once(lambda: event_import.import_unit(PARENT))
+    assert SubscriberRequest.objects.count() == 5
     assert_quiet(server_log)
 
 

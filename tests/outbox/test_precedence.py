@@ -15,10 +15,10 @@ from unsub.delivery.batch import Batch
 from unsub.delivery.claim import claim
 from unsub.gateway import calls as gateway
 from unsub.links import confirmation
-from unsub.models import BusinessUnit, Channel, Kind, Status, UnsubRequest
+from unsub.models import BusinessUnit, Channel, Kind, Status, SubscriberRequest
 from unsub.outbox import api as outbox
 from unsub.outbox import store
-from unsub.outbox.api import Change, Wish
+from unsub.outbox.api import Change, Submission
 from unsub.sandbox import Sandbox
 
 from .helpers import ask, join, leave, leave_everything, leave_job, status_of, taken
@@ -31,7 +31,9 @@ pytestmark = [
 
 def test_a_leave_that_is_taken_back_gives_back_what_it_made_void() -> None:
     joined, left = join(), leave_everything()
-    UnsubRequest.objects.filter(pk=left.pk).update(next_attempt_at=Now() + confirmation.WITHIN)
+    SubscriberRequest.objects.filter(pk=left.pk).update(
+        next_attempt_at=Now() + confirmation.VALID_FOR
+    )
     assert claim(PARENT) is None
     assert status_of(joined) == Status.SUPERSEDED
     assert outbox.withdraw(context().for_everything())
@@ -54,7 +56,7 @@ def test_nobody_is_put_on_the_list_of_a_job_that_they_left_since() -> None:
 
 def test_a_leave_does_not_wait_for_a_detail_that_is_under_way() -> None:
     change = Change(kind=Kind.ATTRIBUTE, name="City", value="Rome")
-    outbox.enqueue(Wish(token="t", context=context(), channel=Channel.PROFILE, change=change))
+    outbox.submit(Submission(token="t", context=context(), channel=Channel.PROFILE, change=change))
     assert claim(PARENT) is not None
     left = leave()
     assert taken(claim(PARENT)) == [left.pk]
@@ -62,21 +64,29 @@ def test_a_leave_does_not_wait_for_a_detail_that_is_under_way() -> None:
 
 def test_nobody_looks_all_the_time_for_what_has_to_wait() -> None:
     left = leave_everything()
-    UnsubRequest.objects.filter(pk=left.pk).update(next_attempt_at=Now() + confirmation.WITHIN)
+    SubscriberRequest.objects.filter(pk=left.pk).update(
+        next_attempt_at=Now() + confirmation.VALID_FOR
+    )
     joined = join()
-    UnsubRequest.objects.filter(pk=joined.pk).update(next_attempt_at=Now() - confirmation.WITHIN)
+    SubscriberRequest.objects.filter(pk=joined.pk).update(
+        next_attempt_at=Now() - confirmation.VALID_FOR
+    )
     assert worker.drain(PARENT, more=lambda: None) is None
     assert status_of(joined) == Status.PENDING
     soon = leave(1002)
-    UnsubRequest.objects.filter(pk=soon.pk).update(next_attempt_at=Now() + timedelta(seconds=9))
+    SubscriberRequest.objects.filter(pk=soon.pk).update(
+        next_attempt_at=Now() + timedelta(seconds=9)
+    )
     assert 5 < (worker.drain(PARENT, more=lambda: None) or 0) < 10
 
 
 def test_the_same_words_once_more_are_one_wish(unit: BusinessUnit) -> None:
     for value, rows in (("Rome", 1), ("Rome", 1), ("rome", 2)):
         change = Change(kind=Kind.ATTRIBUTE, name="City", value=value)
-        store.write(Wish(token="t", context=context(), channel=Channel.PROFILE, change=change))
-        assert UnsubRequest.objects.count() == rows
+        store.write(
+            Submission(token="t", context=context(), channel=Channel.PROFILE, change=change)
+        )
+        assert SubscriberRequest.objects.count() == rows
 
 
 @pytest.mark.parametrize("what", ["join", "email"])

@@ -10,11 +10,11 @@ from django.db import connection
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import CHILD, PARENT, MakeWish, context, sign_in
+from tests.helpers import CHILD, PARENT, MakeSubmission, context, sign_in
 from unsub.gateway import calls as gateway
 from unsub.links.tokens import sign_link
 from unsub.models import BusinessUnit, Channel
-from unsub.outbox.submission import Wish
+from unsub.outbox.submission import Submission
 from unsub.sandbox import Sandbox
 
 
@@ -31,10 +31,10 @@ def child(db: None) -> BusinessUnit:
 
 
 @pytest.fixture
-def make_wish(settings: Settings) -> MakeWish:
+def make_submission(settings: Settings) -> MakeSubmission:
     """Return a function that makes a submission with the valid token of its context."""
 
-    def make(subscriber: int = 1001, **changes: object) -> Wish:
+    def make(subscriber: int = 1001, **changes: object) -> Submission:
         fields = {
             name: changes.pop(name)
             for name in ("channel", "reason", "words", "language", "received_at")
@@ -42,7 +42,7 @@ def make_wish(settings: Settings) -> MakeWish:
         }
         link = context(subscriber, **changes)  # type: ignore[arg-type]
         token = sign_link(link, keys=settings.LINK_KEYRING)
-        return Wish(token=token, context=link, **{"channel": Channel.ONE_CLICK} | fields)  # type: ignore[arg-type]
+        return Submission(token=token, context=link, **{"channel": Channel.ONE_CLICK} | fields)  # type: ignore[arg-type]
 
     return make
 

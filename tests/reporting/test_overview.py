@@ -10,19 +10,19 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tests.helpers import CHILD, PARENT, MakeWish, made, person, request, seen
+from tests.helpers import CHILD, PARENT, MakeSubmission, made, person, request, seen
 from unsub.admin import dashboard
 from unsub.models import (
     BusinessUnit,
     By,
     Channel,
-    DailyTally,
+    CountCursor,
+    DailyCount,
     Kind,
     MailingList,
     Reason,
     Status,
-    TallyMark,
-    UnsubRequest,
+    SubscriberRequest,
 )
 from unsub.outbox import api as outbox
 from unsub.reporting import daily_counts, overview
@@ -39,13 +39,13 @@ def leased(status: Status) -> datetime | None:
 
 def tallied(mid: int, by: By, key: str | None = None) -> int:
     """Return the sum of a unit's daily counts."""
-    rows = DailyTally.objects.filter(mid=mid, by=by)
+    rows = DailyCount.objects.filter(mid=mid, by=by)
     return sum(row.number for row in (rows.filter(key=key) if key else rows))
 
 
 def state() -> tuple[str, Any]:
     """Return the only status that is counted, and its day."""
-    row = DailyTally.objects.get(by=By.STATE)
+    row = DailyCount.objects.get(by=By.STATE)
     return row.key, row.day
 
 
@@ -60,8 +60,8 @@ def test_the_daily_counts_add_up_to_the_requests(unit: BusinessUnit, child: Busi
             status=dice.choice([Status.DONE, Status.REFUSED, Status.WITHDRAWN, Status.PENDING]),
             reason=dice.choice([*reasons, None]),
         )
-    daily_counts.keep_up()
-    unsubscribed = UnsubRequest.objects.exclude(status=Status.WITHDRAWN)
+    daily_counts.refresh()
+    unsubscribed = SubscriberRequest.objects.exclude(status=Status.WITHDRAWN)
     for mid in (PARENT, CHILD, 599_999):
         rows = unsubscribed.filter(unit_id=mid)
         assert tallied(mid, By.CHANNEL, "page") == rows.count()
@@ -76,53 +76,53 @@ def test_the_daily_counts_add_up_to_the_requests(unit: BusinessUnit, child: Busi
 @pytest.mark.parametrize("before", [Status.PENDING, Status.REFUSED])
 def test_a_later_change_is_counted_on_the_day_of_receipt(unit: BusinessUnit, before: str) -> None:
     old = request(20, status=before, finished_at=None)
-    daily_counts.keep_up()
+    daily_counts.refresh()
     assert state() == (before, old.received_at.date())
-    UnsubRequest.objects.filter(pk=old.pk).update(status=Status.DONE, finished_at=Now())
-    daily_counts.keep_up()
+    SubscriberRequest.objects.filter(pk=old.pk).update(status=Status.DONE, finished_at=Now())
+    daily_counts.refresh()
     assert state() == ("done", old.received_at.date())
 
 
 def test_a_requeued_request_is_not_counted_as_refused(unit: BusinessUnit) -> None:
     old = request(20, status=Status.REFUSED)
-    daily_counts.keep_up()
+    daily_counts.refresh()
     outbox.requeue([old.pk])
-    daily_counts.keep_up()
+    daily_counts.refresh()
     assert state() == ("pending", old.received_at.date())
 
 
 def test_only_days_with_changes_are_counted_again(unit: BusinessUnit) -> None:
     for days_ago in (0, 5, 30):
         request(days_ago)
-    assert len(daily_counts.keep_up()) >= 31
-    assert daily_counts.keep_up() == [datetime.now(UTC).date()]
-    TallyMark.objects.update(upto=datetime.now(UTC) - timedelta(days=1))
-    assert len(daily_counts.keep_up()) == daily_counts.RECOUNTED
+    assert len(daily_counts.refresh()) >= 31
+    assert daily_counts.refresh() == [datetime.now(UTC).date()]
+    CountCursor.objects.update(upto=datetime.now(UTC) - timedelta(days=1))
+    assert len(daily_counts.refresh()) == daily_counts.RECOUNTED
 
 
 def test_without_requests_no_day_is_counted(db: None) -> None:
-    assert daily_counts.keep_up() == []
+    assert daily_counts.refresh() == []
 
 
 def test_the_overview_compares_with_the_period_before(unit: BusinessUnit) -> None:
     for days_ago in (0, 1, 2, 8):
         request(days_ago)
     request(0, status=Status.WITHDRAWN)
-    daily_counts.keep_up()
-    found = overview.look(mids=None, days=7)
+    daily_counts.refresh()
+    found = overview.build(mids=None, days=7)
     assert (found.number, found.before) == (3, 1)
     assert [day.number for day in found.by_day] == [0, 0, 0, 0, 1, 1, 1]
     assert [(one.key, one.number, one.before) for one in found.by_unit] == [(PARENT, 3, 1)]
-    assert found.honour.number == 3
-    assert found.honour.p50 == pytest.approx(4)
+    assert found.processing_time.number == 3
+    assert found.processing_time.p50 == pytest.approx(4)
 
 
 def test_a_job_that_stands_out_is_marked(unit: BusinessUnit) -> None:
     for job, number in ((1, 12), (2, 2), (3, 2), (4, 3)):
         for _ in range(number):
             request(job_id=job)
-    daily_counts.keep_up()
-    found = overview.look(mids=None, days=1)
+    daily_counts.refresh()
+    found = overview.build(mids=None, days=1)
     assert [(job.key, job.stands_out) for job in found.by_job] == [
         ("1", True), ("4", False), ("2", False), ("3", False),
     ]  # fmt: skip
@@ -139,7 +139,7 @@ def test_the_overview_links_to_what_needs_a_person(
     for words in ("1 request is older than 48 hours", "1 request is held", "1 request was refused"):
         assert words in html
     for query in ("late=yes", "status__exact=held", "status__exact=refused"):
-        listed = seen(admin_client.get(f"/admin/unsub/unsubrequest/?{query}").content)
+        listed = seen(admin_client.get(f"/admin/unsub/subscriberrequest/?{query}").content)
         assert "1 unsubscribe request" in listed, query
 
 
@@ -148,7 +148,7 @@ def test_every_row_links_to_its_requests(admin_client: Client, unit: BusinessUni
     reason = Reason.objects.all()[0]
     request(reason=reason)
     request(job_id=None, list_id=7002, channel=Channel.ONE_CLICK)
-    daily_counts.keep_up()
+    daily_counts.refresh()
     html = admin_client.get("/admin/?days=7").content.decode()
     assert "Weekly offers" in html
     assert "List 7002" in html
@@ -157,7 +157,7 @@ def test_every_row_links_to_its_requests(admin_client: Client, unit: BusinessUni
         "q=88002",
     ):  # fmt: skip
         assert f"?{query}" in html
-        listed = seen(admin_client.get(f"/admin/unsub/unsubrequest/?{query}").content)
+        listed = seen(admin_client.get(f"/admin/unsub/subscriberrequest/?{query}").content)
         assert "1 unsubscribe request" in listed, query
 
 
@@ -175,7 +175,7 @@ def test_a_unit_that_does_not_exist_is_shown_as_unknown(
     admin_client: Client, unit: BusinessUnit
 ) -> None:
     request(unit_id=599_999)
-    daily_counts.keep_up()
+    daily_counts.refresh()
     assert "599999: unknown unit" in seen(admin_client.get("/admin/").content)
 
 
@@ -186,7 +186,7 @@ def test_a_marketer_sees_the_numbers_of_their_units_only(
     for _ in range(3):
         request(unit_id=CHILD, job_id=88101, list_id=7101)
     MailingList.objects.create(unit=child, list_id=7101, name="Kids only")
-    daily_counts.keep_up()
+    daily_counts.refresh()
     words = seen(person("marketer", unit).get("/admin/").content)
     for trace in ("Example Kids", "88101", "7101", "Kids only"):
         assert trace not in words
@@ -199,8 +199,8 @@ def test_each_kind_is_counted_and_does_not_change_other_numbers(unit: BusinessUn
     for status in set(Status) - {Status.HELD}:
         request(kind=Kind.SUBSCRIBE, status=status, lease_until=leased(status))
     request(kind=Kind.ATTRIBUTE, target_type="attribute", target_id=None, target_name="City")
-    daily_counts.keep_up()
-    found = overview.look(mids=None, days=7)
+    daily_counts.refresh()
+    found = overview.build(mids=None, days=7)
     assert [(one.key, one.number) for one in found.by_kind] == [("subscribe", 4), ("attribute", 1)]
     assert found.number == 1
     assert [(one.key, one.number) for one in found.by_channel] == [("page", 1)]
@@ -212,24 +212,24 @@ def test_the_profile_centre_s_card_links_to_its_requests(
     admin_client: Client, unit: BusinessUnit
 ) -> None:
     request()
-    daily_counts.keep_up()
+    daily_counts.refresh()
     assert "Profile centre" not in seen(admin_client.get("/admin/").content)
     request(kind=Kind.SUBSCRIBE)
-    daily_counts.keep_up()
+    daily_counts.refresh()
     html = admin_client.get("/admin/").content.decode()
     assert '?kind__exact=subscribe">join a list</a>' in html
     assert "Profile centre" in html
-    listed = seen(admin_client.get("/admin/unsub/unsubrequest/?kind__exact=subscribe").content)
+    listed = seen(admin_client.get("/admin/unsub/subscriberrequest/?kind__exact=subscribe").content)
     assert "1 unsubscribe request" in listed
 
 
 def test_requests_of_a_kind_are_found_by_an_index(unit: BusinessUnit) -> None:
     if connection.vendor != "postgresql":
         return  # SQLite's query plans are different
-    UnsubRequest.objects.bulk_create(made(3) for _ in range(3000))
+    SubscriberRequest.objects.bulk_create(made(3) for _ in range(3000))
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE unsub_unsubrequest")
-    plan = UnsubRequest.objects.filter(kind=Kind.FORMAT).order_by("-pk")[:100].explain()
+        cursor.execute("ANALYZE unsub_subscriberrequest")
+    plan = SubscriberRequest.objects.filter(kind=Kind.FORMAT).order_by("-pk")[:100].explain()
     assert "request_kind" in plan
 
 
@@ -242,12 +242,12 @@ def test_an_invalid_period_is_thirty_days(
 
 
 def test_overview_and_list_need_few_queries(
-    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
+    admin_client: Client, unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     for number in range(40):
         request(number % 20, job_id=number + 1, subscriber_id=number + 1)
-    daily_counts.keep_up()
-    for path in ("/admin/?days=90", "/admin/unsub/unsubrequest/"):
+    daily_counts.refresh()
+    for path in ("/admin/?days=90", "/admin/unsub/subscriberrequest/"):
         with CaptureQueriesContext(
             connection,
         ) as queries:
@@ -258,9 +258,9 @@ def test_overview_and_list_need_few_queries(
 def test_overdue_requests_are_found_by_indexes(unit: BusinessUnit) -> None:
     if connection.vendor != "postgresql":
         return  # SQLite's query plans are different
-    UnsubRequest.objects.bulk_create(made(3) for _ in range(3000))
+    SubscriberRequest.objects.bulk_create(made(3) for _ in range(3000))
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE unsub_unsubrequest")
-    plan = UnsubRequest.objects.order_by().filter(is_late()).explain()
+        cursor.execute("ANALYZE unsub_subscriberrequest")
+    plan = SubscriberRequest.objects.order_by().filter(is_late()).explain()
     for index in ("request_due", "request_leased", "request_needs_a_person"):
         assert index in plan

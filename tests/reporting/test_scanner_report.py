@@ -8,24 +8,24 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import FORM, MakeWish, link, seen
+from tests.helpers import FORM, MakeSubmission, link, seen
 from unsub import tasks
-from unsub.models import BusinessUnit, Channel, Status, UnsubRequest
+from unsub.models import BusinessUnit, Channel, Status, SubscriberRequest
 from unsub.outbox import api as outbox
 from unsub.outbox import spool
-from unsub.outbox.submission import Wish
+from unsub.outbox.submission import Submission
 from unsub.reporting import scanner_report
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-REPORT = "/admin/unsub/unsubrequest/scanners/"
-LIST = "/admin/unsub/unsubrequest/"
+REPORT = "/admin/unsub/subscriberrequest/scanners/"
+LIST = "/admin/unsub/subscriberrequest/"
 
 
 def report() -> list[tuple[int, int, int, int, int]]:
     """Return the report's numbers."""
     return [
-        (one.job_id, one.wishes, one.known, one.soon, one.crowded)
-        for one in scanner_report.signs(UnsubRequest.objects.all())
+        (one.job_id, one.requests, one.known, one.soon, one.crowded)
+        for one in scanner_report.signs(SubscriberRequest.objects.all())
     ]
 
 
@@ -33,7 +33,7 @@ def test_a_known_scanner_is_recorded_and_its_request_stored(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     client.post(link(settings), FORM, headers={"user-agent": "Barracuda Sentinel"})
-    row = UnsubRequest.objects.get()
+    row = SubscriberRequest.objects.get()
     assert (row.scanner, row.status) == ("barracuda", Status.PENDING)
     assert report() == [(88002, 1, 1, 0, 0)]
 
@@ -46,7 +46,7 @@ def test_a_submission_soon_after_the_link_was_issued_is_a_sign(
     client.post(link(settings, issued_at=now - 20), FORM, headers=person)
     client.post(link(settings, 1002, issued_at=now - 5000), FORM, headers=person)
     client.post(link(settings, 1003), FORM, headers=person)
-    ages = UnsubRequest.objects.order_by("pk").values_list("link_age", flat=True)
+    ages = SubscriberRequest.objects.order_by("pk").values_list("link_age", flat=True)
     assert ages[0] in range(20, 40)
     assert ages[1] in range(5000, 5020)
     assert ages[2] is None
@@ -57,43 +57,50 @@ def test_a_link_issued_in_the_future_has_age_zero(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     client.post(link(settings, issued_at=int(time.time()) + 10_000), FORM)
-    assert UnsubRequest.objects.get().link_age == 0
+    assert SubscriberRequest.objects.get().link_age == 0
 
 
 def test_many_in_one_second_are_a_sign_and_one_clicks_are_not(
-    unit: BusinessUnit, make_wish: MakeWish
+    unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     at = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
     for number in range(6):
         moment = at + timedelta(milliseconds=number * 100)
-        outbox.enqueue(make_wish(1001 + number, channel=Channel.PAGE, received_at=moment))
-        outbox.enqueue(make_wish(1011 + number, channel=Channel.ONE_CLICK, received_at=moment))
+        outbox.submit(make_submission(1001 + number, channel=Channel.PAGE, received_at=moment))
+        outbox.submit(make_submission(1011 + number, channel=Channel.ONE_CLICK, received_at=moment))
     alone = at + timedelta(minutes=1)
-    outbox.enqueue(make_wish(1021, channel=Channel.PAGE, received_at=alone))
+    outbox.submit(make_submission(1021, channel=Channel.PAGE, received_at=alone))
     assert report() == [(88002, 7, 0, 0, 6)]
 
 
-def test_old_requests_are_not_reported(unit: BusinessUnit, make_wish: MakeWish) -> None:
+def test_old_requests_are_not_reported(unit: BusinessUnit, make_submission: MakeSubmission) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=31)
-    wish = make_wish(channel=Channel.PAGE, received_at=long_ago)
-    outbox.enqueue(Wish(token=wish.token, context=wish.context, channel=Channel.PAGE,
-                        scanner="script", received_at=long_ago))  # fmt: skip
+    submission = make_submission(channel=Channel.PAGE, received_at=long_ago)
+    outbox.submit(
+        Submission(
+            token=submission.token,
+            context=submission.context,
+            channel=Channel.PAGE,
+            scanner="script",
+            received_at=long_ago,
+        )
+    )
     assert report() == []
 
 
 def test_a_spooled_request_keeps_the_scanner_and_may_lack_it(
-    unit: BusinessUnit, make_wish: MakeWish
+    unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
-    wish = make_wish(channel=Channel.PAGE)
-    message = wish.to_message(received_at=datetime.now(UTC))
+    submission = make_submission(channel=Channel.PAGE)
+    message = submission.to_message(received_at=datetime.now(UTC))
     del message["scanner"]
     spool._client.rpush(spool.KEY, json.dumps(message))
-    other = make_wish(1002)
-    spool.put(
-        Wish(token=other.token, context=other.context, channel=Channel.PAGE, scanner="script")
+    other = make_submission(1002)
+    spool.push(
+        Submission(token=other.token, context=other.context, channel=Channel.PAGE, scanner="script")
     )
     tasks.record()
-    assert list(UnsubRequest.objects.order_by("pk").values_list("scanner", flat=True)) == [
+    assert list(SubscriberRequest.objects.order_by("pk").values_list("scanner", flat=True)) == [
         "", "script",
     ]  # fmt: skip
 

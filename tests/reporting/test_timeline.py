@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 from django.test import Client
 
-from tests.helpers import MakeWish, seen
+from tests.helpers import MakeSubmission, seen
 from unsub.delivery.kinds import unsubscribe
 from unsub.models import (
     BusinessUnit,
@@ -22,7 +22,7 @@ from unsub.models import (
     Outcome,
     Pause,
     Status,
-    UnsubRequest,
+    SubscriberRequest,
 )
 from unsub.outbox import api as outbox
 from unsub.outbox import pauses, store
@@ -30,7 +30,7 @@ from unsub.outbox.submission import Change
 from unsub.reporting.explanations import ERROR_CODES, OUTCOMES, STATUSES, explain
 
 pytestmark = pytest.mark.django_db
-LIST = "/admin/unsub/unsubrequest/"
+LIST = "/admin/unsub/subscriberrequest/"
 WORDS = "By ticking a list you agree that we send you its mail."
 
 
@@ -40,18 +40,20 @@ def named(unit: BusinessUnit) -> None:
     MailingList.objects.create(unit=unit, list_id=7001, name="Weekly offers")
 
 
-def asked(make_wish: MakeWish, change: Change | None, **more: object) -> UnsubRequest:
+def asked(
+    make_submission: MakeSubmission, change: Change | None, **more: object
+) -> SubscriberRequest:
     """Return the row of a request from the profile centre."""
-    wish = replace(make_wish(channel="profile", language="en"), change=change, **more)  # type: ignore[arg-type]
-    return store.write(wish)[0]
+    submission = replace(make_submission(channel="profile", language="en"), change=change, **more)  # type: ignore[arg-type]
+    return store.write(submission)[0]
 
 
-def page(client: Client, one: UnsubRequest, what: str = "change") -> str:
+def page(client: Client, one: SubscriberRequest, what: str = "change") -> str:
     """Return the text of a request's page."""
     return seen(client.get(f"{LIST}{one.pk}/{what}/").content)
 
 
-def attempt(one: UnsubRequest | None, outcome: str, **more: object) -> None:
+def attempt(one: SubscriberRequest | None, outcome: str, **more: object) -> None:
     """Insert an attempt."""
     lease = "00000000-0000-4000-8000-000000000001"
     fields: dict[str, object] = {"number": 1, "started_at": Now(), "finished_at": Now()}
@@ -76,9 +78,13 @@ def attempt(one: UnsubRequest | None, outcome: str, **more: object) -> None:
     ],
 )  # fmt: skip
 def test_each_kind_is_described_and_its_value_shown_on_its_own_page_only(
-    admin_client: Client, make_wish: MakeWish, change: Change | None, row: str, story: str
+    admin_client: Client,
+    make_submission: MakeSubmission,
+    change: Change | None,
+    row: str,
+    story: str,
 ) -> None:
-    one = asked(make_wish, change)
+    one = asked(make_submission, change)
     listed = seen(admin_client.get(LIST).content)
     assert row in listed
     words = page(admin_client, one)
@@ -90,46 +96,58 @@ def test_each_kind_is_described_and_its_value_shown_on_its_own_page_only(
     assert one.get_kind_display() in words
 
 
-def test_requests_can_be_filtered_by_kind(admin_client: Client, make_wish: MakeWish) -> None:
-    one = asked(make_wish, Change(kind=Kind.FORMAT, value="Text"))
+def test_requests_can_be_filtered_by_kind(
+    admin_client: Client, make_submission: MakeSubmission
+) -> None:
+    one = asked(make_submission, Change(kind=Kind.FORMAT, value="Text"))
     for kind, found in (("format", True), ("subscribe", False)):
         html = admin_client.get(f"{LIST}?kind__exact={kind}").content.decode()
         assert (f"{LIST}{one.pk}/change/" in html) is found
 
 
 def test_consent_is_shown_with_its_text_and_confirmation(
-    admin_client: Client, make_wish: MakeWish
+    admin_client: Client, make_submission: MakeSubmission
 ) -> None:
-    one = asked(make_wish, Change(kind=Kind.SUBSCRIBE, wording=WORDS, waits=True))
-    assert one.wording
+    one = asked(
+        make_submission, Change(kind=Kind.SUBSCRIBE, consent_text=WORDS, needs_confirmation=True)
+    )
+    assert one.consent_text
     before = page(admin_client, one)
     assert "waiting for confirmation" in before
-    assert f"They agreed to version {one.wording.pk} of the words (English): “{WORDS}”" in before
+    assert (
+        f"They agreed to version {one.consent_text.pk} of the words (English): “{WORDS}”" in before
+    )
     assert "It counts only once the person has confirmed it from a mail." in before
     assert "Confirmed by mail not yet" in page(admin_client, one, "proof")
     outbox.confirm(one)
     after = page(admin_client, one)
     assert "The person confirmed it from the mail." in after
     proof = page(admin_client, one, "proof")
-    assert f"Agreed to “{WORDS}” Wording version {one.wording.pk}, English, first used" in proof
+    assert (
+        f"Agreed to “{WORDS}” Wording version {one.consent_text.pk}, English, first used" in proof
+    )
     assert re.search(r"Confirmed by mail \d{4}-\d\d-\d\d", proof)
     assert "Join Weekly offers (7001)" in proof
 
 
-def test_an_unconfirmed_request_says_so(admin_client: Client, make_wish: MakeWish) -> None:
-    one = asked(make_wish, Change(kind=Kind.SUBSCRIBE, wording=WORDS, waits=True))
-    UnsubRequest.objects.filter(pk=one.pk).update(status=Status.WITHDRAWN, finished_at=Now())
+def test_an_unconfirmed_request_says_so(
+    admin_client: Client, make_submission: MakeSubmission
+) -> None:
+    one = asked(
+        make_submission, Change(kind=Kind.SUBSCRIBE, consent_text=WORDS, needs_confirmation=True)
+    )
+    SubscriberRequest.objects.filter(pk=one.pk).update(status=Status.WITHDRAWN, finished_at=Now())
     words = page(admin_client, one)
     assert "It was never confirmed from the mail, and so not carried out." in words
     assert "The person took it back." not in words
 
 
 def test_a_superseded_request_links_to_the_one_that_counts(
-    admin_client: Client, make_wish: MakeWish
+    admin_client: Client, make_submission: MakeSubmission
 ) -> None:
-    old = asked(make_wish, Change(kind=Kind.ATTRIBUTE, name="City", value="Ulm"))
-    new = asked(make_wish, Change(kind=Kind.ATTRIBUTE, name="City", value="Bonn"))
-    UnsubRequest.objects.filter(pk=old.pk).update(
+    old = asked(make_submission, Change(kind=Kind.ATTRIBUTE, name="City", value="Ulm"))
+    new = asked(make_submission, Change(kind=Kind.ATTRIBUTE, name="City", value="Bonn"))
+    SubscriberRequest.objects.filter(pk=old.pk).update(
         status=Status.SUPERSEDED, superseded_by=new, finished_at=Now()
     )
     html = admin_client.get(f"{LIST}{old.pk}/change/").content.decode()
@@ -138,8 +156,10 @@ def test_a_superseded_request_links_to_the_one_that_counts(
     assert "unsub-badge-superseded" in admin_client.get(LIST).content.decode()
 
 
-def test_calls_are_named_by_their_message(admin_client: Client, make_wish: MakeWish) -> None:
-    one = asked(make_wish, Change(kind=Kind.FORMAT, value="Text"))
+def test_calls_are_named_by_their_message(
+    admin_client: Client, make_submission: MakeSubmission
+) -> None:
+    one = asked(make_submission, Change(kind=Kind.FORMAT, value="Text"))
     attempt(one, Outcome.POSTED, sfmc_request_id="req-7")
     words = page(admin_client, one)
     assert "Call 1, an Update of Subscriber, was sent" in words
@@ -148,9 +168,11 @@ def test_calls_are_named_by_their_message(admin_client: Client, make_wish: MakeW
 
 
 def test_the_timeline_of_a_request_that_waits_shows_its_confirmation_email(
-    admin_client: Client, make_wish: MakeWish
+    admin_client: Client, make_submission: MakeSubmission
 ) -> None:
-    one = asked(make_wish, Change(kind=Kind.SUBSCRIBE, wording=WORDS, waits=True))
+    one = asked(
+        make_submission, Change(kind=Kind.SUBSCRIBE, consent_text=WORDS, needs_confirmation=True)
+    )
     email = LinkEmail.objects.get()
     attempt(None, Outcome.POSTED, link_email=email, sfmc_request_id="req-7")
     LinkEmail.objects.update(status="done", finished_at=Now(), attempts=1)
@@ -165,22 +187,26 @@ def test_the_timeline_of_a_request_that_waits_shows_its_confirmation_email(
     assert f'href="{LIST}{one.pk}/change/"' in html
     assert "req-7" in html
     # It is no request itself.
-    assert UnsubRequest.objects.count() == 1
+    assert SubscriberRequest.objects.count() == 1
     assert f"{LIST}{one.pk}/change/" in admin_client.get(LIST).content.decode()
 
 
 def test_the_timeline_says_that_an_email_was_no_longer_needed(
-    admin_client: Client, make_wish: MakeWish
+    admin_client: Client, make_submission: MakeSubmission
 ) -> None:
-    one = asked(make_wish, Change(kind=Kind.SUBSCRIBE, wording=WORDS, waits=True))
+    one = asked(
+        make_submission, Change(kind=Kind.SUBSCRIBE, consent_text=WORDS, needs_confirmation=True)
+    )
     LinkEmail.objects.update(status="cancelled", finished_at=Now())
     assert "The email was not sent: what it was for was over." in page(admin_client, one)
 
 
-def test_no_call_is_shown_where_none_was_made(admin_client: Client, make_wish: MakeWish) -> None:
-    one = asked(make_wish, Change(kind=Kind.ATTRIBUTE, name="Gone", value="x"))
+def test_no_call_is_shown_where_none_was_made(
+    admin_client: Client, make_submission: MakeSubmission
+) -> None:
+    one = asked(make_submission, Change(kind=Kind.ATTRIBUTE, name="Gone", value="x"))
     attempt(one, Outcome.REFUSED, detail="no such attribute")
-    UnsubRequest.objects.update(status=Status.REFUSED, outcome="refused", finished_at=Now())
+    SubscriberRequest.objects.update(status=Status.REFUSED, outcome="refused", finished_at=Now())
     words = page(admin_client, one)
     assert "was sent to Marketing Cloud" not in words
     assert "looked up in Marketing Cloud" in words
@@ -188,9 +214,11 @@ def test_no_call_is_shown_where_none_was_made(admin_client: Client, make_wish: M
     assert "Try again" in words
 
 
-def test_a_refused_change_can_be_requeued(admin_client: Client, make_wish: MakeWish) -> None:
-    one = asked(make_wish, Change(kind=Kind.FORMAT, value="Text"))
-    UnsubRequest.objects.update(status=Status.REFUSED, finished_at=Now())
+def test_a_refused_change_can_be_requeued(
+    admin_client: Client, make_submission: MakeSubmission
+) -> None:
+    one = asked(make_submission, Change(kind=Kind.FORMAT, value="Text"))
+    SubscriberRequest.objects.update(status=Status.REFUSED, finished_at=Now())
     admin_client.post(f"{LIST}{one.pk}/try-again/")
     one.refresh_from_db()
     assert one.status == Status.PENDING
@@ -198,24 +226,24 @@ def test_a_refused_change_can_be_requeued(admin_client: Client, make_wish: MakeW
 
 @pytest.mark.parametrize("ends", ["ask", "put_back"])
 def test_a_pause_is_shown_from_its_beginning_to_its_end(
-    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish, ends: str
+    admin_client: Client, unit: BusinessUnit, make_submission: MakeSubmission, ends: str
 ) -> None:
-    unit.pause_offered, unit.pause_ends, unit.ask_back_key = True, ends, "ask-back"
+    unit.pause_offered, unit.pause_end_action, unit.ask_back_key = True, ends, "ask-back"
     unit.save()
-    left = asked(make_wish, None, pause_days=30)
+    left = asked(make_submission, None, pause_days=30)
     words = page(admin_client, left)
     assert re.search(r"It is a pause until \d{4}-\d\d-\d\d; after it the person is", words)
     Pause.objects.update(until=Now() - timedelta(seconds=1))
-    UnsubRequest.objects.update(status=Status.DONE)
+    SubscriberRequest.objects.update(status=Status.DONE)
     list(pauses.end_due())
     if ends == "ask":
         words = page(admin_client, left)
         assert "a mail is to ask the person whether they come back" in words
         email = LinkEmail.objects.get()
         assert f"asks whether the person comes back. #{email.pk}" in words
-        assert not UnsubRequest.objects.exclude(pk=left.pk).exists()
+        assert not SubscriberRequest.objects.exclude(pk=left.pk).exists()
         return
-    after = UnsubRequest.objects.exclude(pk=left.pk).get()
+    after = SubscriberRequest.objects.exclude(pk=left.pk).get()
     assert "the person is put back, as they were told" in page(admin_client, left)
     words = page(admin_client, after)
     assert f"The pause #{left.pk} was over: the person is put back to Weekly offers" in words
@@ -223,14 +251,14 @@ def test_a_pause_is_shown_from_its_beginning_to_its_end(
 
 
 def test_the_timeline_says_that_the_subscriber_ended_a_pause(
-    admin_client: Client, unit: BusinessUnit, make_wish: MakeWish
+    admin_client: Client, unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
-    unit.pause_offered, unit.pause_ends = True, "put_back"
+    unit.pause_offered, unit.pause_end_action = True, "put_back"
     unit.save()
-    left = asked(make_wish, None, pause_days=30)
+    left = asked(make_submission, None, pause_days=30)
     pause = Pause.objects.get()
-    outbox.end_pause(pause, pauses.coming_back(pause, token=make_wish().token))
-    back = UnsubRequest.objects.exclude(pk=left.pk).get()
+    outbox.end_pause(pause, pauses.resume_submission(pause, token=make_submission().token))
+    back = SubscriberRequest.objects.exclude(pk=left.pk).get()
     assert f"The person ended the pause #{left.pk}: back to Weekly" in page(admin_client, back)
 
 

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from pytest_django.fixtures import Settings
 
 from tests.helpers import request
-from unsub.models import BusinessUnit, Digest, Reason, Status
+from unsub.models import BusinessUnit, Reason, Status, WeeklyDigest
 from unsub.reporting import daily_counts, weekly_digest
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +54,7 @@ def test_the_digest_has_numbers_reasons_and_free_texts(read: BusinessUnit, week:
     request(ago(week), reason=other, reason_text=f"{other.label}: too loud")
     request(ago(week), status=Status.REFUSED)
     request(ago(week - timedelta(days=3)))
-    daily_counts.keep_up()
+    daily_counts.refresh()
     text = weekly_digest.compose(read, week)
     for words in (
         "Unsubscribes: 5 (the week before: 1)", "  3  I get too many messages",
@@ -88,7 +88,7 @@ def test_a_digest_that_no_server_accepted_is_due_again(
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     with pytest.raises(ConnectionRefusedError):
         weekly_digest.send(pk)
-    Digest.objects.update(asked_at=Now() - timedelta(hours=2))
+    WeeklyDigest.objects.update(requested_at=Now() - timedelta(hours=2))
     assert list(weekly_digest.due(eight)) == [pk]
     assert list(weekly_digest.due(eight)) == []
 
@@ -103,7 +103,7 @@ def test_users_who_may_not_see_requests_get_no_digest(
         if name != "nobody":
             one.groups.add(Group.objects.get(name="viewer"))
         one.units.set(units)
-    assert weekly_digest.readers(read) == ["reader@example.com"]
+    assert weekly_digest.recipients(read) == ["reader@example.com"]
 
 
 def test_units_with_the_digest_off_get_none(unit: BusinessUnit, eight: datetime) -> None:

@@ -196,7 +196,7 @@ def test_revoked_credentials_are_refused_until_cleared(sfmc: Sandbox, caller: Ca
 
 
 @pytest.mark.parametrize(
-    ("kind", "status"), [("fault_9", "InMaintenance"), ("fault_10", "UnplannedOutage")]
+    ("kind", "status"), [("fault_9", "InMaintenanceError"), ("fault_10", "UnplannedOutage")]
 )
 def test_the_system_status_shows_an_outage_without_counting_it(
     sfmc: Sandbox, caller: Caller, kind: str, status: str

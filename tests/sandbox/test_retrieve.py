@@ -91,7 +91,7 @@ def test_a_list_of_another_unit_is_not_among_the_memberships(sfmc: Sandbox) -> N
 
 
 def test_pages_continue_where_the_last_one_ended(sfmc: Sandbox, caller: Caller) -> None:
-    sfmc.shelf.page_size = 20
+    sfmc.retrieve_pages.page_size = 20
     seen: list[str | None] = []
     more = ""
     for status in ("MoreDataAvailable", "MoreDataAvailable", "OK"):

@@ -7,13 +7,13 @@ from tests.sfmc.replies import created, described, result, rows, updated
 from tests.sfmc.vendor import TOKEN, Vendor, fault, reply, reset, token
 from tests.stand_in import Answer
 from unsub.sfmc import (
-    InMaintenance,
+    InMaintenanceError,
     MisconfiguredError,
     PermanentError,
-    RateLimited,
+    RateLimitedError,
     SfmcError,
     TransientError,
-    UnknownOutcome,
+    UnknownOutcomeError,
 )
 from unsub.sfmc.client import Client
 
@@ -30,15 +30,15 @@ GOOD: dict[Call, bytes] = {
 @pytest.mark.parametrize(
     ("answer", "error"),
     {
-        "HTML 503": (Answer(body=HTML, status=503, kind="text/html"), UnknownOutcome),
-        "HTML 200": (Answer(body=HTML), UnknownOutcome),
-        "empty 202": (Answer(status=202), UnknownOutcome),
-        "reset": (Answer(act=reset), UnknownOutcome),
+        "HTML 503": (Answer(body=HTML, status=503, kind="text/html"), UnknownOutcomeError),
+        "HTML 200": (Answer(body=HTML), UnknownOutcomeError),
+        "empty 202": (Answer(status=202), UnknownOutcomeError),
+        "reset": (Answer(act=reset), UnknownOutcomeError),
         "not authorised": (Answer(body=fault(11), status=500), MisconfiguredError),
-        "maintenance": (Answer(body=fault(9), status=500), InMaintenance),
-        "rate limited": (Answer(body=fault(17), status=500), RateLimited),
+        "maintenance": (Answer(body=fault(9), status=500), InMaintenanceError),
+        "rate limited": (Answer(body=fault(17), status=500), RateLimitedError),
         "unsupported": (Answer(body=fault(8), status=500), PermanentError),
-        "429": (Answer(status=429, kind="text/plain"), RateLimited),
+        "429": (Answer(status=429, kind="text/plain"), RateLimitedError),
         "Bad Request": (
             Answer(body=b"Bad Request", status=400, kind="text/plain"), PermanentError,
         ),
@@ -49,9 +49,9 @@ def test_a_failure_raises_the_same_error_in_every_call(
     client: Client, vendor: Vendor, call: Call, answer: Answer, error: type[SfmcError]
 ) -> None:
     vendor.answers(answer)
-    with pytest.raises(error) as told:
+    with pytest.raises(error) as caught:
         call(client)
-    assert type(told.value) is error
+    assert type(caught.value) is error
     assert len(vendor.messages) == 1
 
 
@@ -60,7 +60,7 @@ def test_the_reply_to_another_call_is_refused(client: Client, vendor: Vendor, ca
     for other, body in [*GOOD.items(), (None, reply())]:
         if other is not call:
             vendor.answers(Answer(body=body))
-            with pytest.raises(UnknownOutcome):
+            with pytest.raises(UnknownOutcomeError):
                 call(client)
 
 

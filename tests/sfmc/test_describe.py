@@ -6,7 +6,7 @@ from lxml import etree
 from tests.sfmc.replies import NIL, attribute, choice, described, message
 from tests.sfmc.vendor import GUID, Vendor
 from tests.stand_in import Answer
-from unsub.sfmc import Choice, Definition, UnknownOutcome
+from unsub.sfmc import Definition, PicklistItem, UnknownOutcomeError
 from unsub.sfmc.client import Client
 
 API = "{http://exacttarget.com/wsdl/partnerAPI}"
@@ -34,8 +34,8 @@ def test_an_attribute_is_read_with_everything_a_form_needs(client: Client, vendo
         data_type="string", max_length=40, is_required=True, is_viewable=True, is_editable=True,
         is_restricted=True, default="red", display_order=2,
         choices=(
-            Choice(value="red", label="Red", is_default=True),
-            Choice(value="blue", label="Blue & co", is_default=False),
+            PicklistItem(value="red", label="Red", is_default=True),
+            PicklistItem(value="blue", label="Blue & co", is_default=False),
         ),
     )  # fmt: skip
 
@@ -85,7 +85,7 @@ def test_a_choice_without_a_value_is_left_out(client: Client, vendor: Vendor) ->
     items = f"<PicklistItem {NIL}/><PicklistItem/><PicklistItem><Label>x</Label></PicklistItem>"
     items += "<PicklistItem><Value>only</Value></PicklistItem>"
     (found,) = describe(client, vendor, attribute("A", PicklistItems=items))
-    assert found.choices == (Choice(value="only", label="only", is_default=False),)
+    assert found.choices == (PicklistItem(value="only", label="only", is_default=False),)
 
 
 def test_attributes_come_in_display_order(client: Client, vendor: Vendor) -> None:
@@ -108,7 +108,7 @@ def test_names_and_values_keep_their_spaces(client: Client, vendor: Vendor) -> N
     items = choice(" a ", " A ")
     (found,) = describe(client, vendor, attribute("Post  code ", PicklistItems=items))
     assert found.name == "Post  code "
-    assert found.choices == (Choice(value=" a ", label="A", is_default=False),)
+    assert found.choices == (PicklistItem(value=" a ", label="A", is_default=False),)
 
 
 def test_an_object_without_attributes_has_none(client: Client, vendor: Vendor) -> None:
@@ -119,7 +119,7 @@ def test_an_object_without_attributes_has_none(client: Client, vendor: Vendor) -
 def test_a_description_of_no_object_is_an_error(client: Client, vendor: Vendor) -> None:
     body = message("DefinitionResponseMsg", f"<RequestID>{GUID}</RequestID>")
     vendor.answers(Answer(body=body))
-    with pytest.raises(UnknownOutcome):
+    with pytest.raises(UnknownOutcomeError):
         client.describe("Nonsense")
 
 

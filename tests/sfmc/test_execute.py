@@ -24,15 +24,15 @@ from tests.sfmc.vendor import (
 )
 from tests.stand_in import Answer, Handler
 from unsub.sfmc import (
-    InMaintenance,
+    InMaintenanceError,
     MisconfiguredError,
     PermanentError,
-    RateLimited,
+    RateLimitedError,
     SfmcError,
     SystemStatus,
-    TokenExpired,
+    TokenExpiredError,
     TransientError,
-    UnknownOutcome,
+    UnknownOutcomeError,
 )
 from unsub.sfmc.auth import UsernameToken
 from unsub.sfmc.client import Client
@@ -107,27 +107,35 @@ def test_an_error_code_that_is_no_number_is_none(client: Client, vendor: Vendor,
 @pytest.mark.parametrize(
     ("code", "error"),
     [
-        (2, UnknownOutcome), (5, PermanentError), (6, PermanentError), (8, PermanentError),
-        (9, InMaintenance), (10, TransientError), (11, MisconfiguredError),
-        (12, MisconfiguredError), (13, TransientError), (17, RateLimited), (99, UnknownOutcome),
+        (2, UnknownOutcomeError),
+        (5, PermanentError),
+        (6, PermanentError),
+        (8, PermanentError),
+        (9, InMaintenanceError),
+        (10, TransientError),
+        (11, MisconfiguredError),
+        (12, MisconfiguredError),
+        (13, TransientError),
+        (17, RateLimitedError),
+        (99, UnknownOutcomeError),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("status", [200, 500])
 def test_a_fault_is_read_by_its_code(
     client: Client, vendor: Vendor, code: int, error: type[SfmcError], status: int
 ) -> None:
     vendor.answers(Answer(body=fault(code, words="Token Expired"), status=status))
-    with pytest.raises(error) as told:
+    with pytest.raises(error) as caught:
         client.execute([request()])
-    assert type(told.value) is error
-    assert told.value.code == code
+    assert type(caught.value) is error
+    assert caught.value.code == code
 
 
 @pytest.mark.parametrize("name", ["apifault", "APIFault"])
 def test_a_fault_is_read_in_whatever_namespace(client: Client, vendor: Vendor, name: str) -> None:
     body = fault(9).replace(b"ns1:apifault", f"x:{name}".encode()).replace(b"ns1:", b"x:")
     vendor.answers(Answer(body=body.replace(b"xmlns:ns1", b"xmlns:x"), status=500))
-    with pytest.raises(InMaintenance):
+    with pytest.raises(InMaintenanceError):
         client.execute([request()])
 
 
@@ -138,38 +146,38 @@ def test_a_fault_is_read_in_whatever_namespace(client: Client, vendor: Vendor, n
         ("q0:Security", "Something new", MisconfiguredError),
         ("soap:Client", "Object reference not set", PermanentError),
         ("soap:MustUnderstand", "x", PermanentError),
-        ("soap:Server", "x", UnknownOutcome),
-        ("", "", UnknownOutcome),
+        ("soap:Server", "x", UnknownOutcomeError),
+        ("", "", UnknownOutcomeError),
     ],
 )
 def test_a_fault_without_a_code_is_read_by_its_faultcode(
     client: Client, vendor: Vendor, faultcode: str, words: str, error: type[SfmcError]
 ) -> None:
     vendor.answers(Answer(body=fault(faultcode=faultcode, words=words), status=500))
-    with pytest.raises(error) as told:
+    with pytest.raises(error) as caught:
         client.execute([request()])
-    assert type(told.value) is error
+    assert type(caught.value) is error
 
 
 @pytest.mark.parametrize(
     ("answer", "error"),
     {
-        "HTML 503": (Answer(body=HTML, status=503, kind="text/html"), UnknownOutcome),
-        "HTML 200": (Answer(body=HTML, kind="text/html"), UnknownOutcome),
-        "HTML said to be XML": (Answer(body=HTML), UnknownOutcome),
-        "empty 202": (Answer(status=202), UnknownOutcome),
-        "empty 200": (Answer(), UnknownOutcome),
-        "cut XML": (Answer(body=reply()[:-60]), UnknownOutcome),
-        "cut in the middle": (Answer(act=cut), UnknownOutcome),
-        "another document": (Answer(body=b"<x/>"), UnknownOutcome),
-        "another message": (Answer(body=system_status("OK")), UnknownOutcome),
-        "an entity bomb": (Answer(body=BOMB), UnknownOutcome),
-        "a huge reply": (Answer(body=b" " * (6 * 2**20)), UnknownOutcome),
-        "502": (Answer(status=502, kind=""), UnknownOutcome),
-        "504": (Answer(status=504, kind="text/plain"), UnknownOutcome),
-        "500 with XML and no fault": (Answer(body=reply(), status=500), UnknownOutcome),
-        "reset": (Answer(act=reset), UnknownOutcome),
-        "408": (Answer(status=408, kind="text/plain"), UnknownOutcome),
+        "HTML 503": (Answer(body=HTML, status=503, kind="text/html"), UnknownOutcomeError),
+        "HTML 200": (Answer(body=HTML, kind="text/html"), UnknownOutcomeError),
+        "HTML said to be XML": (Answer(body=HTML), UnknownOutcomeError),
+        "empty 202": (Answer(status=202), UnknownOutcomeError),
+        "empty 200": (Answer(), UnknownOutcomeError),
+        "cut XML": (Answer(body=reply()[:-60]), UnknownOutcomeError),
+        "cut in the middle": (Answer(act=cut), UnknownOutcomeError),
+        "another document": (Answer(body=b"<x/>"), UnknownOutcomeError),
+        "another message": (Answer(body=system_status("OK")), UnknownOutcomeError),
+        "an entity bomb": (Answer(body=BOMB), UnknownOutcomeError),
+        "a huge reply": (Answer(body=b" " * (6 * 2**20)), UnknownOutcomeError),
+        "502": (Answer(status=502, kind=""), UnknownOutcomeError),
+        "504": (Answer(status=504, kind="text/plain"), UnknownOutcomeError),
+        "500 with XML and no fault": (Answer(body=reply(), status=500), UnknownOutcomeError),
+        "reset": (Answer(act=reset), UnknownOutcomeError),
+        "408": (Answer(status=408, kind="text/plain"), UnknownOutcomeError),
         "Bad Request": (
             Answer(body=b"Bad Request", status=400, kind="text/plain"), PermanentError,
         ),
@@ -179,16 +187,16 @@ def test_a_fault_without_a_code_is_read_by_its_faultcode(
         "a redirect": (
             Answer(status=302, headers={"Location": "http://127.0.0.1:1/"}), MisconfiguredError,
         ),
-        "429": (Answer(status=429, kind="text/plain"), RateLimited),
+        "429": (Answer(status=429, kind="text/plain"), RateLimitedError),
     }.values(),
 )  # fmt: skip
 def test_every_other_reply_raises_its_error(
     client: Client, vendor: Vendor, answer: Answer, error: type[SfmcError]
 ) -> None:
     vendor.answers(answer)
-    with pytest.raises(error) as told:
+    with pytest.raises(error) as caught:
         client.execute([request()])
-    assert type(told.value) is error
+    assert type(caught.value) is error
     assert len(vendor.messages) == 1
 
 
@@ -198,7 +206,7 @@ def test_a_reply_that_is_not_complete_in_time_is_an_unknown_outcome(
 ) -> None:
     client = Client(auth=new_auth(), soap_url=vendor.url, timeout=0.5)
     vendor.answers(Answer(act=act))
-    with pytest.raises(UnknownOutcome):
+    with pytest.raises(UnknownOutcomeError):
         client.execute([request()])
     assert len(vendor.messages) == 1
 
@@ -227,26 +235,26 @@ def test_retry_after_is_read_as_seconds_or_a_date(
     status: int,
 ) -> None:
     vendor.answers(Answer(status=status, kind="text/plain", headers={"Retry-After": value()}))
-    with pytest.raises(SfmcError) as told:
+    with pytest.raises(SfmcError) as caught:
         client.execute([request()])
-    assert told.value.retry_after is not None
-    assert least <= told.value.retry_after <= most
+    assert caught.value.retry_after is not None
+    assert least <= caught.value.retry_after <= most
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-5", "1e9"])
 def test_an_unusable_retry_after_is_none(client: Client, vendor: Vendor, value: str) -> None:
     vendor.answers(Answer(status=429, kind="text/plain", headers={"Retry-After": value}))
-    with pytest.raises(RateLimited) as told:
+    with pytest.raises(RateLimitedError) as caught:
         client.execute([request()])
-    assert told.value.retry_after is None
+    assert caught.value.retry_after is None
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://nowhere.invalid"])
 def test_a_call_that_was_not_sent_raises_transient_error(new_auth: NewAuth, url: str) -> None:
     client = Client(auth=new_auth(), soap_url=url, timeout=30.0)
-    with pytest.raises(TransientError) as told:
+    with pytest.raises(TransientError) as caught:
         client.execute([request()])
-    assert not isinstance(told.value, UnknownOutcome)
+    assert not isinstance(caught.value, UnknownOutcomeError)
 
 
 def test_an_invalid_address_raises_misconfigured_error(new_auth: NewAuth) -> None:
@@ -260,7 +268,7 @@ def test_a_connection_closed_while_idle_is_an_unknown_outcome(
 ) -> None:
     client.execute([request()])
     vendor.answers(Answer(act=reset), Answer(body=reply()))
-    with pytest.raises(UnknownOutcome):
+    with pytest.raises(UnknownOutcomeError):
         client.execute([request()])
     assert client.execute([request()]).overall_status == "OK"
 
@@ -285,9 +293,9 @@ def test_an_expired_token_is_replaced_and_the_call_repeated(client: Client, vend
 def test_a_token_that_expired_twice_raises_token_expired(client: Client, vendor: Vendor) -> None:
     vendor.answers(Answer(body=fault(faultcode="q0:Security", words="Token Expired"), status=500))
     vendor.tokens.append(vendor.tokens[0])
-    with pytest.raises(TransientError) as told:
+    with pytest.raises(TransientError) as caught:
         client.execute([request()])
-    assert type(told.value) in {TokenExpired, TransientError}
+    assert type(caught.value) in {TokenExpiredError, TransientError}
     assert len(vendor.messages) <= 2
 
 
@@ -325,7 +333,7 @@ def test_the_system_status_is_read_among_other_elements(
 
 def test_an_unknown_status_is_an_unknown_outcome(client: Client, vendor: Vendor) -> None:
     vendor.answers(Answer(body=system_status("Dancing")))
-    with pytest.raises(UnknownOutcome):
+    with pytest.raises(UnknownOutcomeError):
         client.system_status()
 
 

@@ -10,7 +10,7 @@ from unsub.sfmc import (
     Filter,
     Page,
     RetrieveRequest,
-    UnknownOutcome,
+    UnknownOutcomeError,
     read_membership,
     read_profile,
     read_subscriber_name,
@@ -80,5 +80,5 @@ def test_more_data_gives_the_id_of_the_next_page(client: Client, vendor: Vendor)
 
 
 def test_a_refused_retrieve_is_an_error_and_no_empty_page(client: Client, vendor: Vendor) -> None:
-    with pytest.raises(UnknownOutcome):
+    with pytest.raises(UnknownOutcomeError):
         retrieve(client, vendor, status="Error: bad property")

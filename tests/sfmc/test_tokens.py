@@ -12,7 +12,7 @@ from tests.stand_in import Answer
 from unsub.sfmc import (
     MemoryTokenStore,
     MisconfiguredError,
-    RateLimited,
+    RateLimitedError,
     SfmcError,
     Token,
     TransientError,
@@ -135,7 +135,7 @@ def test_waiting_for_another_renewal_ends_with_the_timeout(new_auth: NewAuth) ->
         (Answer(status=403, kind="text/html"), MisconfiguredError),
         (Answer(status=404, kind="text/html"), MisconfiguredError),
         (Answer(status=302, headers={"Location": "/elsewhere"}), MisconfiguredError),
-        (Answer(status=429, headers={"Retry-After": "5"}), RateLimited),
+        (Answer(status=429, headers={"Retry-After": "5"}), RateLimitedError),
         (Answer(status=500, kind="text/html"), TransientError),
         (Answer(status=503, kind="text/html"), TransientError),
         (Answer(act=reset), TransientError),
@@ -153,17 +153,17 @@ def test_every_failure_of_the_endpoint_raises_its_error(
     new_auth: NewAuth, vendor: Vendor, answer: Answer, error: type[SfmcError]
 ) -> None:
     vendor.tokens = deque([answer])
-    with pytest.raises(error) as told:
+    with pytest.raises(error) as caught:
         new_auth().login()
-    assert type(told.value) is error
+    assert type(caught.value) is error
     assert len(vendor.token_requests) == 1
 
 
 def test_a_retry_after_of_the_endpoint_is_kept(new_auth: NewAuth, vendor: Vendor) -> None:
     vendor.tokens = deque([Answer(status=429, headers={"Retry-After": "5"})])
-    with pytest.raises(RateLimited) as told:
+    with pytest.raises(RateLimitedError) as caught:
         new_auth().login()
-    assert told.value.retry_after == 5
+    assert caught.value.retry_after == 5
 
 
 def test_a_refused_connection_is_transient(new_auth: NewAuth) -> None:

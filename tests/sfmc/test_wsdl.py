@@ -21,7 +21,7 @@ from tests.sfmc.contract import (
     Element,
 )
 from tests.sfmc.vendor import Vendor
-from unsub.sfmc import UNSUB_EVENT_PROPERTIES, Filter, RetrieveRequest, UnknownOutcome
+from unsub.sfmc import UNSUB_EVENT_PROPERTIES, Filter, RetrieveRequest, UnknownOutcomeError
 from unsub.sfmc.client import WSDL, Client
 
 PUBLIC = ROOT.parent / "shared" / "sfmc" / "etframework.wsdl"
@@ -167,7 +167,7 @@ def _retrieve_more(client: Client) -> None:
 def test_our_messages_fit_the_schema_of_every_wsdl(
     client: Client, vendor: Vendor, call: Call
 ) -> None:
-    with suppress(UnknownOutcome):  # the fake vendor answers every call as if it were Execute
+    with suppress(UnknownOutcomeError):  # the fake vendor answers every call as if it were Execute
         call(client)
     body = etree.fromstring(vendor.messages[0]).find(
         "{http://schemas.xmlsoap.org/soap/envelope/}Body"

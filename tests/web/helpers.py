@@ -14,7 +14,7 @@ from unsub.domain.context import SubscriberContext
 from unsub.sandbox import Sandbox
 
 _BOX = re.compile(r'name="keep" value="(\d+)"( checked)?')
-_DRAWN = re.compile(r'name="drawn" value="([^"]+)"')
+_DRAWN = re.compile(r'name="snapshot" value="([^"]+)"')
 
 
 def path(settings: Settings, subscriber: int | SubscriberContext = 1001, **changes: Any) -> str:
@@ -33,7 +33,7 @@ def offered(page: bytes) -> list[str]:
     return [number for number, checked in _BOX.findall(page.decode()) if not checked]
 
 
-def drawn(page: bytes) -> str:
+def snapshot_of(page: bytes) -> str:
     """Return the signed snapshot in the page's form."""
     found = _DRAWN.search(page.decode())
     assert found, "the page has no form"
@@ -47,7 +47,7 @@ def save(
     """Submit the page with these lists unticked and ticked. Without `page` it is fetched first."""
     page = client.get(there).content if page is None else page
     kept = [number for number in ticked(page) if number not in leave]
-    return client.post(there, {"drawn": drawn(page), "keep": [*kept, *join]})  # type: ignore[return-value]
+    return client.post(there, {"snapshot": snapshot_of(page), "keep": [*kept, *join]})  # type: ignore[return-value]
 
 
 def deliver() -> None:

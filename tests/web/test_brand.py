@@ -37,7 +37,7 @@ def unit_form(**more: Any) -> dict[str, Any]:
     }  # fmt: skip
     given = {
         "name": "Example Outfitters", "language": "en", "subscriber_key_permission": "on",
-        "profile_days": "90", "pause_ends": "ask",
+        "profile_days": "90", "pause_end_action": "ask",
     }  # fmt: skip
     return given | inline | more
 
@@ -58,15 +58,15 @@ def test_a_logo_is_encoded_again_and_shown(
     logo = Logo.objects.get()
     assert (logo.width, logo.height) == (192, 64)
     html = client.get(link(settings)).content.decode()
-    assert f'src="/brand/{logo.digest}.webp"' in html
+    assert f'src="/brand/{logo.content_digest}.webp"' in html
     assert 'alt="Example Outfitters"' in html
-    answer = client.get(f"/brand/{logo.digest}.webp")
+    answer = client.get(f"/brand/{logo.content_digest}.webp")
     assert answer["Content-Type"] == "image/webp"
     assert "immutable" in answer["Cache-Control"]
     with Image.open(io.BytesIO(answer.content)) as shown:
         assert (shown.format, shown.size) == ("WEBP", (384, 128))
     admin_client.post(CHANGE, unit_form(remove_logo="on"))
-    assert client.get(f"/brand/{logo.digest}.webp").status_code == 404
+    assert client.get(f"/brand/{logo.content_digest}.webp").status_code == 404
 
 
 def test_metadata_of_a_logo_is_removed() -> None:

@@ -12,12 +12,12 @@ from pytest_django.fixtures import Settings
 from tests.helpers import CHILD, seen
 from unsub.domain.context import JobContext, SubscriberContext
 from unsub.infra import database_timeout
-from unsub.models import BusinessUnit, Erasure, Pause, UnsubRequest, Wording
+from unsub.models import BusinessUnit, ConsentText, Erasure, Pause, SubscriberRequest
 from unsub.outbox import spool
 from unsub.preferences import snapshot
 from unsub.sandbox import Sandbox
 
-from .helpers import deliver, drawn, offered, path, save, ticked
+from .helpers import deliver, offered, path, save, snapshot_of, ticked
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -38,7 +38,7 @@ def test_only_public_lists_are_shown(client: Client, settings: Settings, sandbox
     assert "Every Friday: what is new." in words
     for hidden in ("All Subscribers", "Do not mail", "Staff", "Kids club", "ada@example.com"):
         assert hidden not in words
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
     assert not client.cookies
     # The links to other languages lead to the same page.
     assert f'href="{there}?lang=de"' in answer.content.decode()
@@ -55,7 +55,7 @@ def test_unsubscribing_from_a_list_is_an_event_of_the_email_s_job(
     there = path(settings, who)
     answer = save(client, there, leave=("7001",))
     assert answer.status_code == 303
-    row = UnsubRequest.objects.get()
+    row = SubscriberRequest.objects.get()
     assert (row.channel, row.job_id, row.list_id, row.scope) == ("profile", 88002, 7001, "list")
     page = client.get(answer["Location"])
     assert "Weekly offers You are leaving" in seen(page.content)
@@ -83,21 +83,21 @@ def test_an_unchanged_or_invalid_form_makes_no_request(
 ) -> None:
     there = path(settings)
     assert "saved" not in save(client, there)["Location"]
-    of = drawn(client.get(there).content)
+    of = snapshot_of(client.get(there).content)
     forms: tuple[dict[str, Any], ...] = (
         {"keep": []},
         {"List-Unsubscribe": "One-Click"},
-        {"drawn": "x", "keep": ["7002"]},
-        {"drawn": of[:-1], "keep": ["7002"]},
+        {"snapshot": "x", "keep": ["7002"]},
+        {"snapshot": of[:-1], "keep": ["7002"]},
         # The snapshot of another subscriber's page.
-        {"drawn": drawn(client.get(path(settings, 1002)).content), "keep": []},
+        {"snapshot": snapshot_of(client.get(path(settings, 1002)).content), "keep": []},
     )
     for form in forms:
         answer = client.post(there, form)
         assert answer.status_code == 409
         assert "look at it and save again" in seen(answer.content)
-    client.post(there, {"drawn": of, "keep": ["x", "-1", "0", "9" * 30, "7001", "7002", "7003"]})
-    assert not UnsubRequest.objects.exists()
+    client.post(there, {"snapshot": of, "keep": ["x", "-1", "0", "9" * 30, "7001", "7002", "7003"]})
+    assert not SubscriberRequest.objects.exists()
 
 
 def test_two_tabs_do_not_undo_each_other(
@@ -107,7 +107,7 @@ def test_two_tabs_do_not_undo_each_other(
     first, second = client.get(there).content, client.get(there).content
     save(client, there, leave=("7001",), page=first)
     save(client, there, leave=("7002",), page=second)
-    left = UnsubRequest.objects.order_by("list_id").values_list("list_id", flat=True)
+    left = SubscriberRequest.objects.order_by("list_id").values_list("list_id", flat=True)
     assert list(left) == [7001, 7002]
 
 
@@ -118,7 +118,7 @@ def test_submitting_a_page_twice_makes_one_request(
     page = client.get(there).content
     for _ in range(2):
         save(client, there, leave=("7001",), page=page)
-    assert UnsubRequest.objects.count() == 1
+    assert SubscriberRequest.objects.count() == 1
 
 
 def test_the_page_can_unsubscribe_from_everything(
@@ -126,7 +126,7 @@ def test_the_page_can_unsubscribe_from_everything(
 ) -> None:
     answer = client.post(path(settings), {"everything": "1"})
     assert "/done" in answer["Location"]
-    row = UnsubRequest.objects.get()
+    row = SubscriberRequest.objects.get()
     assert (row.scope, row.channel) == ("all", "profile")
     page = client.get(answer["Location"])
     assert "You will get no more mail of any kind" in seen(page.content)
@@ -136,7 +136,7 @@ def test_the_page_can_unsubscribe_from_everything(
 def test_without_marketing_cloud_the_page_shows_and_unsubscribing_works(
     client: Client, settings: Settings, sandbox: Sandbox, monkeypatch: Any, fault: str
 ) -> None:
-    monkeypatch.setattr(snapshot, "PATIENCE", 0.5)
+    monkeypatch.setattr(snapshot, "TIMEOUT", 0.5)
     sandbox.cue(fault, times=None, seconds=60, value=1.5)
     page = client.get(path(settings))
     assert page.status_code == 200
@@ -144,7 +144,7 @@ def test_without_marketing_cloud_the_page_shows_and_unsubscribing_works(
     assert "cannot be shown right now" in words
     assert "Unsubscribe from everything" in words
     assert client.post(path(settings), {"everything": "1"}).status_code == 303
-    assert UnsubRequest.objects.get().scope == "all"
+    assert SubscriberRequest.objects.get().scope == "all"
 
 
 def test_list_names_are_cached_for_all_and_memberships_per_subscriber(
@@ -153,7 +153,7 @@ def test_list_names_are_cached_for_all_and_memberships_per_subscriber(
     for person in (1001, 1001, 1002):
         client.get(path(settings, person))
     # The lists once; key and memberships for each of two subscribers.
-    assert sandbox.calls()["soap"]["Retrieve"] == 5
+    assert sandbox.call_counts()["soap"]["Retrieve"] == 5
 
 
 def test_a_child_unit_s_lists_are_read_in_its_own_name(
@@ -178,8 +178,8 @@ def test_an_old_link_shows_no_data_and_writes_nothing(
         assert "too old" in seen(page.content)
         assert "Weekly offers" not in seen(page.content)
         client.post(there, {"everything": "1"})
-    assert not UnsubRequest.objects.exists()
-    assert "Retrieve" not in sandbox.calls()["soap"]
+    assert not SubscriberRequest.objects.exists()
+    assert "Retrieve" not in sandbox.call_counts()["soap"]
     young = path(settings, issued_at=now - 91 * 86_400, expires_at=now + 60)
     assert ticked(client.get(young).content)
 
@@ -199,7 +199,7 @@ def test_a_test_link_shows_the_page_and_records_nothing(
     assert "This is a test link" in seen(client.get(there).content)
     save(client, there, leave=("7001",))
     client.post(there, {"everything": "1"})
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
 
 
 def test_the_number_of_changes_with_one_link_is_limited(
@@ -207,9 +207,9 @@ def test_the_number_of_changes_with_one_link_is_limited(
 ) -> None:
     there = path(settings)
     for _ in range(60):
-        client.post(there, {"drawn": "x"})
+        client.post(there, {"snapshot": "x"})
     assert save(client, there, leave=("7001",)).status_code == 429
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
 
 
 def test_an_unsubscribe_from_a_list_is_spooled_while_the_database_is_away(
@@ -228,9 +228,9 @@ def test_an_unsubscribe_from_a_list_is_spooled_while_the_database_is_away(
     finally:
         connection.close()
         options.update(before)
-        database_timeout.forget()
-    assert len(list(spool.empty())) == 1
-    row = UnsubRequest.objects.get()
+        database_timeout.reset()
+    assert len(list(spool.drain())) == 1
+    row = SubscriberRequest.objects.get()
     assert (row.channel, row.list_id, row.job_id, row.status) == ("profile", 7002, None, "pending")
 
 
@@ -239,13 +239,13 @@ def test_reading_any_page_writes_nothing(
     client: Client, settings: Settings, sandbox: Sandbox, method: str
 ) -> None:
     BusinessUnit.objects.update(
-        new_link_key="new-link", pause_offered=True, pause_ends="put_back", confirm_key="c"
+        new_link_key="new-link", pause_offered=True, pause_end_action="put_back", confirm_key="c"
     )
     there = path(settings)
     for page in ("", "/", "/details", "/pause", "/yours", "/yours.json", "/erase", "/new-link"):
         answer = getattr(client, method)(f"{there}{page}?everything=1&again=1&keep=7004")
         assert answer.status_code in {200, 204, 303, 405}
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
     assert not Erasure.objects.exists()
     assert not Pause.objects.exists()
-    assert not Wording.objects.exists()
+    assert not ConsentText.objects.exists()

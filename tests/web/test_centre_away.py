@@ -16,13 +16,13 @@ from tests.helpers import context, seen
 from unsub.delivery.kinds import link_email
 from unsub.infra import database_timeout
 from unsub.links.tokens import sign_link
-from unsub.models import BusinessUnit, Channel, Kind, LinkEmail, Pause, UnsubRequest
+from unsub.models import BusinessUnit, Channel, Kind, LinkEmail, Pause, SubscriberRequest
 from unsub.outbox import spool
-from unsub.outbox.api import Change, Wish
+from unsub.outbox.api import Change, Submission
 from unsub.sandbox import Sandbox
 from unsub.web.signed_link import Link
 
-from .helpers import drawn, path, save
+from .helpers import path, save, snapshot_of
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 EVENTS = "7004"
@@ -50,7 +50,7 @@ def away() -> Iterator[None]:
     finally:
         connection.close()
         options.update(before)
-        database_timeout.forget()
+        database_timeout.reset()
 
 
 def test_a_spooled_subscription_waits_for_confirmation_where_the_unit_requires_it(
@@ -59,8 +59,8 @@ def test_a_spooled_subscription_waits_for_confirmation_where_the_unit_requires_i
     BusinessUnit.objects.update(confirm_key="confirm-subscription")
     with away():
         assert save(client, path(settings), join=(EVENTS,)).status_code == 303
-    assert len(list(spool.empty())) == 1
-    request, email = UnsubRequest.objects.get(), LinkEmail.objects.get()
+    assert len(list(spool.drain())) == 1
+    request, email = SubscriberRequest.objects.get(), LinkEmail.objects.get()
     assert (request.kind, request.status) == ("subscribe", "waiting")
     assert (email.purpose, email.request, email.status) == ("confirm", request, "pending")
 
@@ -69,7 +69,7 @@ def test_details_are_neither_shown_nor_changed_without_the_database(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings)
-    form = {"drawn": drawn(client.get(f"{there}/details").content), "format": "Text"}
+    form = {"snapshot": snapshot_of(client.get(f"{there}/details").content), "format": "Text"}
     with away():
         page = client.get(there)
         assert "First Name" not in seen(page.content)
@@ -77,25 +77,25 @@ def test_details_are_neither_shown_nor_changed_without_the_database(
         # No change is accepted either: the unit may not allow it.
         for answer in (client.get(f"{there}/details"), client.post(f"{there}/details", form)):
             assert (answer.status_code, answer["Retry-After"]) == (503, "120")
-    assert not list(spool.empty())
+    assert not list(spool.drain())
 
 
 @pytest.mark.parametrize("offered", [True, False])
 def test_a_spooled_pause_is_a_pause_only_where_the_unit_offers_pauses(
     client: Client, settings: Settings, sandbox: Sandbox, offered: bool
 ) -> None:
-    BusinessUnit.objects.update(pause_offered=offered, pause_ends="put_back")
+    BusinessUnit.objects.update(pause_offered=offered, pause_end_action="put_back")
     there = path(settings)
-    form = {"drawn": drawn(client.get(there).content), "what": "7001", "days": "30"}
+    form = {"snapshot": snapshot_of(client.get(there).content), "what": "7001", "days": "30"}
     with away():
         answer = client.post(f"{there}/pause", form)
         assert "saved" in answer["Location"]
-    assert len(list(spool.empty())) == 1
-    assert str(UnsubRequest.objects.get().target) == "list:7001"
+    assert len(list(spool.drain())) == 1
+    assert str(SubscriberRequest.objects.get().target) == "list:7001"
     assert Pause.objects.count() == offered
 
 
-def wishes(settings: Settings) -> Iterator[Wish]:
+def wishes(settings: Settings) -> Iterator[Submission]:
     """Yield a request of each kind."""
     link = context(issued_at=1)
     common: dict[str, Any] = {
@@ -103,39 +103,41 @@ def wishes(settings: Settings) -> Iterator[Wish]:
         "language": "de", "received_at": datetime(2026, 5, 1, tzinfo=UTC),
     }  # fmt: skip
     there, everything = link.for_list(7004), link.for_everything()
-    yield Wish(context=there, **common)
-    yield Wish(context=everything, words="no more", **common)
-    yield Wish(context=there, pause_days=60, **common)
-    yield Wish(context=there, change=Change(kind=Kind.SUBSCRIBE, wording="I agree."), **common)
-    yield Wish(context=everything, change=Change(kind=Kind.RESUBSCRIBE), **common)
+    yield Submission(context=there, **common)
+    yield Submission(context=everything, words="no more", **common)
+    yield Submission(context=there, pause_days=60, **common)
+    yield Submission(
+        context=there, change=Change(kind=Kind.SUBSCRIBE, consent_text="I agree."), **common
+    )
+    yield Submission(context=everything, change=Change(kind=Kind.RESUBSCRIBE), **common)
     for change in (
         Change(kind=Kind.ATTRIBUTE, name="City", value="Kraków"),
         Change(kind=Kind.ATTRIBUTE, name="City", value=""),
         Change(kind=Kind.FORMAT, value="Text"),
-        Change(kind=Kind.ADDRESS, value="ada@example.org", waits=True),
+        Change(kind=Kind.ADDRESS, value="ada@example.org", needs_confirmation=True),
     ):
-        yield Wish(context=link, change=change, **common)
+        yield Submission(context=link, change=change, **common)
 
 
 def test_a_spooled_request_has_everything_that_was_submitted(settings: Settings) -> None:
-    for wish in wishes(settings):
-        assert wish.received_at
-        message = json.loads(json.dumps(wish.to_message(received_at=wish.received_at)))
-        read = Wish.from_message(message)
+    for submission in wishes(settings):
+        assert submission.received_at
+        message = json.loads(json.dumps(submission.to_message(received_at=submission.received_at)))
+        read = Submission.from_message(message)
         assert (read.change, read.pause_days, read.words) == (
-            wish.change, wish.pause_days, wish.words,
+            submission.change, submission.pause_days, submission.words,
         )  # fmt: skip
         assert (read.target, read.context.scope, read.context.job) == (
-            wish.target, wish.context.scope, wish.context.job,
+            submission.target, submission.context.scope, submission.context.job,
         )  # fmt: skip
 
 
 def test_no_repr_contains_personal_data_or_tokens(settings: Settings) -> None:
-    for wish in wishes(settings):
-        printed = repr(wish)
-        for secret in (wish.token, "no more", "Kraków", "ada@"):
+    for submission in wishes(settings):
+        printed = repr(submission)
+        for secret in (submission.token, "no more", "Kraków", "ada@"):
             assert secret not in printed
-        link = Link(token=wish.token, context=wish.context)
-        assert wish.token not in repr(link)
+        link = Link(token=submission.token, context=submission.context)
+        assert submission.token not in repr(link)
     email = link_email._Content(definition="key", link="https://x/p/token", to="ada@example.org")
     assert repr(email) == "_Content(definition='key', about='')"

@@ -11,12 +11,12 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.helpers import seen
-from unsub.models import BusinessUnit, UnsubRequest
+from unsub.models import BusinessUnit, SubscriberRequest
 from unsub.preferences.attributes import fields_of
 from unsub.sandbox import Sandbox
 from unsub.sfmc import Definition
 
-from .helpers import deliver, drawn, mailed_link, path
+from .helpers import deliver, mailed_link, path, snapshot_of
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 _INPUT = re.compile(r'<input type="([a-z]+)" name="([a-z0-9]+)"([^>]*)>')
@@ -46,12 +46,12 @@ def field(name: str) -> str:
 def values(page: bytes) -> dict[str, str]:
     """Return the values of the form, as a browser would submit them."""
     text = page.decode()
-    found = {"drawn": drawn(page)}
+    found = {"snapshot": snapshot_of(page)}
     for kind, name, rest in _INPUT.findall(text):
         value = _VALUE.search(rest)
         if kind in {"radio", "checkbox"} and " checked" not in rest:
             continue
-        if name != "drawn":
+        if name != "snapshot":
             found[name] = unescape(value[1]) if value else ""
     for match in _SELECT.finditer(text):
         chosen = _CHOSEN.search(match[0])
@@ -85,12 +85,12 @@ def test_attributes_are_shown_and_addresses_masked(
 def test_only_changed_values_are_sent(client: Client, settings: Settings, sandbox: Sandbox) -> None:
     answer = change(client, details(settings), First_Name="Adele", Birthday="1991-01-02")
     assert answer.status_code == 303
-    rows = UnsubRequest.objects.order_by("pk").values_list("target_name", "value")
+    rows = SubscriberRequest.objects.order_by("pk").values_list("target_name", "value")
     assert list(rows) == [("First Name", "Adele"), ("Birthday", "1991-01-02")]
     # Shown with the new value while the request is on its way.
     assert "First Name Adele" in seen(client.get(path(settings)).content)
     deliver()
-    assert [row.status for row in UnsubRequest.objects.all()] == ["done", "done"]
+    assert [row.status for row in SubscriberRequest.objects.all()] == ["done", "done"]
     person = sandbox.person(1001)["attributes"]
     assert (person["First Name"], person["Last Name"], person["City"]) == (
         "Adele", "Sample", "London",
@@ -106,7 +106,7 @@ def test_an_unchanged_form_makes_no_request(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     assert "saved" not in change(client, details(settings))["Location"]
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_an_invalid_value_is_reported_at_its_field_and_all_input_is_kept(
     for key, text in (fine | {name: typed}).items():
         if key != "City":
             assert kept[field(key.replace("_", " "))] == text
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
 
 
 def test_other_alphabets_are_accepted_where_the_account_supports_them(
@@ -150,7 +150,7 @@ def test_a_forged_form_does_not_change_read_only_or_hidden_attributes(
     form = values(client.get(there).content)
     for name in ("Loyalty ID", "Internal score", "Shop"):
         client.post(there, form | {field(name): "forged"})
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
 
 
 def test_a_value_that_another_tab_changed_is_shown_and_not_overwritten(
@@ -171,7 +171,7 @@ def test_a_value_that_another_tab_changed_is_shown_and_not_overwritten(
     deliver()
     person = sandbox.person(1001)["attributes"]
     assert (person["First Name"], person["City"]) == ("Ada-Maria", "Paris")
-    statuses = UnsubRequest.objects.filter(target_name="First Name").order_by("pk")
+    statuses = SubscriberRequest.objects.filter(target_name="First Name").order_by("pk")
     assert [row.status for row in statuses] == ["superseded", "done"]
     assert statuses[0].superseded_by == statuses[1]
 
@@ -232,9 +232,9 @@ def test_a_change_of_a_deleted_attribute_is_refused(
 ) -> None:
     change(client, details(settings), First_Name="Adele")
     # Renamed in the meantime: Marketing Cloud would ignore the old name and answer OK.
-    UnsubRequest.objects.update(target_name="Given name")
+    SubscriberRequest.objects.update(target_name="Given name")
     deliver()
-    row = UnsubRequest.objects.get()
+    row = SubscriberRequest.objects.get()
     assert (row.status, sandbox.updates()) == ("refused", [])
 
 
@@ -253,4 +253,4 @@ def test_a_unit_can_switch_the_details_off(
     BusinessUnit.objects.update(profile_details=False)
     assert "First Name" not in seen(client.get(path(settings)).content)
     assert client.get(details(settings)).status_code == 303
-    assert "Describe" not in sandbox.calls()["soap"]
+    assert "Describe" not in sandbox.call_counts()["soap"]

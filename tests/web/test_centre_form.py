@@ -8,10 +8,17 @@ from pytest_django.fixtures import Settings
 
 from tests.helpers import context, rotate_digest_key
 from unsub.preferences.attributes import Field, fields_of
-from unsub.preferences.form_snapshot import Drawn, draw, is_mark_of, mark, marks, read
+from unsub.preferences.form_snapshot import (
+    FormSnapshot,
+    dumps,
+    fingerprint,
+    fingerprints,
+    is_mark_of,
+    loads,
+)
 from unsub.preferences.forms import DetailsForm
 from unsub.sfmc import Definition
-from unsub.web.brand import Sender
+from unsub.web.brand import Brand
 from unsub.web.http import page
 
 
@@ -30,9 +37,13 @@ def form(one: Field, raw: str, typed: str | None = None) -> DetailsForm:
     now = {one.id: one.shown(raw).strip(), "format": "HTML", "address": "ada@example.com"}
     data = None if typed is None else {one.id: typed}
     return DetailsForm(
-        data, fields=[one], now=now, drawn=dict(marks(now.items())), any_alphabet=True,
+        data,
+        fields=[one],
+        now=now,
+        fingerprints=dict(fingerprints(now.items())),
+        any_alphabet=True,
         changes_address=True,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("typed", ["1e999999999", "-1e-999999999", "1" * 101, "NaN", "1e60"])
@@ -82,7 +93,7 @@ def test_errors_are_described_at_their_field_and_linked_from_the_summary() -> No
     text = str(sent[one.id])
     assert 'aria-invalid="true"' in text
     assert f'aria-describedby="id_{one.id}_error"' in text
-    whole = page("unsub/details.html", {"form": sent, "sender": Sender()}).content.decode()
+    whole = page("unsub/details.html", {"form": sent, "brand": Brand()}).content.decode()
     assert f'href="#id_{one.id}"' in whole
     # A group of radio buttons has no id of its own: the link leads to the first of them.
     assert 'href="#id_format_0"' in whole
@@ -94,12 +105,14 @@ def test_errors_are_described_at_their_field_and_linked_from_the_summary() -> No
 
 
 def test_a_form_that_was_open_during_a_change_of_the_digest_key_is_read(settings: Settings) -> None:
-    of = Drawn(values=dict(marks([("city", "London")])), wording=mark("You agree."))
-    text = draw(context(1001), of)
+    snapshot = FormSnapshot(
+        values=dict(fingerprints([("city", "London")])), consent=fingerprint("You agree.")
+    )
+    text = dumps(context(1001), snapshot)
     rotate_digest_key(settings)
-    found = read(context(1001), text)
+    found = loads(context(1001), text)
     assert found
-    assert found == of
+    assert found == snapshot
     assert is_mark_of(found.values["city"], "London")
     assert not is_mark_of(found.values["city"], "london")
-    assert read(context(1002), text) is None
+    assert loads(context(1002), text) is None

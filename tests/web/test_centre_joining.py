@@ -8,21 +8,21 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import MakeWish, queue, seen
+from tests.helpers import MakeSubmission, queue, seen
 from unsub.delivery import sweep
 from unsub.domain.context import JobContext
 from unsub.models import (
     BusinessUnit,
+    ConsentText,
     DeliveryAttempt,
     LinkEmail,
     PageText,
-    UnsubRequest,
-    Wording,
+    SubscriberRequest,
 )
 from unsub.outbox import store
 from unsub.sandbox import Sandbox
 
-from .helpers import deliver, drawn, lists_of, mailed_link, offered, path, save, ticked
+from .helpers import deliver, lists_of, mailed_link, offered, path, save, snapshot_of, ticked
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 EVENTS = "7004"
@@ -57,13 +57,13 @@ def test_subscribing_stores_the_consent_text(
     assert "You are joining" in seen(page.content)
     assert EVENTS in ticked(page.content)
     deliver()
-    row = UnsubRequest.objects.get()
+    row = SubscriberRequest.objects.get()
     assert (row.kind, str(row.target), row.status, row.outcome) == (
         "subscribe", "list:7004", "done", "posted",
     )  # fmt: skip
-    assert row.wording
-    assert row.wording.text.startswith("By joining you agree that Example Outfitters")
-    assert row.wording.language == "en"
+    assert row.consent_text
+    assert row.consent_text.text.startswith("By joining you agree that Example Outfitters")
+    assert row.consent_text.language == "en"
     assert lists_of(sandbox)[EVENTS] == "Active"
     (update,) = sandbox.updates()
     # Only what changed is sent.
@@ -86,10 +86,10 @@ def test_a_changed_consent_text_is_a_new_version_and_has_to_be_shown_before_it_c
     # The ticked list is still ticked.
     assert EVENTS in ticked(answer.content)
     assert save(client, path(settings), page=answer.content).status_code == 303
-    first, second = Wording.objects.order_by("pk")
+    first, second = ConsentText.objects.order_by("pk")
     assert first.text.startswith("By joining you agree")
     assert second.text == "New words."
-    agreed = dict(UnsubRequest.objects.values_list("subscriber_id", "wording"))
+    agreed = dict(SubscriberRequest.objects.values_list("subscriber_id", "consent_text"))
     assert agreed == {1002: first.pk, 1001: second.pk}
 
 
@@ -114,12 +114,12 @@ def test_with_double_opt_in_a_subscription_is_sent_once_it_is_confirmed(
     assert EVENTS not in lists_of(sandbox)
     assert "Confirmed" in seen(client.post(link).content)
     deliver()
-    row = UnsubRequest.objects.get(kind="subscribe")
+    row = SubscriberRequest.objects.get(kind="subscribe")
     assert (row.status, row.confirmed_at is not None) == ("done", True)
     assert lists_of(sandbox)[EVENTS] == "Active"
     # Confirming again, or opening the page again, changes nothing.
     assert "Confirmed" in seen(client.post(link).content)
-    assert UnsubRequest.objects.filter(kind="subscribe").count() == 1
+    assert SubscriberRequest.objects.filter(kind="subscribe").count() == 1
 
 
 def test_an_unconfirmed_subscription_expires_after_a_week(
@@ -128,11 +128,14 @@ def test_an_unconfirmed_subscription_expires_after_a_week(
     save(client, path(settings), join=(EVENTS,))
     deliver()
     long_ago = "2026-01-01T00:00:00+00:00"
-    UnsubRequest.objects.filter(kind="subscribe").update(received_at=long_ago)
+    SubscriberRequest.objects.filter(kind="subscribe").update(received_at=long_ago)
     sweep.sweep()
-    assert UnsubRequest.objects.get(kind="subscribe").status == "withdrawn"
+    assert SubscriberRequest.objects.get(kind="subscribe").status == "withdrawn"
     answer = client.post(mailed_link(sandbox))
-    assert (answer.status_code, UnsubRequest.objects.filter(status="pending").count()) == (404, 0)
+    assert (answer.status_code, SubscriberRequest.objects.filter(status="pending").count()) == (
+        404,
+        0,
+    )
 
 
 @pytest.mark.parametrize("token", ["x", "a:b:c", "%00", "🙂", "MQ:1:x" * 300])
@@ -156,9 +159,9 @@ def test_a_subscriber_who_unsubscribed_from_everything_can_resubscribe(
     page = client.get(there)
     assert "Subscribe again" in seen(page.content)
     assert "Weekly offers" not in seen(page.content)
-    client.post(there, {"drawn": drawn(page.content), "again": "1"})
+    client.post(there, {"snapshot": snapshot_of(page.content), "again": "1"})
     deliver()
-    row = UnsubRequest.objects.get(kind="resubscribe")
+    row = SubscriberRequest.objects.get(kind="resubscribe")
     assert (row.status, row.outcome) == ("done", "posted")
     assert sandbox.person(1001)["status"] == "Active"
 
@@ -172,7 +175,7 @@ def test_a_refused_subscription_needs_a_person_and_holds_no_unsubscribe(
     save(client, there, join=(EVENTS,))
     save(client, path(settings, 1002), leave=("7001",))
     deliver()
-    row = UnsubRequest.objects.get(kind="subscribe")
+    row = SubscriberRequest.objects.get(kind="subscribe")
     assert (row.status, row.error_code) == ("refused", code)
     assert "A person at Example Outfitters is asked to look at it" in seen(
         client.get(there).content
@@ -188,7 +191,7 @@ def test_an_update_without_permission_does_not_hold_the_queue(
     sandbox.cue("fault_11", times=None, operation="Update")
     save(client, path(settings), join=(EVENTS,))
     deliver()
-    assert UnsubRequest.objects.get().status == "refused"
+    assert SubscriberRequest.objects.get().status == "refused"
     assert not queue().is_held
 
 
@@ -200,9 +203,9 @@ def test_subscribing_to_a_list_again_needs_no_call(
     save(client, there, join=(EVENTS,))
     deliver()
     # As after a lost reply: the same request is tried again.
-    UnsubRequest.objects.update(status="pending", next_attempt_at=Now())
+    SubscriberRequest.objects.update(status="pending", next_attempt_at=Now())
     deliver()
-    row = UnsubRequest.objects.get()
+    row = SubscriberRequest.objects.get()
     assert (row.status, row.outcome) == ("done", "already_subscribed")
     assert len(sandbox.updates()) == 1
     assert EVENTS in offered(page)
@@ -212,10 +215,13 @@ def test_lists_that_the_page_does_not_offer_cannot_be_subscribed_to(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings)
-    of = drawn(client.get(there).content)
-    form: dict[str, Any] = {"drawn": of, "keep": ["7001", "7002", "7003", "7000", "7009", "7101"]}
+    of = snapshot_of(client.get(there).content)
+    form: dict[str, Any] = {
+        "snapshot": of,
+        "keep": ["7001", "7002", "7003", "7000", "7009", "7101"],
+    }
     client.post(there, form)
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
 
 
 def test_a_lost_confirmation_email_can_be_requested_again(
@@ -231,7 +237,7 @@ def test_a_lost_confirmation_email_can_be_requested_again(
     save(client, there, join=(EVENTS,))
     deliver()
     assert len(sandbox.mails()) == 2
-    assert UnsubRequest.objects.get() == LinkEmail.objects.order_by("pk")[1].request
+    assert SubscriberRequest.objects.get() == LinkEmail.objects.order_by("pk")[1].request
 
 
 def test_an_unsubscribe_voids_an_earlier_unconfirmed_subscription(
@@ -255,7 +261,7 @@ def test_no_confirmation_email_is_sent_for_a_withdrawn_or_erased_request(
     save(client, path(settings), join=(EVENTS,))
     save(client, path(settings, 1002), join=(EVENTS,))
     # One was never confirmed, while Marketing Cloud was unavailable.
-    UnsubRequest.objects.filter(subscriber_id=1001).update(status="withdrawn")
+    SubscriberRequest.objects.filter(subscriber_id=1001).update(status="withdrawn")
     deliver()
     assert [mail["email"] for mail in sandbox.mails()] == ["grace@example.com"]
     emails = LinkEmail.objects.order_by("subscriber_id")
@@ -274,7 +280,7 @@ def test_a_list_can_be_unsubscribed_from_although_no_email_was_ever_sent_to_it(
     cache.clear()
     save(client, there, leave=(EVENTS,))
     deliver()
-    row = UnsubRequest.objects.get(kind="unsubscribe", subscriber_id=1001)
+    row = SubscriberRequest.objects.get(kind="unsubscribe", subscriber_id=1001)
     assert (row.status, row.outcome) == ("done", "posted")
     assert lists_of(sandbox)[EVENTS] == "Unsubscribed"
     assert lists_of(sandbox)["7001"] == "Active"
@@ -284,9 +290,9 @@ def test_a_list_can_be_unsubscribed_from_although_no_email_was_ever_sent_to_it(
 
 
 def test_an_email_s_link_to_a_list_without_a_job_is_refused_and_not_updated(
-    make_wish: MakeWish, sandbox: Sandbox
+    make_submission: MakeSubmission, sandbox: Sandbox
 ) -> None:
-    store.write(make_wish(job=JobContext(list_id=7004)))
+    store.write(make_submission(job=JobContext(list_id=7004)))
     deliver()
-    row = UnsubRequest.objects.get()
+    row = SubscriberRequest.objects.get()
     assert (row.status, row.error_code, sandbox.updates()) == ("refused", 400, [])

@@ -31,12 +31,12 @@ from unsub.domain.outcomes import Verdict
 from unsub.domain.target import EVERYTHING, TargetType
 from unsub.gateway import calls as gateway
 from unsub.gateway import catalogue
-from unsub.models import BusinessUnit, Channel, Kind, Status, UnsubRequest
+from unsub.models import BusinessUnit, Channel, Kind, Status, SubscriberRequest
 from unsub.models.kinds import SUBSCRIBING
 from unsub.models.statuses import ON_THEIR_WAY
 from unsub.outbox import api as outbox
-from unsub.outbox.api import Change, Wish
-from unsub.outbox.precedence import voids
+from unsub.outbox.api import Change, Submission
+from unsub.outbox.precedence import supersedes
 from unsub.sfmc import (
     CallReply,
     CallResult,
@@ -45,7 +45,7 @@ from unsub.sfmc import (
     SubscriberUpdate,
     SystemStatus,
     TransientError,
-    UnknownOutcome,
+    UnknownOutcomeError,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -100,7 +100,7 @@ class MarketingCloud:
         if self.answer == "try later":
             raise TransientError("as asked")
         if self.answer == "lost before":
-            raise UnknownOutcome("as asked")
+            raise UnknownOutcomeError("as asked")
         results = [
             CallResult(status_code="Error", error_code=400)
             if self.answer == "some refused" and number % 2 == len(acts) % 2
@@ -108,7 +108,7 @@ class MarketingCloud:
             for number, (act, what) in enumerate(acts)
         ]
         if self.answer == "lost after":
-            raise UnknownOutcome("as asked")
+            raise UnknownOutcomeError("as asked")
         if self.answer == "short" and len(results) > 1:
             results.pop()
         return CallReply(overall_status="OK", request_id="r", results=tuple(results))
@@ -253,8 +253,10 @@ class Centre(RuleBasedStateMachine):
         self._ask(person, "city", city, context(person), change=change)
 
     def _ask(self, person: int, what: str, of: Any, link: Any, **more: Any) -> None:
-        wish = Wish(token="t", context=link, language="en", **{"channel": Channel.PROFILE} | more)
-        request = outbox.enqueue(wish)
+        submission = Submission(
+            token="t", context=link, language="en", **{"channel": Channel.PROFILE} | more
+        )
+        request = outbox.submit(submission)
         assert request
         assert request.status not in (Status.WITHDRAWN, Status.SUPERSEDED)
         self.asked.append((person, request.pk, what, of))
@@ -306,26 +308,26 @@ class Centre(RuleBasedStateMachine):
     def nobody_s_wishes_overtake_each_other(self) -> None:
         """Requests of one subscriber that are sent at the same time must not depend on their
         order."""
-        for rows in self._by_person(UnsubRequest.objects.filter(status=Status.SENDING)):
+        for rows in self._by_person(SubscriberRequest.objects.filter(status=Status.SENDING)):
             for earlier, later in combinations(rows, 2):
                 assert not _order_matters(earlier, later), (earlier.target, later.target)
 
     @invariant()
     def what_is_void_says_by_which_later_wish(self) -> None:
         """A superseded row refers to a later one that supersedes it and is still valid."""
-        gone = UnsubRequest.objects.filter(status=Status.SUPERSEDED)
+        gone = SubscriberRequest.objects.filter(status=Status.SUPERSEDED)
         for row in gone.select_related("superseded_by"):
             by = row.superseded_by
             assert by
             assert by.pk > row.pk
-            assert by.person == row.person
-            assert voids(by, row)
+            assert by.subscriber_digest == row.subscriber_digest
+            assert supersedes(by, row)
             assert by.status not in (Status.WAITING, Status.WITHDRAWN)
 
     @invariant()
     def attempts_only_grow(self) -> None:
         """The number of attempts never decreases."""
-        now = dict(UnsubRequest.objects.values_list("pk", "attempts"))
+        now = dict(SubscriberRequest.objects.values_list("pk", "attempts"))
         assert all(now[pk] >= number for pk, number in self.attempts.items())
         self.attempts = now
 
@@ -338,10 +340,10 @@ class Centre(RuleBasedStateMachine):
             pass_time()
             sweep.sweep()
             worker.drain(PARENT, more=lambda: None)
-            if not UnsubRequest.objects.filter(status__in=ON_THEIR_WAY).exists():
+            if not SubscriberRequest.objects.filter(status__in=ON_THEIR_WAY).exists():
                 break
-        assert not UnsubRequest.objects.filter(status__in=ON_THEIR_WAY).exists()
-        gone = UnsubRequest.objects.filter(status=Status.REFUSED)
+        assert not SubscriberRequest.objects.filter(status__in=ON_THEIR_WAY).exists()
+        gone = SubscriberRequest.objects.filter(status=Status.REFUSED)
         refused = set(gone.values_list("pk", flat=True))
         for person in PEOPLE:
             wanted = Wanted()
@@ -350,13 +352,13 @@ class Centre(RuleBasedStateMachine):
             assert wanted.fits(self.cloud.people[str(person)]), (wanted, self.cloud.people)
 
     @staticmethod
-    def _by_person(rows: Any) -> Iterator[list[UnsubRequest]]:
+    def _by_person(rows: Any) -> Iterator[list[SubscriberRequest]]:
         ordered = list(rows.order_by("pk"))
-        for person in {row.person for row in ordered}:
-            yield [row for row in ordered if row.person == person]
+        for person in {row.subscriber_digest for row in ordered}:
+            yield [row for row in ordered if row.subscriber_digest == person]
 
 
-def _order_matters(earlier: UnsubRequest, later: UnsubRequest) -> bool:
+def _order_matters(earlier: SubscriberRequest, later: SubscriberRequest) -> bool:
     """Return whether it matters which of the two arrives first."""
     leaves = [one for one in (earlier, later) if one.kind == Kind.UNSUBSCRIBE]
     joins = [one for one in (earlier, later) if one.kind in SUBSCRIBING]
@@ -365,7 +367,7 @@ def _order_matters(earlier: UnsubRequest, later: UnsubRequest) -> bool:
         # A job has a list, but it is unknown here.
         may_be = left.target.type is TargetType.JOB and joined.kind == Kind.SUBSCRIBE
         return may_be or left.target in {EVERYTHING, joined.target}
-    return voids(later, earlier)
+    return supersedes(later, earlier)
 
 
 CLOUD = MarketingCloud()

@@ -23,13 +23,13 @@ from unsub.models import (
     LinkEmail,
     LostLink,
     Pause,
-    UnsubRequest,
+    SubscriberRequest,
 )
 from unsub.outbox import erasure as erasure_requests
 from unsub.outbox import pauses
 from unsub.sandbox import Sandbox
 
-from .helpers import deliver, drawn, lists_of, mailed_link, path, save
+from .helpers import deliver, lists_of, mailed_link, path, save, snapshot_of
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -39,15 +39,15 @@ def offering(unit: BusinessUnit) -> BusinessUnit:
     """The parent unit with the profile centre, and pauses that end without asking."""
     cache.clear()
     BusinessUnit.objects.filter(pk=unit.pk).update(
-        profile_centre=True, pause_offered=True, pause_ends="put_back"
+        profile_centre=True, pause_offered=True, pause_end_action="put_back"
     )
     return unit
 
 
 def pause(client: Client, there: str, what: str = "7001", days: str = "30") -> None:
     """Begin a pause."""
-    of = drawn(client.get(there).content)
-    client.post(f"{there}/pause", {"drawn": of, "what": what, "days": days})
+    of = snapshot_of(client.get(there).content)
+    client.post(f"{there}/pause", {"snapshot": of, "what": what, "days": days})
 
 
 def pass_time(days: int) -> None:
@@ -72,15 +72,15 @@ def test_a_pause_unsubscribes_and_later_subscribes_again(
     assert list(pauses.end_due()) == []
     deliver()
     assert lists_of(sandbox)["7001"] == "Active"
-    assert UnsubRequest.objects.get(kind=kind).status == "done"
-    assert Pause.objects.get().end == "put_back"
+    assert SubscriberRequest.objects.get(kind=kind).status == "done"
+    assert Pause.objects.get().result == "put_back"
 
 
 def test_at_the_end_of_a_pause_the_subscriber_is_asked_by_email(
     client: Client, settings: Settings, sandbox: Sandbox, offering: BusinessUnit
 ) -> None:
     there = path(settings)
-    BusinessUnit.objects.update(pause_ends="ask")
+    BusinessUnit.objects.update(pause_end_action="ask")
     # Without an email to ask by, pauses are not offered.
     assert "Take a break" not in seen(client.get(there).content)
     BusinessUnit.objects.update(ask_back_key="ask-back")
@@ -111,7 +111,7 @@ def test_a_pause_can_be_ended_early(client: Client, settings: Settings, sandbox:
     client.post(f"{there}/pause", {"end": number})
     deliver()
     assert lists_of(sandbox)["7001"] == "Active"
-    assert (Pause.objects.get().end, UnsubRequest.objects.count()) == ("cancelled", 2)
+    assert (Pause.objects.get().result, SubscriberRequest.objects.count()) == ("cancelled", 2)
 
 
 @pytest.mark.parametrize("how", ["stay", "leave again", "everything"])
@@ -132,7 +132,7 @@ def test_an_unsubscribe_during_a_pause_is_final(
     assert list(pauses.end_due()) == []
     deliver()
     assert lists_of(sandbox)["7001"] == "Unsubscribed"
-    assert Pause.objects.get().end == "stayed"
+    assert Pause.objects.get().result == "stayed"
 
 
 def test_a_pause_ends_with_a_new_subscription(
@@ -146,25 +146,25 @@ def test_a_pause_ends_with_a_new_subscription(
     save(client, there, join=("7001",))
     # An unconfirmed subscription changes nothing.
     assert "You take a break until" in seen(client.get(there).content)
-    join = UnsubRequest.objects.get(kind="subscribe")
-    UnsubRequest.objects.filter(pk=join.pk).update(status="pending")
+    join = SubscriberRequest.objects.get(kind="subscribe")
+    SubscriberRequest.objects.filter(pk=join.pk).update(status="pending")
     assert "You take a break until" not in seen(client.get(there).content)
-    UnsubRequest.objects.filter(pk=join.pk).update(status="waiting")
+    SubscriberRequest.objects.filter(pk=join.pk).update(status="waiting")
     pass_time(30)
     assert list(pauses.end_due()) == [join.unit_id]
-    assert Pause.objects.get().end == "put_back"
+    assert Pause.objects.get().result == "put_back"
 
 
 @pytest.mark.parametrize(
-    "form", [{"what": "7003"}, {"what": "x"}, {"days": "365"}, {"days": ""}, {"drawn": "x"}]
+    "form", [{"what": "7003"}, {"what": "x"}, {"days": "365"}, {"days": ""}, {"snapshot": "x"}]
 )
 def test_a_pause_with_invalid_values_is_not_stored(
     client: Client, settings: Settings, sandbox: Sandbox, form: dict[str, str]
 ) -> None:
     there = path(settings)
-    good = {"drawn": drawn(client.get(there).content), "what": "7001", "days": "30"}
+    good = {"snapshot": snapshot_of(client.get(there).content), "what": "7001", "days": "30"}
     assert client.post(f"{there}/pause", good | form).status_code == 303
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
 
 
 def old(settings: Settings, subscriber: int = 1001) -> str:
@@ -251,7 +251,7 @@ def test_emails_with_links_are_held_of_a_person_too_and_erased(
     # One that a worker is just sending comes first, as with requests.
     waiting = LinkEmail.objects.filter(purpose="confirm")
     waiting.update(status="sending", lease_until=Now())
-    with pytest.raises(erasure_requests.StillOpen):
+    with pytest.raises(erasure_requests.StillOpenError):
         erasure_requests.grant(erasure, user_id=marketer.pk, note="")
     waiting.update(status="pending", lease_until=None)
     assert erasure_requests.grant(erasure, user_id=marketer.pk, note="") == 1
@@ -278,8 +278,14 @@ def test_the_data_export_has_no_requests_of_others_with_the_same_address(
         client.post(there, {"everything": "1"})
     found = json.loads(client.get(f"{link(1001)}/yours.json").content)
     # Links that identify her by more, or by fewer, identifiers are of the same person.
-    assert (len(found["requests"]), UnsubRequest.objects.count()) == (2, 3)
-    assert UnsubRequest.objects.filter(subscriber_id=1001).values("person").distinct().count() == 1
+    assert (len(found["requests"]), SubscriberRequest.objects.count()) == (2, 3)
+    assert (
+        SubscriberRequest.objects.filter(subscriber_id=1001)
+        .values("subscriber_digest")
+        .distinct()
+        .count()
+        == 1
+    )
 
 
 def test_erasing_a_subscriber_leaves_others_with_the_same_address(
@@ -293,11 +299,11 @@ def test_erasing_a_subscriber_leaves_others_with_the_same_address(
     for there in (ada, bob, link(subscriber_key="ada-1001")):
         client.post(there, {"everything": "1"})
     client.post(f"{ada}/erase")
-    UnsubRequest.objects.update(status="done")
+    SubscriberRequest.objects.update(status="done")
     marketer = django_user_model.objects.create(username="mara")
     # Hers are those under her ID and under her key; a row under another ID is not.
     assert erasure_requests.grant(Erasure.objects.get(), user_id=marketer.pk, note="") == 2
-    left = UnsubRequest.objects.exclude(email_address="")
+    left = SubscriberRequest.objects.exclude(email_address="")
     assert [row.subscriber_id for row in left] == [1002]
 
 
@@ -309,13 +315,15 @@ def test_erasing_removes_the_identifiers_and_keeps_the_proof(
     client.post(f"{there}/erase")
     client.post(f"{there}/erase")
     erasure = Erasure.objects.get()
-    LostLink.objects.create(unit_id=erasure.unit_id, email_address="bob@example.com", digest="x")
+    LostLink.objects.create(
+        unit_id=erasure.unit_id, email_address="bob@example.com", address_digest="x"
+    )
     marketer = django_user_model.objects.create(username="mara")
-    with pytest.raises(erasure_requests.StillOpen):
+    with pytest.raises(erasure_requests.StillOpenError):
         erasure_requests.grant(erasure, user_id=marketer.pk, note="")
     deliver()
     assert erasure_requests.grant(erasure, user_id=marketer.pk, note="as asked") == 1
-    row = UnsubRequest.objects.get()
+    row = SubscriberRequest.objects.get()
     assert (row.subscriber_id, row.email_address, row.address_digest) == (None, "", "")
     assert row.subscriber_key.startswith("erased-")
     assert "1001" not in row.subscriber_key

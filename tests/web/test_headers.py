@@ -40,8 +40,8 @@ def test_every_route_carries_the_headers_and_no_cookie(
 ) -> None:
     unit.lost_link_form = True
     unit.save()
-    logo = Logo.objects.create(unit=unit, image=b"RIFF", digest="0" * 32, width=1, height=1)
-    found = addresses(settings, logo.digest)
+    logo = Logo.objects.create(unit=unit, image=b"RIFF", content_digest="0" * 32, width=1, height=1)
+    found = addresses(settings, logo.content_digest)
     assert {"unsubscribe", "done", "undo", "reason", "lost_link", "logo"} <= found.keys()
     more = {"bad": "/u/bad", "nowhere": "/u/a/b/c"}
     for name, path in (found | more).items():

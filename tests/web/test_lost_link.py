@@ -10,7 +10,7 @@ from redis.retry import Retry
 
 from tests.helpers import rotate_digest_key, seen
 from unsub.infra import rate_limit
-from unsub.models import BusinessUnit, LostLink, UnsubRequest
+from unsub.models import BusinessUnit, LostLink, SubscriberRequest
 from unsub.web import lost_link_requests
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -61,7 +61,7 @@ def test_every_address_gets_the_same_response_and_no_one_is_unsubscribed(
     assert answers[0] == answers[1] == answers[2]
     assert "looks whether mail goes" in answers[0][1]
     assert LostLink.objects.count() == 2
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
 
 
 @pytest.mark.parametrize("address", ["", "ada", "a b@example.com", "x" * 250 + "@example.com"])
@@ -139,7 +139,9 @@ def test_the_queue_shows_waiting_entries_masked_and_who_resolved_them(
 
 def test_many_entries_are_marked_at_once(admin_client: Client, open_unit: BusinessUnit) -> None:
     rows = [
-        LostLink.objects.create(unit=open_unit, email_address=f"{n}@example.com", digest=str(n))
+        LostLink.objects.create(
+            unit=open_unit, email_address=f"{n}@example.com", address_digest=str(n)
+        )
         for n in range(3)
     ]
     LostLink.objects.filter(pk=rows[2].pk).update(handled_at=Now())

@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.helpers import link
-from unsub.models import BusinessUnit, Channel, UnsubRequest
+from unsub.models import BusinessUnit, Channel, SubscriberRequest
 from unsub.outbox import spool
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -58,7 +58,7 @@ def test_every_body_that_clients_send_is_one_request(
     assert answer.status_code == 200
     assert answer["Content-Type"].startswith("text/plain")
     assert not answer.cookies
-    assert UnsubRequest.objects.get().channel == Channel.ONE_CLICK
+    assert SubscriberRequest.objects.get().channel == Channel.ONE_CLICK
 
 
 def test_no_csrf_token_is_needed_and_the_user_agent_does_not_matter(
@@ -68,7 +68,7 @@ def test_no_csrf_token_is_needed_and_the_user_agent_does_not_matter(
     headers = {"origin": "null", "user-agent": "Googlebot/2.1 (bot; crawler; spider)"}
     assert strict.post(link(settings), headers=headers).status_code == 200
     assert strict.post(link(settings, 1002), {"form": "page"}, headers=headers).status_code == 303
-    assert UnsubRequest.objects.count() == 2
+    assert SubscriberRequest.objects.count() == 2
 
 
 def test_a_body_of_a_megabyte_is_refused(
@@ -77,14 +77,14 @@ def test_a_body_of_a_megabyte_is_refused(
     for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "a/b"):
         answer = client.generic("POST", link(settings), b"a" * 2**20, content_type=kind)
         assert answer.status_code == 413
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
 
 
 def test_the_same_post_again_is_the_same_request(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     assert [client.post(link(settings)).status_code for _ in range(3)] == [200] * 3
-    assert UnsubRequest.objects.count() == 1
+    assert SubscriberRequest.objects.count() == 1
 
 
 @pytest.mark.usefixtures("database_away")

@@ -13,7 +13,7 @@ from tests.helpers import CHILD, FORM, PARENT, context, link, seen
 from unsub.domain.context import JobContext, Scope, SubscriberContext
 from unsub.links.keyring import Keyring
 from unsub.links.tokens import sign_link
-from unsub.models import BusinessUnit, Channel, MailingList, Reason, Status, UnsubRequest
+from unsub.models import BusinessUnit, Channel, MailingList, Reason, Status, SubscriberRequest
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -28,7 +28,7 @@ def test_the_page_shows_brand_masked_subscriber_and_effect_and_writes_nothing(
     for text in ("Example Outfitters", "a•••@example.com", "from this list", "(optional)"):
         assert text in words
     assert "ada@" not in answer.content.decode()
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,14 @@ def test_the_form_stores_a_request_and_redirects_to_the_status_page(
     path = link(settings)
     answer = client.post(path, FORM | {"reason": "other", "words": "too loud\x00 😀"})
     assert (answer.status_code, answer["Location"]) == (303, f"{path}/done")
-    row = UnsubRequest.objects.get()
+    row = SubscriberRequest.objects.get()
     assert (row.channel, row.reason_text) == (Channel.PAGE, "Something else: too loud 😀")
     assert "We have your request" in seen(client.get(answer["Location"]).content)
 
 
 def test_no_field_is_required(client: Client, unit: BusinessUnit, settings: Settings) -> None:
     assert client.post(link(settings), FORM).status_code == 303
-    assert UnsubRequest.objects.get().reason_text == ""
+    assert SubscriberRequest.objects.get().reason_text == ""
 
 
 def test_an_unknown_reason_shows_the_form_again_with_all_input(
@@ -69,7 +69,7 @@ def test_an_unknown_reason_shows_the_form_again_with_all_input(
     assert "There is a problem" in seen(answer.content)
     assert b'value="my own words"' in answer.content
     assert b"<title>Error:" in answer.content
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
 
 
 def test_a_unit_s_own_reasons_replace_the_common_ones(
@@ -106,7 +106,7 @@ def test_safe_methods_write_nothing(
     for page in (path, f"{path}/done"):
         answer = getattr(client, method)(page, follow=True)
         assert answer.status_code in {200, 204}
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
 
 
 def test_head_returns_the_headers_of_get_without_a_body(
@@ -136,7 +136,7 @@ def test_a_bad_link_shows_a_page_that_says_so(
     for answer in (client.get(f"/u/{token}"), client.post(f"/u/{token}", FORM)):
         assert answer.status_code == 404
         assert "This link does not work" in seen(answer.content)
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
 
 
 def test_a_truncated_link_or_one_signed_with_another_key_is_refused(
@@ -145,7 +145,7 @@ def test_a_truncated_link_or_one_signed_with_another_key_is_refused(
     stranger = Keyring.from_json({"*": ["somebody-else-somebody-else-somebody"]})
     for path in (link(settings)[:-3], f"/u/{sign_link(context(), keys=stranger)}"):
         assert client.post(path).status_code == 404
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
 
 
 def test_an_address_alone_is_refused_where_subscribers_are_identified_by_key(
@@ -166,7 +166,7 @@ def test_an_unknown_unit_s_page_works_and_its_request_is_stored(
     assert "the sender" in seen(answer.content)
     assert any(record.levelname == "ERROR" for record in caplog.records)
     assert client.post(path).status_code == 200
-    assert UnsubRequest.objects.get().unit_id == 599_999
+    assert SubscriberRequest.objects.get().unit_id == 599_999
 
 
 def test_a_test_link_shows_the_page_and_records_nothing(
@@ -182,7 +182,7 @@ def test_a_test_link_shows_the_page_and_records_nothing(
         assert answer.status_code == 303
         assert "Nothing was recorded" in seen(client.get(answer["Location"]).content)
         assert b"test link" in client.post(path).content
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
 
 
 def test_undo_withdraws_a_request_before_it_is_sent(
@@ -194,7 +194,7 @@ def test_undo_withdraws_a_request_before_it_is_sent(
     answer = client.post(f"{path}/undo")
     assert answer.status_code == 303
     assert "You are still subscribed" in seen(client.get(answer["Location"]).content)
-    assert UnsubRequest.objects.get().status == Status.WITHDRAWN
+    assert SubscriberRequest.objects.get().status == Status.WITHDRAWN
     assert "already" not in seen(client.get(path).content)
 
 
@@ -203,11 +203,11 @@ def test_undo_after_the_call_says_that_it_is_too_late(
 ) -> None:
     path = link(settings)
     client.post(path, FORM)
-    UnsubRequest.objects.update(status=Status.DONE, attempts=1, finished_at=Now())
+    SubscriberRequest.objects.update(status=Status.DONE, attempts=1, finished_at=Now())
     assert "Undo" not in seen(client.get(f"{path}/done").content)
     answer = client.post(f"{path}/undo")
     assert "too late" in seen(client.get(answer["Location"]).content)
-    assert UnsubRequest.objects.get().status == Status.DONE
+    assert SubscriberRequest.objects.get().status == Status.DONE
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_opening_the_link_again_shows_the_status_of_the_request(
 ) -> None:
     path = link(settings)
     client.post(path)
-    UnsubRequest.objects.update(status=status)
+    SubscriberRequest.objects.update(status=status)
     assert words in seen(client.get(path).content)
 
 
@@ -232,12 +232,12 @@ def test_after_a_day_the_page_offers_to_unsubscribe_again(
 ) -> None:
     path = link(settings)
     client.post(path)
-    UnsubRequest.objects.update(status=Status.DONE, received_at=Now() - timedelta(days=30))
+    SubscriberRequest.objects.update(status=Status.DONE, received_at=Now() - timedelta(days=30))
     answer = client.get(path)
     assert "already unsubscribed since" in seen(answer.content)
     assert b'<button type="submit">' in answer.content
     client.post(path, FORM)
-    assert UnsubRequest.objects.count() == 2
+    assert SubscriberRequest.objects.count() == 2
 
 
 def test_the_status_page_without_a_request_redirects_to_the_unsubscribe_page(
@@ -251,7 +251,7 @@ def test_an_expired_link_still_unsubscribes(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     assert client.post(link(settings, expires_at=1)).status_code == 200
-    assert UnsubRequest.objects.count() == 1
+    assert SubscriberRequest.objects.count() == 1
 
 
 def test_a_link_without_mid_works_with_a_single_unit(
@@ -275,12 +275,12 @@ def test_choosing_everything_makes_a_request_for_everything(
     path = link(settings)
     answer = client.post(path, FORM | {"everything": "1"})
     assert (answer.status_code, answer["Location"]) == (303, f"{path}/done?everything=1")
-    assert UnsubRequest.objects.get().scope == "all"
+    assert SubscriberRequest.objects.get().scope == "all"
     assert "no more mail of any kind" in seen(client.get(answer["Location"]).content)
     assert "no more mail of any kind" in seen(client.get(path).content)
     undone = client.post(f"{path}/undo?everything=1")
     assert "still subscribed" in seen(client.get(undone["Location"]).content)
-    assert UnsubRequest.objects.get().status == Status.WITHDRAWN
+    assert SubscriberRequest.objects.get().status == Status.WITHDRAWN
 
 
 def test_a_test_link_cannot_be_made_a_real_one(
@@ -290,7 +290,7 @@ def test_a_test_link_cannot_be_made_a_real_one(
     assert b'name="everything"' not in client.get(path).content
     client.post(path, FORM | {"everything": "1"})
     client.post(f"{path}?everything=1")
-    assert not UnsubRequest.objects.exists()
+    assert not SubscriberRequest.objects.exists()
 
 
 def test_a_list_is_called_by_the_name_that_the_unit_gave_it(
@@ -334,7 +334,7 @@ def test_a_chosen_language_is_kept_on_the_following_pages(
     answer = client.post(f"{path}?lang=de", FORM)
     assert answer["Location"] == f"{path}/done?lang=de"
     assert "Ihr Wunsch ist angekommen" in seen(client.get(answer["Location"]).content)
-    assert UnsubRequest.objects.get().language == "de"
+    assert SubscriberRequest.objects.get().language == "de"
 
 
 def test_the_status_page_reloads_three_times(
@@ -349,7 +349,7 @@ def test_the_status_page_reloads_three_times(
         assert len(looks) < 9
     assert looks == sorted(looks)
     assert len(looks) == 3
-    UnsubRequest.objects.update(status=Status.DONE)
+    SubscriberRequest.objects.update(status=Status.DONE)
     assert "Refresh" not in client.get(f"{path}/done")
 
 

@@ -6,7 +6,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.helpers import FORM, link, seen
-from unsub.models import BusinessUnit, Status, UnsubRequest
+from unsub.models import BusinessUnit, Status, SubscriberRequest
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 WHY = "Would you tell us why?"
@@ -29,7 +29,7 @@ def test_a_later_reason_is_offered_stored_and_acknowledged(
     told = seen(client.get(answer["Location"]).content)
     assert "Thank you for telling us why." in told
     assert WHY not in told
-    row = UnsubRequest.objects.get()
+    row = SubscriberRequest.objects.get()
     assert row.reason_text == "Something else: too loud"
     assert row.reason_added_at
 
@@ -41,7 +41,7 @@ def test_a_reason_is_given_once_and_not_overwritten(
     client.post(path, FORM | {"reason": "other"})
     assert WHY not in seen(client.get(f"{path}/done").content)
     client.post(f"{path}/reason", FORM | {"reason": "too_many"})
-    assert UnsubRequest.objects.get().reason_text == "Something else"
+    assert SubscriberRequest.objects.get().reason_text == "Something else"
 
 
 def test_a_reason_can_be_given_after_delivery_and_is_stored_here(
@@ -49,9 +49,9 @@ def test_a_reason_can_be_given_after_delivery_and_is_stored_here(
 ) -> None:
     path = link(settings)
     client.post(path)
-    UnsubRequest.objects.update(status=Status.DONE, attempts=1, finished_at=Now())
+    SubscriberRequest.objects.update(status=Status.DONE, attempts=1, finished_at=Now())
     client.post(f"{path}/reason", FORM | {"words": "enough"})
-    assert UnsubRequest.objects.get().reason_text == "enough"
+    assert SubscriberRequest.objects.get().reason_text == "enough"
 
 
 def test_an_unknown_reason_shows_the_form_again(
@@ -72,7 +72,7 @@ def test_an_empty_reason_changes_nothing_and_is_not_acknowledged(
     client.post(path)
     answer = client.post(f"{path}/reason", FORM)
     assert answer["Location"] == f"{path}/done"
-    assert UnsubRequest.objects.get().reason_added_at is None
+    assert SubscriberRequest.objects.get().reason_added_at is None
 
 
 def test_no_reason_is_stored_without_a_request_or_after_undo_or_by_a_test_link(
@@ -83,7 +83,7 @@ def test_no_reason_is_stored_without_a_request_or_after_undo_or_by_a_test_link(
     client.post(path, FORM)
     client.post(f"{path}/undo")
     client.post(f"{path}/reason", FORM | {"words": "x"})
-    assert UnsubRequest.objects.get().reason_text == ""
+    assert SubscriberRequest.objects.get().reason_text == ""
     test = link(settings, message_context="PREVIEW")
     assert WHY not in seen(client.get(f"{test}/done").content)
     assert client.post(f"{test}/reason", FORM | {"words": "x"}).status_code == 303

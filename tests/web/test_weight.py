@@ -57,7 +57,7 @@ def much(unit: BusinessUnit, settings: Settings) -> Iterator[BusinessUnit]:
     cache.clear()
     BusinessUnit.objects.update(
         profile_centre=True, confirm_key="c", confirm_address_key="a", pause_offered=True,
-        pause_ends="put_back", contact_email="post@example.com", accent="#8b1e3f",
+        pause_end_action="put_back", contact_email="post@example.com", accent="#8b1e3f",
     )  # fmt: skip
     lists = [
         MailList(

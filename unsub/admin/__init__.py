@@ -7,19 +7,20 @@ from django.utils.translation import gettext_lazy as _
 
 from .alarms import AlarmAdmin
 from .attempts import DeliveryAttemptAdmin
-from .consent_texts import WordingAdmin
+from .consent_texts import ConsentTextAdmin
 from .erasures import ErasureAdmin
 from .link_emails import LinkEmailAdmin
 from .lost_links import LostLinkAdmin
 from .pauses import PauseAdmin
 from .reasons import ReasonAdmin
-from .requests import UnsubRequestAdmin
+from .requests import SubscriberRequestAdmin
 from .units import BusinessUnitAdmin
 from .users import GroupAdmin, UserAdmin
 
 __all__ = [
     "AlarmAdmin",
     "BusinessUnitAdmin",
+    "ConsentTextAdmin",
     "DeliveryAttemptAdmin",
     "ErasureAdmin",
     "GroupAdmin",
@@ -27,9 +28,8 @@ __all__ = [
     "LostLinkAdmin",
     "PauseAdmin",
     "ReasonAdmin",
-    "UnsubRequestAdmin",
+    "SubscriberRequestAdmin",
     "UserAdmin",
-    "WordingAdmin",
 ]
 
 admin.site.index_title = _("Overview")

@@ -23,6 +23,6 @@ class AlarmAdmin(ReadOnly, NamingUnits, AlarmAdminBase):
     unit_path = "mid"
 
     list_display = (
-        "cause", "unit_label", "number", "raised_at", "told_at", "cleared_at", "detail",
+        "cause", "unit_label", "number", "raised_at", "notified_at", "cleared_at", "detail",
     )  # fmt: skip
     list_filter = ("cause",)

@@ -21,7 +21,7 @@ Rows = QuerySet[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
+class BulkAction:
     """A bulk action.
 
     `eligible` filters the rows to those that the action applies to. `question` is the text of the
@@ -39,43 +39,43 @@ class Act:
 
 
 def run(
-    request: HttpRequest, rows: Rows, context: dict[str, Any], act: Act
+    request: HttpRequest, rows: Rows, context: dict[str, Any], action: BulkAction
 ) -> HttpResponse | tuple[int, int]:
     """Return the confirmation page, the progress page, or, at the end, the numbers of rows that
     were changed and that were left unchanged.
 
     Processes one chunk of CHUNK rows per confirmed POST, in order of their ids.
     """
-    form = act.form(request.POST if "confirmed" in request.POST else None)
-    eligible = act.eligible(rows)
+    form = action.form(request.POST if "confirmed" in request.POST else None)
+    eligible = action.eligible(rows)
     if not ("confirmed" in request.POST and form.is_valid()):
         number = eligible.count()
-        shown = {"form": form, "question": act.question(number), "number": number}
+        shown = {"form": form, "question": action.question(number), "number": number}
         left = rows.count() - number
-        return _page(request, context, act, shown | {
-            "others": act.others(left) if left else "",
+        return _page(request, context, action, shown | {
+            "others": action.others(left) if left else "",
             "numbers": {"left": left, "total": number},
         })  # fmt: skip
     numbers = {name: _number(request.POST.get(name, "")) for name in _NUMBERS}
     ids = list(
         eligible.filter(pk__gt=numbers["after"]).order_by("pk").values_list("pk", flat=True)[:CHUNK]
     )
-    done = act.do(request, ids, form.cleaned_data)
+    done = action.do(request, ids, form.cleaned_data)
     numbers["done"] += done
     numbers["left"] += len(ids) - done
     if len(ids) < CHUNK:
         return numbers["done"], numbers["left"]
     numbers["after"] = ids[-1]
-    return _page(request, context, act, {"given": form.cleaned_data, "numbers": numbers})
+    return _page(request, context, action, {"given": form.cleaned_data, "numbers": numbers})
 
 
 def _page(
-    request: HttpRequest, context: dict[str, Any], act: Act, shown: dict[str, Any]
+    request: HttpRequest, context: dict[str, Any], action: BulkAction, shown: dict[str, Any]
 ) -> HttpResponse:
     """Return the page, with everything that the next chunk needs in hidden fields."""
     repeated = {
-        "title": act.title,
-        "action": act.name,
+        "title": action.title,
+        "action": action.name,
         "across": request.POST.get("select_across", "0"),
         "checkbox": ACTION_CHECKBOX_NAME,
         "back": request.get_full_path(),
@@ -89,7 +89,7 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
-def acting(user: AbstractBaseUser | AnonymousUser) -> int:
+def actor(user: AbstractBaseUser | AnonymousUser) -> int:
     """Return the user's id. Raises TypeError for an anonymous user, who has no access to the
     admin."""
     pk: Any = user.pk

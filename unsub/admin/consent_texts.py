@@ -9,20 +9,20 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from unsub.models import Wording
+from unsub.models import ConsentText
 
 from . import formatting
 from .read_only import ReadOnly
 from .unit_scope import NamingUnits, UnitFilter
 
 if TYPE_CHECKING:
-    WordingAdminBase = admin.ModelAdmin[Wording]
+    ConsentTextAdminBase = admin.ModelAdmin[ConsentText]
 else:
-    WordingAdminBase = ModelAdmin
+    ConsentTextAdminBase = ModelAdmin
 
 
-@admin.register(Wording)
-class WordingAdmin(ReadOnly, NamingUnits, WordingAdminBase):
+@admin.register(ConsentText)
+class ConsentTextAdmin(ReadOnly, NamingUnits, ConsentTextAdminBase):
     """All versions, newest first."""
 
     list_display = ("version", "unit_label", "language", "text", "first_used", "agreed")
@@ -33,18 +33,20 @@ class WordingAdmin(ReadOnly, NamingUnits, WordingAdminBase):
     ordering = ("-pk",)
 
     @admin.display(description=_("version"), ordering="pk")
-    def version(self, wording: Wording) -> int:
+    def version(self, consent_text: ConsentText) -> int:
         """Return the number of the version."""
-        return wording.pk
+        return consent_text.pk
 
     @admin.display(description=_("first used"), ordering="first_used_at")
-    def first_used(self, wording: Wording) -> str:
+    def first_used(self, consent_text: ConsentText) -> str:
         """Return when a request first agreed to it."""
-        return formatting.moment(wording.first_used_at)
+        return formatting.moment(consent_text.first_used_at)
 
     @admin.display(description=_("who agreed"))
-    def agreed(self, wording: Wording) -> SafeString:
+    def agreed(self, consent_text: ConsentText) -> SafeString:
         """Return a link to the requests that agreed to it. There is no count: it would cost a query
         per row."""
-        address = reverse("admin:unsub_unsubrequest_changelist")
-        return formatting.link(f"{address}?wording__id__exact={wording.pk}", gettext("requests"))
+        address = reverse("admin:unsub_subscriberrequest_changelist")
+        return formatting.link(
+            f"{address}?consent_text__id__exact={consent_text.pk}", gettext("requests")
+        )

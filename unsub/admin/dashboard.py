@@ -18,7 +18,7 @@ from unsub.units.access import mids_of, units_of
 from .charts import Bar, Columns, bars, columns
 from .formatting import unit_words
 
-LIST = "admin:unsub_unsubrequest_changelist"
+LIST = "admin:unsub_subscriberrequest_changelist"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +41,11 @@ class Task:
 def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the index page's context with the overview added, for users who may see requests.
     Called by the theme (UNFOLD, DASHBOARD_CALLBACK)."""
-    if not request.user.has_perm("unsub.view_unsubrequest"):
+    if not request.user.has_perm("unsub.view_subscriberrequest"):
         return context
-    asked = request.GET.get("days", "")
-    days = int(asked) if asked in map(str, overview.PERIODS) else 30
-    found = overview.look(mids=mids_of(request.user), days=days)
+    chosen = request.GET.get("days", "")
+    days = int(chosen) if chosen in map(str, overview.PERIODS) else 30
+    found = overview.build(mids=mids_of(request.user), days=days)
     return context | {
         "overview": found,
         "periods": _periods(days),
@@ -53,8 +53,8 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "cards": _cards(request, found),
         "tasks": _tasks(found),
         "change": _change(found),
-        "honour": _honour(found),
-        "honour_newest": NEWEST if found.honour.number >= NEWEST else 0,
+        "processing_time": _processing_time(found),
+        "processing_time_newest": NEWEST if found.processing_time.number >= NEWEST else 0,
     }
 
 
@@ -187,16 +187,16 @@ def _change(found: Overview) -> str:
     }
 
 
-def _honour(found: Overview) -> list[tuple[str, str]]:
+def _processing_time(found: Overview) -> list[tuple[str, str]]:
     """Return the processing times as (label, value)."""
-    honour = found.honour
-    if not honour.number:
+    processing_time = found.processing_time
+    if not processing_time.number:
         return []
     return [
-        (gettext("median"), _span(honour.p50)),
-        (gettext("95 of 100 within"), _span(honour.p95)),
-        (gettext("longest"), _span(honour.longest)),
-        (gettext("within 48 hours"), f"{(honour.within or 0) * 100:.1f}%"),
+        (gettext("median"), _span(processing_time.p50)),
+        (gettext("95 of 100 within"), _span(processing_time.p95)),
+        (gettext("longest"), _span(processing_time.longest)),
+        (gettext("within 48 hours"), f"{(processing_time.within or 0) * 100:.1f}%"),
     ]
 
 

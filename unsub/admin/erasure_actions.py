@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from unsub.models import Erasure
 from unsub.outbox import erasure as erasure_requests
 
-from .bulk_actions import Act, acting
+from .bulk_actions import BulkAction, actor
 
 SHOWN = 5  # requests listed in a message
 
@@ -47,7 +47,7 @@ def _grant(request: HttpRequest, ids: list[int], note: str) -> int:
 
 def _grant_one(request: HttpRequest, pk: int, note: str) -> bool:
     """Return whether one was granted. Locks the row, so that it is granted and logged once."""
-    who = acting(request.user)
+    who = actor(request.user)
     try:
         with transaction.atomic():
             erasure = _locked(pk)
@@ -56,7 +56,7 @@ def _grant_one(request: HttpRequest, pk: int, note: str) -> bool:
             number = erasure_requests.grant(erasure, user_id=who, note=note)
             text = f"Granted: {number} requests name nobody any more. {note}".rstrip()
             LogEntry.objects.log_actions(who, [erasure], CHANGE, text)
-    except erasure_requests.StillOpen:
+    except erasure_requests.StillOpenError:
         messages.error(request, _still_open(Erasure.objects.get(pk=pk)))
         return False
     return True
@@ -86,7 +86,7 @@ def _still_open(erasure: Erasure) -> str:
 
 def _decline(request: HttpRequest, ids: list[int], note: str) -> int:
     """Return how many were declined. Locks the rows."""
-    who = acting(request.user)
+    who = actor(request.user)
     with transaction.atomic():
         rows = list(
             Erasure.objects.open().select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk")
@@ -140,7 +140,7 @@ def _others(number: int) -> str:
     ) % number  # fmt: skip
 
 
-GRANT = Act(
+GRANT = BulkAction(
     name="grant",
     title=_("Grant: our rows name nobody any more"),
     question=_what_granting_does,
@@ -149,7 +149,7 @@ GRANT = Act(
     do=lambda request, ids, given: _grant(request, ids, given["note"]),
     form=GrantForm,
 )
-DECLINE = Act(
+DECLINE = BulkAction(
     name="decline",
     title=_("Answer otherwise"),
     question=_what_declining_does,

@@ -17,7 +17,7 @@ from unsub.models import Erasure
 from unsub.outbox import erasure as erasure_requests
 
 from . import bulk_actions, formatting
-from .bulk_actions import Act
+from .bulk_actions import BulkAction
 from .erasure_actions import DECLINE, GRANT
 from .read_only import ReadOnly
 from .unit_scope import NamingUnits, UnitFilter
@@ -121,10 +121,10 @@ class ErasureAdmin(ReadOnly, NamingUnits, ErasureAdminBase):
         return self._answer(request, queryset, DECLINE)
 
     def _answer(
-        self, request: HttpRequest, queryset: QuerySet[Erasure], act: Act
+        self, request: HttpRequest, queryset: QuerySet[Erasure], action: BulkAction
     ) -> HttpResponse | None:
         """Return the confirmation or progress page; None with a message when done."""
-        done = bulk_actions.run(request, queryset, self.admin_site.each_context(request), act)
+        done = bulk_actions.run(request, queryset, self.admin_site.each_context(request), action)
         if isinstance(done, HttpResponse):
             return done
         if done[0]:

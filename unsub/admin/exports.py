@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from unsub.models import Handling, UnsubRequest
+from unsub.models import ResolutionNote, SubscriberRequest
 from unsub.models.request import RequestQuerySet
 from unsub.outbox import identity
 from unsub.reporting import audit_export, sentences, timeline
@@ -26,17 +26,17 @@ FORMATS = {
 PROOF_MAX = 200
 _EVENTS = (
     "delivery_attempts",
-    Prefetch("handlings", Handling.objects.select_related("user")),
+    Prefetch("resolution_notes", ResolutionNote.objects.select_related("user")),
     "link_emails__delivery_attempts",
     "pause__link_emails__delivery_attempts",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ProofRequest:
     """A request with its timeline."""
 
-    request: UnsubRequest
+    request: SubscriberRequest
     what: str
     moments: list[Moment]
 
@@ -45,28 +45,30 @@ def export(request: HttpRequest, requests: RequestQuerySet, kind: str) -> HttpRe
     """Return the requests as a streamed file, oldest first. The user's id is logged."""
     lines, content_type = FORMATS[kind]
     log.info("audit_exported", user=request.user.pk, format=kind)
-    response = StreamingHttpResponse(lines(audit_export.rows(requests)), content_type=content_type)
+    response = StreamingHttpResponse(
+        lines(audit_export.iter_rows(requests)), content_type=content_type
+    )
     name = f"unsubscribes-{timezone.now():%Y%m%d-%H%M}.{kind}"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
-def told(one: UnsubRequest) -> list[Moment]:
+def events_of(one: SubscriberRequest) -> list[Moment]:
     """Return the timeline of a request."""
     prefetch_related_objects([one], *_EVENTS)
-    return timeline.story(one, one.delivery_attempts.all())
+    return timeline.events_of(one, one.delivery_attempts.all())
 
 
 def proof(
     request: HttpRequest,
-    one: UnsubRequest,
+    one: SubscriberRequest,
     requests: RequestQuerySet,
     context: dict[str, Any],
 ) -> TemplateResponse:
     """Return a printable page with all of `requests` that are of the same subscriber as `one`, and
     their timelines; the newest PROOF_MAX of them. The user's id is logged."""
     log.info("proof_opened", user=request.user.pk, request_id=one.pk)
-    theirs = requests.filter(_same_subscriber(one)).select_related("wording", "pause")
+    theirs = requests.filter(_same_subscriber(one)).select_related("consent_text", "pause")
     theirs = theirs.prefetch_related(*_EVENTS).order_by("-received_at", "-pk")[: PROOF_MAX + 1]
     found = list(theirs)
     newest = found[:PROOF_MAX][::-1]
@@ -77,19 +79,19 @@ def proof(
         "one": one,
         "unit": unit_label(one.unit_id, getattr(one, "of_unit", None)),
         "told": [
-            Told(
+            ProofRequest(
                 request=row,
-                what=sentences.about(row, sentences.name_of(row)),
-                moments=timeline.story(row, row.delivery_attempts.all(), ended),
+                what=sentences.summary(row, sentences.list_name_of(row)),
+                moments=timeline.events_of(row, row.delivery_attempts.all(), ended),
             )
             for row in newest
         ],
         "now": timezone.now(),
     }
-    return TemplateResponse(request, "admin/unsub/unsubrequest/proof.html", context | more)
+    return TemplateResponse(request, "admin/unsub/subscriberrequest/proof.html", context | more)
 
 
-def _same_subscriber(one: UnsubRequest) -> Q:
+def _same_subscriber(one: SubscriberRequest) -> Q:
     """Return a Q for the requests of the same subscriber of the same unit, `one` included."""
-    theirs = identity.requests_of(one.unit_id, one.subscriber, {one.person})
+    theirs = identity.requests_of(one.unit_id, one.subscriber, {one.subscriber_digest})
     return Q(pk=one.pk) | Q(pk__in=theirs.order_by().values("pk"))

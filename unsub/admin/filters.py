@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter, SingleNumericFilter
 
-from unsub.models import Channel, Handling, MailingList, Outcome, Status, UnsubRequest
+from unsub.models import Channel, MailingList, Outcome, ResolutionNote, Status, SubscriberRequest
 from unsub.models.shown_status import shows
 from unsub.reporting.latency import is_late
 from unsub.reporting.scanner_report import SCANNER_LIKE, SOON
@@ -19,26 +19,26 @@ from unsub.units.access import units_of
 
 from .attempts import is_number
 
-Requests = QuerySet[UnsubRequest]
+Requests = QuerySet[SubscriberRequest]
 
 
-class Sides(admin.SimpleListFilter):
+class FixedFilter(admin.SimpleListFilter):
     """List filter over a fixed mapping value -> (label, queryset function). Unknown values give an
     empty result, so that an export never contains more than was asked for."""
 
-    sides: ClassVar[Mapping[str, tuple[Any, Callable[[Requests], Requests]]]]
+    options: ClassVar[Mapping[str, tuple[Any, Callable[[Requests], Requests]]]]
 
     def lookups(
         self, _request: HttpRequest, _model_admin: "admin.ModelAdmin[Any]"
     ) -> Iterable[tuple[str, Any]]:
-        return [(key, label) for key, (label, _on_it) in self.sides.items()]
+        return [(key, label) for key, (label, _on_it) in self.options.items()]
 
     def queryset(self, _request: HttpRequest, queryset: Requests) -> Requests:
         """Return the requests of the chosen value."""
         value = self.value()
         if not value:
             return queryset
-        side = self.sides.get(value)
+        side = self.options.get(value)
         return side[1](queryset) if side else queryset.none()
 
 
@@ -47,35 +47,35 @@ def _showing(status: str, rows: Requests) -> Requests:
     return rows.filter(shows(status))
 
 
-class StatusFilter(Sides):
+class StatusFilter(FixedFilter):
     """By the status that a request shows: held is a state of its unit's queue, and no column's."""
 
     title = _("status")
     parameter_name = "status__exact"
-    sides: ClassVar = {
+    options: ClassVar = {
         status.value: (status.label, partial(_showing, status.value)) for status in Status
     }
 
 
-class OutcomeFilter(Sides):
+class OutcomeFilter(FixedFilter):
     """By outcome of the last attempt. Django's own filter would query the table for the values in
     use."""
 
     title = _("outcome")
     parameter_name = "outcome"
-    sides: ClassVar = {"none": (_("none yet"), lambda rows: rows.filter(outcome=""))} | {
+    options: ClassVar = {"none": (_("none yet"), lambda rows: rows.filter(outcome=""))} | {
         outcome.value: (outcome.value, lambda rows, one=outcome.value: rows.filter(outcome=one))
         for outcome in Outcome
     }
 
 
-class ScannerFilter(Sides):
+class ScannerFilter(FixedFilter):
     """By whether a scanner may have submitted the page. It is information only: no request is
     treated differently."""
 
     title = _("scanner-like")
     parameter_name = "scanner"
-    sides: ClassVar = {
+    options: ClassVar = {
         "yes": (
             _("looks like a scanner"),
             lambda rows: rows.filter(SCANNER_LIKE, channel=Channel.PAGE),
@@ -89,22 +89,22 @@ class ScannerFilter(Sides):
     }
 
 
-class LateFilter(Sides):
+class LateFilter(FixedFilter):
     """By whether a request is on its way for more than the 48 hours that mailbox providers
     allow."""
 
     title = _("late")
     parameter_name = "late"
-    sides: ClassVar = {"yes": (_("older than 48 hours"), lambda rows: rows.filter(is_late()))}
+    options: ClassVar = {"yes": (_("older than 48 hours"), lambda rows: rows.filter(is_late()))}
 
 
-class HandledFilter(Sides):
+class HandledFilter(FixedFilter):
     """By whether a person has resolved a refused request."""
 
     title = _("dealt with")
     parameter_name = "handled"
-    _NOTES = Exists(Handling.objects.filter(request=OuterRef("pk")))
-    sides: ClassVar = {
+    _NOTES = Exists(ResolutionNote.objects.filter(request=OuterRef("pk")))
+    options: ClassVar = {
         "no": (_("not yet"), lambda rows: rows.filter(~HandledFilter._NOTES)),
         "yes": (_("dealt with"), lambda rows: rows.filter(HandledFilter._NOTES)),
     }
@@ -120,9 +120,9 @@ class ListFilter(admin.SimpleListFilter):
         self, request: HttpRequest, _model_admin: "admin.ModelAdmin[Any]"
     ) -> Iterable[tuple[str, Any]]:
         """Return the lists of the user's units, and the one in the URL."""
-        asked = request.GET.get(self.parameter_name, "")
+        chosen = request.GET.get(self.parameter_name, "")
         named = MailingList.objects.filter(unit__in=units_of(request.user))
-        choices = {asked: asked} if asked else {}
+        choices = {chosen: chosen} if chosen else {}
         return list((choices | {str(one.list_id): one.name for one in named}).items())
 
     def queryset(self, _request: HttpRequest, queryset: Requests) -> Requests:

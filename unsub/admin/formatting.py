@@ -28,7 +28,7 @@ def link(address: str, text: object) -> SafeString:
 
 def request_link(pk: int) -> SafeString:
     """Return a link to a request, without a query for it."""
-    return link(reverse("admin:unsub_unsubrequest_change", args=(pk,)), f"#{pk}")
+    return link(reverse("admin:unsub_subscriberrequest_change", args=(pk,)), f"#{pk}")
 
 
 def email_link(pk: int | None) -> SafeString:
@@ -74,7 +74,7 @@ def in_words(outcome: str, error_code: int | None, detail: str = "") -> str:
     return gettext(sentence) if sentence else NOTHING
 
 
-def story(status: str, outcome: str, error_code: int | None, detail: str = "") -> str:
+def explain_status(status: str, outcome: str, error_code: int | None, detail: str = "") -> str:
     """Return the status of a request and the result of its last attempt, as sentences."""
     sentences = (STATUSES.get(status, ""), explain(outcome, error_code, detail))
     return " ".join(gettext(sentence) for sentence in sentences if sentence)

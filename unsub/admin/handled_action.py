@@ -8,9 +8,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from unsub.models import Handling, Status, UnsubRequest
+from unsub.models import ResolutionNote, Status, SubscriberRequest
 
-from .bulk_actions import Act, acting
+from .bulk_actions import BulkAction, actor
 
 
 class NoteForm(forms.Form):
@@ -21,16 +21,18 @@ class NoteForm(forms.Form):
     )
 
 
-def mark(user: AbstractBaseUser | AnonymousUser, ids: list[int], note: str) -> int:
+def mark_handled(user: AbstractBaseUser | AnonymousUser, ids: list[int], note: str) -> int:
     """Return how many requests were marked. Locks the rows, so that each is marked once."""
     with transaction.atomic():
         rows = list(
-            UnsubRequest.objects.select_for_update(of=("self",))
-            .filter(pk__in=ids, status=Status.REFUSED, handlings=None)
+            SubscriberRequest.objects.select_for_update(of=("self",))
+            .filter(pk__in=ids, status=Status.REFUSED, resolution_notes=None)
             .order_by("pk")
         )
-        who = acting(user)
-        Handling.objects.bulk_create(Handling(request=row, user_id=who, note=note) for row in rows)
+        who = actor(user)
+        ResolutionNote.objects.bulk_create(
+            ResolutionNote(request=row, user_id=who, note=note) for row in rows
+        )
         LogEntry.objects.log_actions(who, rows, CHANGE, f"Dealt with: {note}")
     return len(rows)
 
@@ -51,12 +53,12 @@ def _others(number: int) -> str:
     ) % number  # fmt: skip
 
 
-DEAL_WITH = Act(
+MARK_HANDLED = BulkAction(
     name="mark_handled",
     title=_("Mark as dealt with"),
     question=_question,
     others=_others,
-    eligible=lambda rows: rows.filter(status=Status.REFUSED, handlings=None),
-    do=lambda request, ids, given: mark(request.user, ids, given["note"]),
+    eligible=lambda rows: rows.filter(status=Status.REFUSED, resolution_notes=None),
+    do=lambda request, ids, given: mark_handled(request.user, ids, given["note"]),
     form=NoteForm,
 )

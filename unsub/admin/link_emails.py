@@ -18,7 +18,7 @@ from unsub.outbox import api as outbox
 
 from . import bulk_actions, formatting
 from .attempts import AttemptInline, is_number
-from .bulk_actions import Act, acting
+from .bulk_actions import BulkAction, actor
 from .read_only import Bounded, ReadOnly
 from .request_columns import masked
 from .unit_scope import NamingUnits, UnitFilter
@@ -39,7 +39,7 @@ def try_again(user: AbstractBaseUser | AnonymousUser, ids: list[int]) -> int:
             .order_by("pk")
         )
         sent = outbox.requeue_emails([row.pk for row in rows])
-        LogEntry.objects.log_actions(acting(user), rows, CHANGE, "Tried again.")
+        LogEntry.objects.log_actions(actor(user), rows, CHANGE, "Tried again.")
     return sent
 
 
@@ -59,7 +59,7 @@ def _others(number: int) -> str:
     ) % number  # fmt: skip
 
 
-TRY_AGAIN = Act(
+TRY_AGAIN = BulkAction(
     name="try_selected_again",
     title=_("Try again"),
     question=_question,
@@ -131,11 +131,11 @@ class LinkEmailAdmin(ReadOnly, Bounded, NamingUnits, LinkEmailAdminBase):
         """Return where the email stands, in a sentence or two."""
         attempts = email.delivery_attempts.order_by("-number")
         detail = attempts.values_list("detail", flat=True).first() or ""
-        return formatting.story(email.status, email.outcome, email.error_code, detail)
+        return formatting.explain_status(email.status, email.outcome, email.error_code, detail)
 
     def has_try_again_permission(self, request: HttpRequest) -> bool:
         """Return whether the user may have emails tried again: as with requests."""
-        return request.user.has_perm("unsub.change_unsubrequest")
+        return request.user.has_perm("unsub.change_subscriberrequest")
 
     @admin.action(description=_("Try again (refused ones)"), permissions=["try_again"])
     def try_selected_again(

@@ -77,7 +77,7 @@ class CheckForm(forms.Form):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class LinkReport:
     """Explanation of a link: whether it opens, a sentence, and (name, value) facts. The subscriber
     is masked."""
 
@@ -89,7 +89,7 @@ class Verdict:
 def links_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     """Return the page, with the explanation of a submitted link. Writes nothing."""
     initial = {"key": "profile-center", "scope": Scope.LIST.value, "sk": True}
-    asked = SnippetForm(
+    form = SnippetForm(
         request.GET if "unit" in request.GET else None, user=request.user, initial=initial
     )
     check = CheckForm(request.POST if request.method == "POST" else None)
@@ -98,11 +98,11 @@ def links_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         verdict = explain_link(check.cleaned_data["link"], user=request.user)
     more = {
         "title": gettext("Links"),
-        "form": asked,
+        "form": form,
         "check": check,
         "verdict": verdict,
     }
-    made = _made(asked, request)
+    made = _made(form, request)
     return TemplateResponse(request, "admin/unsub/links.html", context | more | made)
 
 
@@ -143,18 +143,20 @@ def _test_link(unit: BusinessUnit, scope: Scope) -> dict[str, Any]:
     return {"test_link": link, "headers": headers}
 
 
-def explain_link(text: str, *, user: Any) -> Verdict:
+def explain_link(text: str, *, user: Any) -> LinkReport:
     """Return what a link or a token would do. Says nothing about a link of a unit that the user may
     not see, except that it belongs to one."""
     found = _TOKEN.search(text)
     try:
         context = open_link(found[1] if found else text.strip())
     except LinkError as err:
-        return Verdict(is_good=False, sentence=gettext(LINK_FAULTS[err.reason.value]))
+        return LinkReport(is_good=False, sentence=gettext(LINK_FAULTS[err.reason.value]))
     unit = units_of(user).filter(mid=context.mid).first()
     if unit is None and not sees_all(user):
-        return Verdict(is_good=False, sentence=gettext("It belongs to a unit that you do not see."))
-    return Verdict(is_good=True, sentence=_effect(context), facts=_facts(context, unit))
+        return LinkReport(
+            is_good=False, sentence=gettext("It belongs to a unit that you do not see.")
+        )
+    return LinkReport(is_good=True, sentence=_effect(context), facts=_facts(context, unit))
 
 
 def _effect(context: UnsubContext) -> str:

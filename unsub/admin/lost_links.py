@@ -16,7 +16,7 @@ from unsub.domain.masking import mask_email
 from unsub.models import LostLink
 
 from . import formatting
-from .bulk_actions import acting
+from .bulk_actions import actor
 from .unit_scope import OfUnits, UnitFilter
 
 if TYPE_CHECKING:
@@ -101,6 +101,6 @@ class LostLinkAdmin(OfUnits, LostLinkAdminBase):
         """Return how many were marked. Each is logged."""
         with transaction.atomic():
             waiting = list(queryset.filter(handled_at=None))
-            marked = LostLink.objects.filter(pk__in=[lost.pk for lost in waiting])
-            LogEntry.objects.log_actions(acting(request.user), waiting, CHANGE, "Dealt with.")
-            return marked.update(handled_at=Now(), handled_by=acting(request.user))
+            handled = LostLink.objects.filter(pk__in=[lost.pk for lost in waiting])
+            LogEntry.objects.log_actions(actor(request.user), waiting, CHANGE, "Dealt with.")
+            return handled.update(handled_at=Now(), handled_by=actor(request.user))

@@ -17,7 +17,7 @@ from unsub.domain.text import clean_lines
 from unsub.models import BusinessUnit, PageText, Place
 from unsub.models.page_text import LENGTH
 
-from .bulk_actions import acting
+from .bulk_actions import actor
 
 _HELP = {
     Place.CONSENT: _(
@@ -78,7 +78,7 @@ def edit_texts(
         with transaction.atomic():
             form.save(unit, language)
             note = f"Texts in {language} changed."
-            LogEntry.objects.log_actions(acting(request.user), [unit], CHANGE, note)
+            LogEntry.objects.log_actions(actor(request.user), [unit], CHANGE, note)
         messages.success(request, gettext("The texts are saved, and on the page now."))
         return HttpResponseRedirect(f"{back}?language={language}")
     more = {

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from unsub.models import MailingList, Pause, PauseEnd
+from unsub.models import MailingList, Pause, PauseResult
 from unsub.reporting.sentences import target_in_words
 
 from . import formatting
@@ -34,13 +34,13 @@ class EndFilter(admin.SimpleListFilter):
     parameter_name = "end"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> Iterable[tuple[str, Any]]:
-        return [(RUNNING, _("it runs")), *PauseEnd.choices]
+        return [(RUNNING, _("it runs")), *PauseResult.choices]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Pause]) -> QuerySet[Pause]:
         """Return the pauses that ended in the chosen way."""
         if self.value() == RUNNING:
             return queryset.filter(ended_at=None)
-        return queryset.filter(end=self.value()) if self.value() else queryset
+        return queryset.filter(result=self.value()) if self.value() else queryset
 
 
 @admin.register(Pause)
@@ -49,12 +49,20 @@ class PauseAdmin(ReadOnly, NamingUnits, PauseAdminBase):
 
     unit_path = "request__unit_id"
 
-    list_display = ("id", "began", "unit_label", "who", "what", "until_day", "ends", "how")
+    list_display = ("id", "began", "unit_label", "who", "what", "until_day", "end_action", "how")
     list_filter = (EndFilter, ("request__unit", UnitFilter))
     list_select_related = ("request",)
     fields = readonly_fields = (
-        "request_link", "began", "unit_label", "who", "what", "until_day", "ends", "how", "ended",
-    )  # fmt: skip
+        "request_link",
+        "began",
+        "unit_label",
+        "who",
+        "what",
+        "until_day",
+        "end_action",
+        "how",
+        "ended",
+    )
     sortable_by = ("id",)
     paginator = BoundedPaginator
     show_full_result_count = False
@@ -97,7 +105,7 @@ class PauseAdmin(ReadOnly, NamingUnits, PauseAdminBase):
         """Return how it ended, or that it runs."""
         if pause.ended_at is None:
             return formatting.badge("pending", gettext("it runs"))
-        return formatting.badge(pause.end, pause.get_end_display())
+        return formatting.badge(pause.result, pause.get_result_display())
 
     @admin.display(description=_("ended"))
     def ended(self, pause: Pause) -> str:

@@ -14,10 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin, TabularInline
 
-from unsub.models import BusinessUnit, Reason, ReasonLabel, UnsubRequest
+from unsub.models import BusinessUnit, Reason, ReasonLabel, SubscriberRequest
 from unsub.units.access import units_of
 
-from .bulk_actions import acting
+from .bulk_actions import actor
 from .unit_scope import OfUnits, UnitFilter
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class ReasonAdmin(OfUnits, ReasonAdminBase):
 
     def has_delete_permission(self, request: HttpRequest, obj: Reason | None = None) -> bool:
         """Return whether the reason may be deleted: not once a request refers to it."""
-        if obj is not None and UnsubRequest.objects.filter(reason=obj).exists():
+        if obj is not None and SubscriberRequest.objects.filter(reason=obj).exists():
             return False
         return super().has_delete_permission(request, obj)
 
@@ -89,7 +89,7 @@ class ReasonAdmin(OfUnits, ReasonAdminBase):
             reasons = list(queryset.exclude(active=active))
             changed = Reason.objects.filter(pk__in=[reason.pk for reason in reasons])
             note = "Offered again." if active else "Retired."
-            LogEntry.objects.log_actions(acting(request.user), reasons, CHANGE, note)
+            LogEntry.objects.log_actions(actor(request.user), reasons, CHANGE, note)
             return changed.update(active=active)
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from unsub.models import BusinessUnit
 from unsub.outbox import api as outbox
 
-from .bulk_actions import Act, acting
+from .bulk_actions import BulkAction, actor
 
 
 def release(request: HttpRequest, mids: list[int], _given: dict[str, Any]) -> int:
@@ -20,7 +20,7 @@ def release(request: HttpRequest, mids: list[int], _given: dict[str, Any]) -> in
     with transaction.atomic():
         units = list(BusinessUnit.objects.filter(mid__in=mids))
         sent = outbox.release(mids)
-        LogEntry.objects.log_actions(acting(request.user), units, CHANGE, "Queue released.")
+        LogEntry.objects.log_actions(actor(request.user), units, CHANGE, "Queue released.")
     text = ngettext(
         "%d held request is on its way again.", "%d held requests are on their way again.", sent
     )
@@ -36,7 +36,7 @@ def _question(number: int) -> str:
     ) % number  # fmt: skip
 
 
-RELEASE = Act(
+RELEASE = BulkAction(
     name="release",
     title=_("Release"),
     question=_question,

@@ -11,16 +11,16 @@ from django.utils.translation import gettext_lazy as _
 from unsub.domain.masking import mask
 from unsub.models import (
     DeliveryAttempt,
-    Family,
     LinkEmail,
     MailingList,
+    MessageType,
     QueueState,
     Status,
-    UnsubRequest,
+    SubscriberRequest,
 )
 from unsub.models.request import RequestQuerySet
 from unsub.outbox.erasure import ERASED
-from unsub.reporting.sentences import about
+from unsub.reporting.sentences import summary
 
 from . import formatting
 
@@ -29,15 +29,25 @@ _MAIL = ("job_id", "list_id", "batch_id")
 _ASKED = ("received", "asks_for", "kind", "channel", "unit_label")
 _LEFT = ("scope", "reason", "reason_text", "reason_added_at")
 _HOW = ("language", "link_age", "scanner")
-_CONSENT = ("wording_version", "wording_text", "confirmed")
+_CONSENT = ("consent_version", "consent_words", "confirmed")
 _DELIVERY = (
     "status_badge", "outcome", "error_code", "attempts", "sfmc_request_id", "finished_at",
 )  # fmt: skip
-_VOID = ("superseded",)
+_SUPERSEDED = ("superseded",)
 _QUEUE = ("next_attempt_at", "give_up_at", "lease_until")
 FIELDS = (
-    "words", *_DELIVERY, *_VOID, *_ASKED, "value", *_LEFT, *_HOW, *_CONSENT, *_WHO, *_MAIL, *_QUEUE,
-)  # fmt: skip
+    "words",
+    *_DELIVERY,
+    *_SUPERSEDED,
+    *_ASKED,
+    "value",
+    *_LEFT,
+    *_HOW,
+    *_CONSENT,
+    *_WHO,
+    *_MAIL,
+    *_QUEUE,
+)
 
 
 def named(rows: RequestQuerySet) -> RequestQuerySet:
@@ -47,7 +57,7 @@ def named(rows: RequestQuerySet) -> RequestQuerySet:
     return rows.with_shown_status().annotate(list_name=Subquery(lists.values("name")[:1]))
 
 
-def masked(request: UnsubRequest | LinkEmail) -> str:
+def masked(request: SubscriberRequest | LinkEmail) -> str:
     """Return the masked subscriber of a request or email: lists may be seen over a user's
     shoulder."""
     if request.subscriber_key.startswith(ERASED):
@@ -55,17 +65,17 @@ def masked(request: UnsubRequest | LinkEmail) -> str:
     return request.address_mask or mask(request.subscriber)
 
 
-def sections(request: UnsubRequest | None) -> list[tuple[Any, dict[str, Any]]]:
+def sections(request: SubscriberRequest | None) -> list[tuple[Any, dict[str, Any]]]:
     """Return the sections of a request's page. Sections that its kind has no values for are left
     out."""
-    leaves = request is None or request.spec.message is Family.UNSUBSCRIBES
-    asked = (*_ASKED, *_LEFT, *_HOW) if leaves else (*_ASKED, "value", *_HOW)
-    is_void = request is not None and request.superseded_by_id is not None
+    leaves = request is None or request.spec.message is MessageType.UNSUBSCRIBES
+    request_fields = (*_ASKED, *_LEFT, *_HOW) if leaves else (*_ASKED, "value", *_HOW)
+    is_superseded = request is not None and request.superseded_by_id is not None
     found: list[tuple[Any, dict[str, Any]]] = [
-        (None, {"fields": ("words", *_DELIVERY, *(_VOID if is_void else ()))}),
-        (_("What was asked"), {"fields": asked}),
+        (None, {"fields": ("words", *_DELIVERY, *(_SUPERSEDED if is_superseded else ()))}),
+        (_("What was asked"), {"fields": request_fields}),
     ]
-    if request is not None and (request.wording_id or request.confirmed_at):
+    if request is not None and (request.consent_text_id or request.confirmed_at):
         found.append((_("Consent"), {"fields": _CONSENT}))
     return [
         *found,
@@ -75,12 +85,12 @@ def sections(request: UnsubRequest | None) -> list[tuple[Any, dict[str, Any]]]:
     ]
 
 
-def _shown(request: UnsubRequest) -> str:
+def _shown(request: SubscriberRequest) -> str:
     """Return the status that a request shows."""
     return str(getattr(request, "shown_status", request.status))
 
 
-def _why_held(request: UnsubRequest) -> str:
+def _why_held(request: SubscriberRequest) -> str:
     """Return why a held request is held, or "" for another one."""
     if _shown(request) != Status.HELD:
         return ""
@@ -94,51 +104,57 @@ class RequestColumns:
     """Columns that the list and the page of a request show."""
 
     @admin.display(description=_("received"), ordering="received_at")
-    def received(self, request: UnsubRequest) -> str:
+    def received(self, request: SubscriberRequest) -> str:
         """Return when the request was received."""
         return formatting.moment(request.received_at)
 
     @admin.display(description=_("subscriber"))
-    def who(self, request: UnsubRequest) -> str:
+    def who(self, request: SubscriberRequest) -> str:
         """Return the masked subscriber."""
         return masked(request)
 
     @admin.display(description=_("asks for"))
-    def asks_for(self, request: UnsubRequest) -> str:
+    def asks_for(self, request: SubscriberRequest) -> str:
         """Return what is requested. The new value is shown on the request's own page only."""
-        return about(request, getattr(request, "list_name", None) or "")
+        return summary(request, getattr(request, "list_name", None) or "")
 
     @admin.display(description=_("status"))
-    def status_badge(self, request: UnsubRequest) -> SafeString:
+    def status_badge(self, request: SubscriberRequest) -> SafeString:
         """Return the status as a badge."""
         return formatting.badge(_shown(request), request.get_shown_status_display())
 
     @admin.display(description=_("in words"))
-    def words(self, request: UnsubRequest) -> str:
+    def words(self, request: SubscriberRequest) -> str:
         """Return the status and the last result as sentences; of a held request also why."""
         attempts = DeliveryAttempt.objects.filter(request=request).order_by("-number")
         detail = attempts.values_list("detail", flat=True).first() or ""
-        story = formatting.story(_shown(request), request.outcome, request.error_code, detail)
+        story = formatting.explain_status(
+            _shown(request), request.outcome, request.error_code, detail
+        )
         return f"{story} {_why_held(request)}".rstrip()
 
     @admin.display(description=_("version of the words"))
-    def wording_version(self, request: UnsubRequest) -> str:
+    def consent_version(self, request: SubscriberRequest) -> str:
         """Return the version and language of the consent text."""
-        wording = request.wording
-        return f"{wording.pk} ({wording.get_language_display()})" if wording else formatting.NOTHING
+        consent_text = request.consent_text
+        return (
+            f"{consent_text.pk} ({consent_text.get_language_display()})"
+            if consent_text
+            else formatting.NOTHING
+        )
 
     @admin.display(description=_("the words"))
-    def wording_text(self, request: UnsubRequest) -> str:
+    def consent_words(self, request: SubscriberRequest) -> str:
         """Return the consent text."""
-        return request.wording.text if request.wording else formatting.NOTHING
+        return request.consent_text.text if request.consent_text else formatting.NOTHING
 
     @admin.display(description=_("confirmed by mail"))
-    def confirmed(self, request: UnsubRequest) -> str:
+    def confirmed(self, request: SubscriberRequest) -> str:
         """Return when it was confirmed by email."""
         return formatting.moment(request.confirmed_at)
 
     @admin.display(description=_("superseded by"))
-    def superseded(self, request: UnsubRequest) -> SafeString | str:
+    def superseded(self, request: SubscriberRequest) -> SafeString | str:
         """Return a link to the later request that counts instead."""
         if request.superseded_by_id is None:
             return formatting.NOTHING

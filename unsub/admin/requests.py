@@ -16,14 +16,14 @@ from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 
 from unsub.infra.digests import address_digests
-from unsub.models import UnsubRequest
+from unsub.models import SubscriberRequest
 from unsub.models.request import RequestQuerySet
 from unsub.reporting import scanner_report
 from unsub.units.access import units_of
 
 from . import bulk_actions, formatting
 from .attempts import AttemptInline, is_number
-from .exports import FORMATS, export, proof, told
+from .exports import FORMATS, events_of, export, proof
 from .filters import (
     DaysFilter,
     HandledFilter,
@@ -34,20 +34,20 @@ from .filters import (
     ScannerFilter,
     StatusFilter,
 )
-from .handled_action import DEAL_WITH
+from .handled_action import MARK_HANDLED
 from .read_only import Bounded, ReadOnly
 from .request_columns import FIELDS, RequestColumns, named, sections
-from .retry_action import TRY_AGAIN, others, try_again
+from .retry_action import TRY_AGAIN, not_retryable, try_again
 from .unit_scope import NamingUnits, ReasonFilter, UnitFilter
 
 if TYPE_CHECKING:
-    RequestAdminBase = admin.ModelAdmin[UnsubRequest]
+    RequestAdminBase = admin.ModelAdmin[SubscriberRequest]
 else:
     RequestAdminBase = ModelAdmin
 
 
-@admin.register(UnsubRequest)
-class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestAdminBase):
+@admin.register(SubscriberRequest)
+class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestAdminBase):
     """The audit of requests. Users with the right to change requests may have them tried again."""
 
     list_display = (
@@ -89,12 +89,12 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
         rows: Any = super().get_queryset(request)
         return named(rows)
 
-    def get_fieldsets(self, _request: HttpRequest, obj: UnsubRequest | None = None) -> Any:
+    def get_fieldsets(self, _request: HttpRequest, obj: SubscriberRequest | None = None) -> Any:
         """Return the sections of a request's page."""
         return sections(obj)
 
     def get_search_results(
-        self, _request: HttpRequest, queryset: QuerySet[UnsubRequest], search_term: str
+        self, _request: HttpRequest, queryset: QuerySet[SubscriberRequest], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Return exact matches only: each of these columns has an index."""
         term = search_term.strip()
@@ -110,11 +110,11 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
     def has_try_again_permission(self, request: HttpRequest) -> bool:
         """Return whether the user may have requests tried again. It is the right to change them,
         which has no other effect here."""
-        return request.user.has_perm("unsub.change_unsubrequest")
+        return request.user.has_perm("unsub.change_subscriberrequest")
 
     @admin.action(description=_("Try again (refused and held ones)"), permissions=["try_again"])
     def try_selected_again(
-        self, request: HttpRequest, queryset: QuerySet[UnsubRequest]
+        self, request: HttpRequest, queryset: QuerySet[SubscriberRequest]
     ) -> HttpResponse | None:
         """Queue the selected requests again, after confirmation."""
         done = bulk_actions.run(request, queryset, self.admin_site.each_context(request), TRY_AGAIN)
@@ -125,10 +125,12 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
 
     @admin.action(description=_("Mark as dealt with (refused ones)"), permissions=["try_again"])
     def mark_handled(
-        self, request: HttpRequest, queryset: QuerySet[UnsubRequest]
+        self, request: HttpRequest, queryset: QuerySet[SubscriberRequest]
     ) -> HttpResponse | None:
         """Mark the selected refused requests as resolved, with a note."""
-        done = bulk_actions.run(request, queryset, self.admin_site.each_context(request), DEAL_WITH)
+        done = bulk_actions.run(
+            request, queryset, self.admin_site.each_context(request), MARK_HANDLED
+        )
         if isinstance(done, HttpResponse):
             return done
         text = ngettext("%d request is dealt with.", "%d requests are dealt with.", done[0])
@@ -142,11 +144,11 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
             path(
                 "<int:pk>/try-again/",
                 inside(self.try_one_again),
-                name="unsub_unsubrequest_try_again",
+                name="unsub_subscriberrequest_try_again",
             ),
-            path("scanners/", inside(self.scanners), name="unsub_unsubrequest_scanners"),
-            path("export.<str:kind>", inside(self.export), name="unsub_unsubrequest_export"),
-            path("<int:pk>/proof/", inside(self.proof), name="unsub_unsubrequest_proof"),
+            path("scanners/", inside(self.scanners), name="unsub_subscriberrequest_scanners"),
+            path("export.<str:kind>", inside(self.export), name="unsub_subscriberrequest_export"),
+            path("<int:pk>/proof/", inside(self.proof), name="unsub_subscriberrequest_proof"),
             *super().get_urls(),
         ]
 
@@ -191,7 +193,7 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
             raise Http404
         sent = try_again(request.user, [pk])
         self._say(request, sent, 1 - sent)
-        return HttpResponseRedirect(reverse("admin:unsub_unsubrequest_change", args=(pk,)))
+        return HttpResponseRedirect(reverse("admin:unsub_subscriberrequest_change", args=(pk,)))
 
     def _say(self, request: HttpRequest, sent: int, left: int) -> None:
         """Show how many requests were queued again, how many were not, and why."""
@@ -201,22 +203,22 @@ class UnsubRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestA
             )
             self.message_user(request, text % sent, messages.SUCCESS)
         if left:
-            self.message_user(request, others(left), messages.WARNING)
+            self.message_user(request, not_retryable(left), messages.WARNING)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """Return the page of one request, with its timeline and the actions that apply to it."""
-        one: UnsubRequest | None = kwargs.get("obj")
+        one: SubscriberRequest | None = kwargs.get("obj")
         context["can_try_again"] = (
             one is not None
             and self.has_try_again_permission(request)
-            and TRY_AGAIN.eligible(UnsubRequest.objects.filter(pk=one.pk)).exists()
+            and TRY_AGAIN.eligible(SubscriberRequest.objects.filter(pk=one.pk)).exists()
         )
         context["can_deal_with"] = (
             one is not None
             and self.has_try_again_permission(request)
-            and DEAL_WITH.eligible(UnsubRequest.objects.filter(pk=one.pk)).exists()
+            and MARK_HANDLED.eligible(SubscriberRequest.objects.filter(pk=one.pk)).exists()
         )
-        context["moments"] = told(one) if one else []
+        context["moments"] = events_of(one) if one else []
         return super().render_change_form(request, context, *args, **kwargs)

@@ -6,11 +6,11 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from unsub.models import UnsubRequest
+from unsub.models import SubscriberRequest
 from unsub.models.shown_status import can_be_requeued
 from unsub.outbox import api as outbox
 
-from .bulk_actions import Act, acting
+from .bulk_actions import BulkAction, actor
 
 
 def try_again(user: AbstractBaseUser | AnonymousUser, ids: list[int]) -> int:
@@ -18,12 +18,12 @@ def try_again(user: AbstractBaseUser | AnonymousUser, ids: list[int]) -> int:
     exactly these."""
     with transaction.atomic():
         rows = list(
-            UnsubRequest.objects.select_for_update(of=("self",))
+            SubscriberRequest.objects.select_for_update(of=("self",))
             .filter(can_be_requeued(), pk__in=ids)
             .order_by("pk")
         )
         sent = outbox.requeue([row.pk for row in rows])
-        LogEntry.objects.log_actions(acting(user), rows, CHANGE, "Tried again.")
+        LogEntry.objects.log_actions(actor(user), rows, CHANGE, "Tried again.")
     return sent
 
 
@@ -35,7 +35,7 @@ def _question(number: int) -> str:
     ) % number  # fmt: skip
 
 
-def others(number: int) -> str:
+def not_retryable(number: int) -> str:
     """Return the message about requests that are neither refused nor held."""
     return ngettext(
         "%d request is left as it is: only refused and held ones can be tried again.",
@@ -44,11 +44,11 @@ def others(number: int) -> str:
     ) % number  # fmt: skip
 
 
-TRY_AGAIN = Act(
+TRY_AGAIN = BulkAction(
     name="try_selected_again",
     title=_("Try again"),
     question=_question,
-    others=others,
+    others=not_retryable,
     eligible=lambda rows: rows.filter(can_be_requeued()),
     do=lambda request, ids, _given: try_again(request.user, ids),
 )

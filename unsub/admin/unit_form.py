@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldBooleanWidget
 
 from unsub.domain import logo_image
-from unsub.models import BusinessUnit, Logo, PauseEnds
+from unsub.models import BusinessUnit, Logo, PauseEndAction
 
 if TYPE_CHECKING:
     UnitFormBase = forms.ModelForm[BusinessUnit]
@@ -49,7 +49,7 @@ class LogoForm(UnitFormBase):
             raise ValidationError(_("The file is larger than 2 MB."))
         try:
             return logo_image.encode(uploaded.read())
-        except logo_image.NoLogo as err:
+        except logo_image.LogoError as err:
             raise ValidationError(str(err)) from err
 
     def save_logo(self) -> None:
@@ -73,7 +73,7 @@ class UnitForm(LogoForm):
     def clean(self) -> dict[str, Any]:
         """Check that pauses that end with an email are offered only with a key for that email."""
         given = super().clean() or self.cleaned_data
-        asks = self._of("pause_ends") == PauseEnds.ASK
+        asks = self._of("pause_end_action") == PauseEndAction.ASK
         if self._of("pause_offered") and asks and not self._of("ask_back_key"):
             self.add_error("pause_offered", _no_mail())
         return given

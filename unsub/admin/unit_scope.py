@@ -100,8 +100,8 @@ class OwnFilter(admin.RelatedFieldListFilter):
     def __init__(self, field: Any, request: HttpRequest, *rest: Any, **more: Any) -> None:
         super().__init__(field, request, *rest, **more)
         given: Any = self.lookup_val
-        asked = {str(value) for value in given or ()}
-        if not sees_all(request.user) and not asked <= {key for key, _ in self.lookup_choices}:
+        chosen = {str(value) for value in given or ()}
+        if not sees_all(request.user) and not chosen <= {key for key, _ in self.lookup_choices}:
             log.warning("foreign_unit_filter_requested", user=request.user.pk)
             raise PermissionDenied
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
-from unsub.models import BusinessUnit, LinkEmail, Logo, MailingList, UnsubRequest
+from unsub.models import BusinessUnit, LinkEmail, Logo, MailingList, SubscriberRequest
 from unsub.models.queue_state import queue_of
 from unsub.units.access import sees_all
 from unsub.units.queue_state import number_pending
@@ -42,7 +42,7 @@ _IMPORTED = ("imported_upto", "import_trouble")
 _MAILS = ("confirm_key", "confirm_address_key", "new_link_key", "ask_back_key")
 _CENTRE = (
     "profile_centre", "profile_days", "profile_details", "unicode_attributes", "pause_offered",
-    "pause_ends", *_MAILS,
+    "pause_end_action", *_MAILS,
 )  # fmt: skip
 
 # Wrong values here stop the delivery, or give other people access to the unit.
@@ -68,7 +68,7 @@ class MailingListInline(ListInlineBase):
 
 def _has_rows(mid: int) -> bool:
     """Return whether there are requests, or emails with links, of a unit."""
-    tables = (UnsubRequest.objects.all(), LinkEmail.objects.all())
+    tables = (SubscriberRequest.objects.all(), LinkEmail.objects.all())
     return any(rows.filter(unit_id=mid).exists() for rows in tables)
 
 
@@ -141,7 +141,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
             return formatting.NOTHING
         return format_html(
             '<img class="unsub-logo" src="{}" width="{}" height="{}" alt="{}">',
-            reverse("unsub:logo", args=(logo.digest,)), logo.width, logo.height, unit.name,
+            reverse("unsub:logo", args=(logo.content_digest,)), logo.width, logo.height, unit.name,
         )  # fmt: skip
 
     def get_urls(self) -> list[URLPattern]:

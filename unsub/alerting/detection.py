@@ -10,7 +10,15 @@ from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 
 from unsub.infra.inserts import insert_unless_present
-from unsub.models import Alarm, BusinessUnit, Cause, LinkEmail, QueueState, Status, UnsubRequest
+from unsub.models import (
+    Alarm,
+    BusinessUnit,
+    Cause,
+    LinkEmail,
+    QueueState,
+    Status,
+    SubscriberRequest,
+)
 from unsub.units import queue_state
 from unsub.units.queue_state import CIRCUIT_OPEN
 
@@ -31,15 +39,15 @@ class Finding:
     detail: str = ""
 
 
-def look() -> list[int]:
+def evaluate() -> list[int]:
     """Update the alarms, and return the ids of those to notify people of: new ones, continuing
     ones, and those that are over.
 
     Safe to run in several processes at once: each id is returned to one of them.
     """
     findings = list(find())
-    told = [pk for finding in findings if (pk := _raise(finding)) is not None]
-    return told + _clear(findings)
+    to_notify = [pk for finding in findings if (pk := _raise(finding)) is not None]
+    return to_notify + _clear(findings)
 
 
 def find() -> Iterator[Finding]:
@@ -63,7 +71,7 @@ def find() -> Iterator[Finding]:
 def _count(cause: Cause, which: Q) -> Iterator[Finding]:
     """Yield a finding for each unit that has any such requests or emails with links."""
     numbers: Counter[int] = Counter()
-    for rows in (UnsubRequest.objects.filter(which), LinkEmail.objects.filter(which)):
+    for rows in (SubscriberRequest.objects.filter(which), LinkEmail.objects.filter(which)):
         for row in rows.order_by().values("unit_id").annotate(number=Count("pk")):
             numbers[row["unit_id"]] += row["number"]
     for mid, number in sorted(numbers.items()):
@@ -91,12 +99,12 @@ def _raise(finding: Finding) -> int | None:
     if not mine.update(**seen):
         # Where another process is faster, the unique constraint decides.
         insert_unless_present(Alarm(cause=finding.cause, mid=finding.mid, **seen))
-    due = Q(told_at=None) | Q(told_at__lt=Now() - AGAIN)
+    due = Q(notified_at=None) | Q(notified_at__lt=Now() - AGAIN)
     if finding.cause in _ONCE:
-        due &= Q(told_number__lt=finding.number)
-    told = mine.filter(due)
-    pk = told.values_list("pk", flat=True).first()
-    return pk if told.update(told_at=Now(), told_number=finding.number) else None
+        due &= Q(notified_number__lt=finding.number)
+    to_notify = mine.filter(due)
+    pk = to_notify.values_list("pk", flat=True).first()
+    return pk if to_notify.update(notified_at=Now(), notified_number=finding.number) else None
 
 
 def _clear(findings: list[Finding]) -> list[int]:

@@ -25,7 +25,7 @@ ADVICE = {
 }
 
 
-class NotTaken(Exception):  # noqa: N818 - not a mistake of ours
+class WebhookError(Exception):
     """The webhook did not accept an alarm. The task is retried."""
 
 
@@ -46,15 +46,16 @@ def payload(alarm: Alarm) -> dict[str, Any]:
 
 def send_mail(alarm: Alarm) -> None:
     """Email an alarm to ADMINS. Raises OSError where the mail server does not answer."""
-    told = payload(alarm)
+    content = payload(alarm)
     label = Cause(alarm.cause).label
-    state = "over: " if told["state"] == "over" else ""
-    lines = (f"{name}: {value}" for name, value in told.items() if value not in {"", None})
+    state = "over: " if content["state"] == "over" else ""
+    lines = (f"{name}: {value}" for name, value in content.items() if value not in {"", None})
     mail_admins(f"{state}{label} ({alarm.mid})", "\n".join(lines))
 
 
 def send_webhook(alarm: Alarm) -> None:
-    """Post an alarm to ALERT_WEBHOOK_URL, signed. Raises NotTaken for a response other than 2xx.
+    """Post an alarm to ALERT_WEBHOOK_URL, signed. Raises WebhookError for a response other than
+    2xx.
 
     Redirects are not followed: the signature is meant for one receiver.
     """
@@ -66,9 +67,9 @@ def send_webhook(alarm: Alarm) -> None:
             allow_redirects=False,
         )  # fmt: skip
     except requests.RequestException as err:
-        raise NotTaken(type(err).__name__) from None
+        raise WebhookError(type(err).__name__) from None
     if not response.ok or response.is_redirect:
-        raise NotTaken(f"HTTP {response.status_code}")
+        raise WebhookError(f"HTTP {response.status_code}")
 
 
 def sign(body: bytes, *, at: int) -> str:

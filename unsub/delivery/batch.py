@@ -9,12 +9,12 @@ from uuid import UUID
 from django.conf import settings
 
 from unsub.domain.outcomes import Verdict, read_reply
-from unsub.models import Family, LinkEmail, UnsubRequest
+from unsub.models import LinkEmail, MessageType, SubscriberRequest
 from unsub.sfmc import CallReply
 
 Message = TypeVar("Message")
 # What is delivered: rows of two tables, by the same claim, call and settle.
-Row = UnsubRequest | LinkEmail
+Row = SubscriberRequest | LinkEmail
 RowT_co = TypeVar("RowT_co", bound=Row, covariant=True)
 
 
@@ -27,7 +27,7 @@ class Batch(Generic[RowT_co]):
     all_subscribers_list_id: int | None
     rows: tuple[RowT_co, ...]
     full: bool
-    family: Family = Family.UNSUBSCRIBES
+    message_type: MessageType = MessageType.UNSUBSCRIBES
     until: float = field(default_factory=lambda: time.monotonic() + settings.LEASE_SECONDS / 3)
 
     @property
@@ -37,16 +37,16 @@ class Batch(Generic[RowT_co]):
         return time.monotonic() < self.until
 
 
-def carried_out(
+def send_planned(
     plans: Sequence[Message | Verdict], send: Callable[[list[Message]], CallReply]
 ) -> tuple[Verdict, ...] | None:
     """Return a verdict for each plan, in order, having sent in one message what is to be sent; None
     where the reply does not tell which result is whose. Raises what `send` does."""
     messages = [plan for plan in plans if not isinstance(plan, Verdict)]
-    told: tuple[Verdict, ...] | None = ()
+    replied: tuple[Verdict, ...] | None = ()
     if messages:
-        told = read_reply(send(messages), sent=len(messages))
-    if told is None:
+        replied = read_reply(send(messages), sent=len(messages))
+    if replied is None:
         return None
-    next_one = iter(told)
+    next_one = iter(replied)
     return tuple(plan if isinstance(plan, Verdict) else next(next_one) for plan in plans)

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from unsub.domain.outcomes import Outcome, Slow, Verdict
+from unsub.domain.outcomes import Backpressure, Outcome, Verdict
 from unsub.domain.retry import delay
 from unsub.models import BusinessUnit, QueueState
 from unsub.models.queue_state import queue_of
@@ -29,18 +29,18 @@ SINGLY = timedelta(minutes=10)
 # After these a probe goes first. A rate limit is over when its time is.
 PROBED = (HELD, CIRCUIT_OPEN, MAINTENANCE)
 # Whose probe begins by asking the system; credentials can only be tried out.
-ASK_FIRST = frozenset({CIRCUIT_OPEN, MAINTENANCE})
+STATUS_FIRST = frozenset({CIRCUIT_OPEN, MAINTENANCE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leave:
+class SendPermit:
     """How many due rows may be taken now. 0: none, and `until` says when next."""
 
     limit: int
     until: datetime | None = None
 
 
-def take_probe(mid: int) -> str | None:
+def acquire_probe(mid: int) -> str | None:
     """Acquire the half-open probe of a unit's queue, atomically. Return why the queue was paused to
     the one worker that got the probe; None to the others, and for a queue in no trouble. The queue
     stays paused for the others for another 60 s."""
@@ -51,59 +51,61 @@ def take_probe(mid: int) -> str | None:
     return None
 
 
-def nothing_to_probe(mid: int) -> None:
+def close_circuit_when_idle(mid: int) -> None:
     """End the pause of a unit that has nothing to send; one that is held stays so."""
     QueueState.objects.filter(pk=mid, held_since=None).update(
         unknowns_in_a_row=0, paused_until=None, paused_reason=""
     )
 
 
-def leave(mid: int, *, probing: bool = False) -> Leave:
+def permit(mid: int, *, probing: bool = False) -> SendPermit:
     """Return how many rows a business unit's queue may send now: none for an unknown MID, and of a
-    held or paused queue only the probe. `probing` is for whom `take_probe` has chosen."""
+    held or paused queue only the probe. `probing` is for whom `acquire_probe` has chosen."""
     if mid == settings.SFMC_ACCOUNT_ID:
         ensure_own_unit()
     units = BusinessUnit.objects.select_related("queue_state").annotate(now=Now())
     unit = units.filter(mid=mid).first()
     if unit is None:
         log.error("unknown_unit_requests_held", mid=mid)
-        return Leave(limit=0)
+        return SendPermit(limit=0)
     queue = queue_of(unit)
     if probing:
-        return Leave(limit=1)
+        return SendPermit(limit=1)
     if queue.is_held or queue.is_paused(unit.now):
-        return Leave(limit=0, until=queue.paused_until)
+        return SendPermit(limit=0, until=queue.paused_until)
     singly = queue.singly_until and queue.singly_until > unit.now
-    return Leave(limit=1 if singly else settings.SFMC_BATCH_SIZE)
+    return SendPermit(limit=1 if singly else settings.SFMC_BATCH_SIZE)
 
 
-def learn(mid: int, verdicts: Sequence[Verdict]) -> None:
+def record_results(mid: int, verdicts: Sequence[Verdict]) -> None:
     """Apply the verdicts of one message, or of a probe, to its unit's queue. Locks the unit's
     QueueState until the end of the transaction, where there is something to change."""
     with transaction.atomic():
-        _learn(mid, verdicts)
+        _record_results(mid, verdicts)
 
 
-def _learn(mid: int, verdicts: Sequence[Verdict]) -> None:
+def _record_results(mid: int, verdicts: Sequence[Verdict]) -> None:
     misconfigured = next((v for v in verdicts if v.outcome is Outcome.MISCONFIGURED), None)
-    slow = next((v for v in verdicts if v.slow is not Slow.NO or v.retry_after), None)
+    limiting = next(
+        (v for v in verdicts if v.backpressure is not Backpressure.NONE or v.retry_after), None
+    )
     if misconfigured:
-        _hold(mid, misconfigured)
+        _hold_queue(mid, misconfigured)
         return
     unanswered = all(_is_unanswered(verdict) for verdict in verdicts)
-    if not (slow or unanswered or _is_in_trouble(mid)):
+    if not (limiting or unanswered or _is_in_trouble(mid)):
         # The usual case: workers that send for one unit at the same time do not wait here.
         return
     queue = queue_state.lock(mid)
     if queue.is_held:
         queue_state.release(mid)
         log.info("queue_released", mid=mid)
-    if slow:
-        _pause(mid, slow)
+    if limiting:
+        _pause_queue(mid, limiting)
     elif unanswered:
         _count_unknown(queue)
     else:
-        nothing_to_probe(mid)
+        close_circuit_when_idle(mid)
 
 
 def _is_in_trouble(mid: int) -> bool:
@@ -119,21 +121,23 @@ def _is_unanswered(verdict: Verdict) -> bool:
     return verdict.outcome in (Outcome.UNKNOWN, Outcome.TRY_LATER) and not verdict.status_code
 
 
-def _hold(mid: int, verdict: Verdict) -> None:
+def _hold_queue(mid: int, verdict: Verdict) -> None:
     """Hold a unit's queue: our configuration is wrong, no request is at fault."""
     queue_state.hold(mid, verdict.detail)
     log.error("queue_held", mid=mid, error_code=verdict.error_code)
 
 
-def _pause(mid: int, verdict: Verdict) -> None:
+def _pause_queue(mid: int, verdict: Verdict) -> None:
     """Pause the whole queue: rate limit, maintenance, or a Retry-After."""
-    seconds = delay(1, draw=random, slow=verdict.slow, retry_after=verdict.retry_after)
+    seconds = delay(
+        1, draw=random, backpressure=verdict.backpressure, retry_after=verdict.retry_after
+    )
     QueueState.objects.filter(pk=mid).update(
         paused_until=Now() + timedelta(seconds=seconds),
-        paused_reason=verdict.slow.value,
+        paused_reason=verdict.backpressure.value,
         unknowns_in_a_row=0,
     )
-    log.warning("queue_paused", mid=mid, reason=verdict.slow.value, seconds=round(seconds))
+    log.warning("queue_paused", mid=mid, reason=verdict.backpressure.value, seconds=round(seconds))
 
 
 def _count_unknown(queue: QueueState) -> None:

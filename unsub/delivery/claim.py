@@ -13,18 +13,18 @@ from unsub.models import (
     BusinessUnit,
     DeliveryAttempt,
     EmailStatus,
-    Family,
     Kind,
     LinkEmail,
+    MessageType,
     Status,
-    UnsubRequest,
+    SubscriberRequest,
 )
 from unsub.outbox import link_emails, precedence
 
 from . import circuit
 from .batch import Batch, Row
 
-_Row = TypeVar("_Row", UnsubRequest, LinkEmail)
+_Row = TypeVar("_Row", SubscriberRequest, LinkEmail)
 
 
 def claim(mid: int, *, probing: bool = False) -> Batch[Row] | None:
@@ -32,11 +32,11 @@ def claim(mid: int, *, probing: bool = False) -> Batch[Row] | None:
     one row although the unit rests."""
     lease = uuid4()
     with transaction.atomic(durable=True):
-        leave = circuit.leave(mid, probing=probing)
-        if not leave.limit:
+        permit = circuit.permit(mid, probing=probing)
+        if not permit.limit:
             return None
-        for family in Family:
-            if rows := _take(mid, family, leave, lease):
+        for message_type in MessageType:
+            if rows := _lease_rows(mid, message_type, permit, lease):
                 break
         else:
             return None
@@ -47,25 +47,27 @@ def claim(mid: int, *, probing: bool = False) -> Batch[Row] | None:
         lease=lease,
         all_subscribers_list_id=unit.all_subscribers_list_id,
         rows=rows,
-        family=family,
-        full=(len(rows) == leave.limit and leave.limit > 1) or settings.SFMC_BATCH_SIZE == 1,
+        message_type=message_type,
+        full=(len(rows) == permit.limit and permit.limit > 1) or settings.SFMC_BATCH_SIZE == 1,
     )
 
 
-def _take(mid: int, family: Family, leave: circuit.Leave, lease: UUID) -> tuple[Row, ...]:
+def _lease_rows(
+    mid: int, message_type: MessageType, permit: circuit.SendPermit, lease: UUID
+) -> tuple[Row, ...]:
     """Return the due rows of one family that are under the lease now."""
-    if family is Family.MAILS:
+    if message_type is MessageType.MAILS:
         emails = LinkEmail.objects.filter(
             unit_id=mid, status=EmailStatus.PENDING, next_attempt_at__lte=Now()
         )
-        return _lease(emails, _still_needed(emails, leave.limit), lease)
-    due = UnsubRequest.objects.filter(
-        unit_id=mid, status=Status.PENDING, next_attempt_at__lte=Now(), kind__in=family.kinds
+        return _lease(emails, _still_needed(emails, permit.limit), lease)
+    due = SubscriberRequest.objects.filter(
+        unit_id=mid, status=Status.PENDING, next_attempt_at__lte=Now(), kind__in=message_type.kinds
     )
-    if family is not Family.UNSUBSCRIBES:
+    if message_type is not MessageType.UNSUBSCRIBES:
         # Said once more for PostgreSQL, whose index of these leaves the unsubscribes out.
         due = due.exclude(kind=Kind.UNSUBSCRIBE)
-    return _lease(due, _wanted(due, leave.limit), lease)
+    return _lease(due, _lock_claimable(due, permit.limit), lease)
 
 
 def _lease(due: QuerySet[_Row], ids: list[int], lease: UUID) -> tuple[_Row, ...]:
@@ -86,23 +88,23 @@ def _lease(due: QuerySet[_Row], ids: list[int], lease: UUID) -> tuple[_Row, ...]
 def _still_needed(due: QuerySet[LinkEmail], limit: int) -> list[int]:
     """Return the ids of due emails that are to be sent now, locked; cancels those that are not."""
     while True:
-        rows = precedence.take(due).order_by("next_attempt_at", "pk")
+        rows = precedence.lock_skipping(due).order_by("next_attempt_at", "pk")
         found = list(rows.values_list("pk", flat=True)[:limit])
         if not found or (ids := link_emails.still_needed(found)):
             return ids if found else []
 
 
-def _wanted(due: QuerySet[UnsubRequest], limit: int) -> list[int]:
+def _lock_claimable(due: QuerySet[SubscriberRequest], limit: int) -> list[int]:
     """Return the ids of due rows that are to go now, locked. PostgreSQL skips rows that others
     hold; SQLite has one writer at a time, so the condition on the status is enough there."""
     seen: set[int] = set()
     while True:
         found = list(
-            precedence.take(precedence.ready(due.exclude(pk__in=seen)))
+            precedence.lock_skipping(precedence.ready(due.exclude(pk__in=seen)))
             .order_by("next_attempt_at", "pk")
             .values_list("pk", flat=True)[:limit]
         )
-        if not found or (ids := precedence.still_wanted(found)):
+        if not found or (ids := precedence.claimable(found)):
             return ids if found else []
         # All of these were void, or wait for another worker: look behind them.
         seen.update(found)
@@ -112,7 +114,7 @@ def _write_attempts(rows: tuple[Row, ...], lease: UUID) -> None:
     """Write down that we are about to call, before we call."""
     DeliveryAttempt.objects.bulk_create(
         DeliveryAttempt(
-            request=row if isinstance(row, UnsubRequest) else None,
+            request=row if isinstance(row, SubscriberRequest) else None,
             link_email=row if isinstance(row, LinkEmail) else None,
             number=row.attempts,
             lease=lease,

@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from unsub.domain.outcomes import Outcome
 from unsub.links import confirmation
-from unsub.models import DeliveryAttempt, LinkEmail, Status, UnsubRequest
+from unsub.models import DeliveryAttempt, LinkEmail, Status, SubscriberRequest
 from unsub.units import queue_state
 
 from .batch import Row
@@ -15,7 +15,7 @@ from .batch import Row
 log = structlog.get_logger(__name__)
 
 # What is delivered, and what its attempts call it.
-_TABLES: dict[type[Row], str] = {UnsubRequest: "request", LinkEmail: "link_email"}
+_TABLES: dict[type[Row], str] = {SubscriberRequest: "request", LinkEmail: "link_email"}
 
 
 def sweep() -> list[int]:
@@ -57,7 +57,7 @@ def _give_up(model: type[Row], name: str) -> None:
 
 def _forget_unconfirmed() -> None:
     """End what its person was asked to confirm by a mail and did not."""
-    waiting = UnsubRequest.objects.filter(
-        status=Status.WAITING, received_at__lt=Now() - confirmation.WITHIN
+    waiting = SubscriberRequest.objects.filter(
+        status=Status.WAITING, received_at__lt=Now() - confirmation.VALID_FOR
     )
-    waiting.update(status=Status.WITHDRAWN, finished_at=Now(), wish=None)
+    waiting.update(status=Status.WITHDRAWN, finished_at=Now(), idempotency_key=None)

@@ -24,9 +24,9 @@ from unsub.domain.outcomes import (
 from unsub.domain.retry import delay
 from unsub.gateway import calls as gateway
 from unsub.gateway import concurrency
-from unsub.models import BusinessUnit, Family, LinkEmail, Status, UnsubRequest
+from unsub.models import BusinessUnit, LinkEmail, MessageType, Status, SubscriberRequest
 from unsub.models.queue_state import queue_of
-from unsub.sfmc import PermanentError, SfmcError, UnknownOutcome
+from unsub.sfmc import PermanentError, SfmcError, UnknownOutcomeError
 from unsub.units.queue_state import HOLD_PROBE
 
 from . import circuit
@@ -47,7 +47,7 @@ def drain(mid: int, *, more: Callable[[], None]) -> float | None:
     look again, or None where the sweep is soon enough. `more` calls for another worker."""
     until = time.monotonic() + DRAIN_SECONDS
     while time.monotonic() < until:
-        with concurrency.slot() as free:
+        with concurrency.call_slot() as free:
             if not free:
                 return NO_SLOT_SECONDS
             batch = _next_batch(mid)
@@ -62,14 +62,14 @@ def drain(mid: int, *, more: Callable[[], None]) -> float | None:
 def _next_batch(mid: int) -> Batch[Row] | None:
     """Return what to send now: after trouble one row as a probe, and only where Marketing Cloud
     does not say itself that it is not there."""
-    trouble = circuit.take_probe(mid)
+    trouble = circuit.acquire_probe(mid)
     if trouble is None:
         return claim(mid)
-    if trouble in circuit.ASK_FIRST and not _is_up(mid):
+    if trouble in circuit.STATUS_FIRST and not _is_up(mid):
         return None
     batch = claim(mid, probing=True)
     if batch is None:
-        circuit.nothing_to_probe(mid)
+        circuit.close_circuit_when_idle(mid)
     return batch
 
 
@@ -77,42 +77,42 @@ def _is_up(mid: int) -> bool:
     """Return whether GetSystemStatus gives no reason to wait; else the unit rests again."""
     try:
         status = gateway.system_status()
-    except (UnknownOutcome, PermanentError):
+    except (UnknownOutcomeError, PermanentError):
         # No word about the system: then a real call has to find out.
         return True
     except SfmcError as err:
-        circuit.learn(mid, (read_error(err),))
+        circuit.record_results(mid, (read_error(err),))
         return False
     verdict = read_status(status)
     if verdict:
-        circuit.learn(mid, (verdict,))
+        circuit.record_results(mid, (verdict,))
     return verdict is None
 
 
 def call(batch: Batch[Row]) -> tuple[Verdict, ...]:
     """Return a verdict per row, in order, whatever happens on the way."""
     try:
-        verdicts = _SENDERS[batch.family](batch)
+        verdicts = _SENDERS[batch.message_type](batch)
     except PermanentError as err:
-        return _resolve_singly(batch, read_error(err))
+        return _retry_singly(batch, read_error(err))
     except SfmcError as err:
         verdicts = (read_error(err),) * len(batch.rows)
     if verdicts is None:
-        return _resolve_singly(batch, None)
-    if batch.family is Family.UNSUBSCRIBES:
+        return _retry_singly(batch, None)
+    if batch.message_type is MessageType.UNSUBSCRIBES:
         return verdicts
     # A right that is missing for these must not hold up everybody's unsubscribes.
     return tuple(map(without_holding, verdicts))
 
 
-_SENDERS: Mapping[Family, Callable[[Batch[Any]], tuple[Verdict, ...] | None]] = {
-    Family.UNSUBSCRIBES: unsubscribe.send,
-    Family.CHANGES: update.send,
-    Family.MAILS: link_email.send,
+_SENDERS: Mapping[MessageType, Callable[[Batch[Any]], tuple[Verdict, ...] | None]] = {
+    MessageType.UNSUBSCRIBES: unsubscribe.send,
+    MessageType.CHANGES: update.send,
+    MessageType.MAILS: link_email.send,
 }
 
 
-def _resolve_singly(batch: Batch[Row], refusal: Verdict | None) -> tuple[Verdict, ...]:
+def _retry_singly(batch: Batch[Row], refusal: Verdict | None) -> tuple[Verdict, ...]:
     """Return verdicts that send a message's rows again, each alone: either the whole message was
     refused, or its reply did not tell which result is whose. One row refused alone is refused."""
     if refusal and len(batch.rows) == 1:
@@ -132,8 +132,8 @@ def settle(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> None:
     with transaction.atomic(durable=True):
         for row, verdict in zip(batch.rows, verdicts, strict=True):
             _complete_attempt(row, batch.lease, verdict)
-            _move_on(row, batch.lease, verdict)
-        circuit.learn(batch.mid, verdicts)
+            _advance(row, batch.lease, verdict)
+        circuit.record_results(batch.mid, verdicts)
     # Outside: a log that cannot be written must not undo what is known.
     for row, verdict in zip(batch.rows, verdicts, strict=True):
         log.info(
@@ -170,7 +170,7 @@ _NEXT = {
 }
 
 
-def _move_on(row: Row, lease: UUID, verdict: Verdict) -> None:
+def _advance(row: Row, lease: UUID, verdict: Verdict) -> None:
     """Give the request or email its next state."""
     step = verdict.step(row.attempts)
     ended = step in (Step.FINISH, Step.REFUSE)
@@ -190,9 +190,14 @@ def _wait(row: Row, verdict: Verdict) -> timedelta:
     """Return how long a row waits for its next attempt, if there is one."""
     if verdict.at_once:
         return timedelta()
-    wait = timedelta(seconds=delay(
-        row.attempts, draw=random, slow=verdict.slow, retry_after=verdict.retry_after
-    ))  # fmt: skip
+    wait = timedelta(
+        seconds=delay(
+            row.attempts,
+            draw=random,
+            backpressure=verdict.backpressure,
+            retry_after=verdict.retry_after,
+        )
+    )
     # In a held queue the next probe is a row that is due, and a release is to send what there is.
     return min(wait, HOLD_PROBE) if verdict.step(row.attempts) is Step.HOLD else wait
 
@@ -210,7 +215,7 @@ def _seconds_to_next(mid: int) -> float | None:
         pending &= Q(next_attempt_at__gt=Now() - JUST_NOW)
     firsts = [
         rows.filter(pending).aggregate(first=Min("next_attempt_at"))["first"]
-        for rows in (UnsubRequest.objects.all(), LinkEmail.objects.all())
+        for rows in (SubscriberRequest.objects.all(), LinkEmail.objects.all())
     ]
     first = min((one for one in firsts if one), default=None)
     if first is None:

@@ -15,7 +15,7 @@ WIDTH, HEIGHT, FINE = 240, 64, 2
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 
 
-class NoLogo(ValueError):  # noqa: N818 - says what is wrong with the picture, for the form
+class LogoError(ValueError):
     """The picture cannot be a logo. The message is for the person who uploaded it."""
 
 
@@ -24,17 +24,17 @@ class Encoded:
     """A picture as we wrote it: WebP, with the size in which the page shows it."""
 
     image: bytes
-    digest: str
+    content_digest: str
     width: int
     height: int
 
 
 def encode(data: bytes) -> Encoded:
     """Return a picture of at most 240 x 64 pixels (twice that in the file), with nothing in it but
-    pixels. Raises NoLogo for what is no PNG, JPEG, WebP or GIF, is over 2 MB, or is larger than
+    pixels. Raises LogoError for what is no PNG, JPEG, WebP or GIF, is over 2 MB, or is larger than
     4,000 pixels on a side."""
     if len(data) > BYTES_MAX:
-        raise NoLogo("The file is larger than 2 MB.")
+        raise LogoError("The file is larger than 2 MB.")
     try:
         with warnings.catch_warnings():
             # Its size is checked below; before that nothing is unpacked.
@@ -42,23 +42,25 @@ def encode(data: bytes) -> Encoded:
             opened = Image.open(io.BytesIO(data), formats=FORMATS)
         _check_size(opened)
         picture = opened.convert("RGBA")
-    except NoLogo:
+    except LogoError:
         raise
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
-        raise NoLogo("The file is no PNG, JPEG, WebP or GIF picture, or it is damaged.") from None
+        raise LogoError(
+            "The file is no PNG, JPEG, WebP or GIF picture, or it is damaged."
+        ) from None
     picture.thumbnail((WIDTH * FINE, HEIGHT * FINE), Image.Resampling.LANCZOS)
     written = io.BytesIO()
     picture.save(written, "WEBP", quality=88, method=6)
     image = written.getvalue()
     return Encoded(
         image=image,
-        digest=hashlib.sha256(image).hexdigest()[:32],
+        content_digest=hashlib.sha256(image).hexdigest()[:32],
         width=max(1, round(picture.width / FINE)),
         height=max(1, round(picture.height / FINE)),
     )
 
 
 def _check_size(picture: Image.Image) -> None:
-    """Raise NoLogo for a picture that would unpack to something huge."""
+    """Raise LogoError for a picture that would unpack to something huge."""
     if max(picture.size) > SIDE_MAX:
-        raise NoLogo(f"The picture is larger than {SIDE_MAX} pixels on a side.")
+        raise LogoError(f"The picture is larger than {SIDE_MAX} pixels on a side.")

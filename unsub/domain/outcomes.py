@@ -10,10 +10,10 @@ from enum import StrEnum
 from unsub.sfmc import (
     CallReply,
     CallResult,
-    InMaintenance,
+    InMaintenanceError,
     MisconfiguredError,
     PermanentError,
-    RateLimited,
+    RateLimitedError,
     SfmcError,
     SystemStatus,
     TransientError,
@@ -41,10 +41,10 @@ class Step(StrEnum):
     HOLD = "hold"
 
 
-class Slow(StrEnum):
+class Backpressure(StrEnum):
     """How far a failure reaches: this row only, or the whole business unit."""
 
-    NO = "no"
+    NONE = "no"
     RATE_LIMIT = "rate_limit"
     MAINTENANCE = "maintenance"
 
@@ -63,7 +63,7 @@ class Verdict:
     detail: str = ""
     sfmc_request_id: str = ""
     retry_after: float | None = None
-    slow: Slow = Slow.NO
+    backpressure: Backpressure = Backpressure.NONE
     tries: int | None = None
     at_once: bool = False
 
@@ -75,7 +75,7 @@ class Verdict:
 
 
 # For rows that did not fit into the time of their batch's lease: they go with the next batch.
-NO_TIME = Verdict(outcome=Outcome.TRY_LATER, detail="no time left", at_once=True)
+NO_TIME_LEFT = Verdict(outcome=Outcome.TRY_LATER, detail="no time left", at_once=True)
 
 _STEPS = {
     Outcome.POSTED: Step.FINISH,
@@ -88,14 +88,14 @@ _STEPS = {
 }
 
 # 401: already unsubscribed from this list. 12012: from everything. Nothing is left to do.
-OFF_EVERYTHING = 12012
-_ALREADY = frozenset({401, OFF_EVERYTHING})
+MASTER_UNSUBSCRIBED = 12012
+_ALREADY = frozenset({401, MASTER_UNSUBSCRIBED})
 # 400, 402-409: subscriber validation. 12001, 12015: no such subscriber. 5, 6, 8: our message is
 # wrong. 12018: an unsubscribed subscriber must not be resubscribed by the API.
 _REFUSED = frozenset({400, *range(402, 410), 12001, 12015, 12018, 5, 6, 8})
 _TRY_LATER = frozenset({2, 9, 10, 13, 17})
 _MISCONFIGURED = frozenset({11, 12})
-_SLOW = {9: Slow.MAINTENANCE, 17: Slow.RATE_LIMIT}
+_BACKPRESSURE = {9: Backpressure.MAINTENANCE, 17: Backpressure.RATE_LIMIT}
 # For 12008, 12009, 12013 (the unsubscribe itself failed) and undocumented codes: one retry in case
 # the cause was temporary, then a person must look.
 _SECOND_CHANCE = 2
@@ -110,9 +110,9 @@ def read_result(result: CallResult, *, request_id: str = "") -> Verdict:
         error_code=result.error_code,
         status_code=result.status_code[:40],
         sfmc_request_id=request_id[:64],
-        slow=_SLOW.get(result.error_code or 0, Slow.NO)
+        backpressure=_BACKPRESSURE.get(result.error_code or 0, Backpressure.NONE)
         if outcome is Outcome.TRY_LATER
-        else Slow.NO,
+        else Backpressure.NONE,
         tries=tries,
     )
 
@@ -171,21 +171,21 @@ def _without_result(reply: CallReply, request_id: str) -> Verdict:
 def read_error(err: SfmcError) -> Verdict:
     """Return the verdict on a call that raised instead of returning a reply."""
     outcome = Outcome.UNKNOWN
-    slow = Slow.NO
+    backpressure = Backpressure.NONE
     if isinstance(err, MisconfiguredError):
         outcome = Outcome.MISCONFIGURED
     elif isinstance(err, PermanentError):
         outcome = Outcome.REFUSED
     elif isinstance(err, TransientError):
         outcome = Outcome.TRY_LATER
-        slow = _reach(err)
+        backpressure = _backpressure_of(err)
     return Verdict(
         outcome=outcome,
         error_code=err.code,
         detail=str(err)[:200],
         sfmc_request_id=(err.request_id or "")[:64],
         retry_after=err.retry_after,
-        slow=slow,
+        backpressure=backpressure,
     )
 
 
@@ -201,11 +201,13 @@ def read_status(status: SystemStatus) -> Verdict | None:
     """Return the verdict on a GetSystemStatus reply, or None where there is no reason to wait."""
     if status is SystemStatus.OK:
         return None
-    slow = Slow.MAINTENANCE if status is SystemStatus.IN_MAINTENANCE else Slow.NO
-    return Verdict(outcome=Outcome.TRY_LATER, detail=status.value, slow=slow)
+    backpressure = (
+        Backpressure.MAINTENANCE if status is SystemStatus.IN_MAINTENANCE else Backpressure.NONE
+    )
+    return Verdict(outcome=Outcome.TRY_LATER, detail=status.value, backpressure=backpressure)
 
 
-def _reach(err: TransientError) -> Slow:
-    if isinstance(err, RateLimited):
-        return Slow.RATE_LIMIT
-    return Slow.MAINTENANCE if isinstance(err, InMaintenance) else Slow.NO
+def _backpressure_of(err: TransientError) -> Backpressure:
+    if isinstance(err, RateLimitedError):
+        return Backpressure.RATE_LIMIT
+    return Backpressure.MAINTENANCE if isinstance(err, InMaintenanceError) else Backpressure.NONE

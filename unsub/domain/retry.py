@@ -4,7 +4,7 @@ random numbers."""
 from collections.abc import Callable
 from datetime import timedelta
 
-from .outcomes import Slow
+from .outcomes import Backpressure
 
 BASE = 5.0
 CAP = 3600.0
@@ -12,14 +12,18 @@ MAINTENANCE_BASE = 300.0
 RATE_LIMIT_BASE = 30.0
 HORIZON = timedelta(days=10)
 
-_BASES = {Slow.NO: BASE, Slow.MAINTENANCE: MAINTENANCE_BASE, Slow.RATE_LIMIT: RATE_LIMIT_BASE}
+_BASES = {
+    Backpressure.NONE: BASE,
+    Backpressure.MAINTENANCE: MAINTENANCE_BASE,
+    Backpressure.RATE_LIMIT: RATE_LIMIT_BASE,
+}
 
 
 def delay(
     attempt: int,
     *,
     draw: Callable[[], float],
-    slow: Slow = Slow.NO,
+    backpressure: Backpressure = Backpressure.NONE,
     retry_after: float | None = None,
 ) -> float:
     """Return the seconds to wait after attempt number `attempt` (from 1): exponential, at most one
@@ -29,7 +33,7 @@ def delay(
     Where the whole unit is slowed down (`slow`) the wait is at least that failure's base: full
     jitter could otherwise retry at once.
     """
-    base = _BASES[slow]
+    base = _BASES[backpressure]
     ceiling = min(CAP, base * 2.0 ** min(attempt - 1, 30))
-    floor = 0.0 if slow is Slow.NO else base
+    floor = 0.0 if backpressure is Backpressure.NONE else base
     return max(floor + draw() * (ceiling - floor), min(retry_after or 0.0, CAP))

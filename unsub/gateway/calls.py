@@ -181,13 +181,13 @@ def _pages(
 ) -> Iterator[list[Row]]:
     """Yield pages of rows, each converted by `read`. Rows that it cannot convert are skipped, and
     logged by count."""
-    asked = RetrieveRequest(
+    request = RetrieveRequest(
         object_type=object_type, properties=properties, filter=condition,
         client_mid=_client_mid(mid),
     )  # fmt: skip
     while True:
         _outside()
-        page = client().retrieve(asked)
+        page = client().retrieve(request)
         found = [_read(row, read) for row in page.rows]
         rows = [row for row in found if row is not None]
         if len(rows) < len(found):
@@ -200,7 +200,7 @@ def _pages(
         yield rows
         if page.next_id is None:
             return
-        asked = replace(asked, continues=page.next_id)
+        request = replace(request, continues=page.next_id)
 
 
 def _read(row: Any, read: Callable[[Any], Row]) -> Row | None:

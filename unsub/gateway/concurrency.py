@@ -16,8 +16,8 @@ from unsub.infra.redis_client import quick_client
 
 log = structlog.get_logger(__name__)
 
-KEY = "profilecenter:slots"
-_TAKE = """
+KEY = "profilecenter:calls"
+_ACQUIRE = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
@@ -27,18 +27,18 @@ redis.call('EXPIRE', KEYS[1], math.ceil(tonumber(ARGV[2])) + 1)
 return 1
 """
 _client = quick_client(1.0)
-_take = _client.register_script(_TAKE)
+_acquire = _client.register_script(_ACQUIRE)
 
 
 @contextmanager
-def slot() -> Iterator[bool]:
+def call_slot() -> Iterator[bool]:
     """Yield whether a call may be made now; the slot is released after the block.
 
     Without Redis nothing is counted and calls go on: worker concurrency still limits them.
     """
     holder = uuid4().hex
     try:
-        mine = bool(_take(keys=[KEY], args=[settings.SFMC_CONCURRENCY, _seconds(), holder]))
+        mine = bool(_acquire(keys=[KEY], args=[settings.SFMC_CONCURRENCY, _seconds(), holder]))
     except redis.RedisError as err:
         log.warning("call_slots_unavailable", error=type(err).__name__)
         mine, holder = True, ""
@@ -46,7 +46,7 @@ def slot() -> Iterator[bool]:
         yield mine
     finally:
         if mine and holder:
-            _give_back(holder)
+            _release(holder)
 
 
 def _seconds() -> float:
@@ -54,7 +54,7 @@ def _seconds() -> float:
     return float(settings.LEASE_SECONDS)
 
 
-def _give_back(holder: str) -> None:
+def _release(holder: str) -> None:
     """Release a slot. If Redis fails, the slot expires by itself."""
     try:
         _client.zrem(KEY, holder)

@@ -12,50 +12,50 @@ from contextvars import ContextVar
 
 from django.db import InterfaceError, OperationalError
 
-PATIENCE = 2.0  # seconds per round trip
-REST = 5.0  # seconds in which a database that did not answer is not tried again
+QUERY_SECONDS = 2.0  # seconds per round trip
+RETRY_AFTER = 5.0  # seconds in which a database that did not answer is not tried again
 
 # Read by profilecenter.postgresql. None: no time-out, which migrations need.
-patience: ContextVar[float | None] = ContextVar("patience", default=None)
+query_timeout: ContextVar[float | None] = ContextVar("patience", default=None)
 
 
-class Away(OperationalError):  # noqa: N818 - not a mistake of anybody's
+class DatabaseUnavailableError(OperationalError):
     """The database did not answer a moment ago, and is not tried again yet."""
 
 
-class _Memory:
+class _State:
     """Until when the database is not tried, on this process's monotonic clock."""
 
     until = 0.0
 
 
 @contextmanager
-def answering() -> Iterator[None]:
+def fail_fast() -> Iterator[None]:
     """Limit each round trip of the block to PATIENCE seconds.
 
-    Raises Away immediately where the database did not answer within the last REST seconds, so that
-    an outage delays one visitor per process by two seconds, and the others not at all.
-    """
-    if time.monotonic() < _Memory.until:
-        raise Away("the database is given a rest")
+    Raises DatabaseUnavailableError immediately where the database did not answer within the last
+    RETRY_AFTER seconds, so that an outage delays one visitor per process by two seconds, and the
+    others not at all."""
+    if time.monotonic() < _State.until:
+        raise DatabaseUnavailableError("the database is given a rest")
     try:
-        with patient_for(PATIENCE):
+        with limit_queries(QUERY_SECONDS):
             yield
     except (OperationalError, InterfaceError):
-        _Memory.until = time.monotonic() + REST
+        _State.until = time.monotonic() + RETRY_AFTER
         raise
 
 
 @contextmanager
-def patient_for(seconds: float) -> Iterator[None]:
+def limit_queries(seconds: float) -> Iterator[None]:
     """Limit each round trip of the block to `seconds`."""
-    before = patience.set(seconds)
+    before = query_timeout.set(seconds)
     try:
         yield
     finally:
-        patience.reset(before)
+        query_timeout.reset(before)
 
 
-def forget() -> None:
+def reset() -> None:
     """Allow the next access to the database at once."""
-    _Memory.until = 0.0
+    _State.until = 0.0

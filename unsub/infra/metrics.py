@@ -3,7 +3,7 @@ when they are scraped."""
 
 from prometheus_client import Counter
 
-WISHES = Counter(
+REQUESTS = Counter(
     "unsub_requests_accepted", "Requests accepted, by channel and whether they were repeated.",
     ("channel", "repeated"),
 )  # fmt: skip

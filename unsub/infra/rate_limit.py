@@ -9,7 +9,7 @@ log = structlog.get_logger(__name__)
 _counters = quick_client()
 
 
-def count(what: str, who: str) -> int:
+def peek(what: str, who: str) -> int:
     """Return how often `who` did `what` in the current window, without counting. 0 where Redis does
     not answer."""
     try:
@@ -20,7 +20,7 @@ def count(what: str, who: str) -> int:
     return int(str(number, "ascii") if isinstance(number, bytes) else number or 0)
 
 
-def may(what: str, who: str, *, times: int, seconds: int) -> bool:
+def allow(what: str, who: str, *, times: int, seconds: int) -> bool:
     """Count one use and return whether it is within the limit: at most `times` in a window of
     `seconds`, this one included. `who` is a digest. True where Redis does not answer."""
     key = f"profilecenter:rate_limit:{what}:{who}"

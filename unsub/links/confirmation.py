@@ -9,12 +9,12 @@ from datetime import timedelta
 
 from django.core import signing
 
-WITHIN = timedelta(days=7)
+VALID_FOR = timedelta(days=7)
 _TOKEN = re.compile(r"[A-Za-z0-9_:-]*")
 _SALT = "unsub.confirm"
 
 
-class NotConfirmed(Exception):  # noqa: N818 - the person's word for it
+class NotConfirmedError(Exception):
     """The link was cut, made by somebody else, or is too old."""
 
 
@@ -24,13 +24,13 @@ def token_of(request_id: int) -> str:
 
 
 def request_of(token: str) -> int:
-    """Return the number of the wish that a token confirms; raises NotConfirmed."""
+    """Return the number of the wish that a token confirms; raises NotConfirmedError."""
     # Mail programs put a full stop or a bracket behind a link that is none of its own.
     whole = _TOKEN.match(token)
     try:
-        found = signing.loads(whole[0] if whole else "", salt=_SALT, max_age=WITHIN)
+        found = signing.loads(whole[0] if whole else "", salt=_SALT, max_age=VALID_FOR)
     except signing.BadSignature:
-        raise NotConfirmed from None
+        raise NotConfirmedError from None
     if not isinstance(found, int):
-        raise NotConfirmed
+        raise NotConfirmedError
     return found

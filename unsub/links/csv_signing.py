@@ -25,7 +25,7 @@ _BOM = "\ufeff"
 Sign = Callable[[UnsubContext], str]
 
 
-class BadHeader(ValueError):  # noqa: N818 - says what is wrong with the file
+class BadHeaderError(ValueError):
     """The first line does not describe usable columns. The message is for the operator."""
 
 
@@ -40,17 +40,17 @@ class Header:
     @classmethod
     def of(cls, line: bytes) -> "Header":
         """Return the header in a first line. The delimiter is the first of comma, semicolon and tab
-        that yields a known column for the subscriber. Raises BadHeader."""
+        that yields a known column for the subscriber. Raises BadHeaderError."""
         try:
             text = line.decode().removeprefix(_BOM).rstrip("\r\n")
         except UnicodeDecodeError:
-            raise BadHeader("the file is not in UTF-8") from None
+            raise BadHeaderError("the file is not in UTF-8") from None
         for delimiter in ",;\t":
             names = tuple(_cells(text, delimiter))
             claims = tuple(COLUMNS.get(name.strip().lower().replace(" ", "_")) for name in names)
             if _WHO & set(claims):
                 return cls(names=names, claims=_once(claims), delimiter=delimiter)
-        raise BadHeader(
+        raise BadHeaderError(
             "the first line names no column subscriber_id, subscriber_key or email_address"
         )
 
@@ -104,10 +104,10 @@ def _cells(text: str, delimiter: str) -> list[str]:
 
 
 def _once(claims: tuple[str | None, ...]) -> tuple[str | None, ...]:
-    """Return the claims. Raises BadHeader where two columns set the same claim."""
+    """Return the claims. Raises BadHeaderError where two columns set the same claim."""
     given = [claim for claim in claims if claim]
     if len(set(given)) != len(given):
-        raise BadHeader("two columns mean the same")
+        raise BadHeaderError("two columns mean the same")
     return claims
 
 

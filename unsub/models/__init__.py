@@ -1,28 +1,28 @@
-"""The tables: BusinessUnit (who sends), Reason (why people unsubscribe), UnsubRequest (what they
-asked for), LinkEmail (emails with links for it), DeliveryAttempt (calls made for both), and smaller
-ones."""
+"""The tables: BusinessUnit (who sends), Reason (why people unsubscribe), SubscriberRequest (what
+they asked for), LinkEmail (emails with links for it), DeliveryAttempt (calls made for both), and
+smaller ones."""
 
 from unsub.domain.outcomes import Outcome
 
 from .alarm import Alarm, Cause
 from .attempt import DeliveryAttempt
-from .business_unit import BusinessUnit, PauseEnds
-from .digest import Digest
+from .business_unit import BusinessUnit, PauseEndAction
+from .consent_text import ConsentText
+from .daily_count import By, CountCursor, DailyCount
 from .erasure import Erasure
-from .handling import Handling
-from .kinds import Family, Kind
+from .kinds import Kind, MessageType
 from .link_email import EmailStatus, LinkEmail, Purpose
 from .logo import Logo
 from .lost_link import LostLink
 from .mailing_list import MailingList
 from .page_text import PageText, Place
-from .pause import Pause, PauseEnd
+from .pause import Pause, PauseResult
 from .queue_state import QueueState
 from .reason import Reason, ReasonLabel
-from .request import Channel, UnsubRequest
+from .request import Channel, SubscriberRequest
+from .resolution_note import ResolutionNote
 from .statuses import Status
-from .tally import By, DailyTally, TallyMark
-from .wording import Wording
+from .weekly_digest import WeeklyDigest
 
 __all__ = [
     "Alarm",
@@ -30,30 +30,30 @@ __all__ = [
     "By",
     "Cause",
     "Channel",
-    "DailyTally",
+    "ConsentText",
+    "CountCursor",
+    "DailyCount",
     "DeliveryAttempt",
-    "Digest",
     "EmailStatus",
     "Erasure",
-    "Family",
-    "Handling",
     "Kind",
     "LinkEmail",
     "Logo",
     "LostLink",
     "MailingList",
+    "MessageType",
     "Outcome",
     "PageText",
     "Pause",
-    "PauseEnd",
-    "PauseEnds",
+    "PauseEndAction",
+    "PauseResult",
     "Place",
     "Purpose",
     "QueueState",
     "Reason",
     "ReasonLabel",
+    "ResolutionNote",
     "Status",
-    "TallyMark",
-    "UnsubRequest",
-    "Wording",
+    "SubscriberRequest",
+    "WeeklyDigest",
 ]

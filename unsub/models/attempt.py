@@ -7,14 +7,14 @@ from django.utils.translation import gettext_lazy as _
 from unsub.domain.outcomes import Outcome
 
 from .link_email import LinkEmail
-from .request import UnsubRequest
+from .request import SubscriberRequest
 
 
 class DeliveryAttempt(models.Model):
     """One call for one request or one email with a link: when, and what Marketing Cloud said."""
 
     request = models.ForeignKey(
-        UnsubRequest,
+        SubscriberRequest,
         verbose_name=_("request"),
         on_delete=models.PROTECT,
         null=True,

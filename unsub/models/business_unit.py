@@ -41,7 +41,7 @@ def validate_domain(text: str) -> None:
         raise ValidationError(_("This host is not in ALLOWED_HOSTS: the operator has to add it."))
 
 
-class PauseEnds(models.TextChoices):
+class PauseEndAction(models.TextChoices):
     """What happens when a pause is over."""
 
     ASK = "ask", _("asked by mail whether they want to come back")
@@ -162,12 +162,12 @@ class BusinessUnit(models.Model):
         db_default=False,
         help_text=_("Let people stop a list, or everything, for 30, 60 or 90 days."),
     )
-    pause_ends = models.CharField(
+    pause_end_action = models.CharField(
         _("after a pause people are"),
         max_length=10,
-        choices=PauseEnds.choices,
-        default=PauseEnds.ASK,
-        db_default=PauseEnds.ASK,
+        choices=PauseEndAction.choices,
+        default=PauseEndAction.ASK,
+        db_default=PauseEndAction.ASK,
     )
     weekly_digest = models.BooleanField(
         _("weekly digest"),
@@ -223,7 +223,7 @@ class BusinessUnit(models.Model):
     @property
     def offers_pause(self) -> bool:
         """Whether people may pause: also a mail is needed where they are to be asked back."""
-        asks = self.pause_ends == PauseEnds.ASK
+        asks = self.pause_end_action == PauseEndAction.ASK
         return self.pause_offered and (bool(self.ask_back_key) or not asks)
 
     @property

@@ -9,7 +9,7 @@ from unsub.domain.digest_keys import LENGTH as DIGEST_LENGTH
 
 
 class Deliverable(models.Model):
-    """Base of UnsubRequest and LinkEmail, which the same worker claims, sends and settles.
+    """Base of SubscriberRequest and LinkEmail, which the same worker claims, sends and settles.
 
     Both have a `status` of their own; `pending`, `sending`, `done` and `refused` mean the same in
     both, and are the only ones that delivery sets.
@@ -31,7 +31,9 @@ class Deliverable(models.Model):
     language = models.CharField(_("language"), max_length=35, blank=True)
     # A keyed digest of the subscriber (unsub/infra/digests.py); empty on imported rows. It changes
     # with the digest keys.
-    person = models.CharField(max_length=DIGEST_LENGTH, blank=True, db_default="", editable=False)
+    subscriber_digest = models.CharField(
+        max_length=DIGEST_LENGTH, blank=True, db_default="", editable=False
+    )
     received_at = models.DateTimeField(_("received"), db_default=Now())
 
     next_attempt_at = models.DateTimeField(_("next attempt"), db_default=Now())

@@ -22,8 +22,8 @@ class ErasureQuerySet(models.QuerySet["Erasure"]):
 class Erasure(models.Model):
     """One request for erasure, for a marketer to grant or decline.
 
-    Granting it removes its own identifiers, too; only `person`, the subscriber digest, remains.
-    """
+    Granting it removes its own identifiers, too; only `subscriber_digest`, the subscriber digest,
+    remains."""
 
     unit = models.ForeignKey(
         BusinessUnit,
@@ -32,7 +32,7 @@ class Erasure(models.Model):
         db_constraint=False,
         related_name="erasures",
     )
-    person = models.CharField(max_length=DIGEST_LENGTH, editable=False)
+    subscriber_digest = models.CharField(max_length=DIGEST_LENGTH, editable=False)
     subscriber_id = models.BigIntegerField(_("SubscriberID"), null=True, blank=True)
     subscriber_key = models.CharField(_("SubscriberKey"), max_length=254, blank=True)
     email_address = models.CharField(_("EmailAddress"), max_length=254, blank=True)
@@ -59,7 +59,7 @@ class Erasure(models.Model):
         verbose_name_plural = _("requests for erasure")
         constraints = (
             models.UniqueConstraint(
-                fields=("unit", "person"),
+                fields=("unit", "subscriber_digest"),
                 condition=models.Q(granted_at=None, declined_at=None),
                 name="erasure_open_once",
             ),

@@ -33,7 +33,7 @@ _PRESSED_TWICE = timedelta(minutes=2)
 SUBSCRIBING = frozenset({Kind.SUBSCRIBE, Kind.RESUBSCRIBE})
 
 
-class Family(StrEnum):
+class MessageType(StrEnum):
     """The SOAP message that rows are sent in. In order of priority: unsubscribes go first. Emails
     with links (LinkEmail) have no kind."""
 
@@ -88,7 +88,7 @@ class KindSpec:
     `has_value`: carries a new value, so that the same request with another value is a new one.
     """
 
-    message: Family
+    message: MessageType
     target_types: frozenset[TargetType]
     same_within: timedelta = _PRESSED_TWICE
     supersedes: frozenset[tuple[Kind, Relation]] = frozenset()
@@ -103,7 +103,7 @@ _CHANGE_OF_DATA = gettext_noop("a change of what is known of you")
 KINDS: Mapping[str, KindSpec] = {
     # Two unsubscribes never supersede each other: each is an event of its own job.
     Kind.UNSUBSCRIBE: KindSpec(
-        message=Family.UNSUBSCRIBES,
+        message=MessageType.UNSUBSCRIBES,
         target_types=frozenset({TargetType.LIST, TargetType.JOB, TargetType.EVERYTHING}),
         same_within=SAME_UNSUBSCRIBE,
         supersedes=frozenset(
@@ -118,7 +118,7 @@ KINDS: Mapping[str, KindSpec] = {
         words=Words(listed="leave %(target)s", page=gettext_noop("to leave")),
     ),
     Kind.SUBSCRIBE: KindSpec(
-        message=Family.CHANGES,
+        message=MessageType.CHANGES,
         target_types=frozenset({TargetType.LIST}),
         supersedes=frozenset(
             {
@@ -140,7 +140,7 @@ KINDS: Mapping[str, KindSpec] = {
         ),
     ),
     Kind.RESUBSCRIBE: KindSpec(
-        message=Family.CHANGES,
+        message=MessageType.CHANGES,
         target_types=frozenset({TargetType.EVERYTHING}),
         supersedes=frozenset(
             {
@@ -155,7 +155,7 @@ KINDS: Mapping[str, KindSpec] = {
         ),
     ),
     Kind.ATTRIBUTE: KindSpec(
-        message=Family.CHANGES,
+        message=MessageType.CHANGES,
         target_types=frozenset({TargetType.ATTRIBUTE}),
         supersedes=frozenset({(Kind.ATTRIBUTE, Relation.SAME)}),
         has_value=True,
@@ -166,7 +166,7 @@ KINDS: Mapping[str, KindSpec] = {
         ),
     ),
     Kind.FORMAT: KindSpec(
-        message=Family.CHANGES,
+        message=MessageType.CHANGES,
         target_types=frozenset({TargetType.FORMAT}),
         supersedes=frozenset({(Kind.FORMAT, Relation.SAME)}),
         has_value=True,
@@ -181,7 +181,7 @@ KINDS: Mapping[str, KindSpec] = {
         ),
     ),
     Kind.ADDRESS: KindSpec(
-        message=Family.CHANGES,
+        message=MessageType.CHANGES,
         target_types=frozenset({TargetType.ADDRESS}),
         supersedes=frozenset({(Kind.ADDRESS, Relation.SAME)}),
         has_value=True,

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from .business_unit import BusinessUnit
 from .deliverable import Deliverable
 from .pause import Pause
-from .request import UnsubRequest
+from .request import SubscriberRequest
 
 
 class Purpose(models.TextChoices):
@@ -46,7 +46,7 @@ class LinkEmail(Deliverable):
     )
     purpose = models.CharField(_("purpose"), max_length=10, choices=Purpose.choices)
     request = models.ForeignKey(
-        UnsubRequest,
+        SubscriberRequest,
         verbose_name=_("request to confirm"),
         on_delete=models.PROTECT,
         null=True,
@@ -112,5 +112,5 @@ class LinkEmail(Deliverable):
                 condition=Q(status="refused"),
                 name="link_email_refused",
             ),
-            models.Index(fields=("person",), name="link_email_person"),
+            models.Index(fields=("subscriber_digest",), name="link_email_person"),
         )

@@ -18,12 +18,12 @@ class Logo(models.Model):
         related_name="logo",
     )
     image = models.BinaryField(_("picture"))
-    digest = models.CharField(max_length=32, unique=True)
+    content_digest = models.CharField(max_length=32, unique=True)
     width = models.PositiveSmallIntegerField(_("width"))
     height = models.PositiveSmallIntegerField(_("height"))
 
     # The fields that are copied from an encoded image (unsub/domain/logo_image.py).
-    WRITTEN = ("image", "digest", "width", "height")
+    WRITTEN = ("image", "content_digest", "width", "height")
 
     class Meta:
         verbose_name = _("logo")

@@ -22,7 +22,7 @@ class LostLink(models.Model):
     )
     email_address = models.EmailField(_("e-mail address"), max_length=254)
     # Limits an address to one entry a day, ignoring case: see unsub/web/lost_link_requests.py.
-    digest = models.CharField(max_length=DIGEST_LENGTH, editable=False)
+    address_digest = models.CharField(max_length=DIGEST_LENGTH, editable=False)
     language = models.CharField(_("language"), max_length=35, blank=True)
     received_at = models.DateTimeField(_("received"), db_default=Now())
     handled_at = models.DateTimeField(_("dealt with"), null=True, blank=True, editable=False)
@@ -42,7 +42,7 @@ class LostLink(models.Model):
         verbose_name = _("lost link")
         verbose_name_plural = _("lost links")
         indexes = (
-            models.Index(fields=("unit", "digest", "received_at"), name="lost_link_same"),
+            models.Index(fields=("unit", "address_digest", "received_at"), name="lost_link_same"),
             models.Index(fields=("unit", "received_at"), name="lost_link_received"),
         )
 

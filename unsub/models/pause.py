@@ -4,11 +4,11 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from .business_unit import PauseEnds
-from .request import UnsubRequest
+from .business_unit import PauseEndAction
+from .request import SubscriberRequest
 
 
-class PauseEnd(models.TextChoices):
+class PauseResult(models.TextChoices):
     """How a pause ended."""
 
     ASKED = "asked", _("asked back by mail")
@@ -21,7 +21,7 @@ class Pause(models.Model):
     """One pause of a person from the list, or the everything, that `request` left."""
 
     request = models.OneToOneField(
-        UnsubRequest,
+        SubscriberRequest,
         verbose_name=_("request"),
         on_delete=models.PROTECT,
         related_name="pause",
@@ -29,9 +29,9 @@ class Pause(models.Model):
     began_at = models.DateTimeField(_("began"), db_default=Now())
     until = models.DateTimeField(_("until"))
     # As the unit had it when the person chose: what they were told holds.
-    ends = models.CharField(_("then they are"), max_length=10, choices=PauseEnds.choices)
+    end_action = models.CharField(_("then they are"), max_length=10, choices=PauseEndAction.choices)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
-    end = models.CharField(_("how"), max_length=10, blank=True, choices=PauseEnd.choices)
+    result = models.CharField(_("how"), max_length=10, blank=True, choices=PauseResult.choices)
 
     class Meta:
         ordering = ("-pk",)

@@ -14,12 +14,12 @@ from unsub.domain.digest_keys import LENGTH as DIGEST_LENGTH
 from unsub.domain.target import Target, TargetType
 
 from .business_unit import BusinessUnit
+from .consent_text import ConsentText
 from .deliverable import Deliverable
 from .kinds import KINDS, Kind, KindSpec
 from .reason import Reason
 from .shown_status import shown_status, shows
 from .statuses import OPEN, Status, in_states
-from .wording import Wording
 
 REASON_LENGTH = 100  # _BusinessUnitUnsubscribes.UnsubReason is varchar(100)
 
@@ -38,7 +38,7 @@ def target_columns(target: Target) -> dict[str, Any]:
     return {"target_type": target.type, "target_id": target.id, "target_name": target.name}
 
 
-class RequestQuerySet(models.QuerySet["UnsubRequest"]):
+class RequestQuerySet(models.QuerySet["SubscriberRequest"]):
     """Questions about requests."""
 
     def unsubscribes(self) -> "RequestQuerySet":
@@ -60,7 +60,7 @@ class RequestQuerySet(models.QuerySet["UnsubRequest"]):
         return self.filter(reduce(or_, map(shows, statuses))) if statuses else self.none()
 
 
-class UnsubRequest(Deliverable):
+class SubscriberRequest(Deliverable):
     """One wish: to unsubscribe, or from the profile centre to change something. What was asked
     never changes; the delivery fields do."""
 
@@ -104,8 +104,8 @@ class UnsubRequest(Deliverable):
         _("about the attribute"), max_length=150, blank=True, db_default=""
     )
     value = models.TextField(_("new value"), blank=True, db_default="")
-    wording = models.ForeignKey(
-        Wording,
+    consent_text = models.ForeignKey(
+        ConsentText,
         verbose_name=_("agreed to"),
         on_delete=models.PROTECT,
         null=True,
@@ -127,7 +127,9 @@ class UnsubRequest(Deliverable):
     )
     # The idempotency key, a keyed digest, while this row answers for its request; else NULL, of
     # which a unique column takes any number.
-    wish = models.CharField(max_length=DIGEST_LENGTH, null=True, unique=True, editable=False)  # noqa: DJ001
+    idempotency_key = models.CharField(  # noqa: DJ001
+        max_length=DIGEST_LENGTH, null=True, unique=True, editable=False
+    )
 
     objects = RequestQuerySet.as_manager()
 
@@ -176,7 +178,7 @@ class UnsubRequest(Deliverable):
             models.Index(
                 fields=("unit", "finished_at"),
                 condition=models.Q(status="done"),
-                name="request_honoured",
+                name="request_processing_time",
             ),
             models.Index(
                 fields=("lease_until",), condition=models.Q(status="sending"), name="request_leased"
@@ -200,7 +202,7 @@ class UnsubRequest(Deliverable):
                 name="request_error_code",
             ),
             # Whole: a question for one person cannot show that it is none for the empty name.
-            models.Index(fields=("person",), name="request_person"),
+            models.Index(fields=("subscriber_digest",), name="request_subscriber_digest"),
             # Few among the unsubscribes, and not to be looked for among a million of those.
             models.Index(
                 fields=("unit", "next_attempt_at"),

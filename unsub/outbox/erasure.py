@@ -20,9 +20,9 @@ from unsub.models import (
     LinkEmail,
     LostLink,
     Pause,
-    PauseEnd,
+    PauseResult,
     Status,
-    UnsubRequest,
+    SubscriberRequest,
 )
 from unsub.models.request import RequestQuerySet
 from unsub.models.statuses import ON_THEIR_WAY, in_states
@@ -32,17 +32,17 @@ from . import identity, link_emails
 ERASED = "erased-"
 
 
-class StillOpen(Exception):  # noqa: N818 - no mistake of anybody's
+class StillOpenError(Exception):
     """Wishes of the person are on their way: they have to go out under the person's name."""
 
 
-def ask(context: UnsubContext, *, language: str) -> None:
+def request_erasure(context: UnsubContext, *, language: str) -> None:
     """Insert a request for erasure, unless the subscriber has an open one."""
     who = context.subscriber
     identity.adopt(context.mid, who)
     erasure = Erasure(
         unit_id=context.mid,
-        person=digests.subscriber_digests(context.mid, who)[0],
+        subscriber_digest=digests.subscriber_digests(context.mid, who)[0],
         subscriber_id=who.subscriber_id,
         subscriber_key=who.subscriber_key or "",
         email_address=who.email_address or "",
@@ -53,16 +53,17 @@ def ask(context: UnsubContext, *, language: str) -> None:
 
 
 def grant(erasure: Erasure, *, user_id: int, note: str) -> int:
-    """Return how many wishes name nobody any more. Raises StillOpen where one is on its way."""
+    """Return how many wishes name nobody any more. Raises StillOpenError where one is on its
+    way."""
     with transaction.atomic():
         rows, emails = requests_of(erasure), emails_of(erasure)
         if on_their_way(erasure).exists() or _are_being_sent(emails):
-            raise StillOpen
+            raise StillOpenError
         Pause.objects.filter(request__in=rows, ended_at=None).update(
-            ended_at=Now(), end=PauseEnd.STAYED
+            ended_at=Now(), result=PauseResult.STAYED
         )
         rows.filter(status=Status.WAITING).update(
-            status=Status.WITHDRAWN, finished_at=Now(), wish=None
+            status=Status.WITHDRAWN, finished_at=Now(), idempotency_key=None
         )
         link_emails.cancel(emails)
         _forget_lost_links(erasure, rows)
@@ -90,12 +91,12 @@ def on_their_way(erasure: Erasure) -> RequestQuerySet:
 
 def requests_of(erasure: Erasure) -> RequestQuerySet:
     """Return the requests of the subscriber who asks to be erased."""
-    return identity.requests_of(erasure.unit_id, erasure.subscriber, {erasure.person})
+    return identity.requests_of(erasure.unit_id, erasure.subscriber, {erasure.subscriber_digest})
 
 
 def emails_of(erasure: Erasure) -> QuerySet[LinkEmail]:
     """Return the emails with links to the subscriber who asks to be erased."""
-    return identity.emails_of(erasure.unit_id, erasure.subscriber, {erasure.person})
+    return identity.emails_of(erasure.unit_id, erasure.subscriber, {erasure.subscriber_digest})
 
 
 def _are_being_sent(emails: QuerySet[LinkEmail]) -> bool:
@@ -103,26 +104,26 @@ def _are_being_sent(emails: QuerySet[LinkEmail]) -> bool:
     return emails.filter(status=EmailStatus.SENDING).exists()
 
 
-def _pseudonymise(row: UnsubRequest) -> int:
+def _pseudonymise(row: SubscriberRequest) -> int:
     """Return 1 once a row names nobody."""
-    return UnsubRequest.objects.filter(pk=row.pk).update(
+    return SubscriberRequest.objects.filter(pk=row.pk).update(
         **_nobody(row), reason_text=row.reason.label if row.reason else "", value=""
     )
 
 
-def _nobody(row: UnsubRequest | LinkEmail) -> dict[str, Any]:
+def _nobody(row: SubscriberRequest | LinkEmail) -> dict[str, Any]:
     """Return the columns that name a person, emptied but for a pseudonym."""
     return {
         "subscriber_id": None,
-        "subscriber_key": f"{ERASED}{row.person.rpartition(':')[2] or row.pk}",
+        "subscriber_key": f"{ERASED}{row.subscriber_digest.rpartition(':')[2] or row.pk}",
         "email_address": "",
         "address_digest": "",
         "address_mask": "",
     }
 
 
-def _forget_lost_links(erasure: Erasure, rows: QuerySet[UnsubRequest]) -> None:
+def _forget_lost_links(erasure: Erasure, rows: QuerySet[SubscriberRequest]) -> None:
     """Delete what somebody typed into the form for a lost link."""
     typed = {row.email_address for row in rows if row.email_address} | {erasure.email_address}
     found = [one for address in typed - {""} for one in digests.address_digests(address)]
-    LostLink.objects.filter(unit_id=erasure.unit_id, digest__in=found).delete()
+    LostLink.objects.filter(unit_id=erasure.unit_id, address_digest__in=found).delete()

@@ -19,7 +19,7 @@ from unsub.domain.target import EVERYTHING
 from unsub.gateway import calls as gateway
 from unsub.gateway import concurrency
 from unsub.infra import digests
-from unsub.models import BusinessUnit, Channel, Outcome, Status, UnsubRequest
+from unsub.models import BusinessUnit, Channel, Outcome, Status, SubscriberRequest
 from unsub.models.request import target_columns
 from unsub.sfmc import SfmcError, SubscriberName, UnsubEvent
 
@@ -33,12 +33,12 @@ _NAMES_AT_ONCE = 100
 _KEY_MAX = 254
 
 
-def wanted() -> list[int]:
+def importing_units() -> list[int]:
     """Return the MIDs of the units that want it."""
     return list(BusinessUnit.objects.filter(import_events=True).values_list("mid", flat=True))
 
 
-def take_over(mid: int) -> set[date]:
+def import_unit(mid: int) -> set[date]:
     """Return the days (UTC) to which requests were written. What goes wrong is written to the unit
     and logged, and tried again next time from where this one began."""
     unit = BusinessUnit.objects.filter(mid=mid, import_events=True).first()
@@ -62,23 +62,23 @@ def take_over(mid: int) -> set[date]:
 
 def _pages(mid: int, since: datetime) -> Iterator[list[UnsubEvent]]:
     """Give pages that hold something; none where all calls at once are taken just now."""
-    with concurrency.slot() as free:
+    with concurrency.call_slot() as free:
         if free:
             yield from (page for page in gateway.unsub_events(mid, since) if page)
 
 
 def _write(mid: int, events: Sequence[UnsubEvent]) -> set[date]:
     """Write what is new among these and not ours. Return the days it was written to."""
-    marks = _new(mid, (event for event in events if len(event.subscriber_key) <= _KEY_MAX))
-    names = _names(mid, sorted({event.subscriber_key for event in marks.values()}))
-    ours = _ours(mid, names, marks.values())
+    by_key = _new(mid, (event for event in events if len(event.subscriber_key) <= _KEY_MAX))
+    names = _names(mid, sorted({event.subscriber_key for event in by_key.values()}))
+    ours = _ours(mid, names, by_key.values())
     rows = [
         _request(mid, event, names.get(_fold(event.subscriber_key)), key)
-        for key, event in marks.items()
+        for key, event in by_key.items()
         if not _is_ours(event, ours)
     ]
     # Another process may have inserted one meanwhile: the unique idempotency key decides.
-    UnsubRequest.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+    SubscriberRequest.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
     if rows:
         log.info("events_imported", mid=mid, events=len(rows))
     return {row.received_at.astimezone(UTC).date() for row in rows}
@@ -89,7 +89,11 @@ def _new(mid: int, events: Iterable[UnsubEvent]) -> dict[str, UnsubEvent]:
     key. One that was imported under a former key has its row."""
     keys = {_idempotency_keys(mid, event): event for event in events}
     wanted = [one for each in keys for one in each]
-    known = set(UnsubRequest.objects.filter(wish__in=wanted).values_list("wish", flat=True))
+    known = set(
+        SubscriberRequest.objects.filter(idempotency_key__in=wanted).values_list(
+            "idempotency_key", flat=True
+        )
+    )
     return {each[0]: event for each, event in keys.items() if known.isdisjoint(each)}
 
 
@@ -120,7 +124,7 @@ def _ours(mid: int, names: Mapping[str, SubscriberName], events: Iterable[UnsubE
     emails = [name.email_address for name in names.values()]
     people = Q(subscriber_id__in=by_id) | Q(subscriber_key__in=keys) | Q(email_address__in=emails)
     rows = (
-        UnsubRequest.objects.unsubscribes()
+        SubscriberRequest.objects.unsubscribes()
         .filter(people, unit_id=mid)
         .exclude(channel=Channel.IMPORT)
     )
@@ -129,8 +133,8 @@ def _ours(mid: int, names: Mapping[str, SubscriberName], events: Iterable[UnsubE
     for number, key, email, job_id, at in rows.values_list(
         "subscriber_id", "subscriber_key", "email_address", "job_id", "received_at"
     ):
-        person = by_id.get(number or 0) or _fold(key) or by_email.get(_fold(email), "")
-        found.setdefault(person, []).append((job_id, at))
+        subscriber_digest = by_id.get(number or 0) or _fold(key) or by_email.get(_fold(email), "")
+        found.setdefault(subscriber_digest, []).append((job_id, at))
     return found
 
 
@@ -144,10 +148,12 @@ def _is_ours(event: UnsubEvent, ours: Ours) -> bool:
     )
 
 
-def _request(mid: int, event: UnsubEvent, name: SubscriberName | None, key: str) -> UnsubRequest:
+def _request(
+    mid: int, event: UnsubEvent, name: SubscriberName | None, key: str
+) -> SubscriberRequest:
     """Return the row of an event."""
     job = JobContext(job_id=event.job_id, list_id=event.list_id)
-    return UnsubRequest(
+    return SubscriberRequest(
         unit_id=mid,
         **target_columns(EVERYTHING if event.is_master else job.target),
         subscriber_id=name.subscriber_id if name else None,
@@ -165,7 +171,7 @@ def _request(mid: int, event: UnsubEvent, name: SubscriberName | None, key: str)
         finished_at=event.at,
         status=Status.DONE,
         outcome=Outcome.POSTED.value,
-        wish=key,
+        idempotency_key=key,
     )
 
 

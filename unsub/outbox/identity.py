@@ -13,24 +13,28 @@ from django.db.models import Q, QuerySet
 
 from unsub.domain.context import SubscriberContext
 from unsub.infra import digests
-from unsub.models import Erasure, LinkEmail, Purpose, UnsubRequest
+from unsub.models import Erasure, LinkEmail, Purpose, SubscriberRequest
 from unsub.models.request import RequestQuerySet
 
-from .submission import Wish
+from .submission import Submission
 
 
-def idempotency_keys(wish: Wish) -> tuple[str, ...]:
+def idempotency_keys(submission: Submission) -> tuple[str, ...]:
     """Return the idempotency keys of a request, the current one first: the first is stored, a row
     under any of them is the same request."""
-    if wish.change is None:
-        return digests.unsubscribe_digests(wish.context)
-    return digests.change_digests(wish.context, wish.kind, str(wish.target), wish.change.value)
+    if submission.change is None:
+        return digests.unsubscribe_digests(submission.context)
+    return digests.change_digests(
+        submission.context, submission.kind, str(submission.target), submission.change.value
+    )
 
 
 def new_link_keys(mid: int, who: SubscriberContext) -> tuple[str, ...]:
     """Return the idempotency keys of an email with a new link, the current one first."""
-    persons = digests.subscriber_digests(mid, who)
-    return tuple(f"{Purpose.NEW_LINK.value}:{person}" for person in persons)
+    subscriber_digests = digests.subscriber_digests(mid, who)
+    return tuple(
+        f"{Purpose.NEW_LINK.value}:{subscriber_digest}" for subscriber_digest in subscriber_digests
+    )
 
 
 def adopt(mid: int, who: SubscriberContext, keys: Sequence[str] = ()) -> None:
@@ -42,12 +46,12 @@ def adopt(mid: int, who: SubscriberContext, keys: Sequence[str] = ()) -> None:
     current, *former = digests.subscriber_digests(mid, who)
     if not former:
         return
-    UnsubRequest.objects.filter(person__in=former).update(person=current)
-    LinkEmail.objects.filter(person__in=former).update(person=current)
-    Erasure.objects.filter(person__in=former).update(person=current)
+    SubscriberRequest.objects.filter(subscriber_digest__in=former).update(subscriber_digest=current)
+    LinkEmail.objects.filter(subscriber_digest__in=former).update(subscriber_digest=current)
+    Erasure.objects.filter(subscriber_digest__in=former).update(subscriber_digest=current)
     _adopt_keys(LinkEmail.objects.all(), "idempotency_key", new_link_keys(mid, who))
     if keys:
-        _adopt_keys(UnsubRequest.objects.all(), "wish", keys)
+        _adopt_keys(SubscriberRequest.objects.all(), "wish", keys)
 
 
 def _adopt_keys(rows: QuerySet[Any], column: str, keys: Sequence[str]) -> None:
@@ -63,7 +67,7 @@ def _adopt_keys(rows: QuerySet[Any], column: str, keys: Sequence[str]) -> None:
 
 
 def requests_of(
-    mid: int, who: SubscriberContext | None, persons: Collection[str] = ()
+    mid: int, who: SubscriberContext | None, subscriber_digests: Collection[str] = ()
 ) -> RequestQuerySet:
     """Return the requests of one subscriber of a business unit. `persons` are digests that are
     known of them; `who` is None where nothing else is.
@@ -72,20 +76,24 @@ def requests_of(
     has. Several subscribers may share an address: a row is theirs by the address where it names no
     other SubscriberID or SubscriberKey than those. Four queries beside the one returned.
     """
-    return UnsubRequest.objects.filter(_same_subscriber(mid, who, persons), unit_id=mid)
+    return SubscriberRequest.objects.filter(
+        _same_subscriber(mid, who, subscriber_digests), unit_id=mid
+    )
 
 
 def emails_of(
-    mid: int, who: SubscriberContext | None, persons: Collection[str] = ()
+    mid: int, who: SubscriberContext | None, subscriber_digests: Collection[str] = ()
 ) -> QuerySet[LinkEmail]:
     """Return the emails with links to one subscriber of a business unit, found as `requests_of`
     finds their requests."""
-    return LinkEmail.objects.filter(_same_subscriber(mid, who, persons), unit_id=mid)
+    return LinkEmail.objects.filter(_same_subscriber(mid, who, subscriber_digests), unit_id=mid)
 
 
-def _same_subscriber(mid: int, who: SubscriberContext | None, persons: Collection[str]) -> Q:
+def _same_subscriber(
+    mid: int, who: SubscriberContext | None, subscriber_digests: Collection[str]
+) -> Q:
     """Return Q for the rows, of either table, of one subscriber."""
-    same = _by_identifier(mid, who, persons)
+    same = _by_identifier(mid, who, subscriber_digests)
     ids, keys = _values(mid, same, "subscriber_id", "subscriber_key")
     if who:
         ids |= {who.subscriber_id} - {None}
@@ -101,10 +109,12 @@ def _same_subscriber(mid: int, who: SubscriberContext | None, persons: Collectio
     return same | (Q(address_digest__in=found) & no_other)
 
 
-def _by_identifier(mid: int, who: SubscriberContext | None, persons: Collection[str]) -> Q:
+def _by_identifier(
+    mid: int, who: SubscriberContext | None, subscriber_digests: Collection[str]
+) -> Q:
     """Return what finds a subscriber's rows by digest, SubscriberID and SubscriberKey."""
-    known = {*persons, *(digests.subscriber_digests(mid, who) if who else ())} - {""}
-    same = Q(person__in=known)
+    known = {*subscriber_digests, *(digests.subscriber_digests(mid, who) if who else ())} - {""}
+    same = Q(subscriber_digest__in=known)
     if who and who.subscriber_id:
         same |= Q(subscriber_id=who.subscriber_id)
     if who and who.subscriber_key:
@@ -117,7 +127,7 @@ def _values(mid: int, same: Q, *names: str) -> Iterator[set[Any]]:
     empty."""
     found = [
         row
-        for rows in (UnsubRequest.objects.filter(same), LinkEmail.objects.filter(same))
+        for rows in (SubscriberRequest.objects.filter(same), LinkEmail.objects.filter(same))
         for row in rows.filter(unit_id=mid).order_by().values_list(*names).distinct()
     ]
     for number in range(len(names)):

@@ -12,7 +12,7 @@ from unsub.domain.masking import address_mask
 from unsub.domain.retry import HORIZON
 from unsub.infra import digests
 from unsub.infra.inserts import find_or_insert
-from unsub.models import EmailStatus, LinkEmail, Pause, Purpose, Status, UnsubRequest
+from unsub.models import EmailStatus, LinkEmail, Pause, Purpose, Status, SubscriberRequest
 
 from . import identity
 
@@ -43,7 +43,7 @@ def request_new_link(context: UnsubContext, *, language: str) -> tuple[LinkEmail
             list_id=job.list_id,
             batch_id=job.batch_id,
             language=language,
-            person=digests.subscriber_digests(context.mid, who)[0],
+            subscriber_digest=digests.subscriber_digests(context.mid, who)[0],
             purpose=Purpose.NEW_LINK,
             idempotency_key=identity.new_link_keys(context.mid, who)[0],
             received_at=Now(),
@@ -53,7 +53,7 @@ def request_new_link(context: UnsubContext, *, language: str) -> tuple[LinkEmail
 
 
 def request_confirmation(
-    request: UnsubRequest, received_at: datetime | None
+    request: SubscriberRequest, received_at: datetime | None
 ) -> tuple[LinkEmail, bool]:
     """Return the email by which a request that waits is confirmed, and whether it is new. Call it
     in a transaction."""
@@ -82,7 +82,7 @@ def ask_back(pause: Pause) -> tuple[LinkEmail, bool]:
     )
 
 
-def _about(row: UnsubRequest, **fields: Any) -> LinkEmail:
+def _about(row: SubscriberRequest, **fields: Any) -> LinkEmail:
     """Return an email to the person of a request, not written yet."""
     copied = {name: getattr(row, name) for name in _COPIED}
     return LinkEmail(give_up_at=Now() + HORIZON, **copied, **fields)

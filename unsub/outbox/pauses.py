@@ -10,29 +10,37 @@ from django.db.models.functions import Now
 from unsub.domain.context import UnsubContext
 from unsub.domain.target import EVERYTHING, TargetType
 from unsub.infra import digests
-from unsub.models import Channel, Kind, Pause, PauseEnd, PauseEnds, Status, UnsubRequest
+from unsub.models import (
+    Channel,
+    Kind,
+    Pause,
+    PauseEndAction,
+    PauseResult,
+    Status,
+    SubscriberRequest,
+)
 from unsub.models.kinds import SUBSCRIBING
 from unsub.models.statuses import NOT_IN_FORCE
 
 from . import link_emails, store
-from .submission import Change, Wish
+from .submission import Change, Submission
 
 log = structlog.get_logger(__name__)
 _AT_ONCE = 200
 
 
-def running(persons: Collection[str]) -> list[Pause]:
+def running(subscriber_digests: Collection[str]) -> list[Pause]:
     """Return the running pauses of one subscriber, whose digests are `persons`. A pause of what
     they resubscribed to since, or left for good, does not run."""
-    found = Pause.objects.filter(request__person__in=persons, ended_at=None)
+    found = Pause.objects.filter(request__subscriber_digest__in=subscriber_digests, ended_at=None)
     found = found.select_related("request").order_by("until")
-    return [pause for pause in found if not _has_changed_mind(pause.request)]
+    return [pause for pause in found if not _is_overtaken(pause.request)]
 
 
-def end(pause_id: int, how: PauseEnd) -> bool:
+def end(pause_id: int, how: PauseResult) -> bool:
     """Return whether a pause ended now, in this way."""
     pause = Pause.objects.filter(pk=pause_id, ended_at=None)
-    return bool(pause.update(ended_at=Now(), end=how))
+    return bool(pause.update(ended_at=Now(), result=how))
 
 
 def end_due() -> Iterator[int]:
@@ -61,23 +69,28 @@ def _end(pause_id: int) -> int | None:
         pause = locked.filter(pk=pause_id, ended_at=None).select_related("request").first()
         if pause is None:
             return None
-        if _has_changed_mind(pause.request):
-            end(pause.pk, PauseEnd.STAYED)
+        if _is_overtaken(pause.request):
+            end(pause.pk, PauseResult.STAYED)
             return None
-        asks = pause.ends == PauseEnds.ASK
-        end(pause.pk, PauseEnd.ASKED if asks else PauseEnd.PUT_BACK)
+        asks = pause.end_action == PauseEndAction.ASK
+        end(pause.pk, PauseResult.ASKED if asks else PauseResult.PUT_BACK)
         if asks:
             link_emails.ask_back(pause)
         else:
-            store.write(coming_back(pause))
-    log.info("pause_ended", request_id=pause.request_id, action=pause.ends)
+            store.write(resume_submission(pause))
+    log.info("pause_ended", request_id=pause.request_id, action=pause.end_action)
     return pause.request.unit_id
 
 
-def _has_changed_mind(left: UnsubRequest) -> bool:
+def _is_overtaken(left: SubscriberRequest) -> bool:
     """Return whether somebody has left again since, or come back already; or never really left."""
-    persons = {left.person, *digests.subscriber_digests(left.unit_id, left.subscriber)}
-    since = UnsubRequest.objects.filter(person__in=persons, received_at__gt=left.received_at)
+    subscriber_digests = {
+        left.subscriber_digest,
+        *digests.subscriber_digests(left.unit_id, left.subscriber),
+    }
+    since = SubscriberRequest.objects.filter(
+        subscriber_digest__in=subscriber_digests, received_at__gt=left.received_at
+    )
     # What waits for a confirmation may never get one.
     since = since.exclude(status__in=NOT_IN_FORCE)
     same_target = Q(target_type=left.target_type, target_id=left.target_id)
@@ -85,11 +98,11 @@ def _has_changed_mind(left: UnsubRequest) -> bool:
         same_target | Q(target_type=TargetType.EVERYTHING),
         kind__in=SUBSCRIBING | {Kind.UNSUBSCRIBE},
     )
-    paused_anew = Exists(Pause.objects.filter(request=OuterRef("pk"), ended_at=None))
-    return left.status == Status.WITHDRAWN or same.filter(~paused_anew).exists()
+    paused_again = Exists(Pause.objects.filter(request=OuterRef("pk"), ended_at=None))
+    return left.status == Status.WITHDRAWN or same.filter(~paused_again).exists()
 
 
-def coming_back(pause: Pause, *, token: str = "") -> Wish:
+def resume_submission(pause: Pause, *, token: str = "") -> Submission:
     """Return the wish that undoes what the pause left."""
     left = pause.request
     context = context_of(left)
@@ -97,7 +110,7 @@ def coming_back(pause: Pause, *, token: str = "") -> Wish:
         kind, context = Kind.RESUBSCRIBE, context.for_everything()
     else:
         kind, context = Kind.SUBSCRIBE, context.for_list(left.list_id or 0)
-    return Wish(
+    return Submission(
         token=token,
         context=context,
         channel=Channel.PROFILE,
@@ -106,7 +119,7 @@ def coming_back(pause: Pause, *, token: str = "") -> Wish:
     )
 
 
-def context_of(request: UnsubRequest) -> UnsubContext:
+def context_of(request: SubscriberRequest) -> UnsubContext:
     """Return the context of a wish that is there already."""
     return UnsubContext(
         mid=request.unit_id,

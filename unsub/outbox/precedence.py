@@ -16,14 +16,14 @@ from typing import Protocol, TypeVar
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from unsub.domain.outcomes import OFF_EVERYTHING
+from unsub.domain.outcomes import MASTER_UNSUBSCRIBED
 from unsub.domain.target import Target, TargetType
-from unsub.models import Kind, LinkEmail, Status, UnsubRequest
+from unsub.models import Kind, LinkEmail, Status, SubscriberRequest
 from unsub.models.kinds import KINDS, KindSpec, superseding
 from unsub.models.request import target_columns
 from unsub.models.statuses import NOT_IN_FORCE, ON_THEIR_WAY
 
-_Row = TypeVar("_Row", UnsubRequest, LinkEmail)
+_Row = TypeVar("_Row", SubscriberRequest, LinkEmail)
 
 _EARLIER = Q(received_at__lt=OuterRef("received_at")) | Q(
     received_at=OuterRef("received_at"), pk__lt=OuterRef("pk")
@@ -37,7 +37,7 @@ _LATER = Q(received_at__gt=OuterRef("received_at")) | Q(
 _Waits = tuple[frozenset[Kind], frozenset[tuple[Kind, TargetType]]]
 
 
-class Mark(Protocol):
+class Targeted(Protocol):
     """What precedence depends on: of a row, or of what is to become one."""
 
     @property
@@ -53,7 +53,7 @@ class Mark(Protocol):
         """What the request is about."""
 
 
-def voids(later: Mark, earlier: Mark) -> bool:
+def supersedes(later: Targeted, earlier: Targeted) -> bool:
     """Return whether the later of two requests of one subscriber supersedes the earlier one."""
     return any(
         kind == earlier.kind and relation.holds(later.target, earlier.target)
@@ -61,20 +61,22 @@ def voids(later: Mark, earlier: Mark) -> bool:
     )
 
 
-def ready(due: QuerySet[UnsubRequest]) -> QuerySet[UnsubRequest]:
+def ready(due: QuerySet[SubscriberRequest]) -> QuerySet[SubscriberRequest]:
     """Return those of the due rows that need not wait for an earlier request of the same
     subscriber, which must not be overtaken by what goes in another message."""
-    earlier = UnsubRequest.objects.filter(_EARLIER, person=OuterRef("person"))
+    earlier = SubscriberRequest.objects.filter(
+        _EARLIER, subscriber_digest=OuterRef("subscriber_digest")
+    )
     # One subquery for all kinds that wait for the same.
     alike: dict[_Waits, set[Kind]] = {}
     for kind in Kind:
         spec = KINDS[kind]
         alike.setdefault((spec.waits_for_sent, spec.waits_for_queued), set()).add(kind)
     free = (Q(kind__in=kinds) & _none_of(waits, earlier) for waits, kinds in alike.items())
-    return due.filter(Q(person="") | _either(free))
+    return due.filter(Q(subscriber_digest="") | _either(free))
 
 
-def _none_of(waits: _Waits, earlier: QuerySet[UnsubRequest]) -> Q:
+def _none_of(waits: _Waits, earlier: QuerySet[SubscriberRequest]) -> Q:
     """Return Q for rows for which none of the `earlier` ones has to go first."""
     kinds, queued = waits
     none = ~Exists(earlier.filter(status=Status.SENDING, kind__in=kinds))
@@ -89,80 +91,84 @@ def _either(conditions: Iterable[Q]) -> Q:
     return reduce(or_, conditions)
 
 
-def still_wanted(ids: Sequence[int]) -> list[int]:
+def claimable(ids: Sequence[int]) -> list[int]:
     """Return those of the due rows `ids`, which the caller holds locked, that may go now. Those
     that a later wish made void are marked with it; those whose person's earlier wish another worker
     is just taking stay as they are."""
-    rows = UnsubRequest.objects.in_bulk(ids)
-    void = _void(rows)
-    for pk, by in void.items():
-        UnsubRequest.objects.filter(pk=pk).update(
-            status=Status.SUPERSEDED, superseded_by=by, finished_at=Now(), wish=None
+    rows = SubscriberRequest.objects.in_bulk(ids)
+    superseded = _superseded(rows)
+    for pk, by in superseded.items():
+        SubscriberRequest.objects.filter(pk=pk).update(
+            status=Status.SUPERSEDED, superseded_by=by, finished_at=Now(), idempotency_key=None
         )
-    busy = _busy(rows)
-    return [pk for pk in ids if pk not in void and rows[pk].person not in busy]
+    busy = _busy_subscribers(rows)
+    return [pk for pk in ids if pk not in superseded and rows[pk].subscriber_digest not in busy]
 
 
-def is_void(row: UnsubRequest) -> bool:
+def is_superseded(row: SubscriberRequest) -> bool:
     """Return whether something that makes it void was asked for since."""
-    return bool(_void({row.pk: row}))
+    return bool(_superseded({row.pk: row}))
 
 
-def _void(rows: Mapping[int, UnsubRequest]) -> dict[int, int]:
+def _superseded(rows: Mapping[int, SubscriberRequest]) -> dict[int, int]:
     """Return the rows that are void, each with the wish that made it so."""
     # Among them may be others of these rows.
     since = min(row.received_at for row in rows.values())
-    later = _of_persons(rows).filter(received_at__gte=since).exclude(status__in=NOT_IN_FORCE)
+    later = _of_subscribers(rows).filter(received_at__gte=since).exclude(status__in=NOT_IN_FORCE)
     later = later.filter(kind__in=superseding({row.kind for row in rows.values()}))
     found: dict[int, int] = {}
     later = later.only(
-        "pk", "received_at", "person", "kind", "target_type", "target_id", "target_name"
+        "pk", "received_at", "subscriber_digest", "kind", "target_type", "target_id", "target_name"
     )
     for one in later.order_by("-received_at", "-pk"):
         for pk, row in rows.items():
-            if one.person == row.person and _order(one) > _order(row) and voids(one, row):
+            if (
+                one.subscriber_digest == row.subscriber_digest
+                and _order(one) > _order(row)
+                and supersedes(one, row)
+            ):
                 found[pk] = one.pk
     return found
 
 
-def _order(row: UnsubRequest) -> tuple[datetime, int]:
+def _order(row: SubscriberRequest) -> tuple[datetime, int]:
     """Return what puts a person's wishes in order."""
     return row.received_at, row.pk
 
 
-def _busy(rows: Mapping[int, UnsubRequest]) -> set[str]:
+def _busy_subscribers(rows: Mapping[int, SubscriberRequest]) -> set[str]:
     """Return whose earlier wish, of another kind of message, is in another worker's hands: leased
     already, or locked by one who has not committed yet what `ready` would have had to see."""
-    earlier = _of_persons(rows).exclude(pk__in=rows)
+    earlier = _of_subscribers(rows).exclude(pk__in=rows)
     until = max(row.received_at for row in rows.values())
     kinds = frozenset[Kind]().union(*(row.spec.waits_for_sent for row in rows.values()))
     earlier = earlier.filter(received_at__lte=until, status__in=ON_THEIR_WAY, kind__in=kinds)
-    there = dict(earlier.values_list("pk", "person"))
+    there = dict(earlier.values_list("pk", "subscriber_digest"))
     if not there:
         return set()
-    free = take(earlier.exclude(status=Status.SENDING))
+    free = lock_skipping(earlier.exclude(status=Status.SENDING))
     mine = set(free.values_list("pk", flat=True))
-    return {person for pk, person in there.items() if pk not in mine}
+    return {subscriber_digest for pk, subscriber_digest in there.items() if pk not in mine}
 
 
-def take(rows: QuerySet[_Row]) -> QuerySet[_Row]:
+def lock_skipping(rows: QuerySet[_Row]) -> QuerySet[_Row]:
     """Return the rows, locked as they are read; those that others hold are skipped. Without the key
     of the row: to name it as what made another one void must not wait for whoever holds it, or two
     who each hold what the other names would wait for each other."""
     return rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
 
 
-def _of_persons(rows: Mapping[int, UnsubRequest]) -> QuerySet[UnsubRequest]:
+def _of_subscribers(rows: Mapping[int, SubscriberRequest]) -> QuerySet[SubscriberRequest]:
     """Return all requests of these rows' subscribers."""
-    persons = {row.person for row in rows.values()} - {""}
-    return UnsubRequest.objects.filter(person__in=persons)
+    subscriber_digests = {row.subscriber_digest for row in rows.values()} - {""}
+    return SubscriberRequest.objects.filter(subscriber_digest__in=subscriber_digests)
 
 
-def left_in_vain(persons: Collection[str]) -> dict[str, set[int]]:
+def already_left_lists(subscriber_digests: Collection[str]) -> dict[str, set[int]]:
     """Return {person: ListIDs} to unsubscribe from when these subscribers subscribe again: lists
     that they left while they were unsubscribed from everything (error 12012), so that Marketing
     Cloud still has them as active, and that they have not joined since."""
-    since = UnsubRequest.objects.filter(person=OuterRef("person"))
+    since = SubscriberRequest.objects.filter(subscriber_digest=OuterRef("subscriber_digest"))
     joined = since.filter(
         _LATER, kind=Kind.SUBSCRIBE, target_type=TargetType.LIST, target_id=OuterRef("target_id")
     ).exclude(status__in=NOT_IN_FORCE)
@@ -170,37 +176,45 @@ def left_in_vain(persons: Collection[str]) -> dict[str, set[int]]:
     back = since.filter(
         kind=Kind.RESUBSCRIBE, status=Status.DONE, finished_at__gt=OuterRef("finished_at")
     )
-    left = UnsubRequest.objects.filter(
-        ~Exists(joined), ~Exists(back),
-        person__in=set(persons) - {""}, kind=Kind.UNSUBSCRIBE, target_type=TargetType.LIST,
-        status=Status.DONE, error_code=OFF_EVERYTHING,
-    )  # fmt: skip
+    left = SubscriberRequest.objects.filter(
+        ~Exists(joined),
+        ~Exists(back),
+        subscriber_digest__in=set(subscriber_digests) - {""},
+        kind=Kind.UNSUBSCRIBE,
+        target_type=TargetType.LIST,
+        status=Status.DONE,
+        error_code=MASTER_UNSUBSCRIBED,
+    )
     found: dict[str, set[int]] = {}
-    for person, list_id in left.values_list("person", "target_id"):
+    for subscriber_digest, list_id in left.values_list("subscriber_digest", "target_id"):
         if list_id is not None:
-            found.setdefault(person, set()).add(list_id)
+            found.setdefault(subscriber_digest, set()).add(list_id)
     return found
 
 
 def revive(ids: Sequence[int]) -> set[int]:
     """Give back their turn to the wishes that only these ones, taken back now, had made void.
     Return the MIDs of their units."""
-    void = UnsubRequest.objects.filter(status=Status.SUPERSEDED, superseded_by__in=ids)
-    mids = set(void.order_by().values_list("unit_id", flat=True))
-    void.update(status=Status.PENDING, superseded_by=None, finished_at=None, next_attempt_at=Now())
+    superseded = SubscriberRequest.objects.filter(status=Status.SUPERSEDED, superseded_by__in=ids)
+    mids = set(superseded.order_by().values_list("unit_id", flat=True))
+    superseded.update(
+        status=Status.PENDING, superseded_by=None, finished_at=None, next_attempt_at=Now()
+    )
     return mids
 
 
-def answered_anew(mark: Mark, *, until: datetime | Now) -> Q:
+def superseded_since(submission: Targeted, *, until: datetime | Now) -> Q:
     """Return Q for rows whose idempotency key is to be released: a request to the contrary was
     received after the row and up to `until`, so that the same request now is a new one.
 
     Contrary is what could supersede it: of another kind whatever its target, which is cautious; of
     the same kind where that carries another value for the same target.
     """
-    later = UnsubRequest.objects.filter(_LATER, person=OuterRef("person"), received_at__lte=until)
-    contrary = Q(kind__in=superseding({mark.kind}) - {mark.kind})
-    if mark.spec.has_value:
-        contrary |= Q(kind=mark.kind, **target_columns(mark.target))
+    later = SubscriberRequest.objects.filter(
+        _LATER, subscriber_digest=OuterRef("subscriber_digest"), received_at__lte=until
+    )
+    contrary = Q(kind__in=superseding({submission.kind}) - {submission.kind})
+    if submission.spec.has_value:
+        contrary |= Q(kind=submission.kind, **target_columns(submission.target))
     later = later.filter(contrary).exclude(status__in=NOT_IN_FORCE)
-    return ~Q(person="") & Q(Exists(later))
+    return ~Q(subscriber_digest="") & Q(Exists(later))

@@ -14,48 +14,48 @@ from django.db import DataError, IntegrityError
 
 from unsub.infra.redis_client import quick_client
 from unsub.links.tokens import LinkError
-from unsub.models import UnsubRequest
+from unsub.models import SubscriberRequest
 
 from . import store
-from .submission import Wish
+from .submission import Submission
 
 log = structlog.get_logger(__name__)
 
 KEY = "profilecenter:spool"
-UNREADABLE = "profilecenter:spool:dead_letters"
+DEAD_LETTERS = "profilecenter:spool:dead_letters"
 _client = quick_client(1.0)
 
 
-def put(wish: Wish) -> None:
+def push(submission: Submission) -> None:
     """Keep a wish, as the signed token it came with; raises RedisError where it is not kept."""
-    message = wish.to_message(received_at=datetime.now(UTC))
+    message = submission.to_message(received_at=datetime.now(UTC))
     _client.rpush(KEY, json.dumps(message))
 
 
-def empty() -> Iterator[UnsubRequest]:
+def drain() -> Iterator[SubscriberRequest]:
     """Give the rows of the wishes that were kept, each written before it is taken out. Raises
     DatabaseError, with the rest still kept, where the database is still away.
 
     Two who do this at once write the same rows: a wish has one.
     """
-    while (letter := _first()) is not None:
+    while (entry := _oldest()) is not None:
         try:
-            request, _ = store.write(Wish.from_message(json.loads(letter)))
+            request, _ = store.write(Submission.from_message(json.loads(entry)))
         except (LinkError, ValueError, LookupError, DataError, IntegrityError) as err:
             # Its key was taken away meanwhile, or no row can hold it. Nothing is thrown away, and
             # nobody behind it has to wait.
             log.exception("spool_entry_unreadable", error=type(err).__name__)
-            _client.rpush(UNREADABLE, letter)
+            _client.rpush(DEAD_LETTERS, entry)
         else:
             yield request
-        _client.lrem(KEY, 1, letter)
+        _client.lrem(KEY, 1, entry)
 
 
-def _first() -> str | None:
+def _oldest() -> str | None:
     """Return the oldest letter, or None."""
     try:
-        letter = _client.lindex(KEY, 0)
+        entry = _client.lindex(KEY, 0)
     except redis.RedisError as err:
         log.warning("spool_unavailable", error=type(err).__name__)
         return None
-    return letter.decode() if isinstance(letter, bytes) else letter
+    return entry.decode() if isinstance(entry, bytes) else entry

@@ -20,82 +20,88 @@ from unsub.infra.inserts import find_or_insert, insert_unless_present
 from unsub.models import (
     BusinessUnit,
     Channel,
+    ConsentText,
     Pause,
-    PauseEnd,
+    PauseResult,
     Reason,
     Status,
-    UnsubRequest,
-    Wording,
+    SubscriberRequest,
 )
 from unsub.models.request import REASON_LENGTH, target_columns
 from unsub.models.statuses import ON_THEIR_WAY, SETTLED
 
 from . import identity, link_emails, precedence
-from .submission import Wish
+from .submission import Submission
 
 # How long a wish that could not be carried out shows on the person's page.
-_SHOWN = timedelta(days=30)
+_REFUSED_SHOWN = timedelta(days=30)
 # Each round either inserts or finds the row that is there; a third means a storm.
-_ROUNDS = 5
+_TRIES = 5
 _RECENT_MAX = 500
 LINK_AGE_MAX = 2**31 - 1  # what the column holds
 
 
-def find(context: UnsubContext) -> UnsubRequest | None:
+def find(context: UnsubContext) -> SubscriberRequest | None:
     """Return the request that answers for this wish now, or None."""
-    return UnsubRequest.objects.filter(wish__in=digests.unsubscribe_digests(context)).first()
+    return SubscriberRequest.objects.filter(
+        idempotency_key__in=digests.unsubscribe_digests(context)
+    ).first()
 
 
-def recent(context: UnsubContext, since: timedelta) -> list[UnsubRequest]:
+def recent(context: UnsubContext, since: timedelta) -> list[SubscriberRequest]:
     """Return the wishes of one who is named as in this link, oldest first: those that are on their
     way, those that ended within `since`, and those that could not be carried out lately."""
     open_ = Q(status__in=(Status.WAITING, *ON_THEIR_WAY))
     ended = Q(finished_at__gte=Now() - since)
-    refused = Q(status=Status.REFUSED, finished_at__gte=Now() - _SHOWN, handlings=None)
-    persons = digests.subscriber_digests(context.mid, context.subscriber)
-    rows = UnsubRequest.objects.filter(open_ | ended | refused, person__in=persons)
+    refused = Q(
+        status=Status.REFUSED, finished_at__gte=Now() - _REFUSED_SHOWN, resolution_notes=None
+    )
+    subscriber_digests = digests.subscriber_digests(context.mid, context.subscriber)
+    rows = SubscriberRequest.objects.filter(
+        open_ | ended | refused, subscriber_digest__in=subscriber_digests
+    )
     newest = rows.order_by("-received_at", "-pk")[:_RECENT_MAX]
     return list(newest)[::-1]
 
 
-def write(wish: Wish) -> tuple[UnsubRequest, bool]:
+def write(submission: Submission) -> tuple[SubscriberRequest, bool]:
     """Return the row that answers for this wish, and whether it is new.
 
-    The unique column `wish` decides, so that any number of processes may write at once, and no
-    statement fails on it. A row that is older than its kind's `same_within` gives its place up to
-    the new one.
+    The unique column `idempotency_key` decides, so that any number of processes may write at once,
+    and no statement fails on it. A row that is older than its kind's `same_within` gives its place
+    up to the new one.
     Raises IntegrityError where no row can hold the wish.
     """
-    key, *_former = keys = identity.idempotency_keys(wish)
-    identity.adopt(wish.context.mid, wish.context.subscriber, keys)
-    for _ in range(_ROUNDS):
+    key, *_former = keys = identity.idempotency_keys(submission)
+    identity.adopt(submission.context.mid, submission.context.subscriber, keys)
+    for _ in range(_TRIES):
         with transaction.atomic(savepoint=False):
-            request = _insert(wish, key)
+            request = _insert(submission, key)
         if request:
             return request, True
-        _retire_old(wish, key)
-        found = UnsubRequest.objects.filter(wish=key).first()
+        _release_key(submission, key)
+        found = SubscriberRequest.objects.filter(idempotency_key=key).first()
         if found:
-            _repeat(found, wish)
+            _repeat(found, submission)
             return found, False
     raise IntegrityError("a wish could not be written: its place was taken again and again")
 
 
-def _repeat(found: UnsubRequest, wish: Wish) -> None:
+def _repeat(found: SubscriberRequest, submission: Submission) -> None:
     """Do what a repeated wish asks for beside what its row does already."""
-    _pause_or_not(found, wish)
+    _update_pause(found, submission)
     if found.status == Status.WAITING:
         # Asked for again: the email may have got lost. Another goes at most once an hour.
-        link_emails.request_confirmation(found, wish.received_at)
+        link_emails.request_confirmation(found, submission.received_at)
 
 
-def _insert(wish: Wish, key: str) -> UnsubRequest | None:
+def _insert(submission: Submission, key: str) -> SubscriberRequest | None:
     """Return a new row, or None where the wish has one already."""
-    context, who = wish.context, wish.context.subscriber
+    context, who = submission.context, submission.context.subscriber
     reason = None
-    if wish.reason:
-        reason = Reason.objects.offered_to(context.mid).filter(code=wish.reason).first()
-    request = UnsubRequest(
+    if submission.reason:
+        reason = Reason.objects.offered_to(context.mid).filter(code=submission.reason).first()
+    request = SubscriberRequest(
         unit_id=context.mid,
         subscriber_id=who.subscriber_id,
         subscriber_key=who.subscriber_key or "",
@@ -106,39 +112,43 @@ def _insert(wish: Wish, key: str) -> UnsubRequest | None:
         list_id=context.job.list_id,
         batch_id=context.job.batch_id,
         scope=context.scope.value,
-        channel=wish.channel,
+        channel=submission.channel,
         reason=reason,
-        reason_text=reason_text(reason.label if reason else "", wish.words),
-        language=wish.language,
-        link_age=_link_age(wish),
-        scanner=wish.scanner,
-        received_at=wish.received_at or Now(),
-        next_attempt_at=Now() + timedelta(seconds=grace(wish.channel)),
+        reason_text=reason_text(reason.label if reason else "", submission.words),
+        language=submission.language,
+        link_age=_link_age(submission),
+        scanner=submission.scanner,
+        received_at=submission.received_at or Now(),
+        next_attempt_at=Now() + timedelta(seconds=undo_seconds(submission.channel)),
         give_up_at=Now() + HORIZON,
-        wish=key,
-        **target_columns(wish.target),
-        person=digests.subscriber_digests(context.mid, who)[0],
-        **_changed(wish),
+        idempotency_key=key,
+        **target_columns(submission.target),
+        subscriber_digest=digests.subscriber_digests(context.mid, who)[0],
+        **_change_columns(submission),
     )
     if not insert_unless_present(request):
         return None
-    if wish.pause_days:
-        _pause_or_not(request, wish)
+    if submission.pause_days:
+        _update_pause(request, submission)
     if request.status == Status.WAITING:
-        link_emails.request_confirmation(request, wish.received_at)
+        link_emails.request_confirmation(request, submission.received_at)
     return request
 
 
-def _changed(wish: Wish) -> dict[str, Any]:
+def _change_columns(submission: Submission) -> dict[str, Any]:
     """Return the columns of a change; none for an unsubscribe."""
-    change = wish.change
+    change = submission.change
     if change is None:
         return {}
-    waits = change.waits or (bool(change.wording) and _confirms_joining(wish.context.mid))
+    waits = change.needs_confirmation or (
+        bool(change.consent_text) and _confirms_joining(submission.context.mid)
+    )
     return {
         "kind": change.kind,
         "value": change.value,
-        "wording": _wording(wish, change.wording) if change.wording else None,
+        "consent_text": _consent_text(submission, change.consent_text)
+        if change.consent_text
+        else None,
         "status": Status.WAITING if waits else Status.PENDING,
     }
 
@@ -149,42 +159,44 @@ def _confirms_joining(mid: int) -> bool:
     return BusinessUnit.objects.filter(mid=mid).exclude(confirm_key="").exists()
 
 
-def _wording(wish: Wish, text: str) -> Wording:
+def _consent_text(submission: Submission, text: str) -> ConsentText:
     """Return the version of the consent text, inserted the first time that it is agreed to."""
     # Not keyed: the text itself is in the row. So the same text stays the same version whatever
     # becomes of the keys.
     number = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     key = {
-        "unit_id": wish.context.mid,
-        "language": wish.language,
-        "digest": number,
+        "unit_id": submission.context.mid,
+        "language": submission.language,
+        "text_digest": number,
     }
-    wording, _ = find_or_insert(Wording.objects.filter(**key), Wording(text=text, **key))
-    return wording
+    consent_text, _ = find_or_insert(
+        ConsentText.objects.filter(**key), ConsentText(text=text, **key)
+    )
+    return consent_text
 
 
-def _pause_or_not(request: UnsubRequest, wish: Wish) -> None:
+def _update_pause(request: SubscriberRequest, submission: Submission) -> None:
     """Note that a leave is a pause, or is no longer one: what was asked for last holds."""
-    if not wish.pause_days:
+    if not submission.pause_days:
         running = Pause.objects.filter(request=request, ended_at=None)
-        running.update(ended_at=Now(), end=PauseEnd.STAYED)
+        running.update(ended_at=Now(), result=PauseResult.STAYED)
         return
-    unit = BusinessUnit.objects.filter(mid=wish.context.mid).first()
+    unit = BusinessUnit.objects.filter(mid=submission.context.mid).first()
     if unit is None or not unit.offers_pause:
         return
-    began = wish.received_at or timezone.now()
+    began = submission.received_at or timezone.now()
     pause = Pause(
         request=request,
-        until=began + timedelta(days=wish.pause_days),
-        ends=unit.pause_ends,
+        until=began + timedelta(days=submission.pause_days),
+        end_action=unit.pause_end_action,
         ended_at=None,
-        end="",
+        result="",
     )
     Pause.objects.bulk_create(
         [pause],
         update_conflicts=True,
         unique_fields=["request"],
-        update_fields=["until", "ends", "ended_at", "end"],
+        update_fields=["until", "end_action", "ended_at", "result"],
     )
 
 
@@ -194,36 +206,40 @@ def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:
     chosen = Reason.objects.offered_to(context.mid).filter(code=reason).first() if reason else None
     text = reason_text(chosen.label if chosen else "", words)
     keys = digests.unsubscribe_digests(context)
-    without = UnsubRequest.objects.filter(wish__in=keys, reason=None, reason_text="")
+    without = SubscriberRequest.objects.filter(
+        idempotency_key__in=keys, reason=None, reason_text=""
+    )
     without = without.exclude(status=Status.WITHDRAWN)
     changes = {"reason": chosen, "reason_text": text, "reason_added_at": Now()}
     return bool(text and without.update(**changes))
 
 
-def _link_age(wish: Wish) -> int | None:
+def _link_age(submission: Submission) -> int | None:
     """Return the seconds from the making of the link to the wish, or None where it does not say."""
-    if wish.context.issued_at is None:
+    if submission.context.issued_at is None:
         return None
-    at = wish.received_at or timezone.now()
-    return min(max(int(at.timestamp()) - wish.context.issued_at, 0), LINK_AGE_MAX)
+    at = submission.received_at or timezone.now()
+    return min(max(int(at.timestamp()) - submission.context.issued_at, 0), LINK_AGE_MAX)
 
 
-def grace(channel: str) -> int:
+def undo_seconds(channel: str) -> int:
     """Return the seconds in which a wish can be taken back before it is sent."""
     return settings.UNDO_SECONDS if channel == Channel.PAGE else 0
 
 
-def _retire_old(wish: Wish, key: str) -> None:
+def _release_key(submission: Submission, key: str) -> None:
     """Free the place of a row that no longer answers for its wish, received now or earlier: a
     letter is as old as its wish, however late it is read."""
-    at = wish.received_at or Now()
+    at = submission.received_at or Now()
     # What is still on its way answers for the wish however old it is: one wish, one event.
-    old = Q(received_at__lt=at - wish.spec.same_within, status__in=SETTLED)
+    old = Q(received_at__lt=at - submission.spec.same_within, status__in=SETTLED)
     # Taking back answers for all that was asked before it: a letter that was kept while the
     # database was away may be read only after its person pressed again, and then Undo.
     taken_back = Q(status=Status.WITHDRAWN, finished_at__lte=at)
-    contrary = precedence.answered_anew(wish, until=at)
-    UnsubRequest.objects.filter(old | taken_back | contrary, wish=key).update(wish=None)
+    contrary = precedence.superseded_since(submission, until=at)
+    SubscriberRequest.objects.filter(old | taken_back | contrary, idempotency_key=key).update(
+        idempotency_key=None
+    )
 
 
 def reason_text(label: str, words: str) -> str:

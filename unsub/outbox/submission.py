@@ -22,12 +22,12 @@ class Change:
     kind: Kind
     name: str = ""
     value: str = field(default="", repr=False)
-    wording: str = ""
-    waits: bool = False
+    consent_text: str = ""
+    needs_confirmation: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Submission:
     """What one person asked for, once. `token` is the signed link's; `reason` the code of the
     choice, `words` the person's own, `scanner` the name of a machine that is known for it. Without
     a `change` it is an unsubscribe, for good or a pause of `pause_days`."""
@@ -91,7 +91,7 @@ class Wish:
         return message
 
     @classmethod
-    def from_message(cls, message: Mapping[str, str]) -> "Wish":
+    def from_message(cls, message: Mapping[str, str]) -> "Submission":
         """Return the wish that `to_message` wrote; raises LinkError where the keys are gone."""
         change = _change_of(message)
         return cls(
@@ -128,6 +128,6 @@ def _change_of(message: Mapping[str, str]) -> Change | None:
         kind=Kind(message["kind"]),
         name=message["name"],
         value=message["value"],
-        wording=message["wording"],
-        waits=message["waits"] == "True",
+        consent_text=message["consent_text"],
+        needs_confirmation=message["needs_confirmation"] == "True",
     )

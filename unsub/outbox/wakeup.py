@@ -18,10 +18,10 @@ from unsub.infra.redis_client import quick_client
 log = structlog.get_logger(__name__)
 
 
-_bells = quick_client()
+_client = quick_client()
 
 
-def ring(mid: int, seconds: float = 0.0) -> None:
+def wake(mid: int, seconds: float = 0.0) -> None:
     """Ring for a business unit now or in `seconds`, unless that bell is ringing already.
 
     One Redis command where it is. A broker that does not answer is logged and forgiven: the sweep
@@ -29,19 +29,19 @@ def ring(mid: int, seconds: float = 0.0) -> None:
     """
     # Bells for later are told apart by the second they ring in; many wishes share one.
     due = math.ceil(time.time() + seconds) if seconds > 0 else 0
-    bell = f"profilecenter:wakeup:{mid}:{due}"
+    key = f"profilecenter:wakeup:{mid}:{due}"
     try:
-        if _bells.set(bell, 1, nx=True, ex=math.ceil(seconds) + settings.SWEEP_SECONDS):
+        if _client.set(key, 1, nx=True, ex=math.ceil(seconds) + settings.SWEEP_SECONDS):
             later: dict[str, Any] = {"countdown": due - time.time()} if due else {}
-            current_app.send_task("unsub.tasks.deliver", (mid, bell), **later)
+            current_app.send_task("unsub.tasks.deliver", (mid, key), **later)
     except (redis.RedisError, KombuError, OSError) as err:
         log.warning("wakeup_failed", mid=mid, error=type(err).__name__)
-        silence(bell)
+        clear(key)
 
 
-def silence(bell: str) -> None:
+def clear(key: str) -> None:
     """Let the next one ring. Done before looking for rows, so that no row falls in between."""
     try:
-        _bells.delete(bell)
+        _client.delete(key)
     except redis.RedisError as err:
         log.warning("wakeup_clear_failed", error=type(err).__name__)

@@ -19,7 +19,7 @@ _SUPPORTED = frozenset({*range(32, 127), *range(160, 255)})
 _DATES = ("%Y-%m-%d", "%m/%d/%Y", "%m/%d/%Y %I:%M:%S %p", "%Y-%m-%dT%H:%M:%S")
 
 
-class Asks(StrEnum):
+class InputType(StrEnum):
     """The kind of input for a value."""
 
     TEXT = "text"
@@ -32,9 +32,13 @@ class Asks(StrEnum):
 
 
 _TYPES = {
-    "number": Asks.NUMBER, "decimal": Asks.NUMBER, "date": Asks.DATE, "boolean": Asks.YES_NO,
-    "emailaddress": Asks.EMAIL, "phone": Asks.PHONE,
-}  # fmt: skip
+    "number": InputType.NUMBER,
+    "decimal": InputType.NUMBER,
+    "date": InputType.DATE,
+    "boolean": InputType.YES_NO,
+    "emailaddress": InputType.EMAIL,
+    "phone": InputType.PHONE,
+}
 YES, NO = "True", "False"
 _YES = frozenset({"true", "1", "yes", "y"})
 _NO = frozenset({"false", "0", "no", "n"})
@@ -49,7 +53,7 @@ class Field:
     name: str
     label: str
     help_text: str
-    asks: Asks
+    input_type: InputType
     length: int
     is_required: bool
     is_editable: bool
@@ -59,18 +63,22 @@ class Field:
         """Return a value for display. Email addresses are masked, whatever the attribute is
         called."""
         text = self.shown(raw).strip()
-        return mask_key(text) if text and (self.asks is Asks.EMAIL or is_address(text)) else text
+        return (
+            mask_key(text)
+            if text and (self.input_type is InputType.EMAIL or is_address(text))
+            else text
+        )
 
     def shown(self, raw: str) -> str:
         """Return a stored value as its form field takes it: dates in ISO 8601, booleans as `True`
         and `False`, text on one line. Choices, and values that cannot be parsed, are unchanged."""
-        if self.asks is Asks.DATE:
+        if self.input_type is InputType.DATE:
             day = date_of(raw)
             return day.isoformat() if day else raw
-        if self.asks is Asks.YES_NO and raw.casefold() in _YES | _NO:
+        if self.input_type is InputType.YES_NO and raw.casefold() in _YES | _NO:
             return YES if raw.casefold() in _YES else NO
         # A single-line input drops line breaks: the submitted value would look like a change.
-        return raw if self.asks is Asks.CHOICE else " ".join(raw.splitlines())
+        return raw if self.input_type is InputType.CHOICE else " ".join(raw.splitlines())
 
 
 def fields_of(definitions: Iterable[Definition]) -> tuple[Field, ...]:
@@ -86,7 +94,9 @@ def _field(one: Definition) -> Field:
         name=one.name,
         label=one.label or one.name,
         help_text=one.description,
-        asks=Asks.CHOICE if choices and one.is_restricted else _TYPES.get(kind, Asks.TEXT),
+        input_type=InputType.CHOICE
+        if choices and one.is_restricted
+        else _TYPES.get(kind, InputType.TEXT),
         length=one.max_length or LENGTH_MAX,
         is_required=one.is_required,
         is_editable=one.is_editable,

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from unsub.domain.target import EVERYTHING, Target, TargetType
-from unsub.models import Kind, Status, UnsubRequest
+from unsub.models import Kind, Status, SubscriberRequest
 from unsub.models.kinds import SUBSCRIBING
 from unsub.models.statuses import NOT_IN_FORCE, ON_THEIR_WAY
 
-from .snapshot import PERSON_FOR, UNSUBSCRIBED, Seen
+from .snapshot import CACHE_SECONDS, UNSUBSCRIBED, ProfileSnapshot
 
 # Cached data may predate a finished request for this long.
-JUST_DONE = timedelta(seconds=2 * PERSON_FOR)
+JUST_DONE = timedelta(seconds=2 * CACHE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,107 +29,109 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Present:
+class CurrentState:
     """The state of one subscriber. `asked` maps each target to its latest request that is being
     carried out or done; `last` to the latest request, including waiting and refused ones."""
 
-    seen: Seen
-    asked: Mapping[Target, UnsubRequest] = field(default_factory=dict)
-    last: Mapping[Target, UnsubRequest] = field(default_factory=dict)
+    snapshot: ProfileSnapshot
+    applied: Mapping[Target, SubscriberRequest] = field(default_factory=dict)
+    latest: Mapping[Target, SubscriberRequest] = field(default_factory=dict)
 
     @property
     def left_everything(self) -> bool:
         """Whether the subscriber is unsubscribed from everything, or has asked to be."""
-        wish = self.asked.get(EVERYTHING)
-        return _after(wish, UNSUBSCRIBED if self.seen.left_everything else "") == UNSUBSCRIBED
+        request = self.applied.get(EVERYTHING)
+        return (
+            _after(request, UNSUBSCRIBED if self.snapshot.left_everything else "") == UNSUBSCRIBED
+        )
 
     def subscriptions(self) -> list[Subscription]:
         """Return the public lists by name; empty where they could not be read."""
-        if not self.seen.shows_lists:
+        if not self.snapshot.shows_lists:
             return []
-        places = self.seen.places or {}
+        memberships = self.snapshot.memberships or {}
         return [
             Subscription(
                 list_id=one.list_id, name=one.name, description=one.description,
-                is_on=self._is_on(one.list_id, places.get(one.list_id, UNSUBSCRIBED)),
-                note=_note(self.last.get(_list(one.list_id))),
+                is_on=self._is_on(one.list_id, memberships.get(one.list_id, UNSUBSCRIBED)),
+                note=_note(self.latest.get(_list(one.list_id))),
             )
-            for one in self.seen.lists or ()
+            for one in self.snapshot.lists or ()
         ]  # fmt: skip
 
     def _is_on(self, list_id: int, status: str) -> bool:
         """Return whether the subscriber receives a list, once their request for it is done."""
-        return _after(self.asked.get(_list(list_id)), status) != UNSUBSCRIBED
+        return _after(self.applied.get(_list(list_id)), status) != UNSUBSCRIBED
 
     def attribute(self, name: str) -> str:
         """Return the value of an attribute, once the request for it is done."""
-        there = self.seen.profile.attributes.get(name, "") if self.seen.profile else ""
-        return _value(self.asked.get(Target(TargetType.ATTRIBUTE, name=name)), there)
+        there = self.snapshot.profile.attributes.get(name, "") if self.snapshot.profile else ""
+        return _value(self.applied.get(Target(TargetType.ATTRIBUTE, name=name)), there)
 
     @property
     def email_type(self) -> str:
         """`HTML`, `Text`, or "" where unknown."""
-        there = self.seen.profile.email_type if self.seen.profile else ""
-        return _value(self.asked.get(Target(TargetType.FORMAT)), there)
+        there = self.snapshot.profile.email_type if self.snapshot.profile else ""
+        return _value(self.applied.get(Target(TargetType.FORMAT)), there)
 
     @property
     def address(self) -> str:
         """The address on file, or "" where unknown."""
-        there = self.seen.profile.email_address if self.seen.profile else ""
-        return _value(self.asked.get(Target(TargetType.ADDRESS)), there)
+        there = self.snapshot.profile.email_address if self.snapshot.profile else ""
+        return _value(self.applied.get(Target(TargetType.ADDRESS)), there)
 
     @property
-    def has_open_wishes(self) -> bool:
+    def has_open_requests(self) -> bool:
         """Whether any request is still on its way to Marketing Cloud."""
-        return any(wish.status in ON_THEIR_WAY for wish in self.asked.values())
+        return any(request.status in ON_THEIR_WAY for request in self.applied.values())
 
     @property
     def refused(self) -> bool:
         """Whether any request was refused, so that a person has to look at it."""
-        return any(wish.status == Status.REFUSED for wish in self.last.values())
+        return any(request.status == Status.REFUSED for request in self.latest.values())
 
     @property
     def waiting(self) -> bool:
         """Whether any request waits for confirmation by email."""
-        return any(wish.status == Status.WAITING for wish in self.last.values())
+        return any(request.status == Status.WAITING for request in self.latest.values())
 
 
-def present(seen: Seen, wishes: Iterable[UnsubRequest]) -> Present:
+def current_state(snapshot: ProfileSnapshot, requests: Iterable[SubscriberRequest]) -> CurrentState:
     """Return the state after these requests, given in order of receipt."""
-    asked: dict[Target, UnsubRequest] = {}
-    last: dict[Target, UnsubRequest] = {}
-    for wish in wishes:
-        if wish.status in (Status.WITHDRAWN, Status.SUPERSEDED):
+    applied: dict[Target, SubscriberRequest] = {}
+    latest: dict[Target, SubscriberRequest] = {}
+    for request in requests:
+        if request.status in (Status.WITHDRAWN, Status.SUPERSEDED):
             continue
-        last[wish.target] = wish
-        if wish.status in NOT_IN_FORCE:
+        latest[request.target] = request
+        if request.status in NOT_IN_FORCE:
             continue
-        asked[wish.target] = wish
-        if wish.target == EVERYTHING and wish.kind == Kind.UNSUBSCRIBE:
+        applied[request.target] = request
+        if request.target == EVERYTHING and request.kind == Kind.UNSUBSCRIBE:
             # Unsubscribing from everything cancels earlier subscriptions.
-            asked = {key: one for key, one in asked.items() if one.kind not in SUBSCRIBING}
-    return Present(seen=seen, asked=asked, last=last)
+            applied = {key: one for key, one in applied.items() if one.kind not in SUBSCRIBING}
+    return CurrentState(snapshot=snapshot, applied=applied, latest=latest)
 
 
 def _list(list_id: int) -> Target:
     return Target(TargetType.LIST, id=list_id)
 
 
-def _after(wish: UnsubRequest | None, status: str) -> str:
+def _after(request: SubscriberRequest | None, status: str) -> str:
     """Return a list or account status once the request is done."""
-    if wish is None:
+    if request is None:
         return status
-    return "" if wish.kind in SUBSCRIBING else UNSUBSCRIBED
+    return "" if request.kind in SUBSCRIBING else UNSUBSCRIBED
 
 
-def _value(wish: UnsubRequest | None, there: str) -> str:
-    return wish.value if wish else there
+def _value(request: SubscriberRequest | None, there: str) -> str:
+    return request.value if request else there
 
 
-def _note(wish: UnsubRequest | None) -> str:
+def _note(request: SubscriberRequest | None) -> str:
     """Return the note for a list on the page."""
-    if wish is None or wish.status == Status.DONE:
+    if request is None or request.status == Status.DONE:
         return ""
-    if wish.status in (Status.WAITING, Status.REFUSED):
-        return str(wish.status)
-    return "joining" if wish.kind in SUBSCRIBING else "leaving"
+    if request.status in (Status.WAITING, Status.REFUSED):
+        return str(request.status)
+    return "joining" if request.kind in SUBSCRIBING else "leaving"

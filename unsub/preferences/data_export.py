@@ -10,18 +10,18 @@ from django.utils.translation import gettext_noop
 
 from unsub.domain.context import UnsubContext
 from unsub.domain.target import Target, TargetType
-from unsub.infra.database_timeout import answering
-from unsub.models import EmailStatus, LinkEmail, UnsubRequest
+from unsub.infra.database_timeout import fail_fast
+from unsub.models import EmailStatus, LinkEmail, SubscriberRequest
 from unsub.models.statuses import ON_THEIR_WAY
 from unsub.outbox import identity
 
-from .current_state import Present
+from .current_state import CurrentState
 
-MOST = 500
+REQUESTS_MAX = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class ExportedRequest:
     """One request, or one email with a link (kind `email`), for display to its subscriber. `words`
     (not yet translated) and `name` say what it is; `state` is `done`, `on_its_way`, `waiting`,
     `refused`, `withdrawn`, `superseded` or `cancelled`."""
@@ -39,20 +39,20 @@ class Held:
     request_id: str
 
 
-def of_person(context: UnsubContext, names: Mapping[int, str]) -> list[Held]:
+def exported_requests(context: UnsubContext, names: Mapping[int, str]) -> list[ExportedRequest]:
     """Return the requests of the subscriber that a link identifies, and the emails with links to
     them, newest first, at most MOST. `names` maps ListID to list name. Raises DatabaseError."""
-    with answering():
-        rows = identity.requests_of(context.mid, context.subscriber).select_related("wording")
+    with fail_fast():
+        rows = identity.requests_of(context.mid, context.subscriber).select_related("consent_text")
         emails = identity.emails_of(context.mid, context.subscriber)
-        found = [_held(row, names) for row in rows.order_by("-pk")[:MOST]]
-        found += [_held_email(email) for email in emails.order_by("-pk")[:MOST]]
-    return sorted(found, key=lambda one: one.at, reverse=True)[:MOST]
+        found = [_exported(row, names) for row in rows.order_by("-pk")[:REQUESTS_MAX]]
+        found += [_held_email(email) for email in emails.order_by("-pk")[:REQUESTS_MAX]]
+    return sorted(found, key=lambda one: one.at, reverse=True)[:REQUESTS_MAX]
 
 
-def _held(row: UnsubRequest, names: Mapping[int, str]) -> Held:
+def _exported(row: SubscriberRequest, names: Mapping[int, str]) -> ExportedRequest:
     on_its_way = row.status in ON_THEIR_WAY
-    return Held(
+    return ExportedRequest(
         at=row.received_at,
         kind=row.kind,
         words=row.spec.words.page,
@@ -61,15 +61,15 @@ def _held(row: UnsubRequest, names: Mapping[int, str]) -> Held:
         state="on_its_way" if on_its_way else str(row.status),
         reason=row.reason_text,
         ended_at=row.finished_at,
-        agreed_to=row.wording.text if row.wording else "",
+        agreed_to=row.consent_text.text if row.consent_text else "",
         confirmed_at=row.confirmed_at,
         request_id=row.sfmc_request_id,
     )
 
 
-def _held_email(email: LinkEmail) -> Held:
+def _held_email(email: LinkEmail) -> ExportedRequest:
     on_its_way = email.status in {EmailStatus.PENDING, EmailStatus.SENDING}
-    return Held(
+    return ExportedRequest(
         at=email.received_at,
         kind="email",
         words=gettext_noop("a mail with a link"),
@@ -93,12 +93,14 @@ def _name(target: Target, names: Mapping[int, str]) -> str:
     return ""
 
 
-def as_json(now: Present, wishes: list[Held], *, at: datetime) -> dict[str, Any]:
+def as_json(
+    state: CurrentState, requests: list[ExportedRequest], *, at: datetime
+) -> dict[str, Any]:
     """Return the export as a JSON-compatible dict. `marketing_cloud` is None where it did not
     answer."""
     return {
         "made_at": at.isoformat(),
-        "marketing_cloud": _profile(now),
+        "marketing_cloud": _profile(state),
         "requests": [
             {
                 "received_at": one.at.isoformat(),
@@ -111,18 +113,18 @@ def as_json(now: Present, wishes: list[Held], *, at: datetime) -> dict[str, Any]
                 "confirmed_at": one.confirmed_at.isoformat() if one.confirmed_at else None,
                 "marketing_cloud_request_id": one.request_id,
             }
-            for one in wishes
+            for one in requests
         ],
     }
 
 
-def _profile(now: Present) -> dict[str, Any] | None:
+def _profile(state: CurrentState) -> dict[str, Any] | None:
     """Return what Marketing Cloud has about the subscriber. Attributes that are not viewable are
     left out: a marketer answers access requests about these."""
-    profile = now.seen.profile
+    profile = state.snapshot.profile
     if profile is None:
         return None
-    seen = {one.name for one in now.seen.definitions or () if one.is_viewable}
+    seen = {one.name for one in state.snapshot.definitions or () if one.is_viewable}
     return {
         "subscriber_key": profile.subscriber_key,
         "email_address": profile.email_address,
@@ -131,6 +133,6 @@ def _profile(now: Present) -> dict[str, Any] | None:
         "attributes": {name: value for name, value in profile.attributes.items() if name in seen},
         "lists": [
             {"list_id": one.list_id, "name": one.name, "on": one.is_on}
-            for one in now.subscriptions()
+            for one in state.subscriptions()
         ],
     }

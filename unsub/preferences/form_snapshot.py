@@ -13,12 +13,12 @@ from django.core import signing
 from unsub.domain.context import UnsubContext
 from unsub.infra import digests
 
-SECONDS = 7 * 86_400  # older snapshots are refused and the page is rendered again
+MAX_AGE = 7 * 86_400  # older snapshots are refused and the page is rendered again
 _SALT = "unsub.drawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class FormSnapshot:
     """The state that the subscriber saw: lists that were on and off, fingerprints of field values
     by field id, and the fingerprint of the consent text.
 
@@ -29,30 +29,39 @@ class Drawn:
     on: tuple[int, ...] = ()
     off: tuple[int, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict)
-    wording: str = ""
+    consent: str = ""
     is_known: bool = True
 
 
-def draw(context: UnsubContext, drawn: Drawn) -> str:
+def dumps(context: UnsubContext, snapshot: FormSnapshot) -> str:
     """Return the signed snapshot for a hidden form field."""
     whose = _whose(context)[0]
-    data = [whose, drawn.on, drawn.off, dict(drawn.values), drawn.wording, drawn.is_known]
+    data = [
+        whose,
+        snapshot.on,
+        snapshot.off,
+        dict(snapshot.values),
+        snapshot.consent,
+        snapshot.is_known,
+    ]
     return signing.dumps(data, salt=_SALT, compress=True)
 
 
-def read(context: UnsubContext, text: str) -> Drawn | None:
+def loads(context: UnsubContext, text: str) -> FormSnapshot | None:
     """Return the snapshot of a submitted form. None where the signature is invalid, it is older
     than SECONDS, or it belongs to another subscriber."""
     try:
-        whose, on, off, values, wording, is_known = signing.loads(text, salt=_SALT, max_age=SECONDS)
+        whose, on, off, values, consent, is_known = signing.loads(text, salt=_SALT, max_age=MAX_AGE)
     except (signing.BadSignature, ValueError, TypeError):
         return None
     if whose not in _whose(context):
         return None
-    return Drawn(on=tuple(on), off=tuple(off), values=values, wording=wording, is_known=is_known)
+    return FormSnapshot(
+        on=tuple(on), off=tuple(off), values=values, consent=consent, is_known=is_known
+    )
 
 
-def mark(text: str) -> str:
+def fingerprint(text: str) -> str:
     """Return a short keyed fingerprint of a value: it can be compared, but does not reveal it."""
     return _marks(text)[0]
 
@@ -63,9 +72,9 @@ def is_mark_of(fingerprint: str, text: str) -> bool:
     return fingerprint in _marks(text)
 
 
-def marks(values: Iterable[tuple[str, str]]) -> dict[str, str]:
+def fingerprints(values: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the fingerprints of values, by id."""
-    return {name: mark(value) for name, value in values}
+    return {name: fingerprint(value) for name, value in values}
 
 
 def _marks(text: str) -> list[str]:

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from unsub.domain.text import clean
 
-from .attributes import NO, YES, Asks, Field, date_of, unsupported
-from .form_snapshot import is_mark_of, mark
+from .attributes import NO, YES, Field, InputType, date_of, unsupported
+from .form_snapshot import fingerprint, is_mark_of
 
 FORMAT, ADDRESS = "format", "address"
 FORMATS = (("HTML", _("With pictures and colours")), ("Text", _("Plain text")))
@@ -55,9 +55,9 @@ class Line(forms.CharField):
 class DetailsForm(forms.Form):
     """A field for each editable attribute, for the email format, and for the address.
 
-    `now` maps field ids to the current values. `drawn` maps field ids to the fingerprints (`mark`)
-    of the values that the page was rendered with; empty on GET. After `is_valid()`, `changes` maps
-    field ids to the values that the subscriber changed.
+    `now` maps field ids to the current values. `fingerprints` maps field ids to the fingerprints
+    (`mark`) of the values that the page was rendered with; empty on GET. After `is_valid()`,
+    `changes` maps field ids to the values that the subscriber changed.
 
     Optimistic concurrency: a value that changed on both sides since rendering is an error at its
     field, and not overwritten.
@@ -69,14 +69,14 @@ class DetailsForm(forms.Form):
         *,
         fields: Sequence[Field],
         now: Mapping[str, str],
-        drawn: Mapping[str, str],
+        fingerprints: Mapping[str, str],
         any_alphabet: bool,
         changes_address: bool,
     ) -> None:
         # One value each, so that an untouched field can be redisplayed with its current value.
         once = None if data is None else {name: data[name] for name in data}
         super().__init__(once, initial=dict(now))
-        self.now, self.drawn = now, drawn
+        self.now, self.fingerprints = now, fingerprints
         self.changes: dict[str, str] = {}
         self.required = {field.id for field in fields if field.is_required}
         self.by_id = {field.id: field for field in fields}
@@ -102,13 +102,13 @@ class DetailsForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Collect the changes. Drops validation errors of fields that were not changed."""
         for name in self.fields:
-            self._look_at(name)
+            self._check(name)
         return self.cleaned_data
 
-    def _look_at(self, name: str) -> None:
+    def _check(self, name: str) -> None:
         """Record the change of one field, or its error."""
         typed = str(self[name].value() or "").strip()
-        if name not in self.data or self._is_as_drawn(name, typed):
+        if name not in self.data or self._is_unchanged(name, typed):
             self.errors.pop(name, None)
             self._as_now(name)
             return
@@ -127,12 +127,12 @@ class DetailsForm(forms.Form):
         value would look like a change of theirs."""
         self.data = {**self.data, name: self.now.get(name, "")}
 
-    def _is_as_drawn(self, name: str, typed: str) -> bool:
-        return is_mark_of(self.drawn.get(name, mark("")), typed)
+    def _is_unchanged(self, name: str, typed: str) -> bool:
+        return is_mark_of(self.fingerprints.get(name, fingerprint("")), typed)
 
     def _was_changed_by_others(self, name: str, value: str) -> bool:
         now = self.now.get(name, "")
-        return not is_mark_of(self.drawn.get(name, mark("")), now) and value != now
+        return not is_mark_of(self.fingerprints.get(name, fingerprint("")), now) and value != now
 
     def _conflict(self, name: str) -> str:
         """Return the message for a field that changed elsewhere since the page was rendered."""
@@ -155,27 +155,27 @@ def _form_field(one: Field, now: str, any_alphabet: bool) -> forms.Field:
     common: dict[str, Any] = {
         "label": one.label, "help_text": one.help_text, "required": False,
     }  # fmt: skip
-    if one.asks is Asks.CHOICE:
+    if one.input_type is InputType.CHOICE:
         known = [value for value, _label in one.choices]
         # A value that is no longer offered stays selectable until the subscriber chooses another.
         kept = [(now, now)] if now and now not in known else []
         return forms.ChoiceField(choices=[("", "—"), *one.choices, *kept], **common)
-    if one.asks is Asks.YES_NO:
+    if one.input_type is InputType.YES_NO:
         choices = [("", "—"), (YES, gettext("Yes")), (NO, gettext("No"))]
         kept = [(now, now)] if now not in {"", YES, NO} else []
         return forms.ChoiceField(choices=[*choices, *kept], **common)
-    if one.asks is Asks.DATE:
+    if one.input_type is InputType.DATE:
         return forms.DateField(widget=_date_input(now), **common)
-    if one.asks is Asks.NUMBER:
+    if one.input_type is InputType.NUMBER:
         digits = min(one.length, DIGITS_MAX)
         return forms.DecimalField(max_digits=digits, widget=_number_input(now), **common)
-    if one.asks is Asks.EMAIL:
+    if one.input_type is InputType.EMAIL:
         attrs = {"autocomplete": "email", "dir": "ltr"}
         length = min(one.length, ADDRESS_MAX)
         return forms.EmailField(max_length=length, widget=forms.EmailInput(attrs=attrs), **common)
     purpose = _PURPOSES.get(one.name.replace(" ", "").replace("_", "").casefold(), "")
     widget = forms.TextInput(attrs={"autocomplete": purpose} if purpose else {})
-    if one.asks is Asks.PHONE:
+    if one.input_type is InputType.PHONE:
         widget = forms.TextInput(attrs={"type": "tel", "autocomplete": "tel", "dir": "ltr"})
     return Line(any_alphabet=any_alphabet, max_length=one.length, widget=widget, **common)
 

@@ -21,8 +21,8 @@ from unsub.sfmc import Definition, MailList, Membership, Profile, SfmcError
 
 log = structlog.get_logger(__name__)
 
-PATIENCE = 3.0  # seconds that a page request waits for Marketing Cloud
-PERSON_FOR = 20  # seconds that a subscriber's data stays in the cache
+TIMEOUT = 3.0  # seconds that a page request waits for Marketing Cloud
+CACHE_SECONDS = 20  # seconds that a subscriber's data stays in the cache
 UNSUBSCRIBED = "Unsubscribed"
 # Calls past the deadline continue in the background until their own time-out. At this many calls at
 # once, further reads are skipped instead of queued.
@@ -32,19 +32,19 @@ _free = BoundedSemaphore(_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class ProfileSnapshot:
     """What could be read; None marks what could not. `lists` are the public publication lists by
     name, `places` maps ListID to the subscriber's status on it."""
 
     lists: tuple[MailList, ...] | None = None
-    places: dict[int, str] | None = None
+    memberships: dict[int, str] | None = None
     profile: Profile | None = field(default=None, repr=False)
     definitions: tuple[Definition, ...] | None = None
 
     @property
     def shows_lists(self) -> bool:
         """Whether it is known which lists the subscriber receives."""
-        return self.lists is not None and self.places is not None
+        return self.lists is not None and self.memberships is not None
 
     @property
     def left_everything(self) -> bool:
@@ -52,29 +52,29 @@ class Seen:
         return self.profile is not None and self.profile.status == UNSUBSCRIBED
 
 
-def look(mid: int, subscriber: SubscriberContext, *, details: bool) -> Seen:
+def fetch(mid: int, subscriber: SubscriberContext, *, details: bool) -> ProfileSnapshot:
     """Return what Marketing Cloud answers within PATIENCE seconds; `details` includes the attribute
     definitions. Independent reads run in parallel. Failed and late reads are None."""
-    until = monotonic() + PATIENCE
+    until = monotonic() + TIMEOUT
     reads: dict[str, Callable[[], Any]] = {
         "lists": partial(_lists, mid),
         "profile": partial(_profile, mid, subscriber),
     }
     if subscriber.subscriber_key:
-        reads["places"] = partial(_places, mid, subscriber, subscriber.subscriber_key)
+        reads["memberships"] = partial(_memberships, mid, subscriber, subscriber.subscriber_key)
     if details:
         reads["definitions"] = partial(catalogue.definitions, mid)
-    asked = {name: _ask(read) for name, read in reads.items()}
-    found = {name: _wait(mid, name, one, until) for name, one in asked.items()}
-    if "places" not in found:
+    futures = {name: _start(read) for name, read in reads.items()}
+    found = {name: _wait(mid, name, one, until) for name, one in futures.items()}
+    if "memberships" not in found:
         profile = found["profile"]
         key = profile.subscriber_key if profile else ""
-        found["places"] = (
-            _wait(mid, "places", _ask(partial(_places, mid, subscriber, key)), until)
+        found["memberships"] = (
+            _wait(mid, "memberships", _start(partial(_memberships, mid, subscriber, key)), until)
             if key
             else None
         )
-    return Seen(**found)
+    return ProfileSnapshot(**found)
 
 
 def known_lists(mid: int) -> list[tuple[int, str]]:
@@ -90,7 +90,7 @@ def known_lists(mid: int) -> list[tuple[int, str]]:
 
 def forget(mid: int, subscriber: SubscriberContext) -> None:
     """Delete the cached data of a subscriber, so that the next read calls Marketing Cloud."""
-    for what in ("places", "profile"):
+    for what in ("memberships", "profile"):
         cache.delete(_name(what, mid, subscriber))
 
 
@@ -113,12 +113,12 @@ def _profile(mid: int, subscriber: SubscriberContext) -> Profile | None:
     return found
 
 
-def _places(mid: int, subscriber: SubscriberContext, key: str) -> dict[int, str]:
+def _memberships(mid: int, subscriber: SubscriberContext, key: str) -> dict[int, str]:
     """Return {ListID: status} of the subscriber's memberships. Raises an SfmcError."""
-    places: list[Membership] = _kept(
-        "places", mid, subscriber, lambda: gateway.memberships(mid, key)
+    memberships: list[Membership] = _kept(
+        "memberships", mid, subscriber, lambda: gateway.memberships(mid, key)
     )
-    return {one.list_id: one.status for one in places}
+    return {one.list_id: one.status for one in memberships}
 
 
 def _kept(what: str, mid: int, subscriber: SubscriberContext, read: Callable[[], Any]) -> Any:
@@ -128,29 +128,29 @@ def _kept(what: str, mid: int, subscriber: SubscriberContext, read: Callable[[],
     value = cache.get(name)
     if value is None:
         value = read()
-        cache.set(name, value, timeout=PERSON_FOR)
+        cache.set(name, value, timeout=CACHE_SECONDS)
     return value
 
 
-def _ask(read: Callable[[], Any]) -> "Future[Any] | None":
+def _start(read: Callable[[], Any]) -> "Future[Any] | None":
     """Submit a read to the pool. Return None where the pool is full."""
     if not _free.acquire(blocking=False):
         return None
-    asked = _pool.submit(_read, read)
-    asked.add_done_callback(lambda _: _free.release())
-    return asked
+    future = _pool.submit(_read, read)
+    future.add_done_callback(lambda _: _free.release())
+    return future
 
 
 def _read(read: Callable[[], Any]) -> Any:
     """Return the result of `read`, or None where all call slots are taken."""
-    with concurrency.slot() as free:
+    with concurrency.call_slot() as free:
         return read() if free else None
 
 
-def _wait(mid: int, what: str, asked: "Future[Any] | None", until: float) -> Any:
+def _wait(mid: int, what: str, future: "Future[Any] | None", until: float) -> Any:
     """Return the result of a read, or None where it failed or missed the deadline."""
     try:
-        return asked.result(timeout=max(until - monotonic(), 0)) if asked else None
+        return future.result(timeout=max(until - monotonic(), 0)) if future else None
     except (SfmcError, TookTooLong) as err:
         log.warning("profile_fetch_failed", mid=mid, what=what, error=type(err).__name__)
         return None

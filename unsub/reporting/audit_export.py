@@ -29,7 +29,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Row = tuple[Any, ...]
 
 
-def rows(requests: RequestQuerySet) -> Iterator[Row]:
+def iter_rows(requests: RequestQuerySet) -> Iterator[Row]:
     """Yield one row of COLUMNS per request, oldest first.
 
     Each chunk is a query of its own: one cursor over everything would read all of it first, and the
@@ -56,13 +56,13 @@ def csv_lines(found: Iterator[Row]) -> Iterator[str]:
     escaped."""
     yield _line(COLUMNS)
     for row in found:
-        yield _line(tuple(map(_cell, row)))
+        yield _line(tuple(map(csv_safe, row)))
 
 
 def json_lines(found: Iterator[Row]) -> Iterator[str]:
     """Yield one JSON object per line. Times are ISO 8601 in UTC."""
     for row in found:
-        fields = dict(zip(COLUMNS, map(_plain, row), strict=True))
+        fields = dict(zip(COLUMNS, map(json_safe, row), strict=True))
         yield json.dumps(fields, ensure_ascii=False) + "\n"
 
 
@@ -72,12 +72,12 @@ def _line(cells: Row) -> str:
     return written.getvalue()
 
 
-def _plain(value: Any) -> Any:
+def json_safe(value: Any) -> Any:
     """Return a JSON-compatible value. Times are ISO 8601."""
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _cell(value: Any) -> Any:
+def csv_safe(value: Any) -> Any:
     """Return a value as a cell that no spreadsheet executes."""
-    plain = "" if value is None else _plain(value)
+    plain = "" if value is None else json_safe(value)
     return f"'{plain}" if isinstance(plain, str) and plain.startswith(_FORMULA) else plain

@@ -13,7 +13,7 @@ from django.db.models import Count, Max, Min, QuerySet
 from django.db.models.functions import Now, TruncDate
 
 from unsub.infra.inserts import find_or_insert
-from unsub.models import BusinessUnit, By, DailyTally, Kind, Status, TallyMark, UnsubRequest
+from unsub.models import BusinessUnit, By, CountCursor, DailyCount, Kind, Status, SubscriberRequest
 from unsub.models.statuses import NOT_COUNTED
 
 # A transaction that began before the last run may have committed after it.
@@ -33,42 +33,42 @@ _FIELDS = {
 }
 
 
-def keep_up() -> list[date]:
+def refresh() -> list[date]:
     """Return the days that were counted again; none where another process is counting.
 
     One transaction, with the cursor's row locked (SKIP LOCKED).
     """
     with transaction.atomic():
         _make_mark()
-        mark = TallyMark.objects.select_for_update(skip_locked=True).filter(pk=1).first()
-        if mark is None:
+        cursor = CountCursor.objects.select_for_update(skip_locked=True).filter(pk=1).first()
+        if cursor is None:
             return []
-        now = TallyMark.objects.values_list(Now(), flat=True)[0]
-        days = sorted(set(_first_days() if mark.upto is None else _changed(mark.upto, now)))
+        now = CountCursor.objects.values_list(Now(), flat=True)[0]
+        days = sorted(set(_first_days() if cursor.upto is None else _changed(cursor.upto, now)))
         for day in days:
             _count(day)
-        TallyMark.objects.filter(pk=1).update(upto=now)
+        CountCursor.objects.filter(pk=1).update(upto=now)
     return days
 
 
 def recount(days: Iterable[date]) -> None:
-    """Count these days again, for writes that `keep_up` cannot see. Locks the cursor's row, one
+    """Count these days again, for writes that `refresh` cannot see. Locks the cursor's row, one
     transaction per day."""
     for day in sorted(set(days)):
         with transaction.atomic():
             _make_mark()
-            TallyMark.objects.select_for_update().get(pk=1)
+            CountCursor.objects.select_for_update().get(pk=1)
             _count(day)
 
 
 def _make_mark() -> None:
     """Insert the cursor's row, which serialises the counting, if it is missing."""
-    find_or_insert(TallyMark.objects.filter(pk=1), TallyMark(pk=1))
+    find_or_insert(CountCursor.objects.filter(pk=1), CountCursor(pk=1))
 
 
 def _first_days() -> Iterator[date]:
     """Yield every day since the first request."""
-    ends = UnsubRequest.objects.aggregate(first=Min("received_at"), last=Max("received_at"))
+    ends = SubscriberRequest.objects.aggregate(first=Min("received_at"), last=Max("received_at"))
     if ends["first"] is None:
         return
     first, last = ends["first"].astimezone(UTC).date(), ends["last"].astimezone(UTC).date()
@@ -82,17 +82,17 @@ def _changed(upto: datetime, now: datetime) -> Iterator[date]:
     today = now.astimezone(UTC).date()
     back = RECOUNTED if upto.astimezone(UTC).date() != today else 1
     yield from (today - timedelta(days=number) for number in range(back))
-    yield from _days(UnsubRequest.objects.filter(received_at__gte=since))
+    yield from _days(SubscriberRequest.objects.filter(received_at__gte=since))
     for mid in BusinessUnit.objects.values_list("mid", flat=True):
-        done = UnsubRequest.objects.filter(unit_id=mid, status=Status.DONE)
+        done = SubscriberRequest.objects.filter(unit_id=mid, status=Status.DONE)
         yield from _days(done.filter(finished_at__gte=since))
-    refused = UnsubRequest.objects.filter(status=Status.REFUSED, finished_at__gte=since)
+    refused = SubscriberRequest.objects.filter(status=Status.REFUSED, finished_at__gte=since)
     yield from _days(refused)
     # Requests that were refused before, and have been queued again.
-    yield from _days(UnsubRequest.objects.filter(status=Status.PENDING))
+    yield from _days(SubscriberRequest.objects.filter(status=Status.PENDING))
 
 
-def _days(requests: QuerySet[UnsubRequest]) -> Iterator[date]:
+def _days(requests: QuerySet[SubscriberRequest]) -> Iterator[date]:
     """Yield the days on which these requests were received."""
     days = requests.order_by().values_list(TruncDate("received_at", tzinfo=UTC), flat=True)
     yield from (day for day in days.distinct() if day)
@@ -101,7 +101,7 @@ def _days(requests: QuerySet[UnsubRequest]) -> Iterator[date]:
 def _count(day: date) -> None:
     """Replace the counts of one day."""
     start = datetime.combine(day, time(), UTC)
-    received = UnsubRequest.objects.filter(
+    received = SubscriberRequest.objects.filter(
         received_at__gte=start, received_at__lt=start + timedelta(days=1)
     )
     sums: Counter[tuple[int, By, str]] = Counter()
@@ -109,10 +109,10 @@ def _count(day: date) -> None:
         number=Count("pk")
     ).iterator(_CHUNK):  # fmt: skip
         sums.update(dict.fromkeys(_counts_as(row), row["number"]))
-    DailyTally.objects.filter(day=day).delete()
-    DailyTally.objects.bulk_create(
+    DailyCount.objects.filter(day=day).delete()
+    DailyCount.objects.bulk_create(
         (
-            DailyTally(day=day, mid=mid, by=by, key=key, number=number)
+            DailyCount(day=day, mid=mid, by=by, key=key, number=number)
             for (mid, by, key), number in sums.items()
         ),
         batch_size=_CHUNK,

@@ -12,17 +12,17 @@ from django.db.models import QuerySet, Sum
 from unsub.models import (
     Alarm,
     By,
-    DailyTally,
+    CountCursor,
+    DailyCount,
     Erasure,
     Kind,
     LostLink,
     Status,
-    TallyMark,
-    UnsubRequest,
+    SubscriberRequest,
 )
 from unsub.models.shown_status import is_held
 
-from .latency import Honour, honour_of, is_late
+from .latency import ProcessingTime, is_late, processing_time_of
 
 PERIODS = (1, 7, 30, 90)
 TOP, JOBS_MAX = 10, 1000
@@ -66,7 +66,7 @@ class Overview:
     by_reason: list[Count]
     by_channel: list[Count]
     by_kind: list[Count]
-    honour: Honour
+    processing_time: ProcessingTime
     waiting: Waiting
     upto: datetime | None
 
@@ -81,14 +81,14 @@ class Overview:
         return sum(day.before for day in self.by_day)
 
 
-def look(*, mids: Mids, days: int) -> Overview:
+def build(*, mids: Mids, days: int) -> Overview:
     """Return the overview of these units. About a dozen queries, each on an index or on the daily
     counts."""
     today = datetime.now(UTC).date()
     first = today - timedelta(days=days - 1)
-    tallies = _of(DailyTally.objects.all(), "mid", mids)
-    now = tallies.filter(day__gte=first)
-    earlier = tallies.filter(day__gte=first - timedelta(days=days), day__lt=first)
+    counts = _of(DailyCount.objects.all(), "mid", mids)
+    now = counts.filter(day__gte=first)
+    earlier = counts.filter(day__gte=first - timedelta(days=days), day__lt=first)
     return Overview(
         days=days,
         by_day=_by_day(now, earlier, first, days),
@@ -98,9 +98,11 @@ def look(*, mids: Mids, days: int) -> Overview:
         by_reason=_by(now, earlier, By.REASON),
         by_channel=_by(now, earlier, By.CHANNEL),
         by_kind=[one for one in _by(now, earlier, By.KIND) if one.key != Kind.UNSUBSCRIBE],
-        honour=honour_of(_of(UnsubRequest.objects.unsubscribes(), "unit_id", mids)),
+        processing_time=processing_time_of(
+            _of(SubscriberRequest.objects.unsubscribes(), "unit_id", mids)
+        ),
         waiting=_waiting(mids),
-        upto=TallyMark.objects.values_list("upto", flat=True).first(),
+        upto=CountCursor.objects.values_list("upto", flat=True).first(),
     )
 
 
@@ -109,14 +111,14 @@ def _of(rows: QuerySet[Any], field: str, mids: Mids) -> QuerySet[Any]:
     return rows if mids is None else rows.filter(**{f"{field}__in": mids})
 
 
-def _sums(rows: QuerySet[DailyTally], by: By, field: str) -> dict[Any, int]:
+def _sums(rows: QuerySet[DailyCount], by: By, field: str) -> dict[Any, int]:
     """Return sums of the daily counts of one property, by a field."""
     return dict(rows.filter(by=by).order_by().values_list(field).annotate(sum=Sum("number")))
 
 
 def _by(
-    now: QuerySet[DailyTally],
-    earlier: QuerySet[DailyTally],
+    now: QuerySet[DailyCount],
+    earlier: QuerySet[DailyCount],
     by: By,
     *,
     field: str = "key",
@@ -139,7 +141,7 @@ def _marked(jobs: list[Count]) -> list[Count]:
 
 
 def _by_day(
-    now: QuerySet[DailyTally], earlier: QuerySet[DailyTally], first: date, days: int
+    now: QuerySet[DailyCount], earlier: QuerySet[DailyCount], first: date, days: int
 ) -> list[Count]:
     """Return a number for each day, zeros included."""
     # Every request has exactly one channel, so their sum is the number of all.
@@ -158,9 +160,9 @@ def _by_day(
 
 def _waiting(mids: Mids) -> Waiting:
     """Return what needs a person. Each query uses an index."""
-    requests = _of(UnsubRequest.objects.order_by(), "unit_id", mids)
+    requests = _of(SubscriberRequest.objects.order_by(), "unit_id", mids)
     return Waiting(
-        refused=requests.filter(status=Status.REFUSED, handlings=None).count(),
+        refused=requests.filter(status=Status.REFUSED, resolution_notes=None).count(),
         held=requests.filter(is_held()).count(),
         late=requests.filter(is_late()).count(),
         lost_links=_of(LostLink.objects.filter(handled_at=None), "unit_id", mids).count(),

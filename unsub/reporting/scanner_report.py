@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now, TruncSecond
 
-from unsub.models import Channel, UnsubRequest
+from unsub.models import Channel, SubscriberRequest
 
 SOON = 120  # seconds after the link was issued: email scanners open links on delivery
 CROWD = 5  # requests of one job in the same second
@@ -28,7 +28,7 @@ class JobSigns:
 
     mid: int
     job_id: int
-    wishes: int
+    requests: int
     known: int
     soon: int
     crowded: int
@@ -41,10 +41,10 @@ class JobSigns:
     @property
     def share(self) -> float:
         """The share of the job's requests with that sign, 0 to 1."""
-        return self.most / self.wishes
+        return self.most / self.requests
 
 
-def signs(requests: QuerySet[UnsubRequest]) -> list[JobSigns]:
+def signs(requests: QuerySet[SubscriberRequest]) -> list[JobSigns]:
     """Return the jobs with scanner-like requests in the last 30 days, those with most first.
 
     Only requests from the page count: one-click requests are sent by machines by design.
@@ -54,7 +54,7 @@ def signs(requests: QuerySet[UnsubRequest]) -> list[JobSigns]:
     ).order_by()
     crowds = _crowds(recent)
     jobs: QuerySet[Any, Any] = recent.values("unit_id", "job_id").annotate(
-        wishes=Count("pk"),
+        requests=Count("pk"),
         known=Count("pk", filter=~Q(scanner="")),
         soon=Count("pk", filter=Q(link_age__lte=SOON)),
     )
@@ -70,7 +70,7 @@ def _signs(row: dict[str, Any], crowds: Mapping[tuple[int, int], int]) -> JobSig
     return JobSigns(mid=mid, job_id=job, crowded=crowds.get((mid, job), 0), **row)
 
 
-def _crowds(recent: QuerySet[UnsubRequest]) -> dict[tuple[int, int], int]:
+def _crowds(recent: QuerySet[SubscriberRequest]) -> dict[tuple[int, int], int]:
     """Return by unit and job how many requests arrived with CROWD or more in the same second."""
     seconds = recent.values("unit_id", "job_id", second=TruncSecond("received_at"))
     crowds: Counter[tuple[int, int]] = Counter()

@@ -7,7 +7,7 @@ from django.utils.translation import gettext
 
 from unsub.domain.masking import mask_email
 from unsub.domain.target import EVERYTHING, TargetType
-from unsub.models import Channel, Family, MailingList, Pause, PauseEnd, UnsubRequest
+from unsub.models import Channel, MailingList, MessageType, Pause, PauseResult, SubscriberRequest
 
 _LEFT = {
     Channel.PAGE: "pressed the button on the page",
@@ -19,12 +19,12 @@ _LEFT = {
 _AT_ONCE = timedelta(seconds=2)
 
 
-def sentence(request: UnsubRequest, list_name: str, ended: Iterable[Pause] = ()) -> str:
+def sentence(request: SubscriberRequest, list_name: str, ended: Iterable[Pause] = ()) -> str:
     """Return what the subscriber did, as a sentence. `ended` is what `ended_pauses` returned."""
     return _SENTENCES[request.spec.message](request, list_name, ended)
 
 
-def _left(request: UnsubRequest, list_name: str, _ended: Iterable[Pause]) -> str:
+def _left(request: SubscriberRequest, list_name: str, _ended: Iterable[Pause]) -> str:
     """Return how somebody left, and what."""
     how = gettext(_LEFT[Channel(request.channel)])
     what = gettext("from everything")
@@ -36,51 +36,55 @@ def _left(request: UnsubRequest, list_name: str, _ended: Iterable[Pause]) -> str
     return gettext("The person %s: %s.") % (how, what)
 
 
-def _changed(request: UnsubRequest, list_name: str, ended: Iterable[Pause]) -> str:
+def _changed(request: SubscriberRequest, list_name: str, ended: Iterable[Pause]) -> str:
     """Return what the subscriber changed, or which pause ended."""
     pause = _pause_before(request, ended)
     if pause:
         return _came_back(pause, request, list_name)
     words = request.spec.words
-    told = words.told_by_value.get(request.value, words.told)
-    did = told % {"target": target_in_words(request, list_name)}
+    ending = words.told_by_value.get(request.value, words.told)
+    did = ending % {"target": target_in_words(request, list_name)}
     if request.value and request.target.type is TargetType.ADDRESS:
         did = f"{did} ({mask_email(request.value)})"
     return gettext("The person %s in the profile centre.") % did
 
 
-_SENTENCES: Mapping[Family, Callable[[UnsubRequest, str, Iterable[Pause]], str]] = {
-    Family.UNSUBSCRIBES: _left,
-    Family.CHANGES: _changed,
+_SENTENCES: Mapping[MessageType, Callable[[SubscriberRequest, str, Iterable[Pause]], str]] = {
+    MessageType.UNSUBSCRIBES: _left,
+    MessageType.CHANGES: _changed,
 }
 
 
-def ended_pauses(requests: Iterable[UnsubRequest]) -> list[Pause]:
+def ended_pauses(requests: Iterable[SubscriberRequest]) -> list[Pause]:
     """Return the pauses of the subscribers of these requests that ended by subscribing again."""
-    persons = {one.person for one in requests} - {""}
+    persons = {one.subscriber_digest for one in requests} - {""}
     ended = Pause.objects.filter(
-        end__in=(PauseEnd.PUT_BACK, PauseEnd.CANCELLED), request__person__in=persons
+        result__in=(PauseResult.PUT_BACK, PauseResult.CANCELLED),
+        request__subscriber_digest__in=persons,
     )
     return list(ended.select_related("request"))
 
 
-def _pause_before(request: UnsubRequest, ended: Iterable[Pause]) -> Pause | None:
+def _pause_before(request: SubscriberRequest, ended: Iterable[Pause]) -> Pause | None:
     """Return the pause that ended with this request, or None. No consent text is shown to those who
     end a pause."""
-    if request.wording_id or not request.person:
+    if request.consent_text_id or not request.subscriber_digest:
         return None
     for pause in ended:
         left = pause.request
-        is_same = (left.person, left.target) == (request.person, request.target)
+        is_same = (left.subscriber_digest, left.target) == (
+            request.subscriber_digest,
+            request.target,
+        )
         if is_same and pause.ended_at and abs(pause.ended_at - request.received_at) <= _AT_ONCE:
             return pause
     return None
 
 
-def _came_back(pause: Pause, request: UnsubRequest, list_name: str) -> str:
+def _came_back(pause: Pause, request: SubscriberRequest, list_name: str) -> str:
     """Return how somebody came back after a pause."""
     known = {"number": pause.request_id, "what": target_in_words(request, list_name)}
-    if pause.end == PauseEnd.CANCELLED:
+    if pause.result == PauseResult.CANCELLED:
         return gettext("The person ended the pause #%(number)d: back to %(what)s.") % known
     return (
         gettext("The pause #%(number)d was over: the person is put back to %(what)s, as told.")
@@ -88,12 +92,12 @@ def _came_back(pause: Pause, request: UnsubRequest, list_name: str) -> str:
     )
 
 
-def about(request: UnsubRequest, list_name: str = "") -> str:
+def summary(request: SubscriberRequest, list_name: str = "") -> str:
     """Return what a request asks for; never to which value."""
     return request.spec.words.listed % {"target": target_in_words(request, list_name)}
 
 
-def target_in_words(request: UnsubRequest, list_name: str = "") -> str:
+def target_in_words(request: SubscriberRequest, list_name: str = "") -> str:
     """Return what a request is about: a list by its name and number, a detail by its name."""
     target = request.target
     match target.type:
@@ -108,7 +112,7 @@ def target_in_words(request: UnsubRequest, list_name: str = "") -> str:
     return target.name
 
 
-def name_of(request: UnsubRequest) -> str:
+def list_name_of(request: SubscriberRequest) -> str:
     """Return what the unit calls the list of a request, or "". No query where the request carries
     `list_name`, as an annotation."""
     if "list_name" in vars(request):

@@ -9,28 +9,28 @@ from django.utils.translation import gettext
 from unsub.models import (
     DeliveryAttempt,
     EmailStatus,
-    Family,
     LinkEmail,
+    MessageType,
     Outcome,
     Pause,
-    PauseEnd,
+    PauseResult,
     Purpose,
     Status,
-    UnsubRequest,
+    SubscriberRequest,
 )
 
 from . import sentences
 from .explanations import FOUND, explain
 
 _CALLS = {
-    Family.UNSUBSCRIBES: "Call %d of LogUnsubEvent was sent to Marketing Cloud.",
-    Family.CHANGES: "Call %d, an Update of Subscriber, was sent to Marketing Cloud.",
-    Family.MAILS: "Call %d, a triggered send, was sent to Marketing Cloud.",
+    MessageType.UNSUBSCRIBES: "Call %d of LogUnsubEvent was sent to Marketing Cloud.",
+    MessageType.CHANGES: "Call %d, an Update of Subscriber, was sent to Marketing Cloud.",
+    MessageType.MAILS: "Call %d, a triggered send, was sent to Marketing Cloud.",
 }
 # What a confirmed call means, where that is more than that it was confirmed.
 _CONFIRMED = {
-    Family.UNSUBSCRIBES: "Marketing Cloud confirmed the unsubscribe.",
-    Family.MAILS: "Marketing Cloud accepted the email for sending.",
+    MessageType.UNSUBSCRIBES: "Marketing Cloud confirmed the unsubscribe.",
+    MessageType.MAILS: "Marketing Cloud accepted the email for sending.",
 }
 _EMAILS = {
     Purpose.CONFIRM: "An email with a link was requested, by which the person confirms it.",
@@ -38,10 +38,10 @@ _EMAILS = {
 }
 _LOOKED = "Attempt %d: what has to be known before the call was looked up in Marketing Cloud."
 _ENDS = {
-    PauseEnd.ASKED: "The pause was over: a mail is to ask the person whether they come back.",
-    PauseEnd.PUT_BACK: "The pause was over: the person is put back, as they were told.",
-    PauseEnd.CANCELLED: "The person ended the pause by coming back.",
-    PauseEnd.STAYED: "The pause is none any more: the person stays away.",
+    PauseResult.ASKED: "The pause was over: a mail is to ask the person whether they come back.",
+    PauseResult.PUT_BACK: "The pause was over: the person is put back, as they were told.",
+    PauseResult.CANCELLED: "The person ended the pause by coming back.",
+    PauseResult.STAYED: "The pause is none any more: the person stays away.",
 }
 
 
@@ -54,8 +54,8 @@ class Moment:
     email_id: int | None = None
 
 
-def story(
-    request: UnsubRequest,
+def events_of(
+    request: SubscriberRequest,
     attempts: Iterable[DeliveryAttempt],
     ended: Iterable[Pause] | None = None,
 ) -> list[Moment]:
@@ -66,9 +66,9 @@ def story(
 
 
 def _moments(
-    request: UnsubRequest, attempts: Iterable[DeliveryAttempt], ended: Iterable[Pause]
+    request: SubscriberRequest, attempts: Iterable[DeliveryAttempt], ended: Iterable[Pause]
 ) -> Iterator[Moment]:
-    name = sentences.name_of(request)
+    name = sentences.list_name_of(request)
     yield Moment(at=request.received_at, what=sentences.sentence(request, name, ended))
     yield from _agreed(request)
     if request.reason_added_at:
@@ -82,14 +82,14 @@ def _moments(
     for email in _emails(request):
         yield from _email(email)
     yield from _end(request)
-    for handling in request.handlings.all():
-        known = {"who": handling.user or gettext("somebody"), "note": handling.note}
-        yield Moment(at=handling.at, what=gettext("Dealt with by %(who)s: %(note)s") % known)
+    for note in request.resolution_notes.all():
+        known = {"who": note.user or gettext("somebody"), "note": note.note}
+        yield Moment(at=note.at, what=gettext("Dealt with by %(who)s: %(note)s") % known)
 
 
-def _agreed(request: UnsubRequest) -> Iterator[Moment]:
+def _agreed(request: SubscriberRequest) -> Iterator[Moment]:
     """Yield the consent that was given, and the confirmation by email."""
-    words = request.wording
+    words = request.consent_text
     if words:
         known = {
             "version": words.pk, "language": words.get_language_display(), "text": words.text,
@@ -106,30 +106,32 @@ def _agreed(request: UnsubRequest) -> Iterator[Moment]:
         yield Moment(at=request.confirmed_at, what=confirmed)
 
 
-def _waits(request: UnsubRequest) -> bool:
+def _waits(request: SubscriberRequest) -> bool:
     """Return whether the request waits, or waited, for confirmation by email."""
     return bool(request.confirmed_at) or request.status == Status.WAITING or _is_forgotten(request)
 
 
-def _is_forgotten(request: UnsubRequest) -> bool:
+def _is_forgotten(request: SubscriberRequest) -> bool:
     """Return whether it was never confirmed. Only unsubscribes can be withdrawn by the
     subscriber."""
-    return request.status == Status.WITHDRAWN and request.spec.message is not Family.UNSUBSCRIBES
+    return (
+        request.status == Status.WITHDRAWN and request.spec.message is not MessageType.UNSUBSCRIBES
+    )
 
 
-def _pause(request: UnsubRequest) -> Iterator[Moment]:
+def _pause(request: SubscriberRequest) -> Iterator[Moment]:
     """Yield the pause that a request began, and how it ended."""
     pause: Pause | None = getattr(request, "pause", None)
     if pause is None:
         return
-    known = {"day": f"{pause.until:%Y-%m-%d}", "then": pause.get_ends_display()}
-    told = gettext("It is a pause until %(day)s; after it the person is %(then)s.")
-    yield Moment(at=pause.began_at, what=told % known)
-    if pause.ended_at and pause.end:
-        yield Moment(at=pause.ended_at, what=gettext(_ENDS[PauseEnd(pause.end)]))
+    known = {"day": f"{pause.until:%Y-%m-%d}", "then": pause.get_end_action_display()}
+    ending = gettext("It is a pause until %(day)s; after it the person is %(then)s.")
+    yield Moment(at=pause.began_at, what=ending % known)
+    if pause.ended_at and pause.result:
+        yield Moment(at=pause.ended_at, what=gettext(_ENDS[PauseResult(pause.result)]))
 
 
-def _emails(request: UnsubRequest) -> list[LinkEmail]:
+def _emails(request: SubscriberRequest) -> list[LinkEmail]:
     """Return the emails by which a request is confirmed, and those at the end of its pause."""
     pause: Pause | None = getattr(request, "pause", None)
     return [*request.link_emails.all(), *(pause.link_emails.all() if pause else ())]
@@ -140,14 +142,14 @@ def _email(email: LinkEmail) -> Iterator[Moment]:
     asked = gettext(_EMAILS[Purpose(email.purpose)])
     yield Moment(at=email.received_at, what=asked, email_id=email.pk)
     for attempt in email.delivery_attempts.all():
-        for moment in _calls(Family.MAILS, attempt):
+        for moment in _calls(MessageType.MAILS, attempt):
             yield replace(moment, email_id=email.pk)
     if email.status == EmailStatus.CANCELLED and email.finished_at:
         over = gettext("The email was not sent: what it was for was over.")
         yield Moment(at=email.finished_at, what=over, email_id=email.pk)
 
 
-def _calls(message: Family, attempt: DeliveryAttempt) -> Iterator[Moment]:
+def _calls(message: MessageType, attempt: DeliveryAttempt) -> Iterator[Moment]:
     """Yield the call and its result."""
     call = _LOOKED if attempt.detail in FOUND else _CALLS[message]
     yield Moment(at=attempt.started_at, what=gettext(call) % attempt.number)
@@ -162,14 +164,14 @@ def _calls(message: Family, attempt: DeliveryAttempt) -> Iterator[Moment]:
     yield Moment(at=attempt.finished_at, what=f"{said} ({known})" if known else said)
 
 
-def _said(message: Family, attempt: DeliveryAttempt) -> str:
+def _said(message: MessageType, attempt: DeliveryAttempt) -> str:
     """Return what Marketing Cloud answered."""
     if attempt.outcome == Outcome.POSTED and message in _CONFIRMED:
         return _CONFIRMED[message]
     return explain(attempt.outcome, attempt.error_code, attempt.detail) or attempt.outcome
 
 
-def _end(request: UnsubRequest) -> Iterator[Moment]:
+def _end(request: SubscriberRequest) -> Iterator[Moment]:
     """Yield how a request ended that was not carried out."""
     if request.finished_at is None:
         return

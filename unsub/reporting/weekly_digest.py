@@ -13,10 +13,18 @@ from django.db.models.functions import Now
 from django.template.loader import render_to_string
 
 from unsub.infra.inserts import find_or_insert
-from unsub.models import BusinessUnit, By, DailyTally, Digest, Reason, Status, UnsubRequest
+from unsub.models import (
+    BusinessUnit,
+    By,
+    DailyCount,
+    Reason,
+    Status,
+    SubscriberRequest,
+    WeeklyDigest,
+)
 from unsub.models.statuses import ON_THEIR_WAY, in_states
 
-from .latency import time_to_honour
+from .latency import processing_time
 
 WEEK = timedelta(days=7)
 HOUR = 7  # on Monday, UTC: it is there before the working day
@@ -35,42 +43,47 @@ def due(now: datetime) -> Iterator[int]:
         return
     begins = week - WEEK
     for unit in BusinessUnit.objects.filter(weekly_digest=True):
-        digest, is_new = find_or_insert(
-            Digest.objects.filter(unit=unit, week=begins), Digest(unit=unit, week=begins)
+        summary, is_new = find_or_insert(
+            WeeklyDigest.objects.filter(unit=unit, week=begins),
+            WeeklyDigest(unit=unit, week=begins),
         )
-        waits = Digest.objects.filter(pk=digest.pk, sent_at=None, asked_at__lt=Now() - AGAIN)
-        if is_new or waits.update(asked_at=Now()):
-            yield digest.pk
+        waits = WeeklyDigest.objects.filter(
+            pk=summary.pk, sent_at=None, requested_at__lt=Now() - AGAIN
+        )
+        if is_new or waits.update(requested_at=Now()):
+            yield summary.pk
 
 
 def send(digest_id: int) -> bool:
     """Return whether an email was sent. False where it was sent before, or has no recipients.
     Raises OSError where the mail server does not accept it."""
-    digest = Digest.objects.select_related("unit").get(pk=digest_id)
-    addresses = readers(digest.unit)
-    if digest.sent_at or not addresses:
+    summary = WeeklyDigest.objects.select_related("unit").get(pk=digest_id)
+    addresses = recipients(summary.unit)
+    if summary.sent_at or not addresses:
         return False
-    subject = f"{digest.unit.name}: unsubscribes of the week from {digest.week:%Y-%m-%d}"
+    subject = f"{summary.unit.name}: unsubscribes of the week from {summary.week:%Y-%m-%d}"
     # In bcc, so that recipients do not see each other's addresses.
-    mail = EmailMessage(subject, compose(digest.unit, digest.week), bcc=addresses)
+    mail = EmailMessage(subject, compose(summary.unit, summary.week), bcc=addresses)
     mail.send()
-    Digest.objects.filter(pk=digest.pk).update(sent_at=Now())
+    WeeklyDigest.objects.filter(pk=summary.pk).update(sent_at=Now())
     return True
 
 
-def readers(unit: BusinessUnit) -> list[str]:
+def recipients(unit: BusinessUnit) -> list[str]:
     """Return the addresses of the unit's active members who may see its requests."""
     people = get_user_model().objects.filter(units=unit, is_active=True).exclude(email="")
-    return sorted({str(one.email) for one in people if one.has_perm("unsub.view_unsubrequest")})
+    return sorted(
+        {str(one.email) for one in people if one.has_perm("unsub.view_subscriberrequest")}
+    )
 
 
 def compose(unit: BusinessUnit, week: date) -> str:
     """Return the text for the week that begins on this Monday."""
-    tallies = DailyTally.objects.filter(mid=unit.mid)
-    this = tallies.filter(day__gte=week, day__lt=week + WEEK)
-    before = tallies.filter(day__gte=week - WEEK, day__lt=week)
+    counts = DailyCount.objects.filter(mid=unit.mid)
+    this = counts.filter(day__gte=week, day__lt=week + WEEK)
+    before = counts.filter(day__gte=week - WEEK, day__lt=week)
     begin = datetime(week.year, week.month, week.day, tzinfo=UTC)
-    received = UnsubRequest.objects.unsubscribes().filter(
+    received = SubscriberRequest.objects.unsubscribes().filter(
         unit_id=unit.mid, received_at__gte=begin, received_at__lt=begin + WEEK
     )
     context: dict[str, Any] = {
@@ -84,35 +97,35 @@ def compose(unit: BusinessUnit, week: date) -> str:
         "words": _words(received),
         "refused": received.filter(status=Status.REFUSED).count(),
         "waiting": received.filter(in_states(*ON_THEIR_WAY)).count(),
-        "honour": time_to_honour(unit.mid),
+        "processing_time": processing_time(unit.mid),
         "admin": f"{settings.PUBLIC_URL}/admin/",
     }
-    return render_to_string("unsub/digest.txt", context)
+    return render_to_string("unsub/weekly_digest.txt", context)
 
 
 def _last_monday(now: datetime) -> date:
     return now.date() - timedelta(days=now.weekday())
 
 
-def _sum(tallies: QuerySet[DailyTally]) -> int:
+def _sum(counts: QuerySet[DailyCount]) -> int:
     """Return the number of unsubscribes."""
-    return tallies.filter(by=By.CHANNEL).aggregate(sum=Sum("number"))["sum"] or 0
+    return counts.filter(by=By.CHANNEL).aggregate(sum=Sum("number"))["sum"] or 0
 
 
-def _top(tallies: QuerySet[DailyTally], by: By) -> list[tuple[str, int]]:
+def _top(counts: QuerySet[DailyCount], by: By) -> list[tuple[str, int]]:
     """Return the five largest numbers of one property."""
-    sums = tallies.filter(by=by).order_by().values_list("key").annotate(sum=Sum("number"))
+    sums = counts.filter(by=by).order_by().values_list("key").annotate(sum=Sum("number"))
     return sorted(sums, key=lambda pair: (-pair[1], pair[0]))[:5]
 
 
-def _reasons(tallies: QuerySet[DailyTally]) -> list[tuple[str, int]]:
+def _reasons(counts: QuerySet[DailyCount]) -> list[tuple[str, int]]:
     """Return the five most frequent reasons."""
-    top = _top(tallies, By.REASON)
+    top = _top(counts, By.REASON)
     labels = {str(one.pk): one.label for one in Reason.objects.filter(pk__in=[k for k, _ in top])}
     return [(labels.get(key, key), number) for key, number in top]
 
 
-def _words(received: QuerySet[UnsubRequest]) -> list[str]:
+def _words(received: QuerySet[SubscriberRequest]) -> list[str]:
     """Return free texts of subscribers, newest first."""
     wrote = received.filter(Q(reason=None) | Q(reason__asks_text=True)).exclude(reason_text="")
     texts = wrote.order_by("-pk").values_list("reason_text", "reason__label")[: WORDS_MAX * 5]

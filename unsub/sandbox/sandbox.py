@@ -11,7 +11,7 @@ from .http.server import Server
 from .http.service import Service
 from .http.tokens import EXPIRES_IN, Tokens
 from .operations.faults import Cue, Faults
-from .operations.retrieve_pages import Shelf
+from .operations.retrieve_pages import RetrievePages
 from .world.entities import Attribute, Job, MailList, Subscriber, Unit
 from .world.journal import Journal
 from .world.sample import (
@@ -95,11 +95,11 @@ class Sandbox:
         return self.memory.portrait(subscriber_id)
 
     @property
-    def shelf(self) -> Shelf:
+    def retrieve_pages(self) -> RetrievePages:
         """The pages of Retrieve; `page_size` may be lowered."""
         return self._server.service.shelf
 
-    def calls(self) -> dict[str, Any]:
+    def call_counts(self) -> dict[str, Any]:
         """Return the counters as `/calls.json` does."""
         return self._server.service.calls.as_json()
 

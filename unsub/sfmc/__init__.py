@@ -4,16 +4,16 @@ This module gives its values and errors, without loading zeep. The client is `sf
 and the ways to sign in are in `sfmc.auth`: `Client(...).execute([ExecuteRequest(...)])`.
 """
 
-from .definitions import Choice, Definition
+from .definitions import Definition, PicklistItem
 from .errors import (
-    InMaintenance,
+    InMaintenanceError,
     MisconfiguredError,
     PermanentError,
-    RateLimited,
+    RateLimitedError,
     SfmcError,
-    TokenExpired,
+    TokenExpiredError,
     TransientError,
-    UnknownOutcome,
+    UnknownOutcomeError,
 )
 from .mails import TriggeredSend
 from .messages import (
@@ -58,11 +58,10 @@ __all__ = [
     "UNSUB_EVENT_PROPERTIES",
     "CallReply",
     "CallResult",
-    "Choice",
     "Definition",
     "ExecuteRequest",
     "Filter",
-    "InMaintenance",
+    "InMaintenanceError",
     "ListChange",
     "MailList",
     "Membership",
@@ -70,19 +69,20 @@ __all__ = [
     "MisconfiguredError",
     "Page",
     "PermanentError",
+    "PicklistItem",
     "Profile",
-    "RateLimited",
+    "RateLimitedError",
     "RetrieveRequest",
     "SfmcError",
     "SubscriberName",
     "SubscriberUpdate",
     "SystemStatus",
     "Token",
-    "TokenExpired",
+    "TokenExpiredError",
     "TokenStore",
     "TransientError",
     "TriggeredSend",
-    "UnknownOutcome",
+    "UnknownOutcomeError",
     "UnsubEvent",
     "read_list",
     "read_membership",

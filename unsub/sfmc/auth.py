@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from lxml import etree
 
-from .errors import MisconfiguredError, SfmcError, TransientError, UnknownOutcome
+from .errors import MisconfiguredError, SfmcError, TransientError, UnknownOutcomeError
 from .http import Reply, new_session, post
 from .tokens import Token, TokenStore
 
@@ -97,7 +97,7 @@ class OAuth:
         """Return the header of a valid token.
 
         Raises MisconfiguredError where the token endpoint refuses the credentials, TransientError
-        (including RateLimited) where it fails or does not answer.
+        (including RateLimitedError) where it fails or does not answer.
         """
         token = self._token(refused.token if refused else None)
         header = etree.Element(_FUELOAUTH)
@@ -155,7 +155,7 @@ class OAuth:
         asked_at = self._clock()
         try:
             reply = post(self._session, self._url, body, headers, timeout=self._timeout)
-        except UnknownOutcome:
+        except UnknownOutcomeError:
             # Fetching a second token is harmless: no call was made to the SOAP API.
             raise TransientError("the token endpoint does not answer") from None
         token = _read(reply, asked_at)

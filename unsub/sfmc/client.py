@@ -13,7 +13,13 @@ from lxml import etree
 
 from .auth import Auth, Login
 from .definitions import Definition, read_definitions
-from .errors import MisconfiguredError, PermanentError, SfmcError, TokenExpired, UnknownOutcome
+from .errors import (
+    MisconfiguredError,
+    PermanentError,
+    SfmcError,
+    TokenExpiredError,
+    UnknownOutcomeError,
+)
 from .http import new_session
 from .mails import TriggeredSend
 from .messages import (
@@ -122,11 +128,11 @@ class Client:
 
     def _call(self, name: str, read: Callable[[Any], T], **arguments: Any) -> T:
         """Send one call and return what `read` makes of the reply. Repeats it once on
-        TokenExpired."""
+        TokenExpiredError."""
         login = self._auth.login()
         try:
             return self._send(login, name, read, arguments)
-        except TokenExpired:
+        except TokenExpiredError:
             # The expired call was refused before processing, so this is no second call.
             login = self._auth.login(refused=login)
             return self._send(login, name, read, arguments)
@@ -144,7 +150,7 @@ class Client:
             raise PermanentError("our message does not fit the WSDL") from None
         except (zeep.exceptions.Error, etree.LxmlError, AttributeError, LookupError, TypeError,
                 ValueError):  # fmt: skip
-            raise UnknownOutcome("the reply does not fit the WSDL") from None
+            raise UnknownOutcomeError("the reply does not fit the WSDL") from None
 
     def _service(self, login: Login) -> Any:
         """Return zeep's service for the tenant's address, cached per address."""

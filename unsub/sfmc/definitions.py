@@ -8,7 +8,7 @@ from .messages import text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class PicklistItem:
     """One permitted value of a restricted attribute."""
 
     value: str
@@ -31,7 +31,7 @@ class Definition:
     is_viewable: bool
     is_editable: bool
     is_restricted: bool
-    choices: tuple[Choice, ...]
+    choices: tuple[PicklistItem, ...]
     default: str
     display_order: int
 
@@ -72,10 +72,10 @@ def _definition(row: Any) -> Definition:
     )
 
 
-def _choices(items: Any) -> tuple[Choice, ...]:
+def _choices(items: Any) -> tuple[PicklistItem, ...]:
     """Return the picklist items that have a value; others cannot be chosen."""
     return tuple(
-        Choice(
+        PicklistItem(
             value=item.Value,
             label=text(item.Label) or text(item.Value),
             is_default=bool(item.IsDefaultValue),

@@ -28,20 +28,20 @@ class TransientError(SfmcError):
     """Nothing was processed: try again later."""
 
 
-class RateLimited(TransientError):  # noqa: N818 - the field's word
+class RateLimitedError(TransientError):
     """Too many calls: slow down, and wait at least `retry_after`."""
 
 
-class InMaintenance(TransientError):  # noqa: N818 - the field's word
+class InMaintenanceError(TransientError):
     """Marketing Cloud is in maintenance; expect a long wait."""
 
 
-class TokenExpired(TransientError):  # noqa: N818 - the vendor's word
+class TokenExpiredError(TransientError):
     """The token has expired. The client retries once with a new token; callers see this error only
     where that one was refused, too."""
 
 
-class UnknownOutcome(SfmcError):  # noqa: N818 - the field's word
+class UnknownOutcomeError(SfmcError):
     """The call was sent and no readable reply came: it may have been processed."""
 
 

@@ -7,14 +7,14 @@ Decides by code; by text only for Security faults, where the vendor gives no cod
 from lxml import etree
 
 from .errors import (
-    InMaintenance,
+    InMaintenanceError,
     MisconfiguredError,
     PermanentError,
-    RateLimited,
+    RateLimitedError,
     SfmcError,
-    TokenExpired,
+    TokenExpiredError,
     TransientError,
-    UnknownOutcome,
+    UnknownOutcomeError,
 )
 from .http import Reply
 
@@ -23,16 +23,16 @@ _API = "{http://exacttarget.com/wsdl/partnerAPI}"
 _XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
 # manual: "SOAP Faults", "Error Codes (1-99)". Code 2 may come after partial processing.
 _BY_CODE: dict[int, type[SfmcError]] = {
-    2: UnknownOutcome,
+    2: UnknownOutcomeError,
     5: PermanentError,
     6: PermanentError,
     8: PermanentError,
-    9: InMaintenance,
+    9: InMaintenanceError,
     10: TransientError,
     11: MisconfiguredError,
     12: MisconfiguredError,
     13: TransientError,
-    17: RateLimited,
+    17: RateLimitedError,
 }
 _BY_FAULTCODE: dict[str, type[SfmcError]] = {
     "Client": PermanentError,
@@ -52,7 +52,7 @@ def check(reply: Reply, *, answer: str) -> None:
     try:
         root = etree.fromstring(reply.body, _parser())
     except etree.XMLSyntaxError:
-        raise UnknownOutcome("the reply is no XML", http_status=reply.status) from None
+        raise UnknownOutcomeError("the reply is no XML", http_status=reply.status) from None
     fault = root.find(f"{_ENVELOPE}Body/{_ENVELOPE}Fault")
     if fault is not None:
         raise _by_fault(fault, reply)
@@ -74,7 +74,7 @@ def _by_status(reply: Reply) -> SfmcError:
         return MisconfiguredError(message, http_status=status)
     if 400 <= status < 500 and status != 408:
         return PermanentError(message, http_status=status)
-    return UnknownOutcome(message, http_status=status, retry_after=reply.retry_after)
+    return UnknownOutcomeError(message, http_status=status, retry_after=reply.retry_after)
 
 
 def _by_fault(fault: etree._Element, reply: Reply) -> SfmcError:
@@ -83,7 +83,7 @@ def _by_fault(fault: etree._Element, reply: Reply) -> SfmcError:
     if faultcode == "Security":
         return _security(_text(fault, "faultstring"), reply.status)
     code = _api_code(fault)
-    kind = _BY_CODE.get(code or 0) or _BY_FAULTCODE.get(faultcode, UnknownOutcome)
+    kind = _BY_CODE.get(code or 0) or _BY_FAULTCODE.get(faultcode, UnknownOutcomeError)
     message = f"{faultcode[:20] or 'SOAP'} fault" if faultcode.isalnum() else "SOAP fault"
     return kind(message, code=code, http_status=reply.status, retry_after=reply.retry_after)
 
@@ -92,7 +92,7 @@ def _security(words: str, status: int) -> SfmcError:
     """Return the error of a Security fault. It has no code: only the text "Token Expired"
     distinguishes an expired token from wrong credentials."""
     if words == "Token Expired":
-        return TokenExpired("token expired", http_status=status)
+        return TokenExpiredError("token expired", http_status=status)
     return MisconfiguredError("credentials refused", http_status=status)
 
 

@@ -10,7 +10,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, NewConnectionError, ProxyError
 
-from .errors import MisconfiguredError, RateLimited, TransientError, UnknownOutcome
+from .errors import MisconfiguredError, RateLimitedError, TransientError, UnknownOutcomeError
 
 CONNECT_SECONDS = 10.0
 REPLY_MAX = 5 * 1024 * 1024  # bytes; the vendor's limit for a payload
@@ -48,9 +48,9 @@ def post(
     """Return the reply to a POST, with any status except 429. Redirects are not followed: they
     could send credentials to another host.
 
-    Raises TransientError where nothing was sent; UnknownOutcome where something was sent and no
-    complete reply came within `timeout` seconds; RateLimited on 429; MisconfiguredError for an
-    invalid URL.
+    Raises TransientError where nothing was sent; UnknownOutcomeError where something was sent and
+    no complete reply came within `timeout` seconds; RateLimitedError on 429; MisconfiguredError for
+    an invalid URL.
     """
     deadline = time.monotonic() + timeout
     try:
@@ -71,7 +71,7 @@ def post(
         # Not `from err`: its text contains the address and sometimes the request.
         raise _explain(err) from None
     if reply.status == 429:
-        raise RateLimited("rate limited", http_status=429, retry_after=reply.retry_after)
+        raise RateLimitedError("rate limited", http_status=429, retry_after=reply.retry_after)
     return reply
 
 
@@ -83,21 +83,21 @@ def _read(read: Callable[..., bytes], deadline: float, status: int) -> bytes:
         parts.append(part)
         size += len(part)
         if size > REPLY_MAX:
-            raise UnknownOutcome("the reply is too large", http_status=status)
+            raise UnknownOutcomeError("the reply is too large", http_status=status)
         if time.monotonic() > deadline:
-            raise UnknownOutcome("the reply took too long", http_status=status)
+            raise UnknownOutcomeError("the reply took too long", http_status=status)
     return b"".join(parts)
 
 
-def _explain(err: Exception) -> TransientError | UnknownOutcome:
+def _explain(err: Exception) -> TransientError | UnknownOutcomeError:
     """Return the SfmcError for an exception of requests."""
     if isinstance(err, requests.exceptions.SSLError):
         return TransientError("no secure connection")
     if isinstance(err, requests.ConnectTimeout) or _is_unsent(err):
         return TransientError("no connection")
     if isinstance(err, requests.Timeout):
-        return UnknownOutcome("no reply in time")
-    return UnknownOutcome("the connection broke")
+        return UnknownOutcomeError("no reply in time")
+    return UnknownOutcomeError("the connection broke")
 
 
 def _is_unsent(err: Exception) -> bool:

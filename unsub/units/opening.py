@@ -3,7 +3,7 @@
 from django.conf import settings
 
 from unsub.domain.context import UnsubContext
-from unsub.infra.database_timeout import answering
+from unsub.infra.database_timeout import fail_fast
 from unsub.infra.inserts import find_or_insert
 from unsub.links.tokens import LinkError, LinkFault, read_link
 from unsub.models import BusinessUnit
@@ -30,7 +30,7 @@ def open_link(token: str) -> UnsubContext:
 def only_mid() -> int | None:
     """Return the MID of the only business unit, or None where there are several. With none in the
     database, SFMC_ACCOUNT_ID."""
-    with answering():
+    with fail_fast():
         mids = list(BusinessUnit.objects.order_by().values_list("mid", flat=True)[:2])
     if mids:
         return mids[0] if len(mids) == 1 else None
@@ -40,7 +40,7 @@ def only_mid() -> int | None:
 def _knows_people_by_address(mid: int) -> bool:
     """Return whether the unit identifies subscribers by address. Where the SubscriberKey permission
     is on, Marketing Cloud answers 404."""
-    with answering():
+    with fail_fast():
         return BusinessUnit.objects.filter(mid=mid, subscriber_key_permission=False).exists()
 
 

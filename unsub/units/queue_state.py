@@ -10,11 +10,11 @@ from typing import Any
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Coalesce, Now
 
-from unsub.domain.outcomes import Slow
+from unsub.domain.outcomes import Backpressure
 from unsub.infra.inserts import find_or_insert
-from unsub.models import BusinessUnit, LinkEmail, QueueState, Status, UnsubRequest
+from unsub.models import BusinessUnit, LinkEmail, QueueState, Status, SubscriberRequest
 
-HELD, CIRCUIT_OPEN, MAINTENANCE = "held", "circuit open", Slow.MAINTENANCE.value
+HELD, CIRCUIT_OPEN, MAINTENANCE = "held", "circuit open", Backpressure.MAINTENANCE.value
 HOLD_PROBE = timedelta(minutes=2)
 _OPEN: Mapping[str, Any] = {
     "held_since": None, "held_reason": "", "paused_until": None, "paused_reason": "",
@@ -77,21 +77,21 @@ def known_mids() -> set[int]:
 def number_pending(mid: int) -> int:
     """Return how many requests and emails with links of a MID are pending; an index alone counts
     them."""
-    tables = (UnsubRequest.objects.all(), LinkEmail.objects.all())
+    tables = (SubscriberRequest.objects.all(), LinkEmail.objects.all())
     return sum(rows.filter(unit_id=mid, status=Status.PENDING).count() for rows in tables)
 
 
 def heads() -> Iterator[QueueHead]:
     """Give each MID that has pending requests or emails with links, known here or not, in order."""
     due: dict[int, bool] = {}
-    for model in (UnsubRequest, LinkEmail):
+    for model in (SubscriberRequest, LinkEmail):
         for head in _heads_of(model):
             due[head.mid] = due.get(head.mid, False) or head.is_due
     for mid, is_due in sorted(due.items()):
         yield QueueHead(mid=mid, is_due=is_due)
 
 
-def _heads_of(model: type[UnsubRequest | LinkEmail]) -> Iterator[QueueHead]:
+def _heads_of(model: type[SubscriberRequest | LinkEmail]) -> Iterator[QueueHead]:
     """Give each MID that has pending rows in one table, in order.
 
     One look into the index `request_due` or `link_email_due` for each MID instead of a DISTINCT

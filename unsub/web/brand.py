@@ -12,19 +12,19 @@ from django.utils.translation import get_language, gettext
 from unsub.domain.context import UnsubContext
 from unsub.domain.contrast import Palette, palettes
 from unsub.infra import metrics
-from unsub.infra.database_timeout import answering
+from unsub.infra.database_timeout import fail_fast
 from unsub.models import (
     BusinessUnit,
     Logo,
     MailingList,
     PageText,
-    PauseEnds,
+    PauseEndAction,
     Place,
     Reason,
     ReasonLabel,
 )
 
-from .forms import Choice
+from .forms import ReasonChoice
 
 log = structlog.get_logger(__name__)
 
@@ -33,13 +33,13 @@ log = structlog.get_logger(__name__)
 class Picture:
     """A logo: the digest in its URL, and its size in CSS pixels."""
 
-    digest: str
+    content_digest: str
     width: int
     height: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
+class Brand:
     """Brand and settings of a unit that its pages depend on.
 
     `reasons` is None where the database did not answer. `texts` maps (language, place) to the
@@ -47,7 +47,7 @@ class Sender:
     """
 
     mid: int | None = None
-    brand: str = ""
+    unit_name: str = ""
     contact_email: str = ""
     language: str = ""
     list_name: str = ""
@@ -64,7 +64,7 @@ class Sender:
     offers_pause: bool = False
     puts_back: bool = False
     texts: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    reasons: tuple[Choice, ...] | None = None
+    reasons: tuple[ReasonChoice, ...] | None = None
 
     @property
     def palettes(self) -> tuple[Palette, Palette] | None:
@@ -79,7 +79,7 @@ class Sender:
     @property
     def name(self) -> str:
         """The brand's name, or a translated placeholder."""
-        return self.brand or gettext("the sender")
+        return self.unit_name or gettext("the sender")
 
     @property
     def intro(self) -> str:
@@ -113,7 +113,7 @@ class Sender:
         return self.texts.get((get_language() or "", place), "")
 
 
-def find_sender(context: UnsubContext) -> Sender:
+def find_brand(context: UnsubContext) -> Brand:
     """Return the brand of the unit in a link, with the name of the email's list if the unit named
     it.
 
@@ -122,47 +122,47 @@ def find_sender(context: UnsubContext) -> Sender:
     """
     mid = context.mid
     try:
-        with answering():
+        with fail_fast():
             unit = BusinessUnit.objects.filter(mid=mid).first()
             reasons = _choices(mid)
             list_name = _list_name(context)
             if unit is not None:
-                return _sender(unit, list_name=list_name, reasons=reasons)
+                return _brand(unit, list_name=list_name, reasons=reasons)
     except (DatabaseError, InterfaceError) as err:
         log.warning("page_rendered_without_database", mid=mid, error=type(err).__name__)
-        return Sender()
-    _tell_of(mid)
-    return Sender(reasons=reasons)
+        return Brand()
+    _report_unknown_unit(mid)
+    return Brand(reasons=reasons)
 
 
-def with_texts(sender: Sender, *, language: str, drafted: Mapping[str, str]) -> Sender:
+def with_texts(brand: Brand, *, language: str, drafted: Mapping[str, str]) -> Brand:
     """Return the brand with the texts of one language replaced by `drafted` (place to text)."""
-    texts = {key: text for key, text in sender.texts.items() if key[0] != language}
+    texts = {key: text for key, text in brand.texts.items() if key[0] != language}
     texts |= {(language, place): text for place, text in drafted.items()}
-    return replace(sender, texts=texts)
+    return replace(brand, texts=texts)
 
 
-def find_host_sender(host: str) -> Sender:
+def find_host_brand(host: str) -> Brand:
     """Return the brand of the unit whose own domain this is, else of the deployment's only unit,
     else the default. For requests without a valid link. Raises DatabaseError, InterfaceError."""
     before, _, port = host.rpartition(":")
     name = before if port.isdecimal() else host
-    with answering():
+    with fail_fast():
         unit = BusinessUnit.objects.filter(domain=name).first() if name else None
         if unit is None:
             units = list(BusinessUnit.objects.order_by()[:2])
             unit = units[0] if len(units) == 1 else None
-        return _sender(unit) if unit else Sender()
+        return _brand(unit) if unit else Brand()
 
 
-def _sender(
-    unit: BusinessUnit, *, list_name: str = "", reasons: tuple[Choice, ...] | None = None
-) -> Sender:
-    logo = Logo.objects.filter(unit=unit).values("digest", "width", "height").first()
+def _brand(
+    unit: BusinessUnit, *, list_name: str = "", reasons: tuple[ReasonChoice, ...] | None = None
+) -> Brand:
+    logo = Logo.objects.filter(unit=unit).values("content_digest", "width", "height").first()
     texts = PageText.objects.filter(unit=unit).values_list("language", "place", "text")
-    return Sender(
+    return Brand(
         mid=unit.mid,
-        brand=unit.name,
+        unit_name=unit.name,
         contact_email=unit.contact_email,
         language=unit.language,
         list_name=list_name,
@@ -178,19 +178,19 @@ def _sender(
         changes_address=bool(unit.confirm_address_key),
         mails_links=bool(unit.new_link_key),
         offers_pause=unit.offers_pause,
-        puts_back=unit.pause_ends == PauseEnds.PUT_BACK,
+        puts_back=unit.pause_end_action == PauseEndAction.PUT_BACK,
         reasons=reasons,
     )
 
 
-def _choices(mid: int) -> tuple[Choice, ...]:
+def _choices(mid: int) -> tuple[ReasonChoice, ...]:
     """Return the reasons that a unit offers, with all their translations."""
     reasons = list(Reason.objects.offered_to(mid))
     labels: dict[int, dict[str, str]] = {}
     for label in ReasonLabel.objects.filter(reason__in=reasons).order_by():
         labels.setdefault(label.reason_id, {})[label.language] = label.label
     return tuple(
-        Choice(
+        ReasonChoice(
             code=reason.code,
             label=reason.label,
             asks_text=reason.asks_text,
@@ -200,7 +200,7 @@ def _choices(mid: int) -> tuple[Choice, ...]:
     )
 
 
-def _tell_of(mid: int) -> None:
+def _report_unknown_unit(mid: int) -> None:
     """Report a MID without a business unit. Not for SFMC_ACCOUNT_ID, whose unit is created on
     delivery."""
     if mid != settings.SFMC_ACCOUNT_ID:

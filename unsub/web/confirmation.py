@@ -6,31 +6,31 @@ from django.http import HttpRequest, HttpResponse
 from unsub.outbox import api as outbox
 
 from .forms import ReasonForm
-from .http import SeeOther, TooLarge, page, plain, read_form, with_retry
-from .page_context import visiting
+from .http import SeeOther, TooLargeError, page, plain, read_form, with_retry
+from .page_context import page_for
 from .signed_link import Link, linked
-from .status import Standing, standing_of
+from .status import RequestStatus, status_of
 
-LOOKS = (10, 30, 120)  # seconds
+REFRESH_SECONDS = (10, 30, 120)  # seconds
 
 
 @linked("GET", "HEAD")
 def done(request: HttpRequest, link: Link) -> HttpResponse:
     """Return the page with the status of the request. Redirects to the unsubscribe page where there
     is no request."""
-    standing = _standing(link)
-    if standing is None:
+    request_status = _status(link)
+    if request_status is None:
         return SeeOther(link.url("unsubscribe"))
-    asks_why = standing.can_tell_why and "why" in request.GET
-    with visiting(request, link) as visit:
-        context = visit.as_context() | standing.as_context()
+    asks_why = request_status.can_tell_why and "why" in request.GET
+    with page_for(request, link) as page_context:
+        context = page_context.as_context() | request_status.as_context()
         context |= {"too_late": "late" in request.GET, "was_told_why": "told" in request.GET}
         if asks_why:
-            context["form"] = ReasonForm(reasons=visit.sender.reasons)
+            context["form"] = ReasonForm(reasons=page_context.brand.reasons)
         answer = page("unsub/done.html", context)
     # A form that is being filled in must not be reloaded.
-    if standing.kind == "on_its_way" and not asks_why:
-        _look_again(request, answer, link)
+    if request_status.kind == "on_its_way" and not asks_why:
+        _schedule_refresh(request, answer, link)
     return answer
 
 
@@ -40,20 +40,20 @@ def reason(request: HttpRequest, link: Link) -> HttpResponse:
 
     422 with the form where it is invalid, 503 where the database does not answer.
     """
-    standing = _standing(link)
-    if standing is None or not standing.can_tell_why:
-        return SeeOther(link.url("unsubscribe" if standing is None else "done"))
-    with visiting(request, link) as visit:
+    request_status = _status(link)
+    if request_status is None or not request_status.can_tell_why:
+        return SeeOther(link.url("unsubscribe" if request_status is None else "done"))
+    with page_for(request, link) as page_context:
         try:
-            form = ReasonForm(read_form(request), reasons=visit.sender.reasons)
+            form = ReasonForm(read_form(request), reasons=page_context.brand.reasons)
             if not form.is_valid():
-                context = visit.as_context() | standing.as_context() | {"form": form}
+                context = page_context.as_context() | request_status.as_context() | {"form": form}
                 return page("unsub/done.html", context, status=422)
             was_kept = outbox.add_reason(link.context, **_given(form))
-        except TooLarge:
+        except TooLargeError:
             return plain("The request is too large.", status=413)
         except (DatabaseError, InterfaceError):
-            return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
+            return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
     return SeeOther(link.url("done", told="1" if was_kept else ""))
 
 
@@ -62,26 +62,26 @@ def _given(form: ReasonForm) -> dict[str, str]:
     return {name: form.cleaned_data[name] for name in ("reason", "words")}
 
 
-def _look_again(request: HttpRequest, answer: HttpResponse, link: Link) -> None:
+def _schedule_refresh(request: HttpRequest, answer: HttpResponse, link: Link) -> None:
     """Make the browser reload the page after 10, 30 and 120 seconds, then no more.
 
     A Refresh header needs no script, and few reloads do not disturb people who are reading.
     """
     looks = request.GET.get("look", "0")
-    look = int(looks) if looks in {"0", "1", "2"} else len(LOOKS)
-    if look < len(LOOKS):
-        answer["Refresh"] = f"{LOOKS[look]}; url={link.url('done', look=str(look + 1))}"
+    look = int(looks) if looks in {"0", "1", "2"} else len(REFRESH_SECONDS)
+    if look < len(REFRESH_SECONDS):
+        answer["Refresh"] = f"{REFRESH_SECONDS[look]}; url={link.url('done', look=str(look + 1))}"
 
 
-def _standing(link: Link) -> Standing | None:
+def _status(link: Link) -> RequestStatus | None:
     """Return the status of the link's request, or None where there is none."""
     if link.context.is_test:
-        return Standing(kind="test")
+        return RequestStatus(kind="test")
     try:
         found = outbox.find(link.context)
     except (DatabaseError, InterfaceError):
-        return standing_of(None)
-    return standing_of(found) if found else None
+        return status_of(None)
+    return status_of(found) if found else None
 
 
 @linked("POST")
@@ -93,6 +93,6 @@ def undo(request: HttpRequest, link: Link) -> HttpResponse:
     try:
         taken_back = outbox.withdraw(link.context)
     except (DatabaseError, InterfaceError):
-        with visiting(request, link) as visit:
-            return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
+        with page_for(request, link) as page_context:
+            return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
     return SeeOther(link.url("done", late="" if taken_back else "1"))

@@ -11,11 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from unsub.domain.text import clean
 
 WORDS_MAX = 100  # Marketing Cloud stores at most this many characters of a reason
-MARK = "page"
+FORM_MARKER = "page"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class ReasonChoice:
     """A reason as offered on a page. `labels` are the unit's own translations, by language."""
 
     code: str
@@ -41,7 +41,7 @@ class ReasonForm(forms.Form):
     """An optional reason for an unsubscribe."""
 
     # Distinguishes this form from a one-click POST to the same URL.
-    form = forms.CharField(initial=MARK, widget=forms.HiddenInput, required=False)
+    form = forms.CharField(initial=FORM_MARKER, widget=forms.HiddenInput, required=False)
     reason = forms.ChoiceField(
         label=_("Would you tell us why?"),
         widget=forms.RadioSelect,
@@ -56,7 +56,7 @@ class ReasonForm(forms.Form):
         widget=forms.TextInput(attrs={"maxlength": WORDS_MAX, "autocomplete": "off"}),
     )
 
-    def __init__(self, *args: Any, reasons: Sequence[Choice] | None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, reasons: Sequence[ReasonChoice] | None, **kwargs: Any) -> None:
         """Offer `reasons`. None: the database did not answer, and any submitted code is
         accepted."""
         super().__init__(*args, **kwargs)

@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from unsub.infra import heartbeat
-from unsub.infra.database_timeout import PATIENCE, patient_for
+from unsub.infra.database_timeout import QUERY_SECONDS, limit_queries
 from unsub.infra.redis_client import quick_client
 
 from .http import plain
@@ -62,5 +62,5 @@ def _answers(ask: Callable[[], object]) -> bool:
 
 def _ask_database() -> None:
     """Run the smallest possible query."""
-    with patient_for(PATIENCE), connection.cursor() as cursor:
+    with limit_queries(QUERY_SECONDS), connection.cursor() as cursor:
         cursor.execute("SELECT 1")

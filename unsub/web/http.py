@@ -58,7 +58,7 @@ def with_retry(response: HttpResponse) -> HttpResponse:
     return response
 
 
-class TooLarge(Exception):  # noqa: N818 - the field's word
+class TooLargeError(Exception):
     """The body is larger than any of our forms."""
 
 
@@ -66,10 +66,10 @@ def read_form(request: HttpRequest) -> QueryDict:
     """Return the submitted form; an empty one for a body that cannot be parsed.
 
     A POST to a signed link is a request to unsubscribe in itself (RFC 8058), so an unreadable body
-    must not refuse it. Raises TooLarge above DATA_UPLOAD_MAX_MEMORY_SIZE.
+    must not refuse it. Raises TooLargeError above DATA_UPLOAD_MAX_MEMORY_SIZE.
     """
     if _length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-        raise TooLarge
+        raise TooLargeError
     try:
         return request.POST
     except (BadRequest, SuspiciousOperation, MultiPartParserError, UnreadablePostError,

@@ -4,7 +4,7 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from unsub.infra.database_timeout import answering
+from unsub.infra.database_timeout import fail_fast
 from unsub.models import Logo
 
 from .http import plain, with_retry
@@ -14,8 +14,10 @@ from .http import plain, with_retry
 def logo(_request: HttpRequest, digest: str) -> HttpResponse:
     """Return the image, cacheable for a year; 404 where no logo has this digest."""
     try:
-        with answering():
-            image = Logo.objects.filter(digest=digest).values_list("image", flat=True).first()
+        with fail_fast():
+            image = (
+                Logo.objects.filter(content_digest=digest).values_list("image", flat=True).first()
+            )
     except (DatabaseError, InterfaceError):
         return with_retry(plain("Please try again in a few minutes.", status=503))
     if image is None:

@@ -11,9 +11,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from . import lost_link_requests
-from .brand import Sender, find_host_sender
+from .brand import Brand, find_host_brand
 from .forms import LostLinkForm
-from .http import SeeOther, TooLarge, page, plain, read_form, with_retry
+from .http import SeeOther, TooLargeError, page, plain, read_form, with_retry
 from .language import choose_language
 
 
@@ -28,38 +28,38 @@ def lost_link(request: HttpRequest) -> HttpResponse:
     limits, 503 where the database does not answer.
     """
     try:
-        sender = find_host_sender(request.get_host())
+        brand = find_host_brand(request.get_host())
     except (DatabaseError, InterfaceError):
         with translation.override(choose_language(request)):
             return with_retry(page("unsub/unavailable.html", status=503))
-    with translation.override(choose_language(request, unit=sender.language)):
-        if sender.mid is None or not sender.lost_link_form:
-            return page("unsub/link_invalid.html", lost_link_context(sender), status=404)
+    with translation.override(choose_language(request, unit=brand.language)):
+        if brand.mid is None or not brand.lost_link_form:
+            return page("unsub/link_invalid.html", lost_link_context(brand), status=404)
         if request.method != "POST":
-            context = lost_link_context(sender) | {"was_kept": "kept" in request.GET}
+            context = lost_link_context(brand) | {"was_kept": "kept" in request.GET}
             return page("unsub/lost_link.html", context)
-        return _take(request, sender, sender.mid)
+        return _take(request, brand, brand.mid)
 
 
-def _take(request: HttpRequest, sender: Sender, mid: int) -> HttpResponse:
+def _take(request: HttpRequest, brand: Brand, mid: int) -> HttpResponse:
     try:
         form = LostLinkForm(read_form(request))
-    except TooLarge:
+    except TooLargeError:
         return plain("The request is too large.", status=413)
     if not form.is_valid():
-        return page("unsub/lost_link.html", lost_link_context(sender, form), status=422)
+        return page("unsub/lost_link.html", lost_link_context(brand, form), status=422)
     try:
-        answer = lost_link_requests.ask(
+        answer = lost_link_requests.report_lost_link(
             mid=mid,
             address=form.cleaned_data["email_address"],
             client=_client(request),
             language=translation.get_language() or "",
         )
     except (DatabaseError, InterfaceError):
-        return with_retry(page("unsub/unavailable.html", {"sender": sender}, status=503))
-    if answer is lost_link_requests.Answer.TOO_MANY:
-        return with_retry(page("unsub/too_many.html", {"sender": sender}, status=429))
-    return SeeOther(f"{lost_link_context(sender)['lost_link_url']}?kept=1")
+        return with_retry(page("unsub/unavailable.html", {"brand": brand}, status=503))
+    if answer is lost_link_requests.LostLinkResult.TOO_MANY:
+        return with_retry(page("unsub/too_many.html", {"brand": brand}, status=429))
+    return SeeOther(f"{lost_link_context(brand)['lost_link_url']}?kept=1")
 
 
 def _client(request: HttpRequest) -> str:
@@ -70,9 +70,9 @@ def _client(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
-def lost_link_context(sender: Sender, form: LostLinkForm | None = None) -> dict[str, Any]:
+def lost_link_context(brand: Brand, form: LostLinkForm | None = None) -> dict[str, Any]:
     """Return the template context; without `form` where the unit does not offer it."""
-    known: dict[str, Any] = {"sender": sender, "lost_link_url": reverse("unsub:lost_link")}
-    if sender.lost_link_form:
+    known: dict[str, Any] = {"brand": brand, "lost_link_url": reverse("unsub:lost_link")}
+    if brand.lost_link_form:
         known["form"] = form or LostLinkForm()
     return known

@@ -15,28 +15,30 @@ CLIENT_MAX = 5  # per hour and client
 UNIT_MAX = 500  # per hour and unit: a flood must not hide the genuine entries
 
 
-class Answer(Enum):
+class LostLinkResult(Enum):
     """Result for the page. It is the same for known and for unknown addresses."""
 
     KEPT = auto()
     TOO_MANY = auto()
 
 
-def ask(*, mid: int, address: str, client: str, language: str) -> Answer:
+def report_lost_link(*, mid: int, address: str, client: str, language: str) -> LostLinkResult:
     """Store an address for the unit's marketers, once in 24 hours.
 
     `client` is the IP address: only a digest of it is used, for the rate limit. Runs in a
     transaction. Raises DatabaseError.
     """
     who = digests.digest(digests.Purpose.CLIENT, client)
-    if not rate_limit.may("lost-link", who, times=CLIENT_MAX, seconds=int(HOUR.total_seconds())):
-        return Answer.TOO_MANY
+    if not rate_limit.allow("lost-link", who, times=CLIENT_MAX, seconds=int(HOUR.total_seconds())):
+        return LostLinkResult.TOO_MANY
     digest, *former = digests.address_digests(address)
-    asked = LostLink.objects.filter(unit_id=mid)
+    recent = LostLink.objects.filter(unit_id=mid)
     with transaction.atomic():
-        if asked.filter(digest__in=(digest, *former), received_at__gt=Now() - SAME).exists():
-            return Answer.KEPT
-        if asked.filter(received_at__gt=Now() - HOUR).count() >= UNIT_MAX:
-            return Answer.TOO_MANY
-        asked.create(unit_id=mid, email_address=address, digest=digest, language=language)
-    return Answer.KEPT
+        if recent.filter(
+            address_digest__in=(digest, *former), received_at__gt=Now() - SAME
+        ).exists():
+            return LostLinkResult.KEPT
+        if recent.filter(received_at__gt=Now() - HOUR).count() >= UNIT_MAX:
+            return LostLinkResult.TOO_MANY
+        recent.create(unit_id=mid, email_address=address, address_digest=digest, language=language)
+    return LostLinkResult.KEPT

@@ -24,10 +24,10 @@ from prometheus_client.registry import Collector
 
 from unsub.infra import heartbeat
 from unsub.infra.redis_client import quick_client
-from unsub.models import Alarm, BusinessUnit, EmailStatus, LinkEmail, Status, UnsubRequest
+from unsub.models import Alarm, BusinessUnit, EmailStatus, LinkEmail, Status, SubscriberRequest
 from unsub.models.queue_state import queue_of
 from unsub.models.statuses import in_states
-from unsub.reporting.latency import late, time_to_honour
+from unsub.reporting.latency import late, processing_time
 
 Figures = dict[str, tuple[float | None, float | None, float | None, float | None, int]]
 _FIGURES = "processing_time"
@@ -61,7 +61,14 @@ class _Queues(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges; only `unsub_database_up` where the database does not answer."""
         try:
-            found = [_requests(), _link_emails(), _oldest(), *_units(), *_honour(), _alarms()]
+            found = [
+                _requests(),
+                _link_emails(),
+                _oldest(),
+                *_units(),
+                *_processing_time(),
+                _alarms(),
+            ]
         except (DatabaseError, InterfaceError):
             found = []
         yield GaugeMetricFamily(
@@ -102,7 +109,7 @@ def _requests() -> Metric:
     gauge = GaugeMetricFamily(
         "unsub_requests", "Requests that are not done, by status.", labels=("mid", "status")
     )
-    for mid, status, number in UnsubRequest.objects.open_counts():
+    for mid, status, number in SubscriberRequest.objects.open_counts():
         gauge.add_metric((str(mid), status), number)
     return gauge
 
@@ -125,7 +132,7 @@ def _oldest() -> Metric:
     gauge = GaugeMetricFamily(
         "unsub_oldest_pending_seconds", "Age of the oldest unsent request.", labels=("mid",)
     )
-    waiting = UnsubRequest.objects.filter(status=Status.PENDING).order_by()
+    waiting = SubscriberRequest.objects.filter(status=Status.PENDING).order_by()
     ages = waiting.values("unit_id").annotate(age=Now() - Min("received_at"))
     for row in ages:
         gauge.add_metric((str(row["unit_id"]),), row["age"].total_seconds())
@@ -146,7 +153,7 @@ def _units() -> tuple[Metric, Metric]:
     return held, paused
 
 
-def _honour() -> Iterator[Metric]:
+def _processing_time() -> Iterator[Metric]:
     """Yield processing times and overdue requests by unit. Cached for a minute."""
     times = GaugeMetricFamily(
         "unsub_processing_seconds",
@@ -177,7 +184,7 @@ def _figures() -> Figures:
             return dict(known)
     figures: Figures = {}
     for mid in BusinessUnit.objects.values_list("mid", flat=True):
-        one = time_to_honour(mid)
+        one = processing_time(mid)
         figures[str(mid)] = (one.p50, one.p95, one.p99, one.within, late(mid))
     with suppress(redis.RedisError):
         _shared.set(_FIGURES, figures, timeout=60)

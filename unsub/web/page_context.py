@@ -12,17 +12,17 @@ from django.utils import translation
 from unsub.domain.context import Effect
 from unsub.domain.masking import mask
 
-from .brand import Sender, find_sender
+from .brand import Brand, find_brand
 from .language import choose_language
 from .signed_link import Link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class PageContext:
     """A link with its unit's brand and the language of the page."""
 
     link: Link
-    sender: Sender
+    brand: Brand
     language: str
 
     def as_context(self) -> dict[str, Any]:
@@ -31,7 +31,7 @@ class Visit:
         context = self.link.context
         masked = mask(context.subscriber)
         return {
-            "sender": self.sender,
+            "brand": self.brand,
             "masked": masked,
             "is_address": "@" in masked,
             "from_everything": context.effect is Effect.FROM_EVERYTHING,
@@ -41,7 +41,7 @@ class Visit:
             "done_url": self.link.url("done"),
             "undo_url": self.link.url("undo"),
             "reason_url": self.link.url("reason"),
-            "centre_url": self.link.url("centre") if self.sender.profile_centre else "",
+            "centre_url": self.link.url("centre") if self.brand.profile_centre else "",
             "details_url": self.link.url("details"),
             "pause_url": self.link.url("pause"),
             "yours_url": self.link.url("yours"),
@@ -62,14 +62,14 @@ class Visit:
 
 
 @contextmanager
-def visiting(request: HttpRequest, link: Link) -> Iterator[Visit]:
+def page_for(request: HttpRequest, link: Link) -> Iterator[PageContext]:
     """Yield the context of a page with its language activated.
 
     Queries the database for the brand, which a one-click POST does not need.
     """
-    sender = find_sender(link.context)
+    brand = find_brand(link.context)
     language = link.language or choose_language(
-        request, link=link.context.language, unit=sender.language
+        request, link=link.context.language, unit=brand.language
     )
     with translation.override(language):
-        yield Visit(link=link, sender=sender, language=language)
+        yield PageContext(link=link, brand=brand, language=language)

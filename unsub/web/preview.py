@@ -17,11 +17,11 @@ from unsub.models import BusinessUnit, MailingList, Place, Reason
 from unsub.models.page_text import LENGTH
 from unsub.units.access import units_of
 
-from .brand import Sender, find_sender, with_texts
-from .forms import Choice, ReasonForm
+from .brand import Brand, find_brand, with_texts
+from .forms import ReasonChoice, ReasonForm
 from .http import page
 from .lost_link import lost_link_context
-from .page_context import Visit
+from .page_context import PageContext
 from .preview_sample import sample
 from .signed_link import Link
 
@@ -48,10 +48,10 @@ def preview(request: HttpRequest, mid: int) -> HttpResponse:
     language = language if language in dict(settings.LANGUAGES) else unit.language
     drafted = {place.value: request.POST.get(place.value, "")[:LENGTH] for place in Place}
     context = _sample(unit)
-    sender = with_texts(find_sender(context), language=language, drafted=drafted)
-    sender = _with_reason(sender, request.POST)
+    brand = with_texts(find_brand(context), language=language, drafted=drafted)
+    brand = _with_reason(brand, request.POST)
     with translation.override(language):
-        answer = _render(request.POST.get("page", ""), context, sender, language)
+        answer = _render(request.POST.get("page", ""), context, brand, language)
     for before, after in _HARMLESS:
         policy = answer["Content-Security-Policy"]
         answer["Content-Security-Policy"] = policy.replace(before, after)
@@ -59,27 +59,27 @@ def preview(request: HttpRequest, mid: int) -> HttpResponse:
     return answer
 
 
-def _with_reason(sender: Sender, posted: QueryDict) -> Sender:
+def _with_reason(brand: Brand, posted: QueryDict) -> Brand:
     """Return the brand with the reason of the admin's form at its position, if the form is about a
     reason and offers it."""
     code, label = posted.get("code", ""), posted.get("label", "")
     if not code or not label:
-        return sender
+        return brand
     languages = (posted.get(f"labels-{number}-language", "") for number in range(LABELS_MAX))
     labels = (posted.get(f"labels-{number}-label", "") for number in range(LABELS_MAX))
-    draft = Choice(
+    draft = ReasonChoice(
         code=code,
         label=label,
         asks_text="asks_text" in posted,
         labels={one: text for one, text in zip(languages, labels, strict=True) if one and text},
     )
-    reasons = [choice for choice in sender.reasons or () if choice.code != code]
+    reasons = [choice for choice in brand.reasons or () if choice.code != code]
     if "active" in posted:
         position = posted.get("position", "")
-        before = Reason.objects.offered_to(sender.mid or 0).exclude(code=code)
+        before = Reason.objects.offered_to(brand.mid or 0).exclude(code=code)
         place = before.filter(position__lt=int(position)) if position.isdecimal() else before
         reasons.insert(place.count(), draft)
-    return replace(sender, reasons=tuple(reasons))
+    return replace(brand, reasons=tuple(reasons))
 
 
 def _sample(unit: BusinessUnit) -> UnsubContext:
@@ -93,15 +93,15 @@ def _sample(unit: BusinessUnit) -> UnsubContext:
     )
 
 
-def _render(which: str, context: UnsubContext, sender: Sender, language: str) -> HttpResponse:
+def _render(which: str, context: UnsubContext, brand: Brand, language: str) -> HttpResponse:
     if which == "lost":
-        return page("unsub/link_invalid.html", lost_link_context(sender))
+        return page("unsub/link_invalid.html", lost_link_context(brand))
     link = Link(token="preview", context=context)  # noqa: S106 - not a secret: it opens nothing
-    visit = Visit(link=link, sender=sender, language=language)
-    known: dict[str, Any] = visit.as_context() | {"languages": ()}
+    page_context = PageContext(link=link, brand=brand, language=language)
+    known: dict[str, Any] = page_context.as_context() | {"languages": ()}
     if which == "done":
         known |= {"kind": "done", "since": timezone.now(), "can_tell_why": True}
         return page("unsub/done.html", known)
     if which == "centre":
-        return page("unsub/centre.html", known | sample(visit))
-    return page("unsub/choose_reason.html", known | {"form": ReasonForm(reasons=sender.reasons)})
+        return page("unsub/centre.html", known | sample(page_context))
+    return page("unsub/choose_reason.html", known | {"form": ReasonForm(reasons=brand.reasons)})

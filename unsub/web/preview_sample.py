@@ -3,30 +3,30 @@
 from typing import Any
 
 from unsub.models import MailingList
-from unsub.preferences.current_state import Present, Subscription
-from unsub.preferences.snapshot import Seen
+from unsub.preferences.current_state import CurrentState, Subscription
+from unsub.preferences.snapshot import ProfileSnapshot
 
 from .centre.pauses import DAYS
-from .page_context import Visit
+from .page_context import PageContext
 
 _LISTS = ((1, "Weekly offers"), (2, "New products"))
 _DETAILS = [("First name", "Ada"), ("City", "London")]
 LISTS_MAX = 10
 
 
-def sample(visit: Visit) -> dict[str, Any]:
+def sample(page_context: PageContext) -> dict[str, Any]:
     """Return the page's context: the lists that the unit has named, all subscribed but the last, so
     that the consent text beside the button is shown, too."""
-    lists = _lists(visit.sender.mid or 0)
+    lists = _lists(page_context.brand.mid or 0)
     return {
-        "now": Present(seen=Seen(lists=(), places={})),
+        "now": CurrentState(snapshot=ProfileSnapshot(lists=(), memberships={})),
         "lists": lists,
         "known": [],
         "can_join": True,
-        "drawn": "preview",
-        "details": _DETAILS if visit.sender.profile_details else [],
+        "snapshot": "preview",
+        "details": _DETAILS if page_context.brand.profile_details else [],
         "pauses": [],
-        "can_pause": visit.sender.offers_pause,
+        "can_pause": page_context.brand.offers_pause,
         "pause_days": DAYS,
     }
 

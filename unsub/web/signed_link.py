@@ -19,7 +19,7 @@ from unsub.infra import metrics
 from unsub.links.tokens import LinkError
 from unsub.units.opening import open_link
 
-from .brand import Sender, find_host_sender
+from .brand import Brand, find_host_brand
 from .http import page, with_retry
 from .language import choose_language
 from .lost_link import lost_link_context
@@ -101,11 +101,11 @@ def _refuse(request: HttpRequest) -> HttpResponse:
     """Return the page for a bad link, with brand and lost-link form where the host identifies a
     unit."""
     try:
-        sender = find_host_sender(request.get_host())
+        brand = find_host_brand(request.get_host())
     except (DatabaseError, InterfaceError):
-        sender = Sender()
-    with translation.override(choose_language(request, unit=sender.language)):
-        return page("unsub/link_invalid.html", lost_link_context(sender), status=404)
+        brand = Brand()
+    with translation.override(choose_language(request, unit=brand.language)):
+        return page("unsub/link_invalid.html", lost_link_context(brand), status=404)
 
 
 def _language(request: HttpRequest) -> str:

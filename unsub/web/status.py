@@ -4,12 +4,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from unsub.models import Status, UnsubRequest
+from unsub.models import Status, SubscriberRequest
 from unsub.models.statuses import ON_THEIR_WAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class RequestStatus:
     """What the page says about a request.
 
     `kind` is `on_its_way`, `done`, `refused`, `withdrawn` or `test`. `again`: the person opened the
@@ -27,13 +27,13 @@ class Standing:
         return asdict(self)
 
 
-def standing_of(request: UnsubRequest | None, *, again: bool = False) -> Standing:
+def status_of(request: SubscriberRequest | None, *, again: bool = False) -> RequestStatus:
     """Return the status of a request. None stands for a request that was accepted while the
     database did not answer."""
     if request is None:
-        return Standing(kind="on_its_way")
+        return RequestStatus(kind="on_its_way")
     kind = "on_its_way" if request.status in ON_THEIR_WAY else str(request.status)
-    return Standing(
+    return RequestStatus(
         kind=kind,
         since=request.received_at,
         # Possible only before the first call: afterwards, the person would have to be subscribed

@@ -9,98 +9,104 @@ from django.utils import timezone
 
 from unsub.domain.scanners import scanner_of
 from unsub.infra import metrics
-from unsub.models import Channel, Status, UnsubRequest
+from unsub.models import Channel, Status, SubscriberRequest
 from unsub.models.kinds import SAME_UNSUBSCRIBE
 from unsub.models.statuses import SETTLED
 from unsub.outbox import api as outbox
-from unsub.outbox.api import Wish
+from unsub.outbox.api import Submission
 
-from .forms import MARK, ReasonForm
-from .http import SeeOther, TooLarge, page, plain, read_form, with_retry
-from .page_context import Visit, visiting
+from .forms import FORM_MARKER, ReasonForm
+from .http import SeeOther, TooLargeError, page, plain, read_form, with_retry
+from .page_context import PageContext, page_for
 from .signed_link import EVERYTHING, Link, linked
-from .status import standing_of
+from .status import status_of
 
 
 @linked("GET", "HEAD", "POST")
 def unsubscribe(request: HttpRequest, link: Link) -> HttpResponse:
     """Return the page, the response to its form, or the response to a one-click POST."""
     if request.method != "POST":
-        with visiting(request, link) as visit:
-            return _choose_reason(visit)
+        with page_for(request, link) as page_context:
+            return _choose_reason(page_context)
     try:
         form = read_form(request)
-    except TooLarge:
+    except TooLargeError:
         return plain("The request is too large.", status=413)
-    if form.get("form") != MARK:
+    if form.get("form") != FORM_MARKER:
         return _one_click(link)
-    with visiting(request, link) as visit:
-        return _submit(visit, form, scanner=scanner_of(request.headers.get("User-Agent", "")))
+    with page_for(request, link) as page_context:
+        return _submit(
+            page_context, form, scanner=scanner_of(request.headers.get("User-Agent", ""))
+        )
 
 
-def _choose_reason(visit: Visit) -> HttpResponse:
+def _choose_reason(page_context: PageContext) -> HttpResponse:
     """Return the page with its button, or the status page where there is a recent request."""
-    everything = replace(visit, link=visit.link.for_everything())
+    everything = replace(page_context, link=page_context.link.for_everything())
     earlier = None
-    for asked in (everything, visit):
-        earlier = _earlier(asked)
-        if earlier and not _may_ask_anew(earlier):
-            standing = standing_of(earlier, again=True).as_context()
-            return page("unsub/done.html", asked.as_context() | standing)
-    return _form_page(visit, ReasonForm(reasons=visit.sender.reasons), earlier=earlier)
+    for candidate in (everything, page_context):
+        earlier = _earlier(candidate)
+        if earlier and not _may_submit_again(earlier):
+            status_context = status_of(earlier, again=True).as_context()
+            return page("unsub/done.html", candidate.as_context() | status_context)
+    return _form_page(page_context, ReasonForm(reasons=page_context.brand.reasons), earlier=earlier)
 
 
 def _form_page(
-    visit: Visit, form: ReasonForm, *, status: int = 200, earlier: UnsubRequest | None = None
+    page_context: PageContext,
+    form: ReasonForm,
+    *,
+    status: int = 200,
+    earlier: SubscriberRequest | None = None,
 ) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "earlier": earlier}
-    return page("unsub/choose_reason.html", visit.as_context() | context, status=status)
+    return page("unsub/choose_reason.html", page_context.as_context() | context, status=status)
 
 
-def _earlier(visit: Visit) -> UnsubRequest | None:
+def _earlier(page_context: PageContext) -> SubscriberRequest | None:
     """Return the request that this link's unsubscribe would repeat, or None; also None where the
     database does not answer."""
     try:
-        found = outbox.find(visit.link.context)
+        found = outbox.find(page_context.link.context)
     except (DatabaseError, InterfaceError):
         return None
     return None if found is None or found.status == Status.WITHDRAWN else found
 
 
-def _may_ask_anew(earlier: UnsubRequest) -> bool:
+def _may_submit_again(earlier: SubscriberRequest) -> bool:
     """Return whether the same request now is a new one."""
     # The person may have subscribed meanwhile.
     is_old = timezone.now() - earlier.received_at > SAME_UNSUBSCRIBE
     return earlier.status in SETTLED and is_old
 
 
-def _submit(visit: Visit, data: QueryDict, *, scanner: str) -> HttpResponse:
+def _submit(page_context: PageContext, data: QueryDict, *, scanner: str) -> HttpResponse:
     """Store the request and redirect to the status page.
 
     422 with the form where it is invalid, 503 where the request could not be stored.
     """
-    form = ReasonForm(data, reasons=visit.sender.reasons)
+    form = ReasonForm(data, reasons=page_context.brand.reasons)
     if not form.is_valid():
-        return _form_page(visit, form, status=422)
+        return _form_page(page_context, form, status=422)
     if EVERYTHING in data:
-        visit = replace(visit, link=visit.link.for_everything())
-    if visit.link.context.is_test:
+        page_context = replace(page_context, link=page_context.link.for_everything())
+    if page_context.link.context.is_test:
         metrics.TEST_LINKS.labels(channel=Channel.PAGE.value).inc()
-        return SeeOther(visit.link.url("done"))
-    wish = Wish(
-        token=visit.link.token,
-        context=visit.link.context,
+        return SeeOther(page_context.link.url("done"))
+    submission = Submission(
+        token=page_context.link.token,
+        context=page_context.link.context,
         channel=Channel.PAGE,
         reason=form.cleaned_data["reason"],
         words=form.cleaned_data["words"],
-        language=visit.language,
+        language=page_context.language,
         scanner=scanner,
     )
     try:
-        outbox.enqueue(wish)
-    except outbox.Unavailable:
-        return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
-    return SeeOther(visit.link.url("done"))
+        outbox.submit(submission)
+    except outbox.UnavailableError:
+        return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
+    return SeeOther(page_context.link.url("done"))
 
 
 def _one_click(link: Link) -> HttpResponse:
@@ -108,9 +114,9 @@ def _one_click(link: Link) -> HttpResponse:
     if link.context.is_test:
         metrics.TEST_LINKS.labels(channel=Channel.ONE_CLICK.value).inc()
         return plain("This is a test link: nothing was recorded.")
-    wish = Wish(token=link.token, context=link.context, channel=Channel.ONE_CLICK)
+    submission = Submission(token=link.token, context=link.context, channel=Channel.ONE_CLICK)
     try:
-        outbox.enqueue(wish)
-    except outbox.Unavailable:
+        outbox.submit(submission)
+    except outbox.UnavailableError:
         return with_retry(plain("Not accepted: please try again later.", status=503))
     return plain("Unsubscribe request accepted.")

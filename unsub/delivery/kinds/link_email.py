@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
-from unsub.delivery.batch import Batch, carried_out
+from unsub.delivery.batch import Batch, send_planned
 from unsub.domain.context import SubscriberContext, UnsubContext
-from unsub.domain.outcomes import NO_TIME, Outcome, Verdict
+from unsub.domain.outcomes import NO_TIME_LEFT, Outcome, Verdict
 from unsub.gateway import calls as gateway
 from unsub.gateway import catalogue
 from unsub.links import confirmation
 from unsub.links.tokens import sign_link
-from unsub.models import BusinessUnit, Kind, LinkEmail, Purpose, UnsubRequest
+from unsub.models import BusinessUnit, Kind, LinkEmail, Purpose, SubscriberRequest
 from unsub.sfmc import Profile, TriggeredSend
 
 LINK, ABOUT = "ProfileCentreLink", "ProfileCentreAbout"
@@ -39,8 +39,8 @@ def send(batch: Batch[LinkEmail]) -> tuple[Verdict, ...] | None:
     """Return what became of each email, or None where the reply does not tell which result is
     whose. Raises an SfmcError."""
     unit = BusinessUnit.objects.get(mid=batch.mid)
-    plans = [_plan(unit, email) if batch.has_time else NO_TIME for email in batch.rows]
-    return carried_out(plans, lambda some: gateway.send_mails(batch.mid, some))
+    plans = [_plan(unit, email) if batch.has_time else NO_TIME_LEFT for email in batch.rows]
+    return send_planned(plans, lambda some: gateway.send_mails(batch.mid, some))
 
 
 def _plan(unit: BusinessUnit, email: LinkEmail) -> Plan:
@@ -69,7 +69,7 @@ def _content(unit: BusinessUnit, email: LinkEmail, profile: Profile) -> _Content
     return _Content(definition=definition, link=_new_link(unit, email, profile), about=unit.name)
 
 
-def _confirmation(unit: BusinessUnit, request: UnsubRequest) -> _Content:
+def _confirmation(unit: BusinessUnit, request: SubscriberRequest) -> _Content:
     """Return the email by which a request is confirmed."""
     link = f"{unit.url}/c/{confirmation.token_of(request.pk)}"
     if request.kind == Kind.ADDRESS:
@@ -84,14 +84,14 @@ def _new_link(unit: BusinessUnit, email: LinkEmail, profile: Profile) -> str:
     keeps the job of the old link, so that an unsubscribe is still tracked against it."""
     context = UnsubContext(
         mid=unit.mid,
-        subscriber=_named_as_before(email, profile),
+        subscriber=_subscriber_of(email, profile),
         job=email.job,
         issued_at=int(time.time()),
     )
     return f"{unit.url}/p/{sign_link(context, keys=settings.LINK_KEYRING, seal=True)}"
 
 
-def _named_as_before(email: LinkEmail, profile: Profile) -> SubscriberContext:
+def _subscriber_of(email: LinkEmail, profile: Profile) -> SubscriberContext:
     """Return the person by the name that the old link had for them, so that what they asked for by
     it is known as theirs; never by an address, which changes."""
     if email.subscriber_key and email.subscriber_id is None:

@@ -3,12 +3,12 @@
 from unsub.delivery.batch import Batch
 from unsub.domain.context import SubscriberContext
 from unsub.gateway import calls as gateway
-from unsub.models import UnsubRequest
+from unsub.models import SubscriberRequest
 
 ACTIVE, UNSUBSCRIBED = "Active", "Unsubscribed"
 
 
-def keys_of(batch: Batch[UnsubRequest]) -> dict[int, str | None]:
+def subscriber_keys(batch: Batch[SubscriberRequest]) -> dict[int, str | None]:
     """Return each row's SubscriberKey: an empty text where there is nobody, None where there was no
     time to ask; nobody's is asked for twice."""
     known: dict[SubscriberContext, str | None]

@@ -8,28 +8,35 @@ Whoever has just joined a list and leaves it again meets this. Nothing widens: i
 
 from dataclasses import replace
 
-from unsub.delivery.batch import Batch, carried_out
+from unsub.delivery.batch import Batch, send_planned
 from unsub.domain.context import unsub_parameters
-from unsub.domain.outcomes import NO_TIME, Outcome, Verdict, read_error, read_reply, without_holding
+from unsub.domain.outcomes import (
+    NO_TIME_LEFT,
+    Outcome,
+    Verdict,
+    read_error,
+    read_reply,
+    without_holding,
+)
 from unsub.gateway import calls as gateway
-from unsub.models import Channel, UnsubRequest
+from unsub.models import Channel, SubscriberRequest
 from unsub.sfmc import ListChange, Membership, SfmcError, SubscriberUpdate
 
-from .lookups import ACTIVE, UNSUBSCRIBED, keys_of
+from .lookups import ACTIVE, UNSUBSCRIBED, subscriber_keys
 
 NO_JOB = 400  # manual: "Error Codes 400-499"
 Plan = SubscriberUpdate | Verdict
 _DONE = "left without an event"
 
 
-def send(batch: Batch[UnsubRequest]) -> tuple[Verdict, ...] | None:
+def send(batch: Batch[SubscriberRequest]) -> tuple[Verdict, ...] | None:
     """Return what became of the rows' LogUnsubEvents, or None where the reply does not tell."""
     calls = [_parameters(row, batch.all_subscribers_list_id) for row in batch.rows]
     verdicts = read_reply(gateway.log_unsub_events(batch.mid, calls), sent=len(batch.rows))
-    return verdicts and left_all_the_same(batch, verdicts)
+    return verdicts and unsubscribe_without_event(batch, verdicts)
 
 
-def _parameters(row: UnsubRequest, all_subscribers_list_id: int | None) -> gateway.Parameters:
+def _parameters(row: SubscriberRequest, all_subscribers_list_id: int | None) -> gateway.Parameters:
     """Return the LogUnsubEvent parameters of a row; no reason, no Reason parameter."""
     parameters = unsub_parameters(
         subscriber=row.subscriber,
@@ -40,67 +47,71 @@ def _parameters(row: UnsubRequest, all_subscribers_list_id: int | None) -> gatew
     return (*parameters, ("Reason", row.reason_text)) if row.reason_text else parameters
 
 
-def left_all_the_same(
-    batch: Batch[UnsubRequest], verdicts: tuple[Verdict, ...]
+def unsubscribe_without_event(
+    batch: Batch[SubscriberRequest], verdicts: tuple[Verdict, ...]
 ) -> tuple[Verdict, ...]:
     """Return the verdicts on a batch of unsubscribes, with those leaves seen to that had no job to
     be charged to. Where that fails they are tried again from the start."""
     rows = tuple(
         row
         for row, verdict in zip(batch.rows, verdicts, strict=True)
-        if verdict.error_code == NO_JOB and _names_no_job(row)
+        if verdict.error_code == NO_JOB and _names_list_only(row)
     )
     if not rows:
         return verdicts
-    found = dict(zip((row.pk for row in rows), _take_off(replace(batch, rows=rows)), strict=True))
+    found = dict(
+        zip((row.pk for row in rows), _remove_from_lists(replace(batch, rows=rows)), strict=True)
+    )
     return tuple(
         found.get(row.pk, verdict) for row, verdict in zip(batch.rows, verdicts, strict=True)
     )
 
 
-def _names_no_job(row: UnsubRequest) -> bool:
+def _names_list_only(row: SubscriberRequest) -> bool:
     """Return whether a leave is of a list alone, chosen on the page of the profile centre. What a
     mail's link names is that link's to be right about."""
     return row.channel == Channel.PROFILE and row.job_id is None and row.list_id is not None
 
 
-def _take_off(batch: Batch[UnsubRequest]) -> tuple[Verdict, ...]:
+def _remove_from_lists(batch: Batch[SubscriberRequest]) -> tuple[Verdict, ...]:
     """Return a verdict for each row, whatever happens on the way."""
     try:
-        verdicts = carried_out(
+        verdicts = send_planned(
             _plans(batch), lambda some: gateway.update_subscribers(batch.mid, some)
         )
     except SfmcError as err:
         return (without_holding(read_error(err)),) * len(batch.rows)
     if verdicts is None:
         return (Verdict(outcome=Outcome.UNKNOWN, detail="number of results"),) * len(batch.rows)
-    return tuple(map(_told, verdicts))
+    return tuple(map(_marked_without_event, verdicts))
 
 
-def _plans(batch: Batch[UnsubRequest]) -> list[Plan]:
+def _plans(batch: Batch[SubscriberRequest]) -> list[Plan]:
     """Return, for each row, what to send, or a verdict where there is nothing to send. Raises an
     SfmcError."""
-    keys = keys_of(batch)
+    keys = subscriber_keys(batch)
     asking = sorted({key for key in keys.values() if key})
-    places = gateway.memberships_of(batch.mid, asking) if asking else {}
-    places = {key.casefold(): found for key, found in places.items()}
-    return [_plan(row, keys[row.pk], places) for row in batch.rows]
+    memberships = gateway.memberships_of(batch.mid, asking) if asking else {}
+    memberships = {key.casefold(): found for key, found in memberships.items()}
+    return [_plan(row, keys[row.pk], memberships) for row in batch.rows]
 
 
-def _plan(row: UnsubRequest, key: str | None, places: dict[str, list[Membership]]) -> Plan:
+def _plan(
+    row: SubscriberRequest, key: str | None, memberships: dict[str, list[Membership]]
+) -> Plan:
     """Return what takes somebody off a list that they have an active place on."""
     if key is None:
-        return NO_TIME
+        return NO_TIME_LEFT
     if not key:
         return Verdict(outcome=Outcome.REFUSED, error_code=NO_JOB)
-    on = {one.list_id for one in places.get(key.casefold(), []) if one.status == ACTIVE}
+    on = {one.list_id for one in memberships.get(key.casefold(), []) if one.status == ACTIVE}
     if row.list_id is None or row.list_id not in on:
         return Verdict(outcome=Outcome.ALREADY_UNSUBSCRIBED)
     change = ListChange(list_id=row.list_id, status=UNSUBSCRIBED, action="update")
     return SubscriberUpdate(subscriber_key=key, lists=(change,))
 
 
-def _told(verdict: Verdict) -> Verdict:
+def _marked_without_event(verdict: Verdict) -> Verdict:
     """Return the verdict with a word that there is no event, where it is done so."""
     if verdict.outcome is Outcome.POSTED:
         return replace(verdict, detail=_DONE)

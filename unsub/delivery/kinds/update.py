@@ -8,30 +8,30 @@ Cloud ignores one that it does not know (facts 6).
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from unsub.delivery.batch import Batch, carried_out
-from unsub.domain.outcomes import NO_TIME, Outcome, Verdict
+from unsub.delivery.batch import Batch, send_planned
+from unsub.domain.outcomes import NO_TIME_LEFT, Outcome, Verdict
 from unsub.domain.target import TargetType
 from unsub.gateway import calls as gateway
 from unsub.gateway import catalogue
-from unsub.models import Kind, UnsubRequest
+from unsub.models import Kind, SubscriberRequest
 from unsub.outbox import precedence
 from unsub.sfmc import ListChange, Membership, SfmcError, SubscriberUpdate
 
-from .lookups import ACTIVE, UNSUBSCRIBED, keys_of
+from .lookups import ACTIVE, UNSUBSCRIBED, subscriber_keys
 
 Plan = SubscriberUpdate | Verdict
 _NOBODY = Verdict(outcome=Outcome.REFUSED, detail="nobody by these details")
 
 
-def send(batch: Batch[UnsubRequest]) -> tuple[Verdict, ...] | None:
+def send(batch: Batch[SubscriberRequest]) -> tuple[Verdict, ...] | None:
     """Return what became of each change, or None where the reply does not tell which result is
     whose. Raises an SfmcError."""
     plans = _plans(batch)
-    verdicts = carried_out(plans, lambda some: gateway.update_subscribers(batch.mid, some))
+    verdicts = send_planned(plans, lambda some: gateway.update_subscribers(batch.mid, some))
     if verdicts is None:
         return None
     return tuple(
-        _checked(batch, row, verdict) for row, verdict in zip(batch.rows, verdicts, strict=True)
+        _verified(batch, row, verdict) for row, verdict in zip(batch.rows, verdicts, strict=True)
     )
 
 
@@ -46,50 +46,52 @@ class _Known:
     left: Collection[int]
 
 
-def _plans(batch: Batch[UnsubRequest]) -> list[Plan]:
+def _plans(batch: Batch[SubscriberRequest]) -> list[Plan]:
     """Return, for each row, what to send, or a verdict where there is nothing to send. Raises an
     SfmcError."""
-    mid, rows, keys = batch.mid, batch.rows, keys_of(batch)
-    back = {row.person for row in rows if row.kind == Kind.RESUBSCRIBE}
-    left = precedence.left_in_vain(back) if back else {}
+    mid, rows, keys = batch.mid, batch.rows, subscriber_keys(batch)
+    back = {row.subscriber_digest for row in rows if row.kind == Kind.RESUBSCRIBE}
+    left = precedence.already_left_lists(back) if back else {}
     asking = {
         key
         for row in rows
-        if (row.kind == Kind.SUBSCRIBE or row.person in left) and (key := keys[row.pk])
+        if (row.kind == Kind.SUBSCRIBE or row.subscriber_digest in left) and (key := keys[row.pk])
     }
-    places = gateway.memberships_of(mid, sorted(asking)) if asking else {}
+    memberships = gateway.memberships_of(mid, sorted(asking)) if asking else {}
     # Marketing Cloud tells no keys apart by case.
-    places = {key.casefold(): found for key, found in places.items()}
+    memberships = {key.casefold(): found for key, found in memberships.items()}
     named = any(row.target.type is TargetType.ATTRIBUTE for row in rows)
     attributes = {one.name for one in catalogue.definitions(mid)} if named else set()
     plans: list[Plan] = []
     for row in rows:
         key = keys[row.pk]
         if not key:
-            plans.append(NO_TIME if key is None else _NOBODY)
+            plans.append(NO_TIME_LEFT if key is None else _NOBODY)
             continue
         known = _Known(
             key=key,
-            places=places.get(key.casefold(), []),
+            places=memberships.get(key.casefold(), []),
             attributes=attributes,
-            left=left.get(row.person, ()),
+            left=left.get(row.subscriber_digest, ()),
         )
         plans.append(_PLANS[row.kind](row, known))
     return plans
 
 
-def _joining(row: UnsubRequest, known: _Known) -> Plan:
+def _subscription(row: SubscriberRequest, known: _Known) -> Plan:
     """Return what puts the subscriber on a list: an update of the membership, or a new one."""
     if row.list_id is None:
         return Verdict(outcome=Outcome.REFUSED, detail="no list")
-    place = next((one for one in known.places if one.list_id == row.list_id), None)
-    if place and place.status == ACTIVE:
+    membership = next((one for one in known.places if one.list_id == row.list_id), None)
+    if membership and membership.status == ACTIVE:
         return Verdict(outcome=Outcome.ALREADY_SUBSCRIBED, detail="on the list already")
-    change = ListChange(list_id=row.list_id, status=ACTIVE, action="update" if place else "create")
+    change = ListChange(
+        list_id=row.list_id, status=ACTIVE, action="update" if membership else "create"
+    )
     return SubscriberUpdate(subscriber_key=known.key, lists=(change,))
 
 
-def _coming_back(_row: UnsubRequest, known: _Known) -> Plan:
+def _resubscription(_row: SubscriberRequest, known: _Known) -> Plan:
     """Return what subscribes the subscriber again, but not to lists that they have left as well."""
     lists = tuple(
         ListChange(list_id=one.list_id, status=UNSUBSCRIBED, action="update")
@@ -99,7 +101,7 @@ def _coming_back(_row: UnsubRequest, known: _Known) -> Plan:
     return SubscriberUpdate(subscriber_key=known.key, status=ACTIVE, lists=lists)
 
 
-def _attribute(row: UnsubRequest, known: _Known) -> Plan:
+def _attribute(row: SubscriberRequest, known: _Known) -> Plan:
     """Return what sets an attribute; refused where Marketing Cloud has none of that name."""
     name = row.target.name
     if name not in known.attributes:
@@ -107,25 +109,25 @@ def _attribute(row: UnsubRequest, known: _Known) -> Plan:
     return SubscriberUpdate(subscriber_key=known.key, attributes=((name, row.value),))
 
 
-def _format(row: UnsubRequest, known: _Known) -> Plan:
+def _format(row: SubscriberRequest, known: _Known) -> Plan:
     return SubscriberUpdate(subscriber_key=known.key, email_type=row.value)
 
 
-def _address(row: UnsubRequest, known: _Known) -> Plan:
+def _address(row: SubscriberRequest, known: _Known) -> Plan:
     return SubscriberUpdate(subscriber_key=known.key, email_address=row.value)
 
 
 # What to send for a row of each kind: only what the subscriber changed.
-_PLANS: Mapping[str, Callable[[UnsubRequest, _Known], Plan]] = {
-    Kind.SUBSCRIBE: _joining,
-    Kind.RESUBSCRIBE: _coming_back,
+_PLANS: Mapping[str, Callable[[SubscriberRequest, _Known], Plan]] = {
+    Kind.SUBSCRIBE: _subscription,
+    Kind.RESUBSCRIBE: _resubscription,
     Kind.ATTRIBUTE: _attribute,
     Kind.FORMAT: _format,
     Kind.ADDRESS: _address,
 }
 
 
-def _checked(batch: Batch[UnsubRequest], row: UnsubRequest, verdict: Verdict) -> Verdict:
+def _verified(batch: Batch[SubscriberRequest], row: SubscriberRequest, verdict: Verdict) -> Verdict:
     """Return the verdict on a row; on one who subscribes again, only once Marketing Cloud says that
     they are: it may need another level of the enterprise, too (facts 6)."""
     is_done = verdict.outcome is Outcome.POSTED

@@ -18,7 +18,7 @@ _OPTIONS = {
     "confirm_address_key": "customer key of the triggered send that confirms a new address",
     "new_link_key": "customer key of the triggered send with a new link",
     "ask_back_key": "customer key of the triggered send that asks back after a pause",
-    "pause_ends": "ask or put_back: what happens after a pause",
+    "pause_end_action": "ask or put_back: what happens after a pause",
 }
 
 _SWITCHES = {

@@ -12,10 +12,10 @@ from django.db.models import Min
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from unsub.models import BusinessUnit, EmailStatus, LinkEmail, Status, UnsubRequest
+from unsub.models import BusinessUnit, EmailStatus, LinkEmail, Status, SubscriberRequest
 from unsub.models.queue_state import queue_of
 from unsub.models.statuses import OPEN, in_states
-from unsub.reporting.latency import late, time_to_honour
+from unsub.reporting.latency import late, processing_time
 
 SHOWN = (*OPEN, Status.HELD)
 _CLEAR = "\x1b[2J\x1b[H"
@@ -63,7 +63,7 @@ def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
     for mid in sorted({*units, *(mid for mid, _ in counts)}):
         if wanted and mid not in wanted:
             continue
-        honour = time_to_honour(mid)
+        latency = processing_time(mid)
         yield {
             "mid": mid,
             "name": units[mid].name if mid in units else "(unknown unit)",
@@ -73,7 +73,7 @@ def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
             "oldest": _oldest(mid),
             "per_hour": _per_hour(mid),
             "late": late(mid),
-            **{name: _round(getattr(honour, name)) for name in ("p50", "p95", "p99")},
+            **{name: _round(getattr(latency, name)) for name in ("p50", "p95", "p99")},
             "state": _state(units.get(mid)),
             "next_probe": _next_probe(units.get(mid)),
         }
@@ -81,7 +81,7 @@ def _rows(wanted: set[int]) -> Iterator[dict[str, Any]]:
 
 def _counts() -> dict[tuple[int, str], int]:
     """Return the number of open and refused requests by unit and status."""
-    found = UnsubRequest.objects.open_counts()
+    found = SubscriberRequest.objects.open_counts()
     return {(mid, status): number for mid, status, number in found}
 
 
@@ -92,7 +92,7 @@ def _emails(mid: int, *states: EmailStatus) -> int:
 
 def _oldest(mid: int) -> float | None:
     """Return the age in seconds of the oldest pending or held request."""
-    waiting = UnsubRequest.objects.filter(status=Status.PENDING, unit_id=mid)
+    waiting = SubscriberRequest.objects.filter(status=Status.PENDING, unit_id=mid)
     since = waiting.aggregate(since=Min("received_at"))["since"]
     return None if since is None else _round((timezone.now() - since).total_seconds())
 
@@ -100,7 +100,7 @@ def _oldest(mid: int) -> float | None:
 def _per_hour(mid: int) -> int:
     """Return how many requests were confirmed within the last hour."""
     hour = Now() - timedelta(hours=1)
-    return UnsubRequest.objects.filter(
+    return SubscriberRequest.objects.filter(
         unit_id=mid, status=Status.DONE, finished_at__gt=hour
     ).count()
 

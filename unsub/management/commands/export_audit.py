@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
 from unsub.management.streams import STANDARD, writing
-from unsub.models import Status, UnsubRequest
+from unsub.models import Status, SubscriberRequest
 from unsub.reporting import audit_export
 
 _PROGRESS = 20_000
@@ -69,9 +69,9 @@ def _rows(options: dict[str, Any]) -> Iterator[audit_export.Row]:
         "unit_id__in": options["mid"],
         "received_at__gte": options["since"], "received_at__lt": options["until"],
     }  # fmt: skip
-    asked = UnsubRequest.objects.order_by("pk").filter(
+    requests = SubscriberRequest.objects.order_by("pk").filter(
         **{name: value for name, value in filters.items() if value is not None}
     )
     if options["status"] is not None:
-        asked = asked.shown_as(*options["status"])
-    return audit_export.rows(asked)
+        requests = requests.shown_as(*options["status"])
+    return audit_export.iter_rows(requests)

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Count, QuerySet
 
-from unsub.models import UnsubRequest
+from unsub.models import SubscriberRequest
 from unsub.models.shown_status import can_be_requeued
 from unsub.outbox import api as outbox
 
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         """Count, then requeue."""
         if not options["where"] and not options["all"]:
             raise CommandError("Give --where FIELD=VALUE, or --all.")
-        stuck = UnsubRequest.objects.filter(can_be_requeued())
+        stuck = SubscriberRequest.objects.filter(can_be_requeued())
         found = stuck.with_shown_status().filter(**_conditions(options["where"]))
         total = self._tell(found)
         if options["dry_run"]:
@@ -47,7 +47,7 @@ class Command(BaseCommand):
             return
         self.stdout.write(f"{self._requeue(found, total)} are pending again")
 
-    def _tell(self, found: "QuerySet[UnsubRequest]") -> int:
+    def _tell(self, found: "QuerySet[SubscriberRequest]") -> int:
         """Print the numbers by unit, status and code. Return the total."""
         by = ("unit_id", "shown_status", "error_code")
         counted = found.order_by().values_list(*by).annotate(number=Count("pk")).order_by(*by)
@@ -57,7 +57,7 @@ class Command(BaseCommand):
             total += number
         return total
 
-    def _requeue(self, found: "QuerySet[UnsubRequest]", total: int) -> int:
+    def _requeue(self, found: "QuerySet[SubscriberRequest]", total: int) -> int:
         """Return how many were queued again. Each chunk is a short transaction of its own."""
         started, sent, last = time.monotonic(), 0, 0
         while ids := list(

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from unsub.domain.context import ContextError, UnsubContext
-from unsub.links.csv_signing import BadHeader, Header, Row, rows, written
+from unsub.links.csv_signing import BadHeaderError, Header, Row, rows, written
 from unsub.links.tokens import sign_link
 from unsub.management.progress import Progress
 from unsub.management.streams import STANDARD, is_same_file, reading, size, standard_output
@@ -59,7 +59,7 @@ class Command(BaseCommand):
                 raise CommandError("IN and OUT are the same file: its rows would be lost")
             try:
                 self._run(_Job(options), infile, options)
-            except BadHeader as err:
+            except BadHeaderError as err:
                 raise CommandError(str(err)) from err
 
     def _run(self, job: "_Job", infile: IO[bytes], options: dict[str, Any]) -> None:

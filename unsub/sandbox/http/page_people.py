@@ -67,7 +67,7 @@ def people(memory: Memory) -> str:
     names = (f"{x.name} ({x.list_id})" for x in lists)
     heads = ("SubscriberID", "SubscriberKey", "Status", *names, "Attributes")
     chosen = _shown(memory)
-    body = "".join(_person(memory, person, lists) for person in chosen)
+    body = "".join(_person(memory, subscriber, lists) for subscriber in chosen)
     places = f"<table><thead>{row('th', heads)}</thead><tbody>{body}</tbody></table>"
     shown, known = len(chosen), len(memory.subscribers)
     note = "" if shown == known else f'<p class="quiet">{shown} of {known}, the latest first.</p>'
@@ -91,14 +91,14 @@ def _shown(memory: Memory) -> list[Subscriber]:
     return [everybody[x] for x in wanted if x in everybody][:MOST_SUBSCRIBERS]
 
 
-def _person(memory: Memory, person: Subscriber, lists: Iterable[MailList]) -> str:
-    statuses = (person.status, *(memory.people.status(person, item) for item in lists))
+def _person(memory: Memory, subscriber: Subscriber, lists: Iterable[MailList]) -> str:
+    statuses = (subscriber.status, *(memory.people.status(subscriber, item) for item in lists))
     cells = "".join(f"<td>{_pill(status)}</td>" for status in statuses)
-    about = f"{person.email}, {person.email_type}"
+    about = f"{subscriber.email}, {subscriber.email_type}"
     return (
-        f"<tr><td>{person.subscriber_id}</td><td>{escape(person.key)}<br>"
+        f"<tr><td>{subscriber.subscriber_id}</td><td>{escape(subscriber.key)}<br>"
         f'<span class="quiet">{escape(about)}</span></td>{cells}'
-        f'<td class="quiet">{escape(_pairs(person.attributes))}</td></tr>'
+        f'<td class="quiet">{escape(_pairs(subscriber.attributes))}</td></tr>'
     )
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from unsub.sandbox.operations import faults
 from unsub.sandbox.operations.call import Call, api_error
-from unsub.sandbox.operations.call_counts import Calls
+from unsub.sandbox.operations.call_counts import CallCounts
 from unsub.sandbox.operations.create import create
 from unsub.sandbox.operations.describe import describe
 from unsub.sandbox.operations.execute import execute
 from unsub.sandbox.operations.faults import Faults
 from unsub.sandbox.operations.retrieve import retrieve
-from unsub.sandbox.operations.retrieve_pages import Shelf
+from unsub.sandbox.operations.retrieve_pages import RetrievePages
 from unsub.sandbox.operations.update import update
 from unsub.sandbox.soap import envelopes, messages
 from unsub.sandbox.soap.elements import number
@@ -48,8 +48,8 @@ class Service:
         self.memory = memory
         self.tokens = tokens
         self.cues = cues
-        self.calls = Calls()
-        self.shelf = Shelf(memory)
+        self.calls = CallCounts()
+        self.shelf = RetrievePages(memory)
         self._account = account
         self._stopping = stopping
 
@@ -74,7 +74,7 @@ class Service:
         except messages.EnvelopeError:
             self.calls.count("soap", "malformed")
             return Reply(status=400, body=b"Bad Request", content_type="text/plain")
-        self.calls.begin(len(message.asked))
+        self.calls.begin(len(message.requests))
         try:
             return self._answer(message, action)
         finally:
@@ -108,7 +108,7 @@ class Service:
         if cue is not None:
             raise api_error(int(cue.kind.removeprefix("fault_")))
         call = self._call(message, account, mids)
-        return self._reply(call, operation, _OPERATIONS[operation](call, message.asked))
+        return self._reply(call, operation, _OPERATIONS[operation](call, message.requests))
 
     def _call(self, message: Message, account: int, mids: set[int]) -> Call:
         return Call(
@@ -116,9 +116,9 @@ class Service:
             mids=mids,
             labels=message.labels,
             memory=self.memory,
-            shelf=self.shelf,
+            retrieve_pages=self.shelf,
             cues=self.cues,
-            calls=self.calls,
+            call_counts=self.calls,
         )
 
     def _log_in(self, message: Message, mids: set[int]) -> int:
@@ -139,7 +139,7 @@ class Service:
 
     def _system_status(self, mids: set[int], labels: Collection[str]) -> Answer:
         outage = "UnplannedOutage" if self.cues.holds("fault_10", mids, labels) else "OK"
-        status = "InMaintenance" if self.cues.holds("fault_9", mids, labels) else outage
+        status = "InMaintenanceError" if self.cues.holds("fault_9", mids, labels) else outage
         result: Node = {"StatusCode": "OK", "StatusMessage": "Read", "SystemStatus": status}
         content: dict[str, Node] = {
             "Results": {"Result": result},
@@ -166,7 +166,7 @@ class Service:
         authentication."""
         account = self.tokens.account_of(message.token) if message.token else None
         own = self._account if account is None else account
-        given = {number(x.client_id) if x.client_id else own for x in message.asked}
+        given = {number(x.client_id) if x.client_id else own for x in message.requests}
         return {mid for mid in given if mid is not None} or {own}
 
 

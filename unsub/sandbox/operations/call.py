@@ -9,9 +9,9 @@ from unsub.sandbox.soap.envelopes import FaultError
 from unsub.sandbox.world.store import Memory
 
 from . import faults
-from .call_counts import Calls
+from .call_counts import CallCounts
 from .faults import Cue, Faults
-from .retrieve_pages import Shelf
+from .retrieve_pages import RetrievePages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +23,9 @@ class Call:
     mids: Collection[int]
     labels: Collection[str]
     memory: Memory
-    shelf: Shelf
+    retrieve_pages: RetrievePages
     cues: Faults
-    calls: Calls
+    call_counts: CallCounts
 
     def take(self, kinds: Collection[str]) -> Cue | None:
         """Return the first injected fault of these kinds that is due for this call, and count

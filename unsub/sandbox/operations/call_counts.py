@@ -5,7 +5,7 @@ from threading import Lock
 from typing import Any
 
 
-class Calls:
+class CallCounts:
     """Thread-safe counters of SOAP calls, token requests, results and faults."""
 
     def __init__(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from unsub.sandbox.soap.envelopes import Answer, request_id
-from unsub.sandbox.soap.requests import Asked, Recipient, TriggeredSend
+from unsub.sandbox.soap.requests import AnyRequest, Recipient, TriggeredSend
 from unsub.sandbox.soap.xml_nodes import TYPE, Node
 from unsub.sandbox.world.attributes import is_address
 from unsub.sandbox.world.errors import RuleError
@@ -42,7 +42,7 @@ class Failure:
         }
 
 
-def create(call: Call, objects: Sequence[Asked]) -> Answer:
+def create(call: Call, objects: Sequence[AnyRequest]) -> Answer:
     """Return the reply to a Create. RequestID and OverallStatus are its last elements."""
     units = [call.unit(one.client_id) for one in objects]
     done = [
@@ -51,7 +51,7 @@ def create(call: Call, objects: Sequence[Asked]) -> Answer:
     ]
     results = [result for result, _failures in done]
     for result in results:
-        call.calls.count("results", result.code or result.status)
+        call.call_counts.count("results", result.code or result.status)
     content: dict[str, Node] = {
         "Results": [_content(result, failures) for result, failures in done],
         "RequestID": request_id(),
@@ -60,7 +60,9 @@ def create(call: Call, objects: Sequence[Asked]) -> Answer:
     return Answer(element="CreateResponse", content=content)
 
 
-def _result(call: Call, ordinal: int, mid: int, one: Asked) -> tuple[Result, Sequence[Failure]]:
+def _result(
+    call: Call, ordinal: int, mid: int, one: AnyRequest
+) -> tuple[Result, Sequence[Failure]]:
     if not isinstance(one, TriggeredSend):
         return Result.refused(RuleError(5), ordinal), ()
     if one.definition not in call.memory.definitions:

@@ -23,10 +23,10 @@ _STANDARD = (
 _REQUIRED = frozenset({"EmailAddress", "SubscriberKey"})
 
 
-def describe(call: Call, asked: Iterable[Describe]) -> Answer:
+def describe(call: Call, requests: Iterable[Describe]) -> Answer:
     """Return the reply to a Describe. Unknown object types are left out."""
     found = []
-    for one in asked:
+    for one in requests:
         call.unit(one.client_id)
         if one.object_type == "Subscriber":
             found.append(_subscriber(tuple(call.memory.attributes.values())))

@@ -16,7 +16,7 @@ def execute(call: Call, requests: Sequence[ExecuteRequest]) -> Answer:
     """Return the reply to an Execute."""
     unknown = next((r.name for r in requests if r.name != "LogUnsubEvent"), None)
     if unknown is not None:
-        call.calls.count("results", "no handler")
+        call.call_counts.count("results", "no handler")
         what = unknown or "a request without a name"
         return _answer(f"Error: Unable to find a handler for {what}", ())
     units = [call.unit(request.client_id) for request in requests]
@@ -26,7 +26,7 @@ def execute(call: Call, requests: Sequence[ExecuteRequest]) -> Answer:
         for ordinal, (mid, request) in enumerate(zip(units, requests, strict=True))
     ]
     for result in results:
-        call.calls.count("results", result.code or result.status)
+        call.call_counts.count("results", result.code or result.status)
     return _answer(overall(results), results)
 
 

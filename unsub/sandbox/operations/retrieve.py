@@ -12,15 +12,15 @@ from .retrieve_pages import RetrieveError
 from .retrieve_rows import Row
 
 
-def retrieve(call: Call, asked: Sequence[Retrieve]) -> Answer:
+def retrieve(call: Call, requests: Sequence[Retrieve]) -> Answer:
     """Return the reply to a Retrieve."""
-    if not asked:
+    if not requests:
         raise FaultError("client", envelopes.client_fault("RetrieveRequest is missing"))
-    mid = call.unit(asked[0].client_id)
+    mid = call.unit(requests[0].client_id)
     try:
-        page = call.shelf.page(mid, asked[0])
+        page = call.retrieve_pages.page(mid, requests[0])
     except RetrieveError as err:
-        call.calls.count("results", "retrieve refused")
+        call.call_counts.count("results", "retrieve refused")
         return _answer(f"Error: {err}", "", ())
     rows = [{TYPE: page.kind, **_nested(row)} for row in page.rows]
     return _answer(page.overall, page.request_id, rows)

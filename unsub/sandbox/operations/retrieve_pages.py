@@ -28,7 +28,7 @@ class Page:
     rows: Sequence[Row]
 
 
-class Shelf:
+class RetrievePages:
     """Serves pages, and stores the rows of the following ones until they are requested."""
 
     def __init__(self, memory: Memory) -> None:
@@ -37,15 +37,15 @@ class Shelf:
         self._rest: dict[str, tuple[str, list[Row]]] = {}
         self._lock = Lock()
 
-    def page(self, mid: int, asked: Retrieve) -> Page:
+    def page(self, mid: int, request: Retrieve) -> Page:
         """Return the first page, or the page that `continues` names. Raises RetrieveError."""
-        if asked.continues:
+        if request.continues:
             with self._lock:
-                kind, rows = self._rest.pop(asked.continues, ("", []))
+                kind, rows = self._rest.pop(request.continues, ("", []))
             if not kind:
                 raise RetrieveError("The ContinueRequest is not known")
         else:
-            kind, rows = asked.object_type, self._find(mid, asked)
+            kind, rows = request.object_type, self._find(mid, request)
         now, later = rows[: self.page_size], rows[self.page_size :]
         number = request_id()
         if later:
@@ -54,28 +54,28 @@ class Shelf:
         overall = "MoreDataAvailable" if later else "OK"
         return Page(overall=overall, request_id=number, kind=kind, rows=now)
 
-    def _find(self, mid: int, asked: Retrieve) -> list[Row]:
-        if asked.object_type not in KINDS:
-            raise RetrieveError(f"The object type {asked.object_type} cannot be retrieved")
-        keep = _condition(asked)
-        rows = [row for row in KINDS[asked.object_type](self._memory, mid, asked) if keep(row)]
+    def _find(self, mid: int, request: Retrieve) -> list[Row]:
+        if request.object_type not in KINDS:
+            raise RetrieveError(f"The object type {request.object_type} cannot be retrieved")
+        keep = _condition(request)
+        rows = [row for row in KINDS[request.object_type](self._memory, mid, request) if keep(row)]
         # In the order of the schema, not in the order requested.
-        wanted = ALWAYS | frozenset(asked.properties)
+        wanted = ALWAYS | frozenset(request.properties)
         return [{name: row[name] for name in row if name in wanted} for row in rows]
 
 
-def _condition(asked: Retrieve) -> Callable[[Row], bool]:
+def _condition(request: Retrieve) -> Callable[[Row], bool]:
     """Return the predicate of the filter. Raises RetrieveError for an unsupported one."""
-    name, values = asked.filtered_by, asked.values
+    name, values = request.filtered_by, request.values
     if not name:
         return lambda _row: True
-    if asked.operator in EXACT:
+    if request.operator in EXACT:
         wanted = {value.casefold() for value in values}
         return lambda row: str(row.get(name, "")).casefold() in wanted
-    if asked.operator == "greaterThanOrEqual" and len(values) == 1:
+    if request.operator == "greaterThanOrEqual" and len(values) == 1:
         since = _time(values[0])
         return lambda row: name in row and _time(str(row[name])) >= since
-    raise RetrieveError(f"The operator {asked.operator} cannot be used on {name}")
+    raise RetrieveError(f"The operator {request.operator} cannot be used on {name}")
 
 
 def _time(text: str) -> datetime:

@@ -28,7 +28,7 @@ _CLASSES = {
 _NAMES = {"ID": "SubscriberID", "SubscriberKey": "SubscriberKey", "EmailAddress": "EmailAddress"}
 
 
-def unsub_events(memory: Memory, mid: int, _asked: Retrieve) -> Iterator[Row]:
+def unsub_events(memory: Memory, mid: int, _request: Retrieve) -> Iterator[Row]:
     """Yield the unit's UnsubEvents, oldest first."""
     for entry in memory.entries("event"):
         if entry.mid == mid:
@@ -43,22 +43,23 @@ def unsub_events(memory: Memory, mid: int, _asked: Retrieve) -> Iterator[Row]:
             yield {name: str(value) for name, value in found.items() if value is not None}
 
 
-def subscribers(memory: Memory, _mid: int, asked: Retrieve) -> Iterator[Row]:
+def subscribers(memory: Memory, _mid: int, request: Retrieve) -> Iterator[Row]:
     """Yield the subscribers of the enterprise that the filter can match."""
-    for person in _people(memory, asked, _NAMES):
+    for subscriber in _people(memory, request, _NAMES):
         found: dict[str, Node] = {
-            "ID": str(person.subscriber_id),
-            "EmailAddress": person.email,
-            "Attributes": _attributes(memory.attributes.values(), person),
-            "SubscriberKey": person.key,
-            "UnsubscribedDate": person.unsubscribed_at and _server_time(person.unsubscribed_at),
-            "Status": person.status,
-            "EmailTypePreference": person.email_type,
+            "ID": str(subscriber.subscriber_id),
+            "EmailAddress": subscriber.email,
+            "Attributes": _attributes(memory.attributes.values(), subscriber),
+            "SubscriberKey": subscriber.key,
+            "UnsubscribedDate": subscriber.unsubscribed_at
+            and _server_time(subscriber.unsubscribed_at),
+            "Status": subscriber.status,
+            "EmailTypePreference": subscriber.email_type,
         }
         yield {name: value for name, value in found.items() if value is not None}
 
 
-def lists(memory: Memory, mid: int, _asked: Retrieve) -> Iterator[Row]:
+def lists(memory: Memory, mid: int, _request: Retrieve) -> Iterator[Row]:
     """Yield the lists of the unit. Groups are another object type."""
     for one in memory.lists.values():
         if one.mid == mid and one.kind in _CLASSES:
@@ -71,17 +72,17 @@ def lists(memory: Memory, mid: int, _asked: Retrieve) -> Iterator[Row]:
             }
 
 
-def list_subscribers(memory: Memory, mid: int, asked: Retrieve) -> Iterator[Row]:
+def list_subscribers(memory: Memory, mid: int, request: Retrieve) -> Iterator[Row]:
     """Yield the memberships in the unit's lists, groups included."""
     known = [one for one in memory.lists.values() if one.mid == mid]
-    for person in _people(memory, asked, {"SubscriberKey": "SubscriberKey"}):
+    for subscriber in _people(memory, request, {"SubscriberKey": "SubscriberKey"}):
         for one in known:
-            status = memory.people.status(person, one)
+            status = memory.people.status(subscriber, one)
             if status:
                 yield {
                     "Status": status,
                     "ListID": str(one.list_id),
-                    "SubscriberKey": person.key,
+                    "SubscriberKey": subscriber.key,
                 }
 
 
@@ -93,18 +94,20 @@ KINDS: Mapping[str, Callable[[Memory, int, Retrieve], Iterator[Row]]] = {
 }
 
 
-def _people(memory: Memory, asked: Retrieve, names: Mapping[str, str]) -> Iterable[Subscriber]:
+def _people(memory: Memory, request: Retrieve, names: Mapping[str, str]) -> Iterable[Subscriber]:
     """Return the subscribers that an exact filter can match, else all. Uses the index: with 100,000
     subscribers or more, scanning all of them takes longer than a page may."""
-    name = names.get(asked.filtered_by)
-    if name is None or asked.operator not in EXACT:
+    name = names.get(request.filtered_by)
+    if name is None or request.operator not in EXACT:
         return list(memory.subscribers.values())
-    found = (person for value in asked.values for person in memory.people.named(name, value))
-    return {person.subscriber_id: person for person in found}.values()
+    found = (
+        subscriber for value in request.values for subscriber in memory.people.named(name, value)
+    )
+    return {subscriber.subscriber_id: subscriber for subscriber in found}.values()
 
 
-def _attributes(known: Iterable[Attribute], person: Subscriber) -> Sequence[Node]:
-    return [{"Name": x.name, "Value": person.attributes.get(x.name, "")} for x in known]
+def _attributes(known: Iterable[Attribute], subscriber: Subscriber) -> Sequence[Node]:
+    return [{"Name": x.name, "Value": subscriber.attributes.get(x.name, "")} for x in known]
 
 
 def _server_time(at: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from unsub.sandbox.soap.envelopes import Answer, request_id
-from unsub.sandbox.soap.requests import Asked, SubscriberUpdate
+from unsub.sandbox.soap.requests import AnyRequest, SubscriberUpdate
 from unsub.sandbox.soap.xml_nodes import TYPE, Node
 from unsub.sandbox.world.errors import RuleError
 
@@ -14,7 +14,7 @@ from .results import Result, overall
 _REFUSALS = {"resubscribe_12018": 12018, "no_permission": 11, "update_refused": None}
 
 
-def update(call: Call, objects: Sequence[Asked]) -> Answer:
+def update(call: Call, objects: Sequence[AnyRequest]) -> Answer:
     """Return the reply to an Update. RequestID and OverallStatus are its last elements."""
     units = [call.unit(one.client_id) for one in objects]
     results = [
@@ -22,7 +22,7 @@ def update(call: Call, objects: Sequence[Asked]) -> Answer:
         for ordinal, (mid, one) in enumerate(zip(units, objects, strict=True))
     ]
     for result in results:
-        call.calls.count("results", result.code or result.status)
+        call.call_counts.count("results", result.code or result.status)
     content: dict[str, Node] = {
         "Results": [
             {**result.content, "Object": _object(one)}
@@ -34,7 +34,7 @@ def update(call: Call, objects: Sequence[Asked]) -> Answer:
     return Answer(element="UpdateResponse", content=content)
 
 
-def _result(call: Call, ordinal: int, mid: int, one: Asked) -> Result:
+def _result(call: Call, ordinal: int, mid: int, one: AnyRequest) -> Result:
     try:
         if not isinstance(one, SubscriberUpdate):
             raise RuleError(5)  # noqa: TRY301 - refused in the way of all the others
@@ -49,11 +49,11 @@ def _refuse_on_cue(call: Call, one: SubscriberUpdate) -> None:
     kinds = faults.UPDATE if one.change.resubscribes else faults.ANY_UPDATE
     cue = call.take(kinds)
     if cue is not None:
-        call.calls.count("faults", cue.kind)
+        call.call_counts.count("faults", cue.kind)
         raise RuleError(_REFUSALS[cue.kind])
 
 
-def _object(one: Asked) -> Node:
+def _object(one: AnyRequest) -> Node:
     if not isinstance(one, SubscriberUpdate):
         return {}
     return {

@@ -8,7 +8,7 @@ from lxml import etree
 from . import objects
 from .elements import at, text
 from .namespaces import FUEL, SOAP, WSSE
-from .requests import Asked, Describe, ExecuteRequest, Retrieve
+from .requests import AnyRequest, Describe, ExecuteRequest, Retrieve
 
 _OPERATIONS = {
     at("ExecuteRequestMsg"): "Execute",
@@ -32,12 +32,12 @@ class Message:
     token: str | None
     username: str | None
     password: str | None
-    asked: tuple[Asked, ...]
+    requests: tuple[AnyRequest, ...]
 
     @property
     def labels(self) -> frozenset[str]:
         """Labels that an injected fault's `operation` can match: `Retrieve`, `Retrieve:List`."""
-        types = {one.object_type for one in self.asked} - {""}
+        types = {one.object_type for one in self.requests} - {""}
         return frozenset({self.operation, *(f"{self.operation}:{one}" for one in types)})
 
 
@@ -60,15 +60,15 @@ def read(body: bytes) -> Message:
         token=text(root, f"{{{SOAP}}}Header/{{{FUEL}}}fueloauth"),
         username=text(root, f"{{{SOAP}}}Header//{{{WSSE}}}Username"),
         password=text(root, f"{{{SOAP}}}Header//{{{WSSE}}}Password"),
-        asked=() if call is None else tuple(_READERS.get(operation, _nothing)(call)),
+        requests=() if call is None else tuple(_READERS.get(operation, _nothing)(call)),
     )
 
 
-def _nothing(_call: etree._Element) -> Iterator[Asked]:
+def _nothing(_call: etree._Element) -> Iterator[AnyRequest]:
     return iter(())
 
 
-def _retrieve(call: etree._Element) -> Iterator[Asked]:
+def _retrieve(call: etree._Element) -> Iterator[AnyRequest]:
     item = call.find(at("RetrieveRequest"))
     if item is None:
         return
@@ -87,7 +87,7 @@ def _retrieve(call: etree._Element) -> Iterator[Asked]:
     )
 
 
-def _describe(call: etree._Element) -> Iterator[Asked]:
+def _describe(call: etree._Element) -> Iterator[AnyRequest]:
     for item in call.iterfind(at("DescribeRequests", "ObjectDefinitionRequest")):
         yield Describe(
             object_type=text(item, at("ObjectType")) or "",
@@ -95,7 +95,7 @@ def _describe(call: etree._Element) -> Iterator[Asked]:
         )
 
 
-def _execute(call: etree._Element) -> Iterator[Asked]:
+def _execute(call: etree._Element) -> Iterator[AnyRequest]:
     for item in call.iterfind(at("Requests")):
         yield ExecuteRequest(
             name=text(item, at("Name")) or "",
@@ -115,7 +115,7 @@ def _parameters(item: etree._Element) -> dict[str, str] | None:
     return found
 
 
-_READERS: Mapping[str, Callable[[etree._Element], Iterator[Asked]]] = {
+_READERS: Mapping[str, Callable[[etree._Element], Iterator[AnyRequest]]] = {
     "Execute": _execute,
     "Retrieve": _retrieve,
     "Describe": _describe,

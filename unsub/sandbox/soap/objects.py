@@ -9,10 +9,10 @@ from unsub.sandbox.world.update_rules import Names
 
 from .elements import at, number, text, values
 from .namespaces import XSI
-from .requests import Asked, Recipient, SubscriberUpdate, TriggeredSend, Unserved
+from .requests import AnyRequest, Recipient, SubscriberUpdate, TriggeredSend, Unserved
 
 
-def updates(call: etree._Element) -> Iterator[Asked]:
+def updates(call: etree._Element) -> Iterator[AnyRequest]:
     """Yield the objects of an UpdateRequest."""
     for item in call.iterfind(at("Objects")):
         kind, client_id = _type(item), _client(call, item)
@@ -22,7 +22,7 @@ def updates(call: etree._Element) -> Iterator[Asked]:
             yield Unserved(object_type=kind, client_id=client_id)
 
 
-def creations(call: etree._Element) -> Iterator[Asked]:
+def creations(call: etree._Element) -> Iterator[AnyRequest]:
     """Yield the objects of a CreateRequest."""
     for item in call.iterfind(at("Objects")):
         kind, client_id = _type(item), _client(call, item)

@@ -85,6 +85,6 @@ class Unserved:
     client_id: str | None
 
 
-Asked: TypeAlias = (
+AnyRequest: TypeAlias = (
     ExecuteRequest | Retrieve | Describe | SubscriberUpdate | TriggeredSend | Unserved
 )

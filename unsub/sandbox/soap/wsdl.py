@@ -53,7 +53,7 @@ _STATUS_TYPES = """
   <xs:simpleType name="SystemStatusType"><xs:restriction base="xs:string">
     <xs:enumeration value="OK"/>
     <xs:enumeration value="UnplannedOutage"/>
-    <xs:enumeration value="InMaintenance"/>
+    <xs:enumeration value="InMaintenanceError"/>
   </xs:restriction></xs:simpleType>
   <xs:complexType name="SystemStatusOptions"/>
   <xs:complexType name="SystemStatusResult"><xs:sequence>

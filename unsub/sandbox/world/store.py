@@ -10,7 +10,7 @@ from .errors import RuleError
 from .records import Change, Effect, Entry, Mail, Record, Update
 from .subscribers import People
 from .unsubscribe_rules import decide
-from .update_rules import Names, changed, check, find_person
+from .update_rules import Names, changed, check, find_by_names
 
 
 class Memory:
@@ -57,12 +57,12 @@ class Memory:
         it is applied then."""
         with self._lock:
             unit = self.units[mid]
-            person = find_person(self, unit, names)
-            check(self, unit, person, change)
+            subscriber = find_by_names(self, unit, names)
+            check(self, unit, subscriber, change)
             update = Update(
                 **self._stamp(mid),
-                subscriber_id=person.subscriber_id,
-                subscriber_key=person.key,
+                subscriber_id=subscriber.subscriber_id,
+                subscriber_key=subscriber.key,
                 given=change,
             )
             self._record(update)
@@ -109,14 +109,14 @@ class Memory:
         """Return a subscriber's current state, with the status on each list they are on. Raises
         KeyError."""
         with self._lock:
-            person = self.subscribers[subscriber_id]
-            places = {x: self.people.status(person, one) for x, one in self.lists.items()}
+            subscriber = self.subscribers[subscriber_id]
+            places = {x: self.people.status(subscriber, one) for x, one in self.lists.items()}
         return {
-            "key": person.key,
-            "email": person.email,
-            "status": person.status,
-            "email_type": person.email_type,
-            "attributes": dict(person.attributes),
+            "key": subscriber.key,
+            "email": subscriber.email,
+            "status": subscriber.status,
+            "email_type": subscriber.email_type,
+            "attributes": dict(subscriber.attributes),
             "lists": {list_id: status for list_id, status in places.items() if status},
         }
 
@@ -187,21 +187,21 @@ class Memory:
             self.people.set_place(entry.subscriber_id, entry.list_id, "Unsubscribed")
 
     def _change(self, update: Update) -> None:
-        person = self.people.everybody.get(update.subscriber_id)
-        if person is None:
+        subscriber = self.people.everybody.get(update.subscriber_id)
+        if subscriber is None:
             return
         try:
-            new = changed(person, update.given, known=self.attributes, at=update.at)
+            new = changed(subscriber, update.given, known=self.attributes, at=update.at)
         except RuleError:
             # A stored record that the current attribute definitions no longer allow.
             return
         self.people.put(new)
         for one in update.given.lists:
             # Without a Status, an upsert of an Unsubscribed membership leaves it unsubscribed.
-            left = self.has_left(person.subscriber_id, one.list_id)
+            left = self.has_left(subscriber.subscriber_id, one.list_id)
             status = one.status or ("Unsubscribed" if left else "Active")
             after = "" if one.action == "delete" else status
-            self.people.set_place(person.subscriber_id, one.list_id, after)
+            self.people.set_place(subscriber.subscriber_id, one.list_id, after)
 
 
 def _entry(stamp: dict[str, Any], parameters: Mapping[str, str], effect: Effect) -> Entry:

@@ -11,11 +11,11 @@ class People:
     Writers must hold the memory's lock."""
 
     def __init__(self, subscribers: Iterable[Subscriber]) -> None:
-        self.everybody = {person.subscriber_id: person for person in subscribers}
+        self.everybody = {subscriber.subscriber_id: subscriber for subscriber in subscribers}
         self._by_key = {x.key.casefold(): x.subscriber_id for x in self.everybody.values()}
         self._by_email: dict[str, tuple[int, ...]] = {}
-        for person in self.everybody.values():
-            self._index(person)
+        for subscriber in self.everybody.values():
+            self._index(subscriber)
         # (SubscriberID, ListID) -> Active, Unsubscribed, or "" where the membership was deleted.
         self._places: dict[tuple[int, int], str] = {}
 
@@ -35,23 +35,23 @@ class People:
             found = self._by_email.get(value.casefold(), ())
         return tuple(self.everybody[x] for x in found if x is not None and x in self.everybody)
 
-    def put(self, person: Subscriber) -> None:
+    def put(self, subscriber: Subscriber) -> None:
         """Replace a subscriber's state."""
-        old = self.everybody[person.subscriber_id]
-        self.everybody[person.subscriber_id] = person
-        if old.email.casefold() != person.email.casefold():
+        old = self.everybody[subscriber.subscriber_id]
+        self.everybody[subscriber.subscriber_id] = subscriber
+        if old.email.casefold() != subscriber.email.casefold():
             at = old.email.casefold()
-            rest = tuple(x for x in self._by_email.pop(at) if x != person.subscriber_id)
+            rest = tuple(x for x in self._by_email.pop(at) if x != subscriber.subscriber_id)
             if rest:
                 self._by_email[at] = rest
-            self._index(person)
+            self._index(subscriber)
 
     def set_status(self, subscriber_id: int, status: str, at: str) -> None:
         """Set a subscriber's account status; `at` (ISO 8601) is the time of an unsubscribe."""
-        person = self.everybody.get(subscriber_id)
-        if person is not None:
+        subscriber = self.everybody.get(subscriber_id)
+        if subscriber is not None:
             gone = at if status == "Unsubscribed" else None
-            self.put(replace(person, status=status, unsubscribed_at=gone))
+            self.put(replace(subscriber, status=status, unsubscribed_at=gone))
 
     def set_place(self, subscriber_id: int, list_id: int, status: str) -> None:
         """Set a membership to Active or Unsubscribed; "" deletes it."""
@@ -68,16 +68,16 @@ class People:
         """Return whether the subscriber is unsubscribed from that list."""
         return self._places.get((subscriber_id, list_id)) == "Unsubscribed"
 
-    def status(self, person: Subscriber, mail_list: MailList) -> str:
+    def status(self, subscriber: Subscriber, mail_list: MailList) -> str:
         """Return the subscriber's status as the list shows it, or "" without a membership.
 
         Assumption: a subscriber who is not unsubscribed from the list shows the account's status
         there.
         """
-        place = self.place(person.subscriber_id, mail_list)
+        place = self.place(subscriber.subscriber_id, mail_list)
         left = place == "Unsubscribed" and mail_list.kind is not ListKind.ALL
-        return place if left or not place else person.status
+        return place if left or not place else subscriber.status
 
-    def _index(self, person: Subscriber) -> None:
-        at = person.email.casefold()
-        self._by_email[at] = (*self._by_email.get(at, ()), person.subscriber_id)
+    def _index(self, subscriber: Subscriber) -> None:
+        at = subscriber.email.casefold()
+        self._by_email[at] = (*self._by_email.get(at, ()), subscriber.subscriber_id)

@@ -43,7 +43,7 @@ class Lookup(Protocol):
         """Return Active, Unsubscribed, or "" without a membership."""
 
 
-def find_person(memory: Lookup, unit: Unit, names: Names) -> Subscriber:
+def find_by_names(memory: Lookup, unit: Unit, names: Names) -> Subscriber:
     """Return the subscriber that an Update means. Raises RuleError 12001 or 12015."""
     if names.key:
         found, code = memory.find("SubscriberKey", names.key), 12015
@@ -59,11 +59,11 @@ def find_person(memory: Lookup, unit: Unit, names: Names) -> Subscriber:
     return found
 
 
-def check(memory: Lookup, unit: Unit, person: Subscriber, change: Change) -> None:
+def check(memory: Lookup, unit: Unit, subscriber: Subscriber, change: Change) -> None:
     """Return None if every given value is valid. Raises RuleError otherwise: an Update is all or
     nothing."""
     if change.email is not None:
-        _check_email(memory, unit, person, change.email)
+        _check_email(memory, unit, subscriber, change.email)
     if change.status is not None and change.status not in STATUSES:
         raise RuleError(12010)
     # Assumption: the manual has no code for a value outside the schema's enumeration.
@@ -74,39 +74,39 @@ def check(memory: Lookup, unit: Unit, person: Subscriber, change: Change) -> Non
         if name in memory.attributes:
             clean(memory.attributes[name], value)
     for one in change.lists:
-        _check_list(memory, unit, person, one)
+        _check_list(memory, unit, subscriber, one)
 
 
 def changed(
-    person: Subscriber, change: Change, *, known: Mapping[str, Attribute], at: str
+    subscriber: Subscriber, change: Change, *, known: Mapping[str, Attribute], at: str
 ) -> Subscriber:
     """Return the subscriber after a change that passed `check`.
 
     Assumption: IsEditable is a rule of profile centres only; the API writes any attribute.
     """
     given = {x: clean(known[x], value) for x, value in change.attributes.items() if x in known}
-    gone = person.unsubscribed_at or at
-    status = change.status or person.status
+    gone = subscriber.unsubscribed_at or at
+    status = change.status or subscriber.status
     return replace(
-        person,
-        email=person.email if change.email is None else change.email,
-        email_type=change.email_type or person.email_type,
-        attributes={**person.attributes, **given},
+        subscriber,
+        email=subscriber.email if change.email is None else change.email,
+        email_type=change.email_type or subscriber.email_type,
+        attributes={**subscriber.attributes, **given},
         status=status,
         unsubscribed_at=gone if status == "Unsubscribed" else None,
     )
 
 
-def _check_email(memory: Lookup, unit: Unit, person: Subscriber, email: str) -> None:
+def _check_email(memory: Lookup, unit: Unit, subscriber: Subscriber, email: str) -> None:
     if not is_address(email):
         raise RuleError(12000)
     other = memory.find("EmailAddress", email)
-    if not unit.key_permission and other is not None and other != person:
+    if not unit.key_permission and other is not None and other != subscriber:
         # Without the permission, the address is the key.
         raise RuleError(12007)
 
 
-def _check_list(memory: Lookup, unit: Unit, person: Subscriber, one: ListChange) -> None:
+def _check_list(memory: Lookup, unit: Unit, subscriber: Subscriber, one: ListChange) -> None:
     found = memory.mail_list(one.list_id)
     # Assumption: lists of other units are unknown to this one, and All Subscribers, groups and
     # suppression lists cannot be changed through Lists.
@@ -114,7 +114,7 @@ def _check_list(memory: Lookup, unit: Unit, person: Subscriber, one: ListChange)
         raise RuleError(12010)
     if one.action not in ACTIONS or (one.status is not None and one.status not in STATUSES):
         raise RuleError(12010)
-    place = memory.place(person.subscriber_id, found)
+    place = memory.place(subscriber.subscriber_id, found)
     if one.action in {"update", "delete"} and not place:
         raise RuleError(12010 if one.joins else 12009)
     # Assumption: an Unsubscribed membership still exists, so making it Active is an update.

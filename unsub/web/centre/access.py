@@ -9,15 +9,17 @@ from django.http import HttpRequest, HttpResponse
 from unsub.domain.context import UnsubContext
 from unsub.infra import digests, metrics, rate_limit
 from unsub.models import Channel
-from unsub.web.http import SeeOther, TooLarge, page, plain, with_retry
-from unsub.web.page_context import Visit, visiting
+from unsub.web.http import SeeOther, TooLargeError, page, plain, with_retry
+from unsub.web.page_context import PageContext, page_for
 from unsub.web.signed_link import Link, linked
 
 TIMES, SECONDS = 60, 3600  # changes per link
-View = Callable[[HttpRequest, Visit], HttpResponse]
+View = Callable[[HttpRequest, PageContext], HttpResponse]
 
 
-def entered(*methods: str) -> Callable[[View], Callable[[HttpRequest, str], HttpResponse]]:
+def profile_centre_view(
+    *methods: str,
+) -> Callable[[View], Callable[[HttpRequest, str], HttpResponse]]:
     """Return a decorator for the pages of the profile centre. The view gets a Visit.
 
     Redirects to the unsubscribe page where the unit has no profile centre, and shows the "link too
@@ -29,42 +31,44 @@ def entered(*methods: str) -> Callable[[View], Callable[[HttpRequest, str], Http
         @linked(*methods)
         @wraps(view)
         def wrapped(request: HttpRequest, link: Link) -> HttpResponse:
-            with visiting(request, link) as visit:
-                return _at_the_door(visit) or _inside(view, request, visit)
+            with page_for(request, link) as page_context:
+                return _redirect_if_closed(page_context) or _run_view(view, request, page_context)
 
         return wrapped
 
     return decorate
 
 
-def _at_the_door(visit: Visit) -> HttpResponse | None:
+def _redirect_if_closed(page_context: PageContext) -> HttpResponse | None:
     """Return the response for a link without access, or None."""
     # Without the database the unit's settings are unknown; unsubscribing must work all the same.
-    if not visit.sender.profile_centre and not visit.sender.is_unread:
-        return SeeOther(visit.link.url("unsubscribe"))
-    if not is_fresh(visit.link.context, days=visit.sender.profile_days, now=time.time()):
-        return page("unsub/centre_old.html", visit.as_context())
+    if not page_context.brand.profile_centre and not page_context.brand.is_unread:
+        return SeeOther(page_context.link.url("unsubscribe"))
+    if not is_fresh(
+        page_context.link.context, days=page_context.brand.profile_days, now=time.time()
+    ):
+        return page("unsub/centre_old.html", page_context.as_context())
     return None
 
 
-def _inside(view: View, request: HttpRequest, visit: Visit) -> HttpResponse:
+def _run_view(view: View, request: HttpRequest, page_context: PageContext) -> HttpResponse:
     """Return the view's response, or the reason why a POST is not accepted."""
     if request.method == "POST":
-        if visit.link.context.is_test:
+        if page_context.link.context.is_test:
             metrics.TEST_LINKS.labels(channel=Channel.PROFILE.value).inc()
-            return SeeOther(visit.link.url("centre", saved="1"))
-        if not may_change(visit.link):
-            return with_retry(page("unsub/too_many.html", visit.as_context(), status=429))
+            return SeeOther(page_context.link.url("centre", saved="1"))
+        if not may_change(page_context.link):
+            return with_retry(page("unsub/too_many.html", page_context.as_context(), status=429))
     try:
-        return view(request, visit)
-    except TooLarge:
+        return view(request, page_context)
+    except TooLargeError:
         return plain("The request is too large.", status=413)
 
 
 def may_change(link: Link) -> bool:
     """Count a change with this link, and return whether it is within the rate limit."""
     who = digests.digest(digests.Purpose.LINK, link.token)
-    return rate_limit.may("profile", who, times=TIMES, seconds=SECONDS)
+    return rate_limit.allow("profile", who, times=TIMES, seconds=SECONDS)
 
 
 def is_fresh(context: UnsubContext, *, days: int, now: float) -> bool:

@@ -12,12 +12,12 @@ from django.views.decorators.http import require_http_methods
 from unsub.domain.masking import mask_email
 from unsub.domain.target import TargetType
 from unsub.gateway.catalogue import list_name
-from unsub.links.confirmation import NotConfirmed, request_of
-from unsub.models import Status, UnsubRequest
+from unsub.links.confirmation import NotConfirmedError, request_of
+from unsub.models import Status, SubscriberRequest
 from unsub.models.statuses import NOT_CARRIED_OUT
 from unsub.outbox import api as outbox
 from unsub.outbox.pauses import context_of
-from unsub.web.brand import Sender, find_host_sender, find_sender
+from unsub.web.brand import Brand, find_brand, find_host_brand
 from unsub.web.http import page, with_retry
 from unsub.web.language import choose_language
 
@@ -31,46 +31,47 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     404 where the link is invalid or the request is over, 503 where the database does not answer.
     """
     try:
-        wish = _wish(token)
-        if request.method == "POST" and wish.status == Status.WAITING:
-            outbox.confirm(wish)
+        row = _request(token)
+        if request.method == "POST" and row.status == Status.WAITING:
+            outbox.confirm(row)
             # Read again: another POST, or the expiry of the request, may have come first.
-            wish = _wish(token)
-        sender = find_sender(context_of(wish))
-        with translation.override(choose_language(request, link=wish.language)):
-            return page("unsub/confirm.html", _shown(wish, sender))
-    except NotConfirmed:
+            row = _request(token)
+        brand = find_brand(context_of(row))
+        with translation.override(choose_language(request, link=row.language)):
+            return page("unsub/confirm.html", _shown(row, brand))
+    except NotConfirmedError:
         with translation.override(choose_language(request)):
-            return page("unsub/confirm_over.html", {"sender": _sender(request)}, status=404)
+            return page("unsub/confirm_over.html", {"brand": _brand(request)}, status=404)
     except (DatabaseError, InterfaceError):
         with translation.override(choose_language(request)):
             return with_retry(page("unsub/unavailable.html", status=503))
 
 
-def _sender(request: HttpRequest) -> Sender:
+def _brand(request: HttpRequest) -> Brand:
     """Return the brand of the host, for a page without a request."""
     try:
-        return find_host_sender(request.get_host())
+        return find_host_brand(request.get_host())
     except (DatabaseError, InterfaceError):
-        return Sender()
+        return Brand()
 
 
-def _wish(token: str) -> UnsubRequest:
-    """Return the request that a token confirms. Raises NotConfirmed where it is over or unknown."""
-    wish = outbox.find_waiting(request_of(token))
-    if wish is None or wish.status in NOT_CARRIED_OUT:
-        raise NotConfirmed
-    return wish
+def _request(token: str) -> SubscriberRequest:
+    """Return the request that a token confirms. Raises NotConfirmedError where it is over or
+    unknown."""
+    request = outbox.find_waiting(request_of(token))
+    if request is None or request.status in NOT_CARRIED_OUT:
+        raise NotConfirmedError
+    return request
 
 
-def _shown(wish: UnsubRequest, sender: Sender) -> dict[str, Any]:
+def _shown(request: SubscriberRequest, brand: Brand) -> dict[str, Any]:
     """Return the template context of a request."""
-    is_address = wish.target.type is TargetType.ADDRESS
+    is_address = request.target.type is TargetType.ADDRESS
     return {
-        "sender": sender,
+        "brand": brand,
         "is_address": is_address,
-        "is_confirmed": wish.status != Status.WAITING,
-        "list_name": list_name(wish.unit_id, wish.list_id),
-        "address": mask_email(wish.value) if is_address else "",
-        "wording": wish.wording.text if wish.wording else "",
+        "is_confirmed": request.status != Status.WAITING,
+        "list_name": list_name(request.unit_id, request.list_id),
+        "address": mask_email(request.value) if is_address else "",
+        "wording": request.consent_text.text if request.consent_text else "",
     }

@@ -9,57 +9,57 @@ from django.utils import timezone
 
 from unsub.outbox import api as outbox
 from unsub.preferences import data_export
-from unsub.preferences.current_state import Present
+from unsub.preferences.current_state import CurrentState
 from unsub.web.http import SeeOther, page, with_retry
-from unsub.web.page_context import Visit
+from unsub.web.page_context import PageContext
 
-from .access import entered
-from .common import facts_of, page_of, show_as
+from .access import profile_centre_view
+from .common import facts_of, load_state, page_of
 
 
-@entered("GET", "HEAD")
-def yours(request: HttpRequest, visit: Visit) -> HttpResponse:
+@profile_centre_view("GET", "HEAD")
+def yours(request: HttpRequest, page_context: PageContext) -> HttpResponse:
     """Return the page with the data in Marketing Cloud and here. Addresses are masked."""
-    now = show_as(visit)
+    state = load_state(page_context)
     try:
-        wishes = data_export.of_person(visit.link.context, _names(now))
+        requests = data_export.exported_requests(page_context.link.context, _names(state))
     except (DatabaseError, InterfaceError):
-        return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
+        return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
     context: dict[str, Any] = {
-        "details": facts_of(now),
-        "lists": now.subscriptions(),
-        "wishes": wishes,
+        "details": facts_of(state),
+        "lists": state.subscriptions(),
+        "requests": requests,
         "was_asked": "asked" in request.GET,
     }
-    return page("unsub/yours.html", page_of(visit, now, "yours") | context)
+    return page("unsub/yours.html", page_of(page_context, state, "yours") | context)
 
 
-def _names(now: Present) -> dict[int, str]:
+def _names(state: CurrentState) -> dict[int, str]:
     """Return the public lists' names by list ID."""
-    return {one.list_id: one.name for one in now.seen.lists or ()}
+    return {one.list_id: one.name for one in state.snapshot.lists or ()}
 
 
-@entered("GET", "HEAD")
-def yours_json(_request: HttpRequest, visit: Visit) -> HttpResponse:
+@profile_centre_view("GET", "HEAD")
+def yours_json(_request: HttpRequest, page_context: PageContext) -> HttpResponse:
     """Return the same data as a JSON file, unmasked: downloading it is a deliberate choice."""
-    now = show_as(visit)
+    state = load_state(page_context)
     try:
-        wishes = data_export.of_person(visit.link.context, _names(now))
+        requests = data_export.exported_requests(page_context.link.context, _names(state))
     except (DatabaseError, InterfaceError):
-        return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
+        return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
     answer = JsonResponse(
-        data_export.as_json(now, wishes, at=timezone.now()),
+        data_export.as_json(state, requests, at=timezone.now()),
         json_dumps_params={"ensure_ascii": False, "indent": 2},
     )
     answer["Content-Disposition"] = 'attachment; filename="what-is-held-about-me.json"'
     return answer
 
 
-@entered("POST")
-def erase(_request: HttpRequest, visit: Visit) -> HttpResponse:
+@profile_centre_view("POST")
+def erase(_request: HttpRequest, page_context: PageContext) -> HttpResponse:
     """Store a request for erasure, which a marketer decides on, and redirect to the page."""
     try:
-        outbox.ask_for_erasure(visit.link.context, language=visit.language)
+        outbox.request_erasure(page_context.link.context, language=page_context.language)
     except (DatabaseError, InterfaceError):
-        return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
-    return SeeOther(visit.link.url("yours", asked="1"))
+        return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
+    return SeeOther(page_context.link.url("yours", asked="1"))

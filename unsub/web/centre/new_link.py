@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 
 from unsub.outbox import api as outbox
 from unsub.web.http import SeeOther, page, with_retry
-from unsub.web.page_context import visiting
+from unsub.web.page_context import page_for
 from unsub.web.signed_link import Link, linked
 
 from .access import may_change
@@ -18,18 +18,18 @@ def new_link(request: HttpRequest, link: Link) -> HttpResponse:
     The response is the same for everyone: it reveals neither whether the subscriber exists nor the
     address. Redirects to the unsubscribe page where the unit does not send such emails.
     """
-    with visiting(request, link) as visit:
-        if not visit.sender.profile_centre or not visit.sender.mails_links:
+    with page_for(request, link) as page_context:
+        if not page_context.brand.profile_centre or not page_context.brand.mails_links:
             return SeeOther(link.url("unsubscribe"))
         if request.method != "POST":
-            return page("unsub/new_link.html", visit.as_context())
+            return page("unsub/new_link.html", page_context.as_context())
         there = SeeOther(link.url("new_link"))
         if link.context.is_test:
             return there
         if not may_change(link):
-            return with_retry(page("unsub/too_many.html", visit.as_context(), status=429))
+            return with_retry(page("unsub/too_many.html", page_context.as_context(), status=429))
         try:
-            outbox.email_new_link(link.context, language=visit.language)
+            outbox.email_new_link(link.context, language=page_context.language)
         except (DatabaseError, InterfaceError):
-            return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
+            return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
         return there

@@ -9,22 +9,22 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 
 from unsub.domain.context import Scope
 from unsub.domain.target import EVERYTHING
-from unsub.models import Channel, Pause, PauseEnds
+from unsub.models import Channel, Pause, PauseEndAction
 from unsub.outbox import api as outbox
-from unsub.outbox.api import Wish
-from unsub.outbox.pauses import coming_back
+from unsub.outbox.api import Submission
+from unsub.outbox.pauses import resume_submission
 from unsub.preferences import form_snapshot, snapshot
 from unsub.web.http import SeeOther, page, read_form, with_retry
-from unsub.web.page_context import Visit
+from unsub.web.page_context import PageContext
 
-from .access import entered
-from .common import ask
+from .access import profile_centre_view
+from .common import submit_all
 
 DAYS = (30, 60, 90)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
+class RunningPause:
     """A running pause, for display. `name` is empty for a pause of all email."""
 
     id: int
@@ -33,72 +33,74 @@ class Running:
     puts_back: bool
 
 
-def pauses_of(visit: Visit, names: Mapping[int, str]) -> list[Running]:
+def pauses_of(page_context: PageContext, names: Mapping[int, str]) -> list[RunningPause]:
     """Return the subscriber's running pauses, with the names of their lists; none where the
     database does not answer."""
-    if visit.link.context.is_test:
+    if page_context.link.context.is_test:
         return []
     try:
-        found = outbox.running_pauses(visit.link.context)
+        found = outbox.running_pauses(page_context.link.context)
     except (DatabaseError, InterfaceError):
         return []
     return [_shown(pause, names) for pause in found]
 
 
-def _shown(pause: Pause, names: Mapping[int, str]) -> Running:
+def _shown(pause: Pause, names: Mapping[int, str]) -> RunningPause:
     left = pause.request
     number = left.list_id or 0
-    return Running(
+    return RunningPause(
         id=pause.pk,
         name="" if left.target == EVERYTHING else names.get(number, str(number)),
         until=pause.until,
-        puts_back=pause.ends == PauseEnds.PUT_BACK,
+        puts_back=pause.end_action == PauseEndAction.PUT_BACK,
     )
 
 
-@entered("POST")
-def pause(request: HttpRequest, visit: Visit) -> HttpResponse:
+@profile_centre_view("POST")
+def pause(request: HttpRequest, page_context: PageContext) -> HttpResponse:
     """Begin or end a pause as the form says, and redirect to the profile centre."""
     form = read_form(request)
-    back = SeeOther(visit.link.url("centre", saved="1"))
+    back = SeeOther(page_context.link.url("centre", saved="1"))
     if "end" in form or "stay" in form:
-        return _end(visit, form) or back
-    wish = _leaving(visit, form)
-    if wish is None:
-        return SeeOther(visit.link.url("centre"))
-    return ask(visit, [wish]) or back
+        return _end(page_context, form) or back
+    submission = _leaving(page_context, form)
+    if submission is None:
+        return SeeOther(page_context.link.url("centre"))
+    return submit_all(page_context, [submission]) or back
 
 
-def _leaving(visit: Visit, form: QueryDict) -> Wish | None:
+def _leaving(page_context: PageContext, form: QueryDict) -> Submission | None:
     """Return the unsubscribe that begins a pause, or None where the form is invalid."""
-    context, what, days = visit.link.context, form.get("what", ""), form.get("days", "")
-    of = form_snapshot.read(context, form.get("drawn", ""))
+    context, what, days = page_context.link.context, form.get("what", ""), form.get("days", "")
+    shown = form_snapshot.loads(context, form.get("snapshot", ""))
     # Unknown without the database: `outbox.store` checks again when it stores the request.
-    is_offered = visit.sender.offers_pause or visit.sender.is_unread
-    if not is_offered or of is None or days not in {str(one) for one in DAYS}:
+    is_offered = page_context.brand.offers_pause or page_context.brand.is_unread
+    if not is_offered or shown is None or days not in {str(one) for one in DAYS}:
         return None
     if what == Scope.ALL:
         context = context.for_everything()
-    elif what in {str(number) for number in of.on}:
+    elif what in {str(number) for number in shown.on}:
         context = context.for_list(int(what))
     else:
         return None
-    return Wish(
-        token=visit.link.token, context=context, channel=Channel.PROFILE,
-        language=visit.language, pause_days=int(days),
+    return Submission(
+        token=page_context.link.token, context=context, channel=Channel.PROFILE,
+        language=page_context.language, pause_days=int(days),
     )  # fmt: skip
 
 
-def _end(visit: Visit, form: QueryDict) -> HttpResponse | None:
+def _end(page_context: PageContext, form: QueryDict) -> HttpResponse | None:
     """End one of the subscriber's pauses, by subscribing again (`end`) or staying unsubscribed
     (`stay`). Return None, or the 503 page."""
     chosen = form.get("end") or form.get("stay")
     try:
-        for one in outbox.running_pauses(visit.link.context):
+        for one in outbox.running_pauses(page_context.link.context):
             if str(one.pk) == chosen:
-                back = coming_back(one, token=visit.link.token) if "end" in form else None
+                back = (
+                    resume_submission(one, token=page_context.link.token) if "end" in form else None
+                )
                 outbox.end_pause(one, back)
     except (DatabaseError, InterfaceError):
-        return with_retry(page("unsub/unavailable.html", visit.as_context(), status=503))
-    snapshot.forget(visit.link.context.mid, visit.link.context.subscriber)
+        return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
+    snapshot.forget(page_context.link.context.mid, page_context.link.context.subscriber)
     return None

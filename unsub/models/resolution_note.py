@@ -5,17 +5,17 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from .request import UnsubRequest
+from .request import SubscriberRequest
 
 
-class Handling(models.Model):
+class ResolutionNote(models.Model):
     """One note of one user. It is part of the audit: notes are added, but never changed."""
 
     request = models.ForeignKey(
-        UnsubRequest,
+        SubscriberRequest,
         verbose_name=_("request"),
         on_delete=models.PROTECT,
-        related_name="handlings",
+        related_name="resolution_notes",
     )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,

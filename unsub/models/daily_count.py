@@ -20,7 +20,7 @@ class By(models.TextChoices):
     KIND = "kind", _("kind")
 
 
-class DailyTally(models.Model):
+class DailyCount(models.Model):
     """Number of requests of one unit and one value that were received on one day (UTC).
 
     One property per row: counting by all properties at once would give nearly as many rows as
@@ -37,14 +37,14 @@ class DailyTally(models.Model):
         verbose_name = _("daily tally")
         verbose_name_plural = _("daily tallies")
         constraints = (
-            models.UniqueConstraint(fields=("by", "day", "mid", "key"), name="tally_once"),
+            models.UniqueConstraint(fields=("by", "day", "mid", "key"), name="daily_count_once"),
         )
 
     def __str__(self) -> str:
         return f"{self.day} {self.mid} {self.by} {self.key}: {self.number}"
 
 
-class TallyMark(models.Model):
+class CountCursor(models.Model):
     """The time up to which the daily counts are current. Its one row is locked while a process
     counts."""
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from .business_unit import BusinessUnit
 
 
-class Wording(models.Model):
+class ConsentText(models.Model):
     """One version of a consent text in one language. Inserted with the first request that agrees to
     it, and never changed: a changed text is a new version."""
 
@@ -17,11 +17,11 @@ class Wording(models.Model):
         verbose_name=_("business unit"),
         on_delete=models.PROTECT,
         db_constraint=False,
-        related_name="wordings",
+        related_name="consent_texts",
     )
     language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES)
     text = models.CharField(_("text"), max_length=500)
-    digest = models.CharField(max_length=64, editable=False)
+    text_digest = models.CharField(max_length=64, editable=False)
     first_used_at = models.DateTimeField(_("first used"), db_default=Now())
 
     class Meta:
@@ -30,7 +30,7 @@ class Wording(models.Model):
         verbose_name_plural = _("wordings")
         constraints = (
             models.UniqueConstraint(
-                fields=("unit", "language", "digest"), name="wording_once_per_unit_and_language"
+                fields=("unit", "language", "text_digest"), name="consent_text_once"
             ),
         )
 

@@ -45,13 +45,7 @@ def empty_tables() -> None:
         m._meta.db_table
         for m in (DeliveryAttempt, ResolutionNote, LinkEmail, Pause, SubscriberRequest)
     ]
-    if connection.vendor == "postgresql":
-        connection.ops.execute_sql_flush(connection.ops.sql_flush(no_style(), tables))
-    else:
-        DeliveryAttempt.objects.all().delete()
-        LinkEmail.objects.all().delete()
-        SubscriberRequest.objects.update(superseded_by=None)
-        SubscriberRequest.objects.all().delete()
+    connection.ops.execute_sql_flush(connection.ops.sql_flush(no_style(), tables))
     BusinessUnit.objects.all().delete()
 
 

@@ -1,0 +1,1 @@
+"""Tests of unsub.models, on a database and a broker."""

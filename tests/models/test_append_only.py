@@ -1,0 +1,77 @@
+"""Attempts and notes are evidence: neither database lets them be changed, deleted or truncated."""
+
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.utils import timezone
+
+from tests.helpers import MakeSubmission
+from unsub.models import BusinessUnit, DeliveryAttempt, ResolutionNote, SubscriberRequest
+from unsub.outbox import store
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def request_row(unit: BusinessUnit, make_submission: MakeSubmission) -> SubscriberRequest:
+    """A request that was written."""
+    return store.write(make_submission())[0]
+
+
+@pytest.fixture
+def attempt(request_row: SubscriberRequest) -> DeliveryAttempt:
+    """An attempt that is not finished yet."""
+    return DeliveryAttempt.objects.create(request=request_row, number=1, lease=uuid4())
+
+
+@pytest.fixture
+def note(request_row: SubscriberRequest) -> ResolutionNote:
+    """A note of a user."""
+    user = get_user_model().objects.create_user(username="marketer")
+    return ResolutionNote.objects.create(
+        request=request_row, user=user, note="Unsubscribed by hand"
+    )
+
+
+def test_an_attempt_is_finished_once_and_then_final(attempt: DeliveryAttempt) -> None:
+    own = DeliveryAttempt.objects.filter(pk=attempt.pk)
+    assert own.update(finished_at=timezone.now(), outcome="posted") == 1
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        own.update(outcome="refused")
+    assert own.get().outcome == "posted"
+
+
+def test_an_attempt_cannot_be_deleted(attempt: DeliveryAttempt) -> None:
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        DeliveryAttempt.objects.filter(pk=attempt.pk).delete()
+    assert DeliveryAttempt.objects.filter(pk=attempt.pk).exists()
+
+
+def test_a_note_cannot_be_changed_or_deleted(note: ResolutionNote) -> None:
+    own = ResolutionNote.objects.filter(pk=note.pk)
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        own.update(note="Something else")
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        own.delete()
+    assert own.get().note == "Unsubscribed by hand"
+
+
+def test_a_note_outlives_the_account_of_its_author(note: ResolutionNote) -> None:
+    get_user_model().objects.get(username="marketer").delete()
+    note.refresh_from_db()
+    assert note.user_id is None
+    assert note.note == "Unsubscribed by hand"
+
+
+@pytest.mark.parametrize("model", [DeliveryAttempt, ResolutionNote])
+def test_neither_table_can_be_truncated(model: type[DeliveryAttempt | ResolutionNote]) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no TRUNCATE")
+    with (
+        pytest.raises(DatabaseError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(f"TRUNCATE {model._meta.db_table} CASCADE")

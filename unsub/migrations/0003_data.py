@@ -1,0 +1,92 @@
+"""What every deployment begins with: the four groups of users, and the common reasons."""
+
+from typing import Any
+
+from django.apps import apps as installed
+from django.conf import settings
+from django.contrib.auth.management import create_permissions
+from django.db import migrations
+from django.utils.translation import gettext_noop as _
+
+_READ = (
+    "subscriberrequest", "deliveryattempt", "businessunit", "reason", "reasonlabel", "mailinglist",
+    "lostlink", "alarm", "pagetext", "logo", "pause", "consenttext", "erasure",
+)  # fmt: skip
+_WRITTEN = ("reason", "reasonlabel", "mailinglist")
+_VIEW = tuple(f"view_{name}" for name in _READ)
+_EDIT = tuple(f"{act}_{name}" for name in _WRITTEN for act in ("add", "change", "delete"))
+_MARKET = (
+    *_VIEW, *_EDIT, "change_subscriberrequest", "change_businessunit", "change_lostlink",
+    "change_erasure",
+)  # fmt: skip
+_OPERATE = (
+    *_VIEW, "change_subscriberrequest", "change_businessunit", "add_businessunit", "all_units",
+)  # fmt: skip
+_PEOPLE = ("view_user", "add_user", "change_user", "delete_user", "view_group")
+_ADMINISTER = (*_MARKET, "add_businessunit", "delete_lostlink", "all_units", *_PEOPLE)
+GROUPS = {
+    "viewer": _VIEW,
+    "marketer": _MARKET,
+    "operator": _OPERATE,
+    "administrator": _ADMINISTER,
+}
+
+# Every unit offers these until it has reasons of its own.
+REASONS = (
+    ("too-many", _("I get too many messages")),
+    ("not-relevant", _("It is not relevant to me")),
+    ("never-signed-up", _("I never signed up for this")),
+    ("content", _("The content is not what I expected")),
+    ("situation", _("My situation has changed")),
+    ("other-channel", _("I prefer another channel")),
+    ("display", _("It does not display well for me")),
+    ("privacy", _("I have privacy concerns")),
+    ("other", _("Something else")),
+)
+
+
+def create_groups(apps: Any, _schema_editor: Any) -> None:
+    """Create the groups with their permissions. An existing group keeps its own."""
+    # Django creates permissions after all migrations; the groups need them now.
+    for label in ("auth", "unsub"):
+        create_permissions(installed.get_app_config(label), verbosity=0, apps=installed)
+    group_model = apps.get_model("auth", "Group")
+    permission_model = apps.get_model("auth", "Permission")
+    for name, codes in GROUPS.items():
+        group, is_new = group_model.objects.get_or_create(name=name)
+        if is_new:
+            group.permissions.set(
+                permission_model.objects.filter(
+                    codename__in=codes, content_type__app_label__in=("auth", "unsub")
+                )
+            )
+
+
+def create_reasons(apps: Any, _schema_editor: Any) -> None:
+    """Create the common reasons, in the order in which the page shows them."""
+    reason = apps.get_model("unsub", "Reason")
+    for position, (code, label) in enumerate(REASONS, start=1):
+        reason.objects.create(
+            code=code, label=label, position=position * 10, asks_text=code == "other"
+        )
+
+
+def delete_reasons(apps: Any, _schema_editor: Any) -> None:
+    """Delete the common reasons that no request refers to."""
+    reasons = apps.get_model("unsub", "Reason").objects
+    reasons.filter(unit=None, subscriberrequest=None).delete()
+
+
+class Migration(migrations.Migration):
+    """Groups and common reasons."""
+
+    dependencies = (
+        ("unsub", "0002_append_only"),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("contenttypes", "0002_remove_content_type_name"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    )
+    operations = (
+        migrations.RunPython(create_groups, migrations.RunPython.noop, elidable=False),
+        migrations.RunPython(create_reasons, delete_reasons, elidable=False),
+    )

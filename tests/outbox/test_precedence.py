@@ -123,5 +123,7 @@ def test_a_batch_has_time_while_its_lease_is_young(
     settings: Settings, lease: int, has_time: bool
 ) -> None:
     settings.LEASE_SECONDS = lease
-    batch = Batch[Any](mid=PARENT, lease=uuid4(), all_subscribers_list_id=None, rows=(), full=False)
+    batch: Batch[Any] = Batch(
+        mid=PARENT, lease=uuid4(), all_subscribers_list_id=None, rows=(), full=False
+    )
     assert batch.has_time is has_time

@@ -8,8 +8,12 @@ from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
-# Of an attempt nothing changes once it is finished.
-ATTEMPT = "OLD.finished_at IS NOT NULL"
+# Of an attempt nothing changes once it is finished; until then it can be finished, and that is all.
+ATTEMPT = (
+    "OLD.finished_at IS NOT NULL OR NEW.finished_at IS NULL"
+    " OR OLD.request_id {differs} NEW.request_id OR OLD.link_email_id {differs} NEW.link_email_id"
+    " OR OLD.number {differs} NEW.number OR OLD.started_at {differs} NEW.started_at"
+)
 # Of a note only the user may go: their account can be deleted, the note stays.
 NOTE = (
     "OLD.note {differs} NEW.note OR OLD.at {differs} NEW.at"

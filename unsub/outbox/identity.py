@@ -51,7 +51,7 @@ def adopt(mid: int, who: SubscriberContext, keys: Sequence[str] = ()) -> None:
     Erasure.objects.filter(subscriber_digest__in=former).update(subscriber_digest=current)
     _adopt_keys(LinkEmail.objects.all(), "idempotency_key", new_link_keys(mid, who))
     if keys:
-        _adopt_keys(SubscriberRequest.objects.all(), "wish", keys)
+        _adopt_keys(SubscriberRequest.objects.all(), "idempotency_key", keys)
 
 
 def _adopt_keys(rows: QuerySet[Any], column: str, keys: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ SAME_EMAIL = timedelta(hours=1)
 # What an email has in common with the row that it is about.
 _COPIED = (
     "unit_id", "subscriber_id", "subscriber_key", "email_address", "address_digest",
-    "address_mask", "job_id", "list_id", "batch_id", "language", "person",
+    "address_mask", "job_id", "list_id", "batch_id", "language", "subscriber_digest",
 )  # fmt: skip
 
 

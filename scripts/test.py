@@ -20,6 +20,7 @@ APP = (
     "delivery",
     "gateway",
     "management",
+    "models",
     "outbox",
     "reporting",
     "web",

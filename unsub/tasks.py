@@ -21,7 +21,7 @@ def deliver(mid: int, key: str) -> None:
     """Deliver the due requests of one business unit, and send a wake-up for those that are due
     soon.
 
-    `bell` is the id of the wake-up, which is cleared *before* the requests are claimed, so that a
+    `key` is the key of the wake-up, which is cleared *before* the requests are claimed, so that a
     request that is committed meanwhile wakes a worker again.
     """
     clear(key)
@@ -43,27 +43,27 @@ def sweep() -> None:
 
 @shared_task
 def record() -> None:
-    """Store the requests that were accepted into the spool while the database was unavailable."""
+    """Write to the database the requests that were spooled while it was unavailable."""
     for request in spool.drain():
         wake(request.unit_id, store.undo_seconds(request.channel))
 
 
 @shared_task
 def keep_tally() -> None:
-    """Count the days again on which something changed."""
+    """Recount the days on which requests changed."""
     daily_counts.refresh()
 
 
 @shared_task
 def import_events() -> None:
-    """Start an import of unsubscribe events for each unit that wants it."""
+    """Start an import of unsubscribe events for each unit that has it switched on."""
     for mid in event_import.importing_units():
         import_events_of.delay(mid)
 
 
 @shared_task
 def import_events_of(mid: int) -> None:
-    """Import the unsubscribe events of one unit, and count the affected days again."""
+    """Import the unsubscribe events of one unit, and recount the affected days."""
     daily_counts.recount(event_import.import_unit(mid))
 
 
@@ -82,7 +82,7 @@ def mail_digest(digest_id: int) -> None:
 
 @shared_task
 def end_pauses() -> None:
-    """End the pauses whose time is over, and wake the units with requests from that."""
+    """End the pauses whose time is over, and wake the units that got a request or email by it."""
     for mid in pauses.end_due():
         wake(mid)
 

@@ -1,4 +1,4 @@
-"""Delivers requests to Marketing Cloud: claim rows, call, settle, and react to trouble.
+"""Delivers requests to Marketing Cloud: claim rows, call, settle, and react to failures.
 
-Imports outbox, units, gateway, models, infra and domain.
+Imports outbox, units, gateway, models, links, infra and domain.
 """

@@ -1,4 +1,4 @@
-"""The requests that travel in one message, and what became of each."""
+"""The rows that are sent in one message, and how the reply is matched to them."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from unsub.models import LinkEmail, MessageType, SubscriberRequest
 from unsub.sfmc import CallReply
 
 Message = TypeVar("Message")
-# What is delivered: rows of two tables, by the same claim, call and settle.
+# Delivery handles the rows of two tables with the same claim, call and settle.
 Row = SubscriberRequest | LinkEmail
 RowT_co = TypeVar("RowT_co", bound=Row, covariant=True)
 
@@ -32,16 +32,17 @@ class Batch(Generic[RowT_co]):
 
     @property
     def has_time(self) -> bool:
-        """Whether there is time to ask about one row more before the call: both have to be over
-        while the lease still holds, or another worker would make the call, too."""
+        """Whether there is time for one more lookup before the call: lookups and call must both end
+        while the lease holds, or another worker would make the call too."""
         return time.monotonic() < self.until
 
 
 def send_planned(
     plans: Sequence[Message | Verdict], send: Callable[[list[Message]], CallReply]
 ) -> tuple[Verdict, ...] | None:
-    """Return a verdict for each plan, in order, having sent in one message what is to be sent; None
-    where the reply does not tell which result is whose. Raises what `send` does."""
+    """Send in one message the plans that need a call. Return one verdict per plan, in order, with
+    the verdicts known beforehand in their places; None where the reply does not tell which result
+    belongs to which plan. Raises what `send` raises."""
     messages = [plan for plan in plans if not isinstance(plan, Verdict)]
     replied: tuple[Verdict, ...] | None = ()
     if messages:

@@ -1,6 +1,5 @@
-"""What delivery learns about a business unit's queue: pauses, the circuit breaker, half-open
-probes, sending one by one. All of it is in the unit's QueueState, on the database's clock.
-"""
+"""The effect of results on a business unit's queue: hold, pause, circuit breaker, half-open probes,
+sending rows one by one. All of it is stored in the unit's QueueState, by the database's clock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,27 +22,28 @@ from unsub.units.queue_state import CIRCUIT_OPEN, HELD, MAINTENANCE
 log = structlog.get_logger(__name__)
 
 
-CIRCUIT_OPENS_AT = 5  # messages in a row with no readable answer
+CIRCUIT_OPENS_AT = 5  # consecutive messages without a readable answer
 CIRCUIT_PAUSE = timedelta(seconds=60)
 SINGLY = timedelta(minutes=10)
-# After these a probe goes first. A rate limit is over when its time is.
+# After these pauses a probe is sent first. A rate limit simply ends with its time.
 PROBED = (HELD, CIRCUIT_OPEN, MAINTENANCE)
-# Whose probe begins by asking the system; credentials can only be tried out.
+# Their probe begins with GetSystemStatus. A hold needs a real call: only that tests credentials.
 STATUS_FIRST = frozenset({CIRCUIT_OPEN, MAINTENANCE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendPermit:
-    """How many due rows may be taken now. 0: none, and `until` says when next."""
+    """How many due rows may be claimed now. With 0, none; `until` is when the pause ends, if there
+    is one."""
 
     limit: int
     until: datetime | None = None
 
 
 def acquire_probe(mid: int) -> str | None:
-    """Acquire the half-open probe of a unit's queue, atomically. Return why the queue was paused to
-    the one worker that got the probe; None to the others, and for a queue in no trouble. The queue
-    stays paused for the others for another 60 s."""
+    """Atomically acquire the half-open probe of a unit's queue. Return the pause reason to the
+    worker that got it, None to the others, and for a queue that needs no probe. Extends
+    `paused_until` by 60 s for the other workers."""
     over = QueueState.objects.filter(pk=mid, paused_until__lte=Now(), paused_reason__in=PROBED)
     reason = over.values_list("paused_reason", flat=True).first()
     if reason and over.filter(paused_reason=reason).update(paused_until=Now() + CIRCUIT_PAUSE):
@@ -52,15 +52,17 @@ def acquire_probe(mid: int) -> str | None:
 
 
 def close_circuit_when_idle(mid: int) -> None:
-    """End the pause of a unit that has nothing to send; one that is held stays so."""
+    """Close the circuit and end the pause of a unit that has nothing to send; a held queue stays
+    held."""
     QueueState.objects.filter(pk=mid, held_since=None).update(
         unknowns_in_a_row=0, paused_until=None, paused_reason=""
     )
 
 
 def permit(mid: int, *, probing: bool = False) -> SendPermit:
-    """Return how many rows a business unit's queue may send now: none for an unknown MID, and of a
-    held or paused queue only the probe. `probing` is for whom `acquire_probe` has chosen."""
+    """Return how many rows a business unit's queue may send now: none for an unknown MID or a held
+    or paused queue, one for the worker that acquired the probe (`probing`). Creates the unit of
+    SFMC_ACCOUNT_ID if it is missing."""
     if mid == settings.SFMC_ACCOUNT_ID:
         ensure_own_unit()
     units = BusinessUnit.objects.select_related("queue_state").annotate(now=Now())
@@ -78,8 +80,8 @@ def permit(mid: int, *, probing: bool = False) -> SendPermit:
 
 
 def record_results(mid: int, verdicts: Sequence[Verdict]) -> None:
-    """Apply the verdicts of one message, or of a probe, to its unit's queue. Locks the unit's
-    QueueState until the end of the transaction, where there is something to change."""
+    """Apply the verdicts of one message, or of a probe, to the state of the unit's queue. Locks the
+    unit's QueueState until the end of the transaction, where there is something to change."""
     with transaction.atomic():
         _record_results(mid, verdicts)
 
@@ -94,7 +96,7 @@ def _record_results(mid: int, verdicts: Sequence[Verdict]) -> None:
         return
     unanswered = all(_is_unanswered(verdict) for verdict in verdicts)
     if not (limiting or unanswered or _is_in_trouble(mid)):
-        # The usual case: workers that send for one unit at the same time do not wait here.
+        # The usual case takes no lock: workers that send for one unit at once do not wait here.
         return
     queue = queue_state.lock(mid)
     if queue.is_held:
@@ -109,7 +111,7 @@ def _record_results(mid: int, verdicts: Sequence[Verdict]) -> None:
 
 
 def _is_in_trouble(mid: int) -> bool:
-    """Return whether an answered message changes anything in the unit's queue."""
+    """Return whether an answered message would change the state of the unit's queue."""
     queue = QueueState.objects.filter(pk=mid).first()
     return queue is not None and bool(
         queue.is_held or queue.unknowns_in_a_row or queue.paused_reason
@@ -117,12 +119,12 @@ def _is_in_trouble(mid: int) -> bool:
 
 
 def _is_unanswered(verdict: Verdict) -> bool:
-    """Return whether there was no answer about a request: unknown, or nothing was reached."""
+    """Return whether a request got no answer: outcome unknown, or Marketing Cloud not reached."""
     return verdict.outcome in (Outcome.UNKNOWN, Outcome.TRY_LATER) and not verdict.status_code
 
 
 def _hold_queue(mid: int, verdict: Verdict) -> None:
-    """Hold a unit's queue: our configuration is wrong, no request is at fault."""
+    """Hold a unit's queue: the configuration is wrong, not a request."""
     queue_state.hold(mid, verdict.detail)
     log.error("queue_held", mid=mid, error_code=verdict.error_code)
 
@@ -150,7 +152,8 @@ def _count_unknown(queue: QueueState) -> None:
 
 
 def send_singly(mid: int) -> None:
-    """Send one request a message for a while: a message of several could not be resolved."""
+    """Send one row per message for ten minutes, after a message of several rows could not be
+    resolved. Locks the unit's QueueState."""
     with transaction.atomic():
         queue_state.lock(mid)
         QueueState.objects.filter(pk=mid).update(singly_until=Now() + SINGLY)

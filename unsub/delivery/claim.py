@@ -1,4 +1,5 @@
-"""Which rows a worker takes next: due, of one unit and one kind of message, under a lease."""
+"""Claims the rows that a worker sends next: due rows of one unit and one message type, under a
+lease."""
 
 from datetime import timedelta
 from typing import TypeVar
@@ -28,8 +29,8 @@ _Row = TypeVar("_Row", SubscriberRequest, LinkEmail)
 
 
 def claim(mid: int, *, probing: bool = False) -> Batch[Row] | None:
-    """Return due rows of a unit, leased to this worker and committed, or None. `probing` takes
-    one row although the unit rests."""
+    """Return due rows of a unit, leased to this worker and committed, or None. With `probing`, one
+    row even while the queue is held or paused. A transaction of its own."""
     lease = uuid4()
     with transaction.atomic(durable=True):
         permit = circuit.permit(mid, probing=probing)
@@ -55,7 +56,7 @@ def claim(mid: int, *, probing: bool = False) -> Batch[Row] | None:
 def _lease_rows(
     mid: int, message_type: MessageType, permit: circuit.SendPermit, lease: UUID
 ) -> tuple[Row, ...]:
-    """Return the due rows of one family that are under the lease now."""
+    """Lease due rows of one message type. Return them."""
     if message_type is MessageType.MAILS:
         emails = LinkEmail.objects.filter(
             unit_id=mid, status=EmailStatus.PENDING, next_attempt_at__lte=Now()
@@ -65,13 +66,13 @@ def _lease_rows(
         unit_id=mid, status=Status.PENDING, next_attempt_at__lte=Now(), kind__in=message_type.kinds
     )
     if message_type is not MessageType.UNSUBSCRIBES:
-        # Said once more for PostgreSQL, whose index of these leaves the unsubscribes out.
+        # Redundant, but PostgreSQL needs it to use the partial index that excludes unsubscribes.
         due = due.exclude(kind=Kind.UNSUBSCRIBE)
     return _lease(due, _lock_claimable(due, permit.limit), lease)
 
 
 def _lease(due: QuerySet[_Row], ids: list[int], lease: UUID) -> tuple[_Row, ...]:
-    """Return the rows `ids`, once those of them that are still due are under the lease."""
+    """Lease those of the rows `ids` that are still due. Return them."""
     if not ids:
         return ()
     due.filter(pk__in=ids).update(
@@ -80,13 +81,14 @@ def _lease(due: QuerySet[_Row], ids: list[int], lease: UUID) -> tuple[_Row, ...]
         lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS),
         attempts=F("attempts") + 1,
     )
-    # By the state, too: of the leases themselves there is no index.
+    # Filter by the status too: there is no index on `lease` alone.
     leased = due.model.objects.filter(pk__in=ids, lease=lease, status=Status.SENDING)
     return tuple(leased.order_by("pk"))
 
 
 def _still_needed(due: QuerySet[LinkEmail], limit: int) -> list[int]:
-    """Return the ids of due emails that are to be sent now, locked; cancels those that are not."""
+    """Return the ids of due emails that are to be sent now, locked. Cancels emails that are no
+    longer needed."""
     while True:
         rows = precedence.lock_skipping(due).order_by("next_attempt_at", "pk")
         found = list(rows.values_list("pk", flat=True)[:limit])
@@ -95,7 +97,7 @@ def _still_needed(due: QuerySet[LinkEmail], limit: int) -> list[int]:
 
 
 def _lock_claimable(due: QuerySet[SubscriberRequest], limit: int) -> list[int]:
-    """Return the ids of due rows that are to go now, locked. PostgreSQL skips rows that others
+    """Return the ids of due rows that are to be sent now, locked. PostgreSQL skips rows that others
     hold; SQLite has one writer at a time, so the condition on the status is enough there."""
     seen: set[int] = set()
     while True:
@@ -106,12 +108,13 @@ def _lock_claimable(due: QuerySet[SubscriberRequest], limit: int) -> list[int]:
         )
         if not found or (ids := precedence.claimable(found)):
             return ids if found else []
-        # All of these were void, or wait for another worker: look behind them.
+        # All of these were superseded, or wait for another worker: look at the rows after them.
         seen.update(found)
 
 
 def _write_attempts(rows: tuple[Row, ...], lease: UUID) -> None:
-    """Write down that we are about to call, before we call."""
+    """Insert the attempts before the call, so that a worker that dies during the call leaves a
+    record."""
     DeliveryAttempt.objects.bulk_create(
         DeliveryAttempt(
             request=row if isinstance(row, SubscriberRequest) else None,

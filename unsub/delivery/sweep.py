@@ -1,4 +1,4 @@
-"""What happens to requests without a message: leases that ran out, horizons, confirmations."""
+"""Changes to rows that need no message: expired leases, passed horizons, expired confirmations."""
 
 import structlog
 from django.conf import settings
@@ -14,13 +14,13 @@ from .batch import Row
 
 log = structlog.get_logger(__name__)
 
-# What is delivered, and what its attempts call it.
+# The delivered models, and the attempt's foreign key to each.
 _TABLES: dict[type[Row], str] = {SubscriberRequest: "request", LinkEmail: "link_email"}
 
 
 def sweep() -> list[int]:
-    """Free leases that ran out, give up what is past its horizon, and return the MIDs of the
-    business units that have something to do now."""
+    """Return expired leases, refuse rows past their horizon and withdraw unconfirmed requests.
+    Return the MIDs of the business units that have something to send now."""
     for model, name in _TABLES.items():
         _free_leases(model, name)
         _give_up(model, name)
@@ -29,7 +29,8 @@ def sweep() -> list[int]:
 
 
 def _free_leases(model: type[Row], name: str) -> None:
-    """Make rows whose worker died pending again; what became of their call is unknown."""
+    """Make rows whose worker died pending again; the result of their call is unknown. Locks
+    them."""
     with transaction.atomic(durable=True):
         expired = model.objects.filter(status=Status.SENDING, lease_until__lt=Now())
         ids = list(
@@ -48,7 +49,7 @@ def _free_leases(model: type[Row], name: str) -> None:
 
 
 def _give_up(model: type[Row], name: str) -> None:
-    """Refuse what could not be sent within its horizon, and say so loudly."""
+    """Refuse rows that could not be sent within their horizon, and log an error."""
     late = model.objects.filter(status=Status.PENDING, give_up_at__lt=Now())
     given_up = late.update(status=Status.REFUSED, finished_at=Now())
     if given_up:
@@ -56,7 +57,7 @@ def _give_up(model: type[Row], name: str) -> None:
 
 
 def _forget_unconfirmed() -> None:
-    """End what its person was asked to confirm by a mail and did not."""
+    """Withdraw requests whose subscriber did not confirm them by email in time."""
     waiting = SubscriberRequest.objects.filter(
         status=Status.WAITING, received_at__lt=Now() - confirmation.VALID_FOR
     )

@@ -1,4 +1,5 @@
-"""claim -> call -> settle: each its own short transaction, with no network in any of them."""
+"""Delivers requests in three steps: claim, call, settle. Claim and settle are each a short
+transaction; no transaction is open during a network call."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -36,15 +37,15 @@ from .kinds import link_email, unsubscribe, update
 
 log = structlog.get_logger(__name__)
 
-# One task works this long for one unit, then queues up again behind the other units' bells.
+# A task works this long for one unit, then sends a wake-up that queues behind those of other units.
 DRAIN_SECONDS = 5.0
 JUST_NOW = timedelta(seconds=1)
-NO_SLOT_SECONDS = 0.5  # until another look where all calls at once are taken
+NO_SLOT_SECONDS = 0.5  # until the next try where all call slots are in use
 
 
 def drain(mid: int, *, more: Callable[[], None]) -> float | None:
-    """Deliver what is due for a business unit for a few seconds. Return the seconds after which to
-    look again, or None where the sweep is soon enough. `more` calls for another worker."""
+    """Deliver the due rows of a business unit for a few seconds. Return the seconds after which to
+    look again, or None where the next sweep is soon enough. `more` wakes another worker."""
     until = time.monotonic() + DRAIN_SECONDS
     while time.monotonic() < until:
         with concurrency.call_slot() as free:
@@ -60,8 +61,8 @@ def drain(mid: int, *, more: Callable[[], None]) -> float | None:
 
 
 def _next_batch(mid: int) -> Batch[Row] | None:
-    """Return what to send now: after trouble one row as a probe, and only where Marketing Cloud
-    does not say itself that it is not there."""
+    """Return the batch to send now: after trouble a single row as a half-open probe, and only where
+    GetSystemStatus does not report that Marketing Cloud is unavailable."""
     trouble = circuit.acquire_probe(mid)
     if trouble is None:
         return claim(mid)
@@ -74,11 +75,11 @@ def _next_batch(mid: int) -> Batch[Row] | None:
 
 
 def _is_up(mid: int) -> bool:
-    """Return whether GetSystemStatus gives no reason to wait; else the unit rests again."""
+    """Return whether GetSystemStatus gives no reason to wait; else pause the unit's queue again."""
     try:
         status = gateway.system_status()
     except (UnknownOutcomeError, PermanentError):
-        # No word about the system: then a real call has to find out.
+        # The call tells nothing about the system's status: a real call has to find out.
         return True
     except SfmcError as err:
         circuit.record_results(mid, (read_error(err),))
@@ -90,7 +91,8 @@ def _is_up(mid: int) -> bool:
 
 
 def call(batch: Batch[Row]) -> tuple[Verdict, ...]:
-    """Return a verdict per row, in order, whatever happens on the way."""
+    """Return one verdict per row of the batch, in order. SfmcErrors become verdicts; other
+    exceptions propagate and leave the lease to expire."""
     try:
         verdicts = _SENDERS[batch.message_type](batch)
     except PermanentError as err:
@@ -101,7 +103,7 @@ def call(batch: Batch[Row]) -> tuple[Verdict, ...]:
         return _retry_singly(batch, None)
     if batch.message_type is MessageType.UNSUBSCRIBES:
         return verdicts
-    # A right that is missing for these must not hold up everybody's unsubscribes.
+    # A permission that is missing for these messages must not hold the unit's unsubscribes.
     return tuple(map(without_holding, verdicts))
 
 
@@ -113,8 +115,9 @@ _SENDERS: Mapping[MessageType, Callable[[Batch[Any]], tuple[Verdict, ...] | None
 
 
 def _retry_singly(batch: Batch[Row], refusal: Verdict | None) -> tuple[Verdict, ...]:
-    """Return verdicts that send a message's rows again, each alone: either the whole message was
-    refused, or its reply did not tell which result is whose. One row refused alone is refused."""
+    """Return verdicts that send each row of a message again on its own: either the whole message
+    was refused, or its reply did not tell which result belongs to which row. A row that is refused
+    on its own stays refused."""
     if refusal and len(batch.rows) == 1:
         return (refusal,)
     circuit.send_singly(batch.mid)
@@ -128,13 +131,15 @@ def _retry_singly(batch: Batch[Row], refusal: Verdict | None) -> tuple[Verdict, 
 
 
 def settle(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> None:
-    """Complete the attempts and move the rows on, where this worker still holds the lease."""
+    """Complete the attempts, set the next state of the rows for which this worker still holds the
+    lease, and record the results in the unit's queue. One transaction; locks the rows and, after
+    trouble, the QueueState."""
     with transaction.atomic(durable=True):
         for row, verdict in zip(batch.rows, verdicts, strict=True):
             _complete_attempt(row, batch.lease, verdict)
             _advance(row, batch.lease, verdict)
         circuit.record_results(batch.mid, verdicts)
-    # Outside: a log that cannot be written must not undo what is known.
+    # Outside the transaction: a failure to write the log must not roll back the results.
     for row, verdict in zip(batch.rows, verdicts, strict=True):
         log.info(
             "attempt_settled", **_named(row), mid=batch.mid, job_id=row.job_id,
@@ -143,14 +148,14 @@ def settle(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> None:
 
 
 def _named(row: Row) -> dict[str, Any]:
-    """Return what a row is called in the log."""
+    """Return the log fields that identify a row."""
     if isinstance(row, LinkEmail):
         return {"link_email_id": row.pk, "purpose": row.purpose}
     return {"request_id": row.pk, "kind": row.kind}
 
 
 def _complete_attempt(row: Row, lease: UUID, verdict: Verdict) -> None:
-    """Write what came of the attempt, once: one that the sweep completed stays as it is."""
+    """Write the result of the attempt, once: an attempt that the sweep completed stays as it is."""
     row.delivery_attempts.filter(lease=lease, finished_at=None).update(
         finished_at=Now(),
         outcome=verdict.outcome.value,
@@ -171,7 +176,7 @@ _NEXT = {
 
 
 def _advance(row: Row, lease: UUID, verdict: Verdict) -> None:
-    """Give the request or email its next state."""
+    """Set the next state of a request or email, where this worker still holds the lease."""
     step = verdict.step(row.attempts)
     ended = step in (Step.FINISH, Step.REFUSE)
     type(row).objects.filter(pk=row.pk, lease=lease, status=Status.SENDING).update(
@@ -198,7 +203,7 @@ def _wait(row: Row, verdict: Verdict) -> timedelta:
             retry_after=verdict.retry_after,
         )
     )
-    # In a held queue the next probe is a row that is due, and a release is to send what there is.
+    # A held queue needs a due row for its next probe, and a release must send what is pending.
     return min(wait, HOLD_PROBE) if verdict.step(row.attempts) is Step.HOLD else wait
 
 
@@ -210,8 +215,8 @@ def _seconds_to_next(mid: int) -> float | None:
         return None
     pending = Q(unit_id=mid, status=Status.PENDING)
     if not queue.is_paused(unit.now):
-        # What has been due for longer and was not taken is in another worker's hands, or waits for
-        # what is: to look again all the time would not help.
+        # A row that has been due for longer and was not claimed is held by another worker, or waits
+        # for such a row: polling for it would not help.
         pending &= Q(next_attempt_at__gt=Now() - JUST_NOW)
     firsts = [
         rows.filter(pending).aggregate(first=Min("next_attempt_at"))["first"]

@@ -1,5 +1,5 @@
-"""Keys for digests: HMAC-SHA256 of what identifies a person, under a key with an id, so that the
-key can be changed."""
+"""Keys for digests: HMAC-SHA256 of what identifies a subscriber, under a key with an id, so that
+the key can be rotated."""
 
 import hashlib
 import hmac
@@ -30,10 +30,10 @@ class DigestKey:
         """Return `<id>:<hex>`: HMAC-SHA256 of the purpose and the parts, cut to 128 bits (RFC 2104,
         section 5).
 
-        Parts count to the letter: `ada` and `Ada`, 1 and `1`, None and `` differ. Digests of
+        Parts are compared exactly: `ada` and `Ada`, 1 and `1`, None and `` differ. Digests of
         different purposes differ.
         """
-        # JSON keeps the parts apart whatever is in them, and carries lone surrogates.
+        # JSON separates the parts whatever they contain, and can encode lone surrogates.
         message = json.dumps([purpose, *parts]).encode()
         made = hmac.new(self.secret.encode(), message, hashlib.sha256)
         return f"{self.id}:{made.hexdigest()[:32]}"
@@ -41,8 +41,8 @@ class DigestKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestKeyring:
-    """All digest keys of a deployment: the first makes the digests of new rows, the others find
-    older rows."""
+    """All digest keys of a deployment: the first one makes the digests of new rows, the others are
+    only used to find older rows."""
 
     keys: tuple[DigestKey, ...] = ()
 
@@ -56,7 +56,7 @@ class DigestKeyring:
 
     @classmethod
     def from_secrets(cls, secrets: Iterable[str]) -> "DigestKeyring":
-        """Return a key for each secret (of SECRET_KEY and its fallbacks), with an id that follows
+        """Return a key for each secret (SECRET_KEY and its fallbacks), with an id that is derived
         from the secret and does not reveal it."""
         made = (_derived(secret) for secret in secrets)
         return cls(keys=tuple({key.id: key for key in made}.values()))

@@ -1,12 +1,12 @@
-"""What a request is about. Of two requests of one subscriber about the same target the later one
-counts."""
+"""The target of a request: a list, everything, an attribute. Of two requests of one subscriber
+about the same target the later one counts."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class TargetType(StrEnum):
-    """What sort of thing a request is about."""
+    """The type of a request's target."""
 
     LIST = "list"
     EVERYTHING = "everything"

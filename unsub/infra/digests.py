@@ -1,13 +1,13 @@
-"""Every keyed digest that the app makes. Without the keys a digest cannot be reversed by trying
-addresses or SubscriberKeys.
+"""Every keyed digest that the application makes. Without the keys a digest cannot be reversed by
+trying addresses or SubscriberKeys.
 
-Keys are those of DIGEST_KEYS; where there are none, they follow from SECRET_KEY and
-SECRET_KEY_FALLBACKS (unsub.W011). What is stored is written under the current key and looked up
+The keys are those of DIGEST_KEYS; where it is empty, they are derived from SECRET_KEY and
+SECRET_KEY_FALLBACKS (unsub.W011). Stored digests are written under the current key and looked up
 under all of them (docs/adr/0016).
 
-Identifiers are compared to the letter: SubscriberKeys `AbC` and `aBc` are two subscribers, and so
-are `straße` and `strasse`. An address is compared with ASCII letters in lower case and without
-white space around it; no other letter is folded, for Marketing Cloud may hold both.
+Identifiers are compared exactly: SubscriberKeys `AbC` and `aBc` are two subscribers, and so are
+`straße` and `strasse`. An address is compared with ASCII letters in lower case and without
+surrounding white space; no other letter is folded, because Marketing Cloud may have both forms.
 """
 
 from datetime import datetime
@@ -74,8 +74,8 @@ def unsubscribe_digests(context: UnsubContext) -> tuple[str, ...]:
 
 
 def change_digests(context: UnsubContext, kind: str, target: str, value: str) -> tuple[str, ...]:
-    """Return the idempotency keys of a change in the profile centre, the current one first.
-    The value counts to the letter: a name with a capital is another value."""
+    """Return the idempotency keys of a change in the profile centre, the current one first. The
+    value is compared exactly: upper and lower case differ."""
     who = _strongest(context.subscriber)
     return digests(Purpose.CHANGE, context.mid, *who, kind, target, value)
 
@@ -88,17 +88,18 @@ def event_digests(
 
 
 def address_digest(address: str) -> str:
-    """Return the digest to store of an address, or "" for no address."""
+    """Return the digest of an address to store, or "" for no address."""
     return digest(Purpose.ADDRESS, _comparable(address)) if address else ""
 
 
 def address_digests(address: str) -> tuple[str, ...]:
-    """Return the digests to look for of an address, the current one first."""
+    """Return the digests of an address to look for, the current one first."""
     return digests(Purpose.ADDRESS, _comparable(address))
 
 
 def _strongest(who: SubscriberContext) -> tuple[str, str | int | None]:
-    """Return the name and value of the identifier that decides who it is."""
+    """Return the name and value of the strongest identifier present: SubscriberID, else
+    SubscriberKey, else address."""
     if who.subscriber_id is not None:
         return "id", who.subscriber_id
     if who.subscriber_key is not None:

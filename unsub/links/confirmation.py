@@ -1,7 +1,7 @@
-"""The link in a mail by which a person confirms a wish: the number of its row, signed.
+"""The link in an email that confirms a request: the request's id, signed.
 
-It names nobody. Who holds it got a mail at the address that it was sent to, which is all that is to
-be shown.
+It contains no personal data. It proves only that its holder received an email at the address that
+it was sent to, so the page may show no more than that.
 """
 
 import re
@@ -15,17 +15,17 @@ _SALT = "unsub.confirm"
 
 
 class NotConfirmedError(Exception):
-    """The link was cut, made by somebody else, or is too old."""
+    """The link is truncated, has no valid signature, or is older than VALID_FOR."""
 
 
 def token_of(request_id: int) -> str:
-    """Return the token that confirms a wish."""
+    """Return the token that confirms a request."""
     return signing.dumps(request_id, salt=_SALT)
 
 
 def request_of(token: str) -> int:
-    """Return the number of the wish that a token confirms; raises NotConfirmedError."""
-    # Mail programs put a full stop or a bracket behind a link that is none of its own.
+    """Return the id of the request that a token confirms. Raises NotConfirmedError."""
+    # Email programs may append a full stop or a bracket that is not part of the link.
     whole = _TOKEN.match(token)
     try:
         found = signing.loads(whole[0] if whole else "", salt=_SALT, max_age=VALID_FOR)

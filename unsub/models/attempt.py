@@ -1,4 +1,4 @@
-"""One call for one row that was due. Written before the call, completed after it, then final."""
+"""One call for one due row. Inserted before the call, completed after it, then final."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -11,7 +11,7 @@ from .request import SubscriberRequest
 
 
 class DeliveryAttempt(models.Model):
-    """One call for one request or one email with a link: when, and what Marketing Cloud said."""
+    """One call for one request or one email with a link: its time and Marketing Cloud's answer."""
 
     request = models.ForeignKey(
         SubscriberRequest,

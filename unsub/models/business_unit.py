@@ -1,4 +1,4 @@
-"""A business unit of Marketing Cloud: who sends."""
+"""A business unit of Marketing Cloud: the sender of emails."""
 
 import re
 from typing import TYPE_CHECKING
@@ -21,8 +21,8 @@ _HOST = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0
 
 
 def validate_colour(text: str) -> None:
-    """Raise ValidationError for what is no colour, or one on which nobody could read white words;
-    the message names the nearest that will do."""
+    """Raise ValidationError for a text that is not a colour, or a colour on which white text is
+    unreadable; the message names the nearest readable colour."""
     if not is_colour(text):
         raise ValidationError(_("Write a colour such as #1d4f91."))
     if (near := readable(text)) != text:
@@ -33,8 +33,8 @@ def validate_colour(text: str) -> None:
 
 
 def validate_domain(text: str) -> None:
-    """Raise ValidationError for what is no host name, or one that this deployment does not answer
-    to."""
+    """Raise ValidationError for a text that is not a host name, or a host that is not in
+    ALLOWED_HOSTS."""
     if not _HOST.fullmatch(text):
         raise ValidationError(_("Write a host name in small letters, such as mail.example.com."))
     if not validate_host(text, settings.ALLOWED_HOSTS):
@@ -54,7 +54,8 @@ def _triggered_send(name: "_StrPromise", help_text: "_StrPromise") -> "models.Ch
 
 
 class BusinessUnit(models.Model):
-    """One sender, known by its MID, with its brand and settings. Its queue: QueueState."""
+    """One business unit, identified by its MID, with its brand and settings. Its queue:
+    QueueState."""
 
     mid = models.BigIntegerField(
         _("MID"),
@@ -222,13 +223,15 @@ class BusinessUnit(models.Model):
 
     @property
     def offers_pause(self) -> bool:
-        """Whether people may pause: also a mail is needed where they are to be asked back."""
+        """Whether subscribers may pause. Where they are asked at the end, the unit also needs the
+        email for that."""
         asks = self.pause_end_action == PauseEndAction.ASK
         return self.pause_offered and (bool(self.ask_back_key) or not asks)
 
     @property
     def url(self) -> str:
-        """The address that its links begin with: its own domain's, else the deployment's."""
+        """The URL that the unit's links begin with: its own domain, else the deployment's
+        PUBLIC_URL."""
         if not self.domain:
             return str(settings.PUBLIC_URL)
         public = urlsplit(settings.PUBLIC_URL)

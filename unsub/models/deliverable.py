@@ -1,4 +1,4 @@
-"""What the rows have in common that a worker delivers: whom they are about, and their delivery."""
+"""The columns that all delivered rows share: the subscriber they are about, and their delivery."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -18,7 +18,7 @@ class Deliverable(models.Model):
     subscriber_id = models.BigIntegerField(_("SubscriberID"), null=True, blank=True)
     subscriber_key = models.CharField(_("SubscriberKey"), max_length=254, blank=True)
     email_address = models.CharField(_("EmailAddress"), max_length=254, blank=True)
-    # A keyed digest to search by and a mask to show, where the address itself is not kept, too.
+    # A keyed digest to search by and a mask to show, also where the address itself is not stored.
     address_digest = models.CharField(
         max_length=DIGEST_LENGTH, blank=True, db_default="", editable=False
     )

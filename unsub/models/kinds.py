@@ -48,14 +48,14 @@ class MessageType(StrEnum):
 
 
 class Relation(Enum):
-    """How the target of a later request stands to that of an earlier one."""
+    """How the target of a later request relates to that of an earlier one."""
 
     SAME = auto()  # both name the same target
     COVERED = auto()  # the later one is about everything
     MAY_BE = auto()  # the later one names a job alone, and that job's list may be the earlier one's
 
     def holds(self, later: Target, earlier: Target) -> bool:
-        """Return whether two targets stand to each other in this way."""
+        """Return whether the two targets have this relation."""
         if self is Relation.SAME:
             return later == earlier
         wanted = TargetType.EVERYTHING if self is Relation.COVERED else TargetType.JOB
@@ -126,7 +126,7 @@ KINDS: Mapping[str, KindSpec] = {
                 (Kind.SUBSCRIBE, Relation.SAME),
             }
         ),
-        # They go in another message, which must not be overtaken.
+        # These are sent in another message, which this kind must not overtake.
         waits_for_queued=frozenset(
             {
                 (Kind.UNSUBSCRIBE, TargetType.EVERYTHING),

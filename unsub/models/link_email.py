@@ -19,8 +19,8 @@ class Purpose(models.TextChoices):
 
 
 class EmailStatus(models.TextChoices):
-    """Where an email stands. Done: Marketing Cloud accepted it for sending. Cancelled: never sent,
-    because what it was for was over before."""
+    """The status of an email. Done: Marketing Cloud accepted it for sending. Cancelled: never sent,
+    because it was no longer needed."""
 
     PENDING = "pending", _("pending")
     SENDING = "sending", _("sending")
@@ -35,7 +35,7 @@ ENDED = (EmailStatus.DONE, EmailStatus.REFUSED, EmailStatus.CANCELLED)
 class LinkEmail(Deliverable):
     """One email with a link: what it is for never changes, the delivery fields do."""
 
-    # Without a constraint, as for the requests: a MID need not be a unit of ours (yet).
+    # Without a constraint, as in SubscriberRequest: the MID need not be a BusinessUnit (yet).
     unit = models.ForeignKey(
         BusinessUnit,
         verbose_name=_("business unit"),
@@ -64,8 +64,8 @@ class LinkEmail(Deliverable):
     status = models.CharField(
         _("status"), max_length=10, choices=EmailStatus.choices, default=EmailStatus.PENDING
     )
-    # While this row answers for the same email. NULL where it does not: a unique column takes any
-    # number of those.
+    # Set while this row answers for a repeated request for the email; else NULL, of which a unique
+    # column takes any number.
     idempotency_key = models.CharField(  # noqa: DJ001
         max_length=160, null=True, unique=True, editable=False
     )

@@ -1,4 +1,5 @@
-"""That somebody wants no mail for a while: they left, and are asked back, or put back, in time."""
+"""A pause: the subscriber is unsubscribed for a while, and at the end is asked whether to subscribe
+again, or is subscribed again."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -18,7 +19,8 @@ class PauseResult(models.TextChoices):
 
 
 class Pause(models.Model):
-    """One pause of a person from the list, or the everything, that `request` left."""
+    """One pause of a subscriber, from the list, or from everything, that `request` unsubscribed
+    from."""
 
     request = models.OneToOneField(
         SubscriberRequest,
@@ -28,7 +30,7 @@ class Pause(models.Model):
     )
     began_at = models.DateTimeField(_("began"), db_default=Now())
     until = models.DateTimeField(_("until"))
-    # As the unit had it when the person chose: what they were told holds.
+    # The unit's setting when the subscriber chose the pause: it ends as they were told.
     end_action = models.CharField(_("then they are"), max_length=10, choices=PauseEndAction.choices)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     result = models.CharField(_("how"), max_length=10, blank=True, choices=PauseResult.choices)

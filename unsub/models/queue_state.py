@@ -1,4 +1,4 @@
-"""The state of a business unit's queue, as the workers found it."""
+"""The state of a business unit's queue, as recorded by the workers."""
 
 from datetime import datetime
 
@@ -15,7 +15,8 @@ class QueueState(models.Model):
     worker recorded meanwhile would be undone. Workers lock this row and never the unit's.
     """
 
-    # No constraint, as in the requests: a worker need not wait for who edits or deletes the unit.
+    # No constraint, as in SubscriberRequest: a worker must not wait for a user who edits or deletes
+    # the unit.
     unit = models.OneToOneField(
         BusinessUnit,
         verbose_name=_("business unit"),
@@ -25,7 +26,7 @@ class QueueState(models.Model):
         db_column="mid",
         related_name="queue_state",
     )
-    # Held: the configuration is wrong, so nothing is sent but a probe now and then.
+    # Held: the configuration is wrong, so nothing is sent but a probe from time to time.
     held_since = models.DateTimeField(_("held since"), null=True, blank=True)
     held_reason = models.CharField(_("why it is held"), max_length=100, blank=True, db_default="")
     # The circuit breaker: nothing is sent until then, and for most reasons a probe goes first.
@@ -61,7 +62,7 @@ class QueueState(models.Model):
 
 
 def queue_of(unit: BusinessUnit) -> QueueState:
-    """Return the state of a unit's queue; one that nothing was recorded for is open. Costs a query
-    where the unit was read without `select_related("queue_state")`."""
+    """Return the state of a unit's queue; an open one, not saved, where none is recorded. Makes a
+    query where the unit was read without `select_related("queue_state")`."""
     found: QueueState | None = getattr(unit, "queue_state", None)
     return found or QueueState(unit=unit)

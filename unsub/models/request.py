@@ -1,4 +1,4 @@
-"""One person's wish, and where it is on its way."""
+"""A subscriber's request, and the state of its delivery."""
 
 from collections.abc import Iterator
 from functools import reduce
@@ -25,7 +25,7 @@ REASON_LENGTH = 100  # _BusinessUnitUnsubscribes.UnsubReason is varchar(100)
 
 
 class Channel(models.TextChoices):
-    """How a wish reached us."""
+    """How a request was received."""
 
     PAGE = "page", _("page")
     ONE_CLICK = "one_click", _("one-click")
@@ -34,15 +34,15 @@ class Channel(models.TextChoices):
 
 
 def target_columns(target: Target) -> dict[str, Any]:
-    """Return a target as the columns of a request: to write, and to find the same by."""
+    """Return a target as the columns of a request, to write them or to filter by them."""
     return {"target_type": target.type, "target_id": target.id, "target_name": target.name}
 
 
 class RequestQuerySet(models.QuerySet["SubscriberRequest"]):
-    """Questions about requests."""
+    """Queries for requests."""
 
     def unsubscribes(self) -> "RequestQuerySet":
-        """Return the wishes to leave: what is counted, reported and measured."""
+        """Return the unsubscribes: the requests that are counted, reported and measured."""
         return self.filter(kind=Kind.UNSUBSCRIBE)
 
     def with_shown_status(self) -> "RequestQuerySet":
@@ -51,20 +51,20 @@ class RequestQuerySet(models.QuerySet["SubscriberRequest"]):
         return self.annotate(shown_status=shown_status())
 
     def open_counts(self) -> Iterator[tuple[int, str, int]]:
-        """Give the MID, the shown status and the number of those that are not done."""
+        """Yield (MID, shown status, number) of the open requests: on their way, or refused."""
         rows = self.filter(in_states(*OPEN)).order_by().annotate(shown=shown_status())
         yield from rows.values_list("unit_id", "shown").annotate(number=Count("pk"))
 
     def shown_as(self, *statuses: str) -> "RequestQuerySet":
-        """Return the requests that show one of these statuses; none for no status."""
+        """Return the requests that show one of these statuses; none if no status is given."""
         return self.filter(reduce(or_, map(shows, statuses))) if statuses else self.none()
 
 
 class SubscriberRequest(Deliverable):
-    """One wish: to unsubscribe, or from the profile centre to change something. What was asked
-    never changes; the delivery fields do."""
+    """One request of a subscriber: to unsubscribe, or to change something in the profile centre.
+    What was requested never changes; the delivery fields do."""
 
-    # A wish is kept even when its MID is not (yet) a unit of ours, hence no constraint.
+    # A request is accepted even when its MID is not (yet) a BusinessUnit, hence no constraint.
     unit = models.ForeignKey(
         BusinessUnit,
         verbose_name=_("business unit"),
@@ -83,10 +83,11 @@ class SubscriberRequest(Deliverable):
     reason_text = models.CharField(
         _("reason as sent"), max_length=REASON_LENGTH, blank=True, help_text=_("Empty: none given.")
     )
-    # Since the link was made, where it says when; what its browser called itself. For reports.
+    # For reports: the time since the link was made, where the link has it, and the name of a known
+    # scanner, from the User-Agent.
     link_age = models.PositiveIntegerField(_("age of the link in seconds"), null=True, blank=True)
     scanner = models.CharField(_("known scanner"), max_length=20, blank=True, db_default="")
-    # A reason given after the press. Marketing Cloud hears of it where no call was made yet.
+    # For a reason given after the button was pressed. It is sent where no call was made yet.
     reason_added_at = models.DateTimeField(_("reason given later"), null=True, blank=True)
     kind = models.CharField(
         _("kind"),
@@ -201,9 +202,9 @@ class SubscriberRequest(Deliverable):
                 condition=models.Q(error_code__isnull=False),
                 name="request_error_code",
             ),
-            # Whole: a question for one person cannot show that it is none for the empty name.
+            # Not partial: PostgreSQL cannot prove that a query for a digest excludes the empty one.
             models.Index(fields=("subscriber_digest",), name="request_subscriber_digest"),
-            # Few among the unsubscribes, and not to be looked for among a million of those.
+            # Changes are few: finding the due ones must not read a million pending unsubscribes.
             models.Index(
                 fields=("unit", "next_attempt_at"),
                 condition=models.Q(status="pending") & ~models.Q(kind="unsubscribe"),
@@ -229,18 +230,18 @@ class SubscriberRequest(Deliverable):
         )
 
     def get_shown_status_display(self) -> str:
-        """Return the name of the status that the request shows; of the stored one where the request
-        was not read `withshown_status()`."""
+        """Return the label of the status that the request shows; of the stored one where the
+        request was not read with `with_shown_status()`."""
         return str(Status(getattr(self, "shown_status", self.status)).label)
 
     @property
     def spec(self) -> KindSpec:
-        """What its kind means."""
+        """The rules of its kind."""
         return KINDS[self.kind]
 
     @property
     def target(self) -> Target:
-        """What it is about."""
+        """What the request is about."""
         return Target(TargetType(self.target_type), self.target_id, self.target_name)
 
     @property

@@ -11,8 +11,8 @@ from .statuses import Status
 
 
 def queue_is_held() -> Q:
-    """Return Q for requests of units whose queue is held, and of MIDs that are no unit, whatever
-    their status."""
+    """Return Q for requests of units whose queue is held, and of MIDs without a BusinessUnit,
+    whatever their status."""
     # Neither subquery depends on the row, so that the database runs each once.
     held = QueueState.objects.filter(held_since__isnull=False).values("unit_id")
     return Q(unit_id__in=held) | ~Q(unit_id__in=BusinessUnit.objects.values("mid"))
@@ -33,7 +33,7 @@ def shows(status: str) -> Q:
 
 
 def can_be_requeued() -> Q:
-    """Return Q for what "Try again" puts back into the queue: refused and held requests."""
+    """Return Q for the requests that "Try again" requeues: refused and held ones."""
     return Q(status=Status.REFUSED) | is_held()
 
 

@@ -1,4 +1,5 @@
-"""The row first, the bell on commit. What views and admin call; nothing else."""
+"""Transactional outbox: write the request row, wake a worker after the commit. The public API of
+intake, which views, admin and commands call."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -43,14 +44,15 @@ log = structlog.get_logger(__name__)
 
 
 class UnavailableError(Exception):
-    """Neither the database nor the broker took the wish: nothing was accepted."""
+    """Neither the database nor the broker accepted the request: nothing is stored."""
 
 
 def submit(submission: Submission) -> SubscriberRequest | None:
-    """Return the request that answers for the wish once it is committed, or None where the
-    database did not answer and the broker keeps the wish until it does.
+    """Return the committed row that answers for the submission, or None where the database did not
+    answer and the broker keeps the submission in the spool until it does.
 
-    Raises UnavailableError where neither answers, and ContextError for a test link.
+    Runs in a transaction of its own. Raises UnavailableError where neither database nor broker
+    accepts it, and ContextError for a test link.
     """
     submission.context.parameters(all_subscribers_list_id=None)
     try:
@@ -62,7 +64,8 @@ def submit(submission: Submission) -> SubscriberRequest | None:
         return None
     if was_tried:
         raise _unavailable(submission)
-    # It was given a rest after a failure; but now it is all there is, and may be back.
+    # `fail_fast` skipped the database after an earlier failure. Now that the broker fails too, try
+    # the database after all: it may answer again.
     database_timeout.reset()
     try:
         return _write(submission)
@@ -71,7 +74,7 @@ def submit(submission: Submission) -> SubscriberRequest | None:
 
 
 def _write(submission: Submission) -> SubscriberRequest:
-    """Return the wish's row, committed; raises DatabaseError or InterfaceError."""
+    """Return the committed row of the submission. Raises DatabaseError or InterfaceError."""
     with database_timeout.fail_fast(), transaction.atomic():
         request, is_new = store.write(submission)
         if is_new:
@@ -83,7 +86,7 @@ def _write(submission: Submission) -> SubscriberRequest:
 
 
 def _push_to_spool(submission: Submission) -> bool:
-    """Return whether the broker keeps the wish until the database answers."""
+    """Return whether the broker accepted the submission into the spool."""
     try:
         spool.push(submission)
     except redis.RedisError:
@@ -93,14 +96,14 @@ def _push_to_spool(submission: Submission) -> bool:
 
 
 def _unavailable(submission: Submission) -> UnavailableError:
-    """Return the refusal of a wish that nobody took, told and counted."""
+    """Log and count that the submission was not accepted. Return the error to raise."""
     metrics.UNAVAILABLE.inc()
     log.error("request_not_accepted", mid=submission.context.mid)
     return UnavailableError()
 
 
 def _wake_on_commit(request: SubscriberRequest) -> None:
-    """Ring for the request's unit once the row is there for a worker to see."""
+    """Send a wake-up for the request's unit after the commit, when a worker can see the row."""
     mid = request.unit_id
     seconds = store.undo_seconds(request.channel)
 
@@ -112,27 +115,31 @@ def _wake_on_commit(request: SubscriberRequest) -> None:
 
 
 def find(context: UnsubContext) -> SubscriberRequest | None:
-    """Return the request that answers for this wish now, or None. Raises DatabaseError."""
+    """Return the request that answers for an unsubscribe by this link now, or None. Raises
+    DatabaseError."""
     with database_timeout.fail_fast():
         return store.find(context)
 
 
 def recent(context: UnsubContext, since: timedelta) -> list[SubscriberRequest]:
-    """Return the wishes of one who is named as in this link, oldest first: on their way, ended
-    within `since`, or not carried out. Raises DatabaseError."""
+    """Return the requests of the subscriber of this link, oldest first: those that wait for a
+    confirmation or are on their way, those that ended within `since`, and those refused in the last
+    30 days without a resolution note. At most 500. Raises DatabaseError."""
     with database_timeout.fail_fast():
         return store.recent(context, since)
 
 
 def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:
-    """Return whether a reason was added to a wish that had none. Raises DatabaseError."""
+    """Add a reason to the unsubscribe of this link if it has none. Return whether it was added.
+    Raises DatabaseError."""
     with database_timeout.fail_fast():
         return store.add_reason(context, reason=reason, words=words)
 
 
 def find_waiting(request_id: int) -> SubscriberRequest | None:
-    """Return the wish that waits, or waited, for a confirmation by mail; or None where there is
-    none, or a later one has made it void meanwhile. Raises DatabaseError."""
+    """Return the request that waits, or waited, for a confirmation by email. None where there is no
+    such request, or where a later request has superseded it while it waited. Raises
+    DatabaseError."""
     requests = SubscriberRequest.objects.filter(pk=request_id).exclude(kind=Kind.UNSUBSCRIBE)
     with database_timeout.fail_fast():
         found = requests.first()
@@ -142,8 +149,8 @@ def find_waiting(request_id: int) -> SubscriberRequest | None:
 
 
 def confirm(request: SubscriberRequest) -> bool:
-    """Return whether a wish that waited for its confirmation is on its way now. Raises
-    DatabaseError."""
+    """Make a request that waits for its confirmation pending, due now with a new horizon. Return
+    whether it was still waiting. Raises DatabaseError."""
     waiting = SubscriberRequest.objects.filter(pk=request.pk, status=Status.WAITING)
     with database_timeout.fail_fast(), transaction.atomic():
         confirmed = waiting.update(
@@ -157,14 +164,15 @@ def confirm(request: SubscriberRequest) -> bool:
 
 
 def running_pauses(context: UnsubContext) -> list[Pause]:
-    """Return the pauses of one who is named as in this link. Raises DatabaseError."""
+    """Return the running pauses of the subscriber of this link. Raises DatabaseError."""
     with database_timeout.fail_fast():
         return pauses.running(digests.subscriber_digests(context.mid, context.subscriber))
 
 
 def end_pause(pause: Pause, submission: Submission | None) -> bool:
-    """Return whether a pause ended now: by coming back, which is the wish, or by staying away.
-    Raises DatabaseError."""
+    """End a pause: with `submission`, the request to subscribe again, which is written in the same
+    transaction; without it, the subscriber stays unsubscribed. Return whether this call ended the
+    pause. Raises DatabaseError."""
     with database_timeout.fail_fast(), transaction.atomic():
         ended = pauses.end(pause.pk, PauseResult.CANCELLED if submission else PauseResult.STAYED)
         if ended and submission:
@@ -174,8 +182,8 @@ def end_pause(pause: Pause, submission: Submission | None) -> bool:
 
 
 def email_new_link(context: UnsubContext, *, language: str) -> None:
-    """Have an email with a new link sent to the person of an old one; asking twice within an hour
-    sends one. Raises DatabaseError, and ContextError for a test link."""
+    """Queue an email with a new link for the subscriber of an old one; a repetition within an hour
+    sends no second email. Raises DatabaseError, and ContextError for a test link."""
     if context.is_test:
         raise ContextError("a test link makes no call")
     with database_timeout.fail_fast(), transaction.atomic():
@@ -185,20 +193,21 @@ def email_new_link(context: UnsubContext, *, language: str) -> None:
 
 
 def request_erasure(context: UnsubContext, *, language: str) -> None:
-    """Have a marketer asked to erase what is held of somebody; asking twice asks once. Raises
-    DatabaseError."""
+    """Insert a request for erasure, for a marketer to answer, unless the subscriber has an open
+    one. Raises DatabaseError."""
     with database_timeout.fail_fast():
         erasure.request_erasure(context, language=language)
 
 
 def withdraw(context: UnsubContext) -> bool:
-    """Return whether the wish was taken back: only while no call for it was ever made. What it
-    had made void counts again."""
+    """Withdraw the unsubscribe of this link while no call for it was ever made, and make the
+    requests that it had superseded pending again. Return whether it was withdrawn. Raises
+    DatabaseError."""
     untried = SubscriberRequest.objects.filter(
         idempotency_key__in=digests.unsubscribe_digests(context), status=Status.PENDING, attempts=0
     )
     with database_timeout.fail_fast(), transaction.atomic():
-        # The wish of a digest is one row, or none.
+        # An idempotency key belongs to one row, or to none.
         ids = list(untried.values_list("pk", flat=True))
         taken_back = untried.filter(pk__in=ids).update(status=Status.WITHDRAWN, finished_at=Now())
         if taken_back:
@@ -207,8 +216,8 @@ def withdraw(context: UnsubContext) -> bool:
 
 
 def requeue(ids: Iterable[int]) -> int:
-    """Return how many of the refused and held requests `ids` are due now and have a new horizon.
-    Others are left as they are; a queue that is held stays held."""
+    """Make the refused and held requests among `ids` due now, with a new horizon. Return how many.
+    Others stay as they are, and a held queue stays held."""
     with transaction.atomic():
         again = SubscriberRequest.objects.filter(can_be_requeued(), pk__in=ids)
         mids = set(again.order_by().values_list("unit_id", flat=True))
@@ -223,8 +232,8 @@ def requeue(ids: Iterable[int]) -> int:
 
 
 def requeue_emails(ids: Iterable[int]) -> int:
-    """Return how many of the refused emails `ids` are on their way again, now and with a new
-    horizon. Others are left as they are."""
+    """Make the refused emails among `ids` due now, with a new horizon. Return how many. Others stay
+    as they are."""
     with transaction.atomic():
         again = LinkEmail.objects.filter(pk__in=ids, status=EmailStatus.REFUSED)
         mids = set(again.order_by().values_list("unit_id", flat=True))
@@ -239,8 +248,9 @@ def requeue_emails(ids: Iterable[int]) -> int:
 
 
 def release(mids: Iterable[int]) -> int:
-    """Open the queues of these business units. Return how many requests wait in those that were
-    held: each is sent when it is due, at most two minutes from now if it was a probe."""
+    """Open the queues of these business units. Return how many requests and emails with links are
+    pending in those that were held: each is sent when it is due, at most two minutes from now if it
+    was a probe."""
     mids = set(mids)
     with transaction.atomic():
         released = [mid for mid in sorted(mids) if queue_state.release(mid)]
@@ -249,7 +259,7 @@ def release(mids: Iterable[int]) -> int:
 
 
 def _wake_all_on_commit(mids: set[int]) -> None:
-    """Ring for each of these units once the rows are there for a worker to see."""
+    """Send a wake-up for each of these units after the commit, when a worker can see the rows."""
 
     def wake_workers() -> None:
         for mid in mids:

@@ -1,8 +1,8 @@
-"""Erasure: asked for by a person, granted by a marketer, and then of our own rows.
+"""Erasure: a subscriber requests it, a marketer grants it, and our own rows are pseudonymised.
 
-What stays is the proof that somebody asked and that Marketing Cloud confirmed (GDPR, article
-17(3)(e)): times, job, list, request id, and a keyed digest that finds them again where the same
-person shows their link.
+What stays is the proof that a subscriber made a request and that Marketing Cloud confirmed it
+(GDPR, article 17(3)(e)): times, job, list, request id, and a keyed digest that matches the rows
+again when the same subscriber opens their link.
 """
 
 from typing import Any
@@ -33,7 +33,8 @@ ERASED = "erased-"
 
 
 class StillOpenError(Exception):
-    """Wishes of the person are on their way: they have to go out under the person's name."""
+    """The subscriber has requests on their way, which must be sent under the subscriber's
+    identifiers first."""
 
 
 def request_erasure(context: UnsubContext, *, language: str) -> None:
@@ -48,13 +49,15 @@ def request_erasure(context: UnsubContext, *, language: str) -> None:
         email_address=who.email_address or "",
         language=language,
     )
-    # Where it was asked for already, perhaps by another process just now, the constraint decides.
+    # Another process may insert the same request at this moment: the unique constraint decides.
     insert_unless_present(erasure)
 
 
 def grant(erasure: Erasure, *, user_id: int, note: str) -> int:
-    """Return how many wishes name nobody any more. Raises StillOpenError where one is on its
-    way."""
+    """Pseudonymise the subscriber's rows and return the number of requests. Ends running pauses,
+    withdraws requests that wait for a confirmation, cancels emails and deletes lost-link entries,
+    in one transaction. Raises StillOpenError where a request is on its way or an email is being
+    sent."""
     with transaction.atomic():
         rows, emails = requests_of(erasure), emails_of(erasure)
         if on_their_way(erasure).exists() or _are_being_sent(emails):
@@ -67,7 +70,7 @@ def grant(erasure: Erasure, *, user_id: int, note: str) -> int:
         )
         link_emails.cancel(emails)
         _forget_lost_links(erasure, rows)
-        # Each list is read before the first of its rows loses the names by which it is found.
+        # Read each list before its first row loses the identifiers that the query matches.
         found = list(emails)
         erased = sum(_pseudonymise(row) for row in rows)
         for email in found:
@@ -80,12 +83,13 @@ def grant(erasure: Erasure, *, user_id: int, note: str) -> int:
 
 
 def decline(erasure: Erasure, *, user_id: int, note: str) -> None:
-    """Write down that the person was answered otherwise, and how."""
+    """Record that the erasure was declined, by which user, and the note on what the subscriber was
+    told."""
     Erasure.objects.filter(pk=erasure.pk).update(declined_at=Now(), handled_by=user_id, note=note)
 
 
 def on_their_way(erasure: Erasure) -> RequestQuerySet:
-    """Return the wishes that have to go out first."""
+    """Return the subscriber's requests that must be sent before the erasure."""
     return requests_of(erasure).filter(in_states(*ON_THEIR_WAY))
 
 
@@ -105,14 +109,15 @@ def _are_being_sent(emails: QuerySet[LinkEmail]) -> bool:
 
 
 def _pseudonymise(row: SubscriberRequest) -> int:
-    """Return 1 once a row names nobody."""
+    """Remove the identifiers, free text and value of a row. Return the number of rows changed
+    (1)."""
     return SubscriberRequest.objects.filter(pk=row.pk).update(
         **_nobody(row), reason_text=row.reason.label if row.reason else "", value=""
     )
 
 
 def _nobody(row: SubscriberRequest | LinkEmail) -> dict[str, Any]:
-    """Return the columns that name a person, emptied but for a pseudonym."""
+    """Return the identifying columns, emptied, with a pseudonym as SubscriberKey."""
     return {
         "subscriber_id": None,
         "subscriber_key": f"{ERASED}{row.subscriber_digest.rpartition(':')[2] or row.pk}",
@@ -123,7 +128,7 @@ def _nobody(row: SubscriberRequest | LinkEmail) -> dict[str, Any]:
 
 
 def _forget_lost_links(erasure: Erasure, rows: QuerySet[SubscriberRequest]) -> None:
-    """Delete what somebody typed into the form for a lost link."""
+    """Delete what the subscriber typed into the form for a lost link, found by their addresses."""
     typed = {row.email_address for row in rows if row.email_address} | {erasure.email_address}
     found = [one for address in typed - {""} for one in digests.address_digests(address)]
     LostLink.objects.filter(unit_id=erasure.unit_id, address_digest__in=found).delete()

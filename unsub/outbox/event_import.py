@@ -1,7 +1,9 @@
-"""Unsubscribes that happened in Marketing Cloud without us, taken over so that the audit is whole.
+"""Imports unsubscribes that happened in Marketing Cloud without this application, so that the audit
+is complete.
 
-Each becomes a request of the channel `import`, done from the start: there is nothing left to call.
-Reading twice does no harm, so nothing is locked while Marketing Cloud is asked.
+Each becomes a request of the channel `import` with the status `done`: there is no call to make.
+Reading the same events twice does no harm, so nothing is locked during the calls to Marketing
+Cloud.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,8 +27,8 @@ from unsub.sfmc import SfmcError, SubscriberName, UnsubEvent
 
 log = structlog.get_logger(__name__)
 
-FIRST = timedelta(days=30)  # how far back the first look goes
-# Tracking is written by many machines: an event may turn up behind one that is younger.
+FIRST = timedelta(days=30)  # how far back the first import reads
+# Many machines write the tracking data: an event may appear after a younger one was read.
 OVERLAP = timedelta(hours=1)
 SKEW = timedelta(minutes=5)  # between the vendor's clock and ours
 _NAMES_AT_ONCE = 100
@@ -34,13 +36,14 @@ _KEY_MAX = 254
 
 
 def importing_units() -> list[int]:
-    """Return the MIDs of the units that want it."""
+    """Return the MIDs of the units that have the import switched on."""
     return list(BusinessUnit.objects.filter(import_events=True).values_list("mid", flat=True))
 
 
 def import_unit(mid: int) -> set[date]:
-    """Return the days (UTC) to which requests were written. What goes wrong is written to the unit
-    and logged, and tried again next time from where this one began."""
+    """Import the new unsubscribe events of a unit. Return the days (UTC) to which requests were
+    written. An SfmcError is stored on the unit and logged; the next run then starts from the same
+    time again."""
     unit = BusinessUnit.objects.filter(mid=mid, import_events=True).first()
     if unit is None:
         return set()
@@ -61,14 +64,15 @@ def import_unit(mid: int) -> set[date]:
 
 
 def _pages(mid: int, since: datetime) -> Iterator[list[UnsubEvent]]:
-    """Give pages that hold something; none where all calls at once are taken just now."""
+    """Yield the pages that contain events; none where all call slots are in use."""
     with concurrency.call_slot() as free:
         if free:
             yield from (page for page in gateway.unsub_events(mid, since) if page)
 
 
 def _write(mid: int, events: Sequence[UnsubEvent]) -> set[date]:
-    """Write what is new among these and not ours. Return the days it was written to."""
+    """Insert the events that are new and did not come from our own requests. Return the days (UTC)
+    of the inserted rows."""
     by_key = _new(mid, (event for event in events if len(event.subscriber_key) <= _KEY_MAX))
     names = _names(mid, sorted({event.subscriber_key for event in by_key.values()}))
     ours = _ours(mid, names, by_key.values())
@@ -86,7 +90,7 @@ def _write(mid: int, events: Sequence[UnsubEvent]) -> set[date]:
 
 def _new(mid: int, events: Iterable[UnsubEvent]) -> dict[str, UnsubEvent]:
     """Return the events that have no row yet, by their idempotency key under the current digest
-    key. One that was imported under a former key has its row."""
+    key. An event that was imported under a former key has its row."""
     keys = {_idempotency_keys(mid, event): event for event in events}
     wanted = [one for each in keys for one in each]
     known = set(
@@ -104,7 +108,7 @@ def _idempotency_keys(mid: int, event: UnsubEvent) -> tuple[str, ...]:
 
 
 def _names(mid: int, keys: Iterable[str]) -> Mapping[str, SubscriberName]:
-    """Return the names of subscribers by their key, folded."""
+    """Return the identifiers of subscribers by their SubscriberKey, folded."""
     left = iter(keys)
     names: dict[str, SubscriberName] = {}
     while some := list(islice(left, _NAMES_AT_ONCE)):
@@ -117,7 +121,8 @@ Ours = Mapping[str, list[tuple[int | None, datetime]]]
 
 
 def _ours(mid: int, names: Mapping[str, SubscriberName], events: Iterable[UnsubEvent]) -> Ours:
-    """Return, for each key, the jobs and times of the requests that people made with us."""
+    """Return, for each folded SubscriberKey, the jobs and times of the requests made in this
+    application."""
     by_id = {name.subscriber_id: key for key, name in names.items()}
     by_email = {_fold(name.email_address): key for key, name in names.items()}
     keys = [event.subscriber_key for event in events]
@@ -139,8 +144,8 @@ def _ours(mid: int, names: Mapping[str, SubscriberName], events: Iterable[UnsubE
 
 
 def _is_ours(event: UnsubEvent, ours: Ours) -> bool:
-    """Return whether the event came of a request of ours: of the same person and job, or of one
-    that left the job to Marketing Cloud and may have been sent when it happened."""
+    """Return whether the event results from a request of ours: one of the same subscriber and job,
+    or one that left the job to Marketing Cloud and may have been sent at the time of the event."""
     return any(
         at <= event.at + SKEW
         and (job_id == event.job_id or (job_id is None and event.at <= at + HORIZON + SKEW))
@@ -176,5 +181,5 @@ def _request(
 
 
 def _fold(key: str) -> str:
-    """Return a key or address without case: Marketing Cloud tells none apart by it."""
+    """Return a key or address folded: Marketing Cloud does not distinguish case in them."""
     return key.casefold()

@@ -1,9 +1,9 @@
-"""Which rows are of the same subscriber, and which of the same request, whatever key their digests
-were made with.
+"""Which rows belong to the same subscriber, and which are the same request, whichever digest key
+they were written under.
 
-All rows of one subscriber carry the same digest, so that rows are compared with each other in SQL.
-Where DIGEST_KEYS holds former keys, what was written under one of them moves to the current one
-with the subscriber's next request (`adopt`); until then it is looked up under all keys.
+All rows of one subscriber carry the same digest, so that SQL can compare them. Where DIGEST_KEYS
+has former keys, rows written under one of them move to the current key with the subscriber's next
+request (`adopt`); until then they are looked up under all keys.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -20,7 +20,7 @@ from .submission import Submission
 
 
 def idempotency_keys(submission: Submission) -> tuple[str, ...]:
-    """Return the idempotency keys of a request, the current one first: the first is stored, a row
+    """Return the idempotency keys of a request, the current one first. The first is stored; a row
     under any of them is the same request."""
     if submission.change is None:
         return digests.unsubscribe_digests(submission.context)
@@ -41,7 +41,7 @@ def adopt(mid: int, who: SubscriberContext, keys: Sequence[str] = ()) -> None:
     """Move the rows of a subscriber, and the row that holds one of the idempotency keys `keys`,
     from former digest keys to the current one.
 
-    No query while there is one key. Locks the rows that it changes.
+    Makes no query while there is only one digest key. Locks the rows that it changes.
     """
     current, *former = digests.subscriber_digests(mid, who)
     if not former:
@@ -55,8 +55,8 @@ def adopt(mid: int, who: SubscriberContext, keys: Sequence[str] = ()) -> None:
 
 
 def _adopt_keys(rows: QuerySet[Any], column: str, keys: Sequence[str]) -> None:
-    """Let the newest row that holds one of these keys in `column` hold the current one, and no
-    other any."""
+    """Set the current key `keys[0]` in `column` of the newest row that holds one of these keys, and
+    NULL in the others."""
     holding = rows.filter(**{f"{column}__in": keys})
     found = list(holding.order_by("-received_at", "-pk").values_list("pk", column))
     if not found or found == [(found[0][0], keys[0])]:
@@ -69,12 +69,13 @@ def _adopt_keys(rows: QuerySet[Any], column: str, keys: Sequence[str]) -> None:
 def requests_of(
     mid: int, who: SubscriberContext | None, subscriber_digests: Collection[str] = ()
 ) -> RequestQuerySet:
-    """Return the requests of one subscriber of a business unit. `persons` are digests that are
-    known of them; `who` is None where nothing else is.
+    """Return the requests of one subscriber of a business unit. `subscriber_digests` are digests
+    known to be theirs; `who` is None where only those are known.
 
-    A row is theirs by its digest, by their SubscriberID or SubscriberKey, or by one that such a row
-    has. Several subscribers may share an address: a row is theirs by the address where it names no
-    other SubscriberID or SubscriberKey than those. Four queries beside the one returned.
+    A row belongs to the subscriber by its digest, by their SubscriberID or SubscriberKey, or by an
+    identifier that such a row has. Several subscribers may share an address: a row belongs to the
+    subscriber by address only where it has no other SubscriberID or SubscriberKey than those. Makes
+    four queries beside the one returned.
     """
     return SubscriberRequest.objects.filter(
         _same_subscriber(mid, who, subscriber_digests), unit_id=mid
@@ -112,7 +113,7 @@ def _same_subscriber(
 def _by_identifier(
     mid: int, who: SubscriberContext | None, subscriber_digests: Collection[str]
 ) -> Q:
-    """Return what finds a subscriber's rows by digest, SubscriberID and SubscriberKey."""
+    """Return Q for a subscriber's rows by digest, SubscriberID and SubscriberKey."""
     known = {*subscriber_digests, *(digests.subscriber_digests(mid, who) if who else ())} - {""}
     same = Q(subscriber_digest__in=known)
     if who and who.subscriber_id:
@@ -123,8 +124,7 @@ def _by_identifier(
 
 
 def _values(mid: int, same: Q, *names: str) -> Iterator[set[Any]]:
-    """Give, for each column, what a unit's rows of both tables have in it, without what is
-    empty."""
+    """Yield, for each column, the set of non-empty values in the matching rows of both tables."""
     found = [
         row
         for rows in (SubscriberRequest.objects.filter(same), LinkEmail.objects.filter(same))

@@ -1,4 +1,4 @@
-"""Emails with a link: what asks for one, and the row that a worker sends."""
+"""Emails with a link: the requests for them, and the rows that a worker sends."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -16,9 +16,10 @@ from unsub.models import EmailStatus, LinkEmail, Pause, Purpose, Status, Subscri
 
 from . import identity
 
-# The same email, asked for again within this time, is the same: one link must not fill a mailbox.
+# A repeated request for an email within this time sends no second one: one link must not fill a
+# mailbox.
 SAME_EMAIL = timedelta(hours=1)
-# What an email has in common with the row that it is about.
+# Columns that an email copies from its request.
 _COPIED = (
     "unit_id", "subscriber_id", "subscriber_key", "email_address", "address_digest",
     "address_mask", "job_id", "list_id", "batch_id", "language", "subscriber_digest",
@@ -26,8 +27,8 @@ _COPIED = (
 
 
 def request_new_link(context: UnsubContext, *, language: str) -> tuple[LinkEmail, bool]:
-    """Return the email with a new link to the profile centre for the person of an old one, and
-    whether it is new. Call it in a transaction."""
+    """Return the email with a new profile centre link for the subscriber of an old link, and
+    whether it is new. Must be called in a transaction."""
     who, job = context.subscriber, context.job
     identity.adopt(context.mid, who)
     address = who.email_address or ""
@@ -55,8 +56,8 @@ def request_new_link(context: UnsubContext, *, language: str) -> tuple[LinkEmail
 def request_confirmation(
     request: SubscriberRequest, received_at: datetime | None
 ) -> tuple[LinkEmail, bool]:
-    """Return the email by which a request that waits is confirmed, and whether it is new. Call it
-    in a transaction."""
+    """Return the email that confirms a waiting request, and whether it is new. Must be called in a
+    transaction."""
     return _write(
         _about(
             request,
@@ -69,8 +70,8 @@ def request_confirmation(
 
 
 def ask_back(pause: Pause) -> tuple[LinkEmail, bool]:
-    """Return the email that asks, at the end of a pause, whether its person comes back, and
-    whether it is new. Call it in a transaction."""
+    """Return the email that asks a subscriber at the end of a pause whether they want to subscribe
+    again, and whether it is new. Must be called in a transaction."""
     return _write(
         _about(
             pause.request,
@@ -83,15 +84,17 @@ def ask_back(pause: Pause) -> tuple[LinkEmail, bool]:
 
 
 def _about(row: SubscriberRequest, **fields: Any) -> LinkEmail:
-    """Return an email to the person of a request, not written yet."""
+    """Return an unsaved email to the subscriber of a request."""
     copied = {name: getattr(row, name) for name in _COPIED}
     return LinkEmail(give_up_at=Now() + HORIZON, **copied, **fields)
 
 
 def _write(email: LinkEmail) -> tuple[LinkEmail, bool]:
-    """Insert an email, or find the one that answers for it; the unique `idempotency_key` decides.
+    """Insert an email, or return the existing one with its idempotency key, and whether it is new;
+    the unique `idempotency_key` decides.
 
-    One that has ended no longer answers once SAME_EMAIL has passed since it was asked for.
+    An email that was sent or refused releases its key once SAME_EMAIL has passed since it was
+    requested.
     """
     same = LinkEmail.objects.filter(idempotency_key=email.idempotency_key)
     ended = same.filter(
@@ -103,8 +106,8 @@ def _write(email: LinkEmail) -> tuple[LinkEmail, bool]:
 
 
 def still_needed(ids: Sequence[int]) -> list[int]:
-    """Return those of the due emails `ids`, which the caller holds locked, that are to be sent.
-    Cancels the others: the request that they would confirm does not wait any more."""
+    """Return those of the due emails `ids` that are to be sent. The caller must hold locks on them.
+    Cancels confirmation emails whose request no longer waits."""
     confirming = LinkEmail.objects.filter(pk__in=ids, purpose=Purpose.CONFIRM)
     over = confirming.exclude(request__status=Status.WAITING)
     gone = set(over.values_list("pk", flat=True))
@@ -114,7 +117,8 @@ def still_needed(ids: Sequence[int]) -> list[int]:
 
 
 def cancel(emails: QuerySet[LinkEmail]) -> int:
-    """Return how many pending emails of a queryset will not be sent. They answer for nothing."""
+    """Cancel the pending emails of a queryset and release their idempotency keys. Return how
+    many."""
     return emails.filter(status=EmailStatus.PENDING).update(
         status=EmailStatus.CANCELLED, finished_at=Now(), idempotency_key=None
     )

@@ -1,4 +1,4 @@
-"""Pauses: those that run, and what becomes of those that are over."""
+"""Pauses: which are running, and how those that are over end."""
 
 from collections.abc import Collection, Iterator
 
@@ -30,22 +30,22 @@ _AT_ONCE = 200
 
 
 def running(subscriber_digests: Collection[str]) -> list[Pause]:
-    """Return the running pauses of one subscriber, whose digests are `persons`. A pause of what
-    they resubscribed to since, or left for good, does not run."""
+    """Return the running pauses of the subscriber with these digests. A pause does not count where
+    the subscriber has since subscribed again, or unsubscribed without a pause."""
     found = Pause.objects.filter(request__subscriber_digest__in=subscriber_digests, ended_at=None)
     found = found.select_related("request").order_by("until")
     return [pause for pause in found if not _is_overtaken(pause.request)]
 
 
 def end(pause_id: int, how: PauseResult) -> bool:
-    """Return whether a pause ended now, in this way."""
+    """End a pause with this result. Return whether this call ended it."""
     pause = Pause.objects.filter(pk=pause_id, ended_at=None)
     return bool(pause.update(ended_at=Now(), result=how))
 
 
 def end_due() -> Iterator[int]:
-    """End the pauses whose time is over, and give the MIDs of the units for which there is a wish
-    now. However many processes do it at once, each pause ends once."""
+    """End the pauses whose time is over. Yields the MID of each unit that has a new request or
+    email. Any number of processes may run it at once: each pause ends once."""
     while due := _due():
         for pause_id in due:
             mid = _end(pause_id)
@@ -62,8 +62,9 @@ def _due() -> list[int]:
 
 
 def _end(pause_id: int) -> int | None:
-    """Return the MID of the unit for which there is a wish now, or None where somebody else ended
-    the pause, or its person has left for good meanwhile."""
+    """End one pause. Return the MID of the unit that has a new request or email; None where another
+    process ended the pause, or where a later request of the subscriber overrides it. Locks the
+    pause."""
     with transaction.atomic():
         locked = Pause.objects.select_for_update(skip_locked=True, of=("self",))
         pause = locked.filter(pk=pause_id, ended_at=None).select_related("request").first()
@@ -83,7 +84,8 @@ def _end(pause_id: int) -> int | None:
 
 
 def _is_overtaken(left: SubscriberRequest) -> bool:
-    """Return whether somebody has left again since, or come back already; or never really left."""
+    """Return whether a later request of the subscriber overrides the unsubscribe of a pause (they
+    unsubscribed again or subscribed again), or whether it was withdrawn."""
     subscriber_digests = {
         left.subscriber_digest,
         *digests.subscriber_digests(left.unit_id, left.subscriber),
@@ -91,7 +93,7 @@ def _is_overtaken(left: SubscriberRequest) -> bool:
     since = SubscriberRequest.objects.filter(
         subscriber_digest__in=subscriber_digests, received_at__gt=left.received_at
     )
-    # What waits for a confirmation may never get one.
+    # A request that waits for a confirmation may never be confirmed.
     since = since.exclude(status__in=NOT_IN_FORCE)
     same_target = Q(target_type=left.target_type, target_id=left.target_id)
     same = since.filter(
@@ -103,7 +105,7 @@ def _is_overtaken(left: SubscriberRequest) -> bool:
 
 
 def resume_submission(pause: Pause, *, token: str = "") -> Submission:
-    """Return the wish that undoes what the pause left."""
+    """Return the submission that subscribes again to what the pause unsubscribed from."""
     left = pause.request
     context = context_of(left)
     if left.target == EVERYTHING:
@@ -120,7 +122,7 @@ def resume_submission(pause: Pause, *, token: str = "") -> Submission:
 
 
 def context_of(request: SubscriberRequest) -> UnsubContext:
-    """Return the context of a wish that is there already."""
+    """Return the context of an existing request."""
     return UnsubContext(
         mid=request.unit_id,
         subscriber=request.subscriber,

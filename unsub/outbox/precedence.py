@@ -1,10 +1,10 @@
-"""Of two requests of one subscriber about the same target the later one counts: which supersedes
-an earlier one, and which has to wait until an earlier one is sent. What the kinds say of each other
-is in `KINDS`; here is how it is looked up.
+"""Precedence between requests of one subscriber about the same target: which request supersedes an
+earlier one, and which must wait until an earlier one is sent. The rules of the kinds are in
+`KINDS`; this module queries by them.
 
-Looked up by the worker and not by the page, so that a request is one insert, and two pages at once
-need not agree on anything: the order of receipt decides. That is not the order of the rows: what
-was spooled while the database was away may become a row after later requests.
+The worker applies them, not the page, so that accepting a request is one insert and two concurrent
+pages need no coordination: the order of receipt decides. That is not the order of the rows: a
+request that was spooled while the database was unavailable may become a row after later requests.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -33,12 +33,13 @@ _LATER = Q(received_at__gt=OuterRef("received_at")) | Q(
 )
 
 
-# What a kind waits for, as in its `KindSpec`: when being sent, and when queued.
+# The kinds that a kind waits for while they are being sent, and those while they are queued: from
+# its `KindSpec`.
 _Waits = tuple[frozenset[Kind], frozenset[tuple[Kind, TargetType]]]
 
 
 class Targeted(Protocol):
-    """What precedence depends on: of a row, or of what is to become one."""
+    """What precedence depends on: implemented by rows and by submissions."""
 
     @property
     def kind(self) -> str:
@@ -63,11 +64,11 @@ def supersedes(later: Targeted, earlier: Targeted) -> bool:
 
 def ready(due: QuerySet[SubscriberRequest]) -> QuerySet[SubscriberRequest]:
     """Return those of the due rows that need not wait for an earlier request of the same
-    subscriber, which must not be overtaken by what goes in another message."""
+    subscriber. A request must not overtake an earlier one that is sent in another SOAP message."""
     earlier = SubscriberRequest.objects.filter(
         _EARLIER, subscriber_digest=OuterRef("subscriber_digest")
     )
-    # One subquery for all kinds that wait for the same.
+    # One subquery for all kinds that wait for the same requests.
     alike: dict[_Waits, set[Kind]] = {}
     for kind in Kind:
         spec = KINDS[kind]
@@ -77,7 +78,7 @@ def ready(due: QuerySet[SubscriberRequest]) -> QuerySet[SubscriberRequest]:
 
 
 def _none_of(waits: _Waits, earlier: QuerySet[SubscriberRequest]) -> Q:
-    """Return Q for rows for which none of the `earlier` ones has to go first."""
+    """Return Q for rows that need not wait for any of the `earlier` ones."""
     kinds, queued = waits
     none = ~Exists(earlier.filter(status=Status.SENDING, kind__in=kinds))
     if not queued:
@@ -92,9 +93,9 @@ def _either(conditions: Iterable[Q]) -> Q:
 
 
 def claimable(ids: Sequence[int]) -> list[int]:
-    """Return those of the due rows `ids`, which the caller holds locked, that may go now. Those
-    that a later wish made void are marked with it; those whose person's earlier wish another worker
-    is just taking stay as they are."""
+    """Return those of the due rows `ids` that may be sent now. The caller must hold locks on them.
+    Rows that a later request supersedes become `superseded`; rows of subscribers whose earlier
+    request another worker is claiming stay as they are."""
     rows = SubscriberRequest.objects.in_bulk(ids)
     superseded = _superseded(rows)
     for pk, by in superseded.items():
@@ -106,13 +107,13 @@ def claimable(ids: Sequence[int]) -> list[int]:
 
 
 def is_superseded(row: SubscriberRequest) -> bool:
-    """Return whether something that makes it void was asked for since."""
+    """Return whether a later request of the subscriber supersedes this row."""
     return bool(_superseded({row.pk: row}))
 
 
 def _superseded(rows: Mapping[int, SubscriberRequest]) -> dict[int, int]:
-    """Return the rows that are void, each with the wish that made it so."""
-    # Among them may be others of these rows.
+    """Return {superseded id: id of the superseding request} for these rows."""
+    # The later requests may include others of these rows.
     since = min(row.received_at for row in rows.values())
     later = _of_subscribers(rows).filter(received_at__gte=since).exclude(status__in=NOT_IN_FORCE)
     later = later.filter(kind__in=superseding({row.kind for row in rows.values()}))
@@ -132,13 +133,14 @@ def _superseded(rows: Mapping[int, SubscriberRequest]) -> dict[int, int]:
 
 
 def _order(row: SubscriberRequest) -> tuple[datetime, int]:
-    """Return what puts a person's wishes in order."""
+    """Return the sort key of a subscriber's requests: time of receipt, then id."""
     return row.received_at, row.pk
 
 
 def _busy_subscribers(rows: Mapping[int, SubscriberRequest]) -> set[str]:
-    """Return whose earlier wish, of another kind of message, is in another worker's hands: leased
-    already, or locked by one who has not committed yet what `ready` would have had to see."""
+    """Return the digests of subscribers whose earlier request, sent in another message, another
+    worker is processing: it is leased, or locked by a worker that has not yet committed the state
+    which `ready` needed to see."""
     earlier = _of_subscribers(rows).exclude(pk__in=rows)
     until = max(row.received_at for row in rows.values())
     kinds = frozenset[Kind]().union(*(row.spec.waits_for_sent for row in rows.values()))
@@ -152,9 +154,10 @@ def _busy_subscribers(rows: Mapping[int, SubscriberRequest]) -> set[str]:
 
 
 def lock_skipping(rows: QuerySet[_Row]) -> QuerySet[_Row]:
-    """Return the rows, locked as they are read; those that others hold are skipped. Without the key
-    of the row: to name it as what made another one void must not wait for whoever holds it, or two
-    who each hold what the other names would wait for each other."""
+    """Return the rows with FOR NO KEY UPDATE SKIP LOCKED: locked as they are read, without rows
+    that others hold. NO KEY, because writing a row's id into `superseded_by` must not wait for the
+    lock on that row: two workers that each hold the row which the other refers to would
+    deadlock."""
     return rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
 
 
@@ -165,14 +168,15 @@ def _of_subscribers(rows: Mapping[int, SubscriberRequest]) -> QuerySet[Subscribe
 
 
 def already_left_lists(subscriber_digests: Collection[str]) -> dict[str, set[int]]:
-    """Return {person: ListIDs} to unsubscribe from when these subscribers subscribe again: lists
-    that they left while they were unsubscribed from everything (error 12012), so that Marketing
-    Cloud still has them as active, and that they have not joined since."""
+    """Return {subscriber_digest: ListIDs} to unsubscribe from when these subscribers subscribe
+    again: lists that they unsubscribed from while they were unsubscribed from everything (error
+    12012), so that Marketing Cloud still has them as Active, and to which they have not subscribed
+    since."""
     since = SubscriberRequest.objects.filter(subscriber_digest=OuterRef("subscriber_digest"))
     joined = since.filter(
         _LATER, kind=Kind.SUBSCRIBE, target_type=TargetType.LIST, target_id=OuterRef("target_id")
     ).exclude(status__in=NOT_IN_FORCE)
-    # What was left before they came back the last time was seen to then.
+    # Lists left before the last completed resubscribe were handled by that resubscribe.
     back = since.filter(
         kind=Kind.RESUBSCRIBE, status=Status.DONE, finished_at__gt=OuterRef("finished_at")
     )
@@ -193,8 +197,8 @@ def already_left_lists(subscriber_digests: Collection[str]) -> dict[str, set[int
 
 
 def revive(ids: Sequence[int]) -> set[int]:
-    """Give back their turn to the wishes that only these ones, taken back now, had made void.
-    Return the MIDs of their units."""
+    """Make the requests pending again that the withdrawn requests `ids` had superseded. Return the
+    MIDs of their units."""
     superseded = SubscriberRequest.objects.filter(status=Status.SUPERSEDED, superseded_by__in=ids)
     mids = set(superseded.order_by().values_list("unit_id", flat=True))
     superseded.update(
@@ -204,11 +208,12 @@ def revive(ids: Sequence[int]) -> set[int]:
 
 
 def superseded_since(submission: Targeted, *, until: datetime | Now) -> Q:
-    """Return Q for rows whose idempotency key is to be released: a request to the contrary was
-    received after the row and up to `until`, so that the same request now is a new one.
+    """Return Q for rows whose idempotency key is to be released: a contrary request of the same
+    subscriber was received after the row and up to `until`, so that the same request now is a new
+    one.
 
-    Contrary is what could supersede it: of another kind whatever its target, which is cautious; of
-    the same kind where that carries another value for the same target.
+    Contrary is any request that could supersede it: of another kind whatever its target, which is
+    cautious; of the same kind where that carries another value for the same target.
     """
     later = SubscriberRequest.objects.filter(
         _LATER, subscriber_digest=OuterRef("subscriber_digest"), received_at__lte=until

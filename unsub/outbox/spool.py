@@ -1,7 +1,7 @@
-"""Wishes that the database could not take, kept by the broker until it can.
+"""Spool: a Redis list that keeps submissions until the database is available again.
 
-A list and not tasks: a task that waits sits in the memory of a worker, and when that is killed it
-comes back only after the visibility time-out (docs/adr/0008).
+A list and not Celery tasks: a task that waits is in the memory of a worker, and when that worker is
+killed, the task returns only after the visibility timeout (docs/adr/0008).
 """
 
 import json
@@ -27,23 +27,25 @@ _client = quick_client(1.0)
 
 
 def push(submission: Submission) -> None:
-    """Keep a wish, as the signed token it came with; raises RedisError where it is not kept."""
+    """Add a submission to the spool, as the signed token it came with and the time of receipt.
+    Raises RedisError where the broker does not accept it."""
     message = submission.to_message(received_at=datetime.now(UTC))
     _client.rpush(KEY, json.dumps(message))
 
 
 def drain() -> Iterator[SubscriberRequest]:
-    """Give the rows of the wishes that were kept, each written before it is taken out. Raises
-    DatabaseError, with the rest still kept, where the database is still away.
+    """Yield the row of each spooled submission, oldest first. Each is written to the database
+    before it is removed from the spool. Raises DatabaseError, with the rest still spooled, where
+    the database is still unavailable.
 
-    Two who do this at once write the same rows: a wish has one.
+    Safe to run in several processes at once: the idempotency key allows one row per submission.
     """
     while (entry := _oldest()) is not None:
         try:
             request, _ = store.write(Submission.from_message(json.loads(entry)))
         except (LinkError, ValueError, LookupError, DataError, IntegrityError) as err:
-            # Its key was taken away meanwhile, or no row can hold it. Nothing is thrown away, and
-            # nobody behind it has to wait.
+            # Its link key was removed meanwhile, or no row can hold it. The entry is kept as a dead
+            # letter, so that nothing is lost and later entries need not wait.
             log.exception("spool_entry_unreadable", error=type(err).__name__)
             _client.rpush(DEAD_LETTERS, entry)
         else:
@@ -52,7 +54,7 @@ def drain() -> Iterator[SubscriberRequest]:
 
 
 def _oldest() -> str | None:
-    """Return the oldest letter, or None."""
+    """Return the oldest spool entry, or None where the spool is empty or the broker unavailable."""
     try:
         entry = _client.lindex(KEY, 0)
     except redis.RedisError as err:

@@ -1,5 +1,5 @@
-"""A wish becomes a row, once. Used by the outbox, and by the task that catches up after a database
-was away; nothing else writes new requests."""
+"""Insert-or-get of a request by its idempotency key. Called by the outbox API, and when the spool
+is drained and when a pause ends. The only other writer of new requests is `event_import`."""
 
 import hashlib
 from datetime import timedelta
@@ -33,24 +33,26 @@ from unsub.models.statuses import ON_THEIR_WAY, SETTLED
 from . import identity, link_emails, precedence
 from .submission import Submission
 
-# How long a wish that could not be carried out shows on the person's page.
+# How long a refused request is shown on the subscriber's page.
 _REFUSED_SHOWN = timedelta(days=30)
-# Each round either inserts or finds the row that is there; a third means a storm.
+# Each round either inserts a row or finds the existing one; a third round means many concurrent
+# writers.
 _TRIES = 5
 _RECENT_MAX = 500
 LINK_AGE_MAX = 2**31 - 1  # what the column holds
 
 
 def find(context: UnsubContext) -> SubscriberRequest | None:
-    """Return the request that answers for this wish now, or None."""
+    """Return the request that answers for an unsubscribe by this link now, or None."""
     return SubscriberRequest.objects.filter(
         idempotency_key__in=digests.unsubscribe_digests(context)
     ).first()
 
 
 def recent(context: UnsubContext, since: timedelta) -> list[SubscriberRequest]:
-    """Return the wishes of one who is named as in this link, oldest first: those that are on their
-    way, those that ended within `since`, and those that could not be carried out lately."""
+    """Return the requests of the subscriber of this link, oldest first: those that wait for a
+    confirmation or are on their way, those that ended within `since`, and those refused in the last
+    30 days without a resolution note. At most 500."""
     open_ = Q(status__in=(Status.WAITING, *ON_THEIR_WAY))
     ended = Q(finished_at__gte=Now() - since)
     refused = Q(
@@ -65,12 +67,14 @@ def recent(context: UnsubContext, since: timedelta) -> list[SubscriberRequest]:
 
 
 def write(submission: Submission) -> tuple[SubscriberRequest, bool]:
-    """Return the row that answers for this wish, and whether it is new.
+    """Return the row that answers for the submission, and whether it is new.
 
-    The unique column `idempotency_key` decides, so that any number of processes may write at once,
-    and no statement fails on it. A row that is older than its kind's `same_within` gives its place
-    up to the new one.
-    Raises IntegrityError where no row can hold the wish.
+    The unique column `idempotency_key` decides, so that any number of processes may write at once
+    and no statement fails on it. A settled row that is older than its kind's `same_within` releases
+    its key for the new row.
+
+    Joins the caller's transaction, or opens its own for each insert. Raises IntegrityError where no
+    row could be written.
     """
     key, *_former = keys = identity.idempotency_keys(submission)
     identity.adopt(submission.context.mid, submission.context.subscriber, keys)
@@ -88,15 +92,16 @@ def write(submission: Submission) -> tuple[SubscriberRequest, bool]:
 
 
 def _repeat(found: SubscriberRequest, submission: Submission) -> None:
-    """Do what a repeated wish asks for beside what its row does already."""
+    """Apply the effects of a repeated request beyond its row: the pause, and the confirmation
+    email."""
     _update_pause(found, submission)
     if found.status == Status.WAITING:
-        # Asked for again: the email may have got lost. Another goes at most once an hour.
+        # The subscriber asks again: the email may be lost. Another is sent at most once an hour.
         link_emails.request_confirmation(found, submission.received_at)
 
 
 def _insert(submission: Submission, key: str) -> SubscriberRequest | None:
-    """Return a new row, or None where the wish has one already."""
+    """Return a new row, or None where a row with this idempotency key exists."""
     context, who = submission.context, submission.context.subscriber
     reason = None
     if submission.reason:
@@ -154,15 +159,16 @@ def _change_columns(submission: Submission) -> dict[str, Any]:
 
 
 def _confirms_joining(mid: int) -> bool:
-    """Return whether the unit has what is agreed to confirmed by a mail. Asked here and not by the
-    page, which shows without the database, too."""
+    """Return whether the unit confirms subscribing by email (double opt-in). Checked here and not
+    by the page, which is also shown without the database."""
     return BusinessUnit.objects.filter(mid=mid).exclude(confirm_key="").exists()
 
 
 def _consent_text(submission: Submission, text: str) -> ConsentText:
-    """Return the version of the consent text, inserted the first time that it is agreed to."""
-    # Not keyed: the text itself is in the row. So the same text stays the same version whatever
-    # becomes of the keys.
+    """Return the version of the consent text, inserted the first time that a subscriber agrees to
+    it."""
+    # A hash without a key: the text itself is in the row. So the same text stays the same version
+    # when the digest keys change.
     number = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     key = {
         "unit_id": submission.context.mid,
@@ -176,7 +182,7 @@ def _consent_text(submission: Submission, text: str) -> ConsentText:
 
 
 def _update_pause(request: SubscriberRequest, submission: Submission) -> None:
-    """Note that a leave is a pause, or is no longer one: what was asked for last holds."""
+    """Make an unsubscribe a pause, or end its pause: the last submission counts."""
     if not submission.pause_days:
         running = Pause.objects.filter(request=request, ended_at=None)
         running.update(ended_at=Now(), result=PauseResult.STAYED)
@@ -201,8 +207,8 @@ def _update_pause(request: SubscriberRequest, submission: Submission) -> None:
 
 
 def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:
-    """Return whether a reason was written to a wish that had none. It goes with the call if that
-    is not made yet; else it is kept here alone."""
+    """Add a reason to the unsubscribe of this link if it has none. Return whether it was added. It
+    is sent with the call if that is not made yet; else it is only stored here."""
     chosen = Reason.objects.offered_to(context.mid).filter(code=reason).first() if reason else None
     text = reason_text(chosen.label if chosen else "", words)
     keys = digests.unsubscribe_digests(context)
@@ -215,7 +221,8 @@ def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:
 
 
 def _link_age(submission: Submission) -> int | None:
-    """Return the seconds from the making of the link to the wish, or None where it does not say."""
+    """Return the seconds from the making of the link to the submission, or None where the link has
+    no time."""
     if submission.context.issued_at is None:
         return None
     at = submission.received_at or timezone.now()
@@ -223,18 +230,18 @@ def _link_age(submission: Submission) -> int | None:
 
 
 def undo_seconds(channel: str) -> int:
-    """Return the seconds in which a wish can be taken back before it is sent."""
+    """Return the seconds for which a request can be withdrawn before it is sent."""
     return settings.UNDO_SECONDS if channel == Channel.PAGE else 0
 
 
 def _release_key(submission: Submission, key: str) -> None:
-    """Free the place of a row that no longer answers for its wish, received now or earlier: a
-    letter is as old as its wish, however late it is read."""
+    """Release the idempotency key of a row that no longer answers for the submission, as of its
+    `received_at`: a spooled request keeps its original time, however late it is written."""
     at = submission.received_at or Now()
-    # What is still on its way answers for the wish however old it is: one wish, one event.
+    # A row that is still on its way keeps its key however old it is: one request, one event.
     old = Q(received_at__lt=at - submission.spec.same_within, status__in=SETTLED)
-    # Taking back answers for all that was asked before it: a letter that was kept while the
-    # database was away may be read only after its person pressed again, and then Undo.
+    # A withdrawal also covers requests received before it: a submission that was spooled while the
+    # database was unavailable may be read only after the subscriber pressed again, and then Undo.
     taken_back = Q(status=Status.WITHDRAWN, finished_at__lte=at)
     contrary = precedence.superseded_since(submission, until=at)
     SubscriberRequest.objects.filter(old | taken_back | contrary, idempotency_key=key).update(
@@ -243,7 +250,7 @@ def _release_key(submission: Submission, key: str) -> None:
 
 
 def reason_text(label: str, words: str) -> str:
-    """Return the Reason parameter: the unit's words for the choice and the person's own, cleaned,
-    at most 100 characters; empty where neither was given."""
+    """Return the Reason parameter: the unit's label of the chosen reason and the subscriber's own
+    words, cleaned, at most 100 characters; empty where neither was given."""
     parts = [part for part in (clean(label), clean(words)) if part]
     return ": ".join(parts)[:REASON_LENGTH].rstrip()

@@ -1,4 +1,5 @@
-"""One person's wish as a value: what is asked for, by which link, and how it is known again."""
+"""A submission: what one subscriber requests, by which link. A frozen value, with its form for the
+spool."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,9 +16,10 @@ _BY_LINK = frozenset({TargetType.LIST, TargetType.JOB, TargetType.EVERYTHING})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What a wish from the profile centre asks for, beside leaving. `name` is an attribute's;
-    `wording` the words that were agreed to, which a unit may have confirmed by an email; `waits`:
-    it is confirmed by one whatever the unit has."""
+    """What a request from the profile centre changes, other than unsubscribing. `name` is an
+    attribute's name; `consent_text` the text that the subscriber agreed to, for which a unit may
+    require a confirmation by email; `needs_confirmation`: always confirm by email, whatever the
+    unit's settings."""
 
     kind: Kind
     name: str = ""
@@ -28,9 +30,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """What one person asked for, once. `token` is the signed link's; `reason` the code of the
-    choice, `words` the person's own, `scanner` the name of a machine that is known for it. Without
-    a `change` it is an unsubscribe, for good or a pause of `pause_days`."""
+    """What one subscriber requested, once. `token` is the signed link's; `reason` the code of the
+    chosen reason, `words` the subscriber's own, `scanner` the name of a known link scanner. Without
+    a `change` it is an unsubscribe: permanent, or a pause of `pause_days`."""
 
     token: str = field(repr=False)
     context: UnsubContext
@@ -45,20 +47,20 @@ class Submission:
 
     @property
     def kind(self) -> str:
-        """What it asks for."""
+        """The kind of the request."""
         return self.change.kind.value if self.change else Kind.UNSUBSCRIBE.value
 
     @property
     def spec(self) -> KindSpec:
-        """What its kind means."""
+        """The rules of its kind."""
         return KINDS[self.kind]
 
     @property
     def target(self) -> Target:
-        """What it is about: what the kind is always about, or what the link or the change names.
+        """The target of the request: fixed by the kind, or named by the link or the change.
 
-        Raises ValueError where that is nothing that the kind can be about, and ContextError for a
-        test link.
+        Raises ValueError where the kind cannot be about that target, and ContextError for a test
+        link.
         """
         types = self.spec.target_types
         if types == {TargetType.EVERYTHING}:
@@ -73,7 +75,7 @@ class Submission:
         return found
 
     def to_message(self, *, received_at: datetime) -> dict[str, str]:
-        """Return the wish as plain strings for the broker: the token stands for the context."""
+        """Return the submission as strings for the spool: the token stands for the context."""
         message = {
             "token": self.token,
             "channel": self.channel.value,
@@ -92,7 +94,8 @@ class Submission:
 
     @classmethod
     def from_message(cls, message: Mapping[str, str]) -> "Submission":
-        """Return the wish that `to_message` wrote; raises LinkError where the keys are gone."""
+        """Return the submission that `to_message` wrote. Raises LinkError where the link's keys are
+        gone."""
         change = _change_of(message)
         return cls(
             token=message["token"],
@@ -101,7 +104,7 @@ class Submission:
             reason=message["reason"],
             words=message["words"],
             language=message["language"],
-            # A letter of a version before has none of these.
+            # A spool entry written by an earlier version has none of these.
             scanner=message.get("scanner", ""),
             pause_days=int(message.get("pause_days", "0")),
             change=change,
@@ -110,10 +113,10 @@ class Submission:
 
 
 def _context_of(message: Mapping[str, str]) -> UnsubContext:
-    """Return the context of a letter; raises LinkError where the keys are gone."""
+    """Return the context of a spool entry. Raises LinkError where the link's keys are gone."""
     context = open_link(message["token"])
     if message["scope"] == Scope.ALL:
-        # The link's own scope, or what its person chose on the page.
+        # The link's own scope, or what the subscriber chose on the page.
         return context.for_everything()
     if message["channel"] == Channel.PROFILE and message["list_id"]:
         return context.for_list(int(message["list_id"]))
@@ -121,7 +124,7 @@ def _context_of(message: Mapping[str, str]) -> UnsubContext:
 
 
 def _change_of(message: Mapping[str, str]) -> Change | None:
-    """Return the change of a letter, or None for an unsubscribe."""
+    """Return the change of a spool entry, or None for an unsubscribe."""
     if "kind" not in message:
         return None
     return Change(

@@ -1,6 +1,6 @@
-"""Wake-ups for the workers, sent by the task's name: whoever wakes up imports no task.
+"""Wake-ups for the workers, sent by the task's name, so that the sender imports no task.
 
-A wake-up carries no person and may be lost: the sweep sends another.
+A wake-up carries no personal data and may be lost: the sweep sends another.
 """
 
 import math
@@ -22,12 +22,12 @@ _client = quick_client()
 
 
 def wake(mid: int, seconds: float = 0.0) -> None:
-    """Ring for a business unit now or in `seconds`, unless that bell is ringing already.
+    """Send a wake-up for a business unit now or in `seconds`, unless the same one is already set.
 
-    One Redis command where it is. A broker that does not answer is logged and forgiven: the sweep
-    rings again.
+    One Redis command where it is set. A broker that does not answer is only logged: the sweep sends
+    another wake-up.
     """
-    # Bells for later are told apart by the second they ring in; many wishes share one.
+    # One key per second in which a wake-up is due: many requests share one wake-up.
     due = math.ceil(time.time() + seconds) if seconds > 0 else 0
     key = f"profilecenter:wakeup:{mid}:{due}"
     try:
@@ -40,7 +40,8 @@ def wake(mid: int, seconds: float = 0.0) -> None:
 
 
 def clear(key: str) -> None:
-    """Let the next one ring. Done before looking for rows, so that no row falls in between."""
+    """Clear the wake-up key, so that the next wake-up is sent. Called *before* claiming, so that a
+    request committed during the drain wakes a worker again."""
     try:
         _client.delete(key)
     except redis.RedisError as err:

@@ -1,4 +1,5 @@
-"""What a request asks for, in the words of a marketer, and how a timeline begins with it."""
+"""Describes a request in words for marketers: one sentence for its timeline, a summary for
+lists."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
@@ -15,7 +16,7 @@ _LEFT = {
     Channel.PROFILE: "unsubscribed in the profile centre",
     Channel.IMPORT: "unsubscribed elsewhere; taken over from Marketing Cloud",
 }
-# A pause ends in the transaction that writes the wish to come back.
+# A pause ends in the transaction that writes the request to subscribe again.
 _AT_ONCE = timedelta(seconds=2)
 
 
@@ -25,12 +26,12 @@ def sentence(request: SubscriberRequest, list_name: str, ended: Iterable[Pause] 
 
 
 def _left(request: SubscriberRequest, list_name: str, _ended: Iterable[Pause]) -> str:
-    """Return how somebody left, and what."""
+    """Return how the subscriber unsubscribed, and from what."""
     how = gettext(_LEFT[Channel(request.channel)])
     what = gettext("from everything")
     if request.target != EVERYTHING:
         what = gettext("from the list")
-        # The one that the mail was sent to is known; of others only the name says which.
+        # The list that the email was sent to is clear without its name; another list is not.
         if list_name or request.channel == Channel.PROFILE:
             what = gettext("from %s") % target_in_words(request, list_name)
     return gettext("The person %s: %s.") % (how, what)
@@ -66,8 +67,8 @@ def ended_pauses(requests: Iterable[SubscriberRequest]) -> list[Pause]:
 
 
 def _pause_before(request: SubscriberRequest, ended: Iterable[Pause]) -> Pause | None:
-    """Return the pause that ended with this request, or None. No consent text is shown to those who
-    end a pause."""
+    """Return the pause that ended with this request, or None. A request with a consent text never
+    ends a pause: the consent text is not shown to subscribers who end one."""
     if request.consent_text_id or not request.subscriber_digest:
         return None
     for pause in ended:
@@ -82,7 +83,7 @@ def _pause_before(request: SubscriberRequest, ended: Iterable[Pause]) -> Pause |
 
 
 def _came_back(pause: Pause, request: SubscriberRequest, list_name: str) -> str:
-    """Return how somebody came back after a pause."""
+    """Return how the subscriber subscribed again after a pause."""
     known = {"number": pause.request_id, "what": target_in_words(request, list_name)}
     if pause.result == PauseResult.CANCELLED:
         return gettext("The person ended the pause #%(number)d: back to %(what)s.") % known
@@ -93,12 +94,12 @@ def _came_back(pause: Pause, request: SubscriberRequest, list_name: str) -> str:
 
 
 def summary(request: SubscriberRequest, list_name: str = "") -> str:
-    """Return what a request asks for; never to which value."""
+    """Return what a request asks for, without the new value."""
     return request.spec.words.listed % {"target": target_in_words(request, list_name)}
 
 
 def target_in_words(request: SubscriberRequest, list_name: str = "") -> str:
-    """Return what a request is about: a list by its name and number, a detail by its name."""
+    """Return the target of a request: a list by its name and number, an attribute by its name."""
     target = request.target
     match target.type:
         case TargetType.EVERYTHING:
@@ -113,8 +114,8 @@ def target_in_words(request: SubscriberRequest, list_name: str = "") -> str:
 
 
 def list_name_of(request: SubscriberRequest) -> str:
-    """Return what the unit calls the list of a request, or "". No query where the request carries
-    `list_name`, as an annotation."""
+    """Return the unit's name for the list of a request, or "". Makes no query where the request has
+    the annotation `list_name`."""
     if "list_name" in vars(request):
         return vars(request)["list_name"] or ""
     if request.list_id is None:

@@ -1,6 +1,5 @@
 """The state of a business unit's queue: reading, holding and releasing it, and which units have
-something to send. Each takes the same time however many requests wait.
-"""
+something to send. Each function takes the same time however many requests wait."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,8 +30,8 @@ class QueueHead:
 
 
 def lock(mid: int) -> QueueState:
-    """Return the state of a unit's queue, made now where nothing was recorded yet, and locked until
-    the end of the transaction. Locks this row alone, never the unit's."""
+    """Return the state of a unit's queue, locked until the end of the transaction; inserts it where
+    it does not exist yet. Locks this row alone, never the unit's."""
     states = QueueState.objects.filter(pk=mid)
     state = states.select_for_update(of=("self",)).first()
     if state is None:
@@ -42,8 +41,8 @@ def lock(mid: int) -> QueueState:
 
 
 def hold(mid: int, reason: str) -> None:
-    """Hold a unit's queue until a probe passes or somebody releases it. Its requests stay pending.
-    The first probe is due in two minutes; a queue that is held already keeps its `held_since`."""
+    """Hold a unit's queue until a probe succeeds or a user releases it. Its requests stay pending.
+    The first probe is due in two minutes; a queue that is already held keeps its `held_since`."""
     find_or_insert(QueueState.objects.filter(pk=mid), QueueState(unit_id=mid))
     QueueState.objects.filter(pk=mid).update(
         held_since=Coalesce("held_since", Now()),
@@ -55,7 +54,7 @@ def hold(mid: int, reason: str) -> None:
 
 def release(mid: int) -> bool:
     """Open a unit's queue: not held, not paused, circuit closed. Return whether it was held. Its
-    requests are pending all the while, so each goes when it is due."""
+    requests stayed pending, so each is sent when it is due."""
     state = QueueState.objects.filter(pk=mid)
     was_held = bool(state.filter(held_since__isnull=False).update(**_OPEN))
     if not was_held:
@@ -75,14 +74,15 @@ def known_mids() -> set[int]:
 
 
 def number_pending(mid: int) -> int:
-    """Return how many requests and emails with links of a MID are pending; an index alone counts
-    them."""
+    """Return how many requests and emails with links of a MID are pending. Counted by an index
+    alone."""
     tables = (SubscriberRequest.objects.all(), LinkEmail.objects.all())
     return sum(rows.filter(unit_id=mid, status=Status.PENDING).count() for rows in tables)
 
 
 def heads() -> Iterator[QueueHead]:
-    """Give each MID that has pending requests or emails with links, known here or not, in order."""
+    """Yield each MID that has pending requests or emails with links, whether or not it is a unit,
+    in order."""
     due: dict[int, bool] = {}
     for model in (SubscriberRequest, LinkEmail):
         for head in _heads_of(model):
@@ -92,9 +92,9 @@ def heads() -> Iterator[QueueHead]:
 
 
 def _heads_of(model: type[SubscriberRequest | LinkEmail]) -> Iterator[QueueHead]:
-    """Give each MID that has pending rows in one table, in order.
+    """Yield each MID that has pending rows in one table, in order.
 
-    One look into the index `request_due` or `link_email_due` for each MID instead of a DISTINCT
+    One lookup in the index `request_due` or `link_email_due` for each MID instead of a DISTINCT
     over all rows (a "loose index scan", which PostgreSQL does not do by itself).
     """
     due = ExpressionWrapper(Q(next_attempt_at__lte=Now()), output_field=BooleanField())
@@ -106,9 +106,9 @@ def _heads_of(model: type[SubscriberRequest | LinkEmail]) -> Iterator[QueueHead]
 
 
 def mids_to_wake(*, own: int | None) -> set[int]:
-    """Return the MIDs that have something due and may send it: of a held queue only where its
-    probe is due. Nothing is sent for an unknown MID; the unit of `own` is made once it has
-    something to send."""
+    """Return the MIDs that have something due and may send it; a held queue only where its probe is
+    due. Nothing is sent for an unknown MID, except `own` (SFMC_ACCOUNT_ID), whose unit is created
+    when it first sends."""
     waiting = QueueState.objects.filter(held_since__isnull=False, paused_until__gt=Now())
     sending = (known_mids() | {own}) - set(waiting.values_list("unit_id", flat=True))
     return {one.mid for one in heads() if one.is_due and one.mid in sending}

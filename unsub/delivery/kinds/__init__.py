@@ -1,4 +1,4 @@
 """One module for each kind of SOAP message that delivery sends.
 
-Imports delivery's batch, outbox, gateway, models and domain.
+Imports delivery's batch, outbox, gateway, models, links and domain.
 """

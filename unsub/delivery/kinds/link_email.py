@@ -1,8 +1,9 @@
-"""A batch of emails with links -> one Create of TriggeredSends -> a verdict for each.
+"""Sends a batch of emails with links as one Create of TriggeredSends, and returns a verdict for
+each.
 
-The unit's own triggered send definitions say how the emails look; they get the link and what it is
-about as attributes (docs/profile-centre.md). The address is Marketing Cloud's, asked for when the
-email is sent: a link proves nothing about whose address is in it.
+The unit's own triggered send definitions decide how the emails look; they get the link, and what it
+is about, as attributes (docs/profile-centre.md). The address comes from Marketing Cloud when the
+email is sent: a link does not prove whose address is in it.
 """
 
 import time
@@ -26,8 +27,8 @@ Plan = TriggeredSend | Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Content:
-    """What one email says, by which triggered send definition; `to` is set where it does not go to
-    the address on file."""
+    """The content of one email and its triggered send definition. `to` is set where it does not go
+    to the address on file."""
 
     definition: str
     link: str = field(repr=False)
@@ -36,15 +37,16 @@ class _Content:
 
 
 def send(batch: Batch[LinkEmail]) -> tuple[Verdict, ...] | None:
-    """Return what became of each email, or None where the reply does not tell which result is
-    whose. Raises an SfmcError."""
+    """Return a verdict for each email, in order, or None where the reply does not tell which result
+    belongs to which email. Raises SfmcError."""
     unit = BusinessUnit.objects.get(mid=batch.mid)
     plans = [_plan(unit, email) if batch.has_time else NO_TIME_LEFT for email in batch.rows]
     return send_planned(plans, lambda some: gateway.send_mails(batch.mid, some))
 
 
 def _plan(unit: BusinessUnit, email: LinkEmail) -> Plan:
-    """Return the triggered send of an email, or a verdict where there is none to make."""
+    """Return the triggered send of an email, or a verdict where no call is needed. Calls Marketing
+    Cloud; raises SfmcError."""
     profile = gateway.profile_of(unit.mid, email.subscriber)
     if profile is None:
         return Verdict(outcome=Outcome.REFUSED, detail="nobody by these details")
@@ -53,8 +55,8 @@ def _plan(unit: BusinessUnit, email: LinkEmail) -> Plan:
         return Verdict(outcome=Outcome.REFUSED, detail="the unit has no mail for it")
     return TriggeredSend(
         definition_key=content.definition,
-        # A new address is not the subscriber's yet: under their own key Marketing Cloud would write
-        # it down before anybody has confirmed it.
+        # A new address is not confirmed yet: under the subscriber's own key Marketing Cloud would
+        # store it before the subscriber has confirmed it.
         subscriber_key=content.to or profile.subscriber_key,
         email_address=content.to or profile.email_address,
         attributes=((LINK, content.link), (ABOUT, content.about)),
@@ -62,7 +64,7 @@ def _plan(unit: BusinessUnit, email: LinkEmail) -> Plan:
 
 
 def _content(unit: BusinessUnit, email: LinkEmail, profile: Profile) -> _Content:
-    """Return what an email says."""
+    """Return the content of an email."""
     if email.request is not None:
         return _confirmation(unit, email.request)
     definition = unit.new_link_key if email.purpose == Purpose.NEW_LINK else unit.ask_back_key
@@ -70,7 +72,7 @@ def _content(unit: BusinessUnit, email: LinkEmail, profile: Profile) -> _Content
 
 
 def _confirmation(unit: BusinessUnit, request: SubscriberRequest) -> _Content:
-    """Return the email by which a request is confirmed."""
+    """Return the content of the email that confirms a request."""
     link = f"{unit.url}/c/{confirmation.token_of(request.pk)}"
     if request.kind == Kind.ADDRESS:
         definition = unit.confirm_address_key
@@ -80,8 +82,9 @@ def _confirmation(unit: BusinessUnit, request: SubscriberRequest) -> _Content:
 
 
 def _new_link(unit: BusinessUnit, email: LinkEmail, profile: Profile) -> str:
-    """Return a link to the profile centre made just now, sealed: it does not show whose it is. It
-    keeps the job of the old link, so that an unsubscribe is still tracked against it."""
+    """Return a new link to the profile centre. It is sealed, so that it does not show the
+    subscriber, and keeps the job of the old link, so that an unsubscribe is still tracked against
+    that job."""
     context = UnsubContext(
         mid=unit.mid,
         subscriber=_subscriber_of(email, profile),
@@ -92,8 +95,8 @@ def _new_link(unit: BusinessUnit, email: LinkEmail, profile: Profile) -> str:
 
 
 def _subscriber_of(email: LinkEmail, profile: Profile) -> SubscriberContext:
-    """Return the person by the name that the old link had for them, so that what they asked for by
-    it is known as theirs; never by an address, which changes."""
+    """Return the subscriber under the identifier that the old link had, so that requests made by
+    that link are still found as theirs; never under an address, which changes."""
     if email.subscriber_key and email.subscriber_id is None:
         return SubscriberContext(subscriber_key=email.subscriber_key)
     return SubscriberContext(

@@ -1,4 +1,4 @@
-"""What has to be known of subscribers before a message about them."""
+"""Looks up subscriber data that a message needs before it is sent."""
 
 from unsub.delivery.batch import Batch
 from unsub.domain.context import SubscriberContext
@@ -9,8 +9,8 @@ ACTIVE, UNSUBSCRIBED = "Active", "Unsubscribed"
 
 
 def subscriber_keys(batch: Batch[SubscriberRequest]) -> dict[int, str | None]:
-    """Return each row's SubscriberKey: an empty text where there is nobody, None where there was no
-    time to ask; nobody's is asked for twice."""
+    """Return {row id: SubscriberKey}: an empty text where Marketing Cloud has no such subscriber,
+    None where there was no time for the lookup. Looks up each subscriber once."""
     known: dict[SubscriberContext, str | None]
     known = {row.subscriber: row.subscriber_key or None for row in batch.rows}
     for subscriber, key in known.items():

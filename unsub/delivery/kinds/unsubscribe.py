@@ -1,9 +1,9 @@
-"""A batch of unsubscribes -> LogUnsubEvent messages -> a verdict for each.
+"""Sends a batch of unsubscribes as LogUnsubEvent calls, and returns a verdict for each.
 
-And leaving a list from the profile centre that no mail was ever sent to: LogUnsubEvent finds no job
-to charge and refuses (400), and an Update takes the person off that list, without an event.
-
-Whoever has just joined a list and leaves it again meets this. Nothing widens: it is the same list.
+Where a subscriber unsubscribes in the profile centre from a list that no email was ever sent to,
+LogUnsubEvent finds no job to track the unsubscribe against and refuses it (400). An Update then
+unsubscribes them from that list, without an event. This happens after subscribing to a list and
+unsubscribing again at once. The change stays limited to the same list.
 """
 
 from dataclasses import replace
@@ -30,14 +30,15 @@ _DONE = "left without an event"
 
 
 def send(batch: Batch[SubscriberRequest]) -> tuple[Verdict, ...] | None:
-    """Return what became of the rows' LogUnsubEvents, or None where the reply does not tell."""
+    """Return a verdict for each row, in order, or None where the reply does not tell which result
+    belongs to which row. Raises SfmcError."""
     calls = [_parameters(row, batch.all_subscribers_list_id) for row in batch.rows]
     verdicts = read_reply(gateway.log_unsub_events(batch.mid, calls), sent=len(batch.rows))
     return verdicts and unsubscribe_without_event(batch, verdicts)
 
 
 def _parameters(row: SubscriberRequest, all_subscribers_list_id: int | None) -> gateway.Parameters:
-    """Return the LogUnsubEvent parameters of a row; no reason, no Reason parameter."""
+    """Return the LogUnsubEvent parameters of a row; without a reason, no Reason parameter."""
     parameters = unsub_parameters(
         subscriber=row.subscriber,
         job=row.job,
@@ -50,8 +51,9 @@ def _parameters(row: SubscriberRequest, all_subscribers_list_id: int | None) -> 
 def unsubscribe_without_event(
     batch: Batch[SubscriberRequest], verdicts: tuple[Verdict, ...]
 ) -> tuple[Verdict, ...]:
-    """Return the verdicts on a batch of unsubscribes, with those leaves seen to that had no job to
-    be charged to. Where that fails they are tried again from the start."""
+    """Retry, as an Update, the list unsubscribes from the profile centre that LogUnsubEvent refused
+    with 400, because no job was ever sent to that list. Return the verdicts for the whole batch. A
+    row that is to be retried after this starts again with LogUnsubEvent."""
     rows = tuple(
         row
         for row, verdict in zip(batch.rows, verdicts, strict=True)
@@ -68,13 +70,15 @@ def unsubscribe_without_event(
 
 
 def _names_list_only(row: SubscriberRequest) -> bool:
-    """Return whether a leave is of a list alone, chosen on the page of the profile centre. What a
-    mail's link names is that link's to be right about."""
+    """Return whether an unsubscribe names only a list, and was chosen in the profile centre. A list
+    that the link of an email names is left to LogUnsubEvent: naming the right one is the link's
+    responsibility."""
     return row.channel == Channel.PROFILE and row.job_id is None and row.list_id is not None
 
 
 def _remove_from_lists(batch: Batch[SubscriberRequest]) -> tuple[Verdict, ...]:
-    """Return a verdict for each row, whatever happens on the way."""
+    """Return a verdict for each row, in order. SfmcErrors become verdicts; other exceptions
+    propagate."""
     try:
         verdicts = send_planned(
             _plans(batch), lambda some: gateway.update_subscribers(batch.mid, some)
@@ -87,7 +91,7 @@ def _remove_from_lists(batch: Batch[SubscriberRequest]) -> tuple[Verdict, ...]:
 
 
 def _plans(batch: Batch[SubscriberRequest]) -> list[Plan]:
-    """Return, for each row, what to send, or a verdict where there is nothing to send. Raises an
+    """Return, for each row, the update to send, or a verdict where no call is needed. Raises
     SfmcError."""
     keys = subscriber_keys(batch)
     asking = sorted({key for key in keys.values() if key})
@@ -99,7 +103,7 @@ def _plans(batch: Batch[SubscriberRequest]) -> list[Plan]:
 def _plan(
     row: SubscriberRequest, key: str | None, memberships: dict[str, list[Membership]]
 ) -> Plan:
-    """Return what takes somebody off a list that they have an active place on."""
+    """Return the update that unsubscribes a subscriber from a list where they are Active."""
     if key is None:
         return NO_TIME_LEFT
     if not key:
@@ -112,7 +116,7 @@ def _plan(
 
 
 def _marked_without_event(verdict: Verdict) -> Verdict:
-    """Return the verdict with a word that there is no event, where it is done so."""
+    """Return the verdict, with a detail that there is no event where the Update succeeded."""
     if verdict.outcome is Outcome.POSTED:
         return replace(verdict, detail=_DONE)
     return without_holding(verdict)

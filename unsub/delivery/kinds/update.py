@@ -1,8 +1,9 @@
-"""A batch of changes from the profile centre -> one Update of Subscribers -> a verdict for each.
+"""Sends a batch of profile centre changes as one Update of Subscribers, and returns a verdict for
+each.
 
-What has to be known first is asked first: the SubscriberKey where the link had none, whether
-somebody is on the list that they join, and whether an attribute is there at all, for Marketing
-Cloud ignores one that it does not know (facts 6).
+It first looks up what the update depends on: the SubscriberKey where the link has none, whether the
+subscriber is already on the list that they subscribe to, and whether an attribute exists, because
+Marketing Cloud ignores unknown attributes (facts 6).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,8 +25,8 @@ _NOBODY = Verdict(outcome=Outcome.REFUSED, detail="nobody by these details")
 
 
 def send(batch: Batch[SubscriberRequest]) -> tuple[Verdict, ...] | None:
-    """Return what became of each change, or None where the reply does not tell which result is
-    whose. Raises an SfmcError."""
+    """Return a verdict for each change, in order, or None where the reply does not tell which
+    result belongs to which change. Raises SfmcError."""
     plans = _plans(batch)
     verdicts = send_planned(plans, lambda some: gateway.update_subscribers(batch.mid, some))
     if verdicts is None:
@@ -47,7 +48,7 @@ class _Known:
 
 
 def _plans(batch: Batch[SubscriberRequest]) -> list[Plan]:
-    """Return, for each row, what to send, or a verdict where there is nothing to send. Raises an
+    """Return, for each row, the update to send, or a verdict where no call is needed. Raises
     SfmcError."""
     mid, rows, keys = batch.mid, batch.rows, subscriber_keys(batch)
     back = {row.subscriber_digest for row in rows if row.kind == Kind.RESUBSCRIBE}
@@ -58,7 +59,7 @@ def _plans(batch: Batch[SubscriberRequest]) -> list[Plan]:
         if (row.kind == Kind.SUBSCRIBE or row.subscriber_digest in left) and (key := keys[row.pk])
     }
     memberships = gateway.memberships_of(mid, sorted(asking)) if asking else {}
-    # Marketing Cloud tells no keys apart by case.
+    # Marketing Cloud does not distinguish case in SubscriberKeys.
     memberships = {key.casefold(): found for key, found in memberships.items()}
     named = any(row.target.type is TargetType.ATTRIBUTE for row in rows)
     attributes = {one.name for one in catalogue.definitions(mid)} if named else set()
@@ -79,7 +80,7 @@ def _plans(batch: Batch[SubscriberRequest]) -> list[Plan]:
 
 
 def _subscription(row: SubscriberRequest, known: _Known) -> Plan:
-    """Return what puts the subscriber on a list: an update of the membership, or a new one."""
+    """Return the update that subscribes to a list: it changes the membership, or creates one."""
     if row.list_id is None:
         return Verdict(outcome=Outcome.REFUSED, detail="no list")
     membership = next((one for one in known.places if one.list_id == row.list_id), None)
@@ -92,7 +93,8 @@ def _subscription(row: SubscriberRequest, known: _Known) -> Plan:
 
 
 def _resubscription(_row: SubscriberRequest, known: _Known) -> Plan:
-    """Return what subscribes the subscriber again, but not to lists that they have left as well."""
+    """Return the update that subscribes the subscriber again, but unsubscribes them from the lists
+    that they had left as well."""
     lists = tuple(
         ListChange(list_id=one.list_id, status=UNSUBSCRIBED, action="update")
         for one in known.places
@@ -102,7 +104,8 @@ def _resubscription(_row: SubscriberRequest, known: _Known) -> Plan:
 
 
 def _attribute(row: SubscriberRequest, known: _Known) -> Plan:
-    """Return what sets an attribute; refused where Marketing Cloud has none of that name."""
+    """Return the update that sets an attribute; refused where Marketing Cloud has no attribute of
+    that name."""
     name = row.target.name
     if name not in known.attributes:
         return Verdict(outcome=Outcome.REFUSED, detail="no such attribute")
@@ -128,15 +131,16 @@ _PLANS: Mapping[str, Callable[[SubscriberRequest, _Known], Plan]] = {
 
 
 def _verified(batch: Batch[SubscriberRequest], row: SubscriberRequest, verdict: Verdict) -> Verdict:
-    """Return the verdict on a row; on one who subscribes again, only once Marketing Cloud says that
-    they are: it may need another level of the enterprise, too (facts 6)."""
+    """Return the verdict on a row. A resubscribe is done only once Marketing Cloud shows the
+    subscriber as Active: they may still be unsubscribed at another level of the enterprise (facts
+    6)."""
     is_done = verdict.outcome is Outcome.POSTED
     if row.kind != Kind.RESUBSCRIBE or not is_done or not batch.has_time:
         return verdict
     try:
         profile = gateway.profile_of(batch.mid, row.subscriber)
     except SfmcError:
-        # It said OK, and now it does not answer: the word that we have is the one that counts.
+        # The update was confirmed and the check got no answer: the confirmation counts.
         return verdict
     if profile is None or profile.status == ACTIVE:
         return verdict

@@ -1,4 +1,4 @@
-"""What tests of several packages use: links, wishes, forms, people."""
+"""Helpers of several test packages: links, requests, forms, users."""
 
 import re
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def context(
     job: int | JobContext | None = 88002,
     **changes: object,
 ) -> UnsubContext:
-    """Return the context of a mail that job `job` sent to a subscriber of the sandbox."""
+    """Return the context of an email that job `job` sent to a subscriber of the sandbox."""
     if isinstance(subscriber, int):
         subscriber = SubscriberContext(subscriber_id=subscriber)
     if not isinstance(job, JobContext):
@@ -84,7 +84,7 @@ def rotate_digest_key(settings: Settings, name: str = "2") -> None:
 
 
 class Texts(HTMLParser):
-    """Collects what a reader sees."""
+    """Collects the visible text of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,28 +92,28 @@ class Texts(HTMLParser):
         self._skip = False
 
     def handle_starttag(self, tag: str, _attrs: Any) -> None:
-        """Note where the style begins."""
+        """Skip the text of a style or title element."""
         self._skip = tag in {"style", "title"}
 
     def handle_endtag(self, _tag: str) -> None:
-        """Note where it ends."""
+        """End the skipping."""
         self._skip = False
 
     def handle_data(self, data: str) -> None:
-        """Keep a text."""
+        """Store a text."""
         if not self._skip:
             self.parts.append(data)
 
 
 def seen(html: bytes) -> str:
-    """Return the words of a page."""
+    """Return the visible text of a page."""
     texts = Texts()
     texts.feed(html.decode())
     return " ".join(" ".join(texts.parts).split())
 
 
 def person(name: str, *units: BusinessUnit) -> Client:
-    """Return a signed-in person of a group, tied to units."""
+    """Return the client of a signed-in user of a group, restricted to units."""
     user = User.objects.create_user(name, is_staff=True)
     user.groups.add(Group.objects.get(name=name))
     for unit in units:
@@ -145,6 +145,6 @@ def request(days_ago: float = 0, **changes: Any) -> SubscriberRequest:
 
 
 def hidden(page: str) -> dict[str, str]:
-    """Return what the form of a page carries."""
+    """Return the hidden fields of a page's form."""
     found = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page)
     return {name: unescape(value) for name, value in found}

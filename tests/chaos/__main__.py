@@ -13,7 +13,7 @@ from tests.plugins.servers import ENVIRONMENT, UNSET
 
 def main(arguments: list[str]) -> int:
     """Run the chaos test; return 0 if every line of the report holds, else 1."""
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, _exit)
     for name in [name for name in os.environ if UNSET.fullmatch(name)]:
         del os.environ[name]
     # World starts its own broker; preparing the database only needs a configured address.
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     return 0 if report.holds else 1
 
 
-def _leave(number: int, _frame: object) -> NoReturn:
+def _exit(number: int, _frame: object) -> NoReturn:
     """Exit in order, so that every process that was started is stopped."""
     sys.exit(128 + number)
 

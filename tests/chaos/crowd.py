@@ -10,7 +10,7 @@ from tests.chaos import client
 from tests.chaos.client import Reply
 from tests.chaos.forms import Form
 from tests.chaos.ledger import Ledger
-from tests.chaos.moves import AGAIN, ALL, CHANGE, JOIN, LEAVE, NAME, Move, Person
+from tests.chaos.moves import ALL, CHANGE, NAME, RESUBSCRIBE, SUBSCRIBE, UNSUBSCRIBE, Move, Person
 from tests.journeys.deployment import Deployment
 from unsub.domain.context import SubscriberContext
 
@@ -65,7 +65,7 @@ class Crowd:
             self._step(person, dice, number)
             if self._stop.wait(dice.choice(PAUSES)):
                 break
-        if person.moves and person.moves[-1].mark[:2] == (LEAVE, ALL) and dice.random() < 0.7:
+        if person.moves and person.moves[-1].mark[:2] == (UNSUBSCRIBE, ALL) and dice.random() < 0.7:
             # The page shows no lists to subscribers who unsubscribed from everything.
             self._step(person, dice, STEPS[1])
 
@@ -79,23 +79,23 @@ class Crowd:
         if form is None:
             return
         if "again" in form.buttons:
-            self._send(person, form.pressed("again"), kind=AGAIN, about=ALL)
+            self._send(person, form.pressed("again"), kind=RESUBSCRIBE, about=ALL)
         elif wanted == "everything":
-            self._send(person, form.pressed("everything"), kind=LEAVE, about=ALL)
+            self._send(person, form.pressed("everything"), kind=UNSUBSCRIBE, about=ALL)
         elif boxes := sorted(form.ticked("keep") | form.open("keep")):
             self._toggle(person, form, dice.choice(boxes))
         else:
-            person.in_vain["without lists"] += 1
+            person.unusable["without lists"] += 1
 
     def _toggle(self, person: Person, form: Form, number: str) -> None:
         """Unsubscribe from a list, or subscribe to it."""
-        leaves = number in form.ticked("keep")
-        if leaves and number == EVENTS:
+        is_subscribed = number in form.ticked("keep")
+        if is_subscribed and number == EVENTS:
             # No email was ever sent to this list, so there is no job to track the unsubscribe
             # against.
-            person.in_vain["nothing to do"] += 1
+            person.unusable["nothing to do"] += 1
             return
-        kind = LEAVE if leaves else JOIN
+        kind = UNSUBSCRIBE if is_subscribed else SUBSCRIBE
         self._send(person, form.toggled("keep", number), kind=kind, about=f"list:{number}")
 
     def _rename(self, person: Person, name: str) -> None:
@@ -115,7 +115,7 @@ class Crowd:
         self._ledger.look(reply.answer)
         if reply.status == 200:
             return Form(reply.text)
-        person.in_vain[_not_asked(reply, path) or f"page {reply.status}"] += 1
+        person.unusable[_not_asked(reply, path) or f"page {reply.status}"] += 1
         return None
 
     def _send(
@@ -125,7 +125,7 @@ class Crowd:
         reply = client.post(self._deployment.url, path or person.path, body)
         if why := _not_asked(reply, path):
             self._ledger.look(reply.answer)
-            person.in_vain[why] += 1
+            person.unusable[why] += 1
             return
         self._ledger.hear(reply.answer)
         person.moves.append(Move(kind=kind, about=about, value=value, status=reply.status))

@@ -138,18 +138,18 @@ def restart_broker(world: World, _seconds: float) -> None:
 @_named("broker flushed")
 def flush_broker(world: World, _seconds: float) -> None:
     """FLUSHALL in the broker, three times; never while requests are spooled there only."""
-    _wait_for_an_empty_letterbox(world)
+    _wait_for_an_empty_spool(world)
     with closing(redis.Redis.from_url(world.valkey.url)) as client:
         for _ in range(3):
             client.flushall()
             time.sleep(0.3)
 
 
-def _wait_for_an_empty_letterbox(world: World) -> None:
+def _wait_for_an_empty_spool(world: World) -> None:
     """Wait until nothing has been spooled for longer than a page remembers a database outage."""
     quiet_since = time.monotonic()
     while time.monotonic() - quiet_since < RETRY_AFTER + 2:
-        if world.letters():
+        if world.spooled():
             quiet_since = time.monotonic()
         time.sleep(0.1)
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 
-LEAVE, JOIN, AGAIN, CHANGE = "unsubscribe", "subscribe", "resubscribe", "attribute"
+UNSUBSCRIBE, SUBSCRIBE, RESUBSCRIBE, CHANGE = "unsubscribe", "subscribe", "resubscribe", "attribute"
 ALL, NAME = "everything", "attribute:First Name"
 ON, OFF = "Active", "Unsubscribed"
-PUT_ON = frozenset({JOIN, AGAIN})
+PUT_ON = frozenset({SUBSCRIBE, RESUBSCRIBE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +39,12 @@ class Move:
 @dataclass(slots=True, kw_only=True)
 class Person:
     """One visitor of the profile centre. `moves` are the requests that may count, in order, each
-    sent after the reply to the one before. `in_vain` counts unusable pages by reason."""
+    sent after the reply to the one before. `unusable` counts unusable pages by reason."""
 
     number: int
     path: str
     moves: list[Move] = field(default_factory=list)
-    in_vain: Counter[str] = field(default_factory=Counter)
+    unusable: Counter[str] = field(default_factory=Counter)
 
 
 class People:
@@ -78,19 +78,19 @@ def possible(moves: Iterable[Move], about: str, first: str) -> set[str]:
         before, before_joining = now, not_joined
         if move.about == about:
             now = {move.leads_to}
-            not_joined = not_joined if move.kind == JOIN else now
-        elif move.about == ALL and move.kind == LEAVE:
+            not_joined = not_joined if move.kind == SUBSCRIBE else now
+        elif move.about == ALL and move.kind == UNSUBSCRIBE:
             now = now | not_joined
         if not move.was_accepted:
             now, not_joined = now | before, not_joined | before_joining
     return now
 
 
-def voids(later: tuple[str, str], earlier: tuple[str, str]) -> bool:
+def may_supersede(later: tuple[str, str], earlier: tuple[str, str]) -> bool:
     """Return whether the later of two requests of one subscriber, each (kind, target), may
     supersede the earlier one: an unsubscribe from the same list or from everything supersedes a
     subscription; a subscription supersedes an unsubscribe; a repetition supersedes itself, except
     an unsubscribe, which is a separate event each time."""
     if later[1] == earlier[1]:
-        return (later[0], earlier[0]) != (LEAVE, LEAVE)
-    return later == (LEAVE, ALL) and earlier[0] in PUT_ON
+        return (later[0], earlier[0]) != (UNSUBSCRIBE, UNSUBSCRIBE)
+    return later == (UNSUBSCRIBE, ALL) and earlier[0] in PUT_ON

@@ -160,7 +160,7 @@ def _settle(world: World) -> float:
         world.heal()
         with psycopg.connect(world.database, autocommit=True) as connection:
             row = connection.execute(OPEN).fetchone()
-        if row == (0,) and world.letters() == 0:
+        if row == (0,) and world.spooled() == 0:
             break
         time.sleep(1.0)
     return time.monotonic() - started

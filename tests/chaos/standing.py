@@ -11,18 +11,18 @@ from typing import Any
 
 from tests.chaos.lines import Line
 from tests.chaos.moves import (
-    AGAIN,
     ALL,
     CHANGE,
-    JOIN,
-    LEAVE,
     NAME,
     OFF,
     ON,
+    RESUBSCRIBE,
+    SUBSCRIBE,
+    UNSUBSCRIBE,
     Move,
     Person,
+    may_supersede,
     possible,
-    voids,
 )
 from tests.chaos.world import World
 
@@ -78,20 +78,20 @@ class Standing:
             number = sum(move.kind == kind for move in accepted)
             yield _count(f"their accepted requests: {what}", number, at_least=1)
         yield _count("their requests without a clear reply", len(moves) - len(accepted))
-        yield from self._in_vain()
+        yield from self._unusable()
         yield _none("their accepted requests not in the database", self._lost())
         yield _none("their requests stored too often", self._too_often())
         yield _none("their requests neither done nor superseded", self._wrong_end())
         yield _count("their requests superseded", sum(1 for _ in self._superseded()))
-        yield _none("superseded without a valid reason", self._wrongly_void())
+        yield _none("superseded without a valid reason", self._wrongly_superseded())
         yield from self._stand()
         yield _none("list subscriptions without a request", self._unasked_lists())
         yield _none("updates without a request", self._unasked_changes())
 
-    def _in_vain(self) -> Iterator[Line]:
+    def _unusable(self) -> Iterator[Line]:
         """Yield how often a page was unusable, and why: a 503 is allowed only for details that
         cannot be read."""
-        why = sum((person.in_vain for person in self._people), Counter())
+        why = sum((person.unusable for person in self._people), Counter())
         for what, number in sorted(why.items()):
             yield Line(what=f"nothing sent: {what}", number=number, holds=what in _IN_ORDER)
 
@@ -124,7 +124,7 @@ class Standing:
         for rows in self._rows.values():
             yield from (row for row in rows if row.status == "superseded")
 
-    def _wrongly_void(self) -> Wrong:
+    def _wrongly_superseded(self) -> Wrong:
         """Return the rows superseded by a request that must not supersede them, belongs to another
         subscriber, or was sent earlier."""
         moves = {person.number: person.moves for person in self._people}
@@ -132,7 +132,7 @@ class Standing:
             f"{row.subscriber} {row.mark} {row.by}"
             for row in self._superseded()
             if row.by_subscriber != row.subscriber
-            or not voids(row.by, row.mark[:2])
+            or not may_supersede(row.by, row.mark[:2])
             or not _came_after(moves[row.subscriber], row)
         ]
 
@@ -183,7 +183,7 @@ class Standing:
             for person in self._people
             for number, status in self._portraits[person.number]["lists"].items()
             if status == ON and FIRST.get(f"list:{number}", ON) == OFF
-            and not any(move.mark[:2] == (JOIN, f"list:{number}") for move in person.moves)
+            and not any(move.mark[:2] == (SUBSCRIBE, f"list:{number}") for move in person.moves)
         ]  # fmt: skip
 
     def _unasked_changes(self) -> Wrong:
@@ -198,7 +198,8 @@ class Standing:
 
 
 _KINDS = {
-    LEAVE: "unsubscribe", JOIN: "subscribe", AGAIN: "resubscribe", CHANGE: "first name",
+    UNSUBSCRIBE: "unsubscribe", SUBSCRIBE: "subscribe", RESUBSCRIBE: "resubscribe",
+    CHANGE: "first name",
 }  # fmt: skip
 # 503: details need the unit's settings from the database. unread: Marketing Cloud did not give the
 # attributes. 409: the page was rendered while the database was away, without the unit's consent
@@ -230,9 +231,9 @@ def _marks(given: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield CHANGE, f"attribute:{name}", value
     for one in given["lists"]:
         # Off: subscribers who resubscribe stay off the lists that they unsubscribed from.
-        yield JOIN if one["status"] == ON else LEAVE, f"list:{one['list_id']}", ""
+        yield SUBSCRIBE if one["status"] == ON else UNSUBSCRIBE, f"list:{one['list_id']}", ""
     if given["status"]:
-        yield AGAIN if given["status"] == ON else "?", ALL, ""
+        yield RESUBSCRIBE if given["status"] == ON else "?", ALL, ""
     if given["email"] or given["email_type"]:
         yield "?", "email", ""
 

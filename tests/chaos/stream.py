@@ -50,7 +50,7 @@ class Stream:
     def _ask(self, asked: Asked) -> None:
         path = urlsplit(self._link(asked)).path
         if asked.kind == "profile":
-            self._leave_on_a_page(asked, path.replace("/u/", "/p/", 1))
+            self._unsubscribe_on_a_page(asked, path.replace("/u/", "/p/", 1))
             return
         if asked.kind == "thrice":
             with ThreadPoolExecutor(3) as pool:
@@ -69,7 +69,7 @@ class Stream:
             # No reply: the undo may have happened or not.
             asked.undone = None if reply.status != 303 else "late" not in reply.location
 
-    def _leave_on_a_page(self, asked: Asked, path: str) -> None:
+    def _unsubscribe_on_a_page(self, asked: Asked, path: str) -> None:
         """Unsubscribe from the email's list and keep the others. Where the page cannot show the
         lists, this one can still be unsubscribed from."""
         page = client.get(self._deployment.url, path)

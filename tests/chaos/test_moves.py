@@ -2,17 +2,17 @@
 
 from tests.chaos.forms import Form
 from tests.chaos.moves import (
-    AGAIN,
     ALL,
     CHANGE,
-    JOIN,
-    LEAVE,
     NAME,
     OFF,
     ON,
+    RESUBSCRIBE,
+    SUBSCRIBE,
+    UNSUBSCRIBE,
     Move,
+    may_supersede,
     possible,
-    voids,
 )
 
 EVENTS, WEEKLY = "list:7004", "list:7001"
@@ -23,11 +23,11 @@ def move(kind: str, about: str, value: str = "", status: int = 303) -> Move:
 
 
 def test_the_last_accepted_request_counts() -> None:
-    moves = [move(CHANGE, NAME, "a"), move(LEAVE, WEEKLY), move(CHANGE, NAME, "b")]
+    moves = [move(CHANGE, NAME, "a"), move(UNSUBSCRIBE, WEEKLY), move(CHANGE, NAME, "b")]
     assert possible(moves, NAME, "") == {"b"}
     assert possible(moves, WEEKLY, ON) == {OFF}
     assert possible(moves, EVENTS, OFF) == {OFF}
-    assert possible([*moves, move(JOIN, WEEKLY)], WEEKLY, ON) == {ON}
+    assert possible([*moves, move(SUBSCRIBE, WEEKLY)], WEEKLY, ON) == {ON}
 
 
 def test_a_lost_reply_leaves_both_states_possible_until_a_request_is_accepted() -> None:
@@ -39,24 +39,24 @@ def test_a_lost_reply_leaves_both_states_possible_until_a_request_is_accepted() 
 
 
 def test_a_list_subscribed_to_may_remain_after_unsubscribing_from_everything() -> None:
-    away = [move(LEAVE, ALL), move(AGAIN, ALL)]
-    assert possible([move(JOIN, EVENTS), *away], EVENTS, OFF) == {OFF, ON}
-    assert possible([*away, move(JOIN, EVENTS)], EVENTS, OFF) == {ON}
-    assert possible([move(LEAVE, WEEKLY), *away], WEEKLY, ON) == {OFF}
+    away = [move(UNSUBSCRIBE, ALL), move(RESUBSCRIBE, ALL)]
+    assert possible([move(SUBSCRIBE, EVENTS), *away], EVENTS, OFF) == {OFF, ON}
+    assert possible([*away, move(SUBSCRIBE, EVENTS)], EVENTS, OFF) == {ON}
+    assert possible([move(UNSUBSCRIBE, WEEKLY), *away], WEEKLY, ON) == {OFF}
     assert possible(away, WEEKLY, ON) == {ON}
     assert possible(away, ALL, ON) == {ON}
 
 
 def test_which_request_may_supersede_which() -> None:
-    assert voids((CHANGE, NAME), (CHANGE, NAME))
-    assert voids((LEAVE, WEEKLY), (JOIN, WEEKLY))
-    assert voids((JOIN, WEEKLY), (LEAVE, WEEKLY))
-    assert voids((LEAVE, ALL), (JOIN, WEEKLY))
-    assert voids((AGAIN, ALL), (LEAVE, ALL))
-    assert not voids((LEAVE, ALL), (LEAVE, WEEKLY))
-    assert not voids((LEAVE, ALL), (LEAVE, ALL))
-    assert not voids((AGAIN, ALL), (LEAVE, WEEKLY))
-    assert not voids((LEAVE, WEEKLY), (CHANGE, NAME))
+    assert may_supersede((CHANGE, NAME), (CHANGE, NAME))
+    assert may_supersede((UNSUBSCRIBE, WEEKLY), (SUBSCRIBE, WEEKLY))
+    assert may_supersede((SUBSCRIBE, WEEKLY), (UNSUBSCRIBE, WEEKLY))
+    assert may_supersede((UNSUBSCRIBE, ALL), (SUBSCRIBE, WEEKLY))
+    assert may_supersede((RESUBSCRIBE, ALL), (UNSUBSCRIBE, ALL))
+    assert not may_supersede((UNSUBSCRIBE, ALL), (UNSUBSCRIBE, WEEKLY))
+    assert not may_supersede((UNSUBSCRIBE, ALL), (UNSUBSCRIBE, ALL))
+    assert not may_supersede((RESUBSCRIBE, ALL), (UNSUBSCRIBE, WEEKLY))
+    assert not may_supersede((UNSUBSCRIBE, WEEKLY), (CHANGE, NAME))
 
 
 def test_a_form_is_sent_as_a_browser_sends_it() -> None:

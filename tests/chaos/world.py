@@ -76,7 +76,7 @@ class World(Deployment):
             for statement in HEAL:
                 connection.execute(statement)
 
-    def letters(self) -> int:
+    def spooled(self) -> int:
         """Return the number of requests in the spool."""
         with closing(redis.Redis.from_url(self.valkey.url)) as client:
             return int(client.llen("profilecenter:spool"))

@@ -1,4 +1,4 @@
-"""What tests of delivery use."""
+"""Helpers of the delivery tests."""
 
 from datetime import timedelta
 
@@ -24,16 +24,16 @@ LONG = timedelta(hours=2)
 
 
 def no_more() -> None:
-    """Nobody else is called for help in these tests."""
+    """Wake no other worker."""
 
 
 def drain(mid: int = PARENT) -> float | None:
-    """Deliver what is due, as one worker would."""
+    """Deliver what is due, as one worker does."""
     return worker.drain(mid, more=no_more)
 
 
 def due_now() -> None:
-    """Make whatever waits due, as if the time had passed."""
+    """Make everything that waits due, as if the time had passed."""
     for model in (SubscriberRequest, LinkEmail):
         model.objects.filter(status=Status.PENDING).update(next_attempt_at=Now())
     QueueState.objects.filter(paused_until__isnull=False).update(paused_until=Now())
@@ -50,7 +50,7 @@ def empty_tables() -> None:
 
 
 def pass_time() -> None:
-    """Make it two hours later, for all that waits."""
+    """Let two hours pass for everything that waits."""
     SubscriberRequest.objects.update(next_attempt_at=F("next_attempt_at") - LONG)
     SubscriberRequest.objects.filter(lease_until__isnull=False).update(lease_until=Now() - LONG)
     QueueState.objects.filter(paused_until__isnull=False).update(paused_until=Now() - LONG)

@@ -1,4 +1,5 @@
-"""A unit in trouble: one knocks, the others wait, and the system is asked before a row is sent."""
+"""Circuit breaker of a unit: one worker probes, the others wait, and the system status is checked
+before a row is sent."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -20,8 +21,8 @@ from .helpers import drain, due_now
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
-def trouble(reason: str) -> None:
-    """Put the unit to a rest that is over now."""
+def open_circuit(reason: str) -> None:
+    """Open the unit's circuit, with its pause over: the next probe is due."""
     QueueState.objects.create(
         unit_id=PARENT, paused_until=Now() - timedelta(seconds=1), paused_reason=reason,
         unknowns_in_a_row=5,
@@ -29,11 +30,11 @@ def trouble(reason: str) -> None:
 
 
 @pytest.mark.parametrize("reason", ["maintenance", "circuit open"])
-def test_the_system_is_asked_before_a_row_is_risked(
+def test_the_system_status_is_checked_before_a_row_is_sent(
     unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission, reason: str
 ) -> None:
     request, _ = store.write(make_submission())
-    trouble(reason)
+    open_circuit(reason)
     sandbox.cue("fault_9", times=1)
     drain()
     request.refresh_from_db()
@@ -48,36 +49,40 @@ def test_the_system_is_asked_before_a_row_is_risked(
     assert (state.paused_reason, state.paused_until, state.unknowns_in_a_row) == ("", None, 0)
 
 
-def test_only_one_worker_knocks(unit: BusinessUnit, make_submission: MakeSubmission) -> None:
+def test_only_one_worker_acquires_the_probe(
+    unit: BusinessUnit, make_submission: MakeSubmission
+) -> None:
     store.write(make_submission())
-    trouble("circuit open")
+    open_circuit("circuit open")
 
-    def knock(_: int) -> str | None:
+    def probe(_: int) -> str | None:
         try:
             return circuit.acquire_probe(PARENT)
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(8) as pool:
-        chosen = [reason for reason in pool.map(knock, range(8)) if reason]
+        chosen = [reason for reason in pool.map(probe, range(8)) if reason]
     assert chosen == ["circuit open"]
     assert claim(PARENT) is None
 
 
-def test_a_probe_takes_one_row_however_many_wait(
+def test_a_probe_claims_one_row_however_many_wait(
     unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     for number in range(1001, 1006):
         store.write(make_submission(number))
-    trouble("circuit open")
+    open_circuit("circuit open")
     assert circuit.acquire_probe(PARENT)
     batch = claim(PARENT, probing=True)
     assert batch
     assert len(batch.rows) == 1
 
 
-def test_a_rest_with_nothing_to_send_ends(unit: BusinessUnit, sandbox: Sandbox) -> None:
-    trouble("circuit open")
+def test_an_open_circuit_closes_when_there_is_nothing_to_send(
+    unit: BusinessUnit, sandbox: Sandbox
+) -> None:
+    open_circuit("circuit open")
     drain()
     assert queue().paused_until is None
 
@@ -94,7 +99,7 @@ def test_an_outage_with_refused_connections_opens_the_circuit(
     assert queue().paused_reason == "circuit open"
 
 
-def test_a_failure_with_an_answer_opens_no_circuit(
+def test_a_failure_with_a_reply_does_not_open_the_circuit(
     unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     sandbox.cue("fault_13", times=1)
@@ -107,7 +112,7 @@ def test_a_failure_with_an_answer_opens_no_circuit(
 
 
 @pytest.mark.usefixtures("database_away")
-def test_a_database_that_is_away_is_not_asked_again_at_once() -> None:
+def test_an_unavailable_database_is_not_queried_again_at_once() -> None:
     with pytest.raises(OperationalError), database_timeout.fail_fast():
         SubscriberRequest.objects.count()
     with pytest.raises(database_timeout.DatabaseUnavailableError), database_timeout.fail_fast():

@@ -1,4 +1,4 @@
-"""A held queue: one row says so, however many requests wait in it."""
+"""A held queue: its state is one row, however many requests wait in it."""
 
 import csv
 import io
@@ -35,7 +35,7 @@ ADMIN = "/admin/unsub/subscriberrequest/"
 
 
 def backlog(number: int, mid: int = PARENT) -> None:
-    """Make pending requests of as many people, due since a minute ago."""
+    """Make that many pending requests, each of another subscriber, due since a minute ago."""
     rows = (
         made(unit_id=mid, subscriber_id=one, status=Status.PENDING, finished_at=None, attempts=0)
         for one in range(1, number + 1)
@@ -54,7 +54,7 @@ def probe_is_due() -> None:
 
 @contextmanager
 def counting_changes() -> Iterator[list[int]]:
-    """Give the number of rows that each UPDATE of the block changed."""
+    """Yield a list that receives the number of rows changed by each UPDATE of the block."""
     changed: list[int] = []
 
     def count(execute: Any, sql: str, params: Any, many: bool, known: Any) -> Any:
@@ -86,7 +86,7 @@ def test_refused_credentials_settle_and_hold_however_many_requests_wait(
     with counting_changes() as changed:
         assert outbox.release([PARENT]) == 5_000
     assert changed == [1]
-    # The rows of that message are in their backoff; the others have been due all the while.
+    # The rows of that message wait for their backoff; the others are still due.
     again = claim(PARENT)
     assert again
     assert not {row.pk for row in batch.rows} & {row.pk for row in again.rows}
@@ -115,7 +115,7 @@ def test_saving_the_units_form_does_not_undo_a_hold(
     assert "credentials refused" in page
 
 
-def test_of_a_held_queue_nothing_is_taken_but_one_probe(
+def test_from_a_held_queue_only_one_probe_is_claimed(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     for number in range(1001, 1006):
@@ -148,12 +148,12 @@ def test_each_probe_is_another_request(
         drain()
         assert sweep.sweep() == []
     assert set(SubscriberRequest.objects.values_list("attempts", flat=True)) == {1}
-    # A probe comes back within the two minutes after which the next one is due.
+    # A probe's backoff ends within the two minutes after which the next probe is due.
     late = SubscriberRequest.objects.filter(next_attempt_at__gt=Now() + queue_state.HOLD_PROBE)
     assert not late.exists()
 
 
-def test_what_can_still_be_undone_is_no_probe(
+def test_a_request_that_can_still_be_undone_is_not_used_as_probe(
     unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     store.write(make_submission())
@@ -177,7 +177,7 @@ def test_a_held_request_is_given_up_at_its_horizon(
     assert shown() == [Status.REFUSED]
 
 
-def test_holding_again_keeps_since_when_it_is_held(unit: BusinessUnit) -> None:
+def test_holding_again_keeps_the_time_since_which_the_queue_is_held(unit: BusinessUnit) -> None:
     queue_state.hold(PARENT, "credentials refused")
     QueueState.objects.update(held_since=F("held_since") - timedelta(days=1))
     since = queue().held_since
@@ -185,7 +185,7 @@ def test_holding_again_keeps_since_when_it_is_held(unit: BusinessUnit) -> None:
     assert (queue().held_since, queue().held_reason) == (since, "the address is not let in")
 
 
-def test_no_row_can_say_that_it_is_held(
+def test_the_database_refuses_a_row_with_the_status_held(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     store.write(make_submission())
@@ -194,21 +194,21 @@ def test_no_row_can_say_that_it_is_held(
 
 
 @pytest.fixture
-def both(
+def pending_and_held(
     unit: BusinessUnit, child: BusinessUnit, make_submission: MakeSubmission
 ) -> list[SubscriberRequest]:
-    """A pending request, a held one and one of an unknown unit."""
-    wishes = (
+    """A pending request, a held one, and one of an unknown unit."""
+    submissions = (
         make_submission(),
         make_submission(mid=CHILD, job=88101),
         make_submission(mid=599_999),
     )
-    rows = [store.write(submission)[0] for submission in wishes]
+    rows = [store.write(submission)[0] for submission in submissions]
     queue_state.hold(CHILD, "credentials refused")
     return rows
 
 
-def test_what_has_something_to_do_is_found_by_unit(both: list[SubscriberRequest]) -> None:
+def test_units_with_requests_to_send_are_found(pending_and_held: list[SubscriberRequest]) -> None:
     SubscriberRequest.objects.filter(unit_id=PARENT).update(
         next_attempt_at=Now() + timedelta(minutes=1)
     )
@@ -222,9 +222,9 @@ def test_what_has_something_to_do_is_found_by_unit(both: list[SubscriberRequest]
 
 
 def test_held_is_shown_where_pending_is_stored(
-    both: list[SubscriberRequest], admin_client: Client, client: Client
+    pending_and_held: list[SubscriberRequest], admin_client: Client, client: Client
 ) -> None:
-    pending, held, unknown = (row.pk for row in both)
+    pending, held, unknown = (row.pk for row in pending_and_held)
     for query, expected in (
         ("held", [held, unknown]), ("pending", [pending]), ("nonsense", []),
     ):  # fmt: skip
@@ -256,8 +256,8 @@ def test_held_is_shown_where_pending_is_stored(
         (("held", "pending"), ["pending", "held", "held"]), (("done",), []),
     ],
 )  # fmt: skip
-def test_the_audit_is_narrowed_by_what_is_shown(
-    both: list[SubscriberRequest], statuses: tuple[str, ...], expected: list[str]
+def test_the_audit_export_filters_by_the_shown_status(
+    pending_and_held: list[SubscriberRequest], statuses: tuple[str, ...], expected: list[str]
 ) -> None:
     out = io.StringIO()
     options = [part for status in statuses for part in ("--status", status)]

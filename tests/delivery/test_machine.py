@@ -1,4 +1,5 @@
-"""Outbox and delivery against a model: any order of wishes, calls, deaths and sweeps."""
+"""Stateful test of outbox and delivery against a model: requests, calls, crashes and sweeps in any
+order."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -62,7 +63,7 @@ ANSWERS = ("ok", "lost before", "lost after", "short", "some refused", *ERRORS)
 
 @dataclass
 class MarketingCloud:
-    """What a Marketing Cloud in memory has seen. `answer` says how it behaves next."""
+    """A Marketing Cloud in memory. `answer` is how it responds to the next call."""
 
     answer: str = "ok"
     calls: list[gateway.Parameters] = field(default_factory=list)
@@ -70,7 +71,7 @@ class MarketingCloud:
     lost: dict[gateway.Parameters, int] = field(default_factory=dict)
 
     def log_unsub_events(self, mid: int, calls: Sequence[gateway.Parameters]) -> CallReply:
-        """Answer as the real one does, or fail as `answer` says."""
+        """Reply as the real one does, or fail as `answer` says."""
         assert mid == PARENT
         assert not connection.in_atomic_block
         self.calls += calls
@@ -97,13 +98,13 @@ class MarketingCloud:
 
 
 class Journey(RuleBasedStateMachine):
-    """Wishes come, workers call and die, time passes; what was promised holds after each step."""
+    """Requests arrive, workers call and crash, time passes; the invariants hold after each step."""
 
     batches = Bundle("batches")
 
     @initialize()
     def begin(self) -> None:
-        """Begin with an empty database and a unit."""
+        """Start with an empty database and one unit."""
         empty_tables()
         BusinessUnit.objects.create(mid=PARENT, name="Example Outfitters")
         self.cloud = CLOUD
@@ -117,7 +118,7 @@ class Journey(RuleBasedStateMachine):
         channel=st.sampled_from([Channel.PAGE, Channel.ONE_CLICK]),
     )
     def ask(self, subscriber: int, job: int | None, channel: Channel) -> None:
-        """Somebody asks, perhaps again."""
+        """A subscriber unsubscribes, possibly again."""
         submission = Submission(token="t", context=context(subscriber, job), channel=channel)
         request = outbox.submit(submission)
         assert request
@@ -126,58 +127,58 @@ class Journey(RuleBasedStateMachine):
 
     @rule(subscriber=st.integers(1001, 1004), job=st.sampled_from([88001, 88002, None]))
     def undo(self, subscriber: int, job: int | None) -> None:
-        """Somebody takes it back."""
+        """A subscriber withdraws the request."""
         link = context(subscriber, job)
         found = outbox.find(link)
-        taken_back = outbox.withdraw(link)
+        withdrawn = outbox.withdraw(link)
         untried = found is not None and found.attempts == 0
         open_ = found is not None and found.status == Status.PENDING
-        assert taken_back is (untried and open_)
+        assert withdrawn is (untried and open_)
 
     @rule(target=batches)
     def claim(self) -> Batch[Row] | None:
-        """A worker takes what is due."""
+        """A worker claims what is due."""
         return claim(PARENT)
 
     @rule(batch=consumes(batches), answer=st.sampled_from(ANSWERS))
     def call_and_settle(self, batch: Batch[Row] | None, answer: str) -> None:
-        """The worker calls and writes down the answer."""
+        """The worker calls and settles the results."""
         if batch:
             self.cloud.answer = answer
             worker.settle(batch, worker.call(batch))
 
     @rule(batch=consumes(batches), answer=st.sampled_from(ANSWERS), called=st.booleans())
     def die(self, batch: Batch[Row] | None, answer: str, called: bool) -> None:
-        """The worker dies, before the call or after it."""
+        """The worker crashes, before the call or after it."""
         if batch and called:
             self.cloud.answer = answer
             worker.call(batch)
 
     @rule()
     def time_passes(self) -> None:
-        """Hours go by: leases and rests are over, and whatever waits is due."""
+        """Hours pass: leases and pauses end, and everything that waits is due."""
         pass_time()
 
     @rule()
     def sweep(self) -> None:
-        """Beat rings."""
+        """Beat starts a sweep."""
         sweep.sweep()
 
     @precondition(lambda _: SubscriberRequest.objects.filter(status=Status.REFUSED).exists())
     @rule()
     def try_again(self) -> None:
-        """A marketer has a refused one tried again."""
+        """A marketer requeues the refused requests."""
         ids = SubscriberRequest.objects.filter(status=Status.REFUSED).values_list("pk", flat=True)
         outbox.requeue(list(ids))
 
     @rule()
     def release(self) -> None:
-        """An operator releases the unit."""
+        """An operator releases the unit's queue."""
         outbox.release([PARENT])
 
     @invariant()
-    def every_accepted_wish_has_its_row(self) -> None:
-        """Nothing accepted is lost."""
+    def every_accepted_request_has_a_row(self) -> None:
+        """No accepted request is lost."""
         kept = set(
             SubscriberRequest.objects.exclude(idempotency_key=None).values_list(
                 "idempotency_key", flat=True
@@ -187,7 +188,7 @@ class Journey(RuleBasedStateMachine):
 
     @invariant()
     def attempts_are_counted_and_final(self) -> None:
-        """Attempts are append-only, and each row's are numbered without a gap."""
+        """Attempts are append-only, and those of each row are numbered without a gap."""
         for attempt in DeliveryAttempt.objects.all():
             told = (attempt.finished_at, attempt.outcome, attempt.error_code, attempt.detail)
             if attempt.finished_at:
@@ -201,20 +202,20 @@ class Journey(RuleBasedStateMachine):
             assert (row.lease is not None) == (row.status == Status.SENDING)
 
     @invariant()
-    def what_was_taken_back_was_never_sent(self) -> None:
-        """A withdrawn wish has no attempt."""
+    def a_withdrawn_request_was_never_sent(self) -> None:
+        """A withdrawn request has no attempt."""
         assert not SubscriberRequest.objects.filter(
             status=Status.WITHDRAWN, attempts__gt=0
         ).exists()
 
     @invariant()
-    def no_call_is_wider_than_its_wish(self) -> None:
-        """Each call is one of the rows', parameter by parameter."""
+    def no_call_does_more_than_its_request(self) -> None:
+        """Each call has exactly the parameters of a row."""
         asked = {unsubscribe._parameters(row, None) for row in SubscriberRequest.objects.all()}
         assert set(self.cloud.calls) <= asked
 
     def teardown(self) -> None:
-        """In the end, with everything in order again, every wish has ended."""
+        """In the end, once Marketing Cloud answers again, all requests are finished."""
         if not hasattr(self, "cloud"):
             return
         self.cloud.answer = "ok"
@@ -240,7 +241,7 @@ def _in_place_of_marketing_cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
         yield
 
 
-def test_any_order_of_events_keeps_every_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_invariants_hold_in_any_order_of_events(monkeypatch: pytest.MonkeyPatch) -> None:
     with _in_place_of_marketing_cloud(monkeypatch):
         run_state_machine_as_test(
             Journey,

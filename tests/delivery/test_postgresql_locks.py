@@ -1,5 +1,5 @@
-"""Two workers who look at one person in the same moment, on rows that can be locked: PostgreSQL's.
-SQLite has one writer at a time, so these are not collected there (conftest)."""
+"""Two workers claim requests of one subscriber at the same time, with PostgreSQL's row locks.
+SQLite has one writer at a time, so these tests are not collected there (conftest)."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,7 +12,14 @@ from django.db import connection, connections, transaction
 from django.db.models.functions import Now
 
 from tests.helpers import PARENT
-from tests.outbox.helpers import join, leave, leave_everything, leave_job, status_of, taken
+from tests.outbox.helpers import (
+    claimed_ids,
+    status_of,
+    subscribe,
+    unsubscribe,
+    unsubscribe_by_job,
+    unsubscribe_from_everything,
+)
 from unsub.delivery import claim as claiming
 from unsub.delivery import worker as delivery_worker
 from unsub.delivery.claim import claim
@@ -28,16 +35,16 @@ DONE = Verdict(outcome=Outcome.POSTED, status_code="OK")
 
 
 @contextmanager
-def _held_back(
+def _paused_before_commit(
     monkeypatch: pytest.MonkeyPatch, work: Callable[[], Any]
 ) -> Iterator[tuple["Future[Any]", Event]]:
-    """Have a worker on a connection of its own stop before it commits what it claims; it goes on
+    """Run `work` on a connection of its own and stop it before its claim commits; it continues
     once the event is set."""
-    there, go_on = Event(), Event()
+    reached, go_on = Event(), Event()
     write = claiming._write_attempts
 
     def wait(*args: Any) -> None:
-        there.set()
+        reached.set()
         assert go_on.wait(10)
         write(*args)
 
@@ -50,7 +57,7 @@ def _held_back(
     monkeypatch.setattr(claiming, "_write_attempts", wait)
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(run)
-        assert there.wait(10)
+        assert reached.wait(10)
         monkeypatch.setattr(claiming, "_write_attempts", write)
         try:
             yield future, go_on
@@ -58,52 +65,52 @@ def _held_back(
             go_on.set()
 
 
-@pytest.mark.parametrize("going", [leave, leave_everything, leave_job])
-def test_a_join_does_not_overtake_a_leave_that_is_just_being_taken(
-    monkeypatch: pytest.MonkeyPatch, going: Callable[[], SubscriberRequest]
+@pytest.mark.parametrize("going", [unsubscribe, unsubscribe_from_everything, unsubscribe_by_job])
+def test_a_subscription_does_not_overtake_an_unsubscribe_that_is_being_claimed(
+    monkeypatch: pytest.MonkeyPatch, unsubscribe_by: Callable[[], SubscriberRequest]
 ) -> None:
-    left = going()
-    with _held_back(monkeypatch, lambda: claim(PARENT)) as (first, go_on):
-        joined = join()
+    unsubscription = unsubscribe_by()
+    with _paused_before_commit(monkeypatch, lambda: claim(PARENT)) as (first, go_on):
+        subscription = subscribe()
         assert claim(PARENT) is None
-        assert status_of(joined) == Status.PENDING
+        assert status_of(subscription) == Status.PENDING
         go_on.set()
         batch = first.result(10)
-    assert taken(batch) == [left.pk]
+    assert claimed_ids(batch) == [unsubscription.pk]
     assert claim(PARENT) is None
     delivery_worker.settle(batch, (DONE,))
-    assert taken(claim(PARENT)) == [joined.pk]
+    assert claimed_ids(claim(PARENT)) == [subscription.pk]
 
 
-@pytest.mark.parametrize("going", [leave, leave_everything, leave_job])
-def test_a_leave_does_not_overtake_a_join_that_is_just_being_taken(
-    monkeypatch: pytest.MonkeyPatch, going: Callable[[], SubscriberRequest]
+@pytest.mark.parametrize("going", [unsubscribe, unsubscribe_from_everything, unsubscribe_by_job])
+def test_an_unsubscribe_does_not_overtake_a_subscription_that_is_being_claimed(
+    monkeypatch: pytest.MonkeyPatch, unsubscribe_by: Callable[[], SubscriberRequest]
 ) -> None:
-    joined = join()
-    with _held_back(monkeypatch, lambda: claim(PARENT)) as (first, go_on):
-        left = going()
+    subscription = subscribe()
+    with _paused_before_commit(monkeypatch, lambda: claim(PARENT)) as (first, go_on):
+        unsubscription = unsubscribe_by()
         assert claim(PARENT) is None
         go_on.set()
         batch = first.result(10)
-    assert taken(batch) == [joined.pk]
+    assert claimed_ids(batch) == [subscription.pk]
     assert claim(PARENT) is None
     delivery_worker.settle(batch, (DONE,))
-    assert taken(claim(PARENT)) == [left.pk]
+    assert claimed_ids(claim(PARENT)) == [unsubscription.pk]
 
 
-def test_two_who_look_at_one_person_never_wait_for_each_other() -> None:
-    left, joined = leave(), join()
-    meet, locked = Barrier(2, timeout=10), Event()
+def test_two_claims_of_one_subscriber_do_not_wait_for_each_other() -> None:
+    unsubscription, subscription = unsubscribe(), subscribe()
+    barrier, locked = Barrier(2, timeout=10), Event()
 
     def other() -> None:
         try:
             with transaction.atomic():
-                meet.wait()
+                barrier.wait()
                 due = SubscriberRequest.objects.filter(kind=Kind.SUBSCRIBE)
-                # The leave is in another's hands, so this one is not to go; but it is locked.
+                # Not claimed, because another transaction has locked the unsubscribe; but locked.
                 assert claiming._lock_claimable(due, 20) == []
                 locked.set()
-                meet.wait()
+                barrier.wait()
         finally:
             connections.close_all()
 
@@ -111,47 +118,50 @@ def test_two_who_look_at_one_person_never_wait_for_each_other() -> None:
         future = pool.submit(other)
         with transaction.atomic():
             connection.cursor().execute("SET LOCAL lock_timeout = '1s'")
-            rows = SubscriberRequest.objects.filter(pk=left.pk)
-            assert list(precedence.lock_skipping(rows)) == [left]
-            meet.wait()
+            rows = SubscriberRequest.objects.filter(pk=unsubscription.pk)
+            assert list(precedence.lock_skipping(rows)) == [unsubscription]
+            barrier.wait()
             assert locked.wait(10)
-            assert precedence.claimable([left.pk]) == []
-        # It is committed, which is when the database looks whether `superseded_by` is there.
-        meet.wait()
+            assert precedence.claimable([unsubscription.pk]) == []
+        # Committed: only now does the database check the foreign key `superseded_by`.
+        barrier.wait()
         future.result(10)
-    assert (status_of(left), left.superseded_by) == (Status.SUPERSEDED, joined)
+    assert (status_of(unsubscription), unsubscription.superseded_by) == (
+        Status.SUPERSEDED,
+        subscription,
+    )
 
 
-def test_whatever_two_workers_do_at_once_a_leave_and_a_join_are_never_under_way_together() -> None:
-    """Without any staging: two workers, again and again, from the same moment on."""
+def test_two_workers_never_send_an_unsubscribe_and_a_subscription_at_the_same_time() -> None:
+    """Without staging: two workers that start at the same moment, many times."""
     for person in range(1001, 1021):
-        going = (leave, leave_everything, leave_job)[person % 3]
-        meet = Barrier(3, timeout=10)
+        unsubscribe_by = (unsubscribe, unsubscribe_from_everything, unsubscribe_by_job)[person % 3]
+        barrier = Barrier(3, timeout=10)
 
-        def work(meet: Barrier = meet) -> list[int]:
+        def work(barrier: Barrier = barrier) -> list[int]:
             try:
-                meet.wait()
-                return taken(claim(PARENT))
+                barrier.wait()
+                return claimed_ids(claim(PARENT))
             finally:
                 connections.close_all()
 
         with ThreadPoolExecutor(2) as pool:
             workers = [pool.submit(work) for _ in range(2)]
             if person % 2:
-                left, joined = going(person), join(person)
-                meet.wait()
+                unsubscription, subscription = unsubscribe_by(person), subscribe(person)
+                barrier.wait()
             else:
-                left = going(person)
-                meet.wait()
-                joined = join(person)
+                unsubscription = unsubscribe_by(person)
+                barrier.wait()
+                subscription = subscribe(person)
             got = [worker.result(10) for worker in workers]
         under_way = SubscriberRequest.objects.filter(
-            pk__in=[left.pk, joined.pk], status=Status.SENDING
+            pk__in=[unsubscription.pk, subscription.pk], status=Status.SENDING
         )
         assert under_way.count() <= 1, got
-        if joined in under_way:
-            assert status_of(left) in (Status.PENDING, Status.SUPERSEDED)
-            assert left.target == joined.target
+        if subscription in under_way:
+            assert status_of(unsubscription) in (Status.PENDING, Status.SUPERSEDED)
+            assert unsubscription.target == subscription.target
         SubscriberRequest.objects.update(
             status=Status.DONE,
             lease=None,
@@ -161,14 +171,14 @@ def test_whatever_two_workers_do_at_once_a_leave_and_a_join_are_never_under_way_
         )
 
 
-def test_the_wishes_of_one_person_are_found_by_their_index() -> None:
+def test_the_requests_of_one_subscriber_are_found_by_an_index() -> None:
     for person in range(1001, 1061):
-        (leave if person % 2 else join)(person)
+        (unsubscribe if person % 2 else subscribe)(person)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE unsub_subscriberrequest")
-        # Few rows are read from end to end; a million are not.
+        # With few rows the planner prefers a sequential scan; with a million it does not.
         cursor.execute("SET enable_seqscan = off")
-        joins = precedence.ready(SubscriberRequest.objects.filter(kind=Kind.SUBSCRIBE))
-        plan = joins.order_by().explain()
+        subscriptions = precedence.ready(SubscriberRequest.objects.filter(kind=Kind.SUBSCRIBE))
+        plan = subscriptions.order_by().explain()
         cursor.execute("RESET enable_seqscan")
     assert "request_subscriber_digest" in plan, plan

@@ -1,4 +1,4 @@
-"""claim -> call -> settle, against a sandbox that really answers, on a real database."""
+"""claim -> call -> settle, against the sandbox over HTTP, on a real database."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ def outcomes(request: SubscriberRequest) -> list[str]:
     return list(request.delivery_attempts.order_by("number").values_list("outcome", flat=True))
 
 
-def test_a_wish_ends_as_an_event_tracked_against_its_job(
+def test_a_request_becomes_an_event_tracked_against_its_job(
     unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     request, _ = store.write(make_submission(reason="too-many", words="Every day!"))
@@ -39,7 +39,7 @@ def test_a_wish_ends_as_an_event_tracked_against_its_job(
     assert event["reason"] == "I get too many messages: Every day!"
 
 
-def test_no_reason_leaves_the_parameter_out(
+def test_without_a_reason_the_parameter_is_omitted(
     unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     store.write(make_submission())
@@ -59,7 +59,7 @@ def test_the_child_unit_is_addressed_by_its_mid(
     assert request.status == Status.DONE
 
 
-def test_a_backlog_shares_messages_and_each_row_gets_its_own_result(
+def test_a_backlog_is_sent_in_batches_and_each_row_gets_its_own_result(
     unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     store.write(make_submission(1002))
@@ -77,7 +77,7 @@ def test_a_backlog_shares_messages_and_each_row_gets_its_own_result(
     assert set(sizes.values_list("batch_size", flat=True)) == {3}
 
 
-def test_a_lost_reply_is_unknown_and_the_second_call_finds_the_deed_done(
+def test_a_lost_reply_is_unknown_and_the_second_call_finds_it_already_done(
     unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     request, _ = store.write(make_submission())
@@ -93,7 +93,7 @@ def test_a_lost_reply_is_unknown_and_the_second_call_finds_the_deed_done(
     assert len(sandbox.events()) == 1
 
 
-def test_results_too_small_in_number_are_sorted_out_one_by_one(
+def test_a_batch_with_too_few_results_is_sent_again_row_by_row(
     unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     rows = [store.write(make_submission(number))[0] for number in (1001, 1002, 1003)]
@@ -133,7 +133,7 @@ def test_maintenance_and_rate_limits_pause_the_unit(
     assert (request.status, queue().paused_reason) == (Status.DONE, "")
 
 
-def test_wrong_credentials_hold_the_queue_after_one_call_and_a_probe_frees_it(
+def test_wrong_credentials_hold_the_queue_after_one_call_and_a_probe_releases_it(
     unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission, settings: Settings
 ) -> None:
     settings.SFMC_BATCH_SIZE = 1
@@ -167,7 +167,7 @@ def test_missing_credentials_hold_and_lose_nothing(
     assert "E001" in queue().held_reason
 
 
-def test_a_wish_for_an_unknown_unit_waits_until_the_unit_is_made(
+def test_a_request_for_an_unknown_unit_waits_until_the_unit_is_created(
     sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     request, _ = store.write(make_submission(mid=CHILD, job=88101))
@@ -182,7 +182,7 @@ def test_a_wish_for_an_unknown_unit_waits_until_the_unit_is_made(
     assert request.status == Status.DONE
 
 
-def test_the_token_s_own_unit_makes_itself(
+def test_the_unit_of_the_token_is_created_automatically(
     sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     request, _ = store.write(make_submission())
@@ -211,7 +211,7 @@ def test_the_circuit_opens_after_repeated_unknowns_and_one_success_closes_it(
     assert SubscriberRequest.objects.get().status == Status.DONE
 
 
-def test_a_lease_that_runs_out_is_an_unknown_attempt_and_the_row_goes_again(
+def test_an_expired_lease_is_an_unknown_attempt_and_the_row_is_sent_again(
     unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     request, _ = store.write(make_submission())
@@ -227,13 +227,13 @@ def test_a_lease_that_runs_out_is_an_unknown_attempt_and_the_row_goes_again(
     assert outcomes(request) == ["unknown", "posted"]
 
 
-def test_two_claims_never_hold_one_row(unit: BusinessUnit, make_submission: MakeSubmission) -> None:
+def test_a_row_is_claimed_once(unit: BusinessUnit, make_submission: MakeSubmission) -> None:
     store.write(make_submission())
     assert claim(PARENT) is not None
     assert claim(PARENT) is None
 
 
-def test_what_is_past_its_horizon_is_refused(
+def test_a_request_past_its_horizon_is_refused(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     request, _ = store.write(make_submission())
@@ -262,7 +262,7 @@ def test_a_finished_attempt_can_be_neither_changed_nor_deleted(
     assert attempts.get().outcome == "posted"
 
 
-def test_nothing_about_a_person_reaches_the_log(
+def test_no_personal_data_reaches_the_log(
     unit: BusinessUnit,
     sandbox: Sandbox,
     make_submission: MakeSubmission,

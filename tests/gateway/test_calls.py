@@ -1,4 +1,4 @@
-"""What the gateway asks and answers, in front of a server that says what a test tells it."""
+"""Requests and results of the gateway, against a server that replies as a test says."""
 
 from collections.abc import Iterator
 
@@ -48,7 +48,7 @@ def vendor(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vend
 
 
 def texts(vendor: Vendor, name: str) -> list[str | None]:
-    """Return what the elements of that name say in the last message."""
+    """Return the texts of the elements with that name in the last message."""
     return [one.text for one in etree.fromstring(vendor.messages[-1]).iter(f"{API}{name}")]
 
 
@@ -60,7 +60,7 @@ def texts(vendor: Vendor, name: str) -> list[str | None]:
         ({"email_address": "ada@example.com"}, "EmailAddress", "ada@example.com"),
     ],
 )
-def test_a_profile_is_asked_for_by_the_surest_name(
+def test_a_profile_is_retrieved_by_the_strongest_identifier(
     vendor: Vendor, person: dict[str, object], asked: str, value: str
 ) -> None:
     vendor.answers(Answer(body=rows(ADA)))
@@ -73,7 +73,7 @@ def test_a_profile_is_asked_for_by_the_surest_name(
 
 
 @pytest.mark.parametrize("found", [(), (ADA, TWIN)], ids=["nobody", "several"])
-def test_an_address_of_nobody_or_of_several_has_no_profile(
+def test_an_address_of_no_subscriber_or_of_several_has_no_profile(
     vendor: Vendor, found: tuple[str, ...]
 ) -> None:
     vendor.answers(Answer(body=rows(*found)))
@@ -82,12 +82,12 @@ def test_an_address_of_nobody_or_of_several_has_no_profile(
     assert not gateway.key_of(PARENT, ada)
 
 
-def test_places_of_several_are_asked_for_at_once(vendor: Vendor) -> None:
+def test_memberships_of_several_subscribers_are_retrieved_together(vendor: Vendor) -> None:
     more = Answer(body=rows(place("ada", 7001), status="MoreDataAvailable"))
     last = Answer(body=rows(place("BEA", 7002), place("ada", 7003), place("eve", 7001)))
     vendor.answers(more, last)
     found = gateway.memberships_of(CHILD, ["ada", "bea", "cia"])
-    assert {key: [one.list_id for one in places] for key, places in found.items()} == {
+    assert {key: [one.list_id for one in memberships] for key, memberships in found.items()} == {
         "ada": [7001, 7003], "bea": [7002], "cia": [],
     }  # fmt: skip
     assert b"ContinueRequest" not in vendor.messages[0]
@@ -103,7 +103,7 @@ def test_keys_that_differ_in_case_alone_are_not_confused(vendor: Vendor) -> None
     assert [one.list_id for one in found["ADA"]] == [7002]
 
 
-def test_the_places_of_one_alone_are_theirs_however_the_key_is_written(vendor: Vendor) -> None:
+def test_the_memberships_of_a_single_key_are_not_matched_by_spelling(vendor: Vendor) -> None:
     vendor.answers(Answer(body=rows(place("ada ", 7001), place("", 7002))))
     for keys in (["ada"], ["ada", "ada"]):
         found = gateway.memberships_of(PARENT, keys)
@@ -112,12 +112,12 @@ def test_the_places_of_one_alone_are_theirs_however_the_key_is_written(vendor: V
     assert len(gateway.memberships(PARENT, "ada")) == 2
 
 
-def test_nobody_is_asked_for_nobody(vendor: Vendor) -> None:
+def test_without_keys_no_call_is_made(vendor: Vendor) -> None:
     assert gateway.memberships_of(PARENT, []) == {}
     assert not vendor.messages
 
 
-def test_what_may_be_cached_names_nobody(vendor: Vendor) -> None:
+def test_cacheable_memberships_have_no_subscriber_key(vendor: Vendor) -> None:
     vendor.answers(Answer(body=rows(place("ada", 7001))))
     (found,) = gateway.memberships(PARENT, "ada")
     assert (found.list_id, found.status, found.subscriber_key) == (7001, "Active", "")
@@ -132,7 +132,7 @@ def test_the_attributes_of_a_unit_are_its_own(vendor: Vendor) -> None:
 
 
 @pytest.mark.parametrize(("mid", "named"), [(PARENT, []), (CHILD, [str(CHILD)] * 2)])
-def test_writing_names_the_unit_where_the_token_is_anothers(
+def test_a_write_names_the_unit_if_the_token_belongs_to_another(
     vendor: Vendor, mid: int, named: list[str]
 ) -> None:
     vendor.answers(Answer(body=updated(result("UpdateResult") * 2)))
@@ -145,7 +145,7 @@ def test_writing_names_the_unit_where_the_token_is_anothers(
     assert texts(vendor, "SubscriberKey") == ["ada", "bea"]
 
 
-def test_nothing_is_asked_inside_a_transaction(db: None, vendor: Vendor) -> None:
+def test_no_retrieve_or_write_inside_a_transaction(db: None, vendor: Vendor) -> None:
     ada = SubscriberContext(subscriber_key="ada")
     with transaction.atomic():
         for call in (

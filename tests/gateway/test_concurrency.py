@@ -1,4 +1,4 @@
-"""Not more calls at once than the vendor allows, whoever makes them."""
+"""No more concurrent calls than the vendor allows, from all processes together."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -14,7 +14,7 @@ from unsub.gateway import concurrency
 from unsub.infra.redis_client import quick_client
 
 
-def test_there_are_as_many_slots_as_the_setting_says(settings: Settings) -> None:
+def test_the_setting_is_the_number_of_slots(settings: Settings) -> None:
     settings.SFMC_CONCURRENCY = 3
     with ExitStack() as stack:
         assert [stack.enter_context(concurrency.call_slot()) for _ in range(5)] == [True] * 3 + [
@@ -36,13 +36,13 @@ def test_a_slot_of_a_holder_who_died_is_free_after_the_lease(
         assert free is is_free
 
 
-def test_many_at_once_never_exceed_the_limit(settings: Settings) -> None:
+def test_concurrent_calls_never_exceed_the_limit(settings: Settings) -> None:
     settings.SFMC_CONCURRENCY = 4
-    everybody_asked = Barrier(16, timeout=60)
+    all_have_tried = Barrier(16, timeout=60)
 
     def ask(_: int) -> bool:
         with concurrency.call_slot() as free:
-            everybody_asked.wait()
+            all_have_tried.wait()
         return free
 
     with ThreadPoolExecutor(16) as pool:
@@ -50,7 +50,7 @@ def test_many_at_once_never_exceed_the_limit(settings: Settings) -> None:
         assert sum(pool.map(ask, range(16))) == 4
 
 
-def test_without_redis_calls_go_on_uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_redis_calls_are_made_uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(**_: object) -> int:
         raise redis.ConnectionError
 
@@ -59,7 +59,7 @@ def test_without_redis_calls_go_on_uncounted(monkeypatch: pytest.MonkeyPatch) ->
         assert free
 
 
-def test_a_quick_client_asks_a_silent_server_once_and_gives_up(settings: Settings) -> None:
+def test_a_quick_client_calls_a_silent_server_once_and_gives_up(settings: Settings) -> None:
     with talking() as silent:
         settings.REDIS_URL = f"redis://127.0.0.1:{silent.port}/0"
         with quick_client(0.5) as client, pytest.raises(redis.TimeoutError):

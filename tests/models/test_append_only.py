@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def request_row(unit: BusinessUnit, make_submission: MakeSubmission) -> SubscriberRequest:
-    """A request that was written."""
+    """A stored request."""
     return store.write(make_submission())[0]
 
 

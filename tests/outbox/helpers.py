@@ -1,4 +1,4 @@
-"""What tests of the outbox use."""
+"""Helpers of the outbox tests."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ WEEKLY = 7001
 
 
 def ask(link: UnsubContext, kind: Kind | None = None, **more: Any) -> SubscriberRequest:
-    """Write a wish: without a kind an unsubscribe."""
+    """Submit a request: without a kind an unsubscribe."""
     change = Change(kind=kind) if kind else None
     submission = Submission(token="t", context=link, channel=Channel.PROFILE, change=change, **more)
     request = outbox.submit(submission)
@@ -21,32 +21,32 @@ def ask(link: UnsubContext, kind: Kind | None = None, **more: Any) -> Subscriber
     return request
 
 
-def leave(subscriber: int = 1001) -> SubscriberRequest:
-    """Leave the list of the mail."""
+def unsubscribe(subscriber: int = 1001) -> SubscriberRequest:
+    """Unsubscribe from the list of the email."""
     return ask(context(subscriber))
 
 
-def leave_everything(subscriber: int = 1001) -> SubscriberRequest:
-    """Leave everything."""
+def unsubscribe_from_everything(subscriber: int = 1001) -> SubscriberRequest:
+    """Unsubscribe from everything."""
     return ask(context(subscriber).for_everything())
 
 
-def leave_job(subscriber: int = 1001) -> SubscriberRequest:
-    """Leave the list of a mail whose link does not name it."""
+def unsubscribe_by_job(subscriber: int = 1001) -> SubscriberRequest:
+    """Unsubscribe from the list of an email whose link does not name the list."""
     return ask(context(subscriber, JobContext(job_id=88002)))
 
 
-def join(subscriber: int = 1001, number: int = WEEKLY) -> SubscriberRequest:
-    """Join a list."""
+def subscribe(subscriber: int = 1001, number: int = WEEKLY) -> SubscriberRequest:
+    """Subscribe to a list."""
     return ask(context(subscriber).for_list(number), Kind.SUBSCRIBE)
 
 
-def taken(batch: Batch[Row] | None) -> list[int]:
-    """Return the rows that a worker got."""
+def claimed_ids(batch: Batch[Row] | None) -> list[int]:
+    """Return the ids of the rows of a claimed batch."""
     return [row.pk for row in batch.rows] if batch else []
 
 
 def status_of(request: SubscriberRequest) -> str:
-    """Return where a wish stands now."""
+    """Return the status of a request in the database."""
     request.refresh_from_db()
     return request.status

@@ -1,4 +1,4 @@
-"""One wish, one row: repeated, concurrent, withdrawn, and without a database or broker."""
+"""One request, one row: repeated, concurrent, withdrawn, and without a database or broker."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -27,7 +27,7 @@ from unsub.outbox.submission import Submission
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
-def test_the_same_wish_twice_is_one_row(
+def test_the_same_request_twice_is_one_row(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     first = outbox.submit(make_submission())
@@ -36,7 +36,7 @@ def test_the_same_wish_twice_is_one_row(
     assert SubscriberRequest.objects.count() == 1
 
 
-def test_another_scope_or_job_is_another_wish(
+def test_another_scope_or_job_is_another_request(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     for submission in (
@@ -67,18 +67,18 @@ def test_twenty_posts_at_once_are_one_row(
     assert len(ids) == SubscriberRequest.objects.count() == 1
 
 
-def test_a_letter_from_before_undo_is_not_sent(
+def test_a_request_spooled_before_an_undo_is_not_sent(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     submission = make_submission(channel=Channel.PAGE)
     spool.push(submission)  # while the database was away
-    outbox.submit(submission)  # it is back, and the person presses again before the letter is read
+    outbox.submit(submission)  # it is back; the spool is not drained yet
     assert outbox.withdraw(submission.context)
     tasks.record()
     assert [row.status for row in SubscriberRequest.objects.all()] == [Status.WITHDRAWN]
 
 
-def test_a_letter_from_after_undo_is_a_new_wish(
+def test_a_request_spooled_after_an_undo_is_a_new_request(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     submission = make_submission(channel=Channel.PAGE)
@@ -90,7 +90,7 @@ def test_a_letter_from_after_undo_is_a_new_wish(
     assert statuses == [Status.WITHDRAWN, Status.PENDING]
 
 
-def test_after_a_day_the_same_wish_is_a_new_one(
+def test_after_a_day_the_same_request_is_a_new_one(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     outbox.submit(make_submission())
@@ -101,7 +101,7 @@ def test_after_a_day_the_same_wish_is_a_new_one(
     assert SubscriberRequest.objects.count() == 2
 
 
-def test_a_wish_on_its_way_answers_for_itself_however_old(
+def test_an_unfinished_request_is_found_again_however_old_it_is(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     outbox.submit(make_submission())
@@ -110,7 +110,7 @@ def test_a_wish_on_its_way_answers_for_itself_however_old(
     assert SubscriberRequest.objects.count() == 1
 
 
-def test_a_withdrawn_wish_can_be_made_again(
+def test_a_withdrawn_request_can_be_made_again(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     submission = make_submission()
@@ -122,7 +122,7 @@ def test_a_withdrawn_wish_can_be_made_again(
     assert list(statuses) == [Status.WITHDRAWN, Status.PENDING]
 
 
-def test_a_wish_that_was_tried_cannot_be_withdrawn(
+def test_a_request_with_an_attempt_cannot_be_withdrawn(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     submission = make_submission()
@@ -131,7 +131,7 @@ def test_a_wish_that_was_tried_cannot_be_withdrawn(
     assert not outbox.withdraw(submission.context)
 
 
-def test_a_wish_from_the_page_waits_its_grace_and_a_one_click_does_not(
+def test_a_request_from_the_page_waits_for_undo_and_a_one_click_does_not(
     unit: BusinessUnit, make_submission: MakeSubmission, settings: Settings
 ) -> None:
     settings.UNDO_SECONDS = 30
@@ -145,7 +145,9 @@ def test_a_wish_from_the_page_waits_its_grace_and_a_one_click_does_not(
     assert click.next_attempt_at - click.received_at < timedelta(seconds=1)
 
 
-def test_a_test_link_is_never_a_wish(unit: BusinessUnit, make_submission: MakeSubmission) -> None:
+def test_a_test_link_never_makes_a_request(
+    unit: BusinessUnit, make_submission: MakeSubmission
+) -> None:
     nothing = JobContext()
     submission = make_submission()
     test = Submission(
@@ -164,7 +166,7 @@ def test_a_test_link_is_never_a_wish(unit: BusinessUnit, make_submission: MakeSu
     assert not SubscriberRequest.objects.exists()
 
 
-def test_one_bell_serves_many_wishes(
+def test_many_requests_queue_one_wake_up(
     unit: BusinessUnit, make_submission: MakeSubmission, settings: Settings
 ) -> None:
     broker = redis.Redis.from_url(settings.REDIS_URL)
@@ -174,7 +176,7 @@ def test_one_bell_serves_many_wishes(
     assert broker.llen("celery") == 1
 
 
-def test_a_silent_broker_costs_no_wish_and_is_asked_without_a_retry(
+def test_a_silent_broker_loses_no_request_and_is_called_without_a_retry(
     unit: BusinessUnit,
     make_submission: MakeSubmission,
     settings: Settings,
@@ -184,12 +186,12 @@ def test_a_silent_broker_costs_no_wish_and_is_asked_without_a_retry(
         settings.REDIS_URL = f"redis://127.0.0.1:{silent.port}/0"
         monkeypatch.setattr(wakeup, "_client", quick_client())
         assert outbox.submit(make_submission())
-        # Once for the wake-up, once to take its mark back.
+        # Once for the wake-up, once to clear its key.
         assert silent.connections <= 2
     assert SubscriberRequest.objects.count() == 1
 
 
-def test_a_wish_survives_the_way_through_the_broker(
+def test_a_spooled_request_becomes_the_same_row(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     before = datetime.now(UTC)
@@ -202,7 +204,7 @@ def test_a_wish_survives_the_way_through_the_broker(
     assert SubscriberRequest.objects.count() == 1
 
 
-def test_requeue_takes_refused_and_held_and_leaves_the_rest(
+def test_requeue_changes_only_refused_requests(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     rows = [outbox.submit(make_submission(number)) for number in (1001, 1002, 1003)]
@@ -223,11 +225,11 @@ def test_requeue_takes_refused_and_held_and_leaves_the_rest(
         ("x" * 300, ("Something else: " + "x" * 300)[:100]),
     ],
 )
-def test_the_reason_is_cleaned_and_cut_at_a_hundred(words: str, sent: str) -> None:
+def test_the_reason_is_cleaned_and_truncated_to_a_hundred_characters(words: str, sent: str) -> None:
     assert store.reason_text("Something else", words) == sent
 
 
-def test_everything_chosen_on_the_page_survives_the_way_through_the_broker(
+def test_a_spooled_unsubscribe_from_everything_keeps_its_scope(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     submission = make_submission()
@@ -237,7 +239,7 @@ def test_everything_chosen_on_the_page_survives_the_way_through_the_broker(
     assert SubscriberRequest.objects.get().scope == Scope.ALL
 
 
-def test_a_wish_whose_key_was_taken_away_meanwhile_is_kept_and_told(
+def test_spooled_requests_whose_link_key_was_removed_become_dead_letters_and_are_logged(
     unit: BusinessUnit,
     make_submission: MakeSubmission,
     settings: Settings,
@@ -245,8 +247,8 @@ def test_a_wish_whose_key_was_taken_away_meanwhile_is_kept_and_told(
 ) -> None:
     spool.push(make_submission())
     spool.push(make_submission(1002))
-    ring = settings.LINK_KEYRING
-    settings.LINK_KEYRING = type(ring).from_json({"*": ["another-key-another-key-another-key"]})
+    keyring = settings.LINK_KEYRING
+    settings.LINK_KEYRING = type(keyring).from_json({"*": ["another-key-another-key-another-key"]})
     tasks.record()
     assert not SubscriberRequest.objects.exists()
     assert "spool_entry_unreadable" in caplog.text
@@ -255,7 +257,7 @@ def test_a_wish_whose_key_was_taken_away_meanwhile_is_kept_and_told(
         assert broker.llen(spool.KEY) == 0
 
 
-def test_a_wish_that_no_row_can_hold_keeps_nobody_waiting(
+def test_a_spooled_request_that_cannot_be_stored_does_not_block_the_next(
     unit: BusinessUnit,
     make_submission: MakeSubmission,
     settings: Settings,
@@ -276,7 +278,7 @@ def test_a_wish_that_no_row_can_hold_keeps_nobody_waiting(
         assert broker.llen(spool.DEAD_LETTERS) == 1
 
 
-def test_a_letter_is_taken_out_only_when_its_row_is_there(
+def test_a_request_is_removed_from_the_spool_only_once_its_row_is_stored(
     unit: BusinessUnit,
     make_submission: MakeSubmission,
     settings: Settings,
@@ -296,7 +298,7 @@ def test_a_letter_is_taken_out_only_when_its_row_is_there(
     assert SubscriberRequest.objects.count() == 1
 
 
-def test_a_database_that_is_back_is_asked_where_the_broker_is_gone(
+def test_a_request_is_stored_although_the_database_failed_before_where_the_broker_is_away(
     unit: BusinessUnit, make_submission: MakeSubmission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(OperationalError), database_timeout.fail_fast():

@@ -1,4 +1,4 @@
-"""Unsubscribes that happened elsewhere, taken over from Marketing Cloud."""
+"""Import of unsubscribes that happened elsewhere, from Marketing Cloud."""
 
 from datetime import timedelta
 
@@ -18,55 +18,59 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
 @pytest.fixture
-def taking(unit: BusinessUnit) -> BusinessUnit:
-    """A unit that wants what happened elsewhere."""
+def importing_unit(unit: BusinessUnit) -> BusinessUnit:
+    """A unit with the import of events switched on."""
     BusinessUnit.objects.filter(pk=unit.pk).update(import_events=True)
     return unit
 
 
-def elsewhere(sandbox: Sandbox, person: int, mid: int = PARENT, **parameters: str) -> None:
-    """Let somebody unsubscribe in Marketing Cloud's own centre."""
+def unsubscribe_elsewhere(
+    sandbox: Sandbox, person: int, mid: int = PARENT, **parameters: str
+) -> None:
+    """Make a subscriber unsubscribe in Marketing Cloud's own centre."""
     given = {"SubscriberID": str(person), "JobID": "88002"} | parameters
     sandbox.memory.log_unsub_event(mid, given)
 
 
 def imported() -> list[SubscriberRequest]:
-    """Return what was taken over, oldest first."""
+    """Return the imported requests, oldest first."""
     return list(
         SubscriberRequest.objects.filter(channel=Channel.IMPORT).order_by("received_at", "pk")
     )
 
 
-def test_an_event_from_elsewhere_is_in_the_audit(taking: BusinessUnit, sandbox: Sandbox) -> None:
-    elsewhere(sandbox, 1001)
+def test_an_event_from_elsewhere_is_in_the_audit(
+    importing_unit: BusinessUnit, sandbox: Sandbox
+) -> None:
+    unsubscribe_elsewhere(sandbox, 1001)
     days = event_import.import_unit(PARENT)
     (row,) = imported()
     assert (row.subscriber_key, row.subscriber_id) == ("ada-1001", 1001)
     assert (row.job_id, row.list_id, row.scope) == (88002, 7001, "list")
     assert (row.status, row.outcome, row.attempts) == ("done", "posted", 0)
-    # Tracking has the vendor's own time, six hours behind: it must not be taken for ours.
+    # Tracking has the vendor's own time, six hours behind: it must not be read as ours.
     assert timezone.now() - row.received_at < timedelta(minutes=1)
     assert days == {row.received_at.date()}
     assert sandbox.events()[0]["subscriber_id"] == 1001
 
 
-def test_reading_twice_writes_once_and_goes_on_from_the_last(
-    taking: BusinessUnit, sandbox: Sandbox
+def test_importing_twice_writes_once_and_continues_from_the_last_event(
+    importing_unit: BusinessUnit, sandbox: Sandbox
 ) -> None:
-    elsewhere(sandbox, 1001)
+    unsubscribe_elsewhere(sandbox, 1001)
     event_import.import_unit(PARENT)
-    taking.refresh_from_db()
-    assert taking.imported_upto == imported()[0].received_at
-    elsewhere(sandbox, 1002)
+    importing_unit.refresh_from_db()
+    assert importing_unit.imported_upto == imported()[0].received_at
+    unsubscribe_elsewhere(sandbox, 1002)
     assert event_import.import_unit(PARENT)
     assert [row.subscriber_id for row in imported()] == [1001, 1002]
     assert not event_import.import_unit(PARENT)
 
 
-def test_pages_are_followed(taking: BusinessUnit, sandbox: Sandbox) -> None:
+def test_pages_are_followed(importing_unit: BusinessUnit, sandbox: Sandbox) -> None:
     sandbox.retrieve_pages.page_size = 3
     for person in range(1001, 1011):
-        elsewhere(sandbox, person)
+        unsubscribe_elsewhere(sandbox, person)
     event_import.import_unit(PARENT)
     assert [row.subscriber_id for row in imported()] == list(range(1001, 1011))
     assert sandbox.call_counts()["soap"]["Retrieve"] > 4
@@ -77,31 +81,31 @@ def test_pages_are_followed(taking: BusinessUnit, sandbox: Sandbox) -> None:
     [1001, SubscriberContext(subscriber_key="ada-1001"),
      SubscriberContext(email_address="ada@example.com")],
 )  # fmt: skip
-def test_our_own_come_back_and_are_known(
-    taking: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission, subscriber: int
+def test_events_of_our_own_calls_are_not_imported(
+    importing_unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission, subscriber: int
 ) -> None:
     store.write(make_submission(subscriber))
-    elsewhere(sandbox, 1001)  # stands for the call that we made for this wish
-    elsewhere(sandbox, 1002)
+    unsubscribe_elsewhere(sandbox, 1001)  # stands for the call that we made for this request
+    unsubscribe_elsewhere(sandbox, 1002)
     event_import.import_unit(PARENT)
     assert [row.subscriber_id for row in imported()] == [1002]
 
 
-def test_what_happened_before_somebody_came_to_us_is_taken_over(
-    taking: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
+def test_an_event_from_before_the_subscribers_first_request_is_imported(
+    importing_unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
-    elsewhere(sandbox, 1001)
+    unsubscribe_elsewhere(sandbox, 1001)
     store.write(make_submission(1001))
     SubscriberRequest.objects.update(received_at=timezone.now() + timedelta(hours=1))
     event_import.import_unit(PARENT)
     assert len(imported()) == 1
 
 
-def test_only_units_that_want_it_and_each_its_own(
-    taking: BusinessUnit, child: BusinessUnit, sandbox: Sandbox
+def test_only_units_with_the_import_switched_on_import_and_only_their_own_events(
+    importing_unit: BusinessUnit, child: BusinessUnit, sandbox: Sandbox
 ) -> None:
-    elsewhere(sandbox, 1001)
-    elsewhere(sandbox, 1002, CHILD, JobID="88101")
+    unsubscribe_elsewhere(sandbox, 1001)
+    unsubscribe_elsewhere(sandbox, 1002, CHILD, JobID="88101")
     assert event_import.importing_units() == [PARENT]
     assert not event_import.import_unit(CHILD)
     BusinessUnit.objects.update(import_events=True)
@@ -111,34 +115,34 @@ def test_only_units_that_want_it_and_each_its_own(
 
 
 @pytest.mark.parametrize("kind", ["http_500", "fault_11", "malformed", "token_500"])
-def test_trouble_is_said_and_nothing_skipped(
-    taking: BusinessUnit, sandbox: Sandbox, kind: str
+def test_a_failed_import_is_recorded_and_skips_no_event(
+    importing_unit: BusinessUnit, sandbox: Sandbox, kind: str
 ) -> None:
     sandbox.retrieve_pages.page_size = 1
     for person in (1001, 1002):
-        elsewhere(sandbox, person)
+        unsubscribe_elsewhere(sandbox, person)
     if kind == "malformed":
         sandbox.cue("html_200", after=1)
     else:
         sandbox.cue(kind, after=0 if kind == "token_500" else 1, times=3)
     event_import.import_unit(PARENT)
-    taking.refresh_from_db()
-    assert taking.import_trouble
-    assert taking.imported_upto is None
+    importing_unit.refresh_from_db()
+    assert importing_unit.import_trouble
+    assert importing_unit.imported_upto is None
     sandbox.clear()
     event_import.import_unit(PARENT)
-    taking.refresh_from_db()
-    assert taking.import_trouble == ""
+    importing_unit.refresh_from_db()
+    assert importing_unit.import_trouble == ""
     assert [row.subscriber_id for row in imported()] == [1001, 1002]
 
 
-def test_the_overview_counts_them_and_no_time_to_honour_does(
-    taking: BusinessUnit, sandbox: Sandbox
+def test_imported_events_are_counted_and_have_no_processing_time(
+    importing_unit: BusinessUnit, sandbox: Sandbox
 ) -> None:
     daily_counts.refresh()
-    elsewhere(sandbox, 1001)
+    unsubscribe_elsewhere(sandbox, 1001)
     days = event_import.import_unit(PARENT)
-    # As old as one that came while nobody looked.
+    # As old as one that came while the import did not run.
     SubscriberRequest.objects.update(
         received_at=timezone.now() - timedelta(days=20),
         finished_at=timezone.now() - timedelta(days=20),
@@ -150,8 +154,8 @@ def test_the_overview_counts_them_and_no_time_to_honour_does(
     assert latency.processing_time(PARENT).number == 0
 
 
-def test_nothing_is_called_for_them(taking: BusinessUnit, sandbox: Sandbox) -> None:
-    elsewhere(sandbox, 1001)
+def test_imported_events_are_not_sent(importing_unit: BusinessUnit, sandbox: Sandbox) -> None:
+    unsubscribe_elsewhere(sandbox, 1001)
     tasks.import_events_of(PARENT)
     before = sandbox.call_counts()["soap"].get("Execute", 0)
     tasks.sweep()
@@ -159,10 +163,10 @@ def test_nothing_is_called_for_them(taking: BusinessUnit, sandbox: Sandbox) -> N
     assert SubscriberRequest.objects.get().status == Status.DONE
 
 
-def test_the_story_says_where_it_happened(
-    taking: BusinessUnit, sandbox: Sandbox, admin_client: Client
+def test_the_timeline_says_where_the_event_happened(
+    importing_unit: BusinessUnit, sandbox: Sandbox, admin_client: Client
 ) -> None:
-    elsewhere(sandbox, 1001)
+    unsubscribe_elsewhere(sandbox, 1001)
     event_import.import_unit(PARENT)
     page = admin_client.get(f"/admin/unsub/subscriberrequest/{imported()[0].pk}/change/")
     assert "unsubscribed elsewhere; taken over from Marketing Cloud" in page.content.decode()

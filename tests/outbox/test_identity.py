@@ -32,19 +32,19 @@ from unsub.outbox import erasure, event_import, identity, pauses, store
 from unsub.outbox.submission import Change, Submission
 from unsub.sandbox import Sandbox
 
-from .helpers import ask, join, leave
+from .helpers import ask, subscribe, unsubscribe
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
 @pytest.fixture(autouse=True)
-def there(unit: BusinessUnit) -> BusinessUnit:
+def pausing_unit(unit: BusinessUnit) -> BusinessUnit:
     """The parent unit, which offers pauses."""
     BusinessUnit.objects.filter(pk=unit.pk).update(pause_offered=True, pause_end_action="put_back")
     return unit
 
 
-def only(key: str) -> None:
+def assert_only_key(key: str) -> None:
     """Assert that every digest of a subscriber is under this key."""
     found = {
         one.partition(":")[0]
@@ -66,21 +66,21 @@ def test_a_request_repeated_after_a_change_of_the_key_is_the_same_request(
     assert (
         SubscriberRequest.objects.get().idempotency_key == digests.unsubscribe_digests(context())[0]
     )
-    only("4")
+    assert_only_key("4")
 
 
 def test_a_change_repeated_after_a_change_of_the_key_is_the_same_request(
     settings: Settings,
 ) -> None:
-    first = join()
+    first = subscribe()
     rotate_digest_key(settings)
-    assert join().pk == first.pk
+    assert subscribe().pk == first.pk
 
 
-def test_a_request_that_two_keys_stored_twice_is_one_from_then_on(
+def test_a_request_stored_twice_under_two_keys_is_one_once_both_are_configured(
     make_submission: MakeSubmission, settings: Settings
 ) -> None:
-    """As where old and new processes ran beside each other, and the old did not know the key."""
+    """As during a rolling update, in which the old processes do not know the new key."""
     former = settings.DIGEST_KEYRING
     one, _ = store.write(make_submission(1001))
     settings.DIGEST_KEYRING = DigestKeyring.from_json({"2": "another digest key " * 2})
@@ -113,21 +113,24 @@ def test_undo_and_a_later_reason_find_the_request_after_a_change_of_the_key(
 def test_a_later_request_supersedes_one_from_before_the_change_of_the_key(
     settings: Settings,
 ) -> None:
-    joining = join()
+    subscription = subscribe()
     rotate_digest_key(settings)
-    leaving = ask(context().for_list(joining.list_id or 0))
+    unsubscription = ask(context().for_list(subscription.list_id or 0))
     batch = claim.claim(PARENT)
     assert batch
-    assert [row.pk for row in batch.rows] == [leaving.pk]
-    joining.refresh_from_db()
-    leaving.refresh_from_db()
+    assert [row.pk for row in batch.rows] == [unsubscription.pk]
+    subscription.refresh_from_db()
+    unsubscription.refresh_from_db()
     claim.claim(PARENT)
-    joining.refresh_from_db()
-    assert (joining.status, joining.superseded_by_id) == (Status.SUPERSEDED, leaving.pk)
-    only("2")
+    subscription.refresh_from_db()
+    assert (subscription.status, subscription.superseded_by_id) == (
+        Status.SUPERSEDED,
+        unsubscription.pk,
+    )
+    assert_only_key("2")
 
 
-def test_who_unsubscribes_for_good_after_a_change_of_the_key_is_not_put_back(
+def test_an_unsubscribe_from_everything_after_a_change_of_the_key_ends_a_pause_for_good(
     make_submission: MakeSubmission, settings: Settings
 ) -> None:
     submission = make_submission(1001, channel=Channel.PROFILE)
@@ -153,7 +156,7 @@ def test_a_new_secret_key_changes_nothing(
     assert store.write(make_submission(1001))[0].pk == first.pk
 
 
-def test_one_key_costs_no_more_queries_than_the_insert(
+def test_a_single_key_needs_no_query_besides_the_insert(
     make_submission: MakeSubmission, settings: Settings
 ) -> None:
     counts = []
@@ -168,14 +171,14 @@ def test_one_key_costs_no_more_queries_than_the_insert(
 
 def test_the_same_consent_text_stays_the_same_version(settings: Settings) -> None:
     for number in (1001, 1002):
-        wish = Change(kind=Kind.SUBSCRIBE, consent_text="By joining you agree.")
-        store.write(_profile(context(number).for_list(7004), wish))
+        change = Change(kind=Kind.SUBSCRIBE, consent_text="By joining you agree.")
+        store.write(_profile(context(number).for_list(7004), change))
         settings.SECRET_KEY = "another-secret-key-" * 4
         rotate_digest_key(settings)
     assert ConsentText.objects.count() == 1
 
 
-def test_asking_for_erasure_again_after_a_change_of_the_key_asks_once(
+def test_a_repeated_erasure_request_after_a_change_of_the_key_is_one_request(
     make_submission: MakeSubmission, settings: Settings
 ) -> None:
     row, _ = store.write(make_submission(1001))
@@ -195,7 +198,7 @@ def test_an_erased_row_is_found_by_its_subscriber_after_a_change_of_the_key(
     erasure.grant(asked, user_id=admin_user.pk, note="")  # type: ignore[attr-defined]
     rotate_digest_key(settings)
     assert list(identity.requests_of(PARENT, context(1001).subscriber)) == [row]
-    # And from the granted request, once the subscriber came back.
+    # The granted erasure request finds it, too, after the subscriber made another request.
     store.write(make_submission(1001, job=88003))
     asked.refresh_from_db()
     assert row in erasure.requests_of(asked)
@@ -210,7 +213,7 @@ def test_an_imported_event_is_imported_once_whatever_the_key_is(
     rotate_digest_key(settings)
     event_import.import_unit(PARENT)
     row = SubscriberRequest.objects.get()
-    # Nobody who has a copy of the table finds the subscriber by trying keys.
+    # With a copy of the table alone, the subscriber cannot be found by trying keys.
     parts = ("import", PARENT, "ada-1001", 88002, 7001, row.received_at.isoformat())
     guess = hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()
     assert row.idempotency_key
@@ -228,7 +231,7 @@ def test_an_imported_event_is_imported_once_whatever_the_key_is(
         ({"email_address": "straße@example.com"}, {"email_address": "strasse@example.com"}),
     ],
 )
-def test_two_names_that_only_look_alike_are_two_subscribers(
+def test_identifiers_that_only_look_alike_are_two_subscribers(
     one: dict[str, str], other: dict[str, str]
 ) -> None:
     made = [
@@ -238,7 +241,7 @@ def test_two_names_that_only_look_alike_are_two_subscribers(
     assert made[0] != made[1]
 
 
-def test_links_of_one_email_that_name_the_subscriber_more_or_less_fully_are_the_same_request(
+def test_links_of_one_email_with_more_or_fewer_identifiers_make_the_same_request(
     make_submission: MakeSubmission,
 ) -> None:
     short, _ = store.write(make_submission(1001))
@@ -248,7 +251,7 @@ def test_links_of_one_email_that_name_the_subscriber_more_or_less_fully_are_the_
     assert store.write(make_submission(full))[0].pk == short.pk
 
 
-def test_an_address_is_the_same_in_capitals() -> None:
+def test_an_address_is_compared_without_case() -> None:
     one, other = (
         SubscriberContext(email_address=text) for text in ("Ada@Example.com", "ada@example.com")
     )
@@ -257,10 +260,11 @@ def test_an_address_is_the_same_in_capitals() -> None:
     assert digests.address_digest("") == ""
 
 
-def test_whoever_shares_an_address_has_requests_of_their_own(
+def test_subscribers_who_share_an_address_have_separate_requests(
     make_submission: MakeSubmission,
 ) -> None:
-    """Rows by address alone belong to those who have it; rows with another's identifier do not."""
+    """Rows with only the address belong to each of its subscribers; rows with the identifier of
+    another subscriber do not."""
     shared = "family@example.com"
     mine = store.write(
         make_submission(SubscriberContext(subscriber_id=1001, email_address=shared))
@@ -298,9 +302,9 @@ def test_a_row_with_both_identifiers_links_those_with_one(make_submission: MakeS
     assert list(found) == rows
 
 
-def test_the_printed_keys_find_what_was_stored_under_the_secret_key(settings: Settings) -> None:
+def test_the_printed_keys_find_rows_stored_under_the_secret_key(settings: Settings) -> None:
     settings.DIGEST_KEYRING = DigestKeyring()
-    first = leave()
+    first = unsubscribe()
     printed = StringIO()
     call_command("new_digest_key", stdout=printed)
     keys = json.loads(printed.getvalue())
@@ -308,7 +312,7 @@ def test_the_printed_keys_find_what_was_stored_under_the_secret_key(settings: Se
     newest_first = dict(reversed(list(keys.items())))
     for value in (keys, newest_first):
         settings.DIGEST_KEYRING = DigestKeyring.from_json(value)
-        assert leave().pk == first.pk
+        assert unsubscribe().pk == first.pk
     assert not settings.DIGEST_KEYRING.weak_keys()
 
 

@@ -23,7 +23,7 @@ from unsub.outbox.api import Change, Submission
 from unsub.outbox.precedence import supersedes
 from unsub.reporting import sentences
 
-from .helpers import taken
+from .helpers import claimed_ids
 
 pytestmark = pytest.mark.usefixtures("unit")
 database = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -32,7 +32,7 @@ NAMES = {Kind.ATTRIBUTE: "City"}
 LIST = Target(TargetType.LIST, id=7001)
 OTHER_LIST = Target(TargetType.LIST, id=7004)
 JOB = Target(TargetType.JOB, id=88002)
-# What supersedes what, by hand: later kind and target, earlier kind and target.
+# What supersedes what, written by hand: later kind and target, earlier kind and target.
 SUPERSEDES = {
     (Kind.UNSUBSCRIBE, LIST, Kind.SUBSCRIBE, LIST),
     (Kind.UNSUBSCRIBE, JOB, Kind.SUBSCRIBE, LIST),
@@ -59,7 +59,7 @@ TARGETS = {
 
 
 def submission(kind: Kind, value: str = "") -> Submission:
-    """Return a request of a kind, by the link of a mail."""
+    """Return a request of a kind, by the link of an email."""
     change = None
     if kind is not Kind.UNSUBSCRIBE:
         change = Change(kind=kind, name=NAMES.get(kind, ""), value=value)
@@ -81,16 +81,16 @@ def test_every_kind_has_an_entry_and_a_sender() -> None:
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_a_request_is_about_what_its_kind_can_be_about(kind: Kind) -> None:
+def test_a_request_has_a_target_that_its_kind_allows(kind: Kind) -> None:
     assert submission(kind).target.type in KINDS[kind].target_types
 
 
-def test_nobody_subscribes_to_the_list_of_a_job() -> None:
+def test_a_subscription_to_the_list_of_a_job_is_refused() -> None:
     change = Change(kind=Kind.SUBSCRIBE)
     link = context(job=JobContext(job_id=88002))
-    joined = Submission(token="t", context=link, channel=Channel.PROFILE, change=change)
+    subscription = Submission(token="t", context=link, channel=Channel.PROFILE, change=change)
     with pytest.raises(ValueError, match="cannot be about job"):
-        _ = joined.target
+        _ = subscription.target
 
 
 def test_a_later_request_supersedes_what_the_table_says_and_nothing_else() -> None:
@@ -126,7 +126,7 @@ def test_a_value_that_was_changed_and_changed_back_is_a_new_request(kind: Kind) 
 
 @database
 @pytest.mark.parametrize("kind", Kind)
-def test_a_request_waits_while_one_that_its_kind_waits_for_is_sent(kind: Kind) -> None:
+def test_a_request_waits_while_one_that_its_kind_waits_for_is_being_sent(kind: Kind) -> None:
     for earlier in Kind:
         SubscriberRequest.objects.all().delete()
         first, _ = store.write(submission(earlier))
@@ -140,7 +140,7 @@ def test_a_request_waits_while_one_that_its_kind_waits_for_is_sent(kind: Kind) -
 
 
 @database
-def test_a_request_waits_for_what_is_queued_and_could_be_about_the_same() -> None:
+def test_a_request_waits_for_a_queued_one_that_may_have_the_same_target() -> None:
     for target in (LIST, JOB, EVERYTHING):
         SubscriberRequest.objects.all().delete()
         first = request(status=Status.PENDING, finished_at=None, **target_columns(target))
@@ -159,7 +159,7 @@ def ready(one: SubscriberRequest) -> bool:
 
 
 @database
-def test_each_message_has_kinds_of_its_own_alone_and_unsubscribes_go_first(
+def test_each_message_type_has_its_own_kinds_and_unsubscribes_are_sent_first(
     unit: BusinessUnit,
 ) -> None:
     for number, kind in enumerate(reversed(Kind), 1001):
@@ -169,14 +169,14 @@ def test_each_message_has_kinds_of_its_own_alone_and_unsubscribes_go_first(
         messages.append(batch.message_type)
         kinds = SubscriberRequest.objects.filter(lease=batch.lease).values_list("kind", flat=True)
         assert {KINDS[kind].message for kind in kinds} == {batch.message_type}
-        assert taken(batch)
+        assert claimed_ids(batch)
     # Emails with links have no kind.
     assert messages == [message_type for message_type in MessageType if message_type.kinds]
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", Kind)
-def test_every_kind_has_its_words(kind: Kind) -> None:
+def test_every_kind_has_its_labels_and_sentences(kind: Kind) -> None:
     one, _ = store.write(submission(kind))
     words = (sentences.summary(one), sentences.sentence(one, ""), KINDS[kind].words.page)
     assert all(words)
@@ -193,6 +193,6 @@ def test_every_kind_has_its_words(kind: Kind) -> None:
         {"target_type": "attribute", "target_id": None, "target_name": ""},
     ],
 )
-def test_no_row_is_about_nothing(columns: dict[str, Any]) -> None:
+def test_a_row_without_a_target_is_refused_by_the_database(columns: dict[str, Any]) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         request(**columns)

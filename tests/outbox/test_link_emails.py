@@ -1,4 +1,4 @@
-"""Emails with links: asked for once an hour, sent by the worker of the requests, their states."""
+"""Emails with links: requested once an hour, sent by the worker of the requests, their states."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -32,27 +32,27 @@ from unsub.outbox import store
 from unsub.outbox.submission import Change
 from unsub.sandbox import Sandbox
 
-from .helpers import join, leave
+from .helpers import subscribe, unsubscribe
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
 @pytest.fixture(autouse=True)
 def definitions(unit: BusinessUnit) -> None:
-    """The unit has its triggered send definitions."""
+    """Give the unit its triggered send definitions."""
     BusinessUnit.objects.update(
         new_link_key="new-link", confirm_key="confirm-subscription", ask_back_key="ask-back"
     )
 
 
 def new_link(subscriber: int = 1001) -> LinkEmail:
-    """Ask for a new link."""
+    """Request a new link."""
     outbox.email_new_link(context(subscriber), language="en")
     return LinkEmail.objects.latest("pk")
 
 
 def confirm(make_submission: MakeSubmission, number: int) -> SubscriberRequest:
-    """Ask to join a list, which waits for a confirmation."""
+    """Subscribe to a list; the request waits for a confirmation."""
     submission = make_submission(channel="profile")
     change = Change(kind=Kind.SUBSCRIBE, needs_confirmation=True)
     return store.write(
@@ -84,13 +84,13 @@ def test_the_same_new_link_is_known_again_after_a_change_of_the_digest_key(
     assert email.idempotency_key == f"new_link:{email.subscriber_digest}"
 
 
-def test_one_that_is_still_on_its_way_answers_however_old_it_is() -> None:
+def test_an_unsent_email_is_found_again_however_old_it_is() -> None:
     first = new_link()
     LinkEmail.objects.update(received_at=Now() - timedelta(days=2))
     assert new_link() == first
 
 
-def test_a_request_is_confirmed_by_one_email_an_hour_whatever_else_was_asked_for(
+def test_a_request_gets_one_confirmation_email_an_hour_whatever_other_emails_were_requested(
     make_submission: MakeSubmission, sandbox: Sandbox
 ) -> None:
     for number in (7001, 7004, 7001):
@@ -99,25 +99,27 @@ def test_a_request_is_confirmed_by_one_email_an_hour_whatever_else_was_asked_for
     assert len(sandbox.mails()) == LinkEmail.objects.count() == 2
 
 
-def test_emails_go_after_unsubscribes_and_changes(sandbox: Sandbox) -> None:
-    new_link(), join(1002, 7004), leave(1003)
+def test_emails_are_sent_after_unsubscribes_and_changes(sandbox: Sandbox) -> None:
+    new_link(), subscribe(1002, 7004), unsubscribe(1003)
     order = []
     while batch := claim(PARENT):
         order.append(batch.message_type.name)
     assert order == ["UNSUBSCRIBES", "CHANGES", "MAILS"]
 
 
-def test_a_request_of_the_same_person_does_not_wait_for_their_email() -> None:
+def test_a_request_does_not_wait_for_an_email_to_the_same_subscriber() -> None:
     new_link()
     batch = claim(PARENT)
     assert batch
-    left = leave()
+    unsubscription = unsubscribe()
     again = claim(PARENT)
     assert again
-    assert again.rows == (left,)
+    assert again.rows == (unsubscription,)
 
 
-def test_an_email_whose_worker_died_goes_again_and_its_attempt_is_unknown(sandbox: Sandbox) -> None:
+def test_an_email_whose_worker_died_is_sent_again_and_its_attempt_is_unknown(
+    sandbox: Sandbox,
+) -> None:
     new_link()
     assert claim(PARENT)
     LinkEmail.objects.update(lease_until=Now() - timedelta(seconds=1))
@@ -145,7 +147,7 @@ def test_an_email_past_its_horizon_is_refused_and_an_alarm(sandbox: Sandbox) -> 
     assert len(sandbox.mails()) == 1
 
 
-def test_refused_credentials_hold_the_queue_and_the_email_goes_once_it_is_released(
+def test_refused_credentials_hold_the_queue_and_the_email_is_sent_once_it_is_released(
     sandbox: Sandbox,
 ) -> None:
     email = new_link()
@@ -167,7 +169,7 @@ def test_refused_emails_count_with_refused_requests_in_one_alarm(sandbox: Sandbo
     BusinessUnit.objects.update(new_link_key="")
     new_link()
     drain()
-    leave(1002)
+    unsubscribe(1002)
     SubscriberRequest.objects.update(status=Status.REFUSED, finished_at=Now())
     assert [(one.cause, one.number) for one in detection.find()] == [(Cause.REFUSED, 2)]
 
@@ -197,14 +199,16 @@ def test_a_refused_email_is_tried_again_in_the_admin(
         {"status": "sending"}, {"finished_at": Now()}, {"subscriber_id": None},
     ],
 )  # fmt: skip
-def test_what_must_never_be_is_refused_by_the_database(changes: dict[str, object]) -> None:
+def test_invalid_combinations_of_columns_are_refused_by_the_database(
+    changes: dict[str, object],
+) -> None:
     email = new_link()
     with pytest.raises(IntegrityError), transaction.atomic():
         LinkEmail.objects.filter(pk=email.pk).update(**changes)
 
 
 @pytest.mark.parametrize("both", [True, False])
-def test_an_attempt_is_of_a_request_or_of_an_email(both: bool) -> None:
-    email, request = (new_link(), leave()) if both else (None, None)
+def test_an_attempt_belongs_to_a_request_or_to_an_email(both: bool) -> None:
+    email, request = (new_link(), unsubscribe()) if both else (None, None)
     with pytest.raises(IntegrityError), transaction.atomic():
         DeliveryAttempt.objects.create(request=request, link_email=email, number=1, lease=uuid4())

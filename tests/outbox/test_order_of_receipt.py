@@ -1,4 +1,4 @@
-"""Of two wishes about the same thing the later one counts, however each of them travelled."""
+"""Of two requests with the same target the one received later counts, spooled or not."""
 
 import time
 from dataclasses import replace
@@ -30,20 +30,20 @@ def offering(unit: BusinessUnit) -> None:
     BusinessUnit.objects.update(profile_centre=True)
 
 
-def name(make_submission: MakeSubmission, value: str) -> Submission:
-    """Return the wish for another first name."""
+def rename(make_submission: MakeSubmission, value: str) -> Submission:
+    """Return a request to change the first name."""
     change = Change(kind=Kind.ATTRIBUTE, name="First Name", value=value)
     return replace(make_submission(channel=Channel.PROFILE), change=change)
 
 
 def everything(make_submission: MakeSubmission, kind: Kind | None = None) -> Submission:
-    """Return the wish to leave everything, or to subscribe again."""
+    """Return a request to unsubscribe from everything, or to resubscribe."""
     change = Change(kind=kind) if kind else None
     return replace(make_submission(channel=Channel.PROFILE, scope=Scope.ALL), change=change)
 
 
-def joining(make_submission: MakeSubmission, list_id: int) -> Submission:
-    """Return the wish to join a list."""
+def subscription(make_submission: MakeSubmission, list_id: int) -> Submission:
+    """Return a request to subscribe to a list."""
     submission = make_submission(channel=Channel.PROFILE)
     change = Change(kind=Kind.SUBSCRIBE, consent_text="You get mail.")
     return replace(submission, context=submission.context.for_list(list_id), change=change)
@@ -56,11 +56,11 @@ def statuses() -> list[tuple[str, str]]:
     )
 
 
-def test_a_letter_that_is_read_late_does_not_undo_what_was_asked_for_since(
+def test_a_spooled_request_that_is_stored_late_does_not_undo_a_later_one_already_sent(
     make_submission: MakeSubmission, sandbox: Sandbox
 ) -> None:
-    spool.push(name(make_submission, "Adele"))  # while the database was away
-    outbox.submit(name(make_submission, "Ada-Maria"))  # it is back, and the letter is not read yet
+    spool.push(rename(make_submission, "Adele"))  # while the database was away
+    outbox.submit(rename(make_submission, "Ada-Maria"))  # it is back; the spool is not drained yet
     deliver()
     tasks.record()
     deliver()
@@ -68,36 +68,36 @@ def test_a_letter_that_is_read_late_does_not_undo_what_was_asked_for_since(
     assert statuses() == [("attribute", "superseded"), ("attribute", "done")]
 
 
-def test_a_letter_that_is_read_late_does_not_go_along_with_what_was_asked_for_since(
+def test_a_spooled_request_that_is_stored_late_is_not_sent_with_a_later_one(
     make_submission: MakeSubmission, sandbox: Sandbox
 ) -> None:
-    spool.push(name(make_submission, "Adele"))
-    outbox.submit(name(make_submission, "Ada-Maria"))
+    spool.push(rename(make_submission, "Adele"))
+    outbox.submit(rename(make_submission, "Ada-Maria"))
     tasks.record()
-    # What is on its way is shown as it was asked for last.
+    # The page shows pending requests in the order of receipt: the last one counts.
     recent = outbox.recent(make_submission().context, since=HOUR)
     assert [request.value for request in recent] == ["Adele", "Ada-Maria"]
     deliver()
     assert sandbox.person(1001)["attributes"]["First Name"] == "Ada-Maria"
 
 
-def test_what_is_joined_after_everything_was_left_by_letter_is_joined(
+def test_a_subscription_after_a_spooled_unsubscribe_from_everything_is_sent(
     make_submission: MakeSubmission, sandbox: Sandbox
 ) -> None:
     spool.push(everything(make_submission))
-    outbox.submit(joining(make_submission, 7004))
+    outbox.submit(subscription(make_submission, 7004))
     tasks.record()
     deliver()
     deliver()
     assert statuses() == [("unsubscribe", "done"), ("subscribe", "done")]
 
 
-def test_a_letter_about_what_is_a_row_already_is_no_wish_of_its_own_whatever_was_asked_since(
+def test_a_spooled_copy_of_a_stored_request_is_no_new_request_whatever_was_requested_since(
     make_submission: MakeSubmission, sandbox: Sandbox
 ) -> None:
-    join = joining(make_submission, 7002)
-    outbox.submit(join)
-    spool.push(join)  # the database had it and did not say so in time
+    submission = subscription(make_submission, 7002)
+    outbox.submit(submission)
+    spool.push(submission)  # the database stored it, but its reply came too late
     time.sleep(0.01)
     outbox.submit(make_submission(channel=Channel.PROFILE, job=JobContext(list_id=7002)))
     tasks.record()
@@ -105,27 +105,29 @@ def test_a_letter_about_what_is_a_row_already_is_no_wish_of_its_own_whatever_was
     assert statuses() == [("subscribe", "superseded"), ("unsubscribe", "done")]
 
 
-def test_a_letter_is_as_old_as_its_wish(make_submission: MakeSubmission, sandbox: Sandbox) -> None:
-    submission = name(make_submission, "Adele")
+def test_a_spooled_request_keeps_its_time_of_receipt(
+    make_submission: MakeSubmission, sandbox: Sandbox
+) -> None:
+    submission = rename(make_submission, "Adele")
     outbox.submit(submission)
     deliver()
-    # It is read only after the time in which the same again is the same wish.
+    # It is stored only after the period in which a repetition is the same request.
     SubscriberRequest.objects.update(received_at=Now() - HOUR)
     spooled = replace(submission, received_at=timezone.now() - HOUR + timedelta(seconds=2))
     assert store.write(spooled)[1] is False
 
 
-def test_coming_back_does_not_put_anybody_on_a_list_that_they_left(
+def test_resubscribing_does_not_subscribe_to_a_list_unsubscribed_from_before(
     make_submission: MakeSubmission, sandbox: Sandbox
 ) -> None:
-    leaving = outbox.submit(make_submission(channel=Channel.PROFILE))
-    assert leaving
-    # It has to be tried again, and meanwhile they leave everything.
+    unsubscription = outbox.submit(make_submission(channel=Channel.PROFILE))
+    assert unsubscription
+    # It has to be retried, and meanwhile the subscriber unsubscribes from everything.
     later = Now() + HOUR
-    SubscriberRequest.objects.filter(pk=leaving.pk).update(next_attempt_at=later)
+    SubscriberRequest.objects.filter(pk=unsubscription.pk).update(next_attempt_at=later)
     outbox.submit(everything(make_submission))
     deliver()
-    SubscriberRequest.objects.filter(pk=leaving.pk).update(next_attempt_at=Now())
+    SubscriberRequest.objects.filter(pk=unsubscription.pk).update(next_attempt_at=Now())
     deliver()
     outbox.submit(everything(make_submission, Kind.RESUBSCRIBE))
     deliver()
@@ -135,11 +137,11 @@ def test_coming_back_does_not_put_anybody_on_a_list_that_they_left(
     assert (lists["7001"], lists["7002"]) == ("Unsubscribed", "Active")
 
 
-def test_a_letter_is_confirmed_where_the_unit_demands_it_although_the_page_could_not_know(
+def test_a_spooled_subscription_needs_the_confirmation_that_the_unit_requires(
     make_submission: MakeSubmission, sandbox: Sandbox
 ) -> None:
     BusinessUnit.objects.update(confirm_key="confirm-subscription")
-    spool.push(joining(make_submission, 7004))
+    spool.push(subscription(make_submission, 7004))
     tasks.record()
     deliver()
     assert statuses() == [("subscribe", "waiting")]

@@ -1,5 +1,5 @@
-"""Ordinary operation puts nothing about people, and no error, into PostgreSQL's own log. The server
-logs a statement that fails, with the values in it."""
+"""Normal operation writes no personal data and no error to PostgreSQL's own log: the server logs
+each failed statement with the values in it."""
 
 import os
 import re
@@ -52,14 +52,14 @@ _NEW_ENTRY = re.compile(r"\d{4}-\d\d-\d\d [\d:.]+ \w+ \[\d+\] (\S*) ")
 
 
 class ServerLog:
-    """What the private server has written about this test's database since the test began."""
+    """What the private server has logged about this test's database since the test began."""
 
     def __init__(self) -> None:
         self._file = Path(os.environ["POSTGRES_LOG"])
         self._start = self._file.stat().st_size
 
     def read(self) -> str:
-        """Return the entries, those of several lines whole."""
+        """Return the entries; one of several lines is one entry."""
         with self._file.open(encoding="utf-8", errors="replace") as file:
             file.seek(self._start)
             lines = file.read().splitlines()
@@ -74,7 +74,7 @@ class ServerLog:
 
 @pytest.fixture
 def server_log() -> ServerLog:
-    """The log from here on, of a server that logs what PostgreSQL logs by default."""
+    """The log from now on, of a server with PostgreSQL's default log settings."""
     with connection.cursor() as cursor:
         for name, default in (("log_statement", "none"), ("log_min_error_statement", "error")):
             cursor.execute(f"SHOW {name}")
@@ -84,15 +84,15 @@ def server_log() -> ServerLog:
 
 @pytest.fixture
 def busy_unit(unit: BusinessUnit) -> BusinessUnit:
-    """A unit that has everything switched on."""
+    """A unit with every feature switched on."""
     unit.confirm_key, unit.pause_offered, unit.pause_end_action = "confirm", True, "put_back"
     unit.weekly_digest = unit.import_events = unit.lost_link_form = True
     unit.save()
     return unit
 
 
-def at_once(work: Callable[[], Any]) -> list[Any]:
-    """Return what each of several threads returns that begin the work in the same moment."""
+def in_threads(work: Callable[[], Any]) -> list[Any]:
+    """Run the work in several threads that start at the same moment; return their results."""
     meet = Barrier(AT_ONCE, timeout=10)
 
     def run(_: int) -> Any:
@@ -107,23 +107,23 @@ def at_once(work: Callable[[], Any]) -> list[Any]:
         return list(pool.map(run, range(AT_ONCE)))
 
 
-def twice_and_at_once(work: Callable[[], Any]) -> None:
-    """Do something that was never done before from several threads, and then twice more."""
-    at_once(work)
+def in_threads_and_twice_more(work: Callable[[], Any]) -> None:
+    """Do something for the first time in several threads at once, and then twice more."""
+    in_threads(work)
     work()
     work()
 
 
 def ask(link_context: UnsubContext, **fields: Any) -> Submission:
-    """Return what the planted person asks for."""
+    """Return a request of the subscriber whose data the tests look for."""
     submission = Submission(token="", context=link_context, channel=Channel.PROFILE, language="en")
     return replace(submission, **fields)
 
 
-def test_a_statement_that_fails_is_in_the_log_with_its_values(
+def test_a_failed_statement_is_logged_with_its_values(
     unit: BusinessUnit, server_log: ServerLog
 ) -> None:
-    """The other tests look for what this one finds."""
+    """Proves that the other tests would see a failed statement."""
     asked = {"unit": unit, "person": "p", "email_address": ADDRESS}
     Erasure.objects.create(**asked)
     with pytest.raises(IntegrityError):
@@ -132,7 +132,7 @@ def test_a_statement_that_fails_is_in_the_log_with_its_values(
     assert ADDRESS in server_log.read()
 
 
-def test_with_the_documented_settings_a_failure_names_nobody(
+def test_with_the_documented_settings_a_failure_logs_no_personal_data(
     unit: BusinessUnit, server_log: ServerLog
 ) -> None:
     asked = {"unit": unit, "person": "p", "email_address": ADDRESS}
@@ -149,18 +149,18 @@ def test_with_the_documented_settings_a_failure_names_nobody(
 
 
 def assert_quiet(server_log: ServerLog) -> None:
-    """Fail where the server has anything to say."""
+    """Fail if the server has logged anything."""
     written = server_log.read()
     for planted in (ADDRESS, KEY, WORDS, "duplicate key", "ERROR"):
         assert planted not in written, written
 
 
-def test_a_repeated_one_click_leaves_no_trace(
+def test_a_repeated_one_click_logs_nothing(
     busy_unit: BusinessUnit, settings: Settings, server_log: ServerLog
 ) -> None:
     path = link(settings, WHO)
     body = {"List-Unsubscribe": "One-Click"}
-    twice_and_at_once(lambda: Client().post(path, body))
+    in_threads_and_twice_more(lambda: Client().post(path, body))
     assert SubscriberRequest.objects.count() == 1
     assert_quiet(server_log)
 
@@ -169,13 +169,13 @@ def test_a_repeated_one_click_leaves_no_trace(
     ("fields", "emails", "more"),
     [
         ({"pause_days": 30}, 0, Pause),
-        # With the email that confirms it.
+        # With its confirmation email.
         ({"change": Change(kind=Kind.SUBSCRIBE, consent_text=WORDS)}, 1, ConsentText),
         ({"change": Change(kind=Kind.ATTRIBUTE, name="City", value=WORDS)}, 0, None),
         ({"change": Change(kind=Kind.ADDRESS, value=ADDRESS, needs_confirmation=True)}, 1, None),
     ],
 )
-def test_a_repeated_change_leaves_no_trace(
+def test_a_repeated_change_logs_nothing(
     busy_unit: BusinessUnit,
     server_log: ServerLog,
     fields: dict[str, Any],
@@ -183,13 +183,13 @@ def test_a_repeated_change_leaves_no_trace(
     more: type[Pause | ConsentText] | None,
 ) -> None:
     submission = ask(context(WHO), **fields)
-    twice_and_at_once(lambda: outbox.submit(submission))
+    in_threads_and_twice_more(lambda: outbox.submit(submission))
     assert (SubscriberRequest.objects.count(), LinkEmail.objects.count()) == (1, emails)
     assert more is None or more._default_manager.count() == 1
     assert_quiet(server_log)
 
 
-def test_a_request_that_is_made_again_after_its_day_leaves_no_trace(
+def test_a_request_repeated_after_a_day_logs_nothing(
     busy_unit: BusinessUnit, server_log: ServerLog
 ) -> None:
     submission = ask(context(WHO))
@@ -197,15 +197,15 @@ def test_a_request_that_is_made_again_after_its_day_leaves_no_trace(
     SubscriberRequest.objects.update(
         status=Status.DONE, received_at=datetime(2026, 1, 1, tzinfo=UTC)
     )
-    twice_and_at_once(lambda: outbox.submit(submission))
+    in_threads_and_twice_more(lambda: outbox.submit(submission))
     assert SubscriberRequest.objects.count() == 2
     assert_quiet(server_log)
 
 
-def test_asking_for_erasure_and_a_lost_link_again_leave_no_trace(
+def test_repeated_requests_for_erasure_and_a_lost_link_log_nothing(
     busy_unit: BusinessUnit, server_log: ServerLog
 ) -> None:
-    twice_and_at_once(lambda: outbox.request_erasure(context(WHO), language="en"))
+    in_threads_and_twice_more(lambda: outbox.request_erasure(context(WHO), language="en"))
     assert Erasure.objects.count() == 1
 
     def ask_for_link() -> None:
@@ -214,50 +214,50 @@ def test_asking_for_erasure_and_a_lost_link_again_leave_no_trace(
         )
 
     ask_for_link()
-    twice_and_at_once(ask_for_link)
+    in_threads_and_twice_more(ask_for_link)
     assert LostLink.objects.count() == 1
     assert_quiet(server_log)
 
 
-def test_an_open_alarm_leaves_no_trace_however_often_it_is_looked_for(
+def test_an_open_alarm_that_is_evaluated_repeatedly_logs_nothing(
     busy_unit: BusinessUnit, server_log: ServerLog
 ) -> None:
     outbox.submit(ask(context(WHO)))
     SubscriberRequest.objects.update(status=Status.REFUSED, finished_at=Now())
-    twice_and_at_once(detection.evaluate)
+    in_threads_and_twice_more(detection.evaluate)
     assert Alarm.objects.count() == 1
     assert_quiet(server_log)
 
 
-def test_what_is_kept_up_in_the_background_leaves_no_trace(
+def test_background_updates_log_nothing(
     busy_unit: BusinessUnit, settings: Settings, server_log: ServerLog
 ) -> None:
     settings.SFMC_ACCOUNT_ID = 510009
     outbox.submit(ask(context(WHO)))
     monday = datetime(2026, 6, 1, 12, tzinfo=UTC)
-    asked = at_once(lambda: list(weekly_digest.due(monday)))
+    asked = in_threads(lambda: list(weekly_digest.due(monday)))
     assert sum(map(len, asked)) == 1
-    twice_and_at_once(daily_counts.refresh)
-    twice_and_at_once(opening.ensure_own_unit)
+    in_threads_and_twice_more(daily_counts.refresh)
+    in_threads_and_twice_more(opening.ensure_own_unit)
     assert BusinessUnit.objects.count() == 2
     assert_quiet(server_log)
 
 
-def test_an_import_that_is_repeated_leaves_no_trace(
+def test_a_repeated_import_logs_nothing(
     busy_unit: BusinessUnit, sandbox: Sandbox, server_log: ServerLog
 ) -> None:
     for person in range(1001, 1006):
         sandbox.memory.log_unsub_event(PARENT, {"SubscriberID": str(person), "JobID": "88002"})
-    twice_and_at_once(lambda: event_import.import_unit(PARENT))
+    in_threads_and_twice_more(lambda: event_import.import_unit(PARENT))
     assert SubscriberRequest.objects.count() == 5
     assert_quiet(server_log)
 
 
-def test_texts_that_are_saved_twice_leave_no_trace(
+def test_texts_that_are_saved_twice_log_nothing(
     busy_unit: BusinessUnit, server_log: ServerLog
 ) -> None:
     form = TextsForm({"consent": WORDS})
     assert form.is_valid()
-    twice_and_at_once(lambda: form.save(busy_unit, "en"))
+    in_threads_and_twice_more(lambda: form.save(busy_unit, "en"))
     assert PageText.objects.get().text == WORDS
     assert_quiet(server_log)

@@ -1,4 +1,4 @@
-"""Which of one person's wishes goes when, and which makes another one void."""
+"""In which order a subscriber's requests are sent, and which request supersedes which."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,7 +21,15 @@ from unsub.outbox import store
 from unsub.outbox.api import Change, Submission
 from unsub.sandbox import Sandbox
 
-from .helpers import ask, join, leave, leave_everything, leave_job, status_of, taken
+from .helpers import (
+    ask,
+    claimed_ids,
+    status_of,
+    subscribe,
+    unsubscribe,
+    unsubscribe_by_job,
+    unsubscribe_from_everything,
+)
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
@@ -29,58 +37,63 @@ pytestmark = [
 ]
 
 
-def test_a_leave_that_is_taken_back_gives_back_what_it_made_void() -> None:
-    joined, left = join(), leave_everything()
-    SubscriberRequest.objects.filter(pk=left.pk).update(
+def test_withdrawing_an_unsubscribe_restores_the_subscription_that_it_superseded() -> None:
+    subscription, unsubscription = subscribe(), unsubscribe_from_everything()
+    SubscriberRequest.objects.filter(pk=unsubscription.pk).update(
         next_attempt_at=Now() + confirmation.VALID_FOR
     )
     assert claim(PARENT) is None
-    assert status_of(joined) == Status.SUPERSEDED
+    assert status_of(subscription) == Status.SUPERSEDED
     assert outbox.withdraw(context().for_everything())
-    assert status_of(joined) == Status.PENDING
-    assert (joined.superseded_by, joined.finished_at) == (None, None)
-    assert taken(claim(PARENT)) == [joined.pk]
+    assert status_of(subscription) == Status.PENDING
+    assert (subscription.superseded_by, subscription.finished_at) == (None, None)
+    assert claimed_ids(claim(PARENT)) == [subscription.pk]
 
 
-def test_nobody_is_put_on_the_list_of_a_job_that_they_left_since() -> None:
-    joined, left = join(), leave_job()
-    assert taken(claim(PARENT)) == [left.pk]
+def test_an_unsubscribe_by_a_job_supersedes_an_earlier_subscription_to_the_list_of_the_job() -> (
+    None
+):
+    subscription, unsubscription = subscribe(), unsubscribe_by_job()
+    assert claimed_ids(claim(PARENT)) == [unsubscription.pk]
     assert claim(PARENT) is None
-    assert (status_of(joined), joined.superseded_by) == (Status.SUPERSEDED, left)
-    # Whoever wants everything again is not held up by the list of one mail.
+    assert (status_of(subscription), subscription.superseded_by) == (
+        Status.SUPERSEDED,
+        unsubscription,
+    )
+    # Resubscribing does not conflict with the list of one email.
     again = ask(context(1002).for_everything(), Kind.RESUBSCRIBE)
-    left = leave_job(1002)
-    assert taken(claim(PARENT)) == [left.pk]
-    assert taken(claim(PARENT)) == [again.pk]
+    unsubscription = unsubscribe_by_job(1002)
+    assert claimed_ids(claim(PARENT)) == [unsubscription.pk]
+    assert claimed_ids(claim(PARENT)) == [again.pk]
 
 
-def test_a_leave_does_not_wait_for_a_detail_that_is_under_way() -> None:
+def test_an_unsubscribe_does_not_wait_for_an_attribute_that_is_being_sent() -> None:
     change = Change(kind=Kind.ATTRIBUTE, name="City", value="Rome")
     outbox.submit(Submission(token="t", context=context(), channel=Channel.PROFILE, change=change))
     assert claim(PARENT) is not None
-    left = leave()
-    assert taken(claim(PARENT)) == [left.pk]
+    unsubscription = unsubscribe()
+    assert claimed_ids(claim(PARENT)) == [unsubscription.pk]
 
 
-def test_nobody_looks_all_the_time_for_what_has_to_wait() -> None:
-    left = leave_everything()
-    SubscriberRequest.objects.filter(pk=left.pk).update(
+def test_a_worker_does_not_poll_for_a_request_that_waits_for_another() -> None:
+    unsubscription = unsubscribe_from_everything()
+    SubscriberRequest.objects.filter(pk=unsubscription.pk).update(
         next_attempt_at=Now() + confirmation.VALID_FOR
     )
-    joined = join()
-    SubscriberRequest.objects.filter(pk=joined.pk).update(
+    subscription = subscribe()
+    SubscriberRequest.objects.filter(pk=subscription.pk).update(
         next_attempt_at=Now() - confirmation.VALID_FOR
     )
     assert worker.drain(PARENT, more=lambda: None) is None
-    assert status_of(joined) == Status.PENDING
-    soon = leave(1002)
+    assert status_of(subscription) == Status.PENDING
+    soon = unsubscribe(1002)
     SubscriberRequest.objects.filter(pk=soon.pk).update(
         next_attempt_at=Now() + timedelta(seconds=9)
     )
     assert 5 < (worker.drain(PARENT, more=lambda: None) or 0) < 10
 
 
-def test_the_same_words_once_more_are_one_wish(unit: BusinessUnit) -> None:
+def test_a_repeated_value_is_one_request(unit: BusinessUnit) -> None:
     for value, rows in (("Rome", 1), ("Rome", 1), ("rome", 2)):
         change = Change(kind=Kind.ATTRIBUTE, name="City", value=value)
         store.write(
@@ -89,27 +102,27 @@ def test_the_same_words_once_more_are_one_wish(unit: BusinessUnit) -> None:
         assert SubscriberRequest.objects.count() == rows
 
 
-@pytest.mark.parametrize("what", ["join", "email"])
-def test_no_batch_asks_about_its_rows_for_longer_than_its_lease_holds(
+@pytest.mark.parametrize("what", ["subscription", "email"])
+def test_a_batch_makes_no_call_after_its_lease_has_expired(
     monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox, what: str
 ) -> None:
     BusinessUnit.objects.update(new_link_key="new-link")
     for person in (1001, 1002, 1003):
-        if what == "join":
-            join(person, 7004)
+        if what == "subscription":
+            subscribe(person, 7004)
         else:
             outbox.email_new_link(context(person), language="en")
     batch = claim(PARENT)
     assert batch
     assert len(batch.rows) == 3
     for name in ("key_of", "profile_of"):
-        monkeypatch.setattr(gateway, name, until_time_is_up(batch, getattr(gateway, name)))
+        monkeypatch.setattr(gateway, name, with_no_time_left_after(batch, getattr(gateway, name)))
     outcomes = [verdict.detail for verdict in worker.call(batch)]
     assert outcomes == ["", "no time left", "no time left"]
 
 
-def until_time_is_up(batch: Batch[Any], work: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the same, as a Marketing Cloud does it that is so slow that no time is left after."""
+def with_no_time_left_after(batch: Batch[Any], work: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `work`, after which the batch has no time left, as if Marketing Cloud were slow."""
 
     def run(*args: Any) -> Any:
         object.__setattr__(batch, "until", 0.0)
@@ -119,7 +132,7 @@ def until_time_is_up(batch: Batch[Any], work: Callable[..., Any]) -> Callable[..
 
 
 @pytest.mark.parametrize(("lease", "has_time"), [(3600, True), (0, False)])
-def test_a_batch_has_time_while_its_lease_is_young(
+def test_a_batch_has_time_while_its_lease_is_valid(
     settings: Settings, lease: int, has_time: bool
 ) -> None:
     settings.LEASE_SECONDS = lease

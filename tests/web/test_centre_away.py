@@ -95,7 +95,7 @@ def test_a_spooled_pause_is_a_pause_only_where_the_unit_offers_pauses(
     assert Pause.objects.count() == offered
 
 
-def wishes(settings: Settings) -> Iterator[Submission]:
+def every_submission(settings: Settings) -> Iterator[Submission]:
     """Yield a request of each kind."""
     link = context(issued_at=1)
     common: dict[str, Any] = {
@@ -120,7 +120,7 @@ def wishes(settings: Settings) -> Iterator[Submission]:
 
 
 def test_a_spooled_request_has_everything_that_was_submitted(settings: Settings) -> None:
-    for submission in wishes(settings):
+    for submission in every_submission(settings):
         assert submission.received_at
         message = json.loads(json.dumps(submission.to_message(received_at=submission.received_at)))
         read = Submission.from_message(message)
@@ -133,7 +133,7 @@ def test_a_spooled_request_has_everything_that_was_submitted(settings: Settings)
 
 
 def test_no_repr_contains_personal_data_or_tokens(settings: Settings) -> None:
-    for submission in wishes(settings):
+    for submission in every_submission(settings):
         printed = repr(submission)
         for secret in (submission.token, "no more", "Kraków", "ada@"):
             assert secret not in printed

@@ -101,9 +101,9 @@ def test_with_double_opt_in_a_subscription_is_sent_once_it_is_confirmed(
     assert "Waits for your confirmation" in seen(page.content)
     assert EVENTS in offered(page.content)
     deliver()
-    (mail,) = sandbox.mails()
-    assert (mail["definition"], mail["email"]) == ("confirm-subscription", "ada@example.com")
-    assert dict(mail["attributes"])["ProfileCentreAbout"] == "Events near you"
+    (email,) = sandbox.mails()
+    assert (email["definition"], email["email"]) == ("confirm-subscription", "ada@example.com")
+    assert dict(email["attributes"])["ProfileCentreAbout"] == "Events near you"
     assert EVENTS not in lists_of(sandbox)
     link = mailed_link(sandbox)
     # A scanner opens the link.
@@ -263,7 +263,7 @@ def test_no_confirmation_email_is_sent_for_a_withdrawn_or_erased_request(
     # One was never confirmed, while Marketing Cloud was unavailable.
     SubscriberRequest.objects.filter(subscriber_id=1001).update(status="withdrawn")
     deliver()
-    assert [mail["email"] for mail in sandbox.mails()] == ["grace@example.com"]
+    assert [email["email"] for email in sandbox.mails()] == ["grace@example.com"]
     emails = LinkEmail.objects.order_by("subscriber_id")
     assert list(emails.values_list("status", "attempts")) == [("cancelled", 0), ("done", 1)]
     # Nor is it in anybody's way: the same can be asked for again at once.

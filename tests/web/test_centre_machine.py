@@ -82,7 +82,7 @@ class MarketingCloud:
 
     def log_unsub_events(self, _mid: int, calls: Sequence[gateway.Parameters]) -> CallReply:
         """Unsubscribe; from everything means from all lists, too."""
-        return self._reply([(self._leave, dict(call)) for call in calls])
+        return self._reply([(self._unsubscribe, dict(call)) for call in calls])
 
     def update_subscribers(self, _mid: int, updates: Sequence[SubscriberUpdate]) -> CallReply:
         """Update subscribers, one after the other."""
@@ -113,7 +113,7 @@ class MarketingCloud:
             results.pop()
         return CallReply(overall_status="OK", request_id="r", results=tuple(results))
 
-    def _leave(self, call: dict[str, str]) -> CallResult:
+    def _unsubscribe(self, call: dict[str, str]) -> CallResult:
         person = self.people[call["SubscriberID"]]
         list_id = call.get("ListID") or JOBS.get(int(call.get("JobID", 0)))
         if list_id is None:
@@ -145,7 +145,7 @@ class Wanted:
     city: str | None = ""
     lists: dict[int, str | None] = field(default_factory=lambda: {WEEKLY: ACTIVE, EVENTS: LEFT})
 
-    def doubt(self, what: str, of: Any) -> None:
+    def apply_refused(self, what: str, of: Any) -> None:
         """Apply a request that was refused: it may have superseded an earlier one before."""
         if what == "city":
             self.city = None
@@ -154,7 +154,7 @@ class Wanted:
         else:
             self.status, self.lists = None, dict.fromkeys(self.lists)
 
-    def hear(self, what: str, of: Any) -> None:
+    def apply(self, what: str, of: Any) -> None:
         """Apply one more request."""
         if what == "city":
             self.city = of
@@ -209,18 +209,18 @@ class Centre(RuleBasedStateMachine):
         self.held: dict[int, Batch[Row]] = {}
 
     @rule(person=st.sampled_from(PEOPLE), number=st.sampled_from([WEEKLY, EVENTS]))
-    def leave(self, person: int, number: int) -> None:
+    def unsubscribe_from_list(self, person: int, number: int) -> None:
         """A subscriber unticks a list."""
         self._ask(person, "leave", number, context(person).for_list(number))
 
     @rule(person=st.sampled_from(PEOPLE))
-    def leave_job(self, person: int) -> None:
+    def unsubscribe_by_job(self, person: int) -> None:
         """A one-click unsubscribe by a link that does not name its list."""
         link = context(person, JobContext(job_id=88002))
         self._ask(person, "leave job", 88002, link, channel=Channel.ONE_CLICK)
 
     @rule(person=st.sampled_from(PEOPLE), channel=st.sampled_from([Channel.PAGE, Channel.PROFILE]))
-    def leave_everything(self, person: int, channel: Channel) -> None:
+    def unsubscribe_from_everything(self, person: int, channel: Channel) -> None:
         """A subscriber unsubscribes from everything."""
         link = context(person).for_everything()
         self._ask(person, "leave all", None, link, channel=channel)
@@ -235,7 +235,7 @@ class Centre(RuleBasedStateMachine):
             self.asked = [one for one in self.asked if one[1] != found.pk]
 
     @rule(person=st.sampled_from(PEOPLE), number=st.sampled_from([WEEKLY, EVENTS]))
-    def join(self, person: int, number: int) -> None:
+    def subscribe(self, person: int, number: int) -> None:
         """A subscriber ticks a list."""
         change = Change(kind=Kind.SUBSCRIBE)
         self._ask(person, "join", number, context(person).for_list(number), change=change)
@@ -305,7 +305,7 @@ class Centre(RuleBasedStateMachine):
         sweep.sweep()
 
     @invariant()
-    def nobody_s_wishes_overtake_each_other(self) -> None:
+    def requests_of_one_subscriber_never_overtake_each_other(self) -> None:
         """Requests of one subscriber that are sent at the same time must not depend on their
         order."""
         for rows in self._by_person(SubscriberRequest.objects.filter(status=Status.SENDING)):
@@ -313,7 +313,7 @@ class Centre(RuleBasedStateMachine):
                 assert not _order_matters(earlier, later), (earlier.target, later.target)
 
     @invariant()
-    def what_is_void_says_by_which_later_wish(self) -> None:
+    def a_superseded_row_names_a_later_request_that_supersedes_it(self) -> None:
         """A superseded row refers to a later one that supersedes it and is still valid."""
         gone = SubscriberRequest.objects.filter(status=Status.SUPERSEDED)
         for row in gone.select_related("superseded_by"):
@@ -348,7 +348,7 @@ class Centre(RuleBasedStateMachine):
         for person in PEOPLE:
             wanted = Wanted()
             for _, pk, what, of in (one for one in self.asked if one[0] == person):
-                (wanted.doubt if pk in refused else wanted.hear)(what, of)
+                (wanted.apply_refused if pk in refused else wanted.apply)(what, of)
             assert wanted.fits(self.cloud.people[str(person)]), (wanted, self.cloud.people)
 
     @staticmethod
@@ -360,13 +360,15 @@ class Centre(RuleBasedStateMachine):
 
 def _order_matters(earlier: SubscriberRequest, later: SubscriberRequest) -> bool:
     """Return whether it matters which of the two arrives first."""
-    leaves = [one for one in (earlier, later) if one.kind == Kind.UNSUBSCRIBE]
-    joins = [one for one in (earlier, later) if one.kind in SUBSCRIBING]
-    if leaves and joins:
-        (left,), (joined,) = leaves, joins
+    unsubscriptions = [one for one in (earlier, later) if one.kind == Kind.UNSUBSCRIBE]
+    subscriptions = [one for one in (earlier, later) if one.kind in SUBSCRIBING]
+    if unsubscriptions and subscriptions:
+        (unsubscription,), (subscription,) = unsubscriptions, subscriptions
         # A job has a list, but it is unknown here.
-        may_be = left.target.type is TargetType.JOB and joined.kind == Kind.SUBSCRIBE
-        return may_be or left.target in {EVERYTHING, joined.target}
+        may_be = (
+            unsubscription.target.type is TargetType.JOB and subscription.kind == Kind.SUBSCRIBE
+        )
+        return may_be or unsubscription.target in {EVERYTHING, subscription.target}
     return supersedes(later, earlier)
 
 

@@ -89,8 +89,8 @@ def test_at_the_end_of_a_pause_the_subscriber_is_asked_by_email(
     deliver()
     assert list(pauses.end_due()) == [offering.mid]
     deliver()
-    (mail,) = sandbox.mails()
-    assert (mail["definition"], mail["email"]) == ("ask-back", "ada@example.com")
+    (message,) = sandbox.mails()
+    assert (message["definition"], message["email"]) == ("ask-back", "ada@example.com")
     email = LinkEmail.objects.get()
     assert (email.purpose, email.pause, email.status) == ("ask_back", Pause.objects.get(), "done")
     assert lists_of(sandbox)["7001"] == "Unsubscribed"
@@ -146,12 +146,12 @@ def test_a_pause_ends_with_a_new_subscription(
     save(client, there, join=("7001",))
     # An unconfirmed subscription changes nothing.
     assert "You take a break until" in seen(client.get(there).content)
-    join = SubscriberRequest.objects.get(kind="subscribe")
-    SubscriberRequest.objects.filter(pk=join.pk).update(status="pending")
+    subscription = SubscriberRequest.objects.get(kind="subscribe")
+    SubscriberRequest.objects.filter(pk=subscription.pk).update(status="pending")
     assert "You take a break until" not in seen(client.get(there).content)
-    SubscriberRequest.objects.filter(pk=join.pk).update(status="waiting")
+    SubscriberRequest.objects.filter(pk=subscription.pk).update(status="waiting")
     pass_time(30)
-    assert list(pauses.end_due()) == [join.unit_id]
+    assert list(pauses.end_due()) == [subscription.unit_id]
     assert Pause.objects.get().result == "put_back"
 
 
@@ -184,8 +184,8 @@ def test_an_old_link_gets_a_new_one_by_email_and_the_page_reveals_nothing(
         answers.add(seen(answer.content))
     assert len(answers) == 1
     deliver()
-    (mail,) = sandbox.mails()
-    assert (mail["definition"], mail["email"]) == ("new-link", "ada@example.com")
+    (message,) = sandbox.mails()
+    assert (message["definition"], message["email"]) == ("new-link", "ada@example.com")
     fresh = mailed_link(sandbox)
     assert fresh.count(".") == 4  # sealed: its content is encrypted
     page = client.get(fresh)

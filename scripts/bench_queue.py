@@ -1,9 +1,9 @@
-"""How long holding, releasing and watching a queue takes while many requests wait in it.
+"""Measure holding, releasing and monitoring a queue while many requests wait in it.
 
     python -m scripts.bench_queue [REQUESTS]        default: 300,000
 
-A PostgreSQL of its own. Each figure is a median, and is to be the same however many requests wait,
-but for the counts, which read an index.
+Uses its own PostgreSQL. Prints medians, which should not depend on the number of waiting requests,
+except for the counts, which read an index.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Fill a queue, then hold, watch and release it.
+"""Fill a queue, then hold, monitor and release it.
 
 Run by scripts/bench_queue.py in Django's shell.
 """
@@ -80,7 +80,7 @@ def _passed() -> Verdict:
 
 
 def _timed(times: Times, name: str, step: Callable[[], Result]) -> Result:
-    """Return what a step returns, its milliseconds noted."""
+    """Return the result of a step, and record its duration in ms."""
     started = time.perf_counter()
     result = step()
     times.setdefault(name, []).append((time.perf_counter() - started) * 1000)

@@ -1,9 +1,9 @@
 """`python -m scripts.bench_tables [ROWS]`: how fast a request is accepted and delivered, by layout.
 
 pgbench against a private PostgreSQL with fsync on. Each layout is first filled with ROWS finished
-requests (default 1,000,000); then the rounds take turns, so that all layouts meet the same machine.
-Prints the median of the rounds and its ratio to the floor: one row of the same width, inserted into
-a table with nothing but a primary key.
+requests (default 1,000,000); then the rounds alternate, so that load on the machine affects all
+layouts. Prints the median of the rounds and its ratio to the floor: one row of the same width,
+inserted into a table with nothing but a primary key.
 """
 
 import re
@@ -37,7 +37,7 @@ STATE = """
     confirmed_at timestamptz, superseded_by bigint
 """
 NAMES = [part.split()[0] for part in re.sub(r"\([^)]*\)", "", COLUMNS).split(",")]
-# One request as the page writes it; :n is a number of the client's own.
+# One request as the page writes it; :n is a number that no other client uses.
 VALUES = """
     510001, :n, 'sub-' || :n, '', '', '', 88002, 7001, 0, 'list', 'one_click', NULL::bigint, '',
     'en', NULL::integer, '', now(), 'unsubscribe', 'list', 7001, '', '',
@@ -47,7 +47,7 @@ VALUES = """
 INSERT = f"INSERT INTO {{table}} ({', '.join(NAMES)}) "
 
 FLOOR = f"CREATE TABLE floor (id bigserial PRIMARY KEY, {COLUMNS}, {STATE})"
-# The indexes of the table as it stood with 23 of them.
+# The indexes of the table when it had 23 of them.
 WIDE = f"""
 CREATE TABLE wide (id bigserial PRIMARY KEY, {COLUMNS}, {STATE});
 CREATE UNIQUE INDEX ON wide (idempotency_key);
@@ -86,7 +86,7 @@ CREATE INDEX ON lean (subscriber_key) WHERE subscriber_key <> '';
 CREATE INDEX ON lean (job_id);
 CREATE INDEX ON lean USING brin (received_at)
 """
-# What was asked, and beside it a row in the queue for as long as there is something to do.
+# The request, and a second row in a queue table until the request is finished.
 SPLIT = f"""
 CREATE TABLE split (id bigserial PRIMARY KEY, {COLUMNS}, {STATE}) WITH (fillfactor = 85);
 CREATE UNIQUE INDEX ON split (idempotency_key);
@@ -116,8 +116,8 @@ def accept(table: str) -> str:
 
 
 def deliver(table: str) -> str:
-    """Return the statements of a request's life: accepted, claimed in its turn, settled. On the
-    row just written, so that clients do not wait for one another's locks."""
+    """Return the statements of a request's life: accepted, claimed, settled. On the row
+    just written, so that clients do not wait for each other's locks."""
     if table == "split":
         return f"""{accept(table)[:-1]} \\gset
 UPDATE split_queue SET status = 'sending', lease = gen_random_uuid(), lease_until = now(),
@@ -150,7 +150,7 @@ class Bench:
         self._url, self._folder = server.url, folder
 
     def sql(self, statement: str) -> str:
-        """Return what psql writes."""
+        """Return the output of psql."""
         done = subprocess.run(  # noqa: S603
             [postgres_programs() / "psql", self._url, "--quiet", "--tuples-only", "--no-align",
              "--set", "ON_ERROR_STOP=1", "--command", statement],
@@ -159,9 +159,9 @@ class Bench:
         return done.stdout.strip()
 
     def rate(self, name: str, script: str, first: int) -> float:
-        """Return scripts a second, over a round."""
+        """Return the scripts per second of a round."""
         file = self._folder / f"{name}.sql"
-        # Each client has numbers of its own, far from those that are there.
+        # Each client has its own numbers, far from the existing ones.
         file.write_text(
             f"\\set n {first} + :client_id * 100000000 + random(1, 99999999)\n{script}\n"
         )

@@ -11,10 +11,6 @@ from django.db import connections
 
 from unsub.infra import database_timeout
 
-from .plugins.append_only import flush_without_triggers
-
-__all__ = ["flush_without_triggers"]
-
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:

@@ -65,9 +65,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
         early_config.add_cleanup(lambda: _stop(early_config))
         _start(early_config)
     yield
-    # Its fixtures import the models, which works only now, and only with Django.
+    # Their fixtures import the models, which works only now, and only with Django.
     if early_config.pluginmanager.hasplugin("django"):
         early_config.pluginmanager.import_plugin("tests.plugins.cast")
+        early_config.pluginmanager.import_plugin("tests.plugins.append_only")
 
 
 def _own_database(redis_url: str, worker: str) -> str:

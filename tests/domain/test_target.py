@@ -2,12 +2,22 @@
 
 import pytest
 
-from tests.helpers import context
-from unsub.domain.context import ContextError, JobContext, Scope
+from unsub.domain.context import ContextError, JobContext, Scope, SubscriberContext, UnsubContext
 from unsub.domain.target import EVERYTHING, Target, TargetType
 
 JOB_ALONE = JobContext(job_id=88002)
 NOTHING = JobContext()
+
+
+def context(**changes: object) -> UnsubContext:
+    """Return the context of an email that a job sent to a list."""
+    fields: dict[str, object] = {
+        "mid": 510001,
+        "subscriber": SubscriberContext(subscriber_id=1001),
+        "job": JobContext(job_id=88002, list_id=7001, batch_id=0),
+        "scope": Scope.LIST,
+    }
+    return UnsubContext(**(fields | changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -53,4 +63,4 @@ def test_an_unsubscribe_is_about_the_list_else_the_job_else_everything() -> None
 )
 def test_a_test_link_is_about_nothing(changes: dict[str, object]) -> None:
     with pytest.raises(ContextError):
-        _ = context(**changes).target  # type: ignore[arg-type]
+        _ = context(**changes).target

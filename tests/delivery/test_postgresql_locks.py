@@ -65,7 +65,9 @@ def _paused_before_commit(
             go_on.set()
 
 
-@pytest.mark.parametrize("going", [unsubscribe, unsubscribe_from_everything, unsubscribe_by_job])
+@pytest.mark.parametrize(
+    "unsubscribe_by", [unsubscribe, unsubscribe_from_everything, unsubscribe_by_job]
+)
 def test_a_subscription_does_not_overtake_an_unsubscribe_that_is_being_claimed(
     monkeypatch: pytest.MonkeyPatch, unsubscribe_by: Callable[[], SubscriberRequest]
 ) -> None:
@@ -82,7 +84,9 @@ def test_a_subscription_does_not_overtake_an_unsubscribe_that_is_being_claimed(
     assert claimed_ids(claim(PARENT)) == [subscription.pk]
 
 
-@pytest.mark.parametrize("going", [unsubscribe, unsubscribe_from_everything, unsubscribe_by_job])
+@pytest.mark.parametrize(
+    "unsubscribe_by", [unsubscribe, unsubscribe_from_everything, unsubscribe_by_job]
+)
 def test_an_unsubscribe_does_not_overtake_a_subscription_that_is_being_claimed(
     monkeypatch: pytest.MonkeyPatch, unsubscribe_by: Callable[[], SubscriberRequest]
 ) -> None:

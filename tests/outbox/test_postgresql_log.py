@@ -124,7 +124,7 @@ def test_a_failed_statement_is_logged_with_its_values(
     unit: BusinessUnit, server_log: ServerLog
 ) -> None:
     """Proves that the other tests would see a failed statement."""
-    asked = {"unit": unit, "person": "p", "email_address": ADDRESS}
+    asked = {"unit": unit, "subscriber_digest": "p", "email_address": ADDRESS}
     Erasure.objects.create(**asked)
     with pytest.raises(IntegrityError):
         Erasure.objects.create(**asked)
@@ -135,7 +135,7 @@ def test_a_failed_statement_is_logged_with_its_values(
 def test_with_the_documented_settings_a_failure_logs_no_personal_data(
     unit: BusinessUnit, server_log: ServerLog
 ) -> None:
-    asked = {"unit": unit, "person": "p", "email_address": ADDRESS}
+    asked = {"unit": unit, "subscriber_digest": "p", "email_address": ADDRESS}
     Erasure.objects.create(**asked)
     connection.cursor().execute(
         "SET log_min_error_statement = panic; SET log_error_verbosity = terse"

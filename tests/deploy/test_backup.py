@@ -112,4 +112,4 @@ def test_a_backup_can_be_restored_and_the_replaced_database_is_kept(
 def test_a_missing_file_is_reported(environ: dict[str, str], tmp_path: Path) -> None:
     done = run("restore", tmp_path / "none.dump", environ)
     assert done.returncode != 0
-    assert "not there" in done.stderr
+    assert "does not exist" in done.stderr

@@ -281,4 +281,4 @@ def test_every_status_outcome_and_detail_has_an_explanation() -> None:
 
 def test_a_missing_right_is_explained_by_its_effect() -> None:
     assert "has not the right" in explain("refused", 12)
-    assert "Nobody's wish is lost" in explain("misconfigured", 12)
+    assert "No request is lost" in explain("misconfigured", 12)

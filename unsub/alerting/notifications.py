@@ -21,7 +21,7 @@ ADVICE = {
     Cause.GIVEN_UP: "They could not be sent for ten days. Mend the cause, then choose Try again.",
     Cause.HELD: "Check the credentials and permissions in Marketing Cloud. Nothing is lost.",
     Cause.CIRCUIT_OPEN: "Marketing Cloud does not answer. We ask once a minute; nothing is lost.",
-    Cause.UNKNOWN_UNIT: "Make the business unit: manage.py add_unit. Its wishes go out then.",
+    Cause.UNKNOWN_UNIT: "Create the unit with manage.py add_unit. Its requests are then sent.",
 }
 
 

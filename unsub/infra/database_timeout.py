@@ -16,7 +16,7 @@ QUERY_SECONDS = 2.0  # seconds per round trip
 RETRY_AFTER = 5.0  # seconds in which a database that did not answer is not tried again
 
 # Read by profilecenter.postgresql. None: no time-out, which migrations need.
-query_timeout: ContextVar[float | None] = ContextVar("patience", default=None)
+query_timeout: ContextVar[float | None] = ContextVar("query_timeout", default=None)
 
 
 class DatabaseUnavailableError(OperationalError):
@@ -31,13 +31,13 @@ class _State:
 
 @contextmanager
 def fail_fast() -> Iterator[None]:
-    """Limit each round trip of the block to PATIENCE seconds.
+    """Limit each round trip of the block to QUERY_SECONDS.
 
     Raises DatabaseUnavailableError immediately where the database did not answer within the last
     RETRY_AFTER seconds, so that an outage delays one visitor per process by two seconds, and the
     others not at all."""
     if time.monotonic() < _State.until:
-        raise DatabaseUnavailableError("the database is given a rest")
+        raise DatabaseUnavailableError("the database is not asked again yet")
     try:
         with limit_queries(QUERY_SECONDS):
             yield

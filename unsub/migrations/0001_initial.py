@@ -280,7 +280,7 @@ class Migration(migrations.Migration):
                             ("given_up", "requests were given up"),
                             ("held", "a queue is held"),
                             ("circuit_open", "a circuit is open"),
-                            ("unknown_unit", "wishes for an unknown business unit"),
+                            ("unknown_unit", "requests for an unknown business unit"),
                         ],
                         max_length=20,
                         verbose_name="cause",

@@ -13,7 +13,7 @@ class Cause(models.TextChoices):
     GIVEN_UP = "given_up", _("requests were given up")
     HELD = "held", _("a queue is held")
     CIRCUIT_OPEN = "circuit_open", _("a circuit is open")
-    UNKNOWN_UNIT = "unknown_unit", _("wishes for an unknown business unit")
+    UNKNOWN_UNIT = "unknown_unit", _("requests for an unknown business unit")
 
 
 class Alarm(models.Model):

@@ -88,7 +88,7 @@ def write(submission: Submission) -> tuple[SubscriberRequest, bool]:
         if found:
             _repeat(found, submission)
             return found, False
-    raise IntegrityError("a wish could not be written: its place was taken again and again")
+    raise IntegrityError("not stored: the idempotency key was taken again and again")
 
 
 def _repeat(found: SubscriberRequest, submission: Submission) -> None:

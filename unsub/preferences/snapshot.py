@@ -53,7 +53,7 @@ class ProfileSnapshot:
 
 
 def fetch(mid: int, subscriber: SubscriberContext, *, details: bool) -> ProfileSnapshot:
-    """Return what Marketing Cloud answers within PATIENCE seconds; `details` includes the attribute
+    """Return what Marketing Cloud answers within TIMEOUT seconds; `details` includes the attribute
     definitions. Independent reads run in parallel. Failed and late reads are None."""
     until = monotonic() + TIMEOUT
     reads: dict[str, Callable[[], Any]] = {

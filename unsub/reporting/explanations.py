@@ -21,7 +21,7 @@ _UNSUBSCRIBE_FAILED = _(
     "Marketing Cloud could not carry out the unsubscribe. Check that the person is on that list."
 )
 _CREDENTIALS = _(
-    "Marketing Cloud did not accept our credentials or their permissions. Nobody's wish is lost: "
+    "Marketing Cloud did not accept our credentials or their permissions. No request is lost: "
     "all go out when an operator has corrected this."
 )
 _NO_RIGHT = _(

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.test import Client
 
 from tests.helpers import hidden, person, request, seen
@@ -70,8 +70,6 @@ def test_a_viewer_cannot_mark_requests(unit: BusinessUnit) -> None:
 
 
 def test_a_note_cannot_be_changed_and_outlives_its_author(unit: BusinessUnit) -> None:
-    if connection.vendor == "sqlite":
-        return  # SQLite has no triggers (docs/adr/0006)
     writer = User.objects.create_user("writer")
     note = ResolutionNote.objects.create(
         request=request(status=Status.REFUSED), user=writer, note="Taken off by hand"

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tests.helpers import CHILD, PARENT, MakeSubmission, made, person, request, seen
+from tests.helpers import CHILD, PARENT, MakeSubmission, person, request, seen
 from unsub.admin import dashboard
 from unsub.models import (
     BusinessUnit,
@@ -26,7 +26,6 @@ from unsub.models import (
 )
 from unsub.outbox import api as outbox
 from unsub.reporting import daily_counts, overview
-from unsub.reporting.latency import is_late
 from unsub.units import queue_state
 
 pytestmark = pytest.mark.django_db
@@ -223,16 +222,6 @@ def test_the_profile_centre_s_card_links_to_its_requests(
     assert "1 unsubscribe request" in listed
 
 
-def test_requests_of_a_kind_are_found_by_an_index(unit: BusinessUnit) -> None:
-    if connection.vendor != "postgresql":
-        return  # SQLite's query plans are different
-    SubscriberRequest.objects.bulk_create(made(3) for _ in range(3000))
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE unsub_subscriberrequest")
-    plan = SubscriberRequest.objects.filter(kind=Kind.FORMAT).order_by("-pk")[:100].explain()
-    assert "request_kind" in plan
-
-
 @pytest.mark.parametrize("days", ["0", "x", "-1", "1000000", ""])
 def test_an_invalid_period_is_thirty_days(
     admin_client: Client, unit: BusinessUnit, days: str
@@ -253,14 +242,3 @@ def test_overview_and_list_need_few_queries(
         ) as queries:
             assert admin_client.get(path).status_code == 200
         assert len(queries) <= 30, path
-
-
-def test_overdue_requests_are_found_by_indexes(unit: BusinessUnit) -> None:
-    if connection.vendor != "postgresql":
-        return  # SQLite's query plans are different
-    SubscriberRequest.objects.bulk_create(made(3) for _ in range(3000))
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE unsub_subscriberrequest")
-    plan = SubscriberRequest.objects.order_by().filter(is_late()).explain()
-    for index in ("request_due", "request_leased"):
-        assert index in plan

@@ -24,6 +24,7 @@ from unsub.models import (
     Status,
     SubscriberRequest,
 )
+from unsub.models.daily_count import NONE
 from unsub.outbox import api as outbox
 from unsub.reporting import daily_counts, overview
 from unsub.units import queue_state
@@ -65,8 +66,10 @@ def test_the_daily_counts_add_up_to_the_requests(unit: BusinessUnit, child: Busi
         rows = unsubscribed.filter(unit_id=mid)
         assert tallied(mid, By.CHANNEL, "page") == rows.count()
         assert tallied(mid, By.JOB, "88001") == rows.filter(job_id=88001).count()
-        assert tallied(mid, By.JOB) == rows.exclude(job_id=None).count()
-        assert tallied(mid, By.REASON) == rows.exclude(reason=None).count()
+        for by, field in ((By.JOB, "job_id"), (By.REASON, "reason"), (By.LIST, "list_id")):
+            assert tallied(mid, by) == rows.count()
+            without = DailyCount.objects.filter(mid=mid, by=by, key=NONE)
+            assert sum(row.number for row in without) == rows.filter(**{field: None}).count()
         refused = rows.filter(status=Status.REFUSED)
         assert tallied(mid, By.STATE, "refused") == refused.count() > 0
     assert sum(tallied(mid, By.STATE) for mid in (PARENT, CHILD, 599_999)) == 300
@@ -142,22 +145,86 @@ def test_the_overview_links_to_what_needs_a_person(
         assert "1 unsubscribe request" in listed, query
 
 
-def test_every_row_links_to_its_requests(admin_client: Client, unit: BusinessUnit) -> None:
+def listed(client: Client, url: str) -> int:
+    """Return the number of requests that a list shows."""
+    return int(client.get(url).context["cl"].result_count)
+
+
+def test_every_number_opens_exactly_its_requests(
+    admin_client: Client, unit: BusinessUnit, child: BusinessUnit
+) -> None:
+    dice = random.Random(18)  # noqa: S311 - reproducible
     MailingList.objects.create(unit=unit, list_id=7001, name="Weekly offers")
-    reason = Reason.objects.all()[0]
-    request(reason=reason)
-    request(job_id=None, list_id=7002, channel=Channel.ONE_CLICK)
+    for _ in range(150):
+        request(
+            dice.uniform(0, 20),
+            unit_id=dice.choice([PARENT, CHILD]),
+            job_id=dice.choice([None, 1, 2]),  # also the numbers of requests
+            list_id=dice.choice([None, 7001, 7002]),
+            reason=dice.choice([None, *Reason.objects.all()[:2]]),
+            channel=dice.choice([Channel.PAGE, Channel.ONE_CLICK]),
+            status=dice.choice([Status.DONE, Status.REFUSED, Status.WITHDRAWN]),
+        )
+    for _ in range(5):
+        request(dice.uniform(0, 20), kind=Kind.SUBSCRIBE)
     daily_counts.refresh()
-    html = admin_client.get("/admin/?days=7").content.decode()
-    assert "Weekly offers" in html
-    assert "List 7002" in html
-    for query in (
-        "list=7001", "list=7002", f"reason__id__exact={reason.pk}", "channel__exact=one_click",
-        "q=88002",
-    ):  # fmt: skip
-        assert f"?{query}" in html
-        listed = seen(admin_client.get(f"/admin/unsub/subscriberrequest/?{query}").content)
-        assert "1 unsubscribe request" in listed, query
+    for query in ("days=7", "days=30", f"days=7&unit={CHILD}"):
+        cards = admin_client.get(f"/admin/?{query}").context["cards"]
+        assert len(cards) >= 5
+        for card in cards:
+            assert card.rows
+            for row in card.rows:
+                assert listed(admin_client, row.url) == row.number, (query, card.title, row.label)
+        whole = {sum(row.number for row in card.rows) for card in cards[:5]}
+        assert len(whole) == 1, "each table sums to the whole"
+
+
+def test_a_request_without_a_reason_list_or_job_has_a_row(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
+    request(job_id=None, list_id=None, reason=None)
+    daily_counts.refresh()
+    words = seen(admin_client.get("/admin/").content)
+    for row in ("No reason given 1", "No list in the link 1", "No job in the link 1"):
+        assert row in words
+
+
+def test_a_table_says_what_it_leaves_out_and_opens_in_full(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
+    for job in range(1, 13):
+        request(job_id=job)
+    daily_counts.refresh()
+    page = admin_client.get("/admin/?days=7")
+    [card] = [card for card in page.context["cards"] if card.key == "job"]
+    assert (len(card.rows), card.hidden, card.hidden_number) == (10, 2, 2)
+    assert "2 more with 2 in all. Show all" in seen(page.content)
+    page = admin_client.get("/admin/" + card.full_url.partition("#")[0])
+    [card] = [card for card in page.context["cards"] if card.key == "job"]
+    assert (len(card.rows), card.hidden) == (12, 0)
+    assert page.context["chosen"].days == 7
+
+
+def test_the_overview_of_one_unit_has_its_numbers_alone(
+    admin_client: Client, unit: BusinessUnit, child: BusinessUnit
+) -> None:
+    request()
+    request(unit_id=CHILD)
+    request(1, unit_id=CHILD, status=Status.REFUSED)
+    daily_counts.refresh()
+    page = admin_client.get(f"/admin/?unit={CHILD}")
+    assert page.context["overview"].number == 2
+    assert f"?days=7&unit={CHILD}" in [url for url, _, _ in page.context["periods"]]
+    [task] = page.context["tasks"]
+    assert listed(admin_client, task.url) == 1
+    assert admin_client.get("/admin/?unit=599999").context["overview"].number == 3
+
+
+def test_another_unit_cannot_be_chosen(unit: BusinessUnit, child: BusinessUnit) -> None:
+    request(unit_id=CHILD)
+    daily_counts.refresh()
+    page = person("marketer", unit).get(f"/admin/?unit={CHILD}")
+    assert page.context["overview"].number == 0
 
 
 def test_the_overview_says_how_many_requests_the_processing_time_is_of(
@@ -216,7 +283,7 @@ def test_the_profile_centre_s_card_links_to_its_requests(
     request(kind=Kind.SUBSCRIBE)
     daily_counts.refresh()
     html = admin_client.get("/admin/").content.decode()
-    assert '?kind__exact=subscribe">join a list</a>' in html
+    assert 'kind__exact=subscribe">join a list</a>' in html
     assert "Profile centre" in html
     listed = seen(admin_client.get("/admin/unsub/subscriberrequest/?kind__exact=subscribe").content)
     assert "1 unsubscribe request" in listed

@@ -1,8 +1,10 @@
 """The dashboard on the admin's first page."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -10,24 +12,43 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext, ngettext
 
 from unsub.models import Channel, Kind, MailingList, Reason
+from unsub.models.daily_count import NONE
 from unsub.reporting import overview
 from unsub.reporting.latency import NEWEST
 from unsub.reporting.overview import Count, Overview
 from unsub.units.access import mids_of, units_of
 
 from .charts import Bar, Columns, bars, columns
+from .filters import WITHOUT
 from .formatting import unit_words
 
 LIST = "admin:unsub_subscriberrequest_changelist"
+TOP = 10  # rows of a table before it is shown in full
+_KIND = "kind__exact"
+# Table, and the filter of the list of requests that its rows set.
+_PARAMETERS = {
+    "unit": "unit__mid__exact",
+    "job": "job_id",
+    "list": "list",
+    "reason": "reason__id__exact",
+    "channel": "channel__exact",
+    "kind": _KIND,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A table with a bar in each row. `counts` is the name of what it counts."""
+    """A table with a bar in each row. `counts` is the name of what it counts. `hidden` is how many
+    further values there are, `hidden_number` what they count together, and `full_url` the address
+    of the whole table."""
 
     title: str
+    key: str
     rows: list[Bar]
     counts: str = ""
+    hidden: int = 0
+    hidden_number: int = 0
+    full_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,101 +59,168 @@ class Task:
     url: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What the user has chosen: the period, one unit or all (None), and the table shown in full."""
+
+    days: int
+    mid: int | None
+    full: str
+
+    def url(self, **other: Any) -> str:
+        """Return the overview's address with this choice, changed by `other`."""
+        given = {"days": self.days, "unit": self.mid, "full": self.full} | other
+        return "?" + urlencode({name: value for name, value in given.items() if value})
+
+
 def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the index page's context with the overview added, for users who may see requests.
     Called by the theme (UNFOLD, DASHBOARD_CALLBACK)."""
     if not request.user.has_perm("unsub.view_subscriberrequest"):
         return context
-    chosen = request.GET.get("days", "")
-    days = int(chosen) if chosen in map(str, overview.PERIODS) else 30
-    found = overview.build(mids=mids_of(request.user), days=days)
+    chosen = _chosen(request)
+    mids = mids_of(request.user) if chosen.mid is None else [chosen.mid]
+    found = overview.build(mids=mids, days=chosen.days)
     return context | {
         "overview": found,
-        "periods": _periods(days),
+        "periods": _periods(chosen),
+        "units": _units(request, chosen),
+        "chosen": chosen,
         "chart": _chart(found),
-        "cards": _cards(request, found),
-        "tasks": _tasks(found),
+        "cards": _cards(request, found, chosen),
+        "tasks": _tasks(found, chosen),
         "change": _change(found),
         "processing_time": _processing_time(found),
         "processing_time_newest": NEWEST if found.processing_time.number >= NEWEST else 0,
     }
 
 
-def _periods(chosen: int) -> list[tuple[int, str, bool]]:
-    """Return the selectable periods: days, label, whether it is chosen."""
+def _chosen(request: HttpRequest) -> Chosen:
+    """Return the user's choice; the default for every value that is not one of those offered."""
+    days, unit = request.GET.get("days", ""), request.GET.get("unit", "")
+    seen = {str(mid) for mid in units_of(request.user).values_list("mid", flat=True)}
+    return Chosen(
+        days=int(days) if days in map(str, overview.PERIODS) else 30,
+        mid=int(unit) if unit in seen else None,
+        full=request.GET.get("full", ""),
+    )
+
+
+def _periods(chosen: Chosen) -> list[tuple[str, str, bool]]:
+    """Return the selectable periods: address, label, whether it is chosen."""
     texts = {1: gettext("today")}
     return [
-        (days, texts.get(days) or gettext("%d days") % days, days == chosen)
+        (
+            chosen.url(days=days, full=""),
+            texts.get(days) or gettext("%d days") % days,
+            days == chosen.days,
+        )
         for days in overview.PERIODS
     ]
+
+
+def _units(request: HttpRequest, chosen: Chosen) -> list[tuple[int, str, bool]]:
+    """Return the selectable units, where there are several: MID, name, whether it is chosen."""
+    units = list(units_of(request.user).order_by("name").values_list("mid", "name"))
+    return [(mid, name, mid == chosen.mid) for mid, name in units] if len(units) > 1 else []
 
 
 def _chart(found: Overview) -> Columns:
     return columns([(date_format(day.key, "j M"), day.number) for day in found.by_day])
 
 
-def _cards(request: HttpRequest, found: Overview) -> list[Card]:
+def _cards(request: HttpRequest, found: Overview, chosen: Chosen) -> list[Card]:
     """Return the tables."""
     seen = list(units_of(request.user))
     units = {unit.mid: unit.name for unit in seen}
     names = {one.key: unit_words(one.key, units.get(one.key)) for one in found.by_unit}
-    keys = [one.key for one in found.by_list]
-    named = MailingList.objects.filter(list_id__in=keys, unit__in=units)
-    lists = {key: gettext("List %s") % key for key in keys}
+    lists = {one.key: gettext("List %s") % one.key for one in found.by_list}
+    named = MailingList.objects.filter(list_id__in=_ids(found.by_list), unit__in=units)
     lists |= {str(one.list_id): one.name for one in named}
-    reasons = {
-        str(reason.pk): reason.label
-        for reason in Reason.objects.filter(pk__in=[one.key for one in found.by_reason])
-    }
+    lists[NONE] = gettext("No list in the link")
+    chosen_reasons = Reason.objects.filter(pk__in=_ids(found.by_reason))
+    reasons = {str(reason.pk): reason.label for reason in chosen_reasons}
+    reasons[NONE] = gettext("No reason given")
     channels = {channel.value: str(channel.label) for channel in Channel}
-    jobs = [_job(job) for job in found.by_job]
+    jobs = {one.key: gettext("Job %s") % one.key for one in found.by_job}
+    jobs[NONE] = gettext("No job in the link")
+    table = partial(_card, found, chosen)
     return [
-        Card(
-            title=gettext("By business unit"), rows=_rows(found.by_unit, names, "unit__mid__exact")
-        ),
-        Card(title=gettext("By send"), rows=bars(jobs)),
-        Card(title=gettext("By list"), rows=_rows(found.by_list, lists, "list")),
-        Card(title=gettext("By reason"), rows=_rows(found.by_reason, reasons, "reason__id__exact")),
-        Card(title=gettext("By channel"), rows=_rows(found.by_channel, channels, "channel__exact")),
-        *_centre(found, is_offered=any(unit.profile_centre for unit in seen)),
+        table("unit", gettext("By business unit"), found.by_unit, names),
+        table("job", gettext("By send"), found.by_job, jobs),
+        table("list", gettext("By list"), found.by_list, lists),
+        table("reason", gettext("By reason"), found.by_reason, reasons),
+        table("channel", gettext("By channel"), found.by_channel, channels),
+        *_centre(found, chosen, is_offered=any(unit.profile_centre for unit in seen)),
     ]
 
 
-def _centre(found: Overview, *, is_offered: bool) -> list[Card]:
+def _ids(counts: list[Count]) -> list[Any]:
+    """Return the keys without the one of requests that have no value."""
+    return [one.key for one in counts if one.key != NONE]
+
+
+def _centre(found: Overview, chosen: Chosen, *, is_offered: bool) -> list[Card]:
     """Return the table of the other kinds of requests, where one of the user's units has a profile
     centre."""
     if not (is_offered or found.by_kind):
         return []
     kinds = {kind.value: str(kind.label) for kind in Kind}
-    rows = _rows(found.by_kind, kinds, "kind__exact")
-    return [Card(title=gettext("Profile centre"), rows=rows, counts=gettext("Requests"))]
+    card = _card(found, chosen, "kind", gettext("Profile centre"), found.by_kind, kinds)
+    return [replace(card, counts=gettext("Requests"))]
 
 
-def _rows(counts: list[Count], names: Mapping[Any, str], parameter: str) -> list[Bar]:
-    """Return the rows of a table, each with a link to its requests."""
-    return bars(
-        [
-            Bar(
-                label=names.get(one.key) or str(one.key),
-                number=one.number,
-                before=one.before,
-                url=f"{reverse(LIST)}?{parameter}={one.key}",
-            )
-            for one in counts
-        ]
+def _card(  # noqa: PLR0917
+    found: Overview,
+    chosen: Chosen,
+    key: str,
+    title: str,
+    counts: list[Count],
+    names: Mapping[Any, str],
+) -> Card:
+    """Return a table, each row with a link to exactly the requests that it counts. Shown are the
+    TOP largest, or all where the user asked for this table in full."""
+    shown = counts if chosen.full == key else counts[:TOP]
+    hidden = counts[len(shown) :]
+    return Card(
+        title=title,
+        key=key,
+        rows=bars(
+            [
+                Bar(
+                    label=names.get(one.key) or str(one.key),
+                    number=one.number,
+                    before=one.before,
+                    note=gettext("stands out") if one.stands_out else "",
+                    url=_requests_url(found, chosen, _PARAMETERS[key], one.key),
+                )
+                for one in shown
+            ]
+        ),
+        hidden=len(hidden),
+        hidden_number=sum(one.number for one in hidden),
+        full_url=f"{chosen.url(full=key)}#by-{key}",
     )
 
 
-def _job(job: Count) -> Bar:
-    """Return the row of a job."""
-    note = gettext("stands out") if job.stands_out else ""
-    url = f"{reverse(LIST)}?q={job.key}"
-    return Bar(
-        label=gettext("Job %s") % job.key, number=job.number, before=job.before, note=note, url=url
-    )
+def _requests_url(found: Overview, chosen: Chosen, parameter: str, key: Any) -> str:
+    """Return the address of the list of exactly the requests that a number of the overview counts:
+    of its period, of the chosen unit, and without those that the overview leaves out."""
+    query = {
+        "received_at_from": found.first.isoformat(),
+        "received_at_to": found.last.isoformat(),
+        "counted": "yes",
+    }
+    if parameter != _KIND:
+        query[_KIND] = Kind.UNSUBSCRIBE.value
+    if chosen.mid is not None:
+        query["unit__mid__exact"] = str(chosen.mid)
+    without = {"reason__id__exact": ("reason__isnull", "True")}.get(parameter, (parameter, WITHOUT))
+    name, value = without if key == NONE else (parameter, str(key))
+    return f"{reverse(LIST)}?{urlencode(query | {name: value})}"
 
 
-def _tasks(found: Overview) -> list[Task]:
+def _tasks(found: Overview, chosen: Chosen) -> list[Task]:
     """Return what a person has to do, most urgent first."""
     waiting, requests = found.waiting, reverse(LIST)
     offered = (
@@ -172,7 +260,18 @@ def _tasks(found: Overview) -> list[Task]:
             reverse("admin:unsub_alarm_changelist"),
         ),
     )  # fmt: skip
-    return [Task(text=text % number, url=url) for number, text, url in offered if number]
+    return [
+        Task(text=text % number, url=_of_unit(url, chosen))
+        for number, text, url in offered
+        if number
+    ]
+
+
+def _of_unit(url: str, chosen: Chosen) -> str:
+    """Return the address of a list of requests, limited to the chosen unit."""
+    if chosen.mid is None or not url.startswith(f"{reverse(LIST)}?"):
+        return url
+    return f"{url}&unit__mid__exact={chosen.mid}"
 
 
 def _change(found: Overview) -> str:

@@ -13,6 +13,7 @@ from unfold.contrib.filters.admin import RangeDateFilter, SingleNumericFilter
 
 from unsub.models import Channel, MailingList, Outcome, ResolutionNote, Status, SubscriberRequest
 from unsub.models.shown_status import shows
+from unsub.models.statuses import NOT_COUNTED, in_states
 from unsub.reporting.latency import is_late
 from unsub.reporting.scanner_report import SCANNER_LIKE, SOON
 from unsub.units.access import units_of
@@ -20,6 +21,7 @@ from unsub.units.access import units_of
 from .attempts import is_number
 
 Requests = QuerySet[SubscriberRequest]
+WITHOUT = "none"  # the value for requests without a job or list
 
 
 class FixedFilter(admin.SimpleListFilter):
@@ -89,6 +91,18 @@ class ScannerFilter(FixedFilter):
     }
 
 
+class CountedFilter(FixedFilter):
+    """By whether the overview counts a request: not those that were taken back, superseded or never
+    confirmed."""
+
+    title = _("in the overview")
+    parameter_name = "counted"
+    options: ClassVar = {
+        "yes": (_("counted"), lambda rows: rows.exclude(status__in=NOT_COUNTED)),
+        "no": (_("not counted"), lambda rows: rows.filter(in_states(*NOT_COUNTED))),
+    }
+
+
 class LateFilter(FixedFilter):
     """By whether a request is on its way for more than the 48 hours that mailbox providers
     allow."""
@@ -111,7 +125,7 @@ class HandledFilter(FixedFilter):
 
 
 class ListFilter(admin.SimpleListFilter):
-    """By list ID. Offers the lists that units have named; the URL may have any other."""
+    """By list ID, or WITHOUT. Offers the lists that units have named; the URL may have others."""
 
     title = _("list")
     parameter_name = "list"
@@ -123,24 +137,29 @@ class ListFilter(admin.SimpleListFilter):
         chosen = request.GET.get(self.parameter_name, "")
         named = MailingList.objects.filter(unit__in=units_of(request.user))
         choices = {chosen: chosen} if chosen else {}
-        return list((choices | {str(one.list_id): one.name for one in named}).items())
+        choices |= {str(one.list_id): one.name for one in named}
+        return [*choices.items(), (WITHOUT, _("no list in the link"))]
 
     def queryset(self, _request: HttpRequest, queryset: Requests) -> Requests:
         """Return the requests of the list; none for a value that is not a number."""
         value = self.value()
         if not value:
             return queryset
+        if value == WITHOUT:
+            return queryset.filter(list_id=None)
         return queryset.filter(list_id=int(value)) if is_number(value) else queryset.none()
 
 
 class NumberFilter(SingleNumericFilter):  # type: ignore[misc]  # unfold has no types
-    """By one number, typed in. A value that is not a number gives an empty result, so that an
-    export never contains everything by mistake."""
+    """By one number, typed in, or WITHOUT from the overview. Any other value that is not a number
+    gives an empty result, so that an export never contains everything by mistake."""
 
     def queryset(self, _request: HttpRequest, queryset: Requests) -> Requests:
         value = str(self.value() or "")
         if not value:
             return queryset
+        if value == WITHOUT:
+            return queryset.filter(**{self.field_path: None})
         return queryset.filter(**{self.field_path: value}) if is_number(value) else queryset.none()
 
 

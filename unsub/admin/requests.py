@@ -25,6 +25,7 @@ from . import bulk_actions, formatting
 from .attempts import AttemptInline, is_number
 from .exports import FORMATS, events_of, export, proof
 from .filters import (
+    CountedFilter,
     DaysFilter,
     HandledFilter,
     LateFilter,
@@ -68,6 +69,7 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
         OutcomeFilter,
         HandledFilter,
         LateFilter,
+        CountedFilter,
         ScannerFilter,
     )
     # Not `unit`: that is an inner join, which would hide the requests of unknown units.

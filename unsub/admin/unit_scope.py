@@ -117,7 +117,8 @@ class OwnFilter(admin.RelatedFieldListFilter):
     def has_output(self) -> bool:
         """Return whether there is a choice, or a value in the URL: Django applies only filters with
         output."""
-        return len(self.lookup_choices) > 1 or bool(self.lookup_val)
+        chosen = self.lookup_val or self.lookup_val_isnull
+        return len(self.lookup_choices) > 1 or bool(chosen)
 
 
 class UnitFilter(OwnFilter):

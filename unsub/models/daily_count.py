@@ -3,13 +3,15 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+NONE = ""  # the key of requests without a job, list or reason
+
 
 class By(models.TextChoices):
     """The properties that requests are counted by.
 
-    Each unsubscribe is counted once for every property that it has a value for. One that was
-    withdrawn, superseded or never confirmed was not carried out, and is counted by state alone.
-    Requests of other kinds that were carried out are counted by their kind alone.
+    Each unsubscribe is counted once for every property, under NONE where it has no value for it.
+    One that was withdrawn, superseded or never confirmed was not carried out, and is counted by
+    state alone. Requests of other kinds that were carried out are counted by their kind alone.
     """
 
     STATE = "state", _("state")
@@ -30,7 +32,7 @@ class DailyCount(models.Model):
     day = models.DateField(_("day"))
     mid = models.BigIntegerField(_("MID"))
     by = models.CharField(_("by"), max_length=10, choices=By.choices)
-    key = models.CharField(_("value"), max_length=20)
+    key = models.CharField(_("value"), max_length=20, blank=True)
     number = models.PositiveIntegerField(_("requests"))
 
     class Meta:

@@ -14,6 +14,7 @@ from django.db.models.functions import Now, TruncDate
 
 from unsub.infra.inserts import find_or_insert
 from unsub.models import BusinessUnit, By, CountCursor, DailyCount, Kind, Status, SubscriberRequest
+from unsub.models.daily_count import NONE
 from unsub.models.statuses import NOT_COUNTED
 
 # A transaction that began before the last run may have committed after it.
@@ -122,8 +123,9 @@ def _count(day: date) -> None:
 def _counts_as(row: Mapping[str, Any]) -> Iterator[tuple[int, By, str]]:
     """Yield the counts that a row of the aggregate belongs to."""
     for by, field in _FIELDS.items():
-        if row[field] is not None and _counts_by(by, row):
-            yield row["unit_id"], by, str(row[field])
+        if _counts_by(by, row):
+            value = row[field]
+            yield row["unit_id"], by, NONE if value is None else str(value)
 
 
 def _counts_by(by: By, row: Mapping[str, Any]) -> bool:

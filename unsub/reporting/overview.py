@@ -20,12 +20,12 @@ from unsub.models import (
     Status,
     SubscriberRequest,
 )
+from unsub.models.daily_count import NONE
 from unsub.models.shown_status import is_held
 
 from .latency import ProcessingTime, is_late, processing_time_of
 
 PERIODS = (1, 7, 30, 90)
-TOP, JOBS_MAX = 10, 1000
 # A job stands out with this many times the median, and at least so many unsubscribes.
 STANDS_OUT, AT_LEAST = 3, 10
 Mids = Sequence[int] | None  # None: every unit
@@ -55,10 +55,12 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """The overview of the last `days` days, including today. `upto` is when the daily counts were
-    last refreshed."""
+    """The overview of the days from `first` to `last`, which is today. `upto` is when the daily
+    counts were last refreshed. Each `by_` list has every value, largest number first, so that it
+    sums to the whole."""
 
-    days: int
+    first: date
+    last: date
     by_day: list[Count]
     by_unit: list[Count]
     by_list: list[Count]
@@ -90,11 +92,12 @@ def build(*, mids: Mids, days: int) -> Overview:
     now = counts.filter(day__gte=first)
     earlier = counts.filter(day__gte=first - timedelta(days=days), day__lt=first)
     return Overview(
-        days=days,
+        first=first,
+        last=today,
         by_day=_by_day(now, earlier, first, days),
         by_unit=_by(now, earlier, By.CHANNEL, field="mid"),
         by_list=_by(now, earlier, By.LIST),
-        by_job=_marked(_by(now, earlier, By.JOB, most=JOBS_MAX)),
+        by_job=_marked(_by(now, earlier, By.JOB)),
         by_reason=_by(now, earlier, By.REASON),
         by_channel=_by(now, earlier, By.CHANNEL),
         by_kind=[one for one in _by(now, earlier, By.KIND) if one.key != Kind.UNSUBSCRIBE],
@@ -122,22 +125,18 @@ def _by(
     by: By,
     *,
     field: str = "key",
-    most: int = TOP,
 ) -> list[Count]:
-    """Return the largest numbers of one property, largest first."""
+    """Return the numbers of one property, largest first."""
     counts = sorted(_sums(now, by, field).items(), key=lambda item: (-item[1], item[0]))
     before = _sums(earlier, by, field)
-    return [
-        Count(key=key, number=number, before=before.get(key, 0)) for key, number in counts[:most]
-    ]
+    return [Count(key=key, number=number, before=before.get(key, 0)) for key, number in counts]
 
 
 def _marked(jobs: list[Count]) -> list[Count]:
-    """Return the ten jobs with most unsubscribes. Those that stand out from all jobs are marked."""
-    if not jobs:
-        return []
-    limit = max(AT_LEAST, STANDS_OUT * median(job.number for job in jobs))
-    return [replace(job, stands_out=job.number >= limit) for job in jobs[:TOP]]
+    """Return the jobs; those that stand out from all jobs are marked."""
+    numbers = [job.number for job in jobs if job.key != NONE]
+    limit = max(AT_LEAST, STANDS_OUT * median(numbers)) if numbers else 0
+    return [replace(job, stands_out=job.key != NONE and job.number >= limit) for job in jobs]
 
 
 def _by_day(

@@ -13,10 +13,13 @@ from django.utils.translation import gettext
 from unsub.models import ResolutionNote, SubscriberRequest
 from unsub.models.request import RequestQuerySet
 from unsub.outbox import identity
+from unsub.outbox.erasure import ERASED
 from unsub.reporting import audit_export, sentences, timeline
 from unsub.reporting.timeline import Moment
 
+from . import subscriber_search
 from .formatting import unit_label
+from .request_columns import masked
 
 log = structlog.get_logger(__name__)
 FORMATS = {
@@ -24,6 +27,7 @@ FORMATS = {
     "jsonl": (audit_export.json_lines, "application/x-ndjson"),
 }
 PROOF_MAX = 200
+NAME_SUBSCRIBERS = "unsub.name_subscribers"
 _EVENTS = (
     "delivery_attempts",
     Prefetch("resolution_notes", ResolutionNote.objects.select_related("user")),
@@ -42,11 +46,14 @@ class ProofRequest:
 
 
 def export(request: HttpRequest, requests: RequestQuerySet, kind: str) -> HttpResponseBase:
-    """Return the requests as a streamed file, oldest first. The user's id is logged."""
+    """Return the requests as a streamed file, oldest first, with the subscribers' identifiers for
+    users who may see them. The user's id is logged."""
     lines, content_type = FORMATS[kind]
-    log.info("audit_exported", user=request.user.pk, format=kind)
+    named = request.user.has_perm(NAME_SUBSCRIBERS)
+    log.info("audit_exported", user=request.user.pk, format=kind, named=named)
+    rows = audit_export.iter_rows(requests, named=named)
     response = StreamingHttpResponse(
-        lines(audit_export.iter_rows(requests)), content_type=content_type
+        lines(rows, audit_export.columns(named=named)), content_type=content_type
     )
     name = f"unsubscribes-{timezone.now():%Y%m%d-%H%M}.{kind}"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -73,10 +80,17 @@ def proof(
     found = list(theirs)
     newest = found[:PROOF_MAX][::-1]
     ended = sentences.ended_pauses(newest)
+    is_named = request.user.has_perm(NAME_SUBSCRIBERS)
+    # A subscriber who was erased here is not looked up again.
+    asks = is_named and not one.subscriber_key.startswith(ERASED)
     more = {
         "most": PROOF_MAX if len(found) > PROOF_MAX else 0,
         "title": gettext("Proof for one person"),
         "one": one,
+        "is_named": is_named,
+        "masked": masked(one),
+        "profile": subscriber_search.name_of(one.unit_id, one.subscriber) if asks else None,
+        "asked": asks,
         "unit": unit_label(one.unit_id, getattr(one, "of_unit", None)),
         "told": [
             ProofRequest(

@@ -18,10 +18,11 @@ from unfold.admin import ModelAdmin
 from unsub.infra.digests import address_digests
 from unsub.models import SubscriberRequest
 from unsub.models.request import RequestQuerySet
+from unsub.outbox import addresses
 from unsub.reporting import scanner_report
 from unsub.units.access import units_of
 
-from . import bulk_actions, formatting
+from . import bulk_actions, formatting, subscriber_search
 from .attempts import AttemptInline, is_number
 from .exports import FORMATS, events_of, export, proof
 from .filters import (
@@ -96,18 +97,66 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
         return sections(obj)
 
     def get_search_results(
-        self, _request: HttpRequest, queryset: QuerySet[SubscriberRequest], search_term: str
+        self, request: HttpRequest, queryset: QuerySet[SubscriberRequest], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Return exact matches only: each of these columns has an index."""
+        """Return exact matches only: each of these columns has an index. Marketing Cloud is asked
+        for the SubscriberID of an address or SubscriberKey, and the user is told."""
         term = search_term.strip()
         if not term:
             return queryset, False
         match = Q(subscriber_key=term) | Q(email_address=term)
         if "@" in term:
             match |= Q(address_digest__in=address_digests(term))
-        if is_number(number := term.removeprefix("#")):
+        number = term.removeprefix("#") if is_number(term.removeprefix("#")) else ""
+        if number:
             match |= Q(pk=int(number)) | Q(job_id=int(number)) | Q(subscriber_id=int(number))
+        # A number is a SubscriberKey where it is nothing else here.
+        if not number or not queryset.filter(match).exists():
+            match |= self._known_to_marketing_cloud(request, term)
         return queryset.filter(match), False
+
+    def _known_to_marketing_cloud(self, request: HttpRequest, name: str) -> Q:
+        """Return Q for the requests of the SubscriberIDs that an address or SubscriberKey has in
+        the user's units. They are found by this address from then on."""
+        units = dict(units_of(request.user).order_by("mid").values_list("mid", "name"))
+        chosen = request.GET.get("unit__mid__exact", "")
+        mids = [mid for mid in units if chosen in ("", str(mid))]
+        answer = subscriber_search.ask(mids, name)
+        # Django asks for the results of one page several times: it is told once.
+        if not getattr(request, "search_was_told", False):
+            request.search_was_told = True  # type: ignore[attr-defined]
+            self._tell_what_was_asked(request, answer, units)
+        found = Q()
+        for mid, ids in answer.found.items():
+            found |= Q(unit_id=mid, subscriber_id__in=ids)
+            if "@" in name:
+                addresses.keep(mid, ids, name)
+        return found
+
+    def _tell_what_was_asked(
+        self, request: HttpRequest, answer: subscriber_search.Answer, units: dict[int, str]
+    ) -> None:
+        """Show what Marketing Cloud said, and which units did not answer or were not asked."""
+        for mid, ids in answer.found.items():
+            text = gettext("Marketing Cloud was asked: in %(unit)s this is SubscriberID %(ids)s.")
+            words = {"unit": units[mid], "ids": ", ".join(map(str, ids))}
+            self.message_user(request, text % words, messages.INFO)
+        silent = ", ".join(units[mid] for mid in answer.silent)
+        if silent:
+            text = gettext(
+                "Marketing Cloud did not say which SubscriberID this is in %s: requests whose link "
+                "carried a SubscriberID alone may be missing here."
+            )
+            self.message_user(request, text % silent, messages.WARNING)
+        if answer.not_asked:
+            text = gettext(
+                "Only %d business units were asked for the SubscriberID. Filter by business unit "
+                "to ask another one."
+            )
+            self.message_user(request, text % subscriber_search.UNITS_ASKED, messages.WARNING)
+        if not (answer.found or answer.silent or answer.not_asked):
+            text = gettext("Marketing Cloud was asked, and has no such subscriber.")
+            self.message_user(request, text, messages.INFO)
 
     def has_try_again_permission(self, request: HttpRequest) -> bool:
         """Return whether the user may have requests tried again. It is the right to change them,

@@ -79,6 +79,21 @@ def subscriber_names(mid: int, keys: Sequence[str]) -> list[SubscriberName]:
     return _all(pages)
 
 
+def subscribers_called(mid: int, name: str) -> list[SubscriberName]:
+    """Return the unit's subscribers with this SubscriberKey or, where it has an @, this address.
+    One subscriber may be there twice. Raises an SfmcError."""
+    conditions = [_keyed([name])]
+    if "@" in name:
+        conditions.append(Filter(property="EmailAddress", operator="equals", values=(name,)))
+    return [
+        one
+        for condition in conditions
+        for one in _all(
+            _pages(mid, "Subscriber", SUBSCRIBER_PROPERTIES, condition, read_subscriber_name)
+        )
+    ]
+
+
 def mail_lists(mid: int) -> list[MailList]:
     """Return the unit's lists, groups and suppression lists included. Raises an SfmcError."""
     return _all(_pages(mid, "List", LIST_PROPERTIES, None, read_list))

@@ -409,7 +409,7 @@ class Migration(migrations.Migration):
                         verbose_name="by",
                     ),
                 ),
-                ("key", models.CharField(max_length=20, verbose_name="value")),
+                ("key", models.CharField(blank=True, max_length=20, verbose_name="value")),
                 ("number", models.PositiveIntegerField(verbose_name="requests")),
             ],
             options={
@@ -944,6 +944,12 @@ class Migration(migrations.Migration):
                 "verbose_name": "unsubscribe request",
                 "verbose_name_plural": "unsubscribe requests",
                 "ordering": ("-pk",),
+                "permissions": (
+                    (
+                        "name_subscribers",
+                        "Can see who asked, by address and key, in exports and proofs",
+                    ),
+                ),
             },
         ),
         migrations.CreateModel(

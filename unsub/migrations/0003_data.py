@@ -17,7 +17,7 @@ _VIEW = tuple(f"view_{name}" for name in _READ)
 _EDIT = tuple(f"{act}_{name}" for name in _WRITTEN for act in ("add", "change", "delete"))
 _MARKET = (
     *_VIEW, *_EDIT, "change_subscriberrequest", "change_businessunit", "change_lostlink",
-    "change_erasure",
+    "change_erasure", "name_subscribers",
 )  # fmt: skip
 _OPERATE = (
     *_VIEW, "change_subscriberrequest", "change_businessunit", "add_businessunit", "all_units",

@@ -138,6 +138,9 @@ class SubscriberRequest(Deliverable):
         ordering = ("-pk",)
         verbose_name = _("unsubscribe request")
         verbose_name_plural = _("unsubscribe requests")
+        permissions = (
+            ("name_subscribers", "Can see who asked, by address and key, in exports and proofs"),
+        )
         constraints = (
             models.CheckConstraint(
                 condition=models.Q(subscriber_id__isnull=False)

@@ -1,34 +1,23 @@
 """Read a subscriber's data from Marketing Cloud while the page waits, with a deadline."""
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as TookTooLong
 from dataclasses import dataclass, field
 from functools import partial
-from threading import BoundedSemaphore
 from time import monotonic
 from typing import Any
 
-import structlog
 from django.core.cache import cache
 
 from unsub.domain.context import SubscriberContext
 from unsub.gateway import calls as gateway
-from unsub.gateway import catalogue, concurrency
+from unsub.gateway import catalogue, reads
 from unsub.infra import digests
 from unsub.models import MailingList
-from unsub.sfmc import Definition, MailList, Membership, Profile, SfmcError
-
-log = structlog.get_logger(__name__)
+from unsub.sfmc import Definition, MailList, Membership, Profile
 
 TIMEOUT = 3.0  # seconds that a page request waits for Marketing Cloud
 CACHE_SECONDS = 20  # seconds that a subscriber's data stays in the cache
 UNSUBSCRIBED = "Unsubscribed"
-# Calls past the deadline continue in the background until their own time-out. At this many calls at
-# once, further reads are skipped instead of queued.
-_AT_ONCE = 16
-_pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="profile")
-_free = BoundedSemaphore(_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,21 +45,23 @@ def fetch(mid: int, subscriber: SubscriberContext, *, details: bool) -> ProfileS
     """Return what Marketing Cloud answers within TIMEOUT seconds; `details` includes the attribute
     definitions. Independent reads run in parallel. Failed and late reads are None."""
     until = monotonic() + TIMEOUT
-    reads: dict[str, Callable[[], Any]] = {
+    wanted: dict[str, Callable[[], Any]] = {
         "lists": partial(_lists, mid),
         "profile": partial(_profile, mid, subscriber),
     }
     if subscriber.subscriber_key:
-        reads["memberships"] = partial(_memberships, mid, subscriber, subscriber.subscriber_key)
+        wanted["memberships"] = partial(_memberships, mid, subscriber, subscriber.subscriber_key)
     if details:
-        reads["definitions"] = partial(catalogue.definitions, mid)
-    futures = {name: _start(read) for name, read in reads.items()}
-    found = {name: _wait(mid, name, one, until) for name, one in futures.items()}
+        wanted["definitions"] = partial(catalogue.definitions, mid)
+    futures = {name: reads.start(read) for name, read in wanted.items()}
+    found = {name: reads.result(mid, name, one, until) for name, one in futures.items()}
     if "memberships" not in found:
         profile = found["profile"]
         key = profile.subscriber_key if profile else ""
         found["memberships"] = (
-            _wait(mid, "memberships", _start(partial(_memberships, mid, subscriber, key)), until)
+            reads.result(
+                mid, "memberships", reads.start(partial(_memberships, mid, subscriber, key)), until
+            )
             if key
             else None
         )
@@ -130,30 +121,6 @@ def _kept(what: str, mid: int, subscriber: SubscriberContext, read: Callable[[],
         value = read()
         cache.set(name, value, timeout=CACHE_SECONDS)
     return value
-
-
-def _start(read: Callable[[], Any]) -> "Future[Any] | None":
-    """Submit a read to the pool. Return None where the pool is full."""
-    if not _free.acquire(blocking=False):
-        return None
-    future = _pool.submit(_read, read)
-    future.add_done_callback(lambda _: _free.release())
-    return future
-
-
-def _read(read: Callable[[], Any]) -> Any:
-    """Return the result of `read`, or None where all call slots are taken."""
-    with concurrency.call_slot() as free:
-        return read() if free else None
-
-
-def _wait(mid: int, what: str, future: "Future[Any] | None", until: float) -> Any:
-    """Return the result of a read, or None where it failed or missed the deadline."""
-    try:
-        return future.result(timeout=max(until - monotonic(), 0)) if future else None
-    except (SfmcError, TookTooLong) as err:
-        log.warning("profile_fetch_failed", mid=mid, what=what, error=type(err).__name__)
-        return None
 
 
 def _name(what: str, mid: int, subscriber: SubscriberContext) -> str:

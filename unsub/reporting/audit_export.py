@@ -22,6 +22,8 @@ _FIELDS = {
     "sfmc_request_id": "sfmc_request_id", "kind": "kind",
 }  # fmt: skip
 COLUMNS = (*_FIELDS, "about")
+# Appended for users who may see who asked: the identifiers as the link carried them.
+SUBSCRIBER_COLUMNS = ("subscriber_id", "subscriber_key", "email_address")
 _TARGET = ("target_type", "target_id", "target_name")
 CHUNK = 2000
 # Spreadsheets interpret cells that begin with one of these as formulas (OWASP: CSV injection).
@@ -29,14 +31,20 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Row = tuple[Any, ...]
 
 
-def iter_rows(requests: RequestQuerySet) -> Iterator[Row]:
-    """Yield one row of COLUMNS per request, oldest first.
+def columns(*, named: bool) -> tuple[str, ...]:
+    """Return the columns of the export; `named` adds those that name the subscriber."""
+    return (*COLUMNS, *SUBSCRIBER_COLUMNS) if named else COLUMNS
+
+
+def iter_rows(requests: RequestQuerySet, *, named: bool = False) -> Iterator[Row]:
+    """Yield one row of `columns(named=named)` per request, oldest first.
 
     Each chunk is a query of its own: one cursor over everything would read all of it first, and the
     database cancels statements after 15 s.
     """
     # The first column is the key that the next chunk starts after.
-    sources = (F(source) for source in (*_FIELDS.values(), *_TARGET))
+    who = SUBSCRIBER_COLUMNS if named else ()
+    sources = (F(source) for source in (*_FIELDS.values(), *_TARGET, *who))
     found = requests.with_shown_status().order_by("pk").values_list(*sources)
     last = 0
     while chunk := list(found.filter(pk__gt=last)[:CHUNK]):
@@ -47,22 +55,22 @@ def iter_rows(requests: RequestQuerySet) -> Iterator[Row]:
 def _with_target(row: Row) -> Row:
     """Return a row with its target as one cell."""
     number = len(_FIELDS)
-    type_, id_, name = row[number:]
-    return (*row[:number], str(Target(TargetType(type_), id_, name)))
+    type_, id_, name, *who = row[number:]
+    return (*row[:number], str(Target(TargetType(type_), id_, name)), *who)
 
 
-def csv_lines(found: Iterator[Row]) -> Iterator[str]:
+def csv_lines(found: Iterator[Row], header: tuple[str, ...] = COLUMNS) -> Iterator[str]:
     """Yield the lines of a CSV file, header first. Cells that a spreadsheet would execute are
     escaped."""
-    yield _line(COLUMNS)
+    yield _line(header)
     for row in found:
         yield _line(tuple(map(csv_safe, row)))
 
 
-def json_lines(found: Iterator[Row]) -> Iterator[str]:
+def json_lines(found: Iterator[Row], header: tuple[str, ...] = COLUMNS) -> Iterator[str]:
     """Yield one JSON object per line. Times are ISO 8601 in UTC."""
     for row in found:
-        fields = dict(zip(COLUMNS, map(json_safe, row), strict=True))
+        fields = dict(zip(header, map(json_safe, row), strict=True))
         yield json.dumps(fields, ensure_ascii=False) + "\n"
 
 

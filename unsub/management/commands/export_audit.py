@@ -30,15 +30,20 @@ class Command(BaseCommand):
         )  # fmt: skip
         parser.add_argument("--status", action="append", choices=Status.values, help="repeatable")
         parser.add_argument("--mid", type=int, action="append", help="business unit; repeatable")
+        parser.add_argument(
+            "--name-subscribers", action="store_true",
+            help="add SubscriberID, SubscriberKey and address, as the link carried them",
+        )  # fmt: skip
         parser.add_argument("--since", type=_moment, help="received at or after: date or time")
         parser.add_argument("--until", type=_moment, help="received before: date or time")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Write the rows. Raises CommandError. A closed pipe ends it without an error."""
-        found = self._counted(_rows(options))
+        named = options["name_subscribers"]
+        found = self._counted(_rows(options, named=named))
         lines = audit_export.csv_lines if options["format"] == "csv" else audit_export.json_lines
         with writing(options["output"], self.stdout) as write:
-            for line in lines(found):
+            for line in lines(found, audit_export.columns(named=named)):
                 write(line)
 
     def _counted(self, found: Iterator[audit_export.Row]) -> Iterator[audit_export.Row]:
@@ -63,7 +68,7 @@ def _moment(text: str) -> datetime:
     return make_aware(found) if is_naive(found) else found
 
 
-def _rows(options: dict[str, Any]) -> Iterator[audit_export.Row]:
+def _rows(options: dict[str, Any], *, named: bool) -> Iterator[audit_export.Row]:
     """Yield the rows that the options select."""
     filters = {
         "unit_id__in": options["mid"],
@@ -74,4 +79,4 @@ def _rows(options: dict[str, Any]) -> Iterator[audit_export.Row]:
     )
     if options["status"] is not None:
         requests = requests.shown_as(*options["status"])
-    return audit_export.iter_rows(requests)
+    return audit_export.iter_rows(requests, named=named)

@@ -22,6 +22,7 @@ from unsub.models import (
     SubscriberRequest,
     WeeklyDigest,
 )
+from unsub.models.daily_count import NONE
 from unsub.models.statuses import ON_THEIR_WAY, in_states
 
 from .latency import processing_time
@@ -115,13 +116,17 @@ def _sum(counts: QuerySet[DailyCount]) -> int:
 def _top(counts: QuerySet[DailyCount], by: By) -> list[tuple[str, int]]:
     """Return the five largest numbers of one property."""
     sums = counts.filter(by=by).order_by().values_list("key").annotate(sum=Sum("number"))
+    if by is not By.REASON:
+        sums = sums.exclude(key=NONE)
     return sorted(sums, key=lambda pair: (-pair[1], pair[0]))[:5]
 
 
 def _reasons(counts: QuerySet[DailyCount]) -> list[tuple[str, int]]:
     """Return the five most frequent reasons."""
     top = _top(counts, By.REASON)
-    labels = {str(one.pk): one.label for one in Reason.objects.filter(pk__in=[k for k, _ in top])}
+    given = [key for key, _ in top if key != NONE]
+    labels = {str(one.pk): one.label for one in Reason.objects.filter(pk__in=given)}
+    labels[NONE] = "No reason given"
     return [(labels.get(key, key), number) for key, number in top]
 
 

@@ -41,7 +41,6 @@ from unsub.outbox.submission import Change, Submission
 from unsub.reporting import daily_counts, weekly_digest
 from unsub.sandbox import Sandbox
 from unsub.units import opening
-from unsub.web import lost_link_requests
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -209,9 +208,7 @@ def test_repeated_requests_for_erasure_and_a_lost_link_log_nothing(
     assert Erasure.objects.count() == 1
 
     def ask_for_link() -> None:
-        lost_link_requests.report_lost_link(
-            mid=PARENT, address=ADDRESS, client="192.0.2.1", language="en"
-        )
+        outbox.report_lost_link(mid=PARENT, address=ADDRESS, client="192.0.2.1", language="en")
 
     ask_for_link()
     in_threads_and_twice_more(ask_for_link)

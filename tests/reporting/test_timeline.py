@@ -257,7 +257,7 @@ def test_the_timeline_says_that_the_subscriber_ended_a_pause(
     unit.save()
     left = asked(make_submission, None, pause_days=30)
     pause = Pause.objects.get()
-    outbox.end_pause(pause, pauses.resume_submission(pause, token=make_submission().token))
+    outbox.end_pause(pause, token=make_submission().token, subscribe=True)
     back = SubscriberRequest.objects.exclude(pk=left.pk).get()
     assert f"The person ended the pause #{left.pk}: back to Weekly" in page(admin_client, back)
 

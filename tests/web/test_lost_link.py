@@ -11,7 +11,7 @@ from redis.retry import Retry
 from tests.helpers import rotate_digest_key, seen
 from unsub.infra import rate_limit
 from unsub.models import BusinessUnit, LostLink, SubscriberRequest
-from unsub.web import lost_link_requests
+from unsub.outbox import lost_links
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 PATH = "/lost-link"
@@ -104,7 +104,7 @@ def test_a_flood_is_limited_per_unit_also_without_a_broker(
     client: Client, open_unit: BusinessUnit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate_limit, "_counters", redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
-    monkeypatch.setattr(lost_link_requests, "UNIT_MAX", 8)
+    monkeypatch.setattr(lost_links, "UNIT_MAX", 8)
     statuses = [
         client.post(PATH, {"email_address": f"a{number}@example.com"}).status_code
         for number in range(10)

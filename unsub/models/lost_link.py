@@ -21,7 +21,7 @@ class LostLink(models.Model):
         related_name="lost_links",
     )
     email_address = models.EmailField(_("e-mail address"), max_length=254)
-    # Limits an address to one entry a day, ignoring case: see unsub/web/lost_link_requests.py.
+    # Limits an address to one entry a day, ignoring case: see unsub/outbox/lost_links.py.
     address_digest = models.CharField(max_length=DIGEST_LENGTH, editable=False)
     language = models.CharField(_("language"), max_length=35, blank=True)
     received_at = models.DateTimeField(_("received"), db_default=Now())

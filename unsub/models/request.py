@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Count
 from django.utils.translation import gettext_lazy as _
 
-from unsub.domain.context import Scope
+from unsub.domain.context import Scope, UnsubContext
 from unsub.domain.digest_keys import LENGTH as DIGEST_LENGTH
 from unsub.domain.target import Target, TargetType
 
@@ -246,6 +246,13 @@ class SubscriberRequest(Deliverable):
     def target(self) -> Target:
         """What the request is about."""
         return Target(TargetType(self.target_type), self.target_id, self.target_name)
+
+    @property
+    def context(self) -> UnsubContext:
+        """The context of the link that the request was made with."""
+        return UnsubContext(
+            mid=self.unit_id, subscriber=self.subscriber, job=self.job, scope=self.scope_value
+        )
 
     @property
     def scope_value(self) -> Scope:

@@ -13,15 +13,19 @@ from unsub.domain.context import ContextError, UnsubContext
 from unsub.domain.retry import HORIZON
 from unsub.infra import database_timeout, digests, metrics
 from unsub.infra.database_timeout import DatabaseUnavailableError
+from unsub.links.confirmation import NotConfirmedError, request_of
 from unsub.models import EmailStatus, Kind, LinkEmail, Pause, PauseResult, Status, SubscriberRequest
 from unsub.models.shown_status import can_be_requeued
+from unsub.models.statuses import NOT_CARRIED_OUT
 from unsub.units import queue_state
 
 from . import erasure, link_emails, pauses, precedence, spool, store, wakeup
+from .lost_links import report_lost_link
 from .submission import Change, Submission
 
 __all__ = [
     "Change",
+    "NotConfirmedError",
     "Submission",
     "UnavailableError",
     "add_reason",
@@ -32,6 +36,7 @@ __all__ = [
     "find_waiting",
     "recent",
     "release",
+    "report_lost_link",
     "request_erasure",
     "requeue",
     "requeue_emails",
@@ -136,15 +141,19 @@ def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:
         return store.add_reason(context, reason=reason, words=words)
 
 
-def find_waiting(request_id: int) -> SubscriberRequest | None:
-    """Return the request that waits, or waited, for a confirmation by email. None where there is no
-    such request, or where a later request has superseded it while it waited. Raises
-    DatabaseError."""
-    requests = SubscriberRequest.objects.filter(pk=request_id).exclude(kind=Kind.UNSUBSCRIBE)
+def find_waiting(token: str) -> SubscriberRequest:
+    """Return the request that waits, or waited, for its confirmation by the link with this token.
+
+    Raises NotConfirmedError where the link is invalid or too old, or where the request is over:
+    forgotten, or superseded by a later one. Raises DatabaseError.
+    """
+    requests = SubscriberRequest.objects.filter(pk=request_of(token))
     with database_timeout.fail_fast():
-        found = requests.first()
-        if found and found.status == Status.WAITING and precedence.is_superseded(found):
-            return None
+        found = requests.exclude(kind=Kind.UNSUBSCRIBE).first()
+        if found is None or found.status in NOT_CARRIED_OUT:
+            raise NotConfirmedError
+        if found.status == Status.WAITING and precedence.is_superseded(found):
+            raise NotConfirmedError
         return found
 
 
@@ -169,14 +178,14 @@ def running_pauses(context: UnsubContext) -> list[Pause]:
         return pauses.running(digests.subscriber_digests(context.mid, context.subscriber))
 
 
-def end_pause(pause: Pause, submission: Submission | None) -> bool:
-    """End a pause: with `submission`, the request to subscribe again, which is written in the same
-    transaction; without it, the subscriber stays unsubscribed. Return whether this call ended the
-    pause. Raises DatabaseError."""
+def end_pause(pause: Pause, *, token: str, subscribe: bool) -> bool:
+    """End a pause by subscribing again, with a request in the same transaction, or by staying
+    unsubscribed. `token` is the link's. Return whether this call ended the pause. Raises
+    DatabaseError."""
     with database_timeout.fail_fast(), transaction.atomic():
-        ended = pauses.end(pause.pk, PauseResult.CANCELLED if submission else PauseResult.STAYED)
-        if ended and submission:
-            request, _ = store.write(submission)
+        ended = pauses.end(pause.pk, PauseResult.CANCELLED if subscribe else PauseResult.STAYED)
+        if ended and subscribe:
+            request, _ = store.write(pauses.resume_submission(pause, token=token))
             _wake_on_commit(request)
     return ended
 

@@ -7,7 +7,6 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
-from unsub.domain.context import UnsubContext
 from unsub.domain.target import EVERYTHING, TargetType
 from unsub.infra import digests
 from unsub.models import (
@@ -107,7 +106,7 @@ def _is_overtaken(left: SubscriberRequest) -> bool:
 def resume_submission(pause: Pause, *, token: str = "") -> Submission:
     """Return the submission that subscribes again to what the pause unsubscribed from."""
     left = pause.request
-    context = context_of(left)
+    context = left.context
     if left.target == EVERYTHING:
         kind, context = Kind.RESUBSCRIBE, context.for_everything()
     else:
@@ -118,14 +117,4 @@ def resume_submission(pause: Pause, *, token: str = "") -> Submission:
         channel=Channel.PROFILE,
         language=left.language,
         change=Change(kind=kind),
-    )
-
-
-def context_of(request: SubscriberRequest) -> UnsubContext:
-    """Return the context of an existing request."""
-    return UnsubContext(
-        mid=request.unit_id,
-        subscriber=request.subscriber,
-        job=request.job,
-        scope=request.scope_value,
     )

@@ -10,7 +10,8 @@ from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from . import lost_link_requests
+from unsub.outbox import api as outbox
+
 from .brand import Brand, find_host_brand
 from .forms import LostLinkForm
 from .http import SeeOther, TooLargeError, page, plain, read_form, with_retry
@@ -49,7 +50,7 @@ def _take(request: HttpRequest, brand: Brand, mid: int) -> HttpResponse:
     if not form.is_valid():
         return page("unsub/lost_link.html", lost_link_context(brand, form), status=422)
     try:
-        answer = lost_link_requests.report_lost_link(
+        accepted = outbox.report_lost_link(
             mid=mid,
             address=form.cleaned_data["email_address"],
             client=_client(request),
@@ -57,7 +58,7 @@ def _take(request: HttpRequest, brand: Brand, mid: int) -> HttpResponse:
         )
     except (DatabaseError, InterfaceError):
         return with_retry(page("unsub/unavailable.html", {"brand": brand}, status=503))
-    if answer is lost_link_requests.LostLinkResult.TOO_MANY:
+    if not accepted:
         return with_retry(page("unsub/too_many.html", {"brand": brand}, status=429))
     return SeeOther(f"{lost_link_context(brand)['lost_link_url']}?kept=1")
 

@@ -6,14 +6,13 @@ from functools import wraps
 
 from django.http import HttpRequest, HttpResponse
 
-from unsub.domain.context import UnsubContext
-from unsub.infra import digests, metrics, rate_limit
+from unsub.infra import metrics
 from unsub.models import Channel
+from unsub.preferences.access import is_fresh, may_change
 from unsub.web.http import SeeOther, TooLargeError, page, plain, with_retry
 from unsub.web.page_context import PageContext, page_for
 from unsub.web.signed_link import Link, linked
 
-TIMES, SECONDS = 60, 3600  # changes per link
 View = Callable[[HttpRequest, PageContext], HttpResponse]
 
 
@@ -57,24 +56,9 @@ def _run_view(view: View, request: HttpRequest, page_context: PageContext) -> Ht
         if page_context.link.context.is_test:
             metrics.TEST_LINKS.labels(channel=Channel.PROFILE.value).inc()
             return SeeOther(page_context.link.url("centre", saved="1"))
-        if not may_change(page_context.link):
+        if not may_change(page_context.link.token):
             return with_retry(page("unsub/too_many.html", page_context.as_context(), status=429))
     try:
         return view(request, page_context)
     except TooLargeError:
         return plain("The request is too large.", status=413)
-
-
-def may_change(link: Link) -> bool:
-    """Count a change with this link, and return whether it is within the rate limit."""
-    who = digests.digest(digests.Purpose.LINK, link.token)
-    return rate_limit.allow("profile", who, times=TIMES, seconds=SECONDS)
-
-
-def is_fresh(context: UnsubContext, *, days: int, now: float) -> bool:
-    """Return whether a link is recent enough for the profile centre: before its `exp`, or issued at
-    most `days` ago where it has none. False where it has neither `exp` nor `iat`. `now` is a Unix
-    time."""
-    if context.expires_at is not None:
-        return not context.is_expired(now)
-    return context.issued_at is not None and now - context.issued_at <= days * 86_400

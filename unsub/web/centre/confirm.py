@@ -1,22 +1,15 @@
 """The page behind the link of a confirmation email. A GET confirms nothing, because scanners follow
 links in emails."""
 
-from typing import Any
-
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from unsub.domain.masking import mask_email
-from unsub.domain.target import TargetType
-from unsub.gateway.catalogue import list_name
-from unsub.links.confirmation import NotConfirmedError, request_of
-from unsub.models import Status, SubscriberRequest
-from unsub.models.statuses import NOT_CARRIED_OUT
+from unsub.models import Status
 from unsub.outbox import api as outbox
-from unsub.outbox.pauses import context_of
+from unsub.preferences.confirmation import confirmation_of
 from unsub.web.brand import Brand, find_brand, find_host_brand
 from unsub.web.http import page, with_retry
 from unsub.web.language import choose_language
@@ -31,15 +24,15 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     404 where the link is invalid or the request is over, 503 where the database does not answer.
     """
     try:
-        row = _request(token)
+        row = outbox.find_waiting(token)
         if request.method == "POST" and row.status == Status.WAITING:
             outbox.confirm(row)
             # Read again: another POST, or the expiry of the request, may have come first.
-            row = _request(token)
-        brand = find_brand(context_of(row))
+            row = outbox.find_waiting(token)
+        context = {"brand": find_brand(row.context), "confirmation": confirmation_of(row)}
         with translation.override(choose_language(request, link=row.language)):
-            return page("unsub/confirm.html", _shown(row, brand))
-    except NotConfirmedError:
+            return page("unsub/confirm.html", context)
+    except outbox.NotConfirmedError:
         with translation.override(choose_language(request)):
             return page("unsub/confirm_over.html", {"brand": _brand(request)}, status=404)
     except (DatabaseError, InterfaceError):
@@ -53,25 +46,3 @@ def _brand(request: HttpRequest) -> Brand:
         return find_host_brand(request.get_host())
     except (DatabaseError, InterfaceError):
         return Brand()
-
-
-def _request(token: str) -> SubscriberRequest:
-    """Return the request that a token confirms. Raises NotConfirmedError where it is over or
-    unknown."""
-    request = outbox.find_waiting(request_of(token))
-    if request is None or request.status in NOT_CARRIED_OUT:
-        raise NotConfirmedError
-    return request
-
-
-def _shown(request: SubscriberRequest, brand: Brand) -> dict[str, Any]:
-    """Return the template context of a request."""
-    is_address = request.target.type is TargetType.ADDRESS
-    return {
-        "brand": brand,
-        "is_address": is_address,
-        "is_confirmed": request.status != Status.WAITING,
-        "list_name": list_name(request.unit_id, request.list_id),
-        "address": mask_email(request.value) if is_address else "",
-        "wording": request.consent_text.text if request.consent_text else "",
-    }

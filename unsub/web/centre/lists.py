@@ -1,7 +1,7 @@
 """The main page of the profile centre: the subscriber's lists, subscribing and unsubscribing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
@@ -10,8 +10,9 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from unsub.models import Channel, Kind
 from unsub.outbox.api import Change, Submission
 from unsub.preferences import form_snapshot, snapshot
-from unsub.preferences.current_state import CurrentState, Subscription
+from unsub.preferences.current_state import CurrentState
 from unsub.preferences.form_snapshot import FormSnapshot
+from unsub.preferences.list_changes import ListChanges, read_changes
 from unsub.web.http import SeeOther, page, read_form
 from unsub.web.page_context import PageContext
 from unsub.web.signed_link import EVERYTHING
@@ -20,20 +21,7 @@ from .access import profile_centre_view
 from .common import facts_of, load_state, page_of, submit_all
 from .pauses import DAYS, pauses_of
 
-LISTS_MAX = 500  # list IDs that one form may contain
 AGAIN = "again"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListChanges:
-    """The changes in a form, compared with the snapshot that it was rendered with."""
-
-    leaving: tuple[int, ...] = ()
-    joining: tuple[int, ...] = ()
-
-    def leaves_on(self, one: Subscription) -> bool:
-        """Return whether a list is subscribed after these changes."""
-        return one.list_id in self.joining or (one.is_on and one.list_id not in self.leaving)
 
 
 @profile_centre_view("GET", "HEAD", "POST")
@@ -89,7 +77,7 @@ def _lists(page_context: PageContext, state: CurrentState, chosen: ListChanges) 
         off=tuple(one.list_id for one in lists if not one.is_on),
         consent=form_snapshot.fingerprint(page_context.brand.consent),
     )
-    lists = [replace(one, is_on=chosen.leaves_on(one)) for one in lists]
+    lists = [replace(one, is_on=chosen.is_on_after(one)) for one in lists]
     return {
         "lists": lists,
         "known": [],
@@ -137,26 +125,6 @@ def _submit(page_context: PageContext, form: QueryDict) -> HttpResponse:
     submissions = list(_submissions(page_context, chosen, again=change))
     back = page_context.link.url("centre", saved="1" if submissions else "")
     return submit_all(page_context, submissions) or SeeOther(back)
-
-
-def read_changes(shown: FormSnapshot, form: QueryDict) -> ListChanges:
-    """Return what was changed on the page since it was rendered. Changes made meanwhile in another
-    tab are not among it."""
-    kept = _numbers(form.getlist("keep"))
-    if not shown.is_known:
-        # The page could not show what is subscribed: the ticked lists are unsubscribed from.
-        left = _numbers(form.getlist("leave"))
-        return ListChanges(leaving=tuple(one for one in shown.on if one in left))
-    return ListChanges(
-        leaving=tuple(one for one in shown.on if one not in kept),
-        joining=tuple(one for one in shown.off if one in kept),
-    )
-
-
-def _numbers(texts: list[str]) -> frozenset[int]:
-    """Return the list IDs in a form's values."""
-    usable = (text for text in texts[:LISTS_MAX] if text.isascii() and text.isdigit())
-    return frozenset(int(text) for text in usable if len(text) < 10)
 
 
 def _submissions(

@@ -4,11 +4,10 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 
 from unsub.outbox import api as outbox
+from unsub.preferences.access import may_change
 from unsub.web.http import SeeOther, page, with_retry
 from unsub.web.page_context import page_for
 from unsub.web.signed_link import Link, linked
-
-from .access import may_change
 
 
 @linked("GET", "HEAD", "POST")
@@ -26,7 +25,7 @@ def new_link(request: HttpRequest, link: Link) -> HttpResponse:
         there = SeeOther(link.url("new_link"))
         if link.context.is_test:
             return there
-        if not may_change(link):
+        if not may_change(link.token):
             return with_retry(page("unsub/too_many.html", page_context.as_context(), status=429))
         try:
             outbox.email_new_link(link.context, language=page_context.language)

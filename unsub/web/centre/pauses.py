@@ -12,7 +12,6 @@ from unsub.domain.target import EVERYTHING
 from unsub.models import Channel, Pause, PauseEndAction
 from unsub.outbox import api as outbox
 from unsub.outbox.api import Submission
-from unsub.outbox.pauses import resume_submission
 from unsub.preferences import form_snapshot, snapshot
 from unsub.web.http import SeeOther, page, read_form, with_retry
 from unsub.web.page_context import PageContext
@@ -96,10 +95,7 @@ def _end(page_context: PageContext, form: QueryDict) -> HttpResponse | None:
     try:
         for one in outbox.running_pauses(page_context.link.context):
             if str(one.pk) == chosen:
-                back = (
-                    resume_submission(one, token=page_context.link.token) if "end" in form else None
-                )
-                outbox.end_pause(one, back)
+                outbox.end_pause(one, token=page_context.link.token, subscribe="end" in form)
     except (DatabaseError, InterfaceError):
         return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
     snapshot.forget(page_context.link.context.mid, page_context.link.context.subscriber)

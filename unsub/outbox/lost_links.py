@@ -1,7 +1,6 @@
-"""Store entries of the lost-link form, within limits per client and per unit."""
+"""Entries of the lost-link form, within limits per client and per unit."""
 
 from datetime import timedelta
-from enum import Enum, auto
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -15,30 +14,24 @@ CLIENT_MAX = 5  # per hour and client
 UNIT_MAX = 500  # per hour and unit: a flood must not hide the genuine entries
 
 
-class LostLinkResult(Enum):
-    """Result for the page. It is the same for known and for unknown addresses."""
-
-    KEPT = auto()
-    TOO_MANY = auto()
-
-
-def report_lost_link(*, mid: int, address: str, client: str, language: str) -> LostLinkResult:
-    """Store an address for the unit's marketers, once in 24 hours.
+def report_lost_link(*, mid: int, address: str, client: str, language: str) -> bool:
+    """Store an address for the unit's marketers, once in 24 hours. Return False above a limit; the
+    result is the same for known and for unknown addresses.
 
     `client` is the IP address: only a digest of it is used, for the rate limit. Runs in a
     transaction. Raises DatabaseError.
     """
     who = digests.digest(digests.Purpose.CLIENT, client)
     if not rate_limit.allow("lost-link", who, times=CLIENT_MAX, seconds=int(HOUR.total_seconds())):
-        return LostLinkResult.TOO_MANY
+        return False
     digest, *former = digests.address_digests(address)
     recent = LostLink.objects.filter(unit_id=mid)
     with transaction.atomic():
         if recent.filter(
             address_digest__in=(digest, *former), received_at__gt=Now() - SAME
         ).exists():
-            return LostLinkResult.KEPT
+            return True
         if recent.filter(received_at__gt=Now() - HOUR).count() >= UNIT_MAX:
-            return LostLinkResult.TOO_MANY
+            return False
         recent.create(unit_id=mid, email_address=address, address_digest=digest, language=language)
-    return LostLinkResult.KEPT
+    return True

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from unsub.web import preview
+from unsub.web.preview import preview
 
 urlpatterns = [
     # Before the admin, which handles every URL below its own.
@@ -13,7 +13,7 @@ urlpatterns = [
     path("", include("unsub.urls")),
 ]
 
-handler400 = "unsub.web.bad_request"
-handler403 = "unsub.web.forbidden"
-handler404 = "unsub.web.not_found"
-handler500 = "unsub.web.server_error"
+handler400 = "unsub.web.errors.bad_request"
+handler403 = "unsub.web.errors.forbidden"
+handler404 = "unsub.web.errors.not_found"
+handler500 = "unsub.web.errors.server_error"

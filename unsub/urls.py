@@ -3,26 +3,37 @@ would lose a POST."""
 
 from django.urls import path, re_path
 
-from . import web
+from .web.centre.confirm import confirm
+from .web.centre.details import details
+from .web.centre.lists import centre
+from .web.centre.my_data import erase, yours, yours_json
+from .web.centre.new_link import new_link
+from .web.centre.pauses import pause
+from .web.confirmation import done, reason, undo
+from .web.health import healthz, readyz
+from .web.logo import logo
+from .web.lost_link import lost_link
+from .web.metrics import metrics
+from .web.unsubscribe import unsubscribe
 
 app_name = "unsub"
 
 urlpatterns = [
-    re_path(r"^u/(?P<token>[^/]+)/?\Z", web.unsubscribe, name="unsubscribe"),
-    re_path(r"^u/(?P<token>[^/]+)/done/?\Z", web.done, name="done"),
-    re_path(r"^u/(?P<token>[^/]+)/undo/?\Z", web.undo, name="undo"),
-    re_path(r"^u/(?P<token>[^/]+)/reason/?\Z", web.reason, name="reason"),
-    re_path(r"^p/(?P<token>[^/]+)/?\Z", web.centre, name="centre"),
-    re_path(r"^p/(?P<token>[^/]+)/details/?\Z", web.details, name="details"),
-    re_path(r"^p/(?P<token>[^/]+)/pause/?\Z", web.pause, name="pause"),
-    re_path(r"^p/(?P<token>[^/]+)/yours/?\Z", web.yours, name="yours"),
-    re_path(r"^p/(?P<token>[^/]+)/yours\.json\Z", web.yours_json, name="yours_json"),
-    re_path(r"^p/(?P<token>[^/]+)/erase/?\Z", web.erase, name="erase"),
-    re_path(r"^p/(?P<token>[^/]+)/new-link/?\Z", web.new_link, name="new_link"),
-    re_path(r"^c/(?P<token>[^/]+)/?\Z", web.confirm, name="confirm"),
-    re_path(r"^lost-link/?\Z", web.lost_link, name="lost_link"),
-    re_path(r"^brand/(?P<digest>[0-9a-f]{32})\.webp\Z", web.logo, name="logo"),
-    path("healthz", web.healthz, name="healthz"),
-    path("readyz", web.readyz, name="readyz"),
-    path("metrics", web.metrics, name="metrics"),
+    re_path(r"^u/(?P<token>[^/]+)/?\Z", unsubscribe, name="unsubscribe"),
+    re_path(r"^u/(?P<token>[^/]+)/done/?\Z", done, name="done"),
+    re_path(r"^u/(?P<token>[^/]+)/undo/?\Z", undo, name="undo"),
+    re_path(r"^u/(?P<token>[^/]+)/reason/?\Z", reason, name="reason"),
+    re_path(r"^p/(?P<token>[^/]+)/?\Z", centre, name="centre"),
+    re_path(r"^p/(?P<token>[^/]+)/details/?\Z", details, name="details"),
+    re_path(r"^p/(?P<token>[^/]+)/pause/?\Z", pause, name="pause"),
+    re_path(r"^p/(?P<token>[^/]+)/yours/?\Z", yours, name="yours"),
+    re_path(r"^p/(?P<token>[^/]+)/yours\.json\Z", yours_json, name="yours_json"),
+    re_path(r"^p/(?P<token>[^/]+)/erase/?\Z", erase, name="erase"),
+    re_path(r"^p/(?P<token>[^/]+)/new-link/?\Z", new_link, name="new_link"),
+    re_path(r"^c/(?P<token>[^/]+)/?\Z", confirm, name="confirm"),
+    re_path(r"^lost-link/?\Z", lost_link, name="lost_link"),
+    re_path(r"^brand/(?P<digest>[0-9a-f]{32})\.webp\Z", logo, name="logo"),
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]

@@ -1,5 +1,12 @@
 """The POST of RFC 8058, as email clients and others really send it."""
 
+import re
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
 import pytest
 import redis
 from django.db import connection
@@ -8,16 +15,19 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from joserfc import jws
 from pytest_django.fixtures import Settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from scripts.steps import ROOT
 from tests.helpers import link
 from unsub.models import BusinessUnit, Channel, SubscriberRequest
 from unsub.outbox import spool
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
+APP = ROOT / "unsub"
 MULTIPART = (
     b'--=_b o+u(n)d,a\'r/y:.?\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\n'
     b"One-Click\r\n--=_b o+u(n)d,a'r/y:.?--\r\n"
@@ -159,3 +169,30 @@ def test_one_click_costs_one_insert(client: Client, unit: BusinessUnit, settings
     assert [verb for verb in verbs if verb not in {"BEGIN", "COMMIT", "SAVEPOINT", "RELEASE"}] == [
         "INSERT"
     ]
+
+
+def test_one_click_goes_through_the_files_that_the_architecture_lists(
+    client: Client, unit: BusinessUnit, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed: list[str] = ["urls.py"]
+
+    def noted(call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        passed.extend(name for name in files_on_the_stack() if name not in passed)
+        return call(*args, **options)
+
+    verify = jws.deserialize_compact
+    monkeypatch.setattr(jws, "deserialize_compact", partial(noted, verify))
+    path = link(settings)
+    with connection.execute_wrapper(noted):
+        client.post(path)
+    document = (ROOT / "docs" / "architecture.md").read_text()
+    section = document.partition("### From the URL to the commit")[2].partition("\n### ")[0]
+    assert passed == re.findall(r"^\d\. `([\w/]+\.py)`", section, re.MULTILINE)
+
+
+def files_on_the_stack() -> list[str]:
+    """Return the app's files that are being executed, from the outside in, without the middleware,
+    which is around every view."""
+    frames = [frame for frame in traceback.extract_stack() if frame.name != "__call__"]
+    paths = [Path(frame.filename) for frame in frames]
+    return [path.relative_to(APP).as_posix() for path in paths if path.is_relative_to(APP)]

@@ -27,6 +27,8 @@ max_requests = 20_000
 max_requests_jitter = 4_000
 timeout = 30  # seconds without a heartbeat
 graceful_timeout = 25  # seconds for running requests, below an orchestrator's usual 30
+# A token of 2,048 characters that was percent-encoded twice more is longer than the default allows.
+limit_request_line = 8190
 # Longer than a load balancer keeps an idle connection (60 s is usual), so that we never close one
 # that it is about to use.
 keepalive = 75

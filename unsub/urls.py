@@ -33,6 +33,9 @@ urlpatterns = [
     re_path(r"^c/(?P<token>[^/]+)/?\Z", confirm, name="confirm"),
     re_path(r"^lost-link/?\Z", lost_link, name="lost_link"),
     re_path(r"^brand/(?P<digest>[0-9a-f]{32})\.webp\Z", logo, name="logo"),
+    # Links that came with more around them: whatever stands before and behind the token.
+    re_path(r"^[\s/]*u/+(?P<token>(?s:.+))\Z", unsubscribe),
+    re_path(r"^[\s/]*p/+(?P<token>(?s:.+))\Z", centre),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),

@@ -120,7 +120,7 @@ def test_a_pasted_link_is_explained(
         ({"message_context": "PREVIEW"}, "A test link"),
         (
             {"subscriber": SubscriberContext(email_address="a@example.com")},
-            "A claim breaks the rules",
+            "em must be an address; alone it names the subscriber only where",
         ),
     ],
 )

@@ -207,12 +207,18 @@ def test_a_payload_nested_too_deeply_is_refused() -> None:
         '{"mid":510001,"sid":1,"sid":2}',
         '{"mid":510001,"sid":1,"sid":1}',
         '{"mid":510001,"sid":1,"s\\u0069d":2}',
-        '{"mid":510001,"sid":1,"x":{"a":1,"a":1}}',
-        '{"mid":510001,"sid":1,"x":[[{"y":{"a":1,"b":2,"a":3}}]]}',
+        '{"mid":510001,"sid":1,"ctx":"SEND","x":1,"ctx":"SEND"}',
     ],
 )
-def test_a_name_given_twice_is_refused_at_any_depth(make: Callable[..., str], payload: str) -> None:
+def test_a_claim_given_twice_is_refused(make: Callable[..., str], payload: str) -> None:
     assert fault(make(payload)) is LinkFault.DUPLICATE_NAME
+
+
+@pytest.mark.parametrize("make", [jwt, sealed])
+@pytest.mark.parametrize("more", ['"x":1,"x":2', '"x":{"sid":1,"sid":2}', '"x":[[{"a":1,"a":3}]]'])
+def test_an_unknown_name_given_twice_is_ignored(make: Callable[..., str], more: str) -> None:
+    found = read_link(make(f'{{"mid":510001,"sid":1,{more}}}'), keys=RING, default_mid=None)
+    assert found.subscriber.subscriber_id == 1
 
 
 def test_a_header_with_a_name_given_twice_is_refused() -> None:

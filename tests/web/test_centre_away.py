@@ -137,7 +137,7 @@ def test_no_repr_contains_personal_data_or_tokens(settings: Settings) -> None:
         printed = repr(submission)
         for secret in (submission.token, "no more", "Kraków", "ada@"):
             assert secret not in printed
-        link = Link(token=submission.token, context=submission.context)
+        link = Link(token=submission.token, context=submission.context, signed=submission.context)
         assert submission.token not in repr(link)
     email = link_email._Content(definition="key", link="https://x/p/token", to="ada@example.org")
     assert repr(email) == "_Content(definition='key', about='')"

@@ -22,12 +22,12 @@ from unsub.domain.masking import mask
 from unsub.links.ampscript import is_key_name, snippet
 from unsub.links.tokens import LinkError, sign_link
 from unsub.models import BusinessUnit
-from unsub.reporting.explanations import LINK_FAULTS
+from unsub.reporting.explanations import CLAIM_FAULTS, LINK_FAULTS
 from unsub.units.access import sees_all, units_of
-from unsub.units.opening import open_link
+from unsub.units.opening import open_damaged_link
 
-# The token in a link, whatever its host; or a token alone.
-_TOKEN = re.compile(r"(?:^\s*|/[up]/)([A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*){2,4})")
+# What follows the path of a link, whatever its host.
+_TOKEN = re.compile(r"(?s:/[up]/+(.+))")
 
 
 class SnippetForm(forms.Form):
@@ -148,15 +148,24 @@ def explain_link(text: str, *, user: Any) -> LinkReport:
     not see, except that it belongs to one."""
     found = _TOKEN.search(text)
     try:
-        context = open_link(found[1] if found else text.strip())
+        _, context = open_damaged_link(found[1] if found else text.strip())
     except LinkError as err:
-        return LinkReport(is_good=False, sentence=gettext(LINK_FAULTS[err.reason.value]))
+        return LinkReport(is_good=False, sentence=_explained(err))
     unit = units_of(user).filter(mid=context.mid).first()
     if unit is None and not sees_all(user):
         return LinkReport(
             is_good=False, sentence=gettext("It belongs to a unit that you do not see.")
         )
     return LinkReport(is_good=True, sentence=_effect(context), facts=_facts(context, unit))
+
+
+def _explained(err: LinkError) -> str:
+    """Return why a link is refused, as text; of a claim that cannot be used, which and why."""
+    sentence = gettext(LINK_FAULTS[err.reason.value])
+    if not err.claim:
+        return sentence
+    job = gettext("It is of job %s.") % err.job_id if err.job_id else ""
+    return f"{sentence} {gettext(CLAIM_FAULTS[err.claim])} {job}".rstrip()
 
 
 def _effect(context: UnsubContext) -> str:

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+import redis
+import structlog
 from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 
+from unsub.infra import link_counts
 from unsub.infra.inserts import insert_unless_present
+from unsub.infra.link_counts import Counted, Name
 from unsub.models import (
     Alarm,
     BusinessUnit,
@@ -22,11 +26,17 @@ from unsub.models import (
 from unsub.units import queue_state
 from unsub.units.queue_state import CIRCUIT_OPEN
 
+log = structlog.get_logger(__name__)
+
 LATE = timedelta(hours=1)
 RECENT = timedelta(days=1)  # refusals older than this are known
 AGAIN = timedelta(hours=1)
 # These need a person and do not pass by waiting: notified again only when their number grows.
-_ONCE = (Cause.REFUSED, Cause.GIVEN_UP)
+_ONCE = (Cause.REFUSED, Cause.GIVEN_UP, Cause.BAD_CLAIM)
+# Bad claims of so many hours are an alarm. Test links are, where one hour has at least so many, and
+# so many times the mean of the day before: everybody makes a few while an email is being built.
+BAD_CLAIM_HOURS = 24
+TEST_LINKS_LEAST, TEST_LINKS_TIMES = 20, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +76,52 @@ def find() -> Iterator[Finding]:
         number = queue_state.number_pending(mid)
         yield Finding(cause=Cause.UNKNOWN_UNIT, mid=mid, number=number)
     yield from _queues()
+    yield from _links()
+
+
+def _links() -> Iterator[Finding]:
+    """Yield the units whose links record nothing. Where Redis does not answer, the open alarms stay
+    as they are."""
+    try:
+        yield from [*_bad_claims(), *_test_links()]
+    except redis.RedisError as err:
+        log.warning("link_counts_unavailable", error=type(err).__name__)
+        for alarm in Alarm.objects.filter(
+            cleared_at=None, cause__in=(Cause.BAD_CLAIM, Cause.TEST_LINKS)
+        ):
+            yield Finding(
+                cause=Cause(alarm.cause), mid=alarm.mid, number=alarm.number, detail=alarm.detail
+            )
+
+
+def _bad_claims() -> Iterator[Finding]:
+    """Yield the units with links whose signature is good and of which a claim cannot be used. The
+    detail names the claim and the job of most of them."""
+    found: Counter[Name] = Counter()
+    for hour in link_counts.by_hour(Counted.BAD_CLAIM, BAD_CLAIM_HOURS):
+        found.update(hour)
+    for mid in sorted({name.mid for name in found}):
+        mine = Counter({name: number for name, number in found.items() if name.mid == mid})
+        [(worst, _)] = mine.most_common(1)
+        job = f"job {worst.job_id}" if worst.job_id else "no job"
+        yield Finding(
+            cause=Cause.BAD_CLAIM,
+            mid=mid,
+            number=mine.total(),
+            detail=f"claim {worst.claim}, {job}",
+        )
+
+
+def _test_links() -> Iterator[Finding]:
+    """Yield the units of which far more test links are used in this hour or the last than in the
+    day before."""
+    current, last, *before = link_counts.by_hour(Counted.TEST_LINK, 26)
+    for mid in sorted({name.mid for name in (*current, *last)}):
+        name = Name(mid=mid)
+        number = max(current[name], last[name])
+        mean = sum(hour[name] for hour in before) / len(before)
+        if number >= TEST_LINKS_LEAST and number > TEST_LINKS_TIMES * mean:
+            yield Finding(cause=Cause.TEST_LINKS, mid=mid, number=number)
 
 
 def _count(cause: Cause, which: Q) -> Iterator[Finding]:

@@ -22,6 +22,10 @@ ADVICE = {
     Cause.HELD: "Check the credentials and permissions in Marketing Cloud. Nothing is lost.",
     Cause.CIRCUIT_OPEN: "Marketing Cloud does not answer. We ask once a minute; nothing is lost.",
     Cause.UNKNOWN_UNIT: "Create the unit with manage.py add_unit. Its requests are then sent.",
+    Cause.BAD_CLAIM: "Links of this send do not work: correct the email's snippet. The link "
+    "checker in the admin says what is wrong; people see the lost-link form.",
+    Cause.TEST_LINKS: "Nothing is recorded for test links: see which value of _messagecontext the "
+    "email's links carry.",
 }
 
 

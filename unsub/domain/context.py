@@ -12,8 +12,10 @@ TEXT_MAX = 254  # SubscriberKey and EmailAddress
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 # Control characters, and code points that XML 1.0 cannot carry.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-# Values of _messagecontext in real sends; any other value marks a preview or a test send.
-EARNEST = frozenset({"", "SEND", "VAWP", "FTAF"})
+# Values of _messagecontext that mark a preview. Any other is a person's email: landing pages, SMS,
+# "view as a web page" and links that are resolved when they are clicked have values of their own.
+UNRESOLVED = "%%"  # a placeholder that Marketing Cloud did not replace
+TESTS = frozenset({"PREVIEW", "VALIDATION", UNRESOLVED})
 
 
 class ContextError(ValueError):
@@ -111,7 +113,7 @@ class UnsubContext:
     def is_test(self) -> bool:
         """Whether the link is from a preview or test send: the page is shown, no call is made. An
         explicit scope `list` without a list is a test link, too."""
-        if self.message_context.upper() not in EARNEST:
+        if self.message_context.strip().upper() in TESTS:
             return True
         return self.scope is Scope.LIST and self.scope_is_explicit and not self.job.has_list
 

@@ -9,19 +9,40 @@ import binascii
 import json
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from joserfc import jwe, jws
 from joserfc.errors import JoseError
 
-from unsub.domain.context import ContextError, UnsubContext
+from unsub.domain.context import TESTS, UnsubContext
 
-from .claims import context_of, payload_of
+from .claims import (
+    NAMES,
+    ClaimError,
+    context_of,
+    has_no_mid,
+    job_of,
+    message_context_of,
+    mid_of,
+    payload_of,
+)
 from .keyring import ANY_UNIT, HMACS, RSA, Keyring, LinkKey
+from .repair import candidates
 
-__all__ = ["Keyring", "LinkError", "LinkFault", "read_link", "sign_link", "verify"]
+__all__ = [
+    "Keyring",
+    "LinkError",
+    "LinkFault",
+    "read_link",
+    "repaired",
+    "sign_link",
+    "verify",
+]
+
+Value = TypeVar("Value")
 
 TOKEN_MAX = 2048
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]*){1,3}")
@@ -44,14 +65,55 @@ class LinkFault(StrEnum):
     NOT_AN_OBJECT = "not_an_object"
     DUPLICATE_NAME = "duplicate_name"
     BAD_CLAIM = "bad_claim"
+    EMPTY_TEST = "empty_test"  # a preview that names no subscriber
+
+
+# The signature is good: no other reading of the text can be one.
+SIGNED = frozenset(
+    {
+        LinkFault.WRONG_UNIT,
+        LinkFault.NO_UNIT,
+        LinkFault.NOT_AN_OBJECT,
+        LinkFault.DUPLICATE_NAME,
+        LinkFault.BAD_CLAIM,
+        LinkFault.EMPTY_TEST,
+    }
+)
 
 
 class LinkError(Exception):
-    """A link was refused for `reason`. The message contains nothing of the token."""
+    """A link was refused for `reason`. The message contains nothing of the token.
 
-    def __init__(self, reason: LinkFault) -> None:
+    Where the signature is good and a claim cannot be used, `claim` is its name, and `mid` and
+    `job_id` are those of the link where it has them: a mistake in the email's template refuses the
+    links of a whole send.
+    """
+
+    def __init__(
+        self,
+        reason: LinkFault,
+        *,
+        claim: str = "",
+        mid: int | None = None,
+        job_id: int | None = None,
+    ) -> None:
         super().__init__(reason.value)
-        self.reason = reason
+        self.reason, self.claim, self.mid, self.job_id = reason, claim, mid, job_id
+
+
+def repaired(text: str, read: Callable[[str], Value]) -> tuple[str, Value]:
+    """Return the first candidate that `read` accepts, and what it returns for it. Raises the
+    LinkError of the text as it came where none is accepted, or that of a token with a good
+    signature."""
+    first: LinkError | None = None
+    for token in candidates(text):
+        try:
+            return token, read(token)
+        except LinkError as err:
+            if err.reason in SIGNED:
+                raise
+            first = first or err
+    raise first or LinkError(LinkFault.MALFORMED)
 
 
 def read_link(token: str, *, keys: Keyring, default_mid: int | None) -> UnsubContext:
@@ -63,12 +125,24 @@ def read_link(token: str, *, keys: Keyring, default_mid: int | None) -> UnsubCon
     claims, owners = _open(token, keys)
     try:
         context = context_of(claims, default_mid=default_mid)
-    except ContextError:
-        no_unit = claims.get("mid", "") in ("", 0, "0") and default_mid is None
-        raise LinkError(LinkFault.NO_UNIT if no_unit else LinkFault.BAD_CLAIM) from None
+    except ClaimError as err:
+        raise _unusable(claims, err.claim, owners) from None
     if not owners & {ANY_UNIT, str(context.mid)}:
         raise LinkError(LinkFault.WRONG_UNIT)
     return context
+
+
+def _unusable(claims: Mapping[str, Any], claim: str, owners: frozenset[str]) -> LinkError:
+    """Return the error for a good signature over claims that cannot be used. A preview that names
+    nobody is nobody's mistake."""
+    mid, job_id = mid_of(claims), job_of(claims)
+    if mid is not None and not owners & {ANY_UNIT, str(mid)}:
+        return LinkError(LinkFault.WRONG_UNIT)
+    if message_context_of(claims).upper() in TESTS:
+        return LinkError(LinkFault.EMPTY_TEST, mid=mid)
+    if claim == "mid" and has_no_mid(claims):
+        return LinkError(LinkFault.NO_UNIT, claim=claim, job_id=job_id)
+    return LinkError(LinkFault.BAD_CLAIM, claim=claim, mid=mid, job_id=job_id)
 
 
 def verify(token: str, keys: Keyring) -> dict[str, Any]:
@@ -160,16 +234,27 @@ def _decrypted(token: str, _header: Mapping[str, Any], key: LinkKey) -> bytes | 
 
 
 def _claims(payload: bytes) -> dict[str, Any]:
-    """Return the payload as a dict. Raises LinkError for duplicate names at any depth: AMPscript
-    inserts values into the JSON text unescaped, so a crafted SubscriberKey can add a second
-    claim."""
+    """Return the payload as a dict. Raises LinkError where a claim is there twice: AMPscript
+    inserts values into the JSON text unescaped, so a crafted SubscriberKey can add a second one.
+    Names that are no claims are ignored, however often they are there."""
     try:
-        claims = json.loads(payload.decode(), object_pairs_hook=_once)
+        claims = json.loads(payload.decode(), object_pairs_hook=_Claims)
     except (ValueError, RecursionError):
         raise LinkError(LinkFault.NOT_AN_OBJECT) from None
-    if not isinstance(claims, dict):
+    if not isinstance(claims, _Claims):
         raise LinkError(LinkFault.NOT_AN_OBJECT)
+    if claims.repeated & NAMES:
+        raise LinkError(LinkFault.DUPLICATE_NAME)
     return claims
+
+
+class _Claims(dict[str, Any]):
+    """A JSON object, and which of its names it has more than once."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        names = Counter(name for name, _ in pairs)
+        self.repeated = {name for name, number in names.items() if number > 1}
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ class Cause(models.TextChoices):
     HELD = "held", _("a queue is held")
     CIRCUIT_OPEN = "circuit_open", _("a circuit is open")
     UNKNOWN_UNIT = "unknown_unit", _("requests for an unknown business unit")
+    BAD_CLAIM = "bad_claim", _("links with a claim that cannot be used")
+    TEST_LINKS = "test_links", _("many test links")
 
 
 class Alarm(models.Model):

@@ -151,8 +151,22 @@ LINK_FAULTS: Mapping[str, str] = {
     "duplicate_name": _(
         "It has a claim twice. A value with a quote in it does that: keep the snippet's Replace."
     ),
-    "bad_claim": _(
-        "A claim breaks the rules: no subscriber, an id that is no number, or an address alone "
-        "where people are known by their key."
+    "bad_claim": _("The signature is good, and a claim cannot be used."),
+    "empty_test": _("A preview that names no subscriber: nothing is recorded or sent."),
+}
+# Why a claim of a link with a good signature cannot be used.
+CLAIM_FAULTS: Mapping[str, str] = {
+    "mid": _("mid must be the number of a business unit (MID)."),
+    "sid": _(
+        "sid must be a SubscriberID, in digits. Without one, sk or em must name the subscriber."
     ),
+    "sk": _("sk must be a SubscriberKey of at most 254 characters, without control characters."),
+    "em": _(
+        "em must be an address; alone it names the subscriber only where the unit's SubscriberKey "
+        "permission is off."
+    ),
+    "jid": _("jid must be a JobID, in digits, or empty."),
+    "lid": _("lid must be a ListID, in digits, or empty."),
+    "bid": _("bid must be a BatchID, in digits, or empty."),
+    "scope": _("scope must be list or all."),
 }

@@ -5,7 +5,7 @@ from django.conf import settings
 from unsub.domain.context import UnsubContext
 from unsub.infra.database_timeout import fail_fast
 from unsub.infra.inserts import find_or_insert
-from unsub.links.tokens import LinkError, LinkFault, read_link
+from unsub.links.tokens import LinkError, LinkFault, read_link, repaired
 from unsub.models import BusinessUnit
 
 
@@ -23,8 +23,15 @@ def open_link(token: str) -> UnsubContext:
             raise
         context = read_link(token, keys=keys, default_mid=only_mid())
     if context.subscriber.is_email_only and not _knows_people_by_address(context.mid):
-        raise LinkError(LinkFault.BAD_CLAIM)
+        raise LinkError(LinkFault.BAD_CLAIM, claim="em", mid=context.mid, job_id=context.job.job_id)
     return context
+
+
+def open_damaged_link(text: str) -> tuple[str, UnsubContext]:
+    """Return the token and the context of a link as somebody's mail client passed it on: what
+    followed `/u/`, repaired where it was damaged on its way. Raises LinkError. Queries as
+    `open_link`."""
+    return repaired(text, open_link)
 
 
 def only_mid() -> int | None:

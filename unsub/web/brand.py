@@ -155,6 +155,14 @@ def find_host_brand(host: str) -> Brand:
         return _brand(unit) if unit else Brand()
 
 
+def find_unit_brand(mid: int) -> Brand | None:
+    """Return the brand of a unit, or None where there is no such unit. Raises DatabaseError,
+    InterfaceError."""
+    with fail_fast():
+        unit = BusinessUnit.objects.filter(mid=mid).first()
+        return _brand(unit) if unit else None
+
+
 def _brand(
     unit: BusinessUnit, *, list_name: str = "", reasons: tuple[ReasonChoice, ...] | None = None
 ) -> Brand:

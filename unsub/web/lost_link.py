@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.signing import BadSignature, Signer
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -12,10 +13,13 @@ from django.views.decorators.http import require_http_methods
 
 from unsub.outbox import api as outbox
 
-from .brand import Brand, find_host_brand
+from .brand import Brand, find_host_brand, find_unit_brand
 from .forms import LostLinkForm
 from .http import SeeOther, TooLargeError, page, plain, read_form, with_retry
 from .language import choose_language
+
+UNIT = "unit"  # field of the form: the unit, signed
+_signer = Signer(salt="unsub.lost_link")
 
 
 # There is no session that a forged request could use.
@@ -25,21 +29,37 @@ def lost_link(request: HttpRequest) -> HttpResponse:
     """Return the form, or the same response to every valid address, so that it reveals nothing
     about who is subscribed.
 
-    404 where the host does not identify a unit, or the unit does not offer the form. 429 above the
+    404 where neither the host nor the form identifies a unit, or the unit does not offer the form.
+    429 above the
     limits, 503 where the database does not answer.
     """
     try:
-        brand = find_host_brand(request.get_host())
+        brand, of_unit = _brand_of(request)
+    except TooLargeError:
+        return plain("The request is too large.", status=413)
     except (DatabaseError, InterfaceError):
         with translation.override(choose_language(request)):
             return with_retry(page("unsub/unavailable.html", status=503))
     with translation.override(choose_language(request, unit=brand.language)):
-        if brand.mid is None or not brand.lost_link_form:
+        if brand.mid is None or not (brand.lost_link_form or of_unit):
             return page("unsub/link_invalid.html", lost_link_context(brand), status=404)
         if request.method != "POST":
             context = lost_link_context(brand) | {"was_kept": "kept" in request.GET}
             return page("unsub/lost_link.html", context)
         return _take(request, brand, brand.mid)
+
+
+def _brand_of(request: HttpRequest) -> tuple[Brand, bool]:
+    """Return the brand, and whether the form names its unit, as on the page of a link whose claims
+    cannot be used. Raises TooLargeError, DatabaseError, InterfaceError."""
+    if request.method == "POST" and (text := read_form(request).get(UNIT, "")):
+        try:
+            brand = find_unit_brand(int(_signer.unsign(text)))
+        except BadSignature:
+            brand = None
+        if brand is not None:
+            return brand, True
+    return find_host_brand(request.get_host()), False
 
 
 def _take(request: HttpRequest, brand: Brand, mid: int) -> HttpResponse:
@@ -71,9 +91,14 @@ def _client(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
-def lost_link_context(brand: Brand, form: LostLinkForm | None = None) -> dict[str, Any]:
-    """Return the template context; without `form` where the unit does not offer it."""
+def lost_link_context(
+    brand: Brand, form: LostLinkForm | None = None, *, of_unit: bool = False
+) -> dict[str, Any]:
+    """Return the template context; without `form` where the unit does not offer it. `of_unit`: a
+    good signature names the unit, whose form is then offered in any case and under any host."""
     known: dict[str, Any] = {"brand": brand, "lost_link_url": reverse("unsub:lost_link")}
-    if brand.lost_link_form:
+    if brand.lost_link_form or of_unit:
         known["form"] = form or LostLinkForm()
+    if of_unit:
+        known["signed_unit"] = _signer.sign(str(brand.mid))
     return known

@@ -96,7 +96,7 @@ def _sample(unit: BusinessUnit) -> UnsubContext:
 def _render(which: str, context: UnsubContext, brand: Brand, language: str) -> HttpResponse:
     if which == "lost":
         return page("unsub/link_invalid.html", lost_link_context(brand))
-    link = Link(token="preview", context=context)  # noqa: S106 - not a secret: it opens nothing
+    link = Link(token="preview", context=context, signed=context)  # noqa: S106 - not a secret: it opens nothing
     page_context = PageContext(link=link, brand=brand, language=language)
     known: dict[str, Any] = page_context.as_context() | {"languages": ()}
     if which == "done":

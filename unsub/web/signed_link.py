@@ -1,12 +1,12 @@
 """Opening of signed links: the decorator that all their views use, and error pages for bad
 links."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from urllib.parse import urlencode
 
+import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
@@ -15,18 +15,17 @@ from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 
 from unsub.domain.context import UnsubContext
-from unsub.infra import metrics
+from unsub.infra import link_counts, metrics
 from unsub.links.tokens import LinkError
-from unsub.units.opening import open_link
+from unsub.models import Channel
+from unsub.units.opening import open_damaged_link
 
-from .brand import Brand, find_host_brand
+from .brand import Brand, find_host_brand, find_unit_brand
 from .http import page, with_retry
 from .language import choose_language
 from .lost_link import lost_link_context
 
-# Email clients and Parameter Manager append characters that do not belong to the link.
-_TOKEN = re.compile(r"[A-Za-z0-9_.-]*")
-
+log = structlog.get_logger(__name__)
 
 EVERYTHING, LANGUAGE = "everything", "lang"
 
@@ -34,10 +33,11 @@ EVERYTHING, LANGUAGE = "everything", "lang"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
     """A link with a valid signature, and the choices in its query: unsubscribe from everything,
-    language."""
+    language. `signed` is the context that the signature covers, without those choices."""
 
     token: str = field(repr=False)
     context: UnsubContext
+    signed: UnsubContext
     everything: bool = False
     language: str = ""
 
@@ -84,28 +84,44 @@ def linked(*methods: str) -> Callable[[View], Callable[[HttpRequest, str], HttpR
 
 def _open(request: HttpRequest, text: str) -> Link | HttpResponse:
     """Return the link, or the error page where it is invalid or the database does not answer."""
-    found = _TOKEN.match(text)
-    token = found[0].rstrip(".") if found else ""
     try:
-        link = Link(token=token, context=open_link(token), language=_language(request))
+        token, context = open_damaged_link(text)
     except LinkError as err:
-        metrics.BAD_LINKS.labels(reason=err.reason.value).inc()
-        return _refuse(request)
+        return _refuse(request, err)
     except (DatabaseError, InterfaceError):
         with translation.override(choose_language(request)):
             return with_retry(page("unsub/unavailable.html", status=503))
-    return link.for_everything() if EVERYTHING in request.GET else link
+    link = Link(token=token, context=context, signed=context, language=_language(request))
+    return link.for_everything() if request.GET.get(EVERYTHING) == "1" else link
 
 
-def _refuse(request: HttpRequest) -> HttpResponse:
+def _refuse(request: HttpRequest, err: LinkError) -> HttpResponse:
     """Return the page for a bad link, with brand and lost-link form where the host identifies a
-    unit."""
+    unit. Where the signature is good and a claim cannot be used, the whole send may be so: it is
+    counted for an alarm, and the form is that of the unit in the link."""
+    metrics.BAD_LINKS.labels(reason=err.reason.value).inc()
+    if err.claim:
+        log.warning("link_claim_unusable", mid=err.mid, claim=err.claim, job_id=err.job_id)
+        name = link_counts.Name(mid=err.mid or 0, claim=err.claim, job_id=err.job_id)
+        link_counts.count(link_counts.Counted.BAD_CLAIM, name)
     try:
-        brand = find_host_brand(request.get_host())
+        brand = find_unit_brand(err.mid) if err.mid else None
+        context = (
+            lost_link_context(brand, of_unit=True)
+            if brand
+            else lost_link_context(find_host_brand(request.get_host()))
+        )
     except (DatabaseError, InterfaceError):
-        brand = Brand()
-    with translation.override(choose_language(request, unit=brand.language)):
-        return page("unsub/link_invalid.html", lost_link_context(brand), status=404)
+        context = lost_link_context(Brand())
+    with translation.override(choose_language(request, unit=context["brand"].language)):
+        return page("unsub/link_invalid.html", context, status=404)
+
+
+def count_test_link(link: Link, channel: Channel) -> None:
+    """Count the use of a test link: nothing was recorded for it. Many of them are a mistake in the
+    email's template."""
+    metrics.TEST_LINKS.labels(channel=channel.value).inc()
+    link_counts.count(link_counts.Counted.TEST_LINK, link_counts.Name(mid=link.signed.mid))
 
 
 def _language(request: HttpRequest) -> str:

@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
 
 from unsub.domain.scanners import scanner_of
-from unsub.infra import metrics
 from unsub.models import Channel, Status, SubscriberRequest
 from unsub.models.kinds import SAME_UNSUBSCRIBE
 from unsub.models.statuses import SETTLED
@@ -18,7 +17,7 @@ from unsub.outbox.api import Submission
 from .forms import FORM_MARKER, ReasonForm
 from .http import SeeOther, TooLargeError, page, plain, read_form, with_retry
 from .page_context import PageContext, page_for
-from .signed_link import EVERYTHING, Link, linked
+from .signed_link import EVERYTHING, Link, count_test_link, linked
 from .status import status_of
 
 
@@ -91,7 +90,7 @@ def _submit(page_context: PageContext, data: QueryDict, *, scanner: str) -> Http
     if EVERYTHING in data:
         page_context = replace(page_context, link=page_context.link.for_everything())
     if page_context.link.context.is_test:
-        metrics.TEST_LINKS.labels(channel=Channel.PAGE.value).inc()
+        count_test_link(page_context.link, Channel.PAGE)
         return SeeOther(page_context.link.url("done"))
     submission = Submission(
         token=page_context.link.token,
@@ -110,11 +109,12 @@ def _submit(page_context: PageContext, data: QueryDict, *, scanner: str) -> Http
 
 
 def _one_click(link: Link) -> HttpResponse:
-    """Return 200 once the request is stored: no page, no question, no redirect (RFC 8058, 3.1)."""
-    if link.context.is_test:
-        metrics.TEST_LINKS.labels(channel=Channel.ONE_CLICK.value).inc()
-        return plain("This is a test link: nothing was recorded.")
-    submission = Submission(token=link.token, context=link.context, channel=Channel.ONE_CLICK)
+    """Return 200 once the request is stored: no page, no question, no redirect (RFC 8058, 3.1).
+    422 for a test link, of which nothing is stored. Nothing in the query counts."""
+    if link.signed.is_test:
+        count_test_link(link, Channel.ONE_CLICK)
+        return plain("Not accepted: this is a test link. Nothing was recorded.", status=422)
+    submission = Submission(token=link.token, context=link.signed, channel=Channel.ONE_CLICK)
     try:
         outbox.submit(submission)
     except outbox.UnavailableError:

@@ -47,7 +47,8 @@ class Command(BaseCommand):
             )
             open_link(token)
         except LinkError as err:
-            raise CommandError(f"this link would be refused: {err.reason.value}") from err
+            why = f"{err.reason.value} {err.claim}".rstrip()
+            raise CommandError(f"this link would be refused: {why}") from err
         except ValueError as err:
             raise CommandError(str(err)) from err
         unit = BusinessUnit.objects.filter(mid=context.mid).first()

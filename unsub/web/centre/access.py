@@ -6,12 +6,11 @@ from functools import wraps
 
 from django.http import HttpRequest, HttpResponse
 
-from unsub.infra import metrics
 from unsub.models import Channel
 from unsub.preferences.access import is_fresh, may_change
 from unsub.web.http import SeeOther, TooLargeError, page, plain, with_retry
 from unsub.web.page_context import PageContext, page_for
-from unsub.web.signed_link import Link, linked
+from unsub.web.signed_link import Link, count_test_link, linked
 
 View = Callable[[HttpRequest, PageContext], HttpResponse]
 
@@ -54,7 +53,7 @@ def _run_view(view: View, request: HttpRequest, page_context: PageContext) -> Ht
     """Return the view's response, or the reason why a POST is not accepted."""
     if request.method == "POST":
         if page_context.link.context.is_test:
-            metrics.TEST_LINKS.labels(channel=Channel.PROFILE.value).inc()
+            count_test_link(page_context.link, Channel.PROFILE)
             return SeeOther(page_context.link.url("centre", saved="1"))
         if not may_change(page_context.link.token):
             return with_retry(page("unsub/too_many.html", page_context.as_context(), status=429))

@@ -6,22 +6,45 @@ included, affects no other row.
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from unsub.domain.context import ContextError, UnsubContext
+from unsub.domain.context import ContextError, Scope, UnsubContext
 
-from .claims import context_of
+from .claims import ClaimError, context_of
+from .csv_lines import LINE_MAX, Line
 
-# Accepted column names: those of sign_link's options, and the claims themselves.
+# Accepted column names, in lower case and without blanks, hyphens and underscores: those of
+# sign_link's options, the claims themselves, and the vendor's own.
 COLUMNS = {
-    "mid": "mid", "subscriber_id": "sid", "sid": "sid", "subscriber_key": "sk", "sk": "sk",
-    "email": "em", "email_address": "em", "em": "em", "job_id": "jid", "jid": "jid",
-    "list_id": "lid", "lid": "lid", "batch_id": "bid", "bid": "bid", "scope": "scope",
-    "lang": "lang", "language": "lang", "ctx": "ctx", "exp": "exp",
+    "mid": "mid", "clientid": "mid", "memberid": "mid", "accountid": "mid",
+    "subscriberid": "sid", "sid": "sid",
+    "subscriberkey": "sk", "contactkey": "sk", "sk": "sk",
+    "email": "em", "emailaddress": "em", "emailaddr": "em", "em": "em",
+    "jobid": "jid", "sendid": "jid", "jid": "jid",
+    "listid": "lid", "lid": "lid",
+    "batchid": "bid", "jobsubscriberbatchid": "bid", "bid": "bid",
+    "scope": "scope", "lang": "lang", "language": "lang", "locale": "lang",
+    "ctx": "ctx", "messagecontext": "ctx", "exp": "exp",
 }  # fmt: skip
 _WHO = {"sid", "sk", "em"}
-_BOM = "\ufeff"
+_DELIMITERS = ",;\t|"
+_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+# What a spreadsheet does to long numbers, and to texts that must stay texts.
+_SHORTENED = re.compile(r"[+-]?\d+([.,]\d+)?[eE]\+?\d+")
+_FORMULA = re.compile(r'=\s*"?.*"?')
+# Why a row has no link, by the claim that cannot be used.
+_WHY = {
+    "mid": "mid is missing or is no MID",
+    "sid": "sid is no number, or the row names no subscriber",
+    "sk": "sk is too long or has control characters",
+    "em": "em is no address",
+    "jid": "jid is no number",
+    "lid": "lid is no number",
+    "bid": "bid is no number",
+    "scope": "scope is neither list nor all",
+}
 Sign = Callable[[UnsubContext], str]
 
 
@@ -38,21 +61,40 @@ class Header:
     delimiter: str
 
     @classmethod
-    def of(cls, line: bytes) -> "Header":
-        """Return the header in a first line. The delimiter is the first of comma, semicolon and tab
-        that yields a known column for the subscriber. Raises BadHeaderError."""
+    def of(cls, line: bytes, *, delimiters: str = _DELIMITERS) -> "Header":
+        """Return the header in a line. The delimiter is the first that yields a known column for
+        the subscriber. Raises BadHeaderError."""
         try:
-            text = line.decode().removeprefix(_BOM).rstrip("\r\n")
+            text = line.decode()
         except UnicodeDecodeError:
-            raise BadHeaderError("the file is not in UTF-8") from None
-        for delimiter in ",;\t":
-            names = tuple(_cells(text, delimiter))
-            claims = tuple(COLUMNS.get(name.strip().lower().replace(" ", "_")) for name in names)
+            raise BadHeaderError("the file is neither in UTF-8 nor in UTF-16") from None
+        for delimiter in delimiters:
+            try:
+                names = tuple(_cells(text, delimiter))
+            except csv.Error:
+                continue
+            # Spreadsheets write empty cells at the end of each line.
+            while names and not names[-1].strip():
+                names = names[:-1]
+            claims = tuple(COLUMNS.get(_plain(name)) for name in names)
             if _WHO & set(claims):
                 return cls(names=names, claims=_once(claims), delimiter=delimiter)
         raise BadHeaderError(
             "the first line names no column subscriber_id, subscriber_key or email_address"
         )
+
+
+def read_header(lines: Iterator[Line]) -> tuple[Header, Line]:
+    """Return the header and its line, which the iterator is then behind. Blank lines and Excel's
+    `sep=` before it are skipped. Raises BadHeaderError."""
+    delimiters = _DELIMITERS
+    for line in lines:
+        text = line.content.strip().decode(errors="replace")
+        if separator := _SEPARATOR.fullmatch(text):
+            delimiters = separator[1]
+        elif text.strip(_DELIMITERS):
+            return Header.of(line.content, delimiters=delimiters), line
+    raise BadHeaderError("the file is empty")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,36 +108,82 @@ class Row:
 
 
 def rows(
-    lines: Iterator[tuple[int, bytes]], header: Header, *, default_mid: int | None, sign: Sign
+    lines: Iterator[Line], header: Header, *, default_mid: int | None, sign: Sign
 ) -> Iterator[Row]:
-    """Yield a row for each (line number, line); empty lines are skipped. `sign` returns the URL of
-    a context or raises ValueError."""
-    for number, line in lines:
-        if line.strip():
-            yield _row(number, line, header, default_mid, sign)
+    """Yield a row for each line; blank lines are skipped. `sign` returns the URL of a context or
+    raises ValueError."""
+    for line in lines:
+        if line.content.strip().strip(header.delimiter.encode()):
+            yield _row(line, header, default_mid, sign)
 
 
-def _row(number: int, line: bytes, header: Header, default_mid: int | None, sign: Sign) -> Row:
+def _row(line: Line, header: Header, default_mid: int | None, sign: Sign) -> Row:
     try:
-        cells = tuple(_cells(line.decode().rstrip("\r\n"), header.delimiter))
-    except UnicodeDecodeError:
-        return Row(line=number, refused="not in UTF-8")
-    except csv.Error:
-        return Row(line=number, refused="wrong quoting")
-    if len(cells) != len(header.names):
-        expected = len(header.names)
-        return Row(line=number, refused=f"{len(cells)} cells instead of {expected}")
+        cells = _cells_of(line, header)
+    except ValueError as err:
+        return Row(line=line.number, refused=str(err))
+    claims = _claims(header, cells)
     try:
-        context = context_of(_claims(header, cells), default_mid=default_mid)
-        return Row(line=number, cells=cells, link=sign(context))
+        _refuse_spreadsheet_damage(claims)
+        context = context_of(claims, default_mid=default_mid)
+        _refuse_everything_unasked(context)
+        return Row(line=line.number, cells=cells, link=sign(context))
+    except ClaimError as err:
+        return Row(line=line.number, cells=cells, refused=_WHY[err.claim])
     except (ContextError, ValueError) as err:
-        return Row(line=number, cells=cells, refused=str(err))
+        return Row(line=line.number, cells=cells, refused=str(err))
+
+
+def _cells_of(line: Line, header: Header) -> tuple[str, ...]:
+    """Return the cells of a row. Raises ValueError for a line that is no row of the file."""
+    if line.is_cut:
+        raise ValueError(f"longer than {LINE_MAX:,} bytes")
+    try:
+        cells = tuple(_cells(line.content.decode(), header.delimiter))
+    except UnicodeDecodeError:
+        raise ValueError("not in UTF-8") from None
+    except csv.Error:
+        raise ValueError("wrong quoting") from None
+    expected = len(header.names)
+    while len(cells) > expected and not cells[-1].strip():
+        cells = cells[:-1]
+    if len(cells) != expected:
+        raise ValueError(f"{len(cells)} cells instead of {expected}")
+    return cells
+
+
+def _refuse_spreadsheet_damage(claims: Mapping[str, str]) -> None:
+    """Raise ValueError for a value that a spreadsheet has changed: its digits are lost, or it is a
+    formula."""
+    for claim in ("mid", "sid", "sk", "jid", "lid", "bid"):
+        value = claims.get(claim, "")
+        if _SHORTENED.fullmatch(value):
+            raise ValueError(
+                f"{claim} was shortened by a spreadsheet and has lost digits: "
+                "export it again, with that column formatted as text"
+            )
+        if value.startswith("=") and _FORMULA.fullmatch(value):
+            raise ValueError(
+                f"{claim} is a spreadsheet's formula: export the value alone, formatted as text"
+            )
+
+
+def _refuse_everything_unasked(context: UnsubContext) -> None:
+    """Raise ValueError for a row without a job and a list whose scope does not say `all`: an empty
+    cell must not turn "this list" into "everything", nor into a test link."""
+    if context.scope is Scope.LIST and not context.job.has_list:
+        raise ValueError("neither a job nor a list: give one of them, or the scope all")
 
 
 def _claims(header: Header, cells: Sequence[str]) -> Mapping[str, str]:
     """Return the claims of a row, stripped of surrounding white space."""
     pairs = zip(header.claims, cells, strict=True)
     return {claim: cell.strip() for claim, cell in pairs if claim}
+
+
+def _plain(name: str) -> str:
+    """Return a column's name as COLUMNS has it."""
+    return re.sub(r"[\s_-]", "", name).lower()
 
 
 def _cells(text: str, delimiter: str) -> list[str]:

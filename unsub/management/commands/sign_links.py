@@ -13,7 +13,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from unsub.domain.context import ContextError, UnsubContext
-from unsub.links.csv_signing import BadHeaderError, Header, Row, rows, written
+from unsub.links.csv_lines import Line, beginning_of, lines
+from unsub.links.csv_signing import BadHeaderError, Header, Row, read_header, rows, written
 from unsub.links.tokens import sign_link
 from unsub.management.progress import Progress
 from unsub.management.streams import STANDARD, is_same_file, reading, size, standard_output
@@ -64,33 +65,42 @@ class Command(BaseCommand):
 
     def _run(self, job: "_Job", infile: IO[bytes], options: dict[str, Any]) -> None:
         """Write a row for each line, then print the summary."""
-        first = infile.readline()
-        header = Header.of(first)
-        job.offset = len(first)
-        sign = _Signer(seal=options["seal"])
+        first = beginning_of(infile)
+        head = lines(infile, first.encoding, read=first.read, at=first.mark)
+        header, header_line = read_header(head)
         default_mid = options["mid"] or only_mid()
+        job.describe(first.encoding, header, header_line, default_mid)
+        sign = _Signer(seal=options["seal"])
         progress = Progress(self.stderr, size(infile))
-        with job.open(infile) as (out, refused):
+        with job.open() as (out, refused):
             job.begin(header, out, refused)
-            lines = job.lines(infile)
-            for row in rows(lines, header, default_mid=default_mid, sign=sign):
+            rest = job.lines(infile, head, first.encoding)
+            for row in rows(rest, header, default_mid=default_mid, sign=sign):
                 job.write(row, header, out, refused)
                 if row.refused and (job.refused_file is None or job.refused <= TOLD):
                     self.stderr.write(f"line {row.line}: {row.refused}")
-                if row.line % SAVE_EVERY == 0:
+                if (job.signed + job.refused) % SAVE_EVERY == 0:
                     job.save(out, refused)
-                if row.line % 500 == 0:
+                if (job.signed + job.refused) % 500 == 0:
                     progress.show(job.offset, f"{job.signed:,} links, {job.refused:,} refused")
             progress.close()
             # Inside the block, because the summary would be false where the reader closed the pipe.
             out.flush()
-            self._summary(job)
+            self._summary(job, header, first.encoding)
         job.forget()
 
-    def _summary(self, job: "_Job") -> None:
-        """Print the summary, on standard error where standard output has the rows."""
+    def _summary(self, job: "_Job", header: Header, encoding: str) -> None:
+        """Print what was read, signed and refused, on standard error where standard output has the
+        rows."""
         report = self.stdout if job.refused_file else self.stderr
         where = job.outfile if job.refused_file else "standard output"
+        used = [
+            f"{name} as {claim}"
+            for name, claim in zip(header.names, header.claims, strict=True)
+            if claim
+        ]
+        rows_read = job.signed + job.refused
+        report.write(f"{rows_read:,} rows read ({encoding.upper()}): {', '.join(used)}")
         report.write(f"{job.signed:,} links written to {where}")
         if job.refused:
             named = f": {job.refused_file}" if job.refused_file else " above"
@@ -129,58 +139,87 @@ class _Job:
         self._keeps_state = to_file and options["infile"] != STANDARD
         self._headers: bool = options["headers"]
         self._resumes: bool = options["resume"]
-        self.line = 1
+        self._options = {name: options[name] for name in ("mid", "seal", "headers")}
+        self._described: dict[str, Any] = {}
+        self.line = 0
         self.signed = self.refused = 0
         self.causes: Counter[str] = Counter()
         self.offset = 0
+        self._is_resumed = False
 
     def _beside(self, ending: str) -> Path:
         return self.outfile.with_name(f"{self.outfile.name}.{ending}")
 
+    def describe(self, encoding: str, header: Header, line: Line, default_mid: int | None) -> None:
+        """Remember what the rows depend on: a run resumes only with the same."""
+        self._described = self._options | {
+            "encoding": encoding, "columns": list(header.names), "delimiter": header.delimiter,
+            "default_mid": default_mid,
+        }  # fmt: skip
+        self.line, self.offset = line.number, line.ends_at
+
     @contextmanager
-    def open(self, infile: IO[bytes]) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-        """Yield the outputs for rows and for refused rows, with the input at the next line. Files
-        are truncated to the saved position."""
+    def open(self) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+        """Yield the outputs for rows and for refused rows. Files are truncated to the saved
+        position. Raises CommandError."""
         if self.refused_file is None:
             with standard_output() as out, Path(os.devnull).open("wb") as refused:
                 yield out, refused
             return
-        sizes = self._resume(infile)
-        with _cut(self.outfile, sizes[0]) as out, _cut(self.refused_file, sizes[1]) as refused:
-            yield out, refused
+        sizes = self._resume()
+        try:
+            with _cut(self.outfile, sizes[0]) as out, _cut(self.refused_file, sizes[1]) as refused:
+                yield out, refused
+        except OSError as err:
+            raise CommandError(str(err)) from err
 
     def begin(self, header: Header, out: IO[bytes], refused: IO[bytes]) -> None:
         """Write both headers, unless the resumed run wrote them before."""
-        if self.line > 1:
+        if self._is_resumed:
             return
         more = ("List-Unsubscribe", "List-Unsubscribe-Post") if self._headers else ()
         out.write(written((*header.names, "link", *more), header.delimiter).encode())
         refused.write(b"line,reason\n")
 
-    def _resume(self, infile: IO[bytes]) -> tuple[int, int]:
-        """Return the saved sizes of both outputs, and move the input to the saved position. Zeros
-        for a new run, which deletes an older state."""
+    def _resume(self) -> tuple[int, int]:
+        """Return the saved sizes of both outputs, and take over the saved position. Zeros for a new
+        run, which deletes an older state. Raises CommandError for a state that cannot be read, or
+        of a run with other options or another file."""
         if not (self._resumes and self._state_file and self._state_file.is_file()):
             self.forget()
             return 0, 0
-        state = json.loads(self._state_file.read_text())
-        self.line, self.signed, self.refused = state["line"], state["signed"], state["refused"]
-        self.causes.update(state["causes"])
-        self.offset = state["offset"]
-        infile.seek(self.offset)
-        return state["out"], state["bad"]
+        try:
+            state = json.loads(self._state_file.read_text())
+            described, sizes = state["described"], (int(state["out"]), int(state["bad"]))
+            self.line, self.signed, self.refused = state["line"], state["signed"], state["refused"]
+            self.causes.update(state["causes"])
+            self.offset = int(state["offset"])
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as err:
+            raise CommandError(
+                f"{self._state_file} cannot be read: start again without --resume"
+            ) from err
+        other = [name for name, value in self._described.items() if described.get(name) != value]
+        if other:
+            raise CommandError(
+                f"the run to resume had other options or another file ({', '.join(other)}): its "
+                "rows would not fit these. Give the same ones, or start again without --resume"
+            )
+        self._is_resumed = True
+        return sizes
 
     def forget(self) -> None:
         """Delete the state file, if there is one."""
         if self._state_file:
             self._state_file.unlink(missing_ok=True)
 
-    def lines(self, infile: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-        """Yield (number, line)."""
-        for line in iter(infile.readline, b""):
-            self.line += 1
-            self.offset += len(line)
-            yield self.line, line
+    def lines(self, infile: IO[bytes], head: Iterator[Line], encoding: str) -> Iterator[Line]:
+        """Yield the lines to sign: those behind the header, or behind the saved position."""
+        if self._is_resumed:
+            infile.seek(self.offset)
+            head = lines(infile, encoding, number=self.line, at=self.offset)
+        for line in head:
+            self.line, self.offset = line.number, line.ends_at
+            yield line
 
     def write(self, row: Row, header: Header, out: IO[bytes], refused: IO[bytes]) -> None:
         """Write a row to its output."""
@@ -201,7 +240,8 @@ class _Job:
             file.flush()
             os.fsync(file.fileno())
         state = {
-            "line": self.line, "signed": self.signed, "refused": self.refused,
+            "described": self._described, "line": self.line,
+            "signed": self.signed, "refused": self.refused,
             "causes": dict(self.causes.most_common(100)), "offset": self.offset,
             "out": out.tell(), "bad": refused.tell(),
         }  # fmt: skip

@@ -1,0 +1,109 @@
+"""Lines of a file as spreadsheets and Marketing Cloud export it: UTF-8 or UTF-16, with line ends of
+any system, read in constant memory."""
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+LINE_MAX = 100_000  # bytes as UTF-8; a longer line is cut, and its row refused
+_BLOCK = 65_536
+_END = re.compile(rb"\r\n|\r|\n")
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line without its end, as UTF-8, and the position in the file after it. `number` counts
+    from 1."""
+
+    number: int
+    content: bytes
+    ends_at: int
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """How a file begins: its encoding, the size of its byte order mark, and what was read behind
+    that."""
+
+    encoding: str
+    mark: int
+    read: bytes
+
+
+def beginning_of(file: IO[bytes]) -> Beginning:
+    """Return how a file begins that is at its beginning. UTF-16 without a mark shows by its zero
+    bytes."""
+    read = file.read(4)
+    for mark, encoding in _MARKS.items():
+        if read.startswith(mark):
+            return Beginning(encoding=encoding, mark=len(mark), read=read[len(mark) :])
+    if len(read) == 4 and read[1] == read[3] == 0:
+        return Beginning(encoding="utf-16-le", mark=0, read=read)
+    if len(read) == 4 and read[0] == read[2] == 0:
+        return Beginning(encoding="utf-16-be", mark=0, read=read)
+    return Beginning(encoding="utf-8", mark=0, read=read)
+
+
+def lines(
+    file: IO[bytes], encoding: str, *, read: bytes = b"", number: int = 0, at: int = 0
+) -> Iterator[Line]:
+    """Yield the lines from the current position on: `read` was read before, `number` lines and
+    `at` bytes of the file came before it. Bytes that are wrong in the encoding stay wrong: only
+    their own row is affected."""
+    goes_on = False
+    for content, end, is_cut in _split(_transcoded(file, encoding, read)):
+        at += _size(content + end, encoding)
+        if not goes_on:
+            number += 1
+            yield Line(number=number, content=content[:LINE_MAX], ends_at=at,
+                       is_cut=is_cut or len(content) > LINE_MAX)  # fmt: skip
+        goes_on = is_cut
+
+
+def _transcoded(file: IO[bytes], encoding: str, read: bytes) -> Iterator[bytes]:
+    """Yield the file in blocks of UTF-8."""
+    if encoding == "utf-8":
+        yield read
+        yield from iter(lambda: file.read(_BLOCK), b"")
+        return
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+    yield decoder.decode(read).encode("utf-8", "surrogatepass")
+    for block in iter(lambda: file.read(_BLOCK), b""):
+        yield decoder.decode(block).encode("utf-8", "surrogatepass")
+
+
+def _split(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bytes, bool]]:
+    """Yield (line, its end, False). A line beyond twice LINE_MAX is yielded in pieces, True for all
+    but its last."""
+    rest = b""
+    for block in blocks:
+        rest += block
+        start = 0
+        for found in _END.finditer(rest):
+            # The other half of a CR LF may be in the next block.
+            if found[0] == b"\r" and found.end() == len(rest):
+                break
+            yield rest[start : found.start()], found[0], False
+            start = found.end()
+        rest = rest[start:]
+        if len(rest) > 2 * LINE_MAX:
+            yield rest, b"", True
+            rest = b""
+    if rest:
+        content = rest.removesuffix(b"\r")
+        yield content, rest[len(content) :], False
+
+
+def _size(content: bytes, encoding: str) -> int:
+    """Return the bytes that a text in UTF-8 takes in the file."""
+    if encoding == "utf-8":
+        return len(content)
+    return len(content.decode("utf-8", "surrogatepass").encode(encoding, "surrogatepass"))

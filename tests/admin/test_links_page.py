@@ -10,8 +10,9 @@ from pytest_django.fixtures import Settings
 
 from scripts.steps import ROOT
 from tests.helpers import CHILD, FORM, PARENT, link, person, seen
+from unsub.admin.links import USES
 from unsub.domain.context import Scope, SubscriberContext
-from unsub.links.ampscript import snippet
+from unsub.links.ampscript import Use, snippet
 from unsub.models import BusinessUnit, SubscriberRequest
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +72,30 @@ def test_the_snippet_is_built_for_the_chosen_unit_key_and_scope(
     assert 'Replace(Replace(AttributeValue("_subscriberkey")' in seen(
         admin_client.get(PAGE, asked | {"sk": "on"}).content
     )
+
+
+@pytest.mark.parametrize(
+    ("use", "written"),
+    [
+        ("tracked", '<a href="%%=RedirectTo(@unsubscribe)=%%">Unsubscribe</a>'),
+        ("untracked", "%%=Concat('<a href=\"', @unsubscribe, '\">Unsubscribe</a>')=%%"),
+        ("text", "Unsubscribe: http://%%=RedirectTo(@unsubscribe)=%%"),
+        ("cloudpage", "%%=Redirect(@unsubscribe)=%%"),
+    ],
+)
+def test_each_use_has_a_form_of_its_own(
+    admin_client: Client, unit: BusinessUnit, use: str, written: str
+) -> None:
+    asked = {"unit": str(PARENT), "key": "spring-key", "scope": "list", "use": use}
+    page = admin_client.get(PAGE, asked)
+    assert page.context["snippet"].splitlines()[-1] == written
+    assert USES[Use(use)] == page.context["advice"]
+    words = seen(page.content)
+    assert "%%profile_center_url%% or %%unsub_center_url%%" in words
+    # What stands before the link is the same in each form.
+    assert page.context["snippet"].startswith(snippet(
+        address=unit.url, key_name="spring-key", scope="list", with_subscriber_key=False
+    ).rpartition("\n")[0])  # fmt: skip
 
 
 @pytest.mark.parametrize("key", ['a"b', "a b", "", "x" * 37, "ключ"])

@@ -19,7 +19,7 @@ from unfold.widgets import (
 
 from unsub.domain.context import Effect, JobContext, Scope, SubscriberContext, UnsubContext
 from unsub.domain.masking import mask
-from unsub.links.ampscript import is_key_name, snippet
+from unsub.links.ampscript import Use, is_key_name, snippet
 from unsub.links.tokens import LinkError, sign_link
 from unsub.models import BusinessUnit
 from unsub.reporting.explanations import CLAIM_FAULTS, LINK_FAULTS
@@ -28,6 +28,27 @@ from unsub.units.opening import open_damaged_link
 
 # What follows the path of a link, whatever its host.
 _TOKEN = re.compile(r"(?s:/[up]/+(.+))")
+
+
+# What each form costs, and how long its links live. docs/links.md has the sources.
+USES = {
+    Use.TRACKED: _(
+        "Clicks are counted. The link ends with the account's URL expiration, 60 to 730 days after "
+        "the send; then nobody can unsubscribe by it. CAN-SPAM asks for 30 days, CASL for 60."
+    ),
+    Use.UNTRACKED: _(
+        "Clicks are not counted. The link works for as long as its key is in LINK_KEYS. See in a "
+        "test send that the address begins with this service's own host."
+    ),
+    Use.TEXT: _(
+        "In the text part RedirectTo needs http:// before it. The link is tracked, and ends with "
+        "the account's URL expiration."
+    ),
+    Use.CLOUDPAGE: _(
+        "For a page that CloudPagesURL opens from an email: the page has the context of the email, "
+        "and leads on at once. It costs one page view for each click."
+    ),
+}
 
 
 class SnippetForm(forms.Form):
@@ -44,6 +65,17 @@ class SnippetForm(forms.Form):
         label=_("Leaves"),
         choices=[(Scope.LIST.value, _("the list")), (Scope.ALL.value, _("everything"))],
         widget=UnfoldAdminSelectWidget,
+    )
+    use = forms.ChoiceField(
+        label=_("Where"),
+        choices=[
+            (Use.TRACKED.value, _("HTML of an email, tracked")),
+            (Use.UNTRACKED.value, _("HTML of an email, not tracked")),
+            (Use.TEXT.value, _("text part of an email")),
+            (Use.CLOUDPAGE.value, _("CloudPage that leads on")),
+        ],
+        widget=UnfoldAdminSelectWidget,
+        required=False,
     )
     sk = forms.BooleanField(
         label=_("with the SubscriberKey (readable in the link)"),
@@ -115,14 +147,18 @@ def _made(form: SnippetForm, request: HttpRequest) -> dict[str, Any]:
     unit: BusinessUnit | None = chosen.get("unit") or units_of(request.user).first()
     if unit is None:
         return {}
+    use = Use(chosen.get("use") or Use.TRACKED)
     code = snippet(
         address=unit.url,
         key_name=chosen["key"],
         scope=chosen["scope"],
+        use=use,
         with_subscriber_key=chosen["sk"],
         with_centre=unit.profile_centre,
     )
-    return {"unit": unit, "snippet": code} | _test_link(unit, Scope(chosen["scope"]))
+    return {"unit": unit, "snippet": code, "advice": gettext(USES[use])} | _test_link(
+        unit, Scope(chosen["scope"])
+    )
 
 
 def _test_link(unit: BusinessUnit, scope: Scope) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Generate the AMPscript that signs links at send time: docs/links.md explains it."""
 
 import re
+from enum import StrEnum
 
 _KEY_NAME = re.compile(r"[A-Za-z0-9_-]{1,36}")
-_SNIPPET = r"""%%[
+_CLAIMS = r"""%%[
   SET @key = Replace(Replace(AttributeValue("_subscriberkey"), '\', '\\'), '"', '\"')
   SET @claims = Concat(
     '{"mid":"',   AttributeValue("memberid"),
@@ -14,10 +15,10 @@ _SNIPPET = r"""%%[
     '","bid":"',  AttributeValue("_JobSubscriberBatchID"),
     '","ctx":"',  AttributeValue("_messagecontext"),
     '","scope":"SCOPE","v":"1"}')
-  SET @unsubscribe = Concat("ADDRESS/u/",
+"""
+_ADDRESS = r"""  SET @unsubscribe = Concat("ADDRESS/u/",
     GetJWTByKeyName("KEY", "HS256", @claims))
-]%%
-<a href="%%=RedirectTo(@unsubscribe)=%%">Unsubscribe</a>"""
+"""
 # The profile centre only opens for links of known age. DateDiff gives minutes in Marketing Cloud's
 # own time, which is UTC-6 all year; Now(1) is the time of the send, also in "View as a web page".
 _MADE = """\
@@ -26,13 +27,30 @@ _MADE = """\
 _AGE = """\
     '","iat":"',  @made,
 """
-_BOTH = r"""  SET @token = GetJWTByKeyName("KEY", "HS256", @claims)
+_ADDRESSES = r"""  SET @token = GetJWTByKeyName("KEY", "HS256", @claims)
   SET @unsubscribe = Concat("ADDRESS/u/", @token)
   SET @lists = Concat("ADDRESS/p/", @token)
-]%%
-<a href="%%=RedirectTo(@unsubscribe)=%%">Unsubscribe</a>
-<a href="%%=RedirectTo(@lists)=%%">Your lists</a>"""
+"""
 _SUBSCRIBER_KEY = re.compile(r"^  SET @key.*\n|^.*@key,\n", re.MULTILINE)
+
+
+class Use(StrEnum):
+    """Where a link is used. Each writes it in a form of its own: docs/links.md says why."""
+
+    TRACKED = "tracked"  # a tracked link in the HTML of an email
+    UNTRACKED = "untracked"
+    TEXT = "text"  # the text part of an email
+    CLOUDPAGE = "cloudpage"  # a CloudPage that leads on
+
+
+# How a link to the address in a variable is written.
+_LINKS = {
+    Use.TRACKED: '<a href="%%=RedirectTo(@VARIABLE)=%%">LABEL</a>',
+    # Written when the email is sent, so that Marketing Cloud finds no link to track.
+    Use.UNTRACKED: """%%=Concat('<a href="', @VARIABLE, '">LABEL</a>')=%%""",
+    Use.TEXT: "LABEL: http://%%=RedirectTo(@VARIABLE)=%%",
+    Use.CLOUDPAGE: "%%=Redirect(@VARIABLE)=%%",
+}
 
 
 def is_key_name(name: str) -> bool:
@@ -45,20 +63,28 @@ def snippet(
     address: str,
     key_name: str,
     scope: str,
+    use: Use = Use.TRACKED,
     with_subscriber_key: bool = True,
     with_centre: bool = False,
 ) -> str:
     """Return the snippet for links that begin with `address`; `with_centre` adds a link to the
-    profile centre. Raises ValueError for a key name that would need escaping."""
+    profile centre, except on a CloudPage, which leads to one address. Raises ValueError for a key
+    name that would need escaping."""
     if not is_key_name(key_name):
         raise ValueError("a key's name has letters, digits, - and _, at most 36")
-    text = _SNIPPET if with_subscriber_key else _SUBSCRIBER_KEY.sub("", _SNIPPET)
-    text = _with_centre(text) if with_centre else text
+    with_centre = with_centre and use is not Use.CLOUDPAGE
+    claims = _CLAIMS
+    if with_centre:
+        claims = claims.replace("  SET @claims", f"{_MADE}  SET @claims")
+        claims = claims.replace('    \'","scope"', f'{_AGE}    \'","scope"')
+    if not with_subscriber_key:
+        claims = _SUBSCRIBER_KEY.sub("", claims)
+    links = [_link(use, "unsubscribe", "Unsubscribe")]
+    if with_centre:
+        links.append(_link(use, "lists", "Your lists"))
+    text = f"{claims}{_ADDRESSES if with_centre else _ADDRESS}]%%\n" + "\n".join(links)
     return text.replace("SCOPE", scope).replace("ADDRESS", address).replace("KEY", key_name)
 
 
-def _with_centre(text: str) -> str:
-    """Return the snippet with the time of the send, and a second link to the profile centre."""
-    head, _, _ = text.partition("  SET @unsubscribe")
-    head = head.replace("  SET @claims", f"{_MADE}  SET @claims")
-    return head.replace('    \'","scope"', f'{_AGE}    \'","scope"') + _BOTH
+def _link(use: Use, variable: str, label: str) -> str:
+    return _LINKS[use].replace("VARIABLE", variable).replace("LABEL", label)

@@ -156,7 +156,7 @@ def _made(form: SnippetForm, request: HttpRequest) -> dict[str, Any]:
         with_subscriber_key=chosen["sk"],
         with_centre=unit.profile_centre,
     )
-    return {"unit": unit, "snippet": code, "advice": gettext(USES[use])} | _test_link(
+    return {"unit": unit, "snippet": code, "advice": USES[use]} | _test_link(
         unit, Scope(chosen["scope"])
     )
 

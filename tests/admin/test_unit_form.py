@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from tests.helpers import PARENT, person, seen
-from unsub.models import BusinessUnit, MailingList, PageText
+from unsub.admin import formatting
+from unsub.admin.unit_form import UnitForm
+from unsub.models import BusinessUnit, ImportState, MailingList, PageText
 
 pytestmark = pytest.mark.django_db
 UNIT = f"/admin/unsub/businessunit/{PARENT}/change/"
@@ -66,6 +69,30 @@ def test_a_marketer_is_told_that_an_operator_enters_the_key(unit: BusinessUnit) 
     BusinessUnit.objects.update(ask_back_key="come-back")
     assert save(client, unit, pause_offered="on").status_code == 302
     assert unit.pause_offered
+
+
+def test_saving_the_form_keeps_what_a_worker_imported_meanwhile(
+    admin_client: Client, unit: BusinessUnit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = ImportState.objects.create(unit=unit, error="AuthError")
+    shown = seen(admin_client.get(UNIT).content)
+    assert "AuthError" in shown
+    now = timezone.now()
+    form_save = UnitForm.save
+
+    def save_late(form: UnitForm, commit: bool = True) -> Any:
+        """Save after a worker that wrote while the unit was already read."""
+        ImportState.objects.update(imported_upto=now, error="")
+        return form_save(form, commit)
+
+    monkeypatch.setattr(UnitForm, "save", save_late)
+    assert save(admin_client, unit, name="Example Shop").status_code == 302
+    state.refresh_from_db()
+    assert (unit.name, state.imported_upto, state.error) == ("Example Shop", now, "")
+    html = admin_client.get(UNIT).content.decode()
+    assert "AuthError" not in html
+    assert formatting.moment(now) in html
+    assert not any(f'name="{name}"' in html for name in ("imported_upto", "import_error", "error"))
 
 
 @pytest.mark.parametrize("named", [0, 1, 3])

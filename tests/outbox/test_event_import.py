@@ -9,7 +9,15 @@ from django.utils import timezone
 from tests.helpers import CHILD, PARENT, MakeSubmission
 from unsub import tasks
 from unsub.domain.context import SubscriberContext
-from unsub.models import BusinessUnit, By, Channel, DailyCount, Status, SubscriberRequest
+from unsub.models import (
+    BusinessUnit,
+    By,
+    Channel,
+    DailyCount,
+    ImportState,
+    Status,
+    SubscriberRequest,
+)
 from unsub.outbox import event_import, store
 from unsub.reporting import daily_counts, latency
 from unsub.sandbox import Sandbox
@@ -59,8 +67,7 @@ def test_importing_twice_writes_once_and_continues_from_the_last_event(
 ) -> None:
     unsubscribe_elsewhere(sandbox, 1001)
     event_import.import_unit(PARENT)
-    importing_unit.refresh_from_db()
-    assert importing_unit.imported_upto == imported()[0].received_at
+    assert ImportState.objects.get().imported_upto == imported()[0].received_at
     unsubscribe_elsewhere(sandbox, 1002)
     assert event_import.import_unit(PARENT)
     assert [row.subscriber_id for row in imported()] == [1001, 1002]
@@ -126,13 +133,21 @@ def test_a_failed_import_is_recorded_and_skips_no_event(
     else:
         sandbox.cue(kind, after=0 if kind == "token_500" else 1, times=3)
     event_import.import_unit(PARENT)
-    importing_unit.refresh_from_db()
-    assert importing_unit.import_trouble
-    assert importing_unit.imported_upto is None
+    state = ImportState.objects.get(pk=PARENT)
+    assert state.error
+    assert state.imported_upto is None
     sandbox.clear()
     event_import.import_unit(PARENT)
-    importing_unit.refresh_from_db()
-    assert importing_unit.import_trouble == ""
+    state.refresh_from_db()
+    assert state.error == ""
+    assert state.imported_upto is not None
+    # A later failure does not take back what was imported.
+    sandbox.cue("http_500", times=3)
+    event_import.import_unit(PARENT)
+    upto = state.imported_upto
+    state.refresh_from_db()
+    assert state.error
+    assert state.imported_upto == upto
     assert [row.subscriber_id for row in imported()] == [1001, 1002]
 
 

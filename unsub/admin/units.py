@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from unsub.models import BusinessUnit, LinkEmail, Logo, MailingList, SubscriberRequest
+from unsub.models.import_state import import_of
 from unsub.models.queue_state import queue_of
 from unsub.units.access import sees_all
 from unsub.units.queue_state import number_pending
@@ -38,7 +39,8 @@ _STATE = (
     "queue", "held_since", "held_reason", "held_requests", "paused_until", "paused_reason",
     "singly_until",
 )  # fmt: skip
-_IMPORTED = ("imported_upto", "import_trouble")
+# Of the unit's ImportState, written by workers.
+_IMPORTED = ("imported_upto", "import_error")
 _MAILS = ("confirm_key", "confirm_address_key", "new_link_key", "ask_back_key")
 _CENTRE = (
     "profile_centre", "profile_days", "profile_details", "unicode_attributes", "pause_offered",
@@ -102,9 +104,9 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
     actions = ("release",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BusinessUnit]:
-        """Return the units, each with the state of its queue; held ones first."""
+        """Return the units, each with the state of its queue and import; held ones first."""
         units: QuerySet[BusinessUnit] = super().get_queryset(request)
-        return units.select_related("queue_state").order_by(
+        return units.select_related("queue_state", "import_state").order_by(
             F("queue_state__held_since").asc(nulls_last=True), "mid"
         )
 
@@ -209,6 +211,16 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
     def singly_until(self, unit: BusinessUnit) -> str:
         """Return until when each message has one request."""
         return formatting.moment(queue_of(unit).singly_until)
+
+    @admin.display(description=_("taken over up to"))
+    def imported_upto(self, unit: BusinessUnit) -> str:
+        """Return up to when events were imported."""
+        return formatting.moment(import_of(unit).imported_upto)
+
+    @admin.display(description=_("why nothing is taken over"))
+    def import_error(self, unit: BusinessUnit) -> str:
+        """Return the error of the last import."""
+        return import_of(unit).error or formatting.NOTHING
 
     @admin.action(description=_("Release held queues"), permissions=["change"])
     def release(

@@ -217,22 +217,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "imported_upto",
-                    models.DateTimeField(
-                        blank=True, editable=False, null=True, verbose_name="taken over up to"
-                    ),
-                ),
-                (
-                    "import_trouble",
-                    models.CharField(
-                        blank=True,
-                        db_default="",
-                        editable=False,
-                        max_length=100,
-                        verbose_name="why nothing is taken over",
-                    ),
-                ),
-                (
                     "members",
                     models.ManyToManyField(
                         blank=True,
@@ -316,6 +300,41 @@ class Migration(migrations.Migration):
                         name="alarm_open_once",
                     )
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="ImportState",
+            fields=[
+                (
+                    "unit",
+                    models.OneToOneField(
+                        db_column="mid",
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="import_state",
+                        serialize=False,
+                        to="unsub.businessunit",
+                        verbose_name="business unit",
+                    ),
+                ),
+                (
+                    "imported_upto",
+                    models.DateTimeField(blank=True, null=True, verbose_name="taken over up to"),
+                ),
+                (
+                    "error",
+                    models.CharField(
+                        blank=True,
+                        db_default="",
+                        max_length=100,
+                        verbose_name="why nothing is taken over",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "state of an import",
+                "verbose_name_plural": "states of imports",
             },
         ),
         migrations.CreateModel(

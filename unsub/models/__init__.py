@@ -10,6 +10,7 @@ from .business_unit import BusinessUnit, PauseEndAction
 from .consent_text import ConsentText
 from .daily_count import By, CountCursor, DailyCount
 from .erasure import Erasure
+from .import_state import ImportState
 from .kinds import Kind, MessageType
 from .link_email import EmailStatus, LinkEmail, Purpose
 from .logo import Logo
@@ -36,6 +37,7 @@ __all__ = [
     "DeliveryAttempt",
     "EmailStatus",
     "Erasure",
+    "ImportState",
     "Kind",
     "LinkEmail",
     "Logo",

@@ -55,7 +55,7 @@ def _triggered_send(name: "_StrPromise", help_text: "_StrPromise") -> "models.Ch
 
 class BusinessUnit(models.Model):
     """One business unit, identified by its MID, with its brand and settings. Its queue:
-    QueueState."""
+    QueueState; its import of events: ImportState."""
 
     mid = models.BigIntegerField(
         _("MID"),
@@ -199,12 +199,6 @@ class BusinessUnit(models.Model):
             "us (its own header and centre), so that the audit has them, too. The package needs "
             "the right to read tracking events and subscribers."
         ),
-    )
-    imported_upto = models.DateTimeField(
-        _("taken over up to"), null=True, blank=True, editable=False
-    )
-    import_trouble = models.CharField(
-        _("why nothing is taken over"), max_length=100, blank=True, editable=False, db_default=""
     )
 
     class Meta:

@@ -9,6 +9,7 @@ Cloud.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
+from typing import Any
 
 import structlog
 from django.db.models import Q
@@ -21,7 +22,15 @@ from unsub.domain.target import EVERYTHING
 from unsub.gateway import calls as gateway
 from unsub.gateway import concurrency
 from unsub.infra import digests
-from unsub.models import BusinessUnit, Channel, Outcome, Status, SubscriberRequest
+from unsub.models import (
+    BusinessUnit,
+    Channel,
+    ImportState,
+    Outcome,
+    Status,
+    SubscriberRequest,
+)
+from unsub.models.import_state import import_of
 from unsub.models.request import target_columns
 from unsub.sfmc import SfmcError, SubscriberName, UnsubEvent
 
@@ -42,25 +51,35 @@ def importing_units() -> list[int]:
 
 def import_unit(mid: int) -> set[date]:
     """Import the new unsubscribe events of a unit. Return the days (UTC) to which requests were
-    written. An SfmcError is stored on the unit and logged; the next run then starts from the same
-    time again."""
+    written. An SfmcError is stored in the ImportState and logged; the next run then starts from the
+    same time again."""
     unit = BusinessUnit.objects.filter(mid=mid, import_events=True).first()
     if unit is None:
         return set()
-    since = unit.imported_upto - OVERLAP if unit.imported_upto else timezone.now() - FIRST
+    newest = import_of(unit).imported_upto
+    since = newest - OVERLAP if newest else timezone.now() - FIRST
     days: set[date] = set()
-    newest, trouble = unit.imported_upto, ""
     try:
         for events in _pages(mid, since):
             days |= _write(mid, events)
             newest = max([event.at for event in events] + ([newest] if newest else []))
     except SfmcError as err:
-        trouble = type(err).__name__
-        log.warning("event_import_failed", mid=mid, error=trouble, code=err.code)
+        error = type(err).__name__
+        log.warning("event_import_failed", mid=mid, error=error, code=err.code)
+        _record(mid, error=error)
     else:
-        BusinessUnit.objects.filter(mid=mid).update(imported_upto=newest)
-    BusinessUnit.objects.filter(mid=mid).update(import_trouble=trouble)
+        _record(mid, imported_upto=newest, error="")
     return days
+
+
+def _record(mid: int, **values: Any) -> None:
+    """Write these columns of a unit's ImportState; insert it where it does not exist yet."""
+    ImportState.objects.bulk_create(
+        [ImportState(unit_id=mid, **values)],
+        update_conflicts=True,
+        unique_fields=["unit"],
+        update_fields=list(values),
+    )
 
 
 def _pages(mid: int, since: datetime) -> Iterator[list[UnsubEvent]]:

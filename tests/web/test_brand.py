@@ -16,6 +16,7 @@ from unsub.models import BusinessUnit, Logo, MailingList, PageText, Reason, Reas
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 CHANGE = f"/admin/unsub/businessunit/{PARENT}/change/"
+CHANGE_CHILD = f"/admin/unsub/businessunit/{CHILD}/change/"
 TEXTS = f"/admin/unsub/businessunit/{PARENT}/texts/"
 PREVIEW = f"/admin/preview/{PARENT}/"
 
@@ -67,6 +68,19 @@ def test_a_logo_is_encoded_again_and_shown(
         assert (shown.format, shown.size) == ("WEBP", (384, 128))
     admin_client.post(CHANGE, unit_form(remove_logo="on"))
     assert client.get(f"/brand/{logo.content_digest}.webp").status_code == 404
+
+
+def test_two_units_may_have_the_same_logo(
+    admin_client: Client, client: Client, unit: BusinessUnit, child: BusinessUnit
+) -> None:
+    upload(admin_client, picture())
+    file = SimpleUploadedFile("logo.png", picture(), "image/png")
+    answer = admin_client.post(CHANGE_CHILD, unit_form(new_logo=file))
+    assert answer.status_code == 302
+    (digest,) = {logo.content_digest for logo in Logo.objects.all()}
+    assert Logo.objects.count() == 2
+    admin_client.post(CHANGE, unit_form(remove_logo="on"))
+    assert client.get(f"/brand/{digest}.webp").status_code == 200
 
 
 def test_metadata_of_a_logo_is_removed() -> None:

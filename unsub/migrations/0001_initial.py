@@ -338,30 +338,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Logo",
-            fields=[
-                (
-                    "unit",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        primary_key=True,
-                        related_name="logo",
-                        serialize=False,
-                        to="unsub.businessunit",
-                        verbose_name="business unit",
-                    ),
-                ),
-                ("image", models.BinaryField(verbose_name="picture")),
-                ("content_digest", models.CharField(max_length=32, unique=True)),
-                ("width", models.PositiveSmallIntegerField(verbose_name="width")),
-                ("height", models.PositiveSmallIntegerField(verbose_name="height")),
-            ],
-            options={
-                "verbose_name": "logo",
-                "verbose_name_plural": "logos",
-            },
-        ),
-        migrations.CreateModel(
             name="ConsentText",
             fields=[
                 (
@@ -1338,6 +1314,31 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "weekly digest",
                 "verbose_name_plural": "weekly digests",
+            },
+        ),
+        migrations.CreateModel(
+            name="Logo",
+            fields=[
+                (
+                    "unit",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="logo",
+                        serialize=False,
+                        to="unsub.businessunit",
+                        verbose_name="business unit",
+                    ),
+                ),
+                ("image", models.BinaryField(verbose_name="picture")),
+                ("content_digest", models.CharField(max_length=32)),
+                ("width", models.PositiveSmallIntegerField(verbose_name="width")),
+                ("height", models.PositiveSmallIntegerField(verbose_name="height")),
+            ],
+            options={
+                "verbose_name": "logo",
+                "verbose_name_plural": "logos",
+                "indexes": [models.Index(fields=["content_digest"], name="logo_content_digest")],
             },
         ),
         migrations.CreateModel(

@@ -18,7 +18,8 @@ class Logo(models.Model):
         related_name="logo",
     )
     image = models.BinaryField(_("picture"))
-    content_digest = models.CharField(max_length=32, unique=True)
+    # Not unique: two units may have the same picture.
+    content_digest = models.CharField(max_length=32)
     width = models.PositiveSmallIntegerField(_("width"))
     height = models.PositiveSmallIntegerField(_("height"))
 
@@ -28,6 +29,7 @@ class Logo(models.Model):
     class Meta:
         verbose_name = _("logo")
         verbose_name_plural = _("logos")
+        indexes = (models.Index(fields=("content_digest",), name="logo_content_digest"),)
 
     def __str__(self) -> str:
         return f"{self.width} x {self.height}"

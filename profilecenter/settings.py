@@ -218,8 +218,8 @@ _PERIODIC = {
     "sweep": (SWEEP_SECONDS, SWEEP_SECONDS + 30),
     "record": (SWEEP_SECONDS, SWEEP_SECONDS + 30),
     "watch": (60, 60),
-    "keep_tally": (60, 60),
-    "digests": (900, 900),
+    "refresh_daily_counts": (60, 60),
+    "start_weekly_digests": (900, 900),
     "import_events": (900, 900),
     "end_pauses": (300, 300),
 }

@@ -128,13 +128,13 @@ def _brand() -> None:
         contact_email="hello@example.com",
         accent="#2f6b3a",
     )
-    drawn = Image.new("RGBA", (480, 128), "#ffffff00")
-    pen = ImageDraw.Draw(drawn)
+    image = Image.new("RGBA", (480, 128), "#ffffff00")
+    pen = ImageDraw.Draw(image)
     pen.ellipse((8, 8, 120, 120), fill="#2f6b3a")
     pen.polygon(((64, 20), (96, 96), (64, 76), (32, 96)), fill="#ffffff")
     pen.text((144, 36), "garden", fill="#1f4427", font_size=60)
     written = io.BytesIO()
-    drawn.save(written, "PNG")
+    image.save(written, "PNG")
     Logo.objects.create(unit=unit, **dataclasses.asdict(logo_image.encode(written.getvalue())))
     texts = {
         Place.INTRO: "In winter we write once a month.",

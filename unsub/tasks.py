@@ -49,7 +49,7 @@ def record() -> None:
 
 
 @shared_task
-def keep_tally() -> None:
+def refresh_daily_counts() -> None:
     """Recount the days on which requests changed."""
     daily_counts.refresh()
 
@@ -68,14 +68,14 @@ def import_events_of(mid: int) -> None:
 
 
 @shared_task
-def digests() -> None:
+def start_weekly_digests() -> None:
     """Start the emails of the weekly digests that are due."""
     for digest_id in weekly_digest.due(timezone.now()):
-        mail_digest.delay(digest_id)
+        send_weekly_digest.delay(digest_id)
 
 
 @shared_task(autoretry_for=(OSError,), retry_backoff=5, max_retries=8)
-def mail_digest(digest_id: int) -> None:
+def send_weekly_digest(digest_id: int) -> None:
     """Email a weekly digest. Repeated with backoff where the mail server does not answer."""
     weekly_digest.send(digest_id)
 
@@ -91,13 +91,13 @@ def end_pauses() -> None:
 def watch() -> None:
     """Start notifications of alarms that are new, continue, or are over."""
     for alarm_id in detection.evaluate():
-        mail_alarm.delay(alarm_id)
+        email_alarm.delay(alarm_id)
         if settings.ALERT_WEBHOOK_URL:
             post_alarm.delay(alarm_id)
 
 
 @shared_task(autoretry_for=(OSError,), retry_backoff=5, max_retries=8)
-def mail_alarm(alarm_id: int) -> None:
+def email_alarm(alarm_id: int) -> None:
     """Email an alarm. Repeated with backoff where the mail server does not answer."""
     notifications.send_mail(Alarm.objects.get(pk=alarm_id))
 

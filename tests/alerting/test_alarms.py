@@ -173,9 +173,9 @@ def test_an_unreachable_webhook_raises_not_taken(alarm: Alarm, settings: Setting
 
 def test_the_admins_get_an_email(alarm: Alarm, settings: Settings) -> None:
     settings.ADMINS = [("operator", "operator@example.com")]
-    tasks.mail_alarm(alarm.pk)
+    tasks.email_alarm(alarm.pk)
     Alarm.objects.update(cleared_at=Now())
-    tasks.mail_alarm(alarm.pk)
+    tasks.email_alarm(alarm.pk)
     raised, over = mail.outbox
     assert str(PARENT) in raised.subject
     assert "a queue is held" in raised.subject

@@ -13,7 +13,7 @@ import redis
 from tests.chaos.world import World
 from unsub.infra.database_timeout import RETRY_AFTER
 
-Act = Callable[[World, float], None]
+Action = Callable[[World, float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class Disturbance:
     """One disturbance. `times` multiplies the run's `harm` to give its duration; None draws the
     duration at random."""
 
-    act: Act
+    act: Action
     times: float | None = None
 
     def disturb(self, world: World, harm: float, dice: Random) -> None:
@@ -34,10 +34,10 @@ class Disturbance:
 NAMES: dict[str, Disturbance] = {}
 
 
-def _named(name: str, *, times: float | None = None) -> Callable[[Act], Act]:
+def _named(name: str, *, times: float | None = None) -> Callable[[Action], Action]:
     """Return a decorator that registers a disturbance under its name."""
 
-    def keep(act: Act) -> Act:
+    def keep(act: Action) -> Action:
         NAMES[name] = Disturbance(act=act, times=times)
         return act
 
@@ -55,7 +55,7 @@ def _cue(world: World, kind: str, *, value: float | None = None) -> Iterator[Non
         world.clear_cues()
 
 
-def _sandbox(kind: str, *, value: float | None = None) -> Act:
+def _sandbox(kind: str, *, value: float | None = None) -> Action:
     """Return a disturbance that injects the fault `kind` into the sandbox."""
 
     def disturb(world: World, seconds: float) -> None:

@@ -57,7 +57,7 @@ class Ledger:
     """All requests of a run, and the replies over time."""
 
     def __init__(self) -> None:
-        self.wishes: list[Asked] = []
+        self.submissions: list[Asked] = []
         self.answers: list[Answer] = []
         # Page views, and forms that made no request.
         self.looks: list[Answer] = []
@@ -69,7 +69,7 @@ class Ledger:
         """Return a new request of a new subscriber."""
         asked = Asked(subscriber=self.number(), kind=kind)
         with self._lock:
-            self.wishes.append(asked)
+            self.submissions.append(asked)
         return asked
 
     def number(self) -> int:
@@ -96,7 +96,7 @@ class Ledger:
     def accepted(self) -> int:
         """Return the number of requests accepted so far."""
         with self._lock:
-            asked = sum(asked.was_accepted for asked in self.wishes)
+            asked = sum(asked.was_accepted for asked in self.submissions)
         return asked + sum(
             move.was_accepted for person in self.people.everybody() for move in person.moves
         )

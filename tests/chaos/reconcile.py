@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos import attempts
+from tests.chaos.final_state import FinalState
 from tests.chaos.ledger import Asked, Ledger
 from tests.chaos.lines import Line
-from tests.chaos.standing import Standing
 from tests.chaos.stream import STRANGER
 from tests.chaos.world import World
 from tests.journeys.deployment import CHILD, KIDS, KIDS_JOB, NEWEST_WEEKLY_JOB, PARENT, WEEKLY
@@ -43,11 +43,11 @@ class Reconciliation:
 
     def __init__(self, world: World, ledger: Ledger) -> None:
         self._world = world
-        self._wishes = ledger.wishes
+        self._submissions = ledger.submissions
         self._exchanges = ledger.answers
         self._looks = ledger.looks
         people = ledger.people.everybody()
-        self._people = Standing(world, people)
+        self._people = FinalState(world, people)
         others = {person.number for person in people}
         self._rows: dict[int, list[Row]] = {}
         for subscriber, *fields in world.query(ROWS):
@@ -62,8 +62,10 @@ class Reconciliation:
 
     def lines(self) -> Iterator[Line]:
         """Yield the lines of the report."""
-        accepted = [asked for asked in self._wishes if asked.was_accepted]
-        yield Line(what="requests sent", number=len(self._wishes), holds=bool(self._wishes))
+        accepted = [asked for asked in self._submissions if asked.was_accepted]
+        yield Line(
+            what="requests sent", number=len(self._submissions), holds=bool(self._submissions)
+        )
         yield Line(what="accepted", number=len(accepted), holds=bool(accepted))
         yield self._none("accepted and not in the database", self._lost(accepted))
         yield self._none("in the database twice", self._twice())
@@ -117,7 +119,7 @@ class Reconciliation:
         """Return the subscribers whose row has another unit, job, list or scope than the link."""
         return [
             asked.subscriber
-            for asked in self._wishes
+            for asked in self._submissions
             if (row := self._row(asked))
             and (
                 (row.mid, row.job, row.listed) != _target(asked)
@@ -128,7 +130,7 @@ class Reconciliation:
     def _without_event(self) -> list[int]:
         return [
             asked.subscriber
-            for asked in self._wishes
+            for asked in self._submissions
             if (row := self._row(asked)) and row.status == "done"
             and asked.subscriber not in (self._masters if row.scope == "all" else self._events)
         ]  # fmt: skip
@@ -136,7 +138,7 @@ class Reconciliation:
     def _wrong_event(self) -> list[int]:
         return [
             asked.subscriber
-            for asked in self._wishes
+            for asked in self._submissions
             for event in self._events.get(asked.subscriber, [])
             if (event["mid"], event["job_id"], event["list_id"]) != _target(asked)
             or event["batch_id"] != 0
@@ -147,7 +149,7 @@ class Reconciliation:
     def _widened(self) -> list[int]:
         return [
             asked.subscriber
-            for asked in self._wishes
+            for asked in self._submissions
             if asked.subscriber in self._masters
             and (
                 asked.kind not in EVERYTHING
@@ -158,14 +160,14 @@ class Reconciliation:
     def _sent_anyway(self) -> list[int]:
         return [
             asked.subscriber
-            for asked in self._wishes
+            for asked in self._submissions
             if asked.undone and asked.subscriber in self._events
         ]
 
     def _unasked(self) -> list[int]:
         """Return the subscribers who have an event without a request, or are unknown."""
         # A request answered with 503 may be stored all the same: the reply to COMMIT was lost.
-        asked = {a.subscriber for a in self._wishes if a.answers and a.kind != "stranger"}
+        asked = {a.subscriber for a in self._submissions if a.answers and a.kind != "stranger"}
         return [n for n in (*self._events, *self._masters) if n not in asked]
 
     def _repeated(self) -> list[int]:
@@ -180,12 +182,12 @@ class Reconciliation:
 
     def _answers(self) -> Iterator[Line]:
         """Yield the distribution of the replies."""
-        counts = Counter(status for asked in self._wishes for status in asked.answers)
+        counts = Counter(status for asked in self._submissions for status in asked.answers)
         for status in sorted(counts):
             what = f"replies with {status}" if status else "no reply (connection broken)"
             right = status in {0, 200, 303, 503}
             yield Line(what=what, number=counts[status], holds=right)
-        undos = Counter(asked.asked_to_undo for asked in self._wishes)
+        undos = Counter(asked.asked_to_undo for asked in self._submissions)
         odd = [status for status in undos if status not in {None, 0, 303, 503}]
         yield Line(what="undo replies other than 303 and 503", number=len(odd), holds=not odd)
 

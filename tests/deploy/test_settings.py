@@ -25,7 +25,7 @@ print(json.dumps({
 KEYS = {"*": ["key-of-Key-Management-key-of-Key-Management"]}
 WRITTEN = {
     "SECRET_KEY": "a-secret-key-" * 5,
-    "DATABASE_URL": "postgres://ada:p%40ss%2Fword@db.example.com:5433/wishes",
+    "DATABASE_URL": "postgres://ada:p%40ss%2Fword@db.example.com:5433/unsub",
     "REDIS_URL": "redis://:word@broker.example.com:6379/0",
     "LINK_KEYS": json.dumps(KEYS, indent=2),
     "SFMC_CLIENT_SECRET": "$tarts-with-a-dollar-and-has-\\$-in-it",
@@ -34,7 +34,7 @@ WRITTEN = {
     "ADMINS": "ada@example.com,grace@example.com",
 }
 READ = WRITTEN | {
-    "DATABASE_URL": ["ada", "p@ss/word", "db.example.com", 5433, "wishes"],
+    "DATABASE_URL": ["ada", "p@ss/word", "db.example.com", 5433, "unsub"],
     "LINK_KEYS": KEYS,
     "SFMC_ACCOUNT_ID": 510001,
     "ADMINS": ["ada@example.com", "grace@example.com"],
@@ -187,9 +187,9 @@ def test_a_secret_passed_as_a_path_is_not_printed(image: Image) -> None:
         ("REDIS_URL", "s3cret:6379", "redis://"),
         ("REDIS_URL", "redis://:s3c/ret@redis:6379/0", "percent-encoded"),
         ("DATABASE_URL", "s3cret", "postgres://"),
-        ("DATABASE_URL", "://ada:s3cret@db.example.com/wishes", "postgres://"),
-        ("DATABASE_URL", "mysql://ada:s3cret@db.example.com/wishes", "postgres://"),
-        ("DATABASE_URL", "postgres://ada:s3c/ret@db.example.com/wishes", "percent-encoded"),
+        ("DATABASE_URL", "://ada:s3cret@db.example.com/unsub", "postgres://"),
+        ("DATABASE_URL", "mysql://ada:s3cret@db.example.com/unsub", "postgres://"),
+        ("DATABASE_URL", "postgres://ada:s3c/ret@db.example.com/unsub", "percent-encoded"),
         ("DATABASE_URL", "postgres://ada:s3cret@db.example.com", "postgres://"),
         ("EMAIL_URL", "imap://ada:s3cret@mail.example.com", "smtp+tls://"),
         ("EMAIL_URL", "smtp://ada:s3c/ret@mail.example.com:587", "percent-encoded"),

@@ -62,7 +62,7 @@ def test_a_lost_reply_leads_to_one_event_and_two_attempts(deploy: Deploy) -> Non
     assert deployment.event_of(1002)["list_id"] == 7001
 
 
-def test_a_wish_is_accepted_while_the_broker_is_away(deploy: Deploy) -> None:
+def test_a_request_is_accepted_while_the_broker_is_away(deploy: Deploy) -> None:
     deployment = deploy()
     deployment.valkey.stop()
     status, _ = deployment.one_click(deployment.link(1003))

@@ -36,7 +36,7 @@ CALL = execute_call(request(ADA))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Expected:
     """A fault whose reply is not SOAP, and what that reply looks like."""
 
     kind: str
@@ -63,26 +63,26 @@ class Delays:
 
 
 @pytest.mark.parametrize(
-    "seen",
+    "expected",
     [
-        Seen(kind="http_500", status=500, start=b"Internal"),
-        Seen(kind="http_503_html", status=503, start=b"<!doctype html>"),
-        Seen(kind="html_200", status=200, start=b"<!doctype html>"),
-        Seen(kind="empty_202", status=202, start=b""),
-        Seen(kind="rate_limit_429", status=429, start=b"", retry_after="1"),
-        Seen(kind="rate_limit_429", status=429, start=b"", cue={"value": 7}, retry_after="7"),
-        Seen(kind="malformed_xml", status=200, start=b"<?xml", recorded=True),
+        Expected(kind="http_500", status=500, start=b"Internal"),
+        Expected(kind="http_503_html", status=503, start=b"<!doctype html>"),
+        Expected(kind="html_200", status=200, start=b"<!doctype html>"),
+        Expected(kind="empty_202", status=202, start=b""),
+        Expected(kind="rate_limit_429", status=429, start=b"", retry_after="1"),
+        Expected(kind="rate_limit_429", status=429, start=b"", cue={"value": 7}, retry_after="7"),
+        Expected(kind="malformed_xml", status=200, start=b"<?xml", recorded=True),
     ],
-    ids=lambda seen: seen.kind,
+    ids=lambda expected: expected.kind,
 )
-def test_an_injected_reply_comes_once(sfmc: Sandbox, caller: Caller, seen: Seen) -> None:
-    assert caller.cue(seen.kind, **(seen.cue or {})).status_code == 201
+def test_an_injected_reply_comes_once(sfmc: Sandbox, caller: Caller, expected: Expected) -> None:
+    assert caller.cue(expected.kind, **(expected.cue or {})).status_code == 201
     answer = caller.post(CALL)
-    assert answer.status_code == seen.status
-    assert answer.content.startswith(seen.start)
-    assert answer.headers.get("Retry-After") == seen.retry_after
-    assert bool(sfmc.events()) is seen.recorded
-    assert caller.unsub(**ADA).code == (401 if seen.recorded else None)
+    assert answer.status_code == expected.status
+    assert answer.content.startswith(expected.start)
+    assert answer.headers.get("Retry-After") == expected.retry_after
+    assert bool(sfmc.events()) is expected.recorded
+    assert caller.unsub(**ADA).code == (401 if expected.recorded else None)
 
 
 def test_a_truncated_reply_is_no_xml(caller: Caller) -> None:

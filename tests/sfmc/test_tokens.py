@@ -123,7 +123,7 @@ def test_an_endpoint_that_says_nothing_is_left_after_the_timeout(
 
 def test_waiting_for_another_renewal_ends_with_the_timeout(new_auth: NewAuth) -> None:
     store = MemoryTokenStore()
-    with store.lock(), pytest.raises(TransientError, match="somebody else"):
+    with store.lock(), pytest.raises(TransientError, match="another process"):
         new_auth(store=store, timeout=0.3).login()
 
 

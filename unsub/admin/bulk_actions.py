@@ -81,7 +81,7 @@ def _page(
         "back": request.get_full_path(),
         "ids": request.POST.getlist(ACTION_CHECKBOX_NAME),
     }
-    return TemplateResponse(request, "admin/unsub/in_bulk.html", context | repeated | shown)
+    return TemplateResponse(request, "admin/unsub/bulk_action.html", context | repeated | shown)
 
 
 def _number(text: str) -> int:

@@ -55,7 +55,7 @@ def columns(values: Sequence[tuple[str, int]]) -> Columns:
     top = max((number for _, number in values), default=0)
     step = WIDTH / max(len(values), 1)
     every = max(1, round(len(values) / 8))
-    drawn = [
+    shown = [
         Column(
             label=label,
             number=number,
@@ -68,7 +68,7 @@ def columns(values: Sequence[tuple[str, int]]) -> Columns:
         )
         for at, (label, number) in enumerate(values)
     ]
-    return Columns(columns=drawn, top=top)
+    return Columns(columns=shown, top=top)
 
 
 def _height(number: int, top: int) -> float:

@@ -92,7 +92,7 @@ def proof(
         "profile": subscriber_search.name_of(one.unit_id, one.subscriber) if asks else None,
         "asked": asks,
         "unit": unit_label(one.unit_id, getattr(one, "of_unit", None)),
-        "told": [
+        "requests": [
             ProofRequest(
                 request=row,
                 what=sentences.summary(row, sentences.list_name_of(row)),

@@ -266,7 +266,7 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
             and self.has_try_again_permission(request)
             and TRY_AGAIN.eligible(SubscriberRequest.objects.filter(pk=one.pk)).exists()
         )
-        context["can_deal_with"] = (
+        context["can_mark_handled"] = (
             one is not None
             and self.has_try_again_permission(request)
             and MARK_HANDLED.eligible(SubscriberRequest.objects.filter(pk=one.pk)).exists()

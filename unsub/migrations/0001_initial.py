@@ -279,10 +279,13 @@ class Migration(migrations.Migration):
                         db_default=django.db.models.functions.datetime.Now(), verbose_name="raised"
                     ),
                 ),
-                ("notified_at", models.DateTimeField(blank=True, null=True, verbose_name="told")),
+                (
+                    "notified_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="notified"),
+                ),
                 (
                     "notified_number",
-                    models.PositiveIntegerField(default=0, verbose_name="requests when told"),
+                    models.PositiveIntegerField(default=0, verbose_name="requests when notified"),
                 ),
                 (
                     "cleared_at",
@@ -408,8 +411,8 @@ class Migration(migrations.Migration):
                 ("number", models.PositiveIntegerField(verbose_name="requests")),
             ],
             options={
-                "verbose_name": "daily tally",
-                "verbose_name_plural": "daily tallies",
+                "verbose_name": "daily count",
+                "verbose_name_plural": "daily counts",
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("by", "day", "mid", "key"), name="daily_count_once"

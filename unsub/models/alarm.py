@@ -26,8 +26,8 @@ class Alarm(models.Model):
     number = models.PositiveIntegerField(_("requests"), default=0)
     detail = models.CharField(_("detail"), max_length=100, blank=True)
     raised_at = models.DateTimeField(_("raised"), db_default=Now())
-    notified_at = models.DateTimeField(_("told"), null=True, blank=True)
-    notified_number = models.PositiveIntegerField(_("requests when told"), default=0)
+    notified_at = models.DateTimeField(_("notified"), null=True, blank=True)
+    notified_number = models.PositiveIntegerField(_("requests when notified"), default=0)
     cleared_at = models.DateTimeField(_("over since"), null=True, blank=True)
 
     class Meta:

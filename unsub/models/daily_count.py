@@ -36,8 +36,8 @@ class DailyCount(models.Model):
     number = models.PositiveIntegerField(_("requests"))
 
     class Meta:
-        verbose_name = _("daily tally")
-        verbose_name_plural = _("daily tallies")
+        verbose_name = _("daily count")
+        verbose_name_plural = _("daily counts")
         constraints = (
             models.UniqueConstraint(fields=("by", "day", "mid", "key"), name="daily_count_once"),
         )

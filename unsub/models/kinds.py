@@ -66,15 +66,16 @@ class Relation(Enum):
 class Words:
     """What people read about a kind.
 
-    Marketers, who have one language: `listed` in the list of requests, `told` in the timeline after
-    "The person", or `told_by_value` where the value is one of these. In both, `%(target)s` is the
-    target in words. Recipients, in theirs: `page` in the list of their own requests.
+    Marketers, who have one language: `listed` in the list of requests, `timeline` in the timeline
+    after "The person", or `timeline_by_value` where the value is one of these. In both,
+    `%(target)s` is the target in words. Recipients, in theirs: `page` in the list of their own
+    requests.
     """
 
     listed: str
     page: str
-    told: str = ""
-    told_by_value: Mapping[str, str] = field(default_factory=dict)
+    timeline: str = ""
+    timeline_by_value: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,7 @@ KINDS: Mapping[str, KindSpec] = {
         ),
         words=Words(
             listed="join %(target)s",
-            told="asked to join %(target)s",
+            timeline="asked to join %(target)s",
             page=gettext_noop("to join"),
         ),
     ),
@@ -150,7 +151,7 @@ KINDS: Mapping[str, KindSpec] = {
         ),
         words=Words(
             listed="subscribe again",
-            told="asked to be subscribed again, after having left everything,",
+            timeline="asked to be subscribed again, after having left everything,",
             page=gettext_noop("to join"),
         ),
     ),
@@ -161,7 +162,7 @@ KINDS: Mapping[str, KindSpec] = {
         has_value=True,
         words=Words(
             listed="%(target)s",
-            told="changed the detail %(target)s",
+            timeline="changed the detail %(target)s",
             page=_CHANGE_OF_DATA,
         ),
     ),
@@ -172,8 +173,8 @@ KINDS: Mapping[str, KindSpec] = {
         has_value=True,
         words=Words(
             listed="HTML or text",
-            told="asked for HTML or plain text",
-            told_by_value={
+            timeline="asked for HTML or plain text",
+            timeline_by_value={
                 "Text": "asked for plain text instead of HTML",
                 "HTML": "asked for HTML instead of plain text",
             },
@@ -187,7 +188,7 @@ KINDS: Mapping[str, KindSpec] = {
         has_value=True,
         words=Words(
             listed="another address",
-            told="asked for another address",
+            timeline="asked for another address",
             page=_CHANGE_OF_DATA,
         ),
     ),

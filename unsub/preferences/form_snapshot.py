@@ -14,7 +14,7 @@ from unsub.domain.context import UnsubContext
 from unsub.infra import digests
 
 MAX_AGE = 7 * 86_400  # older snapshots are refused and the page is rendered again
-_SALT = "unsub.drawn"
+_SALT = "unsub.form_snapshot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,7 @@ def _changed(request: SubscriberRequest, list_name: str, ended: Iterable[Pause])
     if pause:
         return _came_back(pause, request, list_name)
     words = request.spec.words
-    ending = words.told_by_value.get(request.value, words.told)
+    ending = words.timeline_by_value.get(request.value, words.timeline)
     did = ending % {"target": target_in_words(request, list_name)}
     if request.value and request.target.type is TargetType.ADDRESS:
         did = f"{did} ({mask_email(request.value)})"

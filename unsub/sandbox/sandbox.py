@@ -97,7 +97,7 @@ class Sandbox:
     @property
     def retrieve_pages(self) -> RetrievePages:
         """The pages of Retrieve; `page_size` may be lowered."""
-        return self._server.service.shelf
+        return self._server.service.retrieve_pages
 
     def call_counts(self) -> dict[str, Any]:
         """Return the counters as `/calls.json` does."""

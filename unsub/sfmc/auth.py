@@ -145,7 +145,7 @@ class OAuth:
                 if mine:
                     return self._fetch()
             if time.monotonic() > deadline:
-                raise TransientError("no token: somebody else is still fetching it")
+                raise TransientError("no token: another process is still fetching it")
             time.sleep(_POLL)
 
     def _fetch(self) -> Token:

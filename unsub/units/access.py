@@ -6,15 +6,15 @@ from django.db.models import QuerySet
 from unsub.models import BusinessUnit
 
 ALL_UNITS = "unsub.all_units"
-Somebody = AbstractBaseUser | AnonymousUser
+AnyUser = AbstractBaseUser | AnonymousUser
 
 
-def sees_all(user: Somebody) -> bool:
+def sees_all(user: AnyUser) -> bool:
     """Return whether the user may see every unit, including MIDs without a BusinessUnit row."""
     return isinstance(user, PermissionsMixin) and user.has_perm(ALL_UNITS)
 
 
-def units_of(user: Somebody) -> QuerySet[BusinessUnit]:
+def units_of(user: AnyUser) -> QuerySet[BusinessUnit]:
     """Return the units that the user may see."""
     if sees_all(user):
         return BusinessUnit.objects.all()
@@ -22,7 +22,7 @@ def units_of(user: Somebody) -> QuerySet[BusinessUnit]:
     return BusinessUnit.objects.filter(members=user.pk) if user.pk else BusinessUnit.objects.none()
 
 
-def mids_of(user: Somebody) -> list[int] | None:
+def mids_of(user: AnyUser) -> list[int] | None:
     """Return the MIDs that the user may see, or None for all."""
     if sees_all(user):
         return None

@@ -49,7 +49,7 @@ class Service:
         self.tokens = tokens
         self.cues = cues
         self.calls = CallCounts()
-        self.shelf = RetrievePages(memory)
+        self.retrieve_pages = RetrievePages(memory)
         self._account = account
         self._stopping = stopping
 
@@ -116,7 +116,7 @@ class Service:
             mids=mids,
             labels=message.labels,
             memory=self.memory,
-            retrieve_pages=self.shelf,
+            retrieve_pages=self.retrieve_pages,
             cues=self.cues,
             call_counts=self.calls,
         )

@@ -18,7 +18,7 @@ View = Callable[[HttpRequest, PageContext], HttpResponse]
 def profile_centre_view(
     *methods: str,
 ) -> Callable[[View], Callable[[HttpRequest, str], HttpResponse]]:
-    """Return a decorator for the pages of the profile centre. The view gets a Visit.
+    """Return a decorator for the pages of the profile centre. The view gets a PageContext.
 
     Redirects to the unsubscribe page where the unit has no profile centre, and shows the "link too
     old" page for an old link. A POST is not passed to the view where the link is a test link

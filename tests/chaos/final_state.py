@@ -52,7 +52,7 @@ class Row:
     story: str
 
 
-class Standing:
+class FinalState:
     """The final state of all visitors of the profile centre."""
 
     def __init__(self, world: World, people: list[Person]) -> None:

@@ -95,11 +95,16 @@ class DeliveryAttemptAdmin(AttemptColumns, ReadOnly, Bounded, OfUnits, AttemptAd
         self, _request: HttpRequest, queryset: QuerySet[DeliveryAttempt], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Return the attempts of one request; none for a term that is not a number."""
-        term = search_term.strip().removeprefix("#")
-        if not term:
-            return queryset, False
-        found = queryset.filter(request_id=int(term)) if is_number(term) else queryset.none()
-        return found, False
+        return of_request(queryset, search_term), False
+
+
+def of_request(rows: QuerySet[Any], search_term: str) -> QuerySet[Any]:
+    """Return the rows of the request whose ID is searched for: all rows for an empty term, none for
+    a term that is not a number."""
+    term = search_term.strip().removeprefix("#")
+    if not term:
+        return rows
+    return rows.filter(request_id=int(term)) if is_number(term) else rows.none()
 
 
 def is_number(term: str) -> bool:

@@ -19,6 +19,7 @@ from unsub.outbox import erasure as erasure_requests
 from . import bulk_actions, formatting
 from .bulk_actions import BulkAction
 from .erasure_actions import DECLINE, GRANT
+from .filters import WaitingFilter
 from .read_only import ReadOnly
 from .unit_scope import NamingUnits, UnitFilter
 
@@ -30,20 +31,11 @@ else:
 REQUESTS_MAX = 200
 
 
-class StateFilter(admin.SimpleListFilter):
-    """Filter by state. Shows the waiting ones by default."""
-
-    title = _("state")
-    parameter_name = "state"
+class StateFilter(WaitingFilter):
+    """Filter by how the erasure was answered."""
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> Iterable[tuple[str, Any]]:
         return [("all", _("all")), ("granted", _("granted")), ("declined", _("otherwise"))]
-
-    def choices(self, changelist: Any) -> Any:
-        """Yield the choices, with "waiting" as the default in place of "all"."""
-        first, *rest = super().choices(changelist)
-        yield {**first, "display": _("waiting")}
-        yield from rest
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Erasure]) -> QuerySet[Erasure]:
         """Return the rows of the chosen state."""

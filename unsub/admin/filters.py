@@ -44,6 +44,19 @@ class FixedFilter(admin.SimpleListFilter):
         return side[1](queryset) if side else queryset.none()
 
 
+class WaitingFilter(admin.SimpleListFilter):
+    """Base of filters by state that show the waiting rows where no state is chosen."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def choices(self, changelist: Any) -> Any:
+        """Yield the choices, with "waiting" as the default in place of "all"."""
+        first, *rest = super().choices(changelist)
+        yield {**first, "display": _("waiting")}
+        yield from rest
+
+
 def _showing(status: str, rows: Requests) -> Requests:
     """Return the requests that show this status."""
     return rows.filter(shows(status))

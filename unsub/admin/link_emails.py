@@ -3,9 +3,7 @@
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
@@ -17,10 +15,11 @@ from unsub.models import EmailStatus, LinkEmail
 from unsub.outbox import api as outbox
 
 from . import bulk_actions, formatting
-from .attempts import AttemptInline, is_number
-from .bulk_actions import BulkAction, actor
+from .attempts import AttemptInline, of_request
+from .bulk_actions import BulkAction
 from .read_only import Bounded, ReadOnly
 from .request_columns import masked
+from .retry_action import queue_again
 from .unit_scope import NamingUnits, UnitFilter
 
 if TYPE_CHECKING:
@@ -29,18 +28,14 @@ else:
     LinkEmailAdminBase = ModelAdmin
 
 
+def _refused(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return rows.filter(status=EmailStatus.REFUSED)
+
+
 def try_again(user: AbstractBaseUser | AnonymousUser, ids: list[int]) -> int:
-    """Return how many of these emails are on their way again. The rows are locked, so that the log
-    names just those."""
-    with transaction.atomic():
-        rows = list(
-            LinkEmail.objects.select_for_update(of=("self",))
-            .filter(pk__in=ids, status=EmailStatus.REFUSED)
-            .order_by("pk")
-        )
-        sent = outbox.requeue_emails([row.pk for row in rows])
-        LogEntry.objects.log_actions(actor(user), rows, CHANGE, "Tried again.")
-    return sent
+    """Return how many of these emails were queued again."""
+    rows = _refused(LinkEmail.objects.filter(pk__in=ids))
+    return queue_again(user, rows, outbox.requeue_emails)
 
 
 def _question(number: int) -> str:
@@ -64,7 +59,7 @@ TRY_AGAIN = BulkAction(
     title=_("Try again"),
     question=_question,
     others=_others,
-    eligible=lambda rows: rows.filter(status=EmailStatus.REFUSED),
+    eligible=_refused,
     do=lambda request, ids, _given: try_again(request.user, ids),
 )
 
@@ -74,8 +69,7 @@ class LinkEmailAdmin(ReadOnly, Bounded, NamingUnits, LinkEmailAdminBase):
     """All emails with links, newest first, each with its attempts."""
 
     list_display = (
-        "id", "received", "status_badge", "purpose", "unit_label", "who", "request_link",
-        "outcome", "error_code", "attempts",
+        "id", "received", "status_badge", "purpose", "unit_label", "who", "request_link", "result",
     )  # fmt: skip
     list_filter = ("status", "purpose", ("unit", UnitFilter))
     show_facets = admin.ShowFacets.NEVER  # each would count the whole table
@@ -95,12 +89,8 @@ class LinkEmailAdmin(ReadOnly, Bounded, NamingUnits, LinkEmailAdminBase):
     def get_search_results(
         self, _request: HttpRequest, queryset: QuerySet[LinkEmail], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Return the emails of one request; anything but digits finds nothing."""
-        term = search_term.strip().removeprefix("#")
-        if not term:
-            return queryset, False
-        found = queryset.filter(request_id=int(term)) if is_number(term) else queryset.none()
-        return found, False
+        """Return the emails of one request; none for a term that is not a number."""
+        return of_request(queryset, search_term), False
 
     @admin.display(description=_("received"))
     def received(self, email: LinkEmail) -> str:
@@ -125,6 +115,12 @@ class LinkEmailAdmin(ReadOnly, Bounded, NamingUnits, LinkEmailAdminBase):
         return (
             formatting.request_link(email.pause.request_id) if email.pause else formatting.NOTHING
         )
+
+    @admin.display(description=_("outcome"))
+    def result(self, email: LinkEmail) -> str:
+        """Return the outcome and error code in one column, so that the list is not too wide."""
+        code = "" if email.error_code is None else str(email.error_code)
+        return " ".join(filter(None, (email.outcome, code))) or formatting.NOTHING
 
     @admin.display(description=_("in words"))
     def words(self, email: LinkEmail) -> str:

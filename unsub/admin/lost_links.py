@@ -17,6 +17,7 @@ from unsub.models import LostLink
 
 from . import formatting
 from .bulk_actions import actor
+from .filters import WaitingFilter
 from .unit_scope import OfUnits, UnitFilter
 
 if TYPE_CHECKING:
@@ -25,20 +26,11 @@ else:
     LostLinkAdminBase = ModelAdmin
 
 
-class HandledFilter(admin.SimpleListFilter):
-    """Filter by state. Shows the waiting ones by default."""
-
-    title = _("state")
-    parameter_name = "state"
+class HandledFilter(WaitingFilter):
+    """Filter by whether the lost link was resolved."""
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
         return [("all", _("all")), ("handled", _("dealt with"))]
-
-    def choices(self, changelist: Any) -> Any:
-        """Yield the choices, with "waiting" as the default in place of "all"."""
-        first, *rest = super().choices(changelist)
-        yield {**first, "display": _("waiting")}
-        yield from rest
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[LostLink]) -> QuerySet[LostLink]:
         """Return the rows of the chosen state."""

@@ -1,8 +1,12 @@
 """Bulk action that queues refused and held requests again, with a log entry."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -13,18 +17,24 @@ from unsub.outbox import api as outbox
 from .bulk_actions import BulkAction, actor
 
 
-def try_again(user: AbstractBaseUser | AnonymousUser, ids: list[int]) -> int:
-    """Return how many of these requests were queued again. Locks the rows, so that the log has
-    exactly these."""
+def queue_again(
+    user: AbstractBaseUser | AnonymousUser,
+    rows: QuerySet[Any],
+    requeue: Callable[[list[int]], int],
+) -> int:
+    """Return how many rows `requeue` queued again. Locks the rows, so that the log has exactly
+    these."""
     with transaction.atomic():
-        rows = list(
-            SubscriberRequest.objects.select_for_update(of=("self",))
-            .filter(can_be_requeued(), pk__in=ids)
-            .order_by("pk")
-        )
-        sent = outbox.requeue([row.pk for row in rows])
-        LogEntry.objects.log_actions(actor(user), rows, CHANGE, "Tried again.")
+        locked = list(rows.select_for_update(of=("self",)).order_by("pk"))
+        sent = requeue([row.pk for row in locked])
+        LogEntry.objects.log_actions(actor(user), locked, CHANGE, "Tried again.")
     return sent
+
+
+def try_again(user: AbstractBaseUser | AnonymousUser, ids: list[int]) -> int:
+    """Return how many of these requests were queued again."""
+    rows = SubscriberRequest.objects.filter(can_be_requeued(), pk__in=ids)
+    return queue_again(user, rows, outbox.requeue)
 
 
 def _question(number: int) -> str:

@@ -18,6 +18,7 @@ class ForgivingCache(RedisCache):
 
     def add(self, *args: Any, **kwargs: Any) -> bool:
         """Return whether the key was new; True if Redis does not answer."""
+        # django-allauth refuses a code of an authenticator app that it could not add as used.
         return bool(self._forgive(True, super().add, *args, **kwargs))
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:

@@ -265,6 +265,8 @@ class Migration(migrations.Migration):
                             ("held", "a queue is held"),
                             ("circuit_open", "a circuit is open"),
                             ("unknown_unit", "requests for an unknown business unit"),
+                            ("bad_claim", "links with a claim that cannot be used"),
+                            ("test_links", "many test links"),
                         ],
                         max_length=20,
                         verbose_name="cause",

@@ -277,7 +277,7 @@ _https = _public.scheme == "https"
 SECURE_SSL_REDIRECT = _https
 # Health probes come from inside, without TLS. A redirect would turn a one-click POST into a GET
 # (RFC 8058), so RecipientMiddleware redirects the safe methods of these pages itself.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^[upc]/"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^[\s/]*[upc]/"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 SECURE_HSTS_SECONDS = 63_072_000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _https

@@ -30,8 +30,23 @@ def addresses(settings: Settings, digest: str) -> dict[str, str]:
             kwargs={name: fill[name] for name in route.pattern.regex.groupindex},
         )
         for route in urls.urlpatterns
-        if route.name not in NOT_FOR_RECIPIENTS
+        # The routes without a name are of the same views, for links with more around them.
+        if route.name and route.name not in NOT_FOR_RECIPIENTS
     }
+
+
+@pytest.mark.parametrize("before", ["//", "///", "/ /", "/\t"])
+def test_a_link_with_more_before_it_carries_the_headers_and_is_not_redirected(
+    client: Client, unit: BusinessUnit, settings: Settings, before: str
+) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    path = link(settings).replace("/", before, 1)
+    page = client.get("/", PATH_INFO=path, secure=True)
+    assert page.status_code == 200
+    for header in HEADERS:
+        assert page[header], header
+    assert page["Referrer-Policy"] == "no-referrer"
+    assert client.post("/", PATH_INFO=path).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["get", "head", "post", "put", "options"])
@@ -43,7 +58,7 @@ def test_every_route_carries_the_headers_and_no_cookie(
     logo = Logo.objects.create(unit=unit, image=b"RIFF", content_digest="0" * 32, width=1, height=1)
     found = addresses(settings, logo.content_digest)
     assert {"unsubscribe", "done", "undo", "reason", "lost_link", "logo"} <= found.keys()
-    more = {"bad": "/u/bad", "nowhere": "/u/a/b/c"}
+    more = {"bad": "/u/bad", "nowhere": "/u/a/b/c", "more": "/p//a/b/c"}
     for name, path in (found | more).items():
         answer = getattr(client, method)(path)
         assert not answer.cookies

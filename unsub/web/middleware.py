@@ -1,11 +1,13 @@
 """Security headers of the recipients' pages and of the admin; recipients' pages ignore cookies."""
 
+import re
 from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 
-_PAGES = ("/u/", "/p/", "/c/", "/lost-link", "/brand/")
+# With the slashes and blanks that a damaged link may begin with (unsub/urls.py).
+_PAGES = re.compile(r"[\s/]*/[\s/]*(?:[upc]/|lost-link|brand/)")
 HEADERS = {
     # A page sends its own policy, with the nonce of its style.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
@@ -29,7 +31,7 @@ class RecipientMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Return the response with its headers. Cookies are dropped from the request."""
-        if not request.path_info.startswith(_PAGES):
+        if not _PAGES.match(request.path_info):
             return self._get_response(request)
         # Recipients' pages must not depend on an admin session, nor act with its rights.
         request.META.pop("HTTP_COOKIE", None)

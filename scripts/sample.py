@@ -31,7 +31,7 @@ KIDS = JobContext(job_id=88101, list_id=7101, batch_id=0)
 CENTRE = {
     "profile_centre": "on", "confirm_key": "confirm-subscription", "pause_offered": "on",
     "confirm_address_key": "confirm-address", "new_link_key": "new-link",
-    "ask_back_key": "ask-back",
+    "address_notice_key": "address-notice", "ask_back_key": "ask-back",
 }  # fmt: skip
 
 

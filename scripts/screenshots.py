@@ -31,8 +31,8 @@ MAKE_STATES = "from scripts import states; states.main()"
 STATES = (
     "choose", "choose_everything", "error", "on_its_way", "done", "again", "withdrawn", "refused",
     "test", "bad_link", "lost", "lost_error", "why", "brand",
-    "centre", "centre_asked", "centre_away", "centre_old", "details", "details_error", "yours",
-    "new_link", "confirm", "confirm_over",
+    "centre", "forwarded", "centre_asked", "centre_away", "centre_old", "details", "details_error",
+    "yours", "new_link", "confirm", "confirm_over",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from PIL import Image, ImageDraw
 
 from unsub.domain import logo_image
-from unsub.domain.context import JobContext, Scope, SubscriberContext, UnsubContext
+from unsub.domain.context import PROOF_SECONDS, JobContext, Scope, SubscriberContext, UnsubContext
 from unsub.links.confirmation import token_of
 from unsub.links.tokens import sign_link
 from unsub.models import (
@@ -57,6 +57,7 @@ def main() -> None:
         confirm_key="confirm-subscription",
         confirm_address_key="confirm-address",
         new_link_key="new-link",
+        address_notice_key="address-notice",
         pause_offered=True,
         pause_end_action="put_back",
         domain=urlsplit(settings.PUBLIC_URL).hostname or "",
@@ -87,8 +88,9 @@ def main() -> None:
 
 def _centre() -> dict[str, str]:
     """Return links to the pages of the profile centre, of subscribers in the sandbox."""
+    now = int(time.time())
     ada, grace, emil = (
-        _context("", subscriber=SubscriberContext(subscriber_id=number), issued_at=int(time.time()))
+        _context("", subscriber=SubscriberContext(subscriber_id=number), issued_at=now)
         for number in (1001, 1002, 1003)
     )
     joining = grace.for_list(7004)
@@ -106,17 +108,26 @@ def _centre() -> dict[str, str]:
         _link(one).replace("/u/", "/p/") for one in (ada, grace, emil, old)
     )
     return {
-        "centre": there,
+        # As the email with a new link has it.
+        "centre": _mailed(ada),
+        "forwarded": there,
         "centre_asked": graces,
         "centre_away": emils,
         "centre_old": olds,
-        "details": f"{there}/details",
-        "details_error": f"{there}/details",
-        "yours": f"{graces}/yours",
+        "details": f"{_mailed(ada)}/details",
+        "details_error": f"{_mailed(ada)}/details",
+        "yours": f"{_mailed(grace)}/yours",
         "new_link": f"{olds}/new-link",
         "confirm": f"{settings.PUBLIC_URL}/c/{token_of(waiting.pk if waiting else 0)}",
         "confirm_over": f"{settings.PUBLIC_URL}/c/nothing",
     }
+
+
+def _mailed(context: UnsubContext) -> str:
+    """Return a link to the profile centre that shows the details for an hour."""
+    proved = dataclasses.replace(context, proved_until=int(time.time()) + PROOF_SECONDS)
+    token = sign_link(proved, keys=settings.LINK_KEYRING, seal=True)
+    return f"{settings.PUBLIC_URL}/p/{token}"
 
 
 def _brand() -> None:

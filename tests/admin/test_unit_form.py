@@ -20,12 +20,19 @@ GIVEN = {
     "name": "Example Outfitters",
     "language": "en",
     "profile_days": "90",
+    "address_guard": "told",
+    "address_undo_days": "14",
+    "address_hold_hours": "72",
     "pause_end_action": "ask",
 }
 TECHNICAL = (
-    "profile_centre", "confirm_key", "confirm_address_key", "new_link_key", "ask_back_key",
+    "profile_centre", "confirm_key", "confirm_address_key", "address_notice_key", "new_link_key",
+    "ask_back_key",
 )  # fmt: skip
-OWN = ("profile_days", "profile_details", "unicode_attributes", "pause_offered", "pause_end_action")
+OWN = (
+    "profile_days", "profile_details", "unicode_attributes", "pause_offered", "pause_end_action",
+    "protects_details", "address_guard", "address_undo_days", "address_hold_hours",
+)  # fmt: skip
 
 
 def save(client: Client, unit: BusinessUnit, **changes: str) -> Any:

@@ -81,7 +81,9 @@ def run(*, duration: float, seed: int, harm: float) -> Report:
         address = postgres.url.rpartition("/")[0]
         create_database(address, "CREATE DATABASE chaos")
         # No one reads the confirmation emails here: subscriptions count without double opt-in.
-        prepare_database(f"{address}/chaos", centre=("--profile-centre", "on"))
+        # Any link changes details here.
+        centre = ("--profile-centre", "on", "--protects-details", "off")
+        prepare_database(f"{address}/chaos", centre=centre)
         world = World(folder=Path(name), postgres=postgres, database=f"{address}/chaos")
         try:
             world.start()

@@ -27,6 +27,8 @@ CENTRE = (
     "new-link",
     "--confirm-address-key",
     "confirm-address",
+    "--address-notice-key",
+    "address-notice",
     "--pause-offered",
     "on",
     "--pause-end-action",

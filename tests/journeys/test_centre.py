@@ -13,12 +13,19 @@ from tests.journeys.deployment import WEEKLY, Deployment
 from tests.journeys.processes import wait_for
 from tests.journeys.reader import Reader
 from tests.journeys.rules import violations
+from unsub.domain.context import PROOF_SECONDS
 
 
 def centre(deployment: Deployment, subscriber: int, **changes: Any) -> str:
     """Return the URL of a subscriber's profile centre."""
     changes = {"issued_at": int(time.time())} | changes
     return deployment.link(subscriber, **changes).replace("/u/", "/p/", 1)
+
+
+def mailed(deployment: Deployment, subscriber: int, **changes: Any) -> str:
+    """Return the URL as the email with a new link has it: it shows the details for an hour."""
+    until = int(time.time()) + PROOF_SECONDS
+    return centre(deployment, subscriber, seal=True, proved_until=until, **changes)
 
 
 def box(page: Page, name: str) -> Locator:
@@ -97,7 +104,7 @@ def test_details_can_be_changed_and_errors_are_reported_at_the_field(
     shared: Deployment, plain_reader: Reader
 ) -> None:
     page = plain_reader.page
-    address = centre(shared, 1076)
+    address = mailed(shared, 1076)
     plain_reader.open(address)
     page.get_by_role("link", name="Change it").click()
     page.get_by_label("First Name").fill("Łada")
@@ -128,7 +135,7 @@ def test_a_new_address_is_confirmed_by_an_email_to_it(
 ) -> None:
     page = plain_reader.page
     plain_reader.open(f"{centre(shared, 1081)}/details")
-    page.get_by_label("E-mail address").fill("new1081@example.org")
+    page.get_by_label("New email address").fill("new1081@example.org")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Please look into your mail")).to_be_visible()
     plain_reader.open(mail_to(shared, "new1081@example.org"))
@@ -136,6 +143,51 @@ def test_a_new_address_is_confirmed_by_an_email_to_it(
     assert person(shared, 1081)["email"] == "sub1081@example.com"
     page.get_by_role("button", name="Yes, confirm").click()
     wait_for("it", lambda: person(shared, 1081)["email"] == "new1081@example.org")
+
+
+def test_a_forwarded_link_takes_nobody_over(
+    shared: Deployment, browser: Browser, plain_reader: Reader
+) -> None:
+    # The attacker has no more than a link with a SubscriberID.
+    page, forwarded = plain_reader.page, centre(shared, 1082)
+    plain_reader.expected = ("status of 403",)
+    for at, path in enumerate(("", "/details", "/yours")):
+        plain_reader.open(f"{forwarded}{path}")
+        text = plain_reader.text
+        assert "s•••@example.com" in text
+        assert "sub1082" not in text
+        assert "Your details are hidden because this link may have been forwarded" in text
+        page.screenshot(path=shared.folder / f"forwarded_{at}.png", full_page=True)
+    refused = page.goto(f"{forwarded}/yours.json")
+    assert refused is not None
+    assert refused.status == 403
+    page.screenshot(path=shared.folder / "forwarded_export.png", full_page=True)
+    plain_reader.open(f"{forwarded}/details")
+    page.get_by_label("New email address").fill("attacker@example.org")
+    page.get_by_role("button", name="Save").click()
+    plain_reader.open(mail_to(shared, "attacker@example.org"))
+    page.get_by_role("button", name="Yes, confirm").click()
+    wait_for("it", lambda: person(shared, 1082)["email"] == "attacker@example.org")
+    # Now the link by email would go to the attacker: it waits.
+    plain_reader.open(f"{forwarded}/details")
+    page.get_by_role("button", name="Email me a link").click()
+    expect(page.get_by_text("after a waiting period (3 days)")).to_be_visible()
+    page.screenshot(path=shared.folder / "new_link.png", full_page=True)
+    # The owner was told at the former address, and restores it.
+    with Reader(browser) as owner:
+        owner.open(mail_to(shared, "sub1082@example.com"))
+        expect(
+            owner.page.get_by_text("a•••@example.org instead of s•••@example.com")
+        ).to_be_visible()
+        owner.page.screenshot(path=shared.folder / "undo.png", full_page=True)
+        owner.page.get_by_role("button", name="Undo the change").click()
+        expect(owner.page.get_by_role("heading", name="The change is undone")).to_be_visible()
+        owner.page.screenshot(path=shared.folder / "undone.png", full_page=True)
+    wait_for("it", lambda: person(shared, 1082)["email"] == "sub1082@example.com")
+    plain_reader.open(f"{forwarded}/details")
+    expect(page.get_by_text("A change of your email address was undone")).to_be_visible()
+    expect(page.get_by_label("New email address")).to_have_count(0)
+    page.screenshot(path=shared.folder / "locked.png", full_page=True)
 
 
 def test_a_subscriber_unsubscribes_from_everything_and_resubscribes(
@@ -181,7 +233,7 @@ def test_a_subscriber_reads_their_data_and_asks_for_erasure(
     shared: Deployment, reader: Reader
 ) -> None:
     page = reader.page
-    reader.open(centre(shared, 1080))
+    reader.open(mailed(shared, 1080))
     page.get_by_role("link", name="Everything that is held about you").click()
     expect(page.get_by_text("s•••@example.com")).to_be_visible()
     with page.expect_download() as download:
@@ -216,10 +268,13 @@ def test_the_profile_centre_passes_axe_core(
 ) -> None:
     context = browser.new_context(color_scheme=scheme, viewport={"width": 320, "height": 700})
     page = context.new_page()
-    address = centre(shared, 1074)
+    address, forwarded = mailed(shared, 1074), centre(shared, 1074)
     old = urlsplit(shared.link(1074)).path.replace("/u/", "/p/", 1)
     for path in ("", "/details", "/yours", "/new-link"):
         page.goto(f"{address}{path}?lang={language}")
+        _holds(page)
+    for path in ("", "/details", "/yours", "/yours.json"):
+        page.goto(f"{forwarded}{path}?lang={language}")
         _holds(page)
     page.goto(f"{address}/details?lang={language}")
     page.locator("input[type=text]").nth(1).fill("")

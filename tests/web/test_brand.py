@@ -38,7 +38,8 @@ def unit_form(**more: Any) -> dict[str, Any]:
     }  # fmt: skip
     given = {
         "name": "Example Outfitters", "language": "en", "subscriber_key_permission": "on",
-        "profile_days": "90", "pause_end_action": "ask",
+        "profile_days": "90", "pause_end_action": "ask", "address_guard": "told",
+        "address_undo_days": "14", "address_hold_hours": "72",
     }  # fmt: skip
     return given | inline | more
 

@@ -16,7 +16,7 @@ from unsub.preferences.form_snapshot import (
     is_mark_of,
     loads,
 )
-from unsub.preferences.forms import DetailsForm
+from unsub.preferences.forms import AddressRule, DetailsForm
 from unsub.sfmc import Definition
 from unsub.web.brand import Brand
 from unsub.web.http import page
@@ -42,7 +42,7 @@ def form(one: Field, raw: str, typed: str | None = None) -> DetailsForm:
         now=now,
         fingerprints=dict(fingerprints(now.items())),
         any_alphabet=True,
-        changes_address=True,
+        address=AddressRule.NEW_CONFIRMS,
     )
 
 

@@ -39,7 +39,7 @@ def offering(unit: BusinessUnit) -> BusinessUnit:
     """The parent unit with the profile centre, and pauses that end without asking."""
     cache.clear()
     BusinessUnit.objects.filter(pk=unit.pk).update(
-        profile_centre=True, pause_offered=True, pause_end_action="put_back"
+        profile_centre=True, pause_offered=True, pause_end_action="put_back", protects_details=False
     )
     return unit
 

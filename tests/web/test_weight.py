@@ -56,7 +56,8 @@ def much(unit: BusinessUnit, settings: Settings) -> Iterator[BusinessUnit]:
     """A unit with sixty lists and forty attributes, and all features of the profile centre."""
     cache.clear()
     BusinessUnit.objects.update(
-        profile_centre=True, confirm_key="c", confirm_address_key="a", pause_offered=True,
+        profile_centre=True, confirm_key="c", confirm_address_key="a", address_notice_key="n",
+        pause_offered=True,
         pause_end_action="put_back", contact_email="post@example.com", accent="#8b1e3f",
     )  # fmt: skip
     lists = [

@@ -41,7 +41,13 @@ _STATE = (
 )  # fmt: skip
 # Of the unit's ImportState, written by workers.
 _IMPORTED = ("imported_upto", "import_error")
-_MAILS = ("confirm_key", "confirm_address_key", "new_link_key", "ask_back_key")
+_MAILS = (
+    "confirm_key", "confirm_address_key", "address_notice_key", "new_link_key", "ask_back_key",
+)  # fmt: skip
+# What protects a person whose newsletter was forwarded.
+_PROTECTION = (
+    "protects_details", "address_guard", "address_undo_days", "address_hold_hours",
+)  # fmt: skip
 _CENTRE = (
     "profile_centre", "profile_days", "profile_details", "unicode_attributes", "pause_offered",
     "pause_end_action", *_MAILS,
@@ -92,6 +98,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         ),
         (_("Pages"), {"fields": ("lost_link_form",)}),
         (_("Profile centre"), {"fields": _CENTRE}),
+        (_("Forwarded links"), {"fields": _PROTECTION}),
         (
             _("In Marketing Cloud"),
             {"fields": ("subscriber_key_permission", "all_subscribers_list_id")},

@@ -20,7 +20,7 @@ from unsub.models import (
     Status,
     SubscriberRequest,
 )
-from unsub.outbox import link_emails, precedence
+from unsub.outbox import address_rules, link_emails, precedence
 
 from . import circuit
 from .batch import Batch, Row
@@ -67,7 +67,7 @@ def _lease_rows(
     )
     if message_type is not MessageType.UNSUBSCRIBES:
         # Redundant, but PostgreSQL needs it to use the partial index that excludes unsubscribes.
-        due = due.exclude(kind=Kind.UNSUBSCRIBE)
+        due = address_rules.told_first(due.exclude(kind=Kind.UNSUBSCRIBE))
     return _lease(due, _lock_claimable(due, permit.limit), lease)
 
 

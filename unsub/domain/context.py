@@ -8,6 +8,7 @@ from .target import EVERYTHING, Target, TargetType
 
 MID_MAX = 2**31 - 1  # ClientID.ID is an int32
 ID_MAX = 2**63 - 1
+PROOF_SECONDS = 3600  # for which a link that was mailed to the address on file shows details
 TEXT_MAX = 254  # SubscriberKey and EmailAddress
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 # Control characters, and code points that XML 1.0 cannot carry.
@@ -93,7 +94,8 @@ class JobContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsubContext:
-    """Everything a signed link says. `expires_at` and `issued_at` are seconds since 1970."""
+    """Everything a signed link says. `expires_at`, `issued_at` and `proved_until` are seconds since
+    1970."""
 
     mid: int
     subscriber: SubscriberContext
@@ -103,6 +105,8 @@ class UnsubContext:
     message_context: str = ""
     expires_at: int | None = None
     issued_at: int | None = None
+    # Set in links that are mailed to the address on file: until then they show a person's details.
+    proved_until: int | None = None
     language: str | None = None
 
     def __post_init__(self) -> None:
@@ -121,6 +125,11 @@ class UnsubContext:
         """Return whether the link is past its `exp` (`now` in seconds since 1970). An expired link
         still unsubscribes."""
         return self.expires_at is not None and now >= self.expires_at
+
+    def is_proved(self, now: float) -> bool:
+        """Return whether the link was mailed to the address on file within the last hour (`now` in
+        seconds since 1970). Times further away are no proof."""
+        return self.proved_until is not None and now < self.proved_until <= now + PROOF_SECONDS
 
     def for_everything(self) -> "UnsubContext":
         """Return this context with scope `all`. Call it only on the subscriber's own choice: scope

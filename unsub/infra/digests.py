@@ -34,7 +34,6 @@ class Purpose(StrEnum):
     FORM_VALUE = "form-value"
     # Never stored in the database: rate limits and names in the cache.
     CLIENT = "client"
-    LINK = "link"
     PROFILE = "profile"
     CREDENTIALS = "credentials"
 

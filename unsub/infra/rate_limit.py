@@ -9,6 +9,10 @@ log = structlog.get_logger(__name__)
 _counters = quick_client()
 
 
+class RateLimitUnavailableError(Exception):
+    """Redis does not answer, so that uses cannot be counted."""
+
+
 def peek(what: str, who: str) -> int:
     """Return how often `who` did `what` in the current window, without counting. 0 where Redis does
     not answer."""
@@ -23,14 +27,30 @@ def peek(what: str, who: str) -> int:
 def allow(what: str, who: str, *, times: int, seconds: int) -> bool:
     """Count one use and return whether it is within the limit: at most `times` in a window of
     `seconds`, this one included. `who` is a digest. True where Redis does not answer."""
+    return not wait(what, who, times=times, seconds=seconds)
+
+
+def wait(what: str, who: str, *, times: int, seconds: int) -> int:
+    """Count one use as `allow` does. Return 0 where it is within the limit, or where Redis does not
+    answer; else the seconds until the window ends."""
+    try:
+        return strict_wait(what, who, times=times, seconds=seconds)
+    except RateLimitUnavailableError:
+        return 0
+
+
+def strict_wait(what: str, who: str, *, times: int, seconds: int) -> int:
+    """Count one use and return the wait, as `wait` does. Raises RateLimitUnavailableError where
+    Redis does not answer, for uses that must not happen without a limit."""
     key = f"profilecenter:rate_limit:{what}:{who}"
     try:
         with _counters.pipeline() as pipe:
             # Only the first use sets the expiry, so that further attempts do not extend the window.
             pipe.set(key, 0, ex=seconds, nx=True)
             pipe.incr(key)
-            number = int(pipe.execute()[1])
+            pipe.ttl(key)
+            _, number, left = pipe.execute()
     except redis.RedisError as err:
         log.warning("rate_limit_unavailable", what=what, error=type(err).__name__)
-        return True
-    return number <= times
+        raise RateLimitUnavailableError from err
+    return 0 if number <= times else max(left, 1)

@@ -18,7 +18,22 @@ from unsub.domain.context import (
 )
 
 NAMES = frozenset(
-    ("v", "mid", "sid", "sk", "em", "jid", "lid", "bid", "scope", "ctx", "exp", "iat", "lang")
+    (
+        "v",
+        "mid",
+        "sid",
+        "sk",
+        "em",
+        "jid",
+        "lid",
+        "bid",
+        "scope",
+        "ctx",
+        "exp",
+        "iat",
+        "prv",
+        "lang",
+    )
 )
 _DIGITS = re.compile(r"[0-9]{1,40}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
@@ -59,6 +74,7 @@ def context_of(claims: Mapping[str, Any], *, default_mid: int | None) -> UnsubCo
         message_context=message_context,
         expires_at=_moment(claims, "exp"),
         issued_at=_moment(claims, "iat"),
+        proved_until=_moment(claims, "prv"),
         language=_language(claims),
     )
 
@@ -111,6 +127,7 @@ def payload_of(context: UnsubContext) -> str:
         "ctx": context.message_context or None,
         "exp": context.expires_at,
         "iat": context.issued_at,
+        "prv": context.proved_until,
         "lang": context.language,
     }
     present = {name: value for name, value in claims.items() if value is not None}

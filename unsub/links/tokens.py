@@ -45,6 +45,7 @@ __all__ = [
 Value = TypeVar("Value")
 
 TOKEN_MAX = 2048
+_SEALED_DOTS = 4  # of a compact JWE
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]*){1,3}")
 # Unknown header parameters are not refused: AMPscript and other issuers may add `kid` and the like.
 _JWS_RULES = jws.JWSRegistry(algorithms=[*HMACS, *RSA], strict_check_header=False)
@@ -123,6 +124,10 @@ def read_link(token: str, *, keys: Keyring, default_mid: int | None) -> UnsubCon
     The key that verified the link must speak for that MID or for all units (`*`).
     """
     claims, owners = _open(token, keys)
+    if token.count(".") != _SEALED_DOTS:
+        # A proof counts in a sealed link alone: only this application seals with it, and a key that
+        # Marketing Cloud has makes signed links.
+        claims.pop("prv", None)
     try:
         context = context_of(claims, default_mid=default_mid)
     except ClaimError as err:
@@ -184,7 +189,7 @@ def _open(token: str, keys: Keyring) -> tuple[dict[str, Any], frozenset[str]]:
     if not _COMPACT.fullmatch(token) or token.count(".") == 3:
         raise LinkError(LinkFault.MALFORMED)
     header = _header(token)
-    unseal = _decrypted if token.count(".") == 4 else _verified
+    unseal = _decrypted if token.count(".") == _SEALED_DOTS else _verified
     proofs = [
         (payload, key.owner)
         for key in keys.keys

@@ -140,11 +140,21 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "address_notice_key",
+                    models.CharField(
+                        blank=True,
+                        db_default="",
+                        help_text="Sent to the address on file when somebody changes it in the profile centre: tells of the change or asks for consent, as chosen below. Without it, people cannot change their address here, unless the former address is not told.",
+                        max_length=36,
+                        verbose_name="mail to the former address",
+                    ),
+                ),
+                (
                     "new_link_key",
                     models.CharField(
                         blank=True,
                         db_default="",
-                        help_text="Offered to people whose link is too old for the profile centre.",
+                        help_text="Offered to people whose link is too old for the profile centre, and to those who want to see or change their details.",
                         max_length=36,
                         verbose_name="mail with a new link",
                     ),
@@ -179,6 +189,53 @@ class Migration(migrations.Migration):
                         default="ask",
                         max_length=10,
                         verbose_name="after a pause people are",
+                    ),
+                ),
+                (
+                    "protects_details",
+                    models.BooleanField(
+                        db_default=True,
+                        default=True,
+                        help_text="A newsletter may be forwarded, and its links with it. So the profile centre hides the values of the details, and shows, changes and exports them for one hour after the person has opened a link that was sent to the address on file. Unsubscribing and lists need no such link. Needs the mail with a new link; without it the details stay hidden.",
+                        verbose_name="details only after an email",
+                    ),
+                ),
+                (
+                    "address_guard",
+                    models.CharField(
+                        choices=[
+                            ("told", "told, and can undo it"),
+                            ("asked", "asked first"),
+                            ("none", "not told"),
+                        ],
+                        db_default="told",
+                        default="told",
+                        help_text="The new address always has to confirm. Told: the former address gets an email with a link that restores it. Asked first: nothing changes until the former address agrees; people who have lost it cannot change it here.",
+                        max_length=5,
+                        verbose_name="when the address changes, the former one is",
+                    ),
+                ),
+                (
+                    "address_undo_days",
+                    models.PositiveSmallIntegerField(
+                        db_default=14,
+                        default=14,
+                        help_text="After it was undone, the address cannot be changed for as long without a link that was sent to the address on file.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(90),
+                        ],
+                        verbose_name="a change of address can be undone for (days)",
+                    ),
+                ),
+                (
+                    "address_hold_hours",
+                    models.PositiveSmallIntegerField(
+                        db_default=72,
+                        default=72,
+                        help_text="Emails with a new link wait for this long after a change of address, so that the owner of the former address can undo it first. 0: they do not wait.",
+                        validators=[django.core.validators.MaxValueValidator(168)],
+                        verbose_name="no new links to a changed address for (hours)",
                     ),
                 ),
                 (
@@ -929,6 +986,18 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "undoes",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="undone_by",
+                        to="unsub.subscriberrequest",
+                        verbose_name="undoes",
+                    ),
+                ),
+                (
                     "unit",
                     models.ForeignKey(
                         db_column="mid",
@@ -1138,6 +1207,8 @@ class Migration(migrations.Migration):
                             ("confirm", "confirms a request"),
                             ("new_link", "a new link"),
                             ("ask_back", "the end of a pause"),
+                            ("consent", "asks the former address to agree to a new one"),
+                            ("notice", "tells the former address of a new one"),
                         ],
                         max_length=10,
                         verbose_name="purpose",
@@ -1192,7 +1263,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="link_emails",
                         to="unsub.subscriberrequest",
-                        verbose_name="request to confirm",
+                        verbose_name="request",
                     ),
                 ),
             ],
@@ -1557,6 +1628,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="subscriberrequest",
+            index=models.Index(
+                condition=models.Q(("undoes__isnull", False)),
+                fields=["undoes"],
+                name="request_undoes",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="subscriberrequest",
             index=models.Index(fields=["job_id"], name="request_job"),
         ),
         migrations.AddIndex(
@@ -1669,7 +1748,9 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(
-                        ("pause__isnull", True), ("purpose", "confirm"), ("request__isnull", False)
+                        ("pause__isnull", True),
+                        ("purpose__in", ("confirm", "consent", "notice")),
+                        ("request__isnull", False),
                     ),
                     models.Q(
                         ("pause__isnull", False), ("purpose", "ask_back"), ("request__isnull", True)

@@ -6,7 +6,7 @@ from unsub.domain.outcomes import Outcome
 
 from .alarm import Alarm, Cause
 from .attempt import DeliveryAttempt
-from .business_unit import BusinessUnit, PauseEndAction
+from .business_unit import AddressGuard, BusinessUnit, PauseEndAction
 from .consent_text import ConsentText
 from .daily_count import By, CountCursor, DailyCount
 from .erasure import Erasure
@@ -26,6 +26,7 @@ from .statuses import Status
 from .weekly_digest import WeeklyDigest
 
 __all__ = [
+    "AddressGuard",
     "Alarm",
     "BusinessUnit",
     "By",

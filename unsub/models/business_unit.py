@@ -48,6 +48,14 @@ class PauseEndAction(models.TextChoices):
     PUT_BACK = "put_back", _("put back")
 
 
+class AddressGuard(models.TextChoices):
+    """What the address on file has to do with a change of address in the profile centre."""
+
+    TOLD = "told", _("told, and can undo it")
+    ASKED = "asked", _("asked first")
+    NONE = "none", _("not told")
+
+
 def _triggered_send(name: "_StrPromise", help_text: "_StrPromise") -> "models.CharField[str, str]":
     """Return a field for the customer key of a triggered send definition."""
     return models.CharField(name, max_length=36, blank=True, db_default="", help_text=help_text)
@@ -149,9 +157,20 @@ class BusinessUnit(models.Model):
         _("mail that confirms a new address"),
         _("Sent to the new address. Without it, people cannot change their address here."),
     )
+    address_notice_key = _triggered_send(
+        _("mail to the former address"),
+        _(
+            "Sent to the address on file when somebody changes it in the profile centre: tells of "
+            "the change or asks for consent, as chosen below. Without it, people cannot change "
+            "their address here, unless the former address is not told."
+        ),
+    )
     new_link_key = _triggered_send(
         _("mail with a new link"),
-        _("Offered to people whose link is too old for the profile centre."),
+        _(
+            "Offered to people whose link is too old for the profile centre, and to those who want "
+            "to see or change their details."
+        ),
     )
     ask_back_key = _triggered_send(
         _("mail at the end of a pause"),
@@ -169,6 +188,50 @@ class BusinessUnit(models.Model):
         choices=PauseEndAction.choices,
         default=PauseEndAction.ASK,
         db_default=PauseEndAction.ASK,
+    )
+    protects_details = models.BooleanField(
+        _("details only after an email"),
+        default=True,
+        db_default=True,
+        help_text=_(
+            "A newsletter may be forwarded, and its links with it. So the profile centre hides the "
+            "values of the details, and shows, changes and exports them for one hour after the "
+            "person has opened a link that was sent to the address on file. Unsubscribing and "
+            "lists need no such link. Needs the mail with a new link; without it the details stay "
+            "hidden."
+        ),
+    )
+    address_guard = models.CharField(
+        _("when the address changes, the former one is"),
+        max_length=5,
+        choices=AddressGuard.choices,
+        default=AddressGuard.TOLD,
+        db_default=AddressGuard.TOLD,
+        help_text=_(
+            "The new address always has to confirm. Told: the former address gets an email with a "
+            "link that restores it. Asked first: nothing changes until the former address agrees; "
+            "people who have lost it cannot change it here."
+        ),
+    )
+    address_undo_days = models.PositiveSmallIntegerField(
+        _("a change of address can be undone for (days)"),
+        default=14,
+        db_default=14,
+        validators=[MinValueValidator(1), MaxValueValidator(90)],
+        help_text=_(
+            "After it was undone, the address cannot be changed for as long without a link that "
+            "was sent to the address on file."
+        ),
+    )
+    address_hold_hours = models.PositiveSmallIntegerField(
+        _("no new links to a changed address for (hours)"),
+        default=72,
+        db_default=72,
+        validators=[MaxValueValidator(168)],
+        help_text=_(
+            "Emails with a new link wait for this long after a change of address, so that the "
+            "owner of the former address can undo it first. 0: they do not wait."
+        ),
     )
     weekly_digest = models.BooleanField(
         _("weekly digest"),
@@ -221,6 +284,13 @@ class BusinessUnit(models.Model):
         email for that."""
         asks = self.pause_end_action == PauseEndAction.ASK
         return self.pause_offered and (bool(self.ask_back_key) or not asks)
+
+    @property
+    def changes_address(self) -> bool:
+        """Whether subscribers may change their address: the unit needs the email to the new address
+        and, unless the former address is not told, the one to that."""
+        tells = self.address_guard != AddressGuard.NONE
+        return bool(self.confirm_address_key) and (bool(self.address_notice_key) or not tells)
 
     @property
     def url(self) -> str:

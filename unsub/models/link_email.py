@@ -16,6 +16,9 @@ class Purpose(models.TextChoices):
     CONFIRM = "confirm", _("confirms a request")
     NEW_LINK = "new_link", _("a new link")
     ASK_BACK = "ask_back", _("the end of a pause")
+    # Both go to the address on file, while it still is.
+    CONSENT = "consent", _("asks the former address to agree to a new one")
+    NOTICE = "notice", _("tells the former address of a new one")
 
 
 class EmailStatus(models.TextChoices):
@@ -47,7 +50,7 @@ class LinkEmail(Deliverable):
     purpose = models.CharField(_("purpose"), max_length=10, choices=Purpose.choices)
     request = models.ForeignKey(
         SubscriberRequest,
-        verbose_name=_("request to confirm"),
+        verbose_name=_("request"),
         on_delete=models.PROTECT,
         null=True,
         blank=True,
@@ -76,7 +79,11 @@ class LinkEmail(Deliverable):
         verbose_name_plural = _("emails with links")
         constraints = (
             models.CheckConstraint(
-                condition=Q(purpose=Purpose.CONFIRM, request__isnull=False, pause__isnull=True)
+                condition=Q(
+                    purpose__in=(Purpose.CONFIRM, Purpose.CONSENT, Purpose.NOTICE),
+                    request__isnull=False,
+                    pause__isnull=True,
+                )
                 | Q(purpose=Purpose.ASK_BACK, request__isnull=True, pause__isnull=False)
                 | Q(purpose=Purpose.NEW_LINK, request__isnull=True, pause__isnull=True),
                 name="link_email_refers_to_what_it_is_for",

@@ -122,6 +122,16 @@ class SubscriberRequest(Deliverable):
         blank=True,
         related_name="+",
     )
+    # A change of address that this request undoes, by the link in the email to the former address.
+    undoes = models.ForeignKey(
+        "self",
+        verbose_name=_("undoes"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,  # `request_undoes`
+        related_name="undone_by",
+    )
 
     status = models.CharField(
         _("status"), max_length=10, choices=Status.choices, default=Status.PENDING
@@ -222,6 +232,11 @@ class SubscriberRequest(Deliverable):
                 fields=("kind", "id"),
                 condition=~models.Q(kind="unsubscribe"),
                 name="request_kind",
+            ),
+            models.Index(
+                fields=("undoes",),
+                condition=models.Q(undoes__isnull=False),
+                name="request_undoes",
             ),
             models.Index(fields=("job_id",), name="request_job"),
             models.Index(

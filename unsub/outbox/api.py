@@ -2,38 +2,53 @@
 intake, which views, admin and commands call."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import redis
 import structlog
 from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models.functions import Now
 
-from unsub.domain.context import ContextError, UnsubContext
+from unsub.domain.context import ContextError, SubscriberContext, UnsubContext
 from unsub.domain.retry import HORIZON
 from unsub.infra import database_timeout, digests, metrics
 from unsub.infra.database_timeout import DatabaseUnavailableError
-from unsub.links.confirmation import NotConfirmedError, request_of
-from unsub.models import EmailStatus, Kind, LinkEmail, Pause, PauseResult, Status, SubscriberRequest
+from unsub.links.confirmation import LinkPurpose, NotConfirmedError
+from unsub.models import EmailStatus, LinkEmail, Pause, PauseResult, Status, SubscriberRequest
 from unsub.models.shown_status import can_be_requeued
-from unsub.models.statuses import NOT_CARRIED_OUT
 from unsub.units import queue_state
 
-from . import erasure, link_emails, pauses, precedence, spool, store, wakeup
+from . import (
+    address_changes,
+    address_rules,
+    emailed_links,
+    erasure,
+    link_emails,
+    pauses,
+    precedence,
+    spool,
+    store,
+    wakeup,
+)
+from .emailed_links import EmailedLink
 from .lost_links import report_lost_link
 from .submission import Change, Submission
 
 __all__ = [
     "Change",
+    "EmailedLink",
+    "LinkPurpose",
     "NotConfirmedError",
     "Submission",
     "UnavailableError",
     "add_reason",
+    "address_locked_until",
     "confirm",
     "email_new_link",
     "end_pause",
     "find",
-    "find_waiting",
+    "find_by_email",
+    "press",
     "recent",
     "release",
     "report_lost_link",
@@ -141,25 +156,32 @@ def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:
         return store.add_reason(context, reason=reason, words=words)
 
 
-def find_waiting(token: str) -> SubscriberRequest:
-    """Return the request that waits, or waited, for its confirmation by the link with this token.
+def find_by_email(token: str) -> EmailedLink:
+    """Return the request behind a link in an email, and what its button does.
 
-    Raises NotConfirmedError where the link is invalid or too old, or where the request is over:
-    forgotten, or superseded by a later one. Raises DatabaseError.
+    Raises NotConfirmedError where the link is invalid or too old, or the request is over. Raises
+    DatabaseError.
     """
-    requests = SubscriberRequest.objects.filter(pk=request_of(token))
     with database_timeout.fail_fast():
-        found = requests.exclude(kind=Kind.UNSUBSCRIBE).first()
-        if found is None or found.status in NOT_CARRIED_OUT:
-            raise NotConfirmedError
-        if found.status == Status.WAITING and precedence.is_superseded(found):
-            raise NotConfirmedError
-        return found
+        return emailed_links.find(token)
+
+
+def press(link: EmailedLink) -> None:
+    """Do what the button behind a link in an email does, once. Raises DatabaseError."""
+    if link.is_done:
+        return
+    if link.purpose is LinkPurpose.CONFIRM:
+        confirm(link.request)
+    elif link.purpose is LinkPurpose.CONSENT:
+        _agree(link.request)
+    else:
+        _undo_address_change(link.request, link.former)
 
 
 def confirm(request: SubscriberRequest) -> bool:
-    """Make a request that waits for its confirmation pending, due now with a new horizon. Return
-    whether it was still waiting. Raises DatabaseError."""
+    """Make a request that waits for its confirmation pending, due now with a new horizon, and queue
+    the email that tells the former address of a change of address. Return whether it was still
+    waiting. Raises DatabaseError."""
     waiting = SubscriberRequest.objects.filter(pk=request.pk, status=Status.WAITING)
     with database_timeout.fail_fast(), transaction.atomic():
         confirmed = waiting.update(
@@ -168,8 +190,32 @@ def confirm(request: SubscriberRequest) -> bool:
             next_attempt_at=Now(),
             give_up_at=Now() + HORIZON,
         )
+        if confirmed and address_rules.gives_notice(request):
+            link_emails.give_notice(request)
         _wake_all_on_commit({request.unit_id})
     return bool(confirmed)
+
+
+def _agree(request: SubscriberRequest) -> None:
+    """Queue the email by which the new address confirms a change of address, to which the former
+    address has agreed. Raises DatabaseError."""
+    with database_timeout.fail_fast(), transaction.atomic():
+        link_emails.confirm_after_consent(request)
+        _wake_all_on_commit({request.unit_id})
+
+
+def _undo_address_change(changed: SubscriberRequest, former: str) -> None:
+    """Store the request that restores the former address, once. Raises DatabaseError."""
+    with database_timeout.fail_fast(), transaction.atomic():
+        address_changes.undo(changed, former)
+        _wake_all_on_commit({changed.unit_id})
+
+
+def address_locked_until(mid: int, who: SubscriberContext) -> datetime | None:
+    """Return until when a subscriber's address can be changed only with a proved link, because a
+    change was undone; None where it was not. Raises DatabaseError."""
+    with database_timeout.fail_fast():
+        return address_changes.locked_until(mid, who)
 
 
 def running_pauses(context: UnsubContext) -> list[Pause]:

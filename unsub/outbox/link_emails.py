@@ -13,12 +13,15 @@ from unsub.domain.retry import HORIZON
 from unsub.infra import digests
 from unsub.infra.inserts import find_or_insert
 from unsub.models import EmailStatus, LinkEmail, Pause, Purpose, Status, SubscriberRequest
+from unsub.models.statuses import NOT_CARRIED_OUT
 
-from . import identity
+from . import address_rules, identity, precedence
 
 # A repeated request for an email within this time sends no second one: one link must not fill a
 # mailbox.
 SAME_EMAIL = timedelta(hours=1)
+# The emails whose link opens the profile centre.
+_WITH_ACCESS = (Purpose.NEW_LINK, Purpose.ASK_BACK)
 # Columns that an email copies from its request.
 _COPIED = (
     "unit_id", "subscriber_id", "subscriber_key", "email_address", "address_digest",
@@ -56,14 +59,34 @@ def request_new_link(context: UnsubContext, *, language: str) -> tuple[LinkEmail
 def request_confirmation(
     request: SubscriberRequest, received_at: datetime | None
 ) -> tuple[LinkEmail, bool]:
-    """Return the email that confirms a waiting request, and whether it is new. Must be called in a
-    transaction."""
+    """Return the email that confirms a waiting request, and whether it is new; for a change of
+    address to which the unit asks the former address to agree first, and which did not yet, the
+    email that asks for that. Must be called in a transaction."""
+    asks = address_rules.needs_consent(request)
+    return _for_request(Purpose.CONSENT if asks else Purpose.CONFIRM, request, received_at)
+
+
+def confirm_after_consent(request: SubscriberRequest) -> tuple[LinkEmail, bool]:
+    """Return the email to a new address after the former one agreed, and whether it is new. Must be
+    called in a transaction."""
+    return _for_request(Purpose.CONFIRM, request, None)
+
+
+def give_notice(request: SubscriberRequest) -> tuple[LinkEmail, bool]:
+    """Return the email that tells the former address of a new one, and whether it is new. Must be
+    called in a transaction."""
+    return _for_request(Purpose.NOTICE, request, None)
+
+
+def _for_request(
+    purpose: Purpose, request: SubscriberRequest, received_at: datetime | None
+) -> tuple[LinkEmail, bool]:
     return _write(
         _about(
             request,
-            purpose=Purpose.CONFIRM,
+            purpose=purpose,
             request=request,
-            idempotency_key=f"{Purpose.CONFIRM.value}:{request.pk}",
+            idempotency_key=f"{purpose.value}:{request.pk}",
             received_at=received_at or Now(),
         )
     )
@@ -107,13 +130,25 @@ def _write(email: LinkEmail) -> tuple[LinkEmail, bool]:
 
 def still_needed(ids: Sequence[int]) -> list[int]:
     """Return those of the due emails `ids` that are to be sent. The caller must hold locks on them.
-    Cancels confirmation emails whose request no longer waits."""
-    confirming = LinkEmail.objects.filter(pk__in=ids, purpose=Purpose.CONFIRM)
-    over = confirming.exclude(request__status=Status.WAITING)
-    gone = set(over.values_list("pk", flat=True))
+    Cancels emails whose request no longer waits for what they ask, and postpones emails with a new
+    link to an address that was changed a short time ago."""
+    emails = LinkEmail.objects.filter(pk__in=ids)
+    gone = {email.pk for email in emails.select_related("request") if _is_over(email)}
     if gone:
         cancel(LinkEmail.objects.filter(pk__in=gone))
-    return [pk for pk in ids if pk not in gone]
+    held = address_rules.held_emails(emails.filter(purpose__in=_WITH_ACCESS))
+    for pk, until in held.items():
+        LinkEmail.objects.filter(pk=pk).update(next_attempt_at=until)
+    return [pk for pk in ids if pk not in gone and pk not in held]
+
+
+def _is_over(email: LinkEmail) -> bool:
+    """Return whether the request of an email needs it no more."""
+    if email.request is None:
+        return False
+    if email.purpose == Purpose.NOTICE:
+        return email.request.status in NOT_CARRIED_OUT
+    return email.request.status != Status.WAITING or precedence.is_superseded(email.request)
 
 
 def cancel(emails: QuerySet[LinkEmail]) -> int:

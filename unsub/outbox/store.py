@@ -21,6 +21,7 @@ from unsub.models import (
     BusinessUnit,
     Channel,
     ConsentText,
+    Kind,
     Pause,
     PauseResult,
     Reason,
@@ -30,7 +31,7 @@ from unsub.models import (
 from unsub.models.request import REASON_LENGTH, target_columns
 from unsub.models.statuses import ON_THEIR_WAY, SETTLED
 
-from . import identity, link_emails, precedence
+from . import address_rules, identity, link_emails, precedence
 from .submission import Submission
 
 # How long a refused request is shown on the subscriber's page.
@@ -136,6 +137,8 @@ def _insert(submission: Submission, key: str) -> SubscriberRequest | None:
     if submission.pause_days:
         _update_pause(request, submission)
     if request.status == Status.WAITING:
+        if request.kind == Kind.ADDRESS:
+            address_rules.supersede_waiting(request)
         link_emails.request_confirmation(request, submission.received_at)
     return request
 

@@ -1,16 +1,6 @@
-"""Who may use the profile centre: by the age of the link, and by the number of its changes."""
+"""Which links open the profile centre: by their age."""
 
 from unsub.domain.context import UnsubContext
-from unsub.infra import digests, rate_limit
-
-TIMES, SECONDS = 60, 3600  # changes per link
-
-
-def may_change(token: str) -> bool:
-    """Count a change with the link of this token, and return whether it is within the rate
-    limit."""
-    who = digests.digest(digests.Purpose.LINK, token)
-    return rate_limit.allow("profile", who, times=TIMES, seconds=SECONDS)
 
 
 def is_fresh(context: UnsubContext, *, days: int, now: float) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from enum import Enum, auto
 from typing import Any
 
 from django import forms
@@ -28,6 +29,31 @@ _PURPOSES = {
     "postalcode": "postal-code", "zipcode": "postal-code", "zip": "postal-code",
     "country": "country-name", "company": "organization", "phone": "tel", "mobile": "tel",
 }  # fmt: skip
+
+
+class AddressRule(Enum):
+    """How the address is changed: not here; once the new address has confirmed; the former one is
+    told of it as well; or both have to confirm."""
+
+    FIXED = auto()
+    NEW_CONFIRMS = auto()
+    FORMER_IS_TOLD = auto()
+    BOTH_CONFIRM = auto()
+
+
+_ADDRESS_HELP = {
+    AddressRule.NEW_CONFIRMS: _(
+        "A new address counts once you have confirmed it from a mail that we send there."
+    ),
+    AddressRule.FORMER_IS_TOLD: _(
+        "The change takes effect once you confirm it from an email to the new address. Your "
+        "current address is told about it."
+    ),
+    AddressRule.BOTH_CONFIRM: _(
+        "The change takes effect once you confirm it from an email to your current address, and "
+        "then from one to the new address."
+    ),
+}
 
 
 class Line(forms.CharField):
@@ -71,7 +97,7 @@ class DetailsForm(forms.Form):
         now: Mapping[str, str],
         fingerprints: Mapping[str, str],
         any_alphabet: bool,
-        changes_address: bool,
+        address: "AddressRule",
     ) -> None:
         # One value each, so that an untouched field can be redisplayed with its current value.
         once = None if data is None else {name: data[name] for name in data}
@@ -86,18 +112,17 @@ class DetailsForm(forms.Form):
         self.fields[FORMAT] = forms.ChoiceField(
             label=_("How mails look"), choices=FORMATS, widget=forms.RadioSelect, required=False
         )
-        if changes_address:
+        if address is not AddressRule.FIXED:
+            hides = ADDRESS in now and not now[ADDRESS]
             self.fields[ADDRESS] = forms.EmailField(
-                label=_("E-mail address"),
+                label=_("New email address") if hides else _("E-mail address"),
                 max_length=ADDRESS_MAX,
                 required=False,
-                help_text=_(
-                    "A new address counts once you have confirmed it from a mail that we send "
-                    "there."
-                ),
+                help_text=_ADDRESS_HELP[address],
                 widget=forms.EmailInput(attrs={"autocomplete": "email", "dir": "ltr"}),
             )
-            self.required.add(ADDRESS)
+            if not hides:
+                self.required.add(ADDRESS)
 
     def clean(self) -> dict[str, Any]:
         """Collect the changes. Drops validation errors of fields that were not changed."""

@@ -91,6 +91,10 @@ FOUND: Mapping[str, str] = {
     ),
     "no list": _("It does not say which list. Tell your operator."),
     "on the list already": _("The subscriber was on this list already: nothing was left to do."),
+    "the former address was not told": _(
+        "The email that tells the former address of this change was refused, so the change was not "
+        "sent. Look at that email, try it again, then choose “Try again” here."
+    ),
     "the unit has no mail for it": _(
         "The business unit names no triggered send definition for this mail. Enter its key under "
         "Profile centre in the unit, then choose “Try again”."

@@ -34,6 +34,8 @@ _CONFIRMED = {
 }
 _EMAILS = {
     Purpose.CONFIRM: "An email with a link was requested, by which the person confirms it.",
+    Purpose.CONSENT: "An email was requested that asks the address on file to agree.",
+    Purpose.NOTICE: "An email was requested that tells the address on file of the new one.",
     Purpose.ASK_BACK: "An email was requested that asks whether the person comes back.",
 }
 _LOOKED = "Attempt %d: what has to be known before the call was looked up in Marketing Cloud."

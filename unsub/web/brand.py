@@ -14,6 +14,7 @@ from unsub.domain.contrast import Palette, palettes
 from unsub.infra import metrics
 from unsub.infra.database_timeout import fail_fast
 from unsub.models import (
+    AddressGuard,
     BusinessUnit,
     Logo,
     MailingList,
@@ -60,6 +61,10 @@ class Brand:
     any_alphabet: bool = False
     confirms_joining: bool = False
     changes_address: bool = False
+    asks_former_address: bool = False
+    tells_former_address: bool = False
+    protects_details: bool = True
+    hold_hours: int = 0
     mails_links: bool = False
     offers_pause: bool = False
     puts_back: bool = False
@@ -183,7 +188,11 @@ def _brand(
         profile_details=unit.profile_details,
         any_alphabet=unit.unicode_attributes,
         confirms_joining=bool(unit.confirm_key),
-        changes_address=bool(unit.confirm_address_key),
+        changes_address=unit.changes_address,
+        asks_former_address=unit.address_guard == AddressGuard.ASKED,
+        tells_former_address=unit.address_guard == AddressGuard.TOLD,
+        protects_details=unit.protects_details,
+        hold_hours=unit.address_hold_hours,
         mails_links=bool(unit.new_link_key),
         offers_pause=unit.offers_pause,
         puts_back=unit.pause_end_action == PauseEndAction.PUT_BACK,

@@ -1,6 +1,7 @@
 """Responses and form parsing that all views share."""
 
 import secrets
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +15,8 @@ from django.http import (
 )
 from django.http.multipartparser import MultiPartParserError
 from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.timesince import timeuntil
 from django.utils.translation import get_language, get_language_bidi
 
 RETRY_AFTER = "120"
@@ -56,6 +59,21 @@ def with_retry(response: HttpResponse) -> HttpResponse:
     """Return the response with a Retry-After header of two minutes."""
     response["Retry-After"] = RETRY_AFTER
     return response
+
+
+def too_many(context: dict[str, Any], seconds: int) -> HttpResponse:
+    """Return the page of an exceeded rate limit (429), with the time until the next try."""
+    # Rounded up: after the time that the page names, the next try is within the limit.
+    known = context | {"wait": duration(seconds + 59)}
+    response = page("unsub/too_many.html", known, status=429)
+    response["Retry-After"] = str(seconds)
+    return response
+
+
+def duration(seconds: int) -> str:
+    """Return a time in words of the page's language, such as `1 hour, 5 minutes`; "" for none."""
+    now = timezone.now()
+    return timeuntil(now + timedelta(seconds=seconds), now) if seconds else ""
 
 
 class TooLargeError(Exception):

@@ -15,7 +15,7 @@ from unsub.outbox import api as outbox
 
 from .brand import Brand, find_host_brand, find_unit_brand
 from .forms import LostLinkForm
-from .http import SeeOther, TooLargeError, page, plain, read_form, with_retry
+from .http import SeeOther, TooLargeError, page, plain, read_form, too_many, with_retry
 from .language import choose_language
 
 UNIT = "unit"  # field of the form: the unit, signed
@@ -70,7 +70,7 @@ def _take(request: HttpRequest, brand: Brand, mid: int) -> HttpResponse:
     if not form.is_valid():
         return page("unsub/lost_link.html", lost_link_context(brand, form), status=422)
     try:
-        accepted = outbox.report_lost_link(
+        wait = outbox.report_lost_link(
             mid=mid,
             address=form.cleaned_data["email_address"],
             client=_client(request),
@@ -78,8 +78,8 @@ def _take(request: HttpRequest, brand: Brand, mid: int) -> HttpResponse:
         )
     except (DatabaseError, InterfaceError):
         return with_retry(page("unsub/unavailable.html", {"brand": brand}, status=503))
-    if not accepted:
-        return with_retry(page("unsub/too_many.html", {"brand": brand}, status=429))
+    if wait:
+        return too_many({"brand": brand}, wait)
     return SeeOther(f"{lost_link_context(brand)['lost_link_url']}?kept=1")
 
 

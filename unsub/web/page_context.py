@@ -1,5 +1,6 @@
 """What every page of a link needs: link, brand and language."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +26,13 @@ class PageContext:
     brand: Brand
     language: str
 
+    @property
+    def shows_details(self) -> bool:
+        """Whether the page may show the details unmasked, change and export them: with a link that
+        was mailed to the address on file within the last hour, or where the unit does not ask for
+        one."""
+        return not self.brand.protects_details or self.link.context.is_proved(time.time())
+
     def as_context(self) -> dict[str, Any]:
         """Return the template context that all pages of a link share. Contains the subscriber
         masked only."""
@@ -37,6 +45,7 @@ class PageContext:
             "from_everything": context.effect is Effect.FROM_EVERYTHING,
             "chose_everything": self.link.everything,
             "is_test": context.is_test,
+            "shows_details": self.shows_details,
             "page_url": self.link.url("unsubscribe"),
             "done_url": self.link.url("done"),
             "undo_url": self.link.url("undo"),

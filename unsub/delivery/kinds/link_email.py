@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 
 from unsub.delivery.batch import Batch, send_planned
-from unsub.domain.context import SubscriberContext, UnsubContext
+from unsub.domain.context import PROOF_SECONDS, SubscriberContext, UnsubContext
 from unsub.domain.outcomes import NO_TIME_LEFT, Outcome, Verdict
 from unsub.gateway import calls as gateway
 from unsub.gateway import catalogue
@@ -66,14 +66,25 @@ def _plan(unit: BusinessUnit, email: LinkEmail) -> Plan:
 def _content(unit: BusinessUnit, email: LinkEmail, profile: Profile) -> _Content:
     """Return the content of an email."""
     if email.request is not None:
-        return _confirmation(unit, email.request)
+        return _about_request(unit, email.purpose, email.request, profile)
     definition = unit.new_link_key if email.purpose == Purpose.NEW_LINK else unit.ask_back_key
     return _Content(definition=definition, link=_new_link(unit, email, profile), about=unit.name)
 
 
-def _confirmation(unit: BusinessUnit, request: SubscriberRequest) -> _Content:
-    """Return the content of the email that confirms a request."""
-    link = f"{unit.url}/c/{confirmation.token_of(request.pk)}"
+def _about_request(
+    unit: BusinessUnit, purpose: str, request: SubscriberRequest, profile: Profile
+) -> _Content:
+    """Return the content of an email about a request: to the address on file, but for the one that
+    confirms a new address."""
+    base = f"{unit.url}/c/"
+    if purpose == Purpose.CONSENT:
+        link = base + confirmation.consent_token(request.pk)
+        return _Content(definition=unit.address_notice_key, link=link, about=unit.name)
+    if purpose == Purpose.NOTICE:
+        former, days = profile.email_address, unit.address_undo_days
+        link = base + confirmation.undo_token(request.pk, former=former, days=days)
+        return _Content(definition=unit.address_notice_key, link=link, about=unit.name)
+    link = base + confirmation.token_of(request.pk)
     if request.kind == Kind.ADDRESS:
         definition = unit.confirm_address_key
         return _Content(definition=definition, link=link, about=unit.name, to=request.value)
@@ -84,12 +95,14 @@ def _confirmation(unit: BusinessUnit, request: SubscriberRequest) -> _Content:
 def _new_link(unit: BusinessUnit, email: LinkEmail, profile: Profile) -> str:
     """Return a new link to the profile centre. It is sealed, so that it does not show the
     subscriber, and keeps the job of the old link, so that an unsubscribe is still tracked against
-    that job."""
+    that job. For an hour it shows the details, too, where the subscriber asked for it."""
+    now = int(time.time())
     context = UnsubContext(
         mid=unit.mid,
         subscriber=_subscriber_of(email, profile),
         job=email.job,
-        issued_at=int(time.time()),
+        issued_at=now,
+        proved_until=now + PROOF_SECONDS if email.purpose == Purpose.NEW_LINK else None,
     )
     return f"{unit.url}/p/{sign_link(context, keys=settings.LINK_KEYRING, seal=True)}"
 

@@ -15,7 +15,7 @@ from unsub.domain.target import TargetType
 from unsub.gateway import calls as gateway
 from unsub.gateway import catalogue
 from unsub.models import Kind, SubscriberRequest
-from unsub.outbox import precedence
+from unsub.outbox import address_rules, precedence
 from unsub.sfmc import ListChange, Membership, SfmcError, SubscriberUpdate
 
 from .lookups import ACTIVE, UNSUBSCRIBED, subscriber_keys
@@ -117,6 +117,9 @@ def _format(row: SubscriberRequest, known: _Known) -> Plan:
 
 
 def _address(row: SubscriberRequest, known: _Known) -> Plan:
+    """Return the update of the address; refused where the former address could not be told."""
+    if not address_rules.was_told(row):
+        return Verdict(outcome=Outcome.REFUSED, detail="the former address was not told")
     return SubscriberUpdate(subscriber_key=known.key, email_address=row.value)
 
 

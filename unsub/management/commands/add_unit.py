@@ -16,8 +16,10 @@ _OPTIONS = {
     "contact_email": "contact address for people whose link does not work",
     "confirm_key": "customer key of the triggered send that confirms a subscription",
     "confirm_address_key": "customer key of the triggered send that confirms a new address",
+    "address_notice_key": "customer key of the triggered send to the former address",
     "new_link_key": "customer key of the triggered send with a new link",
     "ask_back_key": "customer key of the triggered send that asks back after a pause",
+    "address_guard": "told, asked or none: the former address, when the address changes",
     "pause_end_action": "ask or put_back: what happens after a pause",
 }
 
@@ -26,6 +28,7 @@ _SWITCHES = {
     "profile_centre": "on: links at /p/ show subscribers their lists, to subscribe and unsubscribe",
     "profile_details": "off: the profile centre does not show attributes",
     "unicode_attributes": "on: attributes may contain any alphabet",
+    "protects_details": "off: any link shows, changes and exports a subscriber's details",
     "pause_offered": "on: subscribers may pause a list, or everything",
     "lost_link_form": "on: a page with a bad link offers a form for an address",
 }

@@ -9,7 +9,7 @@ CHILD = 510002
 FIRST_SUBSCRIBER = 1001
 
 # CustomerKeys of the triggered send definitions.
-DEFINITIONS = ("confirm-subscription", "confirm-address", "new-link", "ask-back")
+DEFINITIONS = ("confirm-subscription", "confirm-address", "address-notice", "new-link", "ask-back")
 
 _NAMED = ("ada", "grace", "emil", "mina")
 # As Retrieve returns them: dates in the US format, with a time.

@@ -7,8 +7,9 @@ from functools import wraps
 from django.http import HttpRequest, HttpResponse
 
 from unsub.models import Channel
-from unsub.preferences.access import is_fresh, may_change
-from unsub.web.http import SeeOther, TooLargeError, page, plain, with_retry
+from unsub.preferences.access import is_fresh
+from unsub.preferences.limits import wait_to_change
+from unsub.web.http import SeeOther, TooLargeError, page, plain, too_many
 from unsub.web.page_context import PageContext, page_for
 from unsub.web.signed_link import Link, count_test_link, linked
 
@@ -22,7 +23,7 @@ def profile_centre_view(
 
     Redirects to the unsubscribe page where the unit has no profile centre, and shows the "link too
     old" page for an old link. A POST is not passed to the view where the link is a test link
-    (redirect), or was used for too many changes (429). 413 where the body is too large.
+    (redirect), or its subscriber made too many changes (429). 413 where the body is too large.
     """
 
     def decorate(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
@@ -55,8 +56,8 @@ def _run_view(view: View, request: HttpRequest, page_context: PageContext) -> Ht
         if page_context.link.context.is_test:
             count_test_link(page_context.link, Channel.PROFILE)
             return SeeOther(page_context.link.url("centre", saved="1"))
-        if not may_change(page_context.link.token):
-            return with_retry(page("unsub/too_many.html", page_context.as_context(), status=429))
+        if wait := wait_to_change(page_context.link.context):
+            return too_many(page_context.as_context(), wait)
     try:
         return view(request, page_context)
     except TooLargeError:

@@ -19,6 +19,8 @@ from unsub.preferences.current_state import JUST_DONE, CurrentState, current_sta
 from unsub.web.http import page, with_retry
 from unsub.web.page_context import PageContext
 
+HIDDEN = "•••"  # in place of a value
+
 
 def load_state(page_context: PageContext) -> CurrentState:
     """Return the current state: Marketing Cloud's data with the subscriber's newer requests
@@ -29,20 +31,23 @@ def load_state(page_context: PageContext) -> CurrentState:
     return current_state(profile_snapshot, recent_requests(page_context))
 
 
-def facts_of(state: CurrentState) -> list[tuple[str, str]]:
+def facts_of(page_context: PageContext, state: CurrentState) -> list[tuple[str, str]]:
     """Return (label, value) of the subscriber's attributes, for display: addresses are masked,
     dates and booleans localised. Empty where the profile could not be read."""
     if state.snapshot.profile is None:
         return []
     return [
-        (one.label, readable(one, state.attribute(one.name)))
+        (one.label, readable(page_context, one, state.attribute(one.name)))
         for one in fields_of(state.snapshot.definitions or ())
     ]
 
 
-def readable(field: Field, raw: str) -> str:
-    """Return a value as text for display."""
+def readable(page_context: PageContext, field: Field, raw: str) -> str:
+    """Return a value as text for display; only whether there is one, where the link is not enough
+    to show details."""
     text = field.masked(raw)
+    if text and not page_context.shows_details:
+        return HIDDEN
     if field.input_type is InputType.DATE and (day := date_of(text)):
         return date_format(day)
     if field.input_type is InputType.YES_NO:

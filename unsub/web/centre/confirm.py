@@ -1,5 +1,5 @@
-"""The page behind the link of a confirmation email. A GET confirms nothing, because scanners follow
-links in emails."""
+"""The pages behind the links of emails that ask to confirm a request, to agree to a new address, or
+offer to undo it. A GET does nothing, because scanners follow links in emails."""
 
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
@@ -7,31 +7,38 @@ from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from unsub.models import Status
 from unsub.outbox import api as outbox
+from unsub.outbox.api import LinkPurpose
 from unsub.preferences.confirmation import confirmation_of
 from unsub.web.brand import Brand, find_brand, find_host_brand
 from unsub.web.http import page, with_retry
 from unsub.web.language import choose_language
+
+_TEMPLATES = {
+    LinkPurpose.CONFIRM: "unsub/confirm.html",
+    LinkPurpose.CONSENT: "unsub/confirm_consent.html",
+    LinkPurpose.UNDO: "unsub/confirm_undo.html",
+}
 
 
 # The signed link is the credential; there is no cookie to abuse.
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
-    """Return the page with the button to confirm, or after it the page that says that it is done.
+    """Return the page with the button, or after it the page that says that it is done.
 
     404 where the link is invalid or the request is over, 503 where the database does not answer.
     """
     try:
-        row = outbox.find_waiting(token)
-        if request.method == "POST" and row.status == Status.WAITING:
-            outbox.confirm(row)
+        found = outbox.find_by_email(token)
+        if request.method == "POST":
+            outbox.press(found)
             # Read again: another POST, or the expiry of the request, may have come first.
-            row = outbox.find_waiting(token)
-        context = {"brand": find_brand(row.context), "confirmation": confirmation_of(row)}
-        with translation.override(choose_language(request, link=row.language)):
-            return page("unsub/confirm.html", context)
+            found = outbox.find_by_email(token)
+        brand = find_brand(found.request.context)
+        with translation.override(choose_language(request, link=found.request.language)):
+            context = {"brand": brand, "confirmation": confirmation_of(found)}
+            return page(_TEMPLATES[found.purpose], context)
     except outbox.NotConfirmedError:
         with translation.override(choose_language(request)):
             return page("unsub/confirm_over.html", {"brand": _brand(request)}, status=404)

@@ -58,7 +58,7 @@ def _show(
         | {
             "saved": saved,
             "problem": problem,
-            "details": facts_of(state) if page_context.brand.profile_details else [],
+            "details": facts_of(page_context, state) if page_context.brand.profile_details else [],
             "pauses": pauses,
             "can_pause": page_context.brand.offers_pause
             and shown["lists"]

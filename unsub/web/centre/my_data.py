@@ -26,7 +26,7 @@ def yours(request: HttpRequest, page_context: PageContext) -> HttpResponse:
     except (DatabaseError, InterfaceError):
         return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
     context: dict[str, Any] = {
-        "details": facts_of(state),
+        "details": facts_of(page_context, state),
         "lists": state.subscriptions(),
         "requests": requests,
         "was_asked": "asked" in request.GET,
@@ -41,7 +41,10 @@ def _names(state: CurrentState) -> dict[int, str]:
 
 @profile_centre_view("GET", "HEAD")
 def yours_json(_request: HttpRequest, page_context: PageContext) -> HttpResponse:
-    """Return the same data as a JSON file, unmasked: downloading it is a deliberate choice."""
+    """Return the same data as a JSON file, unmasked: downloading it is a deliberate choice. 403
+    with a link that is not enough to show details."""
+    if not page_context.shows_details:
+        return page("unsub/by_email_only.html", page_context.as_context(), status=403)
     state = load_state(page_context)
     try:
         requests = data_export.exported_requests(page_context.link.context, _names(state))

@@ -1,11 +1,12 @@
-"""A new link by email, for subscribers whose link is too old for the profile centre."""
+"""A new link by email, for subscribers whose link is too old for the profile centre, or who want to
+see or change their details."""
 
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 
 from unsub.outbox import api as outbox
-from unsub.preferences.access import may_change
-from unsub.web.http import SeeOther, page, with_retry
+from unsub.preferences.limits import wait_to_change
+from unsub.web.http import SeeOther, duration, page, too_many, with_retry
 from unsub.web.page_context import page_for
 from unsub.web.signed_link import Link, linked
 
@@ -21,12 +22,13 @@ def new_link(request: HttpRequest, link: Link) -> HttpResponse:
         if not page_context.brand.profile_centre or not page_context.brand.mails_links:
             return SeeOther(link.url("unsubscribe"))
         if request.method != "POST":
-            return page("unsub/new_link.html", page_context.as_context())
+            hold = duration(page_context.brand.hold_hours * 3600)
+            return page("unsub/new_link.html", page_context.as_context() | {"hold": hold})
         there = SeeOther(link.url("new_link"))
         if link.context.is_test:
             return there
-        if not may_change(link.token):
-            return with_retry(page("unsub/too_many.html", page_context.as_context(), status=429))
+        if wait := wait_to_change(link.context):
+            return too_many(page_context.as_context(), wait)
         try:
             outbox.email_new_link(link.context, language=page_context.language)
         except (DatabaseError, InterfaceError):

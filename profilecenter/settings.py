@@ -129,12 +129,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.address(
     "REDIS_URL", schemes=("redis", "rediss", "unix"), default="redis://localhost:6379/0"
 )
+# The cache may be another Redis than the broker: one that writes nothing to a disk.
+CACHE_URL = env.address("CACHE_URL", schemes=("redis", "rediss", "unix"), default=REDIS_URL)
 REDIS_TIMEOUT = 0.2  # seconds; a broker that does not answer must not delay a visitor
 _CACHE = {
     "BACKEND": "django.core.cache.backends.redis.RedisCache",
-    "LOCATION": REDIS_URL,
+    "LOCATION": CACHE_URL,
     "KEY_PREFIX": "profilecenter",
     "OPTIONS": {
+        "serializer": "profilecenter.cache.SealedSerializer",
         "socket_timeout": 2,
         "socket_connect_timeout": 2,
         "retry": Retry(NoBackoff(), 0),

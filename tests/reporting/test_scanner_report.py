@@ -1,6 +1,5 @@
 """The report of scanner-like requests, which are carried out all the same."""
 
-import json
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -94,7 +93,7 @@ def test_a_spooled_request_keeps_the_scanner_and_may_lack_it(
     submission = make_submission(channel=Channel.PAGE)
     message = submission.to_message(received_at=datetime.now(UTC))
     del message["scanner"]
-    spool._client.rpush(spool.KEY, json.dumps(message))
+    spool._client.rpush(spool.KEY, spool._seal(message))
     other = make_submission(1002)
     spool.push(
         Submission(token=other.token, context=other.context, channel=Channel.PAGE, scanner="script")

@@ -5,13 +5,14 @@ killed, the task returns only after the visibility timeout (docs/adr/0008).
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import redis
 import structlog
 from django.db import DataError, IntegrityError
 
+from unsub.infra import sealing
 from unsub.infra.redis_client import quick_client
 from unsub.links.tokens import LinkError
 from unsub.models import SubscriberRequest
@@ -30,7 +31,7 @@ def push(submission: Submission) -> None:
     """Add a submission to the spool, as the signed token it came with and the time of receipt.
     Raises RedisError where the broker does not accept it."""
     message = submission.to_message(received_at=datetime.now(UTC))
-    _client.rpush(KEY, json.dumps(message))
+    _client.rpush(KEY, _seal(message))
 
 
 def drain() -> Iterator[SubscriberRequest]:
@@ -42,7 +43,7 @@ def drain() -> Iterator[SubscriberRequest]:
     """
     while (entry := _oldest()) is not None:
         try:
-            request, _ = store.write(Submission.from_message(json.loads(entry)))
+            request, _ = store.write(Submission.from_message(_unseal(entry)))
         except (LinkError, ValueError, LookupError, DataError, IntegrityError) as err:
             # Its link key was removed meanwhile, or no row can hold it. The entry is kept as a dead
             # letter, so that nothing is lost and later entries need not wait.
@@ -50,14 +51,29 @@ def drain() -> Iterator[SubscriberRequest]:
             _client.rpush(DEAD_LETTERS, entry)
         else:
             yield request
-        _client.lrem(KEY, 1, entry)
+        _client.lrem(KEY, 1, entry)  # type: ignore[arg-type]  # bytes are fine
 
 
-def _oldest() -> str | None:
+def _seal(message: Mapping[str, str]) -> bytes:
+    """Return a message as a spool entry. The token names its subscriber to everybody who can decode
+    base64, and Redis writes the entry to a file: so it is sealed."""
+    return sealing.seal("spool", json.dumps(message).encode())
+
+
+def _unseal(entry: bytes) -> dict[str, str]:
+    """Return the message of a spool entry. Raises ValueError for one that was not sealed with a key
+    in use, or that is no message."""
+    message = json.loads(sealing.unseal("spool", entry))
+    if not isinstance(message, dict):
+        raise ValueError("a spool entry that is no message")  # noqa: TRY004 - told with the others
+    return message
+
+
+def _oldest() -> bytes | None:
     """Return the oldest spool entry, or None where the spool is empty or the broker unavailable."""
     try:
         entry = _client.lindex(KEY, 0)
     except redis.RedisError as err:
         log.warning("spool_unavailable", error=type(err).__name__)
         return None
-    return entry.decode() if isinstance(entry, bytes) else entry
+    return entry if isinstance(entry, bytes) else None

@@ -225,6 +225,8 @@ _PERIODIC = {
     "start_weekly_digests": (900, 900),
     "import_events": (900, 900),
     "end_pauses": (300, 300),
+    # Not once a day: where beat's schedule file is lost at each start, a day might never pass.
+    "apply_retention": (3600, 3600),
 }
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"unsub.tasks.{name}", "schedule": every, "options": {"expires": expires}}

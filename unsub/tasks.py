@@ -11,9 +11,12 @@ from .delivery import sweep as delivery_sweep
 from .delivery import worker
 from .infra import heartbeat
 from .models import Alarm
-from .outbox import event_import, pauses, spool, store
+from .outbox import event_import, pauses, retention, spool, store
 from .outbox.wakeup import clear, wake
 from .reporting import daily_counts, weekly_digest
+
+# Of 500 rows each: a first run over a large table must not keep a worker from delivering.
+RETENTION_CHUNKS = 40
 
 
 @shared_task
@@ -85,6 +88,12 @@ def end_pauses() -> None:
     """End the pauses whose time is over, and wake the units that got a request or email by it."""
     for mid in pauses.end_due():
         wake(mid)
+
+
+@shared_task
+def apply_retention() -> None:
+    """Remove from ended requests what names their subscriber, as the units' settings say."""
+    retention.apply(chunks=RETENTION_CHUNKS)
 
 
 @shared_task

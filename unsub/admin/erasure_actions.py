@@ -11,6 +11,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from unsub.models import Erasure
 from unsub.outbox import erasure as erasure_requests
+from unsub.preferences import snapshot
 
 from .bulk_actions import BulkAction, actor
 
@@ -46,19 +47,23 @@ def _grant(request: HttpRequest, ids: list[int], note: str) -> int:
 
 
 def _grant_one(request: HttpRequest, pk: int, note: str) -> bool:
-    """Return whether one was granted. Locks the row, so that it is granted and logged once."""
+    """Return whether one was granted. Locks the row, so that it is granted and logged once. Deletes
+    what the cache has about the subscriber."""
     who = actor(request.user)
     try:
         with transaction.atomic():
             erasure = _locked(pk)
             if erasure is None:
                 return False
+            contexts = erasure_requests.contexts_of(erasure)
             number = erasure_requests.grant(erasure, user_id=who, note=note)
             text = f"Granted: {number} requests name nobody any more. {note}".rstrip()
             LogEntry.objects.log_actions(who, [erasure], CHANGE, text)
     except erasure_requests.StillOpenError:
         messages.error(request, _still_open(Erasure.objects.get(pk=pk)))
         return False
+    for context in contexts:
+        snapshot.forget(erasure.unit_id, context)
     return True
 
 

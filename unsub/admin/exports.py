@@ -13,7 +13,6 @@ from django.utils.translation import gettext
 from unsub.models import ResolutionNote, SubscriberRequest
 from unsub.models.request import RequestQuerySet
 from unsub.outbox import identity
-from unsub.outbox.erasure import ERASED
 from unsub.reporting import audit_export, sentences, timeline
 from unsub.reporting.timeline import Moment
 
@@ -81,15 +80,15 @@ def proof(
     newest = found[:PROOF_MAX][::-1]
     ended = sentences.ended_pauses(newest)
     is_named = request.user.has_perm(NAME_SUBSCRIBERS)
-    # A subscriber who was erased here is not looked up again.
-    asks = is_named and not one.subscriber_key.startswith(ERASED)
+    # A subscriber who was erased or forgotten here is not looked up again.
+    who = one.known_subscriber if is_named else None
     more = {
         "most": PROOF_MAX if len(found) > PROOF_MAX else 0,
         "title": gettext("Proof for one person"),
         "one": one,
         "is_named": is_named,
         "masked": masked(one),
-        "profile": subscriber_search.name_of(one.unit_id, one.subscriber) if asks else None,
+        "profile": subscriber_search.name_of(one.unit_id, who) if who else None,
         "asked": asks,
         "unit": unit_label(one.unit_id, getattr(one, "of_unit", None)),
         "requests": [
@@ -107,5 +106,7 @@ def proof(
 
 def _same_subscriber(one: SubscriberRequest) -> Q:
     """Return a Q for the requests of the same subscriber of the same unit, `one` included."""
-    theirs = identity.requests_of(one.unit_id, one.subscriber, {one.subscriber_digest})
+    theirs = identity.requests_of(
+        one.unit_id, one.known_subscriber, {one.subscriber_digest, *one.identifier_digests}
+    )
     return Q(pk=one.pk) | Q(pk__in=theirs.order_by().values("pk"))

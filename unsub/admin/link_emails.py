@@ -29,7 +29,7 @@ else:
 
 
 def _refused(rows: QuerySet[Any]) -> QuerySet[Any]:
-    return rows.filter(status=EmailStatus.REFUSED)
+    return rows.filter(status=EmailStatus.REFUSED, forgotten_at=None)
 
 
 def try_again(user: AbstractBaseUser | AnonymousUser, ids: list[int]) -> int:
@@ -77,8 +77,8 @@ class LinkEmailAdmin(ReadOnly, Bounded, NamingUnits, LinkEmailAdminBase):
     fields = readonly_fields = (
         "words", "status_badge", "outcome", "error_code", "attempts", "sfmc_request_id",
         "finished_at", "received", "purpose", "request_link", "unit_label", "subscriber_id",
-        "subscriber_key", "email_address", "address_mask", "job_id", "list_id", "batch_id",
-        "language", "next_attempt_at", "give_up_at", "lease_until",
+        "subscriber_key", "email_address", "address_mask", "forgotten_at", "job_id", "list_id",
+        "batch_id", "language", "next_attempt_at", "give_up_at", "lease_until",
     )  # fmt: skip
     sortable_by: ClassVar[tuple[str, ...]] = ("id",)
     search_fields = ("request_id",)

@@ -19,12 +19,12 @@ from unsub.models import (
     SubscriberRequest,
 )
 from unsub.models.request import RequestQuerySet
-from unsub.outbox.erasure import ERASED
+from unsub.outbox.forgetting import ERASED
 from unsub.reporting.sentences import summary
 
 from . import formatting
 
-_WHO = ("subscriber_id", "subscriber_key", "email_address", "address_mask")
+_WHO = ("subscriber_id", "subscriber_key", "email_address", "address_mask", "forgotten_at")
 _MAIL = ("job_id", "list_id", "batch_id")
 _ASKED = ("received", "asks_for", "kind", "channel", "unit_label")
 _LEFT = ("scope", "reason", "reason_text", "reason_added_at")
@@ -62,7 +62,8 @@ def masked(request: SubscriberRequest | LinkEmail) -> str:
     shoulder."""
     if request.subscriber_key.startswith(ERASED):
         return gettext("erased")
-    return request.address_mask or mask(request.subscriber)
+    who = request.known_subscriber
+    return request.address_mask or (mask(who) if who else gettext("no longer kept"))
 
 
 def sections(request: SubscriberRequest | None) -> list[tuple[Any, dict[str, Any]]]:

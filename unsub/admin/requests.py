@@ -1,5 +1,6 @@
 """Requests with their status and timeline. Masked in the list; they cannot be edited or deleted."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
@@ -15,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 
-from unsub.infra.digests import address_digests
+from unsub.infra import digests
 from unsub.models import SubscriberRequest
 from unsub.models.request import RequestQuerySet
 from unsub.outbox import addresses
@@ -46,6 +47,18 @@ if TYPE_CHECKING:
     RequestAdminBase = admin.ModelAdmin[SubscriberRequest]
 else:
     RequestAdminBase = ModelAdmin
+
+
+def _forgotten(mids: Iterable[int], *, ids: Iterable[int] = (), key: str = "") -> Q:
+    """Return Q for requests whose subscriber, of these units, is no longer stored in clear."""
+    found = Q()
+    for mid in mids:
+        id_digests = {one for number in ids for one in digests.id_digests(mid, number)}
+        if id_digests:
+            found |= Q(subscriber_id_digest__in=id_digests)
+        if key:
+            found |= Q(subscriber_key_digest__in=digests.key_digests(mid, key))
+    return found
 
 
 @admin.register(SubscriberRequest)
@@ -105,11 +118,14 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
         if not term:
             return queryset, False
         match = Q(subscriber_key=term) | Q(email_address=term)
+        mids = list(units_of(request.user).values_list("mid", flat=True))
+        match |= _forgotten(mids, key=term)
         if "@" in term:
-            match |= Q(address_digest__in=address_digests(term))
+            match |= Q(address_digest__in=digests.address_digests(term))
         number = term.removeprefix("#") if is_number(term.removeprefix("#")) else ""
         if number:
             match |= Q(pk=int(number)) | Q(job_id=int(number)) | Q(subscriber_id=int(number))
+            match |= _forgotten(mids, ids=(int(number),))
         # A number is a SubscriberKey where it is nothing else here.
         if not number or not queryset.filter(match).exists():
             match |= self._known_to_marketing_cloud(request, term)
@@ -128,7 +144,7 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
             self._tell_what_was_asked(request, answer, units)
         found = Q()
         for mid, ids in answer.found.items():
-            found |= Q(unit_id=mid, subscriber_id__in=ids)
+            found |= Q(unit_id=mid, subscriber_id__in=ids) | _forgotten([mid], ids=ids)
             if "@" in name:
                 addresses.keep(mid, ids, name)
         return found

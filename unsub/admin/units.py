@@ -105,6 +105,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         ),
         (_("From elsewhere"), {"fields": ("import_events", *_IMPORTED)}),
         (_("People"), {"fields": ("members", "weekly_digest")}),
+        (_("Retention"), {"fields": ("retention_days",)}),
         (_("Delivery"), {"fields": _STATE}),
     )
     inlines = (MailingListInline,)

@@ -31,6 +31,7 @@ class Purpose(StrEnum):
     CHANGE = "change"
     EVENT = "event"
     ADDRESS = "address"
+    ERASED_ADDRESS = "erased-address"
     FORM_VALUE = "form-value"
     # Never stored in the database: rate limits and names in the cache.
     CLIENT = "client"
@@ -59,6 +60,28 @@ def subscriber_digests(mid: int, who: SubscriberContext) -> tuple[str, ...]:
     SubscriberID, else of the SubscriberKey, else of the address. Links of one email may carry
     different identifiers beside the strongest one, and still name the same subscriber."""
     return digests(Purpose.SUBSCRIBER, mid, *_strongest(who))
+
+
+def id_digests(mid: int, subscriber_id: int) -> tuple[str, ...]:
+    """Return the digests of a subscriber known by this SubscriberID, the current one first."""
+    return digests(Purpose.SUBSCRIBER, mid, "id", subscriber_id)
+
+
+def key_digests(mid: int, subscriber_key: str) -> tuple[str, ...]:
+    """Return the digests of a subscriber known by this SubscriberKey and no SubscriberID, the
+    current one first."""
+    return digests(Purpose.SUBSCRIBER, mid, "key", subscriber_key)
+
+
+def bare_address_digests(mid: int, address: str) -> tuple[str, ...]:
+    """Return the digests of a subscriber known by this address alone, the current one first."""
+    return digests(Purpose.SUBSCRIBER, mid, "address", _comparable(address))
+
+
+def only_address_digests(mid: int, address: str) -> tuple[str, ...]:
+    """Return the digests of an erased subscriber who was known by this address alone, to compare
+    with subscribers who have it among others. The current one first."""
+    return digests(Purpose.ERASED_ADDRESS, mid, _comparable(address))
 
 
 def unsubscribe_digests(context: UnsubContext) -> tuple[str, ...]:

@@ -274,6 +274,18 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "retention_days",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        db_default=365,
+                        default=365,
+                        help_text="Counted from the end of a request. Then SubscriberID, SubscriberKey, address and new values are removed from it. The proof stays, and a search for the whole address or key still finds it. Empty: they are kept.",
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="keep people in clear for (days)",
+                    ),
+                ),
+                (
                     "members",
                     models.ManyToManyField(
                         blank=True,
@@ -321,6 +333,7 @@ class Migration(migrations.Migration):
                             ("given_up", "requests were given up"),
                             ("held", "a queue is held"),
                             ("circuit_open", "a circuit is open"),
+                            ("restored", "changes are held after a restore"),
                             ("unknown_unit", "requests for an unknown business unit"),
                             ("bad_claim", "links with a claim that cannot be used"),
                             ("test_links", "many test links"),
@@ -477,6 +490,35 @@ class Migration(migrations.Migration):
                         fields=("by", "day", "mid", "key"), name="daily_count_once"
                     )
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="ErasedIdentifier",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("digest", models.CharField(max_length=49)),
+                (
+                    "erased_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "unit",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="unsub.businessunit",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "erased identifier",
+                "verbose_name_plural": "erased identifiers",
             },
         ),
         migrations.CreateModel(
@@ -755,6 +797,47 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="RestoreHold",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "began_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="restored",
+                    ),
+                ),
+                (
+                    "released_at",
+                    models.DateTimeField(
+                        blank=True, editable=False, null=True, verbose_name="released"
+                    ),
+                ),
+                (
+                    "released_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "hold after a restore",
+                "verbose_name_plural": "holds after a restore",
+                "ordering": ("-pk",),
+            },
+        ),
+        migrations.CreateModel(
             name="SubscriberRequest",
             fields=[
                 (
@@ -788,6 +871,23 @@ class Migration(migrations.Migration):
                         max_length=260,
                         verbose_name="address",
                     ),
+                ),
+                (
+                    "forgotten_at",
+                    models.DateTimeField(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        verbose_name="no longer kept in clear since",
+                    ),
+                ),
+                (
+                    "subscriber_id_digest",
+                    models.CharField(blank=True, db_default="", editable=False, max_length=49),
+                ),
+                (
+                    "subscriber_key_digest",
+                    models.CharField(blank=True, db_default="", editable=False, max_length=49),
                 ),
                 ("job_id", models.BigIntegerField(blank=True, null=True, verbose_name="JobID")),
                 ("list_id", models.BigIntegerField(blank=True, null=True, verbose_name="ListID")),
@@ -1156,6 +1256,23 @@ class Migration(migrations.Migration):
                         verbose_name="address",
                     ),
                 ),
+                (
+                    "forgotten_at",
+                    models.DateTimeField(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        verbose_name="no longer kept in clear since",
+                    ),
+                ),
+                (
+                    "subscriber_id_digest",
+                    models.CharField(blank=True, db_default="", editable=False, max_length=49),
+                ),
+                (
+                    "subscriber_key_digest",
+                    models.CharField(blank=True, db_default="", editable=False, max_length=49),
+                ),
                 ("job_id", models.BigIntegerField(blank=True, null=True, verbose_name="JobID")),
                 ("list_id", models.BigIntegerField(blank=True, null=True, verbose_name="ListID")),
                 ("batch_id", models.BigIntegerField(blank=True, null=True, verbose_name="BatchID")),
@@ -1490,6 +1607,12 @@ class Migration(migrations.Migration):
                 fields=("unit", "language", "text_digest"), name="consent_text_once"
             ),
         ),
+        migrations.AddConstraint(
+            model_name="erasedidentifier",
+            constraint=models.UniqueConstraint(
+                fields=("digest", "unit"), name="erased_identifier_once"
+            ),
+        ),
         migrations.AddIndex(
             model_name="erasure",
             index=models.Index(fields=["unit", "received_at"], name="erasure_received"),
@@ -1534,6 +1657,12 @@ class Migration(migrations.Migration):
             model_name="reasonlabel",
             constraint=models.UniqueConstraint(
                 fields=("reason", "language"), name="label_once_per_language"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="restorehold",
+            constraint=models.UniqueConstraint(
+                models.Value(1), condition=models.Q(("released_at", None)), name="restore_hold_once"
             ),
         ),
         migrations.AddIndex(
@@ -1586,6 +1715,30 @@ class Migration(migrations.Migration):
                 condition=models.Q(("address_digest", ""), _negated=True),
                 fields=["address_digest"],
                 name="request_address_digest",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="subscriberrequest",
+            index=models.Index(
+                condition=models.Q(("subscriber_id_digest", ""), _negated=True),
+                fields=["subscriber_id_digest"],
+                name="request_id_digest",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="subscriberrequest",
+            index=models.Index(
+                condition=models.Q(("subscriber_key_digest", ""), _negated=True),
+                fields=["subscriber_key_digest"],
+                name="request_key_digest",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="subscriberrequest",
+            index=models.Index(
+                condition=models.Q(("finished_at__isnull", False), ("forgotten_at__isnull", True)),
+                fields=["unit", "finished_at"],
+                name="request_kept_in_clear",
             ),
         ),
         migrations.AddIndex(
@@ -1657,6 +1810,7 @@ class Migration(migrations.Migration):
                     ("subscriber_id__isnull", False),
                     models.Q(("subscriber_key", ""), _negated=True),
                     models.Q(("email_address", ""), _negated=True),
+                    ("forgotten_at__isnull", False),
                     _connector="OR",
                 ),
                 name="request_names_a_subscriber",
@@ -1743,6 +1897,14 @@ class Migration(migrations.Migration):
             model_name="linkemail",
             index=models.Index(fields=["subscriber_digest"], name="link_email_person"),
         ),
+        migrations.AddIndex(
+            model_name="linkemail",
+            index=models.Index(
+                condition=models.Q(("finished_at__isnull", False), ("forgotten_at__isnull", True)),
+                fields=["unit", "finished_at"],
+                name="link_email_kept_in_clear",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="linkemail",
             constraint=models.CheckConstraint(
@@ -1770,6 +1932,7 @@ class Migration(migrations.Migration):
                     ("subscriber_id__isnull", False),
                     models.Q(("subscriber_key", ""), _negated=True),
                     models.Q(("email_address", ""), _negated=True),
+                    ("forgotten_at__isnull", False),
                     _connector="OR",
                 ),
                 name="link_email_names_a_subscriber",

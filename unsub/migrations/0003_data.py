@@ -19,11 +19,15 @@ _MARKET = (
     *_VIEW, *_EDIT, "change_subscriberrequest", "change_businessunit", "change_lostlink",
     "change_erasure", "name_subscribers",
 )  # fmt: skip
+_RESTORE = ("view_restorehold", "change_restorehold")
 _OPERATE = (
     *_VIEW, "change_subscriberrequest", "change_businessunit", "add_businessunit", "all_units",
+    *_RESTORE,
 )  # fmt: skip
 _PEOPLE = ("view_user", "add_user", "change_user", "delete_user", "view_group")
-_ADMINISTER = (*_MARKET, "add_businessunit", "delete_lostlink", "all_units", *_PEOPLE)
+_ADMINISTER = (
+    *_MARKET, "add_businessunit", "delete_lostlink", "all_units", *_RESTORE, *_PEOPLE,
+)  # fmt: skip
 GROUPS = {
     "viewer": _VIEW,
     "marketer": _MARKET,

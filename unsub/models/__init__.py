@@ -9,7 +9,7 @@ from .attempt import DeliveryAttempt
 from .business_unit import AddressGuard, BusinessUnit, PauseEndAction
 from .consent_text import ConsentText
 from .daily_count import By, CountCursor, DailyCount
-from .erasure import Erasure
+from .erasure import ErasedIdentifier, Erasure
 from .import_state import ImportState
 from .kinds import Kind, MessageType
 from .link_email import EmailStatus, LinkEmail, Purpose
@@ -22,6 +22,7 @@ from .queue_state import QueueState
 from .reason import Reason, ReasonLabel
 from .request import Channel, SubscriberRequest
 from .resolution_note import ResolutionNote
+from .restore_hold import RestoreHold
 from .statuses import Status
 from .weekly_digest import WeeklyDigest
 
@@ -37,6 +38,7 @@ __all__ = [
     "DailyCount",
     "DeliveryAttempt",
     "EmailStatus",
+    "ErasedIdentifier",
     "Erasure",
     "ImportState",
     "Kind",
@@ -56,6 +58,7 @@ __all__ = [
     "Reason",
     "ReasonLabel",
     "ResolutionNote",
+    "RestoreHold",
     "Status",
     "SubscriberRequest",
     "WeeklyDigest",

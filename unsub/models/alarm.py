@@ -13,6 +13,7 @@ class Cause(models.TextChoices):
     GIVEN_UP = "given_up", _("requests were given up")
     HELD = "held", _("a queue is held")
     CIRCUIT_OPEN = "circuit_open", _("a circuit is open")
+    RESTORED = "restored", _("changes are held after a restore")
     UNKNOWN_UNIT = "unknown_unit", _("requests for an unknown business unit")
     BAD_CLAIM = "bad_claim", _("links with a claim that cannot be used")
     TEST_LINKS = "test_links", _("many test links")

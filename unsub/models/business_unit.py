@@ -264,6 +264,20 @@ class BusinessUnit(models.Model):
         ),
     )
 
+    retention_days = models.PositiveSmallIntegerField(
+        _("keep people in clear for (days)"),
+        null=True,
+        blank=True,
+        default=365,
+        db_default=365,
+        validators=[MinValueValidator(1)],
+        help_text=_(
+            "Counted from the end of a request. Then SubscriberID, SubscriberKey, address and new "
+            "values are removed from it. The proof stays, and a search for the whole address or "
+            "key still finds it. Empty: they are kept."
+        ),
+    )
+
     class Meta:
         ordering = ("mid",)
         verbose_name = _("business unit")

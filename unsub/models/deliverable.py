@@ -25,6 +25,18 @@ class Deliverable(models.Model):
     address_mask = models.CharField(
         _("address"), max_length=260, blank=True, db_default="", editable=False
     )
+    # When the identifiers ceased to be stored in clear (unsub/outbox/retention.py). From then on
+    # the row is found by keyed digests: of the address, above, and of the other two, which are
+    # empty until then, and after an erasure.
+    forgotten_at = models.DateTimeField(
+        _("no longer kept in clear since"), null=True, blank=True, editable=False
+    )
+    subscriber_id_digest = models.CharField(
+        max_length=DIGEST_LENGTH, blank=True, db_default="", editable=False
+    )
+    subscriber_key_digest = models.CharField(
+        max_length=DIGEST_LENGTH, blank=True, db_default="", editable=False
+    )
     job_id = models.BigIntegerField(_("JobID"), null=True, blank=True)
     list_id = models.BigIntegerField(_("ListID"), null=True, blank=True)
     batch_id = models.BigIntegerField(_("BatchID"), null=True, blank=True)
@@ -54,12 +66,24 @@ class Deliverable(models.Model):
 
     @property
     def subscriber(self) -> SubscriberContext:
-        """The subscriber context that the link carried."""
+        """The subscriber context that the link carried. Raises ContextError where it is no longer
+        kept in clear; `known_subscriber` does not."""
         return SubscriberContext(
             subscriber_id=self.subscriber_id,
             subscriber_key=self.subscriber_key or None,
             email_address=self.email_address or None,
         )
+
+    @property
+    def known_subscriber(self) -> SubscriberContext | None:
+        """The subscriber context, or None where it is no longer kept in clear."""
+        return self.subscriber if self.forgotten_at is None else None
+
+    @property
+    def identifier_digests(self) -> set[str]:
+        """The digests that stand for the SubscriberID and SubscriberKey where these are no longer
+        kept in clear."""
+        return {self.subscriber_id_digest, self.subscriber_key_digest} - {""}
 
     @property
     def job(self) -> JobContext:

@@ -79,3 +79,29 @@ class Erasure(models.Model):
             subscriber_key=self.subscriber_key or None,
             email_address=self.email_address or None,
         )
+
+
+class ErasedIdentifier(models.Model):
+    """Keyed digest of one identifier of an erased subscriber, so that nothing brings them back: an
+    import of events skips them, and what they ask for later is not kept in clear.
+
+    Without the digest keys nobody can find a subscriber here by trying identifiers."""
+
+    unit = models.ForeignKey(
+        BusinessUnit,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+    )
+    digest = models.CharField(max_length=DIGEST_LENGTH)
+    erased_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("erased identifier")
+        verbose_name_plural = _("erased identifiers")
+        constraints = (
+            models.UniqueConstraint(fields=("digest", "unit"), name="erased_identifier_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"

@@ -91,7 +91,8 @@ class LinkEmail(Deliverable):
             models.CheckConstraint(
                 condition=Q(subscriber_id__isnull=False)
                 | ~Q(subscriber_key="")
-                | ~Q(email_address=""),
+                | ~Q(email_address="")
+                | Q(forgotten_at__isnull=False),
                 name="link_email_names_a_subscriber",
             ),
             models.CheckConstraint(
@@ -120,4 +121,9 @@ class LinkEmail(Deliverable):
                 name="link_email_refused",
             ),
             models.Index(fields=("subscriber_digest",), name="link_email_person"),
+            models.Index(
+                fields=("unit", "finished_at"),
+                condition=Q(forgotten_at__isnull=True, finished_at__isnull=False),
+                name="link_email_kept_in_clear",
+            ),
         )

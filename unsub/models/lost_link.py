@@ -12,7 +12,7 @@ from .business_unit import BusinessUnit
 
 class LostLink(models.Model):
     """One submitted address. It does not prove who submitted it, so it has no effect until a
-    marketer handles it."""
+    marketer handles it. Deleted some time after that (unsub/outbox/retention.py)."""
 
     unit = models.ForeignKey(
         BusinessUnit,

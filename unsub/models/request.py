@@ -155,7 +155,8 @@ class SubscriberRequest(Deliverable):
             models.CheckConstraint(
                 condition=models.Q(subscriber_id__isnull=False)
                 | ~models.Q(subscriber_key="")
-                | ~models.Q(email_address=""),
+                | ~models.Q(email_address="")
+                | models.Q(forgotten_at__isnull=False),
                 name="request_names_a_subscriber",
             ),
             models.CheckConstraint(
@@ -209,6 +210,22 @@ class SubscriberRequest(Deliverable):
                 fields=("address_digest",),
                 condition=~models.Q(address_digest=""),
                 name="request_address_digest",
+            ),
+            models.Index(
+                fields=("subscriber_id_digest",),
+                condition=~models.Q(subscriber_id_digest=""),
+                name="request_id_digest",
+            ),
+            models.Index(
+                fields=("subscriber_key_digest",),
+                condition=~models.Q(subscriber_key_digest=""),
+                name="request_key_digest",
+            ),
+            # The rows that retention looks through, oldest end first.
+            models.Index(
+                fields=("unit", "finished_at"),
+                condition=models.Q(forgotten_at__isnull=True, finished_at__isnull=False),
+                name="request_kept_in_clear",
             ),
             models.Index(
                 fields=("error_code",),

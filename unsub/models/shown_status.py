@@ -33,8 +33,9 @@ def shows(status: str) -> Q:
 
 
 def can_be_requeued() -> Q:
-    """Return Q for the requests that "Try again" requeues: refused and held ones."""
-    return Q(status=Status.REFUSED) | is_held()
+    """Return Q for the requests that "Try again" requeues: refused and held ones. Not those whose
+    subscriber is no longer stored: Marketing Cloud could not be told who it is."""
+    return (Q(status=Status.REFUSED) & Q(forgotten_at=None)) | is_held()
 
 
 def shown_status() -> Case:

@@ -288,9 +288,9 @@ def requeue(ids: Iterable[int]) -> int:
 
 def requeue_emails(ids: Iterable[int]) -> int:
     """Make the refused emails among `ids` due now, with a new horizon. Return how many. Others stay
-    as they are."""
+    as they are, and so do those whose subscriber is no longer stored."""
     with transaction.atomic():
-        again = LinkEmail.objects.filter(pk__in=ids, status=EmailStatus.REFUSED)
+        again = LinkEmail.objects.filter(pk__in=ids, status=EmailStatus.REFUSED, forgotten_at=None)
         mids = set(again.order_by().values_list("unit_id", flat=True))
         changed = again.update(
             status=EmailStatus.PENDING,

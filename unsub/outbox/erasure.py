@@ -2,19 +2,21 @@
 
 What stays is the proof that a subscriber made a request and that Marketing Cloud confirmed it
 (GDPR, article 17(3)(e)): times, job, list, request id, and a keyed digest that matches the rows
-again when the same subscriber opens their link.
+again when the same subscriber opens their link. Keyed digests of the identifiers stay in a list
+(`erased`), so that an import or a spooled request does not bring the subscriber back.
 """
 
-from typing import Any
+from collections.abc import Collection
 
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from unsub.domain.context import UnsubContext
+from unsub.domain.context import SubscriberContext, UnsubContext
 from unsub.infra import digests
 from unsub.infra.inserts import insert_unless_present
 from unsub.models import (
+    BusinessUnit,
     EmailStatus,
     Erasure,
     LinkEmail,
@@ -27,9 +29,8 @@ from unsub.models import (
 from unsub.models.request import RequestQuerySet
 from unsub.models.statuses import ON_THEIR_WAY, in_states
 
-from . import identity, link_emails
-
-ERASED = "erased-"
+from . import erased, identity, link_emails
+from .forgetting import Row, pseudonymise, save
 
 
 class StillOpenError(Exception):
@@ -54,11 +55,13 @@ def request_erasure(context: UnsubContext, *, language: str) -> None:
 
 
 def grant(erasure: Erasure, *, user_id: int, note: str) -> int:
-    """Pseudonymise the subscriber's rows and return the number of requests. Ends running pauses,
-    withdraws requests that wait for a confirmation, cancels emails and deletes lost-link entries,
-    in one transaction. Raises StillOpenError where a request is on its way or an email is being
-    sent."""
+    """Pseudonymise the subscriber's rows and return the number of requests. Remembers digests of
+    the identifiers, ends running pauses, withdraws requests that wait for a confirmation, cancels
+    emails and deletes lost-link entries, in one transaction. Locks the business unit, for which no
+    event is imported meanwhile. Raises StillOpenError where a request is on its way or an email is
+    being sent."""
     with transaction.atomic():
+        lock_unit(erasure.unit_id)
         rows, emails = requests_of(erasure), emails_of(erasure)
         if on_their_way(erasure).exists() or _are_being_sent(emails):
             raise StillOpenError
@@ -69,17 +72,34 @@ def grant(erasure: Erasure, *, user_id: int, note: str) -> int:
             status=Status.WITHDRAWN, finished_at=Now(), idempotency_key=None
         )
         link_emails.cancel(emails)
-        _forget_lost_links(erasure, rows)
-        # Read each list before its first row loses the identifiers that the query matches.
-        found = list(emails)
-        erased = sum(_pseudonymise(row) for row in rows)
-        for email in found:
-            LinkEmail.objects.filter(pk=email.pk).update(**_nobody(email))
+        # Read both lists before the first row loses the identifiers that the queries match.
+        requests, sent = list(rows.select_related("reason")), list(emails)
+        found: list[Row] = [*requests, *sent]
+        _remember(erasure, found)
+        for row in found:
+            pseudonymise(row)
+        save(SubscriberRequest, requests)
+        save(LinkEmail, sent)
         Erasure.objects.filter(pk=erasure.pk).update(
             granted_at=Now(), handled_by=user_id, note=note,
             subscriber_id=None, subscriber_key="", email_address="",
         )  # fmt: skip
-    return erased
+    return len(requests)
+
+
+def lock_unit(mid: int) -> None:
+    """Lock a business unit, where there is one, until the end of the transaction. An erasure and an
+    import of events that run at once would each miss the other's rows."""
+    units = BusinessUnit.objects.filter(mid=mid).order_by()
+    list(units.select_for_update(of=("self",), no_key=True).values_list("mid"))
+
+
+def contexts_of(erasure: Erasure) -> set[SubscriberContext]:
+    """Return the identifiers by which the subscriber's links, as far as they wrote rows, name
+    them."""
+    rows: list[Row] = [*requests_of(erasure), *emails_of(erasure)]
+    found = {row.known_subscriber for row in rows} | {erasure.subscriber}
+    return {who for who in found if who is not None}
 
 
 def decline(erasure: Erasure, *, user_id: int, note: str) -> None:
@@ -108,27 +128,20 @@ def _are_being_sent(emails: QuerySet[LinkEmail]) -> bool:
     return emails.filter(status=EmailStatus.SENDING).exists()
 
 
-def _pseudonymise(row: SubscriberRequest) -> int:
-    """Remove the identifiers, free text and value of a row. Return the number of rows changed
-    (1)."""
-    return SubscriberRequest.objects.filter(pk=row.pk).update(
-        **_nobody(row), reason_text=row.reason.label if row.reason else "", value=""
-    )
-
-
-def _nobody(row: SubscriberRequest | LinkEmail) -> dict[str, Any]:
-    """Return the identifying columns, emptied, with a pseudonym as SubscriberKey."""
-    return {
-        "subscriber_id": None,
-        "subscriber_key": f"{ERASED}{row.subscriber_digest.rpartition(':')[2] or row.pk}",
-        "email_address": "",
-        "address_digest": "",
-        "address_mask": "",
-    }
-
-
-def _forget_lost_links(erasure: Erasure, rows: QuerySet[SubscriberRequest]) -> None:
-    """Delete what the subscriber typed into the form for a lost link, found by their addresses."""
-    typed = {row.email_address for row in rows if row.email_address} | {erasure.email_address}
-    found = [one for address in typed - {""} for one in digests.address_digests(address)]
-    LostLink.objects.filter(unit_id=erasure.unit_id, address_digest__in=found).delete()
+def _remember(erasure: Erasure, rows: Collection[Row]) -> None:
+    """Remember the digests of all identifiers of the subscriber, and delete what they typed into
+    the form for a lost link."""
+    known = [who for row in rows if (who := row.known_subscriber)]
+    if erasure.subscriber:
+        known.append(erasure.subscriber)
+    ids = {who.subscriber_id for who in known if who.subscriber_id is not None}
+    keys = {who.subscriber_key for who in known if who.subscriber_key is not None}
+    addresses = {who.email_address for who in known if who.email_address is not None}
+    found = erased.digests_to_remember(erasure.unit_id, ids, keys, addresses)
+    # Rows that retention has emptied have digests alone.
+    found |= {erasure.subscriber_digest, *(row.subscriber_digest for row in rows)}
+    found |= {one for row in rows for one in row.identifier_digests}
+    erased.remember(erasure.unit_id, found)
+    typed = {one for address in addresses for one in digests.address_digests(address)}
+    typed |= {row.address_digest for row in rows} - {""}
+    LostLink.objects.filter(unit_id=erasure.unit_id, address_digest__in=typed).delete()

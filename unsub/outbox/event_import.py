@@ -3,7 +3,7 @@ is complete.
 
 Each becomes a request of the channel `import` with the status `done`: there is no call to make.
 Reading the same events twice does no harm, so nothing is locked during the calls to Marketing
-Cloud.
+Cloud. Events of erased subscribers are skipped: an import never brings anybody back.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 import structlog
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -33,6 +34,9 @@ from unsub.models import (
 from unsub.models.import_state import import_of
 from unsub.models.request import target_columns
 from unsub.sfmc import SfmcError, SubscriberName, UnsubEvent
+
+from . import erased
+from .erasure import lock_unit
 
 log = structlog.get_logger(__name__)
 
@@ -90,21 +94,50 @@ def _pages(mid: int, since: datetime) -> Iterator[list[UnsubEvent]]:
 
 
 def _write(mid: int, events: Sequence[UnsubEvent]) -> set[date]:
-    """Insert the events that are new and did not come from our own requests. Return the days (UTC)
-    of the inserted rows."""
+    """Insert the events that are new, did not come from our own requests, and are of nobody who was
+    erased. Return the days (UTC) of the inserted rows. Locks the business unit meanwhile."""
     by_key = _new(mid, (event for event in events if len(event.subscriber_key) <= _KEY_MAX))
     names = _names(mid, sorted({event.subscriber_key for event in by_key.values()}))
     ours = _ours(mid, names, by_key.values())
-    rows = [
-        _request(mid, event, names.get(_fold(event.subscriber_key)), key)
-        for key, event in by_key.items()
-        if not _is_ours(event, ours)
-    ]
-    # Another process may have inserted one meanwhile: the unique idempotency key decides.
-    SubscriberRequest.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
-    if rows:
-        log.info("events_imported", mid=mid, events=len(rows))
+    elsewhere = {key: event for key, event in by_key.items() if not _is_ours(event, ours)}
+    with transaction.atomic():
+        lock_unit(mid)
+        gone = _of_erased(mid, names, elsewhere.values())
+        rows = [
+            _request(mid, event, names.get(_fold(event.subscriber_key)), key)
+            for key, event in elsewhere.items()
+            if event.subscriber_key not in gone
+        ]
+        # Another process may have inserted one meanwhile: the unique idempotency key decides.
+        SubscriberRequest.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+    if rows or gone:
+        log.info("events_imported", mid=mid, events=len(rows), subscribers_erased=len(gone))
     return {row.received_at.astimezone(UTC).date() for row in rows}
+
+
+def _of_erased(
+    mid: int, names: Mapping[str, SubscriberName], events: Iterable[UnsubEvent]
+) -> set[str]:
+    """Return the SubscriberKeys of erased subscribers. An identifier that was not known when they
+    were erased is remembered as theirs from now on."""
+    known = {event.subscriber_key: names.get(_fold(event.subscriber_key)) for event in events}
+    gone = erased.which(mid, {key: _digests_of(mid, key, name) for key, name in known.items()})
+    for key in gone:
+        name = known[key]
+        erased.remember(mid, digests.key_digests(mid, key)[:1])
+        if name:
+            erased.remember(mid, digests.id_digests(mid, name.subscriber_id)[:1])
+    return gone
+
+
+def _digests_of(mid: int, key: str, name: SubscriberName | None) -> set[str]:
+    """Return the digests by which the subscriber of an event would be an erased one."""
+    found = digests.key_digests(mid, key)
+    if name:
+        found += digests.id_digests(mid, name.subscriber_id)
+    if name and name.email_address:
+        found += digests.only_address_digests(mid, name.email_address)
+    return set(found)
 
 
 def _new(mid: int, events: Iterable[UnsubEvent]) -> dict[str, UnsubEvent]:
@@ -136,6 +169,7 @@ def _names(mid: int, keys: Iterable[str]) -> Mapping[str, SubscriberName]:
     return names
 
 
+_DIGESTS = ("subscriber_id_digest", "subscriber_key_digest", "address_digest")
 Ours = Mapping[str, list[tuple[int | None, datetime]]]
 
 
@@ -144,9 +178,13 @@ def _ours(mid: int, names: Mapping[str, SubscriberName], events: Iterable[UnsubE
     application."""
     by_id = {name.subscriber_id: key for key, name in names.items()}
     by_email = {_fold(name.email_address): key for key, name in names.items()}
-    keys = [event.subscriber_key for event in events]
+    keys = {event.subscriber_key for event in events}
     emails = [name.email_address for name in names.values()]
+    by_digest = _by_digest(mid, names, keys)
     people = Q(subscriber_id__in=by_id) | Q(subscriber_key__in=keys) | Q(email_address__in=emails)
+    # Rows that retention has emptied.
+    for column in _DIGESTS:
+        people |= Q(**{f"{column}__in": by_digest})
     rows = (
         SubscriberRequest.objects.unsubscribes()
         .filter(people, unit_id=mid)
@@ -154,11 +192,26 @@ def _ours(mid: int, names: Mapping[str, SubscriberName], events: Iterable[UnsubE
     )
     rows = rows.exclude(status__in=(Status.WITHDRAWN, Status.REFUSED)).order_by()
     found: dict[str, list[tuple[int | None, datetime]]] = {}
-    for number, key, email, job_id, at in rows.values_list(
-        "subscriber_id", "subscriber_key", "email_address", "job_id", "received_at"
+    for number, key, email, job_id, at, *row_digests in rows.values_list(
+        "subscriber_id", "subscriber_key", "email_address", "job_id", "received_at", *_DIGESTS
     ):
-        subscriber_digest = by_id.get(number or 0) or _fold(key) or by_email.get(_fold(email), "")
-        found.setdefault(subscriber_digest, []).append((job_id, at))
+        subscriber = by_id.get(number or 0) or _fold(key) or by_email.get(_fold(email), "")
+        if not subscriber:
+            subscriber = next((by_digest[one] for one in row_digests if one in by_digest), "")
+        found.setdefault(subscriber, []).append((job_id, at))
+    return found
+
+
+def _by_digest(
+    mid: int, names: Mapping[str, SubscriberName], keys: Iterable[str]
+) -> dict[str, str]:
+    """Return folded SubscriberKeys by the digests of the subscriber's identifiers."""
+    found = {one: _fold(key) for key in keys for one in digests.key_digests(mid, key)}
+    for key, name in names.items():
+        each = digests.id_digests(mid, name.subscriber_id)
+        if name.email_address:
+            each += digests.address_digests(name.email_address)
+        found |= dict.fromkeys(each, key)
     return found
 
 

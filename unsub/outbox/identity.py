@@ -16,6 +16,7 @@ from unsub.infra import digests
 from unsub.models import Erasure, LinkEmail, Purpose, SubscriberRequest
 from unsub.models.request import RequestQuerySet
 
+from . import erased
 from .submission import Submission
 
 
@@ -46,6 +47,7 @@ def adopt(mid: int, who: SubscriberContext, keys: Sequence[str] = ()) -> None:
     current, *former = digests.subscriber_digests(mid, who)
     if not former:
         return
+    erased.adopt(mid, who)
     SubscriberRequest.objects.filter(subscriber_digest__in=former).update(subscriber_digest=current)
     LinkEmail.objects.filter(subscriber_digest__in=former).update(subscriber_digest=current)
     Erasure.objects.filter(subscriber_digest__in=former).update(subscriber_digest=current)
@@ -95,17 +97,27 @@ def _same_subscriber(
 ) -> Q:
     """Return Q for the rows, of either table, of one subscriber."""
     same = _by_identifier(mid, who, subscriber_digests)
-    ids, keys = _values(mid, same, "subscriber_id", "subscriber_key")
+    ids, keys, id_digests, key_digests = _values(
+        mid, same,
+        "subscriber_id", "subscriber_key", "subscriber_id_digest", "subscriber_key_digest",
+    )  # fmt: skip
     if who:
         ids |= {who.subscriber_id} - {None}
         keys |= {who.subscriber_key} - {None}
+    # Rows that retention has emptied have digests in place of the identifiers.
+    id_digests |= {digest for one in ids for digest in digests.id_digests(mid, one)}
+    key_digests |= {digest for one in keys for digest in digests.key_digests(mid, one)}
     same |= Q(subscriber_id__in=ids) | Q(subscriber_key__in=keys)
+    same |= Q(subscriber_id_digest__in=id_digests) | Q(subscriber_key_digest__in=key_digests)
     found, addresses = _values(mid, same, "address_digest", "email_address")
     if who:
         addresses |= {who.email_address} - {None}
     found |= {one for address in addresses for one in digests.address_digests(address)}
     no_other = (Q(subscriber_id=None) | Q(subscriber_id__in=ids)) & (
         Q(subscriber_key="") | Q(subscriber_key__in=keys)
+    )
+    no_other &= Q(subscriber_id_digest__in={"", *id_digests}) & Q(
+        subscriber_key_digest__in={"", *key_digests}
     )
     return same | (Q(address_digest__in=found) & no_other)
 
@@ -116,10 +128,15 @@ def _by_identifier(
     """Return Q for a subscriber's rows by digest, SubscriberID and SubscriberKey."""
     known = {*subscriber_digests, *(digests.subscriber_digests(mid, who) if who else ())} - {""}
     same = Q(subscriber_digest__in=known)
+    same |= Q(subscriber_id_digest__in=known) | Q(subscriber_key_digest__in=known)
     if who and who.subscriber_id:
-        same |= Q(subscriber_id=who.subscriber_id)
+        same |= Q(subscriber_id=who.subscriber_id) | Q(
+            subscriber_id_digest__in=digests.id_digests(mid, who.subscriber_id)
+        )
     if who and who.subscriber_key:
-        same |= Q(subscriber_key=who.subscriber_key)
+        same |= Q(subscriber_key=who.subscriber_key) | Q(
+            subscriber_key_digest__in=digests.key_digests(mid, who.subscriber_key)
+        )
     return same
 
 

@@ -8,6 +8,8 @@ from django.db.models.functions import Now
 from unsub.infra import digests, rate_limit
 from unsub.models import LostLink
 
+from . import erased
+
 SAME = timedelta(hours=24)
 HOUR = timedelta(hours=1)
 CLIENT_MAX = 5  # per hour and client
@@ -34,5 +36,7 @@ def report_lost_link(*, mid: int, address: str, client: str, language: str) -> i
             return 0
         if recent.filter(received_at__gt=Now() - HOUR).count() >= UNIT_MAX:
             return hour
+        # An erased subscriber may write, too: the entry is deleted sooner than others then.
+        erased.adopt_address(mid, address)
         recent.create(unit_id=mid, email_address=address, address_digest=digest, language=language)
     return 0

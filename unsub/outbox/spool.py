@@ -17,7 +17,7 @@ from unsub.infra.redis_client import quick_client
 from unsub.links.tokens import LinkError
 from unsub.models import SubscriberRequest
 
-from . import store
+from . import erased, store
 from .submission import Submission
 
 log = structlog.get_logger(__name__)
@@ -43,15 +43,26 @@ def drain() -> Iterator[SubscriberRequest]:
     """
     while (entry := _oldest()) is not None:
         try:
-            request, _ = store.write(Submission.from_message(_unseal(entry)))
+            request = _write(Submission.from_message(_unseal(entry)))
         except (LinkError, ValueError, LookupError, DataError, IntegrityError) as err:
             # Its link key was removed meanwhile, or no row can hold it. The entry is kept as a dead
             # letter, so that nothing is lost and later entries need not wait.
             log.exception("spool_entry_unreadable", error=type(err).__name__)
             _client.rpush(DEAD_LETTERS, entry)
         else:
-            yield request
+            if request:
+                yield request
         _client.lrem(KEY, 1, entry)  # type: ignore[arg-type]  # bytes are fine
+
+
+def _write(submission: Submission) -> SubscriberRequest | None:
+    """Return the row of a spooled submission; None where its subscriber was erased since, and it is
+    a change. An unsubscribe counts nevertheless, and is not kept in clear for long."""
+    context, at = submission.context, submission.received_at
+    if submission.change and at and erased.erased_since(context.mid, context.subscriber, at):
+        log.info("spool_entry_of_erased_subscriber_dropped", mid=context.mid)
+        return None
+    return store.write(submission)[0]
 
 
 def _seal(message: Mapping[str, str]) -> bytes:

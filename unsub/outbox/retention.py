@@ -1,0 +1,183 @@
+"""Retention: some time after a request ended, its subscriber is no longer stored in clear.
+
+The proof stays: times, job, list, outcome, attempts, and keyed digests by which the row is found
+for whoever knows the identifier (docs/operations.md has a table of what is kept for how long). What
+an erased subscriber asked for since is pseudonymised as the erasure did it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+
+from unsub.models import (
+    BusinessUnit,
+    Erasure,
+    LinkEmail,
+    LostLink,
+    Pause,
+    ResolutionNote,
+    Status,
+    SubscriberRequest,
+)
+from unsub.models.link_email import ENDED as EMAIL_ENDED
+from unsub.models.statuses import ON_THEIR_WAY
+
+from . import erased, precedence
+from .forgetting import Row, forget, pseudonymise, save
+
+log = structlog.get_logger(__name__)
+
+CHUNK = 500  # rows in one transaction
+# A request can be withdrawn, and then the one that it superseded is sent after all.
+ERASED_KEPT_FOR = timedelta(days=1)
+# A lost link with an erased subscriber's address, which nobody has handled.
+ERASED_LOST_LINK_KEPT_FOR = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """Rows that are due, in one table, and what is done to a chunk of them."""
+
+    name: str
+    due: QuerySet[Any]
+    apply: Callable[[QuerySet[Any]], int]
+
+
+def counts() -> dict[str, int]:
+    """Return how many rows of each table are due now, by the name of the table."""
+    found: dict[str, int] = {}
+    for step in _steps():
+        found[step.name] = found.get(step.name, 0) + step.due.count()
+    return found
+
+
+def apply(
+    *, chunks: int | None = None, report: Callable[[int], None] = lambda _done: None
+) -> dict[str, int]:
+    """Apply the units' retention settings. Return how many rows of each table were changed or
+    deleted. At most `chunks` transactions of CHUNK rows each; `report` gets the number of rows so
+    far after each. Skips rows that others have locked; the next run finds them."""
+    found: dict[str, int] = {}
+    for step in _steps():
+        while chunks is None or chunks > 0:
+            with transaction.atomic():
+                number = step.apply(step.due)
+            found[step.name] = found.get(step.name, 0) + number
+            if number:
+                report(sum(found.values()))
+                chunks = chunks if chunks is None else chunks - 1
+            if number < CHUNK:
+                break
+    if any(found.values()):
+        log.info("retention_applied", **found)
+    return found
+
+
+def _steps() -> Iterator[_Step]:
+    """Yield what is to be done, erased subscribers first."""
+    yield from _of_erased()
+    units = BusinessUnit.objects.exclude(retention_days=None).order_by("mid")
+    for mid, days in units.values_list("mid", "retention_days"):
+        until = Now() - timedelta(days=days or 0)
+        yield _Step(
+            name="requests", apply=_forget_requests,
+            due=_requests().filter(unit_id=mid, finished_at__lt=until),
+        )  # fmt: skip
+        yield _Step(
+            name="emails", apply=_forget_emails,
+            due=_emails().filter(unit_id=mid, finished_at__lt=until),
+        )  # fmt: skip
+        yield _Step(
+            name="lost_links", apply=_delete,
+            due=LostLink.objects.filter(unit_id=mid, handled_at__lt=until),
+        )  # fmt: skip
+        yield _Step(
+            name="erasures", apply=_empty_erasures,
+            due=_declined().filter(unit_id=mid, declined_at__lt=until),
+        )  # fmt: skip
+
+
+def _of_erased() -> Iterator[_Step]:
+    """Yield what erased subscribers asked for since, once it has ended."""
+    until = Now() - ERASED_KEPT_FOR
+    requests = _requests().filter(erased.IS_ERASED, finished_at__lt=until)
+    yield _Step(name="requests", due=requests, apply=_pseudonymise_requests)
+    emails = _emails().filter(erased.IS_ERASED, finished_at__lt=until)
+    yield _Step(name="emails", due=emails, apply=_pseudonymise_emails)
+    lost = LostLink.objects.filter(erased.ADDRESS_IS_ERASED).filter(
+        Q(handled_at__isnull=False) | Q(received_at__lt=Now() - ERASED_LOST_LINK_KEPT_FOR)
+    )
+    yield _Step(name="lost_links", due=lost, apply=_delete)
+
+
+def _requests() -> QuerySet[SubscriberRequest]:
+    """Return the requests that have ended and still name their subscriber. A refused one has ended
+    once it has a resolution note; one that began a pause, when the pause is over; a superseded one,
+    when the request that counts instead can no longer be withdrawn."""
+    noted = Exists(ResolutionNote.objects.filter(request=OuterRef("pk")))
+    paused = Exists(Pause.objects.filter(request=OuterRef("pk"), ended_at=None))
+    instead = Exists(
+        SubscriberRequest.objects.filter(pk=OuterRef("superseded_by"), status__in=ON_THEIR_WAY)
+    )
+    ended = (
+        Q(status__in=(Status.DONE, Status.WITHDRAWN))
+        | (Q(status=Status.SUPERSEDED) & ~instead)
+        | (Q(status=Status.REFUSED) & Q(noted))
+    )
+    return SubscriberRequest.objects.filter(ended & ~paused, forgotten_at=None)
+
+
+def _emails() -> QuerySet[LinkEmail]:
+    """Return the emails with links that have ended and still name their subscriber."""
+    return LinkEmail.objects.filter(status__in=EMAIL_ENDED, forgotten_at=None)
+
+
+def _declined() -> QuerySet[Erasure]:
+    """Return the declined requests for erasure that still name their subscriber."""
+    nobody = Q(subscriber_id=None, subscriber_key="", email_address="")
+    return Erasure.objects.exclude(declined_at=None).exclude(nobody)
+
+
+def _forget_requests(due: QuerySet[SubscriberRequest]) -> int:
+    return _change(SubscriberRequest, due.select_related("reason"), forget)
+
+
+def _forget_emails(due: QuerySet[LinkEmail]) -> int:
+    return _change(LinkEmail, due, forget)
+
+
+def _pseudonymise_requests(due: QuerySet[SubscriberRequest]) -> int:
+    return _change(SubscriberRequest, due.select_related("reason"), pseudonymise)
+
+
+def _pseudonymise_emails(due: QuerySet[LinkEmail]) -> int:
+    return _change(LinkEmail, due, pseudonymise)
+
+
+def _change(model: type[Row], due: QuerySet[Any], change: Callable[[Any], None]) -> int:
+    """Change a chunk of rows, locked. Return how many."""
+    rows = list(precedence.lock_skipping(due).order_by("finished_at", "pk")[:CHUNK])
+    for row in rows:
+        change(row)
+    save(model, rows)
+    return len(rows)
+
+
+def _delete(due: QuerySet[LostLink]) -> int:
+    """Delete a chunk of lost links. Return how many."""
+    ids = list(due.order_by("pk").values_list("pk", flat=True)[:CHUNK])
+    return LostLink.objects.filter(pk__in=ids).delete()[0]
+
+
+def _empty_erasures(due: QuerySet[Erasure]) -> int:
+    """Empty the identifiers of a chunk of declined requests for erasure. Return how many."""
+    ids = list(due.order_by("pk").values_list("pk", flat=True)[:CHUNK])
+    return Erasure.objects.filter(pk__in=ids).update(
+        subscriber_id=None, subscriber_key="", email_address=""
+    )

@@ -119,6 +119,10 @@ UNFOLD = {
                         _("Alarms"), "notifications_active", "unsub_alarm_changelist",
                         "unsub.view_alarm",
                     ),
+                    _link(
+                        _("Holds after a restore"), "settings_backup_restore",
+                        "unsub_restorehold_changelist", "unsub.view_restorehold",
+                    ),
                 ],
             },
             {

@@ -4,15 +4,21 @@
 #   scripts/deploy/restore.sh FILE
 #
 # First reads the backup into a new database; if that fails, nothing else happens. Then stops worker
-# and beat, swaps the names of the two databases, migrates, and starts worker and beat. Web accepts
+# and beat, swaps the names of the two databases, migrates, repeats the erasures that the backup does
+# not know, puts the hold on changes and emails in force, and starts worker and beat. Web accepts
 # requests all the time. The former database stays as `profilecenter_before`, to be compared and
 # dropped; if one is left from an earlier restore, this script stops.
 set -eu
 file=${1:?usage: scripts/deploy/restore.sh FILE}
 say() { echo "restore: $*" >&2; }
 fail() { say "$*"; exit 1; }
-sql() { docker compose exec -T postgres psql --username profilecenter --dbname postgres \
-    --quiet --no-psqlrc --tuples-only --set ON_ERROR_STOP=1 "$@"; }
+sql_in() {
+    database=$1
+    shift
+    docker compose exec -T postgres psql --username profilecenter --dbname "$database" \
+        --quiet --no-psqlrc --tuples-only --no-align --set ON_ERROR_STOP=1 "$@"
+}
+sql() { sql_in postgres "$@"; }
 [ -s "$file" ] || fail "$file does not exist or is empty"
 if sql --command "SELECT 1 FROM pg_database WHERE datname = 'profilecenter_before'" | grep -q 1; then
     fail "profilecenter_before exists from an earlier restore: check it, then drop it"
@@ -33,5 +39,21 @@ ALTER DATABASE profilecenter_restored RENAME TO profilecenter;
 ALTER DATABASE profilecenter_before ALLOW_CONNECTIONS true;
 SQL
 docker compose run --rm --no-deps migrate
+# Keyed digests of erased subscribers: who was erased after the backup was made is in it in clear.
+columns='unit_id, digest, erased_at'
+if [ -n "$(sql_in profilecenter_before --command "SELECT to_regclass('unsub_erasedidentifier')")" ]; then
+    say "copying the list of erased subscribers from the former database"
+    erased=$(sql_in profilecenter_before --command \
+        "COPY (SELECT $columns FROM unsub_erasedidentifier) TO STDOUT")
+    sql_in profilecenter <<SQL
+CREATE TEMPORARY TABLE erased AS SELECT $columns FROM unsub_erasedidentifier LIMIT 0;
+COPY erased ($columns) FROM STDIN;
+${erased:+$erased
+}\\.
+INSERT INTO unsub_erasedidentifier ($columns) SELECT $columns FROM erased ON CONFLICT DO NOTHING;
+SQL
+fi
+docker compose run --rm --no-deps migrate python manage.py after_restore
 docker compose start worker beat
 say "done. The former database is profilecenter_before"
+say "Changes and emails are held until you release them in the admin: Holds after a restore"

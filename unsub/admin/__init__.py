@@ -14,6 +14,7 @@ from .lost_links import LostLinkAdmin
 from .pauses import PauseAdmin
 from .reasons import ReasonAdmin
 from .requests import SubscriberRequestAdmin
+from .restore_holds import RestoreHoldAdmin
 from .units import BusinessUnitAdmin
 from .users import GroupAdmin, UserAdmin
 
@@ -28,6 +29,7 @@ __all__ = [
     "LostLinkAdmin",
     "PauseAdmin",
     "ReasonAdmin",
+    "RestoreHoldAdmin",
     "SubscriberRequestAdmin",
     "UserAdmin",
 ]

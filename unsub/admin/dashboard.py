@@ -13,6 +13,7 @@ from django.utils.translation import gettext, ngettext
 
 from unsub.models import Channel, Kind, MailingList, Reason
 from unsub.models.daily_count import NONE
+from unsub.outbox import restoring
 from unsub.reporting import overview
 from unsub.reporting.latency import NEWEST
 from unsub.reporting.overview import Count, Overview
@@ -88,7 +89,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "chosen": chosen,
         "chart": _chart(found),
         "cards": _cards(request, found, chosen),
-        "tasks": _tasks(found, chosen),
+        "tasks": [*_release(request), *_tasks(found, chosen)],
         "change": _change(found),
         "processing_time": _processing_time(found),
         "processing_time_newest": NEWEST if found.processing_time.number >= NEWEST else 0,
@@ -218,6 +219,14 @@ def _requests_url(found: Overview, chosen: Chosen, parameter: str, key: Any) -> 
     without = {"reason__id__exact": ("reason__isnull", "True")}.get(parameter, (parameter, WITHOUT))
     name, value = without if key == NONE else (parameter, str(key))
     return f"{reverse(LIST)}?{urlencode(query | {name: value})}"
+
+
+def _release(request: HttpRequest) -> list[Task]:
+    """Return the task to release what is held after a restore, for users who may see it."""
+    if not (request.user.has_perm("unsub.view_restorehold") and restoring.is_holding()):
+        return []
+    text = gettext("The database was restored: changes and emails are held until you release them")
+    return [Task(text=text, url=reverse("admin:unsub_restorehold_changelist"))]
 
 
 def _tasks(found: Overview, chosen: Chosen) -> list[Task]:

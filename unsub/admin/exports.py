@@ -89,7 +89,7 @@ def proof(
         "is_named": is_named,
         "masked": masked(one),
         "profile": subscriber_search.name_of(one.unit_id, who) if who else None,
-        "asked": asks,
+        "asked": who is not None,
         "unit": unit_label(one.unit_id, getattr(one, "of_unit", None)),
         "requests": [
             ProofRequest(

@@ -18,8 +18,10 @@ from unsub.models import (
     Alarm,
     BusinessUnit,
     Cause,
+    Kind,
     LinkEmail,
     QueueState,
+    RestoreHold,
     Status,
     SubscriberRequest,
 )
@@ -76,6 +78,7 @@ def find() -> Iterator[Finding]:
         number = queue_state.number_pending(mid)
         yield Finding(cause=Cause.UNKNOWN_UNIT, mid=mid, number=number)
     yield from _queues()
+    yield from _held_after_restore()
     yield from _links()
 
 
@@ -122,6 +125,20 @@ def _test_links() -> Iterator[Finding]:
         mean = sum(hour[name] for hour in before) / len(before)
         if number >= TEST_LINKS_LEAST and number > TEST_LINKS_TIMES * mean:
             yield Finding(cause=Cause.TEST_LINKS, mid=mid, number=number)
+
+
+def _held_after_restore() -> Iterator[Finding]:
+    """Yield the units with changes or emails that wait for the release after a restore."""
+    if not RestoreHold.objects.in_force().exists():
+        return
+    numbers: Counter[int] = Counter()
+    changes = SubscriberRequest.objects.exclude(kind=Kind.UNSUBSCRIBE)
+    for rows in (changes, LinkEmail.objects.all()):
+        pending = rows.filter(status=Status.PENDING).order_by()
+        for row in pending.values("unit_id").annotate(number=Count("pk")):
+            numbers[row["unit_id"]] += row["number"]
+    for mid, number in sorted(numbers.items()):
+        yield Finding(cause=Cause.RESTORED, mid=mid, number=number)
 
 
 def _count(cause: Cause, which: Q) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Claims the rows that a worker sends next: due rows of one unit and one message type, under a
 lease."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -20,7 +21,7 @@ from unsub.models import (
     Status,
     SubscriberRequest,
 )
-from unsub.outbox import address_rules, link_emails, precedence
+from unsub.outbox import address_rules, link_emails, precedence, restoring
 
 from . import circuit
 from .batch import Batch, Row
@@ -29,14 +30,15 @@ _Row = TypeVar("_Row", SubscriberRequest, LinkEmail)
 
 
 def claim(mid: int, *, probing: bool = False) -> Batch[Row] | None:
-    """Return due rows of a unit, leased to this worker and committed, or None. With `probing`, one
+    """Return due rows of a unit, leased to this worker and committed, or None. After a restore of
+    the database unsubscribes alone, until a user releases the hold. With `probing`, one
     row even while the queue is held or paused. A transaction of its own."""
     lease = uuid4()
     with transaction.atomic(durable=True):
         permit = circuit.permit(mid, probing=probing)
         if not permit.limit:
             return None
-        for message_type in MessageType:
+        for message_type in _message_types():
             if rows := _lease_rows(mid, message_type, permit, lease):
                 break
         else:
@@ -51,6 +53,14 @@ def claim(mid: int, *, probing: bool = False) -> Batch[Row] | None:
         message_type=message_type,
         full=(len(rows) == permit.limit and permit.limit > 1) or settings.SFMC_BATCH_SIZE == 1,
     )
+
+
+def _message_types() -> Iterator[MessageType]:
+    """Yield the message types that may be sent now, in order of priority."""
+    yield MessageType.UNSUBSCRIBES
+    if not restoring.is_holding():
+        yield MessageType.CHANGES
+        yield MessageType.MAILS
 
 
 def _lease_rows(

@@ -26,6 +26,7 @@ put database_password "$(random)"
 put database_url "postgres://profilecenter:$(cat secrets/database_password)@postgres:5432/profilecenter"
 put redis_conf "requirepass $(random)"
 put redis_url "redis://:$(sed -n 's/^requirepass //p' secrets/redis_conf)@redis:6379/0"
+put cache_url "redis://:$(sed -n 's/^requirepass //p' secrets/redis_conf)@cache:6379/0"
 put link_keys '{}' 'write the key of Key Management into it, {"*": ["the key"]}'
 put sfmc_client_secret '' 'write the client secret of the installed package into it'
 for name in secret_key_fallbacks sfmc_password email_url oidc_client_secret alert_webhook_secret pip.conf ca.pem; do

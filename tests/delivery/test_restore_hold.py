@@ -140,18 +140,21 @@ def test_erasures_that_the_backup_does_not_know_are_repeated(
     """The list of erased subscribers is copied from the former database; the rows are old."""
     who = SubscriberContext(subscriber_id=1001, subscriber_key="ada-1001")
     store.write(make_submission(who))
-    SubscriberRequest.objects.update(status=Status.DONE)
+    old = timezone.now() - timedelta(days=2)
+    done_then = {"status": Status.DONE, "outcome": "posted", "attempts": 1, "finished_at": old}
+    SubscriberRequest.objects.update(**done_then)
     erasure.request_erasure(context(who), language="en")
     erasure.grant(Erasure.objects.get(), user_id=admin_user.pk, note="")
     copied = list(ErasedIdentifier.objects.all())
     SubscriberRequest.objects.all().delete()
-    imported = request(subscriber_id=None, subscriber_key="ada-1001", channel="import")
-    other = request(subscriber_id=None, subscriber_key="ben-1002", channel="import")
-    done, _ = store.write(make_submission(who))
-    old = timezone.now() - timedelta(days=2)
-    SubscriberRequest.objects.filter(pk=done.pk).update(
-        status=Status.DONE, finished_at=old, received_at=old
+    imported = request(
+        subscriber_id=None, subscriber_key="ada-1001", channel="import", outcome="posted"
     )
+    other = request(
+        subscriber_id=None, subscriber_key="ben-1002", channel="import", outcome="posted"
+    )
+    done, _ = store.write(make_submission(who))
+    SubscriberRequest.objects.filter(pk=done.pk).update(**done_then)
     joined = ask(context(who).for_list(7004), Kind.SUBSCRIBE)
     assert len(copied) == ErasedIdentifier.objects.count() == 2
     call_command("after_restore")

@@ -37,7 +37,8 @@ def test_the_file_is_a_valid_compose_file() -> None:
 
 
 def test_the_services_of_a_deployment_are_complete() -> None:
-    assert set(services()) - TRIAL == {"migrate", "web", "worker", "beat", "postgres", "redis"}
+    parts = {"migrate", "web", "worker", "beat", "postgres", "redis", "cache"}
+    assert set(services()) - TRIAL == parts
     assert all(services()[name]["profiles"] == [name] for name in TRIAL)
     assert set(app_services()) == {"migrate", "web", "worker", "beat"}
 
@@ -109,7 +110,16 @@ def test_only_the_pages_are_published_and_only_to_this_machine() -> None:
 
 def test_database_and_broker_have_no_access_to_other_networks() -> None:
     assert compose()["networks"]["inside"] == {"internal": True}
-    assert services()["postgres"]["networks"] == services()["redis"]["networks"] == ["inside"]
+    assert all(
+        services()[name]["networks"] == ["inside"] for name in ("postgres", "redis", "cache")
+    )
+
+
+def test_the_cache_writes_nothing_to_a_disk_and_the_broker_everything() -> None:
+    cache, broker = (" ".join(services()[name]["command"]) for name in ("cache", "redis"))
+    assert "--appendonly no --save  --maxmemory" in cache
+    assert "volumes" not in services()["cache"]
+    assert "--appendonly yes" in broker
 
 
 @pytest.mark.parametrize("name", sorted(app_services()))

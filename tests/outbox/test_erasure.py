@@ -44,8 +44,9 @@ def importing_unit(unit: BusinessUnit) -> BusinessUnit:
 def end_all(days_ago: float = 0) -> None:
     """End all requests that are on their way."""
     SubscriberRequest.objects.filter(status=Status.PENDING).update(
-        status=Status.DONE, finished_at=Now() - timedelta(days=days_ago)
-    )
+        status=Status.DONE, outcome="posted", attempts=1,
+        finished_at=Now() - timedelta(days=days_ago),
+    )  # fmt: skip
 
 
 def erase(who: SubscriberContext, user: object) -> None:

@@ -42,6 +42,7 @@ from unsub.sandbox import Sandbox
 from .helpers import ask
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+DONE = {"outcome": "posted"}
 REQUESTS = "/admin/unsub/subscriberrequest/"
 ADA = SubscriberContext(
     subscriber_id=1001, subscriber_key="ada-1001", email_address="ada@example.com"
@@ -58,7 +59,7 @@ def ended(row: SubscriberRequest, days_ago: float = 31) -> SubscriberRequest:
     """Return the request, done some days ago."""
     at = timezone.now() - timedelta(days=days_ago)
     SubscriberRequest.objects.filter(pk=row.pk).update(
-        status=Status.DONE, outcome="posted", received_at=at, finished_at=at
+        status=Status.DONE, outcome="posted", attempts=1, received_at=at, finished_at=at
     )
     row.refresh_from_db()
     return row
@@ -115,18 +116,18 @@ def test_only_requests_that_have_ended_long_ago_are_forgotten(
     refused = request(40, status=Status.REFUSED)
     dealt_with = request(40, status=Status.REFUSED)
     ResolutionNote.objects.create(request=dealt_with, note="done by hand")
-    paused = request(40)
+    paused = request(40, **DONE)
     Pause.objects.create(request=paused, until=timezone.now(), end_action="ask")
-    over = request(40)
+    over = request(40, **DONE)
     Pause.objects.create(request=over, until=old, end_action="ask", ended_at=old, result="asked")
     pending = request(0.1, status=Status.PENDING, finished_at=None, received_at=old)
     superseded = request(40, status=Status.SUPERSEDED, superseded_by=pending)
     kept = [
         refused, paused, pending, superseded,
-        request(40, status=Status.WAITING, finished_at=None),
-        request(29), request(40, unit_id=CHILD), request(40, unit_id=4711),
+        request(40, status=Status.WAITING, finished_at=None, kind=Kind.SUBSCRIBE),
+        request(29, **DONE), request(40, unit_id=CHILD, **DONE), request(40, unit_id=4711, **DONE),
     ]  # fmt: skip
-    gone = [dealt_with, over, request(40), request(40, status=Status.WITHDRAWN)]
+    gone = [dealt_with, over, request(40, **DONE), request(40, status=Status.WITHDRAWN)]
     retention.apply()
     left = SubscriberRequest.objects.filter(forgotten_at=None)
     assert set(left.values_list("pk", flat=True)) == {row.pk for row in kept}
@@ -244,9 +245,7 @@ def test_an_erasure_also_empties_the_digests_of_forgotten_requests(
     assert (row.address_digest, row.address_mask) == ("", "")
     # She is known by her key as well, which only the digest of the forgotten row told.
     store.write(make_submission(SubscriberContext(subscriber_key="ada-1001")))
-    SubscriberRequest.objects.filter(status=Status.PENDING).update(
-        status=Status.DONE, finished_at=timezone.now() - timedelta(days=2)
-    )
+    ended(SubscriberRequest.objects.get(status=Status.PENDING), days_ago=2)
     retention.apply()
     assert not SubscriberRequest.objects.filter(subscriber_key="ada-1001").exists()
 
@@ -263,7 +262,9 @@ def test_the_values_of_changes_are_removed(unit: BusinessUnit) -> None:
 
 def test_the_command_counts_and_then_works_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "CHUNK", 3)
-    SubscriberRequest.objects.bulk_create(made(40, subscriber_id=one) for one in range(1, 9))
+    SubscriberRequest.objects.bulk_create(
+        made(40, subscriber_id=one, **DONE) for one in range(1, 9)
+    )
     out = StringIO()
     call_command("apply_retention", "--dry-run", stdout=out)
     assert "8 requests" in out.getvalue()

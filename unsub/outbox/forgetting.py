@@ -26,7 +26,7 @@ def forget(row: Row) -> None:
         row.subscriber_id_digest = digests.id_digests(mid, row.subscriber_id)[0]
     if row.subscriber_key:
         row.subscriber_key_digest = digests.key_digests(mid, row.subscriber_key)[0]
-    if row.email_address:
+    if row.email_address and not row.address_digest:
         row.address_digest = digests.address_digest(row.email_address)
     row.subscriber_id, row.subscriber_key, row.email_address = None, "", ""
     _mark(row)

@@ -1,6 +1,8 @@
 """Calls to Marketing Cloud for a business unit.
 
-Every call raises RuntimeError inside a database transaction.
+Every call raises RuntimeError inside a database transaction. Calls that change something take
+`before`, which runs directly before each message is sent; what it raises is raised, and nothing is
+sent.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +42,7 @@ from unsub.sfmc import (
     read_subscriber_name,
     read_unsub_event,
 )
-from unsub.sfmc.client import Client
+from unsub.sfmc.client import Before, Client
 
 from .credentials import credentials
 
@@ -49,7 +51,9 @@ Row = TypeVar("Row")
 log = structlog.get_logger(__name__)
 
 
-def log_unsub_events(mid: int, calls: Sequence[Parameters]) -> CallReply:
+def log_unsub_events(
+    mid: int, calls: Sequence[Parameters], *, before: Before | None = None
+) -> CallReply:
     """Call LogUnsubEvent for each parameter set, in one Execute message. Return the reply, results
     in the order of `calls`. Raises an SfmcError; unsub.sfmc.errors says what each means."""
     _outside()
@@ -57,7 +61,7 @@ def log_unsub_events(mid: int, calls: Sequence[Parameters]) -> CallReply:
         ExecuteRequest(name=LOG_UNSUB_EVENT, parameters=call, client_mid=_client_mid(mid))
         for call in calls
     ]
-    return client().execute(requests)
+    return client().execute(requests, before=before)
 
 
 def system_status() -> SystemStatus:
@@ -147,18 +151,24 @@ def definitions(mid: int) -> tuple[Definition, ...]:
     return client().describe("Subscriber", client_mid=_client_mid(mid))
 
 
-def update_subscribers(mid: int, updates: Sequence[SubscriberUpdate]) -> CallReply:
+def update_subscribers(
+    mid: int, updates: Sequence[SubscriberUpdate], *, before: Before | None = None
+) -> CallReply:
     """Change subscribers in one Update message. Return the reply, results in the order of
     `updates`. Raises an SfmcError."""
     _outside()
-    return client().update([replace(one, client_mid=_client_mid(mid)) for one in updates])
+    addressed = [replace(one, client_mid=_client_mid(mid)) for one in updates]
+    return client().update(addressed, before=before)
 
 
-def send_mails(mid: int, sends: Sequence[TriggeredSend]) -> CallReply:
+def send_mails(
+    mid: int, sends: Sequence[TriggeredSend], *, before: Before | None = None
+) -> CallReply:
     """Send emails in one Create message. Return the reply, results in the order of `sends`. Raises
     an SfmcError."""
     _outside()
-    return client().create([replace(one, client_mid=_client_mid(mid)) for one in sends])
+    addressed = [replace(one, client_mid=_client_mid(mid)) for one in sends]
+    return client().create(addressed, before=before)
 
 
 def _keyed(keys: Sequence[str]) -> Filter:

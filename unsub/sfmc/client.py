@@ -35,6 +35,7 @@ from .subscribers import SubscriberUpdate
 from .transport import Transport
 
 T = TypeVar("T")
+Before = Callable[[], None]
 Saved = SubscriberUpdate | TriggeredSend
 WSDL = Path(__file__).with_name("partner.wsdl")
 _API = "{http://exacttarget.com/wsdl/partnerAPI}"
@@ -49,6 +50,9 @@ class Client:
 
     `soap_url` is the tenant's, with or without `/Service.asmx`; None uses the URL in the token.
     `timeout` is in seconds and applies to each HTTP exchange.
+
+    Calls that change something take `before`: it runs directly before each message is sent, after
+    the credentials were obtained. What it raises is raised, and nothing is sent.
     """
 
     def __init__(
@@ -67,7 +71,9 @@ class Client:
         self._services: dict[str, Any] = {}
         self._lock = Lock()
 
-    def execute(self, requests: Sequence[ExecuteRequest]) -> CallReply:
+    def execute(
+        self, requests: Sequence[ExecuteRequest], *, before: Before | None = None
+    ) -> CallReply:
         """Send one Execute message of one or more requests and return its reply.
 
         Raises an SfmcError. An expired token is replaced and the call repeated, once.
@@ -76,7 +82,8 @@ class Client:
             raise ValueError("an Execute message needs a request")
         if not all(request.fits_xml for request in requests):
             raise PermanentError("a parameter holds what XML cannot carry")
-        return self._call("Execute", read_call, Requests=[r.as_element() for r in requests])
+        elements = [request.as_element() for request in requests]
+        return self._call("Execute", read_call, before, Requests=elements)
 
     def system_status(self) -> SystemStatus:
         """Return GetSystemStatus. Raises an SfmcError."""
@@ -96,17 +103,21 @@ class Client:
         requests = {"ObjectDefinitionRequest": [asked]}
         return self._call("Describe", read_definitions, DescribeRequests=requests)
 
-    def update(self, updates: Sequence[SubscriberUpdate]) -> CallReply:
+    def update(
+        self, updates: Sequence[SubscriberUpdate], *, before: Before | None = None
+    ) -> CallReply:
         """Send one Update message of one or more subscribers and return its reply. Raises as
         `execute` does."""
-        return self._save("Update", "Subscriber", updates)
+        return self._save("Update", "Subscriber", updates, before)
 
-    def create(self, sends: Sequence[TriggeredSend]) -> CallReply:
+    def create(self, sends: Sequence[TriggeredSend], *, before: Before | None = None) -> CallReply:
         """Send one Create message of one or more emails and return its reply. An email whose
         recipient was refused has the status Error. Raises as `execute` does."""
-        return self._save("Create", "TriggeredSend", sends)
+        return self._save("Create", "TriggeredSend", sends, before)
 
-    def _save(self, name: str, kind: str, objects: Sequence[Saved]) -> CallReply:
+    def _save(
+        self, name: str, kind: str, objects: Sequence[Saved], before: Before | None
+    ) -> CallReply:
         """Send one message that writes objects of a kind and return its reply."""
         if not objects:
             raise ValueError(f"an {name} message needs an object")
@@ -117,7 +128,7 @@ class Client:
         new = self._type(kind)
         elements = [new(**one.as_element()) for one in objects]
         # The schema requires Options; there are none to send.
-        return self._call(name, read_call, Options={}, Objects=elements)
+        return self._call(name, read_call, before, Options={}, Objects=elements)
 
     def _type(self, name: str) -> Callable[..., Any]:
         """Return the factory of a type in the WSDL."""
@@ -126,21 +137,30 @@ class Client:
         )
         return made
 
-    def _call(self, name: str, read: Callable[[Any], T], **arguments: Any) -> T:
+    def _call(
+        self, name: str, read: Callable[[Any], T], before: Before | None = None, **arguments: Any
+    ) -> T:
         """Send one call and return what `read` makes of the reply. Repeats it once on
         TokenExpiredError."""
         login = self._auth.login()
         try:
-            return self._send(login, name, read, arguments)
+            return self._send(login, name, read, before, arguments)
         except TokenExpiredError:
             # The expired call was refused before processing, so this is no second call.
             login = self._auth.login(refused=login)
-            return self._send(login, name, read, arguments)
+            return self._send(login, name, read, before, arguments)
 
     def _send(
-        self, login: Login, name: str, read: Callable[[Any], T], arguments: dict[str, Any]
+        self,
+        login: Login,
+        name: str,
+        read: Callable[[Any], T],
+        before: Before | None,
+        arguments: dict[str, Any],
     ) -> T:
         operation = getattr(self._service(login), name)
+        if before is not None:
+            before()
         try:
             # A copy: an lxml element has one parent, and threads share logins.
             return read(operation(_soapheaders=[deepcopy(login.header)], **arguments))

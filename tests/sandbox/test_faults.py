@@ -332,6 +332,25 @@ def test_any_update_is_refused_when_injected_one_at_a_time(sfmc: Sandbox, caller
     assert caller.update(subscriber("grace-1002", text))[0].status == "OK"
 
 
+@pytest.mark.parametrize("code", [400, 405, 406, 407])
+def test_an_unsubscribe_is_refused_when_injected(sfmc: Sandbox, caller: Caller, code: int) -> None:
+    both = ADA | {"SubscriberKey": "ada-1001"}
+    sfmc.cue(f"refuse_{code}", after=1)
+    said = results(caller.post(execute_call(request(both | {"JobID": "88001"}), request(both))))
+    assert [(one.status, one.code) for one in said] == [("OK", None), ("Error", code)]
+    assert caller.get("calls.json")["faults"] == {f"refuse_{code}": 1}
+    assert len(sfmc.events()) == 1
+
+
+@pytest.mark.parametrize(("code", "met"), [(400, True), (405, False), (406, False), (407, False)])
+def test_identifiers_contradict_each_other_only_where_there_are_several(
+    sfmc: Sandbox, caller: Caller, code: int, met: bool
+) -> None:
+    sfmc.cue(f"refuse_{code}")
+    (said,) = results(caller.post(CALL))
+    assert (said.status, said.code) == (("Error", code) if met else ("OK", None))
+
+
 @pytest.mark.parametrize(
     "body",
     [

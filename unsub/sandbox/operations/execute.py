@@ -1,11 +1,12 @@
 """Execute: LogUnsubEvent, with one result per request."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from unsub.sandbox.soap.envelopes import Answer, request_id
 from unsub.sandbox.soap.requests import ExecuteRequest
 from unsub.sandbox.soap.xml_nodes import Node
 from unsub.sandbox.world.errors import RuleError
+from unsub.sandbox.world.unsubscribe_rules import SUBSCRIBER_PARAMETERS
 
 from . import faults
 from .call import Call
@@ -37,11 +38,20 @@ def _result(call: Call, ordinal: int, mid: int, request: ExecuteRequest, *, spoi
         text = "Object reference not set to an instance of an object."
         return Result(status="Error", message=text, ordinal=ordinal)
     try:
+        _refuse_on_cue(call, request.parameters)
         call.memory.log_unsub_event(mid, request.parameters)
     except RuleError as err:
         return Result.refused(err, ordinal)
     # A success has neither OrdinalID nor ErrorCode; an error has both.
     return Result(status="OK", message="Event posted")
+
+
+def _refuse_on_cue(call: Call, parameters: Mapping[str, str]) -> None:
+    several = sum(bool(parameters.get(name)) for name in SUBSCRIBER_PARAMETERS) > 1
+    cue = call.take(faults.NO_JOB | faults.MISMATCH if several else faults.NO_JOB)
+    if cue is not None:
+        call.call_counts.count("faults", cue.kind)
+        raise RuleError(int(cue.kind.removeprefix("refuse_")))
 
 
 def _answer(status: str, results: Sequence[Result]) -> Answer:

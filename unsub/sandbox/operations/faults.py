@@ -19,10 +19,15 @@ TOKEN = frozenset({"token_500", "token_429"})
 LATENCY = frozenset({"latency"})
 EXPIRED = frozenset({"token_expired"})
 REVOKED = "revoke_credentials"
+# Refuse one request of an Execute. 405-407 apply to requests with several identifiers only.
+MISMATCH = frozenset({"refuse_405", "refuse_406", "refuse_407"})
+NO_JOB = frozenset({"refuse_400"})
 ANY_UPDATE = frozenset({"update_refused"})
 # Apply to an object of an Update that would set a status to Active.
 UPDATE = ANY_UPDATE | {"resubscribe_12018", "no_permission"}
-KINDS = BEFORE | API | SECOND | REPLY | TOKEN | LATENCY | EXPIRED | UPDATE | {REVOKED}
+KINDS = (BEFORE | API | SECOND | REPLY | TOKEN | LATENCY | EXPIRED | UPDATE | MISMATCH | NO_JOB) | {
+    REVOKED
+}
 OPERATIONS = frozenset({"Execute", "Retrieve", "Describe", "Update", "Create", "GetSystemStatus"})
 
 # The apifault messages are our own wording; only the code matters.

@@ -1,14 +1,18 @@
 """Helpers of the delivery tests."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
+import pytest
 from django.core.management.color import no_style
 from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
 
 from tests.helpers import PARENT
-from unsub.delivery import worker
+from unsub.delivery import lease, worker
+from unsub.delivery.batch import Batch, Row
 from unsub.models import (
     BusinessUnit,
     DeliveryAttempt,
@@ -39,6 +43,19 @@ def due_now() -> None:
     QueueState.objects.filter(paused_until__isnull=False).update(paused_until=Now())
 
 
+@contextmanager
+def frozen_before_the_call() -> Iterator[None]:
+    """Within the block, calls are made as by a worker that was frozen between its look at the lease
+    and its call."""
+
+    def check(batch: Batch[Row]) -> None:
+        batch.calls.append(batch.lease)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lease, "check", check)
+        yield
+
+
 def empty_tables() -> None:
     """Empty the tables of what the machine writes; attempts refuse a DELETE on PostgreSQL."""
     tables = [
@@ -51,7 +68,8 @@ def empty_tables() -> None:
 
 def pass_time() -> None:
     """Let two hours pass for everything that waits."""
-    SubscriberRequest.objects.update(next_attempt_at=F("next_attempt_at") - LONG)
-    SubscriberRequest.objects.filter(lease_until__isnull=False).update(lease_until=Now() - LONG)
+    for model in (SubscriberRequest, LinkEmail):
+        model.objects.update(next_attempt_at=F("next_attempt_at") - LONG)
+        model.objects.filter(lease_until__isnull=False).update(lease_until=Now() - LONG)
     QueueState.objects.filter(paused_until__isnull=False).update(paused_until=Now() - LONG)
     QueueState.objects.update(singly_until=None)

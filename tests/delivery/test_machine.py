@@ -1,7 +1,7 @@
 """Stateful test of outbox and delivery against a model: requests, calls, crashes and sweeps in any
 order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +27,7 @@ from unsub.delivery.batch import Batch, Row
 from unsub.delivery.claim import claim
 from unsub.delivery.kinds import unsubscribe
 from unsub.gateway import calls as gateway
+from unsub.gateway import catalogue
 from unsub.infra.digests import unsubscribe_digests
 from unsub.models import (
     BusinessUnit,
@@ -42,18 +43,21 @@ from unsub.sfmc import (
     CallReply,
     CallResult,
     InMaintenanceError,
+    Membership,
     MisconfiguredError,
     PermanentError,
     RateLimitedError,
+    SubscriberUpdate,
     SystemStatus,
     TransientError,
     UnknownOutcomeError,
 )
 
-from .helpers import empty_tables, pass_time
+from .helpers import empty_tables, frozen_before_the_call, pass_time
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
+Before = Callable[[], None]
 ERRORS = {
     "maintenance": InMaintenanceError, "rate limit": RateLimitedError, "try later": TransientError,
     "misconfigured": MisconfiguredError, "permanent": PermanentError,
@@ -69,11 +73,15 @@ class MarketingCloud:
     calls: list[gateway.Parameters] = field(default_factory=list)
     events: dict[gateway.Parameters, int] = field(default_factory=dict)
     lost: dict[gateway.Parameters, int] = field(default_factory=dict)
+    off: set[tuple[str, int]] = field(default_factory=set)
 
-    def log_unsub_events(self, mid: int, calls: Sequence[gateway.Parameters]) -> CallReply:
+    def log_unsub_events(
+        self, mid: int, calls: Sequence[gateway.Parameters], *, before: Before
+    ) -> CallReply:
         """Reply as the real one does, or fail as `answer` says."""
         assert mid == PARENT
         assert not connection.in_atomic_block
+        before()
         self.calls += calls
         if self.answer in ERRORS:
             raise ERRORS[self.answer]("as asked")
@@ -87,6 +95,38 @@ class MarketingCloud:
         if self.answer == "short" and len(results) > 1:
             results.pop()
         return CallReply(overall_status="OK", request_id="r", results=tuple(results))
+
+    def update_subscribers(
+        self, mid: int, updates: Sequence[SubscriberUpdate], *, before: Before
+    ) -> CallReply:
+        """Take one subscriber off a list, or fail as `answer` says."""
+        assert mid == PARENT
+        assert not connection.in_atomic_block
+        before()
+        (update,) = updates
+        ((change,), status) = update.lists, update.status
+        assert (change.status, status) == ("Unsubscribed", None)
+        if self.answer in ERRORS:
+            raise ERRORS[self.answer]("as asked")
+        if self.answer == "lost before":
+            raise UnknownOutcomeError("as asked")
+        self.off.add((update.subscriber_key, change.list_id))
+        if self.answer == "lost after":
+            raise UnknownOutcomeError("as asked")
+        code = 12010 if self.answer == "some refused" else None
+        result = CallResult(status_code="Error" if code else "OK", error_code=code)
+        return CallReply(overall_status="OK", request_id="r", results=(result,))
+
+    def memberships_of(self, _mid: int, keys: Sequence[str]) -> dict[str, list[Membership]]:
+        """Return which lists each subscriber was taken off."""
+        return {
+            key: [
+                Membership(list_id=number, status="Unsubscribed")
+                for who, number in self.off
+                if who == key
+            ]
+            for key in keys
+        }
 
     def _result(self, number: int, call: gateway.Parameters) -> CallResult:
         if self.answer == "some refused" and number % 2:
@@ -147,6 +187,27 @@ class Journey(RuleBasedStateMachine):
             self.cloud.answer = answer
             worker.settle(batch, worker.call(batch))
 
+    @rule(batch=consumes(batches), answer=st.sampled_from(ANSWERS))
+    def wake_up_late(self, batch: Batch[Row] | None, answer: str) -> None:
+        """A worker that was frozen past its lease wakes up: it makes no call."""
+        if batch:
+            pass_time()
+            self.cloud.answer = answer
+            before = (list(self.cloud.calls), set(self.cloud.off))
+            worker.settle(batch, worker.call(batch))
+            assert before == (self.cloud.calls, self.cloud.off)
+
+    @rule(batch=consumes(batches), answer=st.sampled_from(ANSWERS), swept=st.booleans())
+    def call_too_late(self, batch: Batch[Row] | None, answer: str, swept: bool) -> None:
+        """A worker is frozen between its look at the lease and its call, and wakes up."""
+        if batch:
+            pass_time()
+            if swept:
+                sweep.sweep()
+            self.cloud.answer = answer
+            with frozen_before_the_call():
+                worker.settle(batch, worker.call(batch))
+
     @rule(batch=consumes(batches), answer=st.sampled_from(ANSWERS), called=st.booleans())
     def die(self, batch: Batch[Row] | None, answer: str, called: bool) -> None:
         """The worker crashes, before the call or after it."""
@@ -193,6 +254,8 @@ class Journey(RuleBasedStateMachine):
             told = (attempt.finished_at, attempt.outcome, attempt.error_code, attempt.detail)
             if attempt.finished_at:
                 assert self.finished.setdefault(attempt.pk, told) == told
+            assert bool(attempt.late_at) is bool(attempt.late_outcome)
+            assert not attempt.late_at or attempt.outcome == "unknown"
         assert len(self.finished) <= DeliveryAttempt.objects.count()
         for row in SubscriberRequest.objects.all():
             numbers = list(row.delivery_attempts.values_list("number", flat=True))
@@ -214,6 +277,17 @@ class Journey(RuleBasedStateMachine):
         asked = {unsubscribe._parameters(row, None) for row in SubscriberRequest.objects.all()}
         assert set(self.cloud.calls) <= asked
 
+    @invariant()
+    def a_list_is_left_without_an_event_only_after_a_refusal(self) -> None:
+        """Each attempt without an event follows a LogUnsubEvent that was refused with 400, and is
+        for a list that its request names."""
+        for attempt in DeliveryAttempt.objects.filter(call_method="update"):
+            row = attempt.request
+            assert row
+            assert (row.scope, row.list_id) == ("list", 7001)
+            earlier = row.delivery_attempts.filter(number__lt=attempt.number)
+            assert earlier.filter(call_method="event", error_code=400).exists()
+
     def teardown(self) -> None:
         """In the end, once Marketing Cloud answers again, all requests are finished."""
         if not hasattr(self, "cloud"):
@@ -227,7 +301,8 @@ class Journey(RuleBasedStateMachine):
                 break
         assert not SubscriberRequest.objects.filter(status__in=ON_THEIR_WAY).exists()
         for row in SubscriberRequest.objects.filter(status=Status.DONE):
-            assert unsubscribe._parameters(row, None) in self.cloud.events
+            without = (str(row.subscriber_id), row.list_id) in self.cloud.off
+            assert without or unsubscribe._parameters(row, None) in self.cloud.events
 
 
 CLOUD = MarketingCloud()
@@ -236,7 +311,10 @@ CLOUD = MarketingCloud()
 @contextmanager
 def _in_place_of_marketing_cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
-        patch.setattr(gateway, "log_unsub_events", CLOUD.log_unsub_events)
+        for name in ("log_unsub_events", "update_subscribers", "memberships_of"):
+            patch.setattr(gateway, name, getattr(CLOUD, name))
+        patch.setattr(gateway, "key_of", lambda _mid, who: str(who.subscriber_id))
+        patch.setattr(catalogue, "lists", lambda _mid: [])
         patch.setattr(gateway, "system_status", lambda: SystemStatus.OK)
         yield
 

@@ -43,6 +43,22 @@ def test_an_attempt_is_finished_once_and_then_final(attempt: DeliveryAttempt) ->
     assert own.get().outcome == "posted"
 
 
+def test_a_late_reply_is_added_to_a_finished_attempt_once_and_nothing_else_changes(
+    attempt: DeliveryAttempt,
+) -> None:
+    own, late = DeliveryAttempt.objects.filter(pk=attempt.pk), {"late_outcome": "posted"}
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        own.update(late_at=timezone.now(), **late)
+    own.update(finished_at=timezone.now(), outcome="unknown")
+    for change in ({"outcome": "posted"}, {"detail": "x"}, {"lease": uuid4()}):
+        with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+            own.update(late_at=timezone.now(), **late, **change)
+    assert own.update(late_at=timezone.now(), **late) == 1
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        own.update(late_at=timezone.now(), late_outcome="refused")
+    assert (own.get().outcome, own.get().late_outcome) == ("unknown", "posted")
+
+
 def test_an_attempt_cannot_be_deleted(attempt: DeliveryAttempt) -> None:
     with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
         DeliveryAttempt.objects.filter(pk=attempt.pk).delete()

@@ -11,7 +11,6 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from tests.helpers import MakeSubmission, seen
-from unsub.delivery.kinds import unsubscribe
 from unsub.models import (
     BusinessUnit,
     DeliveryAttempt,
@@ -268,15 +267,14 @@ def test_every_status_outcome_and_detail_has_an_explanation() -> None:
     assert 12018 in ERROR_CODES
     table = (settings.BASE_DIR / "docs" / "outcomes.md").read_text()
     kinds = Path(settings.BASE_DIR, "unsub", "delivery", "kinds")
-    for module in ("update", "link_email"):
+    for module in ("unsubscribe", "update", "link_email"):
         source = (kinds / f"{module}.py").read_text()
         found = re.findall(r'detail="([^"]+)"', source)
         assert found
         for detail in found:
             assert explain("", None, detail), detail
             assert f"| `{detail}` |" in table, detail
-    assert "an Update" in explain("posted", None, unsubscribe._DONE)
-    assert f"| `{unsubscribe._DONE}` |" in table
+    assert "an Update took the person off" in explain("unsubscribed_without_event", None)
 
 
 def test_a_missing_right_is_explained_by_its_effect() -> None:

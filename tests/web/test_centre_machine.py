@@ -1,7 +1,7 @@
 """Stateful test of the profile centre against a model: in whatever order requests are made, sent,
 fail and are settled, what a subscriber requested last is what Marketing Cloud has in the end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.delivery.helpers import empty_tables, pass_time
+from tests.delivery.helpers import empty_tables, frozen_before_the_call, pass_time
 from tests.helpers import PARENT, context
 from unsub.delivery import sweep, worker
 from unsub.delivery.batch import Batch, Row
@@ -50,11 +50,17 @@ from unsub.sfmc import (
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
+Before = Callable[[], None]
 PEOPLE = (1001, 1002)
 WEEKLY, EVENTS = 7001, 7004
 JOBS = {88002: WEEKLY}
 ACTIVE, LEFT = "Active", "Unsubscribed"
 ANSWERS = ("ok", "lost before", "lost after", "try later", "short", "some refused")
+# What a subscriber asks for, and what they ask for after that.
+CHANGES_OF_MIND = (
+    ("join", "leave"), ("leave", "join"), ("join", "leave all"), ("leave all", "again"),
+    ("again", "leave all"), ("Rome", "Oslo"),
+)  # fmt: skip
 CITY = Definition(
     name="City", label="", description="", data_type="Text", max_length=50, is_required=False,
     is_viewable=True, is_editable=True, is_restricted=False, choices=(), default="",
@@ -76,17 +82,28 @@ class MarketingCloud:
     """A Marketing Cloud in memory. `answer` is how it responds to the next call."""
 
     answer: str = "ok"
+    calls: int = 0
     people: dict[str, Person] = field(
         default_factory=lambda: {str(one): Person() for one in PEOPLE}
     )
 
-    def log_unsub_events(self, _mid: int, calls: Sequence[gateway.Parameters]) -> CallReply:
+    def log_unsub_events(
+        self, _mid: int, calls: Sequence[gateway.Parameters], *, before: Before
+    ) -> CallReply:
         """Unsubscribe; from everything means from all lists, too."""
+        self._begin(before)
         return self._reply([(self._unsubscribe, dict(call)) for call in calls])
 
-    def update_subscribers(self, _mid: int, updates: Sequence[SubscriberUpdate]) -> CallReply:
+    def update_subscribers(
+        self, _mid: int, updates: Sequence[SubscriberUpdate], *, before: Before
+    ) -> CallReply:
         """Update subscribers, one after the other."""
+        self._begin(before)
         return self._reply([(self._update, update) for update in updates])
+
+    def _begin(self, before: Before) -> None:
+        before()
+        self.calls += 1
 
     def memberships_of(self, _mid: int, keys: Sequence[str]) -> dict[str, list[Membership]]:
         """Return the memberships of each subscriber."""
@@ -182,7 +199,7 @@ class Wanted:
         )
 
 
-@dataclass
+@dataclass(eq=False)
 class Called:
     """A worker that has called, and not yet settled the results."""
 
@@ -206,6 +223,7 @@ class Centre(RuleBasedStateMachine):
         self.asked: list[tuple[int, int, str, Any]] = []
         self.attempts: dict[int, int] = {}
         self.age = 0
+        self.unsettled: list[Called] = []
         self.held: dict[int, Batch[Row]] = {}
 
     @rule(person=st.sampled_from(PEOPLE), number=st.sampled_from([WEEKLY, EVENTS]))
@@ -274,18 +292,80 @@ class Centre(RuleBasedStateMachine):
 
     @rule(target=called, taken=consumes(batches), answer=st.sampled_from(ANSWERS))
     def call(self, taken: tuple[int, Batch[Row]] | None, answer: str) -> Called | None:
-        """A worker calls. One whose lease expired counts as dead, because no call takes that
-        long."""
-        if taken is None or taken[0] != self.age:
+        """A worker calls. One whose lease has expired makes no call."""
+        if taken is None:
+            return None
+        age, batch = taken
+        self.cloud.answer, before = answer, self.cloud.calls
+        verdicts = worker.call(batch)
+        assert age == self.age or self.cloud.calls == before
+        return self._called(batch, verdicts)
+
+    @rule(target=called, taken=consumes(batches), answer=st.sampled_from(ANSWERS))
+    def call_too_late(self, taken: tuple[int, Batch[Row]] | None, answer: str) -> Called | None:
+        """A worker was frozen between its look at the lease and its call, and wakes up."""
+        if taken is None:
             return None
         self.cloud.answer = answer
-        return Called(taken[1], worker.call(taken[1]))
+        with frozen_before_the_call():
+            return self._called(taken[1], worker.call(taken[1]))
+
+    @rule(
+        target=called,
+        person=st.sampled_from(PEOPLE),
+        number=st.sampled_from([WEEKLY, EVENTS]),
+        minds=st.sampled_from(CHANGES_OF_MIND),
+        answer=st.sampled_from(["ok", "lost after"]),
+    )
+    def freeze(
+        self, person: int, number: int, minds: tuple[str, str], answer: str
+    ) -> Called | None:
+        """A worker is frozen just before its call; the subscriber changes their mind, another
+        worker sends that, and then the first one wakes up."""
+        before, after = minds
+        self._ask_for(before, person, number)
+        pass_time()
+        batch = claim(PARENT)
+        if batch is None:
+            return None
+        self.another_worker_sends_all()
+        self._ask_for(after, person, number)
+        self.another_worker_sends_all()
+        self.cloud.answer = answer
+        with frozen_before_the_call():
+            return self._called(batch, worker.call(batch))
+
+    def _ask_for(self, what: str, person: int, number: int) -> None:
+        if what == "leave":
+            self.unsubscribe_from_list(person, number)
+        elif what == "leave all":
+            self.unsubscribe_from_everything(person, Channel.PROFILE)
+        elif what == "join":
+            self.subscribe(person, number)
+        elif what == "again":
+            self.subscribe_again(person)
+        else:
+            self.move(person, what)
+
+    def _called(self, batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> Called:
+        one = Called(batch, verdicts)
+        self.unsettled.append(one)
+        return one
+
+    @rule()
+    def another_worker_sends_all(self) -> None:
+        """Leases end, and a worker that nothing disturbs sends what is due."""
+        self.cloud.answer = "ok"
+        self.time_passes()
+        sweep.sweep()
+        worker.drain(PARENT, more=lambda: None)
 
     @rule(one=consumes(called))
     def settle(self, one: Called | None) -> None:
         """A worker settles the results, however late."""
         if one:
             worker.settle(one.batch, one.verdicts)
+            self.unsettled.remove(one)
             self.held = {pk: held for pk, held in self.held.items() if held is not one.batch}
 
     @rule(taken=consumes(batches))
@@ -308,7 +388,9 @@ class Centre(RuleBasedStateMachine):
     def requests_of_one_subscriber_never_overtake_each_other(self) -> None:
         """Requests of one subscriber that are sent at the same time must not depend on their
         order."""
-        for rows in self._by_person(SubscriberRequest.objects.filter(status=Status.SENDING)):
+        # After a late call, what was sent meanwhile is sent again.
+        sending = SubscriberRequest.objects.filter(status=Status.SENDING, send_again=False)
+        for rows in self._by_person(sending):
             for earlier, later in combinations(rows, 2):
                 assert not _order_matters(earlier, later), (earlier.target, later.target)
 
@@ -336,6 +418,9 @@ class Centre(RuleBasedStateMachine):
         if not hasattr(self, "cloud"):
             return
         self.cloud.answer = "ok"
+        # A worker that dies after a late call leaves no trace of it: these did not.
+        for one in self.unsettled:
+            worker.settle(one.batch, one.verdicts)
         for _ in range(30):
             pass_time()
             sweep.sweep()
@@ -384,6 +469,7 @@ def _in_place_of_marketing_cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
         patch.setattr(gateway, "profile_of", lambda *_: None)
         patch.setattr(gateway, "system_status", lambda: SystemStatus.OK)
         patch.setattr(catalogue, "definitions", lambda _: (CITY,))
+        patch.setattr(catalogue, "lists", lambda _: [])
         yield
 
 

@@ -53,8 +53,8 @@ class AttemptInline(AttemptColumns, ReadOnly, AttemptInlineBase):
 
     model = DeliveryAttempt
     fields = readonly_fields = (
-        "number", "started", "took", "outcome_badge", "error_code", "words", "detail",
-        "sfmc_request_id", "batch_size",
+        "number", "call_method", "started", "took", "outcome_badge", "error_code", "words",
+        "detail", "sfmc_request_id", "batch_size", "late_outcome",
     )  # fmt: skip
     ordering = ("number",)
     extra = 0
@@ -73,7 +73,8 @@ class DeliveryAttemptAdmin(AttemptColumns, ReadOnly, Bounded, OfUnits, AttemptAd
     # Marketing Cloud's values first, then ours. The lease means nothing to readers.
     fields = readonly_fields = (
         "delivered_link", "number", "started", "took", "outcome_badge", "words", "status_code",
-        "error_code", "detail", "sfmc_request_id", "batch_size",
+        "error_code", "detail", "sfmc_request_id", "batch_size", "call_method", "late_at",
+        "late_outcome",
     )  # fmt: skip
     search_fields = ("request_id",)
     search_help_text = _("Search by the ID of a request.")

@@ -1,6 +1,6 @@
 """Requests with their status and timeline. Masked in the list; they cannot be edited or deleted."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
@@ -26,6 +26,7 @@ from unsub.units.access import units_of
 from . import bulk_actions, formatting, subscriber_search
 from .attempts import AttemptInline, is_number
 from .exports import FORMATS, events_of, export, proof
+from .fallback_actions import BY_ID, FALLBACKS, WITHOUT_EVENT
 from .filters import (
     CountedFilter,
     DaysFilter,
@@ -98,7 +99,12 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
     )
     fields = readonly_fields = FIELDS
     inlines = (AttemptInline,)
-    actions = ("try_selected_again", "mark_handled")
+    actions = (
+        "try_selected_again",
+        "unsubscribe_without_event",
+        "try_again_by_id",
+        "mark_handled",
+    )
 
     def get_queryset(self, request: HttpRequest) -> RequestQuerySet:
         """Return the requests, each with the names of its unit and list and the status to show."""
@@ -184,10 +190,38 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
         self, request: HttpRequest, queryset: QuerySet[SubscriberRequest]
     ) -> HttpResponse | None:
         """Queue the selected requests again, after confirmation."""
-        done = bulk_actions.run(request, queryset, self.admin_site.each_context(request), TRY_AGAIN)
+        return self._run(request, queryset, TRY_AGAIN)
+
+    @admin.action(
+        description=_("Unsubscribe from the list without an event (refused ones)"),
+        permissions=["try_again"],
+    )
+    def unsubscribe_without_event(
+        self, request: HttpRequest, queryset: QuerySet[SubscriberRequest]
+    ) -> HttpResponse | None:
+        """Send the selected refused unsubscribes as Updates of their lists, after confirmation."""
+        return self._run(request, queryset, WITHOUT_EVENT)
+
+    @admin.action(
+        description=_("Try again with SubscriberID only (refused ones)"), permissions=["try_again"]
+    )
+    def try_again_by_id(
+        self, request: HttpRequest, queryset: QuerySet[SubscriberRequest]
+    ) -> HttpResponse | None:
+        """Queue the selected refused unsubscribes by SubscriberID alone, after confirmation."""
+        return self._run(request, queryset, BY_ID)
+
+    def _run(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[SubscriberRequest],
+        action: bulk_actions.BulkAction,
+    ) -> HttpResponse | None:
+        """Run a bulk action that queues requests. Return its page, or None at the end."""
+        done = bulk_actions.run(request, queryset, self.admin_site.each_context(request), action)
         if isinstance(done, HttpResponse):
             return done
-        self._say(request, *done)
+        self._say(request, *done, action.others)
         return None
 
     @admin.action(description=_("Mark as dealt with (refused ones)"), permissions=["try_again"])
@@ -259,10 +293,12 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
         if self.get_object(request, str(pk)) is None:
             raise Http404
         sent = try_again(request.user, [pk])
-        self._say(request, sent, 1 - sent)
+        self._say(request, sent, 1 - sent, not_retryable)
         return HttpResponseRedirect(reverse("admin:unsub_subscriberrequest_change", args=(pk,)))
 
-    def _say(self, request: HttpRequest, sent: int, left: int) -> None:
+    def _say(
+        self, request: HttpRequest, sent: int, left: int, others: Callable[[int], str]
+    ) -> None:
         """Show how many requests were queued again, how many were not, and why."""
         if sent:
             text = ngettext(
@@ -270,7 +306,7 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
             )
             self.message_user(request, text % sent, messages.SUCCESS)
         if left:
-            self.message_user(request, not_retryable(left), messages.WARNING)
+            self.message_user(request, others(left), messages.WARNING)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -287,5 +323,12 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
             and self.has_try_again_permission(request)
             and MARK_HANDLED.eligible(SubscriberRequest.objects.filter(pk=one.pk)).exists()
         )
+        context["fallbacks"] = [
+            action
+            for action in FALLBACKS
+            if one is not None
+            and self.has_try_again_permission(request)
+            and action.eligible(SubscriberRequest.objects.filter(pk=one.pk)).exists()
+        ]
         context["moments"] = events_of(one) if one else []
         return super().render_change_form(request, context, *args, **kwargs)

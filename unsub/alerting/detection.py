@@ -25,6 +25,7 @@ from unsub.models import (
     Status,
     SubscriberRequest,
 )
+from unsub.reporting.late_calls import late_calls
 from unsub.units import queue_state
 from unsub.units.queue_state import CIRCUIT_OPEN
 
@@ -34,7 +35,7 @@ LATE = timedelta(hours=1)
 RECENT = timedelta(days=1)  # refusals older than this are known
 AGAIN = timedelta(hours=1)
 # These need a person and do not pass by waiting: notified again only when their number grows.
-_ONCE = (Cause.REFUSED, Cause.GIVEN_UP, Cause.BAD_CLAIM)
+_ONCE = (Cause.REFUSED, Cause.GIVEN_UP, Cause.BAD_CLAIM, Cause.LATE_CALL)
 # Bad claims of so many hours are an alarm. Test links are, where one hour has at least so many, and
 # so many times the mean of the day before: everybody makes a few while an email is being built.
 BAD_CLAIM_HOURS = 24
@@ -80,6 +81,7 @@ def find() -> Iterator[Finding]:
     yield from _queues()
     yield from _held_after_restore()
     yield from _links()
+    yield from _late_calls()
 
 
 def _links() -> Iterator[Finding]:
@@ -163,6 +165,12 @@ def _queues() -> Iterator[Finding]:
             number=queue_state.number_pending(queue.unit_id),
             detail=queue.held_reason,
         )
+
+
+def _late_calls() -> Iterator[Finding]:
+    """Yield a finding for each unit with calls whose worker had lost its lease."""
+    for mid, number in sorted(late_calls(RECENT).items()):
+        yield Finding(cause=Cause.LATE_CALL, mid=mid, number=number)
 
 
 def _raise(finding: Finding) -> int | None:

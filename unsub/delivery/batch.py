@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from unsub.domain.call_method import CallMethod
 from unsub.domain.outcomes import Verdict, read_reply
 from unsub.models import LinkEmail, MessageType, SubscriberRequest
 from unsub.sfmc import CallReply
@@ -28,6 +29,8 @@ class Batch(Generic[RowT_co]):
     rows: tuple[RowT_co, ...]
     full: bool
     message_type: MessageType = MessageType.UNSUBSCRIBES
+    # The lease, once for each message that was sent under it; `lease.check` adds it.
+    calls: list[UUID] = field(default_factory=list)
     until: float = field(default_factory=lambda: time.monotonic() + settings.LEASE_SECONDS / 3)
 
     @property
@@ -35,6 +38,12 @@ class Batch(Generic[RowT_co]):
         """Whether there is time for one more lookup before the call: lookups and call must both end
         while the lease holds, or another worker would make the call too."""
         return time.monotonic() < self.until
+
+    @property
+    def is_without_event(self) -> bool:
+        """Whether these are unsubscribes that are sent as an Update."""
+        row = self.rows[0]
+        return isinstance(row, SubscriberRequest) and row.call_method == CallMethod.UPDATE
 
 
 def send_planned(

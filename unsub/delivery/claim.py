@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
+from unsub.domain.call_method import CallMethod
 from unsub.models import (
     BusinessUnit,
     DeliveryAttempt,
@@ -51,7 +52,9 @@ def claim(mid: int, *, probing: bool = False) -> Batch[Row] | None:
         all_subscribers_list_id=unit.all_subscribers_list_id,
         rows=rows,
         message_type=message_type,
-        full=(len(rows) == permit.limit and permit.limit > 1) or settings.SFMC_BATCH_SIZE == 1,
+        full=(len(rows) == permit.limit and permit.limit > 1)
+        or settings.SFMC_BATCH_SIZE == 1
+        or _method(rows[0]) not in ("", CallMethod.EVENT),
     )
 
 
@@ -78,7 +81,20 @@ def _lease_rows(
     if message_type is not MessageType.UNSUBSCRIBES:
         # Redundant, but PostgreSQL needs it to use the partial index that excludes unsubscribes.
         due = address_rules.told_first(due.exclude(kind=Kind.UNSUBSCRIBE))
-    return _lease(due, _lock_claimable(due, permit.limit), lease)
+    ids = _lock_claimable(due, permit.limit)
+    if message_type is MessageType.UNSUBSCRIBES and len(ids) > 1:
+        ids = _of_one_method(ids)
+    return _lease(due, ids, lease)
+
+
+def _of_one_method(ids: list[int]) -> list[int]:
+    """Return those of the unsubscribes `ids` that are sent together with the first: the ordinary
+    ones, or a fallback alone. The others are left for the next claim."""
+    rows = SubscriberRequest.objects.filter(pk__in=ids)
+    methods = dict(rows.values_list("pk", "call_method"))
+    if methods[ids[0]] != CallMethod.EVENT:
+        return ids[:1]
+    return [pk for pk in ids if methods[pk] == CallMethod.EVENT]
 
 
 def _lease(due: QuerySet[_Row], ids: list[int], lease: UUID) -> tuple[_Row, ...]:
@@ -132,6 +148,14 @@ def _write_attempts(rows: tuple[Row, ...], lease: UUID) -> None:
             number=row.attempts,
             lease=lease,
             batch_size=len(rows),
+            call_method=_method(row),
         )
         for row in rows
     )
+
+
+def _method(row: Row) -> str:
+    """Return how an unsubscribe is sent; "" for other rows."""
+    if isinstance(row, SubscriberRequest) and row.kind == Kind.UNSUBSCRIBE:
+        return row.call_method
+    return ""

@@ -11,10 +11,12 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Min, Q
+from django.db.models import Case, Min, Q, Value, When
 from django.db.models.functions import Now
 
+from unsub.domain.call_method import CallMethod
 from unsub.domain.outcomes import (
+    NOT_CALLED,
     Outcome,
     Step,
     Verdict,
@@ -30,10 +32,11 @@ from unsub.models.queue_state import queue_of
 from unsub.sfmc import PermanentError, SfmcError, UnknownOutcomeError
 from unsub.units.queue_state import HOLD_PROBE
 
-from . import circuit
+from . import circuit, late_calls
 from .batch import Batch, Row
 from .claim import claim
 from .kinds import link_email, unsubscribe, update
+from .lease import LeaseLostError
 
 log = structlog.get_logger(__name__)
 
@@ -95,13 +98,15 @@ def call(batch: Batch[Row]) -> tuple[Verdict, ...]:
     exceptions propagate and leave the lease to expire."""
     try:
         verdicts = _SENDERS[batch.message_type](batch)
+    except LeaseLostError:
+        return (NOT_CALLED,) * len(batch.rows)
     except PermanentError as err:
         return _retry_singly(batch, read_error(err))
     except SfmcError as err:
         verdicts = (read_error(err),) * len(batch.rows)
     if verdicts is None:
         return _retry_singly(batch, None)
-    if batch.message_type is MessageType.UNSUBSCRIBES:
+    if batch.message_type is MessageType.UNSUBSCRIBES and not batch.is_without_event:
         return verdicts
     # A permission that is missing for these messages must not hold the unit's unsubscribes.
     return tuple(map(without_holding, verdicts))
@@ -133,12 +138,19 @@ def _retry_singly(batch: Batch[Row], refusal: Verdict | None) -> tuple[Verdict, 
 def settle(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> None:
     """Complete the attempts, set the next state of the rows for which this worker still holds the
     lease, and record the results in the unit's queue. One transaction; locks the rows and, after
-    trouble, the QueueState."""
+    trouble, the QueueState. Where the lease was lost and a call was made all the same, see
+    `late_calls`."""
     with transaction.atomic(durable=True):
+        lost = []
         for row, verdict in zip(batch.rows, verdicts, strict=True):
             _complete_attempt(row, batch.lease, verdict)
-            _advance(row, batch.lease, verdict)
-        circuit.record_results(batch.mid, verdicts)
+            if not _advance(row, batch.lease, verdict):
+                lost.append((row, verdict))
+        if lost and batch.calls:
+            late_calls.record(batch, lost)
+        # A lease that ended says nothing about Marketing Cloud.
+        if any(verdict is not NOT_CALLED for verdict in verdicts):
+            circuit.record_results(batch.mid, verdicts)
     # Outside the transaction: a failure to write the log must not roll back the results.
     for row, verdict in zip(batch.rows, verdicts, strict=True):
         log.info(
@@ -175,25 +187,56 @@ _NEXT = {
 }
 
 
-def _advance(row: Row, lease: UUID, verdict: Verdict) -> None:
-    """Set the next state of a request or email, where this worker still holds the lease."""
+def _advance(row: Row, lease: UUID, verdict: Verdict) -> bool:
+    """Set the next state of a request or email, where this worker still holds the lease. Return
+    whether it does."""
     step = verdict.step(row.attempts)
     ended = step in (Step.FINISH, Step.REFUSE)
-    type(row).objects.filter(pk=row.pk, lease=lease, status=Status.SENDING).update(
-        status=_NEXT[step],
-        lease=None,
-        lease_until=None,
-        outcome=verdict.outcome.value,
-        error_code=verdict.error_code,
-        sfmc_request_id=verdict.sfmc_request_id,
-        next_attempt_at=Now() + _wait(row, verdict),
-        finished_at=Now() if ended else None,
-    )
+    changes = {
+        "status": _NEXT[step],
+        "lease": None,
+        "lease_until": None,
+        "outcome": verdict.outcome.value,
+        "error_code": verdict.error_code,
+        "sfmc_request_id": verdict.sfmc_request_id,
+        "next_attempt_at": Now() + _wait(row, verdict),
+        "finished_at": Now() if ended else None,
+    }
+    if isinstance(row, SubscriberRequest):
+        changes |= _changes_of_request(row, step, verdict)
+    held = type(row).objects.filter(pk=row.pk, lease=lease, status=Status.SENDING)
+    return bool(held.update(**changes))
+
+
+def _changes_of_request(row: SubscriberRequest, step: Step, verdict: Verdict) -> dict[str, Any]:
+    """Return what changes in a request beside what changes in an email: how it is sent next, the
+    error code after a fallback in vain, and one more round where it is to be sent again
+    (`unsub/outbox/reassertion.py`)."""
+    if verdict.fallback is not None:
+        return {"call_method": verdict.fallback}
+    if step is Step.REFUSE and row.call_method != CallMethod.EVENT:
+        return {"error_code": _first_code(row) or verdict.error_code}
+    if step is not Step.FINISH:
+        return {}
+    again = Q(send_again=True)
+    return {
+        "status": Case(When(again, then=Value(Status.PENDING)), default=Value(Status.DONE)),
+        "finished_at": Case(When(again, then=None), default=Now()),
+        "next_attempt_at": Now(),
+        "send_again": False,
+    }
+
+
+def _first_code(row: SubscriberRequest) -> int | None:
+    """Return the error code of the last LogUnsubEvent that was sent as the link says: the cause
+    that a marketer has to know, where the fallbacks were refused, too."""
+    codes = row.delivery_attempts.filter(call_method=CallMethod.EVENT).exclude(error_code=None)
+    return codes.order_by("-number").values_list("error_code", flat=True).first()
 
 
 def _wait(row: Row, verdict: Verdict) -> timedelta:
     """Return how long a row waits for its next attempt, if there is one."""
-    if verdict.at_once:
+    if verdict.at_once or verdict.fallback is not None:
         return timedelta()
     wait = timedelta(
         seconds=delay(

@@ -19,11 +19,14 @@ from unsub.sfmc import (
     TransientError,
 )
 
+from .call_method import CallMethod
+
 
 class Outcome(StrEnum):
     """Result of one attempt, as stored and exported."""
 
     POSTED = "posted"
+    UNSUBSCRIBED_WITHOUT_EVENT = "unsubscribed_without_event"
     ALREADY_UNSUBSCRIBED = "already_unsubscribed"
     ALREADY_SUBSCRIBED = "already_subscribed"
     TRY_LATER = "try_later"
@@ -54,7 +57,8 @@ class Verdict:
     """Result of one attempt and how to proceed.
 
     `retry_after` is in seconds. `tries` limits the attempts that this failure may use (None: until
-    the retry horizon). `at_once` skips the backoff.
+    the retry horizon). `at_once` skips the backoff. `fallback` is how a refused unsubscribe is sent
+    once more.
     """
 
     outcome: Outcome
@@ -66,9 +70,12 @@ class Verdict:
     backpressure: Backpressure = Backpressure.NONE
     tries: int | None = None
     at_once: bool = False
+    fallback: CallMethod | None = None
 
     def step(self, attempts: int) -> Step:
         """Return the next step of a request after attempt number `attempts` (from 1)."""
+        if self.fallback is not None:
+            return Step.RETRY
         if self.tries is not None and attempts >= self.tries:
             return Step.REFUSE
         return _STEPS[self.outcome]
@@ -76,9 +83,12 @@ class Verdict:
 
 # For rows that did not fit into the time of their batch's lease: they go with the next batch.
 NO_TIME_LEFT = Verdict(outcome=Outcome.TRY_LATER, detail="no time left", at_once=True)
+# For a batch whose lease had ended, or was about to end, directly before its call.
+NOT_CALLED = Verdict(outcome=Outcome.TRY_LATER, detail="the lease ended before the call")
 
 _STEPS = {
     Outcome.POSTED: Step.FINISH,
+    Outcome.UNSUBSCRIBED_WITHOUT_EVENT: Step.FINISH,
     Outcome.ALREADY_UNSUBSCRIBED: Step.FINISH,
     Outcome.ALREADY_SUBSCRIBED: Step.FINISH,
     Outcome.TRY_LATER: Step.RETRY,

@@ -6,6 +6,7 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
+import unsub.domain.call_method
 import unsub.models.business_unit
 
 
@@ -337,6 +338,7 @@ class Migration(migrations.Migration):
                             ("unknown_unit", "requests for an unknown business unit"),
                             ("bad_claim", "links with a claim that cannot be used"),
                             ("test_links", "many test links"),
+                            ("late_call", "calls were made after their lease"),
                         ],
                         max_length=20,
                         verbose_name="cause",
@@ -918,7 +920,7 @@ class Migration(migrations.Migration):
                 ),
                 ("lease", models.UUIDField(blank=True, null=True, verbose_name="lease")),
                 ("attempts", models.PositiveIntegerField(default=0, verbose_name="attempts")),
-                ("outcome", models.CharField(blank=True, max_length=20, verbose_name="outcome")),
+                ("outcome", models.CharField(blank=True, max_length=30, verbose_name="outcome")),
                 (
                     "error_code",
                     models.IntegerField(blank=True, null=True, verbose_name="error code"),
@@ -1048,6 +1050,24 @@ class Migration(migrations.Migration):
                         max_length=10,
                         verbose_name="status",
                     ),
+                ),
+                (
+                    "call_method",
+                    models.CharField(
+                        choices=[
+                            ("event", "event"),
+                            ("event_by_id", "event_by_id"),
+                            ("update", "update"),
+                        ],
+                        db_default=unsub.domain.call_method.CallMethod["EVENT"],
+                        default=unsub.domain.call_method.CallMethod["EVENT"],
+                        max_length=12,
+                        verbose_name="call",
+                    ),
+                ),
+                (
+                    "send_again",
+                    models.BooleanField(db_default=False, default=False, editable=False),
                 ),
                 (
                     "idempotency_key",
@@ -1302,7 +1322,7 @@ class Migration(migrations.Migration):
                 ),
                 ("lease", models.UUIDField(blank=True, null=True, verbose_name="lease")),
                 ("attempts", models.PositiveIntegerField(default=0, verbose_name="attempts")),
-                ("outcome", models.CharField(blank=True, max_length=20, verbose_name="outcome")),
+                ("outcome", models.CharField(blank=True, max_length=30, verbose_name="outcome")),
                 (
                     "error_code",
                     models.IntegerField(blank=True, null=True, verbose_name="error code"),
@@ -1417,6 +1437,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         choices=[
                             ("posted", "posted"),
+                            ("unsubscribed_without_event", "unsubscribed_without_event"),
                             ("already_unsubscribed", "already_unsubscribed"),
                             ("already_subscribed", "already_subscribed"),
                             ("try_later", "try_later"),
@@ -1424,7 +1445,7 @@ class Migration(migrations.Migration):
                             ("misconfigured", "misconfigured"),
                             ("unknown", "unknown"),
                         ],
-                        max_length=20,
+                        max_length=30,
                         verbose_name="outcome",
                     ),
                 ),
@@ -1441,6 +1462,31 @@ class Migration(migrations.Migration):
                     "sfmc_request_id",
                     models.CharField(
                         blank=True, max_length=64, verbose_name="Marketing Cloud request ID"
+                    ),
+                ),
+                (
+                    "call_method",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("event", "event"),
+                            ("event_by_id", "event_by_id"),
+                            ("update", "update"),
+                        ],
+                        db_default="",
+                        help_text="How an unsubscribe was sent.",
+                        max_length=12,
+                        verbose_name="call",
+                    ),
+                ),
+                ("late_at", models.DateTimeField(blank=True, null=True, verbose_name="late reply")),
+                (
+                    "late_outcome",
+                    models.CharField(
+                        blank=True,
+                        db_default="",
+                        max_length=30,
+                        verbose_name="outcome of the late reply",
                     ),
                 ),
                 (
@@ -1967,6 +2013,14 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="link_email_ended_has_finished_at",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="deliveryattempt",
+            index=models.Index(
+                condition=models.Q(("late_at__isnull", False)),
+                fields=["late_at"],
+                name="attempt_late",
             ),
         ),
         migrations.AddConstraint(

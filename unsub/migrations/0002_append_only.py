@@ -8,11 +8,24 @@ from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
-# Of an attempt nothing changes once it is finished; until then it can be finished, and that is all.
+
+def _any_differs(*columns: str) -> str:
+    """Return the SQL for whether an UPDATE changes one of these columns."""
+    return " OR ".join(f"OLD.{column} {{differs}} NEW.{column}" for column in columns)
+
+
+# An attempt is finished, once; and where its worker had lost its lease by then, the late reply is
+# added, once. Nothing else of it ever changes.
+_CALL = _any_differs(
+    "request_id", "link_email_id", "number", "started_at", "lease", "batch_size", "call_method"
+)
+_RESULT = _any_differs(
+    "finished_at", "outcome", "status_code", "error_code", "detail", "sfmc_request_id"
+)
 ATTEMPT = (
-    "OLD.finished_at IS NOT NULL OR NEW.finished_at IS NULL"
-    " OR OLD.request_id {differs} NEW.request_id OR OLD.link_email_id {differs} NEW.link_email_id"
-    " OR OLD.number {differs} NEW.number OR OLD.started_at {differs} NEW.started_at"
+    f"{_CALL} OR (OLD.finished_at IS NULL AND NEW.finished_at IS NULL)"
+    " OR (OLD.finished_at IS NOT NULL AND (OLD.late_at IS NOT NULL OR NEW.late_at IS NULL"
+    f" OR {_RESULT}))"
 )
 # Of a note only the user may go: their account can be deleted, the note stays.
 NOTE = (

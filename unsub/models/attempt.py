@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from unsub.domain.call_method import CallMethod
 from unsub.domain.outcomes import Outcome
 
 from .link_email import LinkEmail
@@ -36,7 +37,7 @@ class DeliveryAttempt(models.Model):
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     outcome = models.CharField(
         _("outcome"),
-        max_length=20,
+        max_length=30,
         blank=True,
         choices=[(outcome.value, outcome.value) for outcome in Outcome],
     )
@@ -44,6 +45,20 @@ class DeliveryAttempt(models.Model):
     error_code = models.IntegerField(_("error code"), null=True, blank=True)
     detail = models.CharField(_("detail"), max_length=200, blank=True)
     sfmc_request_id = models.CharField(_("Marketing Cloud request ID"), max_length=64, blank=True)
+    call_method = models.CharField(
+        _("call"),
+        max_length=12,
+        blank=True,
+        db_default="",
+        choices=[(one.value, one.value) for one in CallMethod],
+        help_text=_("How an unsubscribe was sent."),
+    )
+    # For a call whose worker had lost its lease: when its reply came, and what it said. By then the
+    # attempt was completed as unknown.
+    late_at = models.DateTimeField(_("late reply"), null=True, blank=True)
+    late_outcome = models.CharField(
+        _("outcome of the late reply"), max_length=30, blank=True, db_default=""
+    )
     batch_size = models.PositiveSmallIntegerField(_("requests in the message"), default=1)
 
     class Meta:
@@ -61,6 +76,13 @@ class DeliveryAttempt(models.Model):
                 condition=models.Q(request__isnull=False, link_email__isnull=True)
                 | models.Q(request__isnull=True, link_email__isnull=False),
                 name="attempt_is_of_a_request_or_an_email",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("late_at",),
+                condition=models.Q(late_at__isnull=False),
+                name="attempt_late",
             ),
         )
 

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Count
 from django.utils.translation import gettext_lazy as _
 
+from unsub.domain.call_method import CallMethod
 from unsub.domain.context import Scope, UnsubContext
 from unsub.domain.digest_keys import LENGTH as DIGEST_LENGTH
 from unsub.domain.target import Target, TargetType
@@ -136,6 +137,17 @@ class SubscriberRequest(Deliverable):
     status = models.CharField(
         _("status"), max_length=10, choices=Status.choices, default=Status.PENDING
     )
+    # How an unsubscribe is sent next.
+    call_method = models.CharField(
+        _("call"),
+        max_length=12,
+        choices=[(one.value, one.value) for one in CallMethod],
+        default=CallMethod.EVENT,
+        db_default=CallMethod.EVENT,
+    )
+    # To be sent once more when the call that is being made has ended: a stale call of another
+    # request may have come after it (unsub/outbox/reassertion.py).
+    send_again = models.BooleanField(default=False, db_default=False, editable=False)
     # The idempotency key, a keyed digest, while this row answers for its request; else NULL, of
     # which a unique column takes any number.
     idempotency_key = models.CharField(  # noqa: DJ001

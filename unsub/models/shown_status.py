@@ -3,9 +3,13 @@
 """
 
 from django.db import models
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+
+from unsub.domain.call_method import CallMethod
+from unsub.domain.context import Scope
 
 from .business_unit import BusinessUnit
+from .kinds import Kind
 from .queue_state import QueueState
 from .statuses import Status
 
@@ -36,6 +40,24 @@ def can_be_requeued() -> Q:
     """Return Q for the requests that "Try again" requeues: refused and held ones. Not those whose
     subscriber is no longer stored: Marketing Cloud could not be told who it is."""
     return (Q(status=Status.REFUSED) & Q(forgotten_at=None)) | is_held()
+
+
+def can_be_sent_as(method: CallMethod) -> Q:
+    """Return Q for the refused unsubscribes that a user may have sent by this method.
+
+    By SubscriberID: those with another identifier beside it. As an Update: those for one list with
+    a known ListID, which is not the list of all subscribers.
+    """
+    refused = Q(status=Status.REFUSED, kind=Kind.UNSUBSCRIBE)
+    if method is CallMethod.EVENT:
+        return refused
+    if method is CallMethod.EVENT_BY_ID:
+        more = ~Q(subscriber_key="") | ~Q(email_address="")
+        return refused & Q(subscriber_id__isnull=False) & more
+    everything = BusinessUnit.objects.filter(
+        mid=OuterRef("unit_id"), all_subscribers_list_id=OuterRef("list_id")
+    )
+    return refused & Q(~Exists(everything), scope=Scope.LIST, list_id__isnull=False)
 
 
 def shown_status() -> Case:

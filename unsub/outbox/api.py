@@ -7,15 +7,17 @@ from datetime import datetime, timedelta
 import redis
 import structlog
 from django.db import DatabaseError, InterfaceError, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
+from unsub.domain.call_method import CallMethod
 from unsub.domain.context import ContextError, SubscriberContext, UnsubContext
 from unsub.domain.retry import HORIZON
 from unsub.infra import database_timeout, digests, metrics
 from unsub.infra.database_timeout import DatabaseUnavailableError
 from unsub.links.confirmation import LinkPurpose, NotConfirmedError
 from unsub.models import EmailStatus, LinkEmail, Pause, PauseResult, Status, SubscriberRequest
-from unsub.models.shown_status import can_be_requeued
+from unsub.models.shown_status import can_be_requeued, can_be_sent_as
 from unsub.units import queue_state
 
 from . import (
@@ -26,6 +28,7 @@ from . import (
     link_emails,
     pauses,
     precedence,
+    reassertion,
     spool,
     store,
     wakeup,
@@ -49,6 +52,7 @@ __all__ = [
     "find",
     "find_by_email",
     "press",
+    "reassert",
     "recent",
     "release",
     "report_lost_link",
@@ -56,6 +60,7 @@ __all__ = [
     "requeue",
     "requeue_emails",
     "running_pauses",
+    "send_as",
     "submit",
     "withdraw",
 ]  # fmt: skip
@@ -272,18 +277,36 @@ def withdraw(context: UnsubContext) -> bool:
 
 def requeue(ids: Iterable[int]) -> int:
     """Make the refused and held requests among `ids` due now, with a new horizon. Return how many.
-    Others stay as they are, and a held queue stays held."""
+    Others stay as they are, and a held queue stays held. An unsubscribe is sent as its link says
+    again."""
+    return _requeue(can_be_requeued(), ids, CallMethod.EVENT)
+
+
+def send_as(ids: Iterable[int], method: CallMethod) -> int:
+    """Make the refused unsubscribes among `ids` due now that can be sent by this method, with a new
+    horizon. Return how many. Others stay as they are."""
+    return _requeue(can_be_sent_as(method), ids, method)
+
+
+def _requeue(which: Q, ids: Iterable[int], method: CallMethod) -> int:
     with transaction.atomic():
-        again = SubscriberRequest.objects.filter(can_be_requeued(), pk__in=ids)
+        again = SubscriberRequest.objects.filter(which, pk__in=ids)
         mids = set(again.order_by().values_list("unit_id", flat=True))
         changed = again.update(
             status=Status.PENDING,
             next_attempt_at=Now(),
             give_up_at=Now() + HORIZON,
             finished_at=None,
+            call_method=method,
         )
         _wake_all_on_commit(mids)
     return changed
+
+
+def reassert(stale: Iterable[SubscriberRequest]) -> None:
+    """Send the newest requests again that stale calls for these requests may have undone
+    (`reassertion`). Joins the caller's transaction."""
+    _wake_all_on_commit(reassertion.reassert(stale))
 
 
 def requeue_emails(ids: Iterable[int]) -> int:

@@ -45,7 +45,10 @@ ERROR_CODES: Mapping[int, str] = {
     12: _CREDENTIALS,
     13: _("Marketing Cloud did not process the call. We try again by ourselves."),
     17: _("We called Marketing Cloud too often. The whole business unit slows down for a while."),
-    400: _("The subscriber is not among those whom this job was sent to. Check the link's job."),
+    400: _(
+        "The subscriber is not among those whom this job was sent to. Check the link's job, or "
+        "unsubscribe the person from the list without an event."
+    ),
     401: _("The subscriber was already off this list: nothing was left to do."),
     402: _OUR_MESSAGE,
     403: _BAD_LINK,
@@ -69,6 +72,10 @@ ERROR_CODES: Mapping[int, str] = {
 
 OUTCOMES: Mapping[str, str] = {
     "posted": _("Marketing Cloud confirmed it."),
+    "unsubscribed_without_event": _(
+        "Marketing Cloud found no job to track an event against, so an Update took the person off "
+        "this list. Marketing Cloud confirmed it; its tracking shows no unsubscribe."
+    ),
     "already_unsubscribed": _("The subscriber was already unsubscribed: nothing was left to do."),
     "already_subscribed": _("The subscriber was on this list already: nothing was left to do."),
     "try_later": _("Marketing Cloud asked us to come back later. We try again by ourselves."),
@@ -82,12 +89,16 @@ OUTCOMES: Mapping[str, str] = {
 _RIGHTS = frozenset({11, 12})
 
 # Details found before a call, so that none was made. The keys are the `detail` texts of the modules
-# `update` and `link_email` of `unsub/delivery/kinds`.
+# of `unsub/delivery/kinds`, and those of `unsub/domain/outcomes.py`.
 FOUND: Mapping[str, str] = {
     "nobody by these details": _NOBODY,
     "no such attribute": _(
         "Marketing Cloud has no such attribute any more, and would have ignored the change without "
         "a word. Was it renamed or deleted?"
+    ),
+    "no single list": _(
+        "Not sent: it is for everything, and only an unsubscribe from one list can be sent without "
+        "an event."
     ),
     "no list": _("It does not say which list. Tell your operator."),
     "on the list already": _("The subscriber was on this list already: nothing was left to do."),
@@ -95,17 +106,21 @@ FOUND: Mapping[str, str] = {
         "The email that tells the former address of this change was refused, so the change was not "
         "sent. Look at that email, try it again, then choose “Try again” here."
     ),
+    "the lease ended before the call": _(
+        "Not sent: the worker was held up until its time for this request was over. It is sent "
+        "again."
+    ),
     "the unit has no mail for it": _(
         "The business unit names no triggered send definition for this mail. Enter its key under "
         "Profile centre in the unit, then choose “Try again”."
     ),
 }
-# Details found after a call.
+# Details found after a call, or about one that was not made.
 _DETAILS: Mapping[str, str] = {
     **FOUND,
-    "left without an event": _(
-        "No mail was ever sent to that list, so there was no job to track an event against: "
-        "Marketing Cloud confirmed an Update that takes the person off it."
+    "the lease ran out": _(
+        "The worker did not report in time what became of the call. Calling again does no harm, so "
+        "we do."
     ),
     "still unsubscribed": _(
         "Marketing Cloud took the change, and the person is unsubscribed all the same: most often "

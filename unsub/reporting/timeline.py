@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext
 
+from unsub.domain.call_method import CallMethod
 from unsub.models import (
     DeliveryAttempt,
     EmailStatus,
@@ -27,6 +28,19 @@ _CALLS = {
     MessageType.CHANGES: "Call %d, an Update of Subscriber, was sent to Marketing Cloud.",
     MessageType.MAILS: "Call %d, a triggered send, was sent to Marketing Cloud.",
 }
+_WITHOUT_EVENT = (
+    "Call %d, an Update that takes the person off the list without an event, was sent to Marketing "
+    "Cloud."
+)
+_BY_ID = (
+    "Call %d of LogUnsubEvent, with the SubscriberID alone of the person's details, was sent to "
+    "Marketing Cloud."
+)
+_FALLBACKS = {CallMethod.UPDATE.value: _WITHOUT_EVENT, CallMethod.EVENT_BY_ID.value: _BY_ID}
+_LATE = (
+    "The reply to call %(number)d came after the worker's time for it was over: %(said)s What the "
+    "person asked last is sent again where this call may have undone it."
+)
 # What a confirmed call means, where that is more than that it was confirmed.
 _CONFIRMED = {
     MessageType.UNSUBSCRIBES: "Marketing Cloud confirmed the unsubscribe.",
@@ -153,7 +167,9 @@ def _email(email: LinkEmail) -> Iterator[Moment]:
 
 def _calls(message: MessageType, attempt: DeliveryAttempt) -> Iterator[Moment]:
     """Yield the call and its result."""
-    call = _LOOKED if attempt.detail in FOUND else _CALLS[message]
+    call = _FALLBACKS.get(attempt.call_method, _CALLS[message])
+    if attempt.detail in FOUND:
+        call = _LOOKED
     yield Moment(at=attempt.started_at, what=gettext(call) % attempt.number)
     if attempt.finished_at is None:
         return
@@ -164,6 +180,9 @@ def _calls(message: MessageType, attempt: DeliveryAttempt) -> Iterator[Moment]:
     ]
     known = ", ".join(mark for mark in marks if mark)
     yield Moment(at=attempt.finished_at, what=f"{said} ({known})" if known else said)
+    if attempt.late_at is not None:
+        late = {"number": attempt.number, "said": gettext(explain(attempt.late_outcome, None))}
+        yield Moment(at=attempt.late_at, what=gettext(_LATE) % late)
 
 
 def _said(message: MessageType, attempt: DeliveryAttempt) -> str:

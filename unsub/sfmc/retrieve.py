@@ -80,12 +80,13 @@ class UnsubEvent:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailList:
     """A list of a unit. `is_public`: a publication list that subscribers may see; no group, no
-    suppression list."""
+    suppression list. `is_all_subscribers`: leaving it means leaving everything."""
 
     list_id: int
     name: str
     description: str
     is_public: bool
+    is_all_subscribers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +151,7 @@ def read_list(row: Any) -> MailList:
         name=str(row.ListName or "").strip(),
         description=str(row.Description or "").strip(),
         is_public=row.Type == "Public" and row.ListClassification == "PublicationList",
+        is_all_subscribers=row.Type == "Master",
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 
 import redis
 from django.conf import settings
@@ -27,6 +28,7 @@ from unsub.infra.redis_client import quick_client
 from unsub.models import Alarm, BusinessUnit, EmailStatus, LinkEmail, Status, SubscriberRequest
 from unsub.models.queue_state import queue_of
 from unsub.models.statuses import in_states
+from unsub.reporting.late_calls import late_calls
 from unsub.reporting.latency import late, processing_time
 
 Figures = dict[str, tuple[float | None, float | None, float | None, float | None, int]]
@@ -68,6 +70,7 @@ class _Queues(Collector):
                 *_units(),
                 *_processing_time(),
                 _alarms(),
+                _late_calls(),
             ]
         except (DatabaseError, InterfaceError):
             found = []
@@ -189,6 +192,16 @@ def _figures() -> Figures:
     with suppress(redis.RedisError):
         _shared.set(_FIGURES, figures, timeout=60)
     return figures
+
+
+def _late_calls() -> Metric:
+    """Return how many calls of the last day were made by workers that had lost their lease."""
+    gauge = GaugeMetricFamily(
+        "unsub_late_calls", "Calls of the last 24 hours made after their lease.", labels=("mid",)
+    )
+    for mid, number in late_calls(timedelta(days=1)).items():
+        gauge.add_metric((str(mid),), number)
+    return gauge
 
 
 def _alarms() -> Metric:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
+from unsub.delivery import lease
 from unsub.delivery.batch import Batch, send_planned
 from unsub.domain.context import PROOF_SECONDS, SubscriberContext, UnsubContext
 from unsub.domain.outcomes import NO_TIME_LEFT, Outcome, Verdict
@@ -41,7 +42,9 @@ def send(batch: Batch[LinkEmail]) -> tuple[Verdict, ...] | None:
     belongs to which email. Raises SfmcError."""
     unit = BusinessUnit.objects.get(mid=batch.mid)
     plans = [_plan(unit, email) if batch.has_time else NO_TIME_LEFT for email in batch.rows]
-    return send_planned(plans, lambda some: gateway.send_mails(batch.mid, some))
+    return send_planned(
+        plans, lambda some: gateway.send_mails(batch.mid, some, before=lease.check_of(batch))
+    )
 
 
 def _plan(unit: BusinessUnit, email: LinkEmail) -> Plan:

@@ -1,46 +1,56 @@
 """Sends a batch of unsubscribes as LogUnsubEvent calls, and returns a verdict for each.
 
-Where a subscriber unsubscribes in the profile centre from a list that no email was ever sent to,
-LogUnsubEvent finds no job to track the unsubscribe against and refuses it (400). An Update then
-unsubscribes them from that list, without an event. This happens after subscribing to a list and
-unsubscribing again at once. The change stays limited to the same list.
+The opt-out goes before the tracking (design 3.2). Where LogUnsubEvent refuses an unsubscribe that
+can be carried out in another way, the verdict names that way, and the row is sent once more by it
+(`unsub/domain/call_method.py`), alone, under a lease and with an attempt of its own:
+
+- 405-407, the identifiers belong to different subscribers: LogUnsubEvent by SubscriberID alone.
+- 400, no such job was sent to the subscriber: an Update that unsubscribes them from the list that
+  the request names. Jobs are purged after months, and to a list that was subscribed to just now no
+  email was ever sent. There is no event then.
+
+Neither reaches further than the request: a request for everything, or for the list of all
+subscribers, is never sent as an Update.
 """
 
 from dataclasses import replace
 
+from unsub.delivery import lease
 from unsub.delivery.batch import Batch, send_planned
-from unsub.domain.context import unsub_parameters
-from unsub.domain.outcomes import (
-    NO_TIME_LEFT,
-    Outcome,
-    Verdict,
-    read_error,
-    read_reply,
-    without_holding,
-)
+from unsub.domain.call_method import CallMethod, fallback
+from unsub.domain.context import Scope, SubscriberContext, unsub_parameters
+from unsub.domain.outcomes import Outcome, Verdict, read_reply
 from unsub.gateway import calls as gateway
-from unsub.models import Channel, SubscriberRequest
-from unsub.sfmc import ListChange, Membership, SfmcError, SubscriberUpdate
+from unsub.gateway import catalogue
+from unsub.models import SubscriberRequest
+from unsub.sfmc import ListChange, SubscriberUpdate
 
-from .lookups import ACTIVE, UNSUBSCRIBED, subscriber_keys
+from .lookups import UNSUBSCRIBED
 
-NO_JOB = 400  # manual: "Error Codes 400-499"
 Plan = SubscriberUpdate | Verdict
-_DONE = "left without an event"
+_NOBODY = Verdict(outcome=Outcome.REFUSED, detail="nobody by these details")
+_EVERYTHING = Verdict(outcome=Outcome.REFUSED, detail="no single list")
 
 
 def send(batch: Batch[SubscriberRequest]) -> tuple[Verdict, ...] | None:
     """Return a verdict for each row, in order, or None where the reply does not tell which result
-    belongs to which row. Raises SfmcError."""
+    belongs to which row. Raises SfmcError and LeaseLostError."""
+    if batch.is_without_event:
+        return _send_without_event(batch)
     calls = [_parameters(row, batch.all_subscribers_list_id) for row in batch.rows]
-    verdicts = read_reply(gateway.log_unsub_events(batch.mid, calls), sent=len(batch.rows))
-    return verdicts and unsubscribe_without_event(batch, verdicts)
+    reply = gateway.log_unsub_events(batch.mid, calls, before=lease.check_of(batch))
+    verdicts = read_reply(reply, sent=len(batch.rows))
+    return verdicts and tuple(
+        _with_fallback(batch, row, verdict)
+        for row, verdict in zip(batch.rows, verdicts, strict=True)
+    )
 
 
 def _parameters(row: SubscriberRequest, all_subscribers_list_id: int | None) -> gateway.Parameters:
     """Return the LogUnsubEvent parameters of a row; without a reason, no Reason parameter."""
+    by_id = row.call_method == CallMethod.EVENT_BY_ID
     parameters = unsub_parameters(
-        subscriber=row.subscriber,
+        subscriber=_strongest(row) if by_id else row.subscriber,
         job=row.job,
         scope=row.scope_value,
         all_subscribers_list_id=all_subscribers_list_id,
@@ -48,75 +58,79 @@ def _parameters(row: SubscriberRequest, all_subscribers_list_id: int | None) -> 
     return (*parameters, ("Reason", row.reason_text)) if row.reason_text else parameters
 
 
-def unsubscribe_without_event(
-    batch: Batch[SubscriberRequest], verdicts: tuple[Verdict, ...]
-) -> tuple[Verdict, ...]:
-    """Retry, as an Update, the list unsubscribes from the profile centre that LogUnsubEvent refused
-    with 400, because no job was ever sent to that list. Return the verdicts for the whole batch. A
-    row that is to be retried after this starts again with LogUnsubEvent."""
-    rows = tuple(
-        row
-        for row, verdict in zip(batch.rows, verdicts, strict=True)
-        if verdict.error_code == NO_JOB and _names_list_only(row)
+def _strongest(row: SubscriberRequest) -> SubscriberContext:
+    """Return the subscriber by SubscriberID alone where the link has it: of identifiers that belong
+    to different subscribers, it is the one that never changes."""
+    if row.subscriber_id is None:
+        return row.subscriber
+    return SubscriberContext(subscriber_id=row.subscriber_id)
+
+
+def _with_fallback(
+    batch: Batch[SubscriberRequest], row: SubscriberRequest, verdict: Verdict
+) -> Verdict:
+    """Return the verdict, with the fallback that a refused row has left."""
+    if verdict.outcome is not Outcome.REFUSED:
+        return verdict
+    has_more = bool(row.subscriber_key or row.email_address)
+    way = fallback(
+        row.call_method,
+        verdict.error_code,
+        has_id_and_more=row.subscriber_id is not None and has_more,
+        names_a_list=_names_a_list(batch, row),
     )
-    if not rows:
-        return verdicts
-    found = dict(
-        zip((row.pk for row in rows), _remove_from_lists(replace(batch, rows=rows)), strict=True)
+    return replace(verdict, fallback=way)
+
+
+def _names_a_list(batch: Batch[SubscriberRequest], row: SubscriberRequest) -> bool:
+    """Return whether a row is for one list with a known ListID, other than that of all
+    subscribers as the unit's setting has it."""
+    is_everything = row.list_id == batch.all_subscribers_list_id
+    return row.scope_value is Scope.LIST and row.list_id is not None and not is_everything
+
+
+def _send_without_event(batch: Batch[SubscriberRequest]) -> tuple[Verdict, ...] | None:
+    """Send the only row of a batch as an Update of its list. Return its verdict. Raises SfmcError
+    and LeaseLostError."""
+    verdicts = send_planned(
+        [_plan(batch, batch.rows[0])],
+        lambda some: gateway.update_subscribers(batch.mid, some, before=lease.check_of(batch)),
     )
-    return tuple(
-        found.get(row.pk, verdict) for row, verdict in zip(batch.rows, verdicts, strict=True)
-    )
+    return verdicts and tuple(map(_marked_without_event, verdicts))
 
 
-def _names_list_only(row: SubscriberRequest) -> bool:
-    """Return whether an unsubscribe names only a list, and was chosen in the profile centre. A list
-    that the link of an email names is left to LogUnsubEvent: naming the right one is the link's
-    responsibility."""
-    return row.channel == Channel.PROFILE and row.job_id is None and row.list_id is not None
+def _plan(batch: Batch[SubscriberRequest], row: SubscriberRequest) -> Plan:
+    """Return the update that unsubscribes a subscriber from the list of a row, or a verdict where
+    no call is needed. Raises SfmcError.
 
-
-def _remove_from_lists(batch: Batch[SubscriberRequest]) -> tuple[Verdict, ...]:
-    """Return a verdict for each row, in order. SfmcErrors become verdicts; other exceptions
-    propagate."""
-    try:
-        verdicts = send_planned(
-            _plans(batch), lambda some: gateway.update_subscribers(batch.mid, some)
-        )
-    except SfmcError as err:
-        return (without_holding(read_error(err)),) * len(batch.rows)
-    if verdicts is None:
-        return (Verdict(outcome=Outcome.UNKNOWN, detail="number of results"),) * len(batch.rows)
-    return tuple(map(_marked_without_event, verdicts))
-
-
-def _plans(batch: Batch[SubscriberRequest]) -> list[Plan]:
-    """Return, for each row, the update to send, or a verdict where no call is needed. Raises
-    SfmcError."""
-    keys = subscriber_keys(batch)
-    asking = sorted({key for key in keys.values() if key})
-    memberships = gateway.memberships_of(batch.mid, asking) if asking else {}
-    memberships = {key.casefold(): found for key, found in memberships.items()}
-    return [_plan(row, keys[row.pk], memberships) for row in batch.rows]
-
-
-def _plan(
-    row: SubscriberRequest, key: str | None, memberships: dict[str, list[Membership]]
-) -> Plan:
-    """Return the update that unsubscribes a subscriber from a list where they are Active."""
-    if key is None:
-        return NO_TIME_LEFT
+    A subscriber whom the list does not have yet is put down there as Unsubscribed: a send to a data
+    extension with that list would reach them.
+    """
+    if not _names_a_list(batch, row) or _is_all_subscribers(batch.mid, row.list_id):
+        return _EVERYTHING
+    who = _strongest(row)
+    key = who.subscriber_key or gateway.key_of(batch.mid, who)
     if not key:
-        return Verdict(outcome=Outcome.REFUSED, error_code=NO_JOB)
-    on = {one.list_id for one in memberships.get(key.casefold(), []) if one.status == ACTIVE}
-    if row.list_id is None or row.list_id not in on:
+        return _NOBODY
+    found = gateway.memberships_of(batch.mid, [key])[key]
+    membership = next((one for one in found if one.list_id == row.list_id), None)
+    if membership is not None and membership.status == UNSUBSCRIBED:
         return Verdict(outcome=Outcome.ALREADY_UNSUBSCRIBED)
-    change = ListChange(list_id=row.list_id, status=UNSUBSCRIBED, action="update")
+    action = "create" if membership is None else "update"
+    change = ListChange(list_id=row.list_id or 0, status=UNSUBSCRIBED, action=action)
     return SubscriberUpdate(subscriber_key=key, lists=(change,))
 
 
+def _is_all_subscribers(mid: int, list_id: int | None) -> bool:
+    """Return whether Marketing Cloud says that a list is that of all subscribers. Raises
+    SfmcError."""
+    lists = catalogue.lists(mid)
+    return any(one.list_id == list_id and one.is_all_subscribers for one in lists)
+
+
 def _marked_without_event(verdict: Verdict) -> Verdict:
-    """Return the verdict, with a detail that there is no event where the Update succeeded."""
+    """Return the verdict on an Update, with the outcome that there is no event where it
+    succeeded."""
     if verdict.outcome is Outcome.POSTED:
-        return replace(verdict, detail=_DONE)
-    return without_holding(verdict)
+        return replace(verdict, outcome=Outcome.UNSUBSCRIBED_WITHOUT_EVENT)
+    return verdict

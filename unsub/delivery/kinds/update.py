@@ -9,6 +9,7 @@ Marketing Cloud ignores unknown attributes (facts 6).
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from unsub.delivery import lease
 from unsub.delivery.batch import Batch, send_planned
 from unsub.domain.outcomes import NO_TIME_LEFT, Outcome, Verdict
 from unsub.domain.target import TargetType
@@ -28,7 +29,10 @@ def send(batch: Batch[SubscriberRequest]) -> tuple[Verdict, ...] | None:
     """Return a verdict for each change, in order, or None where the reply does not tell which
     result belongs to which change. Raises SfmcError."""
     plans = _plans(batch)
-    verdicts = send_planned(plans, lambda some: gateway.update_subscribers(batch.mid, some))
+    verdicts = send_planned(
+        plans,
+        lambda some: gateway.update_subscribers(batch.mid, some, before=lease.check_of(batch)),
+    )
     if verdicts is None:
         return None
     return tuple(

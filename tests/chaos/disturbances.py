@@ -10,7 +10,7 @@ from random import Random
 
 import redis
 
-from tests.chaos.world import World
+from tests.chaos.world import LEASE_SECONDS, World
 from unsub.infra.database_timeout import RETRY_AFTER
 
 Action = Callable[[World, float], None]
@@ -103,6 +103,19 @@ def kill_workers(world: World, seconds: float) -> None:
     time.sleep(seconds)
     for worker in world.workers:
         worker.start()
+
+
+@_named("worker frozen past its lease")
+def freeze_worker(world: World, seconds: float) -> None:
+    """SIGSTOP a worker during its calls until its leases are over, then SIGCONT. Calls that the
+    sandbox answers slowly arrive after those of the other worker."""
+    with _cue(world, "latency", value=1.0):
+        time.sleep(min(seconds, 1.0))
+        world.second.signal_all(signal.SIGSTOP)
+    try:
+        time.sleep(max(seconds, LEASE_SECONDS + 3))
+    finally:
+        world.second.signal_all(signal.SIGCONT)
 
 
 @_named("gunicorn killed")

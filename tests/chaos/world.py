@@ -15,9 +15,10 @@ from scripts.servers import Postgres
 from tests.journeys.deployment import Deployment
 from tests.journeys.processes import Process
 
+LEASE_SECONDS = 8
 SETTINGS = {
     "SFMC_TIMEOUT": "3",
-    "LEASE_SECONDS": "8",
+    "LEASE_SECONDS": str(LEASE_SECONDS),
     "SWEEP_SECONDS": "1",
     "UNDO_SECONDS": "2",
     "SFMC_BATCH_SIZE": "5",

@@ -114,6 +114,14 @@ class Deployment:
         except AssertionError as err:
             raise AssertionError(f"{err}; its log:\n{self._processes[name].log[-3000:]}") from None
 
+    def second_worker(self) -> Process:
+        """Start another worker on the same queue. Return it; `stop` ends it."""
+        command = [*self._commands()["worker"], "--hostname", "second@%h"]
+        second = Process("second", command, environ=self.environ, folder=self.folder)
+        self._processes["second"] = second
+        second.start()
+        return second
+
     def stop(self) -> None:
         """Stop everything; the logs stay in `folder`."""
         for process in reversed(self._processes.values()):
@@ -211,6 +219,11 @@ class Deployment:
     def cue(self, kind: str, **options: Any) -> None:
         """Inject a fault into the sandbox."""
         _json(f"{self.sandbox_url}/faults", {"kind": kind} | options)
+
+    def cues(self) -> Rows:
+        """Return the faults that are still to come."""
+        rows: Rows = _json(f"{self.sandbox_url}/faults")
+        return rows
 
     def clear_cues(self) -> None:
         """Remove all faults from the sandbox."""

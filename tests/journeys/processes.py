@@ -67,6 +67,11 @@ class Process:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} did not end in {seconds:.0f} s") from None
 
+    def signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to the process and its children."""
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+
     def kill(self) -> None:
         """Kill the process and its children with SIGKILL, as a loss of power does."""
         if self._process is None:

@@ -85,7 +85,10 @@ def send_weekly_digest(digest_id: int) -> None:
 
 @shared_task
 def end_pauses() -> None:
-    """End the pauses whose time is over, and wake the units that got a request or email by it."""
+    """End the pauses whose time is over, and wake the units that got a request or email by it.
+    Not while requests are spooled: one of them may be to stay unsubscribed for good."""
+    if not spool.is_empty():
+        return
     for mid in pauses.end_due():
         wake(mid)
 

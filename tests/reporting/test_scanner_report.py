@@ -91,9 +91,9 @@ def test_a_spooled_request_keeps_the_scanner_and_may_lack_it(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     submission = make_submission(channel=Channel.PAGE)
-    message = submission.to_message(received_at=datetime.now(UTC))
+    message = submission.to_message()
     del message["scanner"]
-    spool._client.rpush(spool.KEY, spool._seal(message))
+    spool._client.rpush(spool.KEY, b"1 " + spool._seal(message))
     other = make_submission(1002)
     spool.push(
         Submission(token=other.token, context=other.context, channel=Channel.PAGE, scanner="script")

@@ -5,7 +5,7 @@ Every call raises RuntimeError inside a database transaction. Calls that change 
 sent.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -115,13 +115,20 @@ def memberships_of(mid: int, keys: Sequence[str]) -> dict[str, list[Membership]]
     if len(set(keys)) == 1:
         return {keys[0]: _memberships(mid, keys[:1])}
     found: dict[str, list[Membership]] = {key: [] for key in keys}
-    # Marketing Cloud may return a key in different letter case than requested.
-    spelled = {key.casefold(): key for key in keys} | {key: key for key in keys}
     for one in _memberships(mid, tuple(found)) if keys else ():
-        key = spelled.get(one.subscriber_key) or spelled.get(one.subscriber_key.casefold())
+        key = _spelled(one.subscriber_key, found)
         if key is not None:
             found[key].append(one)
     return found
+
+
+def _spelled(returned: str, keys: Collection[str]) -> str | None:
+    """Return the key that Marketing Cloud means: it may return one in other letter case than was
+    requested. None where several differ in case alone: they may be two subscribers."""
+    if returned in keys:
+        return returned
+    alike = [key for key in keys if key.lower() == returned.lower()]
+    return alike[0] if len(alike) == 1 else None
 
 
 def _memberships(mid: int, keys: Sequence[str]) -> list[Membership]:

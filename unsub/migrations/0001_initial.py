@@ -840,6 +840,25 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="SubscriberAlias",
+            fields=[
+                (
+                    "alias",
+                    models.CharField(
+                        editable=False, max_length=49, primary_key=True, serialize=False
+                    ),
+                ),
+                ("subscriber_digest", models.CharField(editable=False, max_length=49)),
+            ],
+            options={
+                "verbose_name": "other identifier of a subscriber",
+                "verbose_name_plural": "other identifiers of subscribers",
+                "indexes": [
+                    models.Index(fields=["subscriber_digest"], name="alias_subscriber_digest")
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="SubscriberRequest",
             fields=[
                 (
@@ -980,6 +999,10 @@ class Migration(migrations.Migration):
                 (
                     "reason_added_at",
                     models.DateTimeField(blank=True, null=True, verbose_name="reason given later"),
+                ),
+                (
+                    "repeated_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="repeated"),
                 ),
                 (
                     "kind",

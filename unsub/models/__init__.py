@@ -24,6 +24,7 @@ from .request import Channel, SubscriberRequest
 from .resolution_note import ResolutionNote
 from .restore_hold import RestoreHold
 from .statuses import Status
+from .subscriber_alias import SubscriberAlias
 from .weekly_digest import WeeklyDigest
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "ResolutionNote",
     "RestoreHold",
     "Status",
+    "SubscriberAlias",
     "SubscriberRequest",
     "WeeklyDigest",
 ]

@@ -28,6 +28,7 @@ class Pause(models.Model):
         on_delete=models.PROTECT,
         related_name="pause",
     )
+    # When the subscriber last asked for it, which may be later than the request.
     began_at = models.DateTimeField(_("began"), db_default=Now())
     until = models.DateTimeField(_("until"))
     # The unit's setting when the subscriber chose the pause: it ends as they were told.

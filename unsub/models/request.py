@@ -1,6 +1,7 @@
 """A subscriber's request, and the state of its delivery."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -90,6 +91,9 @@ class SubscriberRequest(Deliverable):
     scanner = models.CharField(_("known scanner"), max_length=20, blank=True, db_default="")
     # For a reason given after the button was pressed. It is sent where no call was made yet.
     reason_added_at = models.DateTimeField(_("reason given later"), null=True, blank=True)
+    # When the subscriber last made the same request again, which this row answers for. It counts
+    # as made at that time.
+    repeated_at = models.DateTimeField(_("repeated"), null=True, blank=True)
     kind = models.CharField(
         _("kind"),
         max_length=12,
@@ -297,6 +301,11 @@ class SubscriberRequest(Deliverable):
         return UnsubContext(
             mid=self.unit_id, subscriber=self.subscriber, job=self.job, scope=self.scope_value
         )
+
+    @property
+    def asked_at(self) -> datetime:
+        """When the subscriber last made the request: the order of requests."""
+        return self.repeated_at or self.received_at
 
     @property
     def scope_value(self) -> Scope:

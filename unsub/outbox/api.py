@@ -226,7 +226,7 @@ def address_locked_until(mid: int, who: SubscriberContext) -> datetime | None:
 def running_pauses(context: UnsubContext) -> list[Pause]:
     """Return the running pauses of the subscriber of this link. Raises DatabaseError."""
     with database_timeout.fail_fast():
-        return pauses.running(digests.subscriber_digests(context.mid, context.subscriber))
+        return pauses.running(context)
 
 
 def end_pause(pause: Pause, *, token: str, subscribe: bool) -> bool:

@@ -1,19 +1,25 @@
 """Which rows belong to the same subscriber, and which are the same request, whichever digest key
-they were written under.
+they were written under, and whichever identifiers their links had.
 
 All rows of one subscriber carry the same digest, so that SQL can compare them. Where DIGEST_KEYS
 has former keys, rows written under one of them move to the current key with the subscriber's next
 request (`adopt`); until then they are looked up under all keys.
+
+A link with a SubscriberID alone and one with a SubscriberKey alone give two digests. Which of them
+are of one subscriber is known from links that have both, and from Marketing Cloud (`learn`). A row
+is written under the digest of its own link, so that a POST stays one insert; the worker that claims
+one of the subscriber's rows moves all of them to the digest of the SubscriberID
+(`precedence.claimable`); until then they are looked up under all digests (`digests_of`).
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from unsub.domain.context import SubscriberContext
 from unsub.infra import digests
-from unsub.models import Erasure, LinkEmail, Purpose, SubscriberRequest
+from unsub.models import Erasure, LinkEmail, Purpose, SubscriberAlias, SubscriberRequest
 from unsub.models.request import RequestQuerySet
 
 from . import erased
@@ -51,9 +57,69 @@ def adopt(mid: int, who: SubscriberContext, keys: Sequence[str] = ()) -> None:
     SubscriberRequest.objects.filter(subscriber_digest__in=former).update(subscriber_digest=current)
     LinkEmail.objects.filter(subscriber_digest__in=former).update(subscriber_digest=current)
     Erasure.objects.filter(subscriber_digest__in=former).update(subscriber_digest=current)
+    _adopt_aliases(current, former)
     _adopt_keys(LinkEmail.objects.all(), "idempotency_key", new_link_keys(mid, who))
     if keys:
         _adopt_keys(SubscriberRequest.objects.all(), "idempotency_key", keys)
+
+
+def _adopt_aliases(current: str, former: Sequence[str]) -> None:
+    """Let what is known of the former digests of a subscriber hold for the current one."""
+    SubscriberAlias.objects.filter(subscriber_digest__in=former).update(subscriber_digest=current)
+    known = SubscriberAlias.objects.filter(alias__in=former).first()
+    if known is not None:
+        _store({current: known.subscriber_digest})
+
+
+def learn(mid: int, pairs: Iterable[tuple[int, str]]) -> None:
+    """Store that each of these pairs of SubscriberID and SubscriberKey names one subscriber of the
+    unit. Of two IDs that a key had, the one learned last counts."""
+    told = {
+        digests.key_digests(mid, key)[0]: digests.id_digests(mid, number)[0]
+        for number, key in pairs
+    }
+    known = SubscriberAlias.objects.filter(alias__in=told).values_list("alias", "subscriber_digest")
+    new = told.items() - set(known)
+    _store(dict(new))
+
+
+def _store(aliases: Mapping[str, str]) -> None:
+    """Insert or update these aliases, in one statement; in one order, so that two processes cannot
+    deadlock."""
+    SubscriberAlias.objects.bulk_create(
+        [SubscriberAlias(alias=a, subscriber_digest=b) for a, b in sorted(aliases.items())],
+        update_conflicts=True,
+        unique_fields=["alias"],
+        update_fields=["subscriber_digest"],
+    )
+
+
+def digests_of(
+    mid: int, who: SubscriberContext | None, subscriber_digests: Collection[str] = ()
+) -> frozenset[str]:
+    """Return every digest under which rows of one subscriber may be: under each digest key, and of
+    each identifier that is known. `subscriber_digests` are digests known to be theirs. Makes one
+    query, or two for a link with both SubscriberID and SubscriberKey."""
+    found = {*subscriber_digests, *(digests.subscriber_digests(mid, who) if who else ())} - {""}
+    aliases = aliases_of(found)
+    found |= aliases.keys() | {*aliases.values()}
+    if who and who.subscriber_id is not None and who.subscriber_key is not None:
+        of_key = {*digests.key_digests(mid, who.subscriber_key)}
+        of_others = SubscriberAlias.objects.filter(alias__in=of_key)
+        if not of_others.exclude(subscriber_digest__in=found).exists():
+            found |= of_key
+    return frozenset(found)
+
+
+def aliases_of(subscriber_digests: Collection[str]) -> dict[str, str]:
+    """Return {alias: digest of the SubscriberID} for all subscribers that have one of these
+    digests."""
+    theirs = SubscriberAlias.objects.filter(alias__in=subscriber_digests)
+    rows = SubscriberAlias.objects.filter(
+        Q(subscriber_digest__in=subscriber_digests)
+        | Q(subscriber_digest__in=theirs.values("subscriber_digest"))
+    )
+    return dict(rows.values_list("alias", "subscriber_digest"))
 
 
 def _adopt_keys(rows: QuerySet[Any], column: str, keys: Sequence[str]) -> None:
@@ -75,9 +141,9 @@ def requests_of(
     known to be theirs; `who` is None where only those are known.
 
     A row belongs to the subscriber by its digest, by their SubscriberID or SubscriberKey, or by an
-    identifier that such a row has. Several subscribers may share an address: a row belongs to the
-    subscriber by address only where it has no other SubscriberID or SubscriberKey than those. Makes
-    four queries beside the one returned.
+    identifier that such a row has or that Marketing Cloud told (`learn`). Several subscribers may
+    share an address: a row belongs to the subscriber by address only where it has no other
+    SubscriberID or SubscriberKey than those. Makes five or six queries beside the one returned.
     """
     return SubscriberRequest.objects.filter(
         _same_subscriber(mid, who, subscriber_digests), unit_id=mid
@@ -126,7 +192,7 @@ def _by_identifier(
     mid: int, who: SubscriberContext | None, subscriber_digests: Collection[str]
 ) -> Q:
     """Return Q for a subscriber's rows by digest, SubscriberID and SubscriberKey."""
-    known = {*subscriber_digests, *(digests.subscriber_digests(mid, who) if who else ())} - {""}
+    known = digests_of(mid, who, subscriber_digests)
     same = Q(subscriber_digest__in=known)
     same |= Q(subscriber_id_digest__in=known) | Q(subscriber_key_digest__in=known)
     if who and who.subscriber_id:

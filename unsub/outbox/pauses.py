@@ -1,14 +1,14 @@
 """Pauses: which are running, and how those that are over end."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 import structlog
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
+from unsub.domain.context import UnsubContext
 from unsub.domain.target import EVERYTHING, TargetType
-from unsub.infra import digests
 from unsub.models import (
     Channel,
     Kind,
@@ -21,19 +21,20 @@ from unsub.models import (
 from unsub.models.kinds import SUBSCRIBING
 from unsub.models.statuses import NOT_IN_FORCE
 
-from . import link_emails, store
+from . import identity, link_emails, store
 from .submission import Change, Submission
 
 log = structlog.get_logger(__name__)
 _AT_ONCE = 200
 
 
-def running(subscriber_digests: Collection[str]) -> list[Pause]:
-    """Return the running pauses of the subscriber with these digests. A pause does not count where
-    the subscriber has since subscribed again, or unsubscribed without a pause."""
+def running(context: UnsubContext) -> list[Pause]:
+    """Return the running pauses of the subscriber of this link. A pause does not count where the
+    subscriber has since subscribed again, or unsubscribed without a pause."""
+    subscriber_digests = identity.digests_of(context.mid, context.subscriber)
     found = Pause.objects.filter(request__subscriber_digest__in=subscriber_digests, ended_at=None)
     found = found.select_related("request").order_by("until")
-    return [pause for pause in found if not _is_overtaken(pause.request)]
+    return [pause for pause in found if not _is_overtaken(pause)]
 
 
 def end(pause_id: int, how: PauseResult) -> bool:
@@ -69,7 +70,7 @@ def _end(pause_id: int) -> int | None:
         pause = locked.filter(pk=pause_id, ended_at=None).select_related("request").first()
         if pause is None:
             return None
-        if _is_overtaken(pause.request):
+        if _is_overtaken(pause):
             end(pause.pk, PauseResult.STAYED)
             return None
         asks = pause.end_action == PauseEndAction.ASK
@@ -82,25 +83,29 @@ def _end(pause_id: int) -> int | None:
     return pause.request.unit_id
 
 
-def _is_overtaken(left: SubscriberRequest) -> bool:
-    """Return whether a later request of the subscriber overrides the unsubscribe of a pause (they
-    unsubscribed again or subscribed again), or whether it was withdrawn."""
-    subscriber_digests = {
-        left.subscriber_digest,
-        *digests.subscriber_digests(left.unit_id, left.subscriber),
-    }
+def _is_overtaken(pause: Pause) -> bool:
+    """Return whether the unsubscribe of a pause was withdrawn, or whether the subscriber has made a
+    request since that overrides it: they subscribed again, unsubscribed without a pause, or began
+    another pause from the same target. A link that names a job without its list may be of that
+    list."""
+    left = pause.request
+    theirs = identity.digests_of(left.unit_id, left.subscriber, {left.subscriber_digest})
     since = SubscriberRequest.objects.filter(
-        subscriber_digest__in=subscriber_digests, received_at__gt=left.received_at
-    )
+        Q(received_at__gt=pause.began_at) | Q(repeated_at__gt=pause.began_at),
+        subscriber_digest__in=theirs,
+    ).exclude(pk=left.pk)
     # A request that waits for a confirmation may never be confirmed.
     since = since.exclude(status__in=NOT_IN_FORCE)
     same_target = Q(target_type=left.target_type, target_id=left.target_id)
-    same = since.filter(
-        same_target | Q(target_type=TargetType.EVERYTHING),
+    is_paused = Q(Exists(Pause.objects.filter(request=OuterRef("pk"), ended_at=None)))
+    wider = Q(target_type=TargetType.EVERYTHING)
+    if left.target_type == TargetType.LIST:
+        wider |= Q(target_type=TargetType.JOB)  # it may be a job of that list
+    overriding = since.filter(
+        same_target | wider & ~is_paused,
         kind__in=SUBSCRIBING | {Kind.UNSUBSCRIBE},
     )
-    paused_again = Exists(Pause.objects.filter(request=OuterRef("pk"), ended_at=None))
-    return left.status == Status.WITHDRAWN or same.filter(~paused_again).exists()
+    return left.status == Status.WITHDRAWN or overriding.exists()
 
 
 def resume_submission(pause: Pause, *, token: str = "") -> Submission:

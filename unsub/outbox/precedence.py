@@ -14,7 +14,8 @@ from operator import or_
 from typing import Protocol, TypeVar
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
+from django.db.models.lookups import Exact, GreaterThan, LessThan
 
 from unsub.domain.outcomes import MASTER_UNSUBSCRIBED
 from unsub.domain.target import Target, TargetType
@@ -23,14 +24,16 @@ from unsub.models.kinds import KINDS, KindSpec, superseding
 from unsub.models.request import target_columns
 from unsub.models.statuses import NOT_IN_FORCE, ON_THEIR_WAY
 
+from . import identity
+
 _Row = TypeVar("_Row", SubscriberRequest, LinkEmail)
 
-_EARLIER = Q(received_at__lt=OuterRef("received_at")) | Q(
-    received_at=OuterRef("received_at"), pk__lt=OuterRef("pk")
-)
-_LATER = Q(received_at__gt=OuterRef("received_at")) | Q(
-    received_at=OuterRef("received_at"), pk__gt=OuterRef("pk")
-)
+# `SubscriberRequest.asked_at`, of a row and of the row of the outer query.
+ASKED_AT = Coalesce("repeated_at", "received_at")
+_OUTER_ASKED_AT = Coalesce(OuterRef("repeated_at"), OuterRef("received_at"))
+_AT_ONCE = Q(Exact(ASKED_AT, _OUTER_ASKED_AT))
+_EARLIER = Q(LessThan(ASKED_AT, _OUTER_ASKED_AT)) | (_AT_ONCE & Q(pk__lt=OuterRef("pk")))
+_LATER = Q(GreaterThan(ASKED_AT, _OUTER_ASKED_AT)) | (_AT_ONCE & Q(pk__gt=OuterRef("pk")))
 
 
 # The kinds that a kind waits for while they are being sent, and those while they are queued: from
@@ -95,36 +98,80 @@ def _either(conditions: Iterable[Q]) -> Q:
 def claimable(ids: Sequence[int]) -> list[int]:
     """Return those of the due rows `ids` that may be sent now. The caller must hold locks on them.
     Rows that a later request supersedes become `superseded`; rows of subscribers whose earlier
-    request another worker is claiming stay as they are."""
+    request another worker is claiming stay as they are. All rows of these subscribers move to one
+    digest first."""
+    ids, elsewhere = _under_one_digest(ids)
     rows = SubscriberRequest.objects.in_bulk(ids)
-    superseded = _superseded(rows)
+    superseded = _superseded(rows) if rows else {}
     for pk, by in superseded.items():
         SubscriberRequest.objects.filter(pk=pk).update(
             status=Status.SUPERSEDED, superseded_by=by, finished_at=Now(), idempotency_key=None
         )
-    busy = _busy_subscribers(rows)
+    busy = elsewhere | (_busy_subscribers(rows) if rows else set())
     return [pk for pk in ids if pk not in superseded and rows[pk].subscriber_digest not in busy]
+
+
+def _under_one_digest(ids: Sequence[int]) -> tuple[Sequence[int], set[str]]:
+    """Move all rows of the subscribers of the rows `ids`, of whom several digests are known, to the
+    digest of the SubscriberID. Return those of `ids` that still need not wait, and the digests of
+    subscribers of whom another worker holds a row under another digest."""
+    rows = SubscriberRequest.objects.filter(pk__in=ids).only(
+        "pk", "unit_id", "subscriber_id", "subscriber_key", "subscriber_digest"
+    )
+    pairs: dict[int, set[tuple[int, str]]] = {}
+    for row in rows:
+        if row.subscriber_id is not None and row.subscriber_key:
+            pairs.setdefault(row.unit_id, set()).add((row.subscriber_id, row.subscriber_key))
+    for mid, told in pairs.items():
+        identity.learn(mid, told)
+    aliases = identity.aliases_of({row.subscriber_digest for row in rows} - {""})
+    if not aliases:
+        return ids, set()
+    others = SubscriberRequest.objects.filter(subscriber_digest__in=aliases)
+    found = dict(others.values_list("pk", "subscriber_digest"))
+    if not found:
+        return ids, set()
+    mine = set(lock_skipping(others.filter(pk__in=found)).values_list("pk", flat=True))
+    for alias in {found[pk] for pk in mine}:
+        moving = [pk for pk in mine if found[pk] == alias]
+        SubscriberRequest.objects.filter(pk__in=moving).update(subscriber_digest=aliases[alias])
+    # What `ready` saw of these subscribers is out of date.
+    again = ready(SubscriberRequest.objects.filter(pk__in=ids)).values_list("pk", flat=True)
+    still = set(again)
+    left = {found[pk] for pk in found.keys() - mine}
+    return [pk for pk in ids if pk in still], left | {aliases[alias] for alias in left}
 
 
 def is_superseded(row: SubscriberRequest) -> bool:
     """Return whether a later request of the subscriber supersedes this row."""
-    return bool(_superseded({row.pk: row}))
+    theirs = identity.digests_of(row.unit_id, None, {row.subscriber_digest})
+    # As the worker would see them, which moves them to one digest.
+    return bool(_superseded({row.pk: row}, dict.fromkeys(theirs, row.subscriber_digest)))
 
 
-def _superseded(rows: Mapping[int, SubscriberRequest]) -> dict[int, int]:
-    """Return {superseded id: id of the superseding request} for these rows."""
+def _superseded(
+    rows: Mapping[int, SubscriberRequest], same: Mapping[str, str] | None = None
+) -> dict[int, int]:
+    """Return {superseded id: id of the superseding request} for these rows. `same` maps other
+    digests of their subscribers to those of the rows."""
+    same = same or {}
     # The later requests may include others of these rows.
-    since = min(row.received_at for row in rows.values())
-    later = _of_subscribers(rows).filter(received_at__gte=since).exclude(status__in=NOT_IN_FORCE)
+    since = min(row.asked_at for row in rows.values())
+    later = _of_subscribers(rows, same).filter(
+        Q(received_at__gte=since) | Q(repeated_at__gte=since)
+    )
+    later = later.exclude(status__in=NOT_IN_FORCE)
     later = later.filter(kind__in=superseding({row.kind for row in rows.values()}))
     found: dict[int, int] = {}
     later = later.only(
-        "pk", "received_at", "subscriber_digest", "kind", "target_type", "target_id", "target_name"
-    )
-    for one in later.order_by("-received_at", "-pk"):
+        "pk", "received_at", "repeated_at", "subscriber_digest",
+        "kind", "target_type", "target_id", "target_name",
+    )  # fmt: skip
+    for one in later.order_by(ASKED_AT.desc(), "-pk"):
+        subscriber_digest = same.get(one.subscriber_digest, one.subscriber_digest)
         for pk, row in rows.items():
             if (
-                one.subscriber_digest == row.subscriber_digest
+                subscriber_digest == row.subscriber_digest
                 and _order(one) > _order(row)
                 and supersedes(one, row)
             ):
@@ -133,8 +180,8 @@ def _superseded(rows: Mapping[int, SubscriberRequest]) -> dict[int, int]:
 
 
 def _order(row: SubscriberRequest) -> tuple[datetime, int]:
-    """Return the sort key of a subscriber's requests: time of receipt, then id."""
-    return row.received_at, row.pk
+    """Return the sort key of a subscriber's requests: the last time of receipt, then id."""
+    return row.asked_at, row.pk
 
 
 def _busy_subscribers(rows: Mapping[int, SubscriberRequest]) -> set[str]:
@@ -142,7 +189,7 @@ def _busy_subscribers(rows: Mapping[int, SubscriberRequest]) -> set[str]:
     worker is processing: it is leased, or locked by a worker that has not yet committed the state
     which `ready` needed to see."""
     earlier = _of_subscribers(rows).exclude(pk__in=rows)
-    until = max(row.received_at for row in rows.values())
+    until = max(row.asked_at for row in rows.values())
     kinds = frozenset[Kind]().union(*(row.spec.waits_for_sent for row in rows.values()))
     earlier = earlier.filter(received_at__lte=until, status__in=ON_THEIR_WAY, kind__in=kinds)
     there = dict(earlier.values_list("pk", "subscriber_digest"))
@@ -161,9 +208,11 @@ def lock_skipping(rows: QuerySet[_Row]) -> QuerySet[_Row]:
     return rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
 
 
-def _of_subscribers(rows: Mapping[int, SubscriberRequest]) -> QuerySet[SubscriberRequest]:
-    """Return all requests of these rows' subscribers."""
-    subscriber_digests = {row.subscriber_digest for row in rows.values()} - {""}
+def _of_subscribers(
+    rows: Mapping[int, SubscriberRequest], more: Collection[str] = ()
+) -> QuerySet[SubscriberRequest]:
+    """Return all requests of these rows' subscribers, of whom `more` are other digests."""
+    subscriber_digests = {row.subscriber_digest for row in rows.values()} | {*more} - {""}
     return SubscriberRequest.objects.filter(subscriber_digest__in=subscriber_digests)
 
 
@@ -207,19 +256,21 @@ def revive(ids: Sequence[int]) -> set[int]:
     return mids
 
 
-def superseded_since(submission: Targeted, *, until: datetime | Now) -> Q:
+def superseded_since(
+    submission: Targeted, subscriber_digests: Collection[str], *, until: datetime | Now
+) -> Q:
     """Return Q for rows whose idempotency key is to be released: a contrary request of the same
-    subscriber was received after the row and up to `until`, so that the same request now is a new
-    one.
+    subscriber, who has these digests, was received after the row and up to `until`, so that the
+    same request now is a new one.
 
     Contrary is any request that could supersede it: of another kind whatever its target, which is
     cautious; of the same kind where that carries another value for the same target.
     """
     later = SubscriberRequest.objects.filter(
-        _LATER, subscriber_digest=OuterRef("subscriber_digest"), received_at__lte=until
+        _LATER, subscriber_digest__in=subscriber_digests, received_at__lte=until
     )
     contrary = Q(kind__in=superseding({submission.kind}) - {submission.kind})
     if submission.spec.has_value:
         contrary |= Q(kind=submission.kind, **target_columns(submission.target))
     later = later.filter(contrary).exclude(status__in=NOT_IN_FORCE)
-    return ~Q(subscriber_digest="") & Q(Exists(later))
+    return Q(Exists(later))

@@ -2,11 +2,14 @@
 
 A list and not Celery tasks: a task that waits is in the memory of a worker, and when that worker is
 killed, the task returns only after the visibility timeout (docs/adr/0008).
+
+Each entry begins with the time at which the broker received it, by the broker's clock, because the
+clocks of web servers may differ from each other and from the database's. When the entry is read,
+`receipt` converts the time to the database's clock.
 """
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 
 import redis
 import structlog
@@ -17,7 +20,7 @@ from unsub.infra.redis_client import quick_client
 from unsub.links.tokens import LinkError
 from unsub.models import SubscriberRequest
 
-from . import erased, store
+from . import erased, receipt, store
 from .submission import Submission
 
 log = structlog.get_logger(__name__)
@@ -25,13 +28,23 @@ log = structlog.get_logger(__name__)
 KEY = "profilecenter:spool"
 DEAD_LETTERS = "profilecenter:spool:dead_letters"
 _client = quick_client(1.0)
+# One script, so that entries are in the order of their times: a time never repeats and never goes
+# back, whatever happens to the broker's clock.
+_PUSH = """
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local last = tonumber(redis.call('HGET', KEYS[2], 'last') or '0')
+if now <= last then now = last + 1 end
+redis.call('HSET', KEYS[2], 'last', string.format('%.0f', now))
+return redis.call('RPUSH', KEYS[1], string.format('%.0f ', now) .. ARGV[1])
+"""
+_push = _client.register_script(_PUSH)
 
 
 def push(submission: Submission) -> None:
-    """Add a submission to the spool, as the signed token it came with and the time of receipt.
-    Raises RedisError where the broker does not accept it."""
-    message = submission.to_message(received_at=datetime.now(UTC))
-    _client.rpush(KEY, _seal(message))
+    """Add a submission to the spool, as the time by the broker's clock and, sealed, the signed
+    token it came with. Raises RedisError where the broker does not accept it."""
+    _push(keys=[KEY, receipt.CLOCK], args=[_seal(submission.to_message())], client=_client)
 
 
 def drain() -> Iterator[SubscriberRequest]:
@@ -41,9 +54,12 @@ def drain() -> Iterator[SubscriberRequest]:
 
     Safe to run in several processes at once: the idempotency key allows one row per submission.
     """
+    received = receipt.Spooled(_client)
     while (entry := _oldest()) is not None:
         try:
-            request = _write(Submission.from_message(_unseal(entry)))
+            at, message = _split(entry)
+            submission = received.dated(Submission.from_message(_unseal(message)), at)
+            request = _write(submission)
         except (LinkError, ValueError, LookupError, DataError, IntegrityError) as err:
             # Its link key was removed meanwhile, or no row can hold it. The entry is kept as a dead
             # letter, so that nothing is lost and later entries need not wait.
@@ -51,8 +67,25 @@ def drain() -> Iterator[SubscriberRequest]:
             _client.rpush(DEAD_LETTERS, entry)
         else:
             if request:
+                received.stored(request)
                 yield request
         _client.lrem(KEY, 1, entry)  # type: ignore[arg-type]  # bytes are fine
+    received.remember()
+
+
+def is_empty() -> bool:
+    """Return whether nothing is spooled; False where the broker does not answer."""
+    try:
+        return not _client.exists(KEY)
+    except redis.RedisError:
+        return False
+
+
+def _split(entry: bytes) -> tuple[int, bytes]:
+    """Return the time of an entry, in microseconds since 1970 by the broker's clock, and the sealed
+    message. Raises ValueError."""
+    at, _, message = entry.partition(b" ")
+    return int(at), message
 
 
 def _write(submission: Submission) -> SubscriberRequest | None:
@@ -66,8 +99,8 @@ def _write(submission: Submission) -> SubscriberRequest | None:
 
 
 def _seal(message: Mapping[str, str]) -> bytes:
-    """Return a message as a spool entry. The token names its subscriber to everybody who can decode
-    base64, and Redis writes the entry to a file: so it is sealed."""
+    """Return a message as a spool entry has it. The token names its subscriber to everybody who can
+    decode base64, and Redis writes the entry to a file: so it is sealed."""
     return sealing.seal("spool", json.dumps(message).encode())
 
 

@@ -59,11 +59,11 @@ def recent(context: UnsubContext, since: timedelta) -> list[SubscriberRequest]:
     refused = Q(
         status=Status.REFUSED, finished_at__gte=Now() - _REFUSED_SHOWN, resolution_notes=None
     )
-    subscriber_digests = digests.subscriber_digests(context.mid, context.subscriber)
+    subscriber_digests = identity.digests_of(context.mid, context.subscriber)
     rows = SubscriberRequest.objects.filter(
         open_ | ended | refused, subscriber_digest__in=subscriber_digests
     )
-    newest = rows.order_by("-received_at", "-pk")[:_RECENT_MAX]
+    newest = rows.order_by(precedence.ASKED_AT.desc(), "-pk")[:_RECENT_MAX]
     return list(newest)[::-1]
 
 
@@ -93,12 +93,23 @@ def write(submission: Submission) -> tuple[SubscriberRequest, bool]:
 
 
 def _repeat(found: SubscriberRequest, submission: Submission) -> None:
-    """Apply the effects of a repeated request beyond its row: the pause, and the confirmation
+    """Apply the effects of a repeated request: the time of the row, the pause, and the confirmation
     email."""
-    _update_pause(found, submission)
+    if _is_latest(found, submission) and found.kind == Kind.UNSUBSCRIBE:
+        _update_pause(found, submission)
     if found.status == Status.WAITING:
         # The subscriber asks again: the email may be lost. Another is sent at most once an hour.
         link_emails.request_confirmation(found, submission.received_at)
+
+
+def _is_latest(found: SubscriberRequest, submission: Submission) -> bool:
+    """Return whether a repeated request is the last one that this row answers for; if so, store its
+    time. A spooled one may be read after later ones, which may have been for good, or for a
+    pause; and a contrary one may be read that was received before this repetition."""
+    at = submission.received_at or Now()
+    rows = SubscriberRequest.objects.filter(pk=found.pk, received_at__lte=at)
+    rows = rows.filter(Q(repeated_at=None) | Q(repeated_at__lte=at))
+    return bool(rows.update(repeated_at=at))
 
 
 def _insert(submission: Submission, key: str) -> SubscriberRequest | None:
@@ -185,7 +196,7 @@ def _consent_text(submission: Submission, text: str) -> ConsentText:
 
 
 def _update_pause(request: SubscriberRequest, submission: Submission) -> None:
-    """Make an unsubscribe a pause, or end its pause: the last submission counts."""
+    """Make an unsubscribe a pause, or end its pause. The submission must be the last one."""
     if not submission.pause_days:
         running = Pause.objects.filter(request=request, ended_at=None)
         running.update(ended_at=Now(), result=PauseResult.STAYED)
@@ -193,9 +204,10 @@ def _update_pause(request: SubscriberRequest, submission: Submission) -> None:
     unit = BusinessUnit.objects.filter(mid=submission.context.mid).first()
     if unit is None or not unit.offers_pause:
         return
-    began = submission.received_at or timezone.now()
+    began = submission.received_at or Now()
     pause = Pause(
         request=request,
+        began_at=began,
         until=began + timedelta(days=submission.pause_days),
         end_action=unit.pause_end_action,
         ended_at=None,
@@ -205,7 +217,7 @@ def _update_pause(request: SubscriberRequest, submission: Submission) -> None:
         [pause],
         update_conflicts=True,
         unique_fields=["request"],
-        update_fields=["until", "end_action", "ended_at", "result"],
+        update_fields=["began_at", "until", "end_action", "ended_at", "result"],
     )
 
 
@@ -246,7 +258,8 @@ def _release_key(submission: Submission, key: str) -> None:
     # A withdrawal also covers requests received before it: a submission that was spooled while the
     # database was unavailable may be read only after the subscriber pressed again, and then Undo.
     taken_back = Q(status=Status.WITHDRAWN, finished_at__lte=at)
-    contrary = precedence.superseded_since(submission, until=at)
+    theirs = identity.digests_of(submission.context.mid, submission.context.subscriber)
+    contrary = precedence.superseded_since(submission, theirs, until=at)
     SubscriberRequest.objects.filter(old | taken_back | contrary, idempotency_key=key).update(
         idempotency_key=None
     )

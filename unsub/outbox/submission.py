@@ -32,7 +32,8 @@ class Change:
 class Submission:
     """What one subscriber requested, once. `token` is the signed link's; `reason` the code of the
     chosen reason, `words` the subscriber's own, `scanner` the name of a known link scanner. Without
-    a `change` it is an unsubscribe: permanent, or a pause of `pause_days`."""
+    a `change` it is an unsubscribe: permanent, or a pause of `pause_days`. `received_at` is a time
+    by the database's clock; None means the time at which the row is inserted."""
 
     token: str = field(repr=False)
     context: UnsubContext
@@ -74,8 +75,9 @@ class Submission:
             raise ValueError(f"a request to {self.kind} cannot be about {found.type}")
         return found
 
-    def to_message(self, *, received_at: datetime) -> dict[str, str]:
-        """Return the submission as strings for the spool: the token stands for the context."""
+    def to_message(self) -> dict[str, str]:
+        """Return the submission as strings for the spool: the token stands for the context. Without
+        the time of receipt, which the broker adds by its own clock."""
         message = {
             "token": self.token,
             "channel": self.channel.value,
@@ -85,7 +87,6 @@ class Submission:
             "scope": self.context.scope.value,
             "scanner": self.scanner,
             "list_id": str(self.context.job.list_id or ""),
-            "received_at": received_at.isoformat(),
             "pause_days": str(self.pause_days),
         }
         if self.change:
@@ -94,8 +95,8 @@ class Submission:
 
     @classmethod
     def from_message(cls, message: Mapping[str, str]) -> "Submission":
-        """Return the submission that `to_message` wrote. Raises LinkError where the link's keys are
-        gone."""
+        """Return the submission that `to_message` wrote, without a time of receipt. Raises
+        LinkError where the link's keys are gone."""
         change = _change_of(message)
         return cls(
             token=message["token"],
@@ -108,7 +109,6 @@ class Submission:
             scanner=message.get("scanner", ""),
             pause_days=int(message.get("pause_days", "0")),
             change=change,
-            received_at=datetime.fromisoformat(message["received_at"]),
         )
 
 

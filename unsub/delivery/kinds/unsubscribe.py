@@ -23,6 +23,7 @@ from unsub.domain.outcomes import Outcome, Verdict, read_reply
 from unsub.gateway import calls as gateway
 from unsub.gateway import catalogue
 from unsub.models import SubscriberRequest
+from unsub.outbox import identity
 from unsub.sfmc import ListChange, SubscriberUpdate
 
 from .lookups import UNSUBSCRIBED
@@ -112,6 +113,8 @@ def _plan(batch: Batch[SubscriberRequest], row: SubscriberRequest) -> Plan:
     key = who.subscriber_key or gateway.key_of(batch.mid, who)
     if not key:
         return _NOBODY
+    if who.subscriber_id is not None:
+        identity.learn(batch.mid, {(who.subscriber_id, key)})
     found = gateway.memberships_of(batch.mid, [key])[key]
     membership = next((one for one in found if one.list_id == row.list_id), None)
     if membership is not None and membership.status == UNSUBSCRIBED:

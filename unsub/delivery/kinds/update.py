@@ -63,8 +63,6 @@ def _plans(batch: Batch[SubscriberRequest]) -> list[Plan]:
         if (row.kind == Kind.SUBSCRIBE or row.subscriber_digest in left) and (key := keys[row.pk])
     }
     memberships = gateway.memberships_of(mid, sorted(asking)) if asking else {}
-    # Marketing Cloud does not distinguish case in SubscriberKeys.
-    memberships = {key.casefold(): found for key, found in memberships.items()}
     named = any(row.target.type is TargetType.ATTRIBUTE for row in rows)
     attributes = {one.name for one in catalogue.definitions(mid)} if named else set()
     plans: list[Plan] = []
@@ -75,7 +73,7 @@ def _plans(batch: Batch[SubscriberRequest]) -> list[Plan]:
             continue
         known = _Known(
             key=key,
-            places=memberships.get(key.casefold(), []),
+            places=memberships.get(key, []),
             attributes=attributes,
             left=left.get(row.subscriber_digest, ()),
         )

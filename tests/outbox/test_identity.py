@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
@@ -14,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from tests.helpers import PARENT, MakeSubmission, context, rotate_digest_key
-from unsub.delivery import claim
+from unsub.delivery import claim, worker
 from unsub.domain.context import SubscriberContext, UnsubContext
 from unsub.domain.digest_keys import DigestKeyring
 from unsub.infra import digests
@@ -300,6 +301,160 @@ def test_a_row_with_both_identifiers_links_those_with_one(make_submission: MakeS
     who = SubscriberContext(subscriber_id=1001)
     found = identity.requests_of(PARENT, who).order_by("pk").values_list("pk", flat=True)
     assert list(found) == rows
+
+
+KEY, ID = SubscriberContext(subscriber_key="ada-1001"), SubscriberContext(subscriber_id=1001)
+BOTH = SubscriberContext(subscriber_id=1001, subscriber_key="ada-1001")
+
+
+def unsubscription(who: SubscriberContext, number: int = 7004) -> Submission:
+    """Return an unsubscribe from a list by a link with these identifiers."""
+    link = context(who).for_list(number)
+    return Submission(token="t", context=link, channel=Channel.PROFILE)
+
+
+def subscription(who: SubscriberContext, number: int = 7004) -> Submission:
+    """Return a subscription to a list by a link with these identifiers."""
+    return _profile(context(who).for_list(number), Change(kind=Kind.SUBSCRIBE))
+
+
+@pytest.mark.parametrize(("one", "other"), [(ID, KEY), (KEY, ID), (BOTH, KEY), (KEY, BOTH)])
+def test_requests_by_two_identifiers_of_one_subscriber_are_ordered(
+    one: SubscriberContext, other: SubscriberContext
+) -> None:
+    if BOTH not in (one, other):
+        identity.learn(PARENT, {(1001, "ada-1001")})
+    first, _ = store.write(subscription(one))
+    last, _ = store.write(unsubscription(other))
+    while claim.claim(PARENT):
+        pass
+    first.refresh_from_db()
+    assert (first.status, first.superseded_by_id) == (Status.SUPERSEDED, last.pk)
+    assert set(SubscriberRequest.objects.values_list("subscriber_digest", flat=True)) == {
+        digests.id_digests(PARENT, 1001)[0]
+    }
+
+
+def test_requests_by_two_identifiers_are_of_two_subscribers_until_it_is_known() -> None:
+    first, _ = store.write(subscription(ID))
+    store.write(unsubscription(KEY))
+    while claim.claim(PARENT):
+        pass
+    first.refresh_from_db()
+    assert first.status == Status.SENDING
+
+
+def test_a_request_by_one_identifier_does_not_overtake_one_that_is_being_sent_by_another() -> None:
+    identity.learn(PARENT, {(1001, "ada-1001")})
+    sent, _ = store.write(subscription(KEY))
+    assert claim.claim(PARENT)
+    waiting, _ = store.write(unsubscription(ID))
+    assert claim.claim(PARENT) is None
+    SubscriberRequest.objects.filter(pk=sent.pk).update(
+        status=Status.DONE, lease=None, lease_until=None, finished_at=Now()
+    )
+    batch = claim.claim(PARENT)
+    assert batch
+    assert [row.pk for row in batch.rows] == [waiting.pk]
+
+
+def test_a_subscription_waits_for_an_unsubscribe_from_everything_by_another_identifier() -> None:
+    identity.learn(PARENT, {(1001, "ada-1001")})
+    everything = Submission(
+        token="t", context=context(KEY).for_everything(), channel=Channel.PROFILE
+    )
+    first, _ = store.write(everything)
+    later = Now() + timedelta(hours=1)
+    SubscriberRequest.objects.filter(pk=first.pk).update(next_attempt_at=later)
+    store.write(subscription(ID))
+    assert claim.claim(PARENT) is None
+
+
+def test_an_unsubscribe_by_one_identifier_ends_a_pause_by_another_for_good(
+    settings: Settings,
+) -> None:
+    identity.learn(PARENT, {(1001, "ada-1001")})
+    store.write(replace(unsubscription(ID), pause_days=30))
+    rotate_digest_key(settings)
+    (running,) = outbox.running_pauses(context(KEY))
+    store.write(unsubscription(KEY))
+    assert outbox.running_pauses(context(ID)) == []
+    type(running).objects.update(until=Now())
+    assert list(pauses.end_due()) == []
+    recent = outbox.recent(context(KEY), timedelta(days=1))
+    assert [row.pk for row in recent] == list(
+        SubscriberRequest.objects.values_list("pk", flat=True)[::-1]
+    )
+
+
+def test_a_request_repeated_after_a_contrary_one_by_another_identifier_is_a_new_one() -> None:
+    identity.learn(PARENT, {(1001, "ada-1001")})
+    first, _ = store.write(unsubscription(ID))
+    store.write(subscription(KEY))
+    again, is_new = store.write(unsubscription(ID))
+    assert is_new
+    assert again.pk != first.pk
+
+
+def test_what_is_known_of_a_subscriber_stays_known_after_a_change_of_the_key(
+    settings: Settings,
+) -> None:
+    identity.learn(PARENT, {(1001, "ada-1001")})
+    rotate_digest_key(settings)
+    by_key, _ = store.write(unsubscription(KEY))
+    by_id, _ = store.write(unsubscription(ID))
+    rotate_digest_key(settings, "3")
+    for who in (KEY, ID, BOTH):
+        found = identity.requests_of(PARENT, who).values_list("pk", flat=True)
+        assert set(found) == {by_key.pk, by_id.pk}
+    SubscriberRequest.objects.update(status=Status.DONE, finished_at=Now(), outcome="posted")
+    first, _ = store.write(subscription(KEY, 7001))
+    last, _ = store.write(unsubscription(ID, 7001))
+    while claim.claim(PARENT):
+        pass
+    first.refresh_from_db()
+    assert (first.status, first.superseded_by_id) == (Status.SUPERSEDED, last.pk)
+
+
+def test_a_key_that_went_to_another_subscriber_does_not_make_one_of_two() -> None:
+    identity.learn(PARENT, {(1002, "ada-1001")})
+    theirs, _ = store.write(unsubscription(SubscriberContext(subscriber_id=1002)))
+    mine, _ = store.write(unsubscription(BOTH))
+    found = identity.digests_of(PARENT, BOTH)
+    assert mine.subscriber_digest in found
+    assert theirs.subscriber_digest not in found
+
+
+def test_marketing_cloud_tells_which_key_a_subscriber_id_has(sandbox: Sandbox) -> None:
+    store.write(subscription(ID))
+    worker.drain(PARENT, more=lambda: None)
+    assert digests.key_digests(PARENT, "ada-1001")[0] in identity.digests_of(PARENT, ID)
+    assert digests.id_digests(PARENT, 1001)[0] in identity.digests_of(PARENT, KEY)
+
+
+def test_an_imported_unsubscribe_is_one_of_its_subscribers_requests(sandbox: Sandbox) -> None:
+    """It ends a pause for good, and supersedes a subscription that was not sent yet."""
+    BusinessUnit.objects.update(import_events=True)
+    joining, _ = store.write(subscription(KEY, 7001))
+    store.write(replace(unsubscription(SubscriberContext(subscriber_id=1002), 7001), pause_days=30))
+    time.sleep(1)  # an event has the time of its second
+    for number in ("1001", "1002"):
+        sandbox.memory.log_unsub_event(PARENT, {"SubscriberID": number, "JobID": "88001"})
+    event_import.import_unit(PARENT)
+    assert SubscriberRequest.objects.filter(channel=Channel.IMPORT).count() == 2
+    assert outbox.running_pauses(context(1002)) == []
+    claim.claim(PARENT)
+    assert claim.claim(PARENT) is None
+    joining.refresh_from_db()
+    assert joining.status == Status.SUPERSEDED
+
+
+@pytest.mark.parametrize("name", ["subscriber_key", "email_address"])
+def test_of_two_subscribers_who_only_look_alike_both_unsubscribe(name: str) -> None:
+    people = ("straße@example.com", "strasse@example.com", "stra\u017fse@example.com")
+    for text in people:
+        _, is_new = store.write(unsubscription(SubscriberContext(**{name: text})))  # type: ignore[arg-type]
+        assert is_new
 
 
 def test_the_printed_keys_find_rows_stored_under_the_secret_key(settings: Settings) -> None:

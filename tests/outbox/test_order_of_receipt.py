@@ -72,13 +72,13 @@ class Broker(redis.Redis):
 
     def time(self, **_: Any) -> tuple[int, int]:
         """Return the time by its clock."""
-        seconds, microseconds = super().time()  # type: ignore[misc]
+        seconds, microseconds = super().time()
         return int(seconds) + self.ahead, int(microseconds)
 
 
 def broker_ahead(monkeypatch: pytest.MonkeyPatch, seconds: int) -> Broker:
     """Set the broker's clock ahead of the database's, which both are this machine's."""
-    broker = Broker.from_url(settings.REDIS_URL)
+    broker = Broker(connection_pool=redis.ConnectionPool.from_url(settings.REDIS_URL))
     broker.ahead = seconds
     script = spool._PUSH.replace("tonumber(time[1])", f"(tonumber(time[1]) + {seconds})")
     assert script != spool._PUSH
@@ -432,6 +432,6 @@ def test_the_difference_of_the_clocks_is_measured_and_kept(
 ) -> None:
     broker = broker_ahead(monkeypatch, 600)
     tasks.record()
-    least, most = (int(str(one, "ascii")) for one in broker.hmget(receipt.CLOCK, "least", "most"))  # type: ignore[union-attr,arg-type]
+    least, most = (int(one or 0) for one in broker.hmget(receipt.CLOCK, "least", "most"))
     assert least <= -600_000_000 <= most + 2_000
     assert most - least < 60_000_000

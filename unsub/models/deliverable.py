@@ -41,8 +41,8 @@ class Deliverable(models.Model):
     list_id = models.BigIntegerField(_("ListID"), null=True, blank=True)
     batch_id = models.BigIntegerField(_("BatchID"), null=True, blank=True)
     language = models.CharField(_("language"), max_length=35, blank=True)
-    # A keyed digest of the subscriber (unsub/infra/digests.py); empty on imported rows. It changes
-    # with the digest keys.
+    # A keyed digest of the subscriber (unsub/infra/digests.py). It changes with the digest keys,
+    # and when another identifier of the subscriber gets known (unsub/outbox/identity.py).
     subscriber_digest = models.CharField(
         max_length=DIGEST_LENGTH, blank=True, db_default="", editable=False
     )

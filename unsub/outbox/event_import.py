@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from unsub.domain.context import JobContext, Scope
+from unsub.domain.context import JobContext, Scope, SubscriberContext
 from unsub.domain.masking import address_mask
 from unsub.domain.retry import HORIZON
 from unsub.domain.target import EVERYTHING
@@ -35,7 +35,7 @@ from unsub.models.import_state import import_of
 from unsub.models.request import target_columns
 from unsub.sfmc import SfmcError, SubscriberName, UnsubEvent
 
-from . import erased
+from . import erased, identity
 from .erasure import lock_unit
 
 log = structlog.get_logger(__name__)
@@ -98,13 +98,14 @@ def _write(mid: int, events: Sequence[UnsubEvent]) -> set[date]:
     erased. Return the days (UTC) of the inserted rows. Locks the business unit meanwhile."""
     by_key = _new(mid, (event for event in events if len(event.subscriber_key) <= _KEY_MAX))
     names = _names(mid, sorted({event.subscriber_key for event in by_key.values()}))
+    identity.learn(mid, {(name.subscriber_id, key) for key, name in names.items()})
     ours = _ours(mid, names, by_key.values())
     elsewhere = {key: event for key, event in by_key.items() if not _is_ours(event, ours)}
     with transaction.atomic():
         lock_unit(mid)
         gone = _of_erased(mid, names, elsewhere.values())
         rows = [
-            _request(mid, event, names.get(_fold(event.subscriber_key)), key)
+            _request(mid, event, names.get(event.subscriber_key), key)
             for key, event in elsewhere.items()
             if event.subscriber_key not in gone
         ]
@@ -120,7 +121,7 @@ def _of_erased(
 ) -> set[str]:
     """Return the SubscriberKeys of erased subscribers. An identifier that was not known when they
     were erased is remembered as theirs from now on."""
-    known = {event.subscriber_key: names.get(_fold(event.subscriber_key)) for event in events}
+    known = {event.subscriber_key: names.get(event.subscriber_key) for event in events}
     gone = erased.which(mid, {key: _digests_of(mid, key, name) for key, name in known.items()})
     for key in gone:
         name = known[key]
@@ -160,59 +161,71 @@ def _idempotency_keys(mid: int, event: UnsubEvent) -> tuple[str, ...]:
 
 
 def _names(mid: int, keys: Iterable[str]) -> Mapping[str, SubscriberName]:
-    """Return the identifiers of subscribers by their SubscriberKey, folded."""
+    """Return the identifiers of subscribers by their SubscriberKey."""
     left = iter(keys)
     names: dict[str, SubscriberName] = {}
     while some := list(islice(left, _NAMES_AT_ONCE)):
         found = gateway.subscriber_names(mid, some)
-        names |= {_fold(name.subscriber_key): name for name in found}
+        names |= {name.subscriber_key: name for name in found}
     return names
 
 
-_DIGESTS = ("subscriber_id_digest", "subscriber_key_digest", "address_digest")
-Ours = Mapping[str, list[tuple[int | None, datetime]]]
+# Of rows that retention has emptied.
+_DIGESTS = ("subscriber_id_digest", "subscriber_key_digest")
+# The job, when the request was received, and until when a call for it may have made an event.
+Ours = Mapping[str, list[tuple[int | None, datetime, datetime]]]
 
 
 def _ours(mid: int, names: Mapping[str, SubscriberName], events: Iterable[UnsubEvent]) -> Ours:
-    """Return, for each folded SubscriberKey, the jobs and times of the requests made in this
-    application."""
+    """Return, for each SubscriberKey, the jobs and times of the requests made in this application.
+    One without a job that was never sent has made no event.
+    A request that names an address alone is of the subscriber who alone has it."""
     by_id = {name.subscriber_id: key for key, name in names.items()}
-    by_email = {_fold(name.email_address): key for key, name in names.items()}
+    by_address = _by_address(names)
     keys = {event.subscriber_key for event in events}
-    emails = [name.email_address for name in names.values()]
     by_digest = _by_digest(mid, names, keys)
-    people = Q(subscriber_id__in=by_id) | Q(subscriber_key__in=keys) | Q(email_address__in=emails)
-    # Rows that retention has emptied.
+    people = Q(subscriber_id__in=by_id) | Q(subscriber_key__in=keys)
     for column in _DIGESTS:
         people |= Q(**{f"{column}__in": by_digest})
+    nothing_else = dict.fromkeys(("subscriber_key", *_DIGESTS), "")
+    people |= Q(address_digest__in=by_address, subscriber_id=None, **nothing_else)
     rows = (
         SubscriberRequest.objects.unsubscribes()
         .filter(people, unit_id=mid)
         .exclude(channel=Channel.IMPORT)
     )
     rows = rows.exclude(status__in=(Status.WITHDRAWN, Status.REFUSED)).order_by()
-    found: dict[str, list[tuple[int | None, datetime]]] = {}
-    for number, key, email, job_id, at, *row_digests in rows.values_list(
-        "subscriber_id", "subscriber_key", "email_address", "job_id", "received_at", *_DIGESTS
-    ):
-        subscriber = by_id.get(number or 0) or _fold(key) or by_email.get(_fold(email), "")
-        if not subscriber:
-            subscriber = next((by_digest[one] for one in row_digests if one in by_digest), "")
-        found.setdefault(subscriber, []).append((job_id, at))
+    rows = rows.exclude(job_id=None, attempts=0)
+    found: dict[str, list[tuple[int | None, datetime, datetime]]] = {}
+    for number, key, address_digest, job_id, at, ended, *row_digests in rows.values_list(
+        "subscriber_id", "subscriber_key", "address_digest", "job_id", "received_at", "finished_at",
+        *_DIGESTS,
+    ):  # fmt: skip
+        subscriber_key = by_id.get(number or 0) or key
+        if not subscriber_key:
+            subscriber_key = next((by_digest[one] for one in row_digests if one in by_digest), "")
+        subscriber_key = subscriber_key or by_address.get(address_digest, "")
+        found.setdefault(subscriber_key, []).append((job_id, at, ended or at + HORIZON))
     return found
 
 
 def _by_digest(
     mid: int, names: Mapping[str, SubscriberName], keys: Iterable[str]
 ) -> dict[str, str]:
-    """Return folded SubscriberKeys by the digests of the subscriber's identifiers."""
-    found = {one: _fold(key) for key in keys for one in digests.key_digests(mid, key)}
+    """Return SubscriberKeys by the digests of the subscriber's identifiers."""
+    found = {one: key for key in keys for one in digests.key_digests(mid, key)}
     for key, name in names.items():
-        each = digests.id_digests(mid, name.subscriber_id)
-        if name.email_address:
-            each += digests.address_digests(name.email_address)
-        found |= dict.fromkeys(each, key)
+        found |= dict.fromkeys(digests.id_digests(mid, name.subscriber_id), key)
     return found
+
+
+def _by_address(names: Mapping[str, SubscriberName]) -> dict[str, str]:
+    """Return SubscriberKeys by the digests of the addresses that only one of them has."""
+    keys: dict[str, list[str]] = {}
+    for key, name in names.items():
+        for digest in digests.address_digests(name.email_address) if name.email_address else ():
+            keys.setdefault(digest, []).append(key)
+    return {digest: found[0] for digest, found in keys.items() if len(found) == 1}
 
 
 def _is_ours(event: UnsubEvent, ours: Ours) -> bool:
@@ -220,8 +233,8 @@ def _is_ours(event: UnsubEvent, ours: Ours) -> bool:
     or one that left the job to Marketing Cloud and may have been sent at the time of the event."""
     return any(
         at <= event.at + SKEW
-        and (job_id == event.job_id or (job_id is None and event.at <= at + HORIZON + SKEW))
-        for job_id, at in ours.get(_fold(event.subscriber_key), ())
+        and (job_id == event.job_id or (job_id is None and event.at <= until + SKEW))
+        for job_id, at, until in ours.get(event.subscriber_key, ())
     )
 
 
@@ -230,11 +243,15 @@ def _request(
 ) -> SubscriberRequest:
     """Return the row of an event."""
     job = JobContext(job_id=event.job_id, list_id=event.list_id)
+    who = SubscriberContext(
+        subscriber_id=name.subscriber_id if name else None, subscriber_key=event.subscriber_key
+    )
     return SubscriberRequest(
         unit_id=mid,
         **target_columns(EVERYTHING if event.is_master else job.target),
-        subscriber_id=name.subscriber_id if name else None,
+        subscriber_id=who.subscriber_id,
         subscriber_key=event.subscriber_key,
+        subscriber_digest=digests.subscriber_digests(mid, who)[0],
         address_digest=digests.address_digest(name.email_address if name else ""),
         address_mask=address_mask(name.email_address if name else ""),
         job_id=event.job_id,
@@ -250,8 +267,3 @@ def _request(
         outcome=Outcome.POSTED.value,
         idempotency_key=key,
     )
-
-
-def _fold(key: str) -> str:
-    """Return a key or address folded: Marketing Cloud does not distinguish case in them."""
-    return key.casefold()

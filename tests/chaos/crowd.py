@@ -111,7 +111,7 @@ class Crowd:
 
     def _open(self, person: Person, path: str) -> Form | None:
         """Return the form of a page, or None where the page did not come."""
-        reply = client.get(self._deployment.url, path)
+        reply = client.get(self._deployment.page_url(), path)
         self._ledger.look(reply.answer)
         if reply.status == 200:
             return Form(reply.text)
@@ -122,7 +122,7 @@ class Crowd:
         self, person: Person, body: str, *, kind: str, about: str, value: str = "", path: str = ""
     ) -> None:
         """Send a form and record the outcome."""
-        reply = client.post(self._deployment.url, path or person.path, body)
+        reply = client.post(self._deployment.page_url(), path or person.path, body)
         if why := _not_asked(reply, path):
             self._ledger.look(reply.answer)
             person.unusable[why] += 1

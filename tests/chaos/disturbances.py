@@ -122,7 +122,10 @@ def freeze_worker(world: World, seconds: float) -> None:
 def kill_web(world: World, _seconds: float) -> None:
     """SIGKILL the web processes; clients get no reply until they are back."""
     with world.without_web():
-        world.restart(world.web)
+        for web in world.webs:
+            web.kill()
+        for web in world.webs:
+            web.start()
 
 
 @_named("beat killed")
@@ -225,7 +228,7 @@ def revoke(world: World, seconds: float) -> None:
 @_named("disk of the logs full")
 def fill_disk(world: World, seconds: float) -> None:
     """Make workers and web processes log to a device that accepts no writes."""
-    processes = (world.web, *world.workers)
+    processes = (*world.webs, *world.workers)
     before = [process.log_to(Path("/dev/full")) for process in processes]
     with world.without_web():
         for process in processes:

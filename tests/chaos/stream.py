@@ -64,7 +64,7 @@ class Stream:
         body = "form=page&everything=1" if asked.kind == "everything" else body
         self._post(asked, path, body or "List-Unsubscribe=One-Click")
         if asked.kind == "undo" and asked.was_accepted:
-            reply = client.post(self._deployment.url, f"{path}/undo", "")
+            reply = client.post(self._deployment.page_url(), f"{path}/undo", "")
             asked.asked_to_undo = reply.status
             # No reply: the undo may have happened or not.
             asked.undone = None if reply.status != 303 else "late" not in reply.location
@@ -72,7 +72,7 @@ class Stream:
     def _unsubscribe_on_a_page(self, asked: Asked, path: str) -> None:
         """Unsubscribe from the email's list and keep the others. Where the page cannot show the
         lists, this one can still be unsubscribed from."""
-        page = client.get(self._deployment.url, path)
+        page = client.get(self._deployment.page_url(), path)
         self._ledger.look(page.answer)
         form = Form(page.text)
         for name, boxes in (("keep", form.ticked("keep")), ("leave", form.open("leave"))):
@@ -93,5 +93,5 @@ class Stream:
         return self._deployment.link(asked.subscriber, **changes)
 
     def _post(self, asked: Asked, path: str, body: str) -> None:
-        reply = client.post(self._deployment.url, path, body)
+        reply = client.post(self._deployment.page_url(), path, body)
         self._ledger.note(asked, reply.answer)

@@ -1,4 +1,5 @@
-"""The deployment under test: two workers, its own PostgreSQL, many subscribers."""
+"""The deployment under test: two web servers, of which one has another clock, two workers, its own
+PostgreSQL, many subscribers."""
 
 import os
 import signal
@@ -6,12 +7,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import cycle
 from pathlib import Path
 
 import psycopg
 import redis
 
-from scripts.servers import Postgres
+from scripts.ready import answers
+from scripts.servers import HOST, Postgres, free_port
 from tests.journeys.deployment import Deployment
 from tests.journeys.processes import Process
 
@@ -25,6 +28,8 @@ SETTINGS = {
     "LOG_LEVEL": "WARNING",
 }
 SUBSCRIBERS = 120_000
+CLOCK_AHEAD = 600  # seconds, of the second web server
+CLOCK = Path(__file__).parent / "clock"
 # As if circuits, backoff and probe intervals had elapsed: maintenance alone is five minutes. Row by
 # row, skipping locked rows, so that healing cannot deadlock with a worker.
 HEAL = (
@@ -54,6 +59,36 @@ class World(Deployment):
         self._alarm_clock: subprocess.Popen[bytes] | None = None
         super().__init__(database=database, folder=folder, settings=SETTINGS)
         self.second = self._processes["second"]
+        address = f"{HOST}:{free_port()}"
+        self.ahead_url = f"http://{address}"
+        command = [*self.web.command[:-1], address]  # the last argument of --bind
+        self.ahead = Process("ahead", command, environ=self._environ_ahead(), folder=folder)
+        self._processes["ahead"] = self.ahead
+        self._urls = cycle((self.url, self.ahead_url))
+
+    def _environ_ahead(self) -> dict[str, str]:
+        """Return the environment of a web server whose clock is ahead: `sitecustomize` sets it."""
+        metrics = self.folder / "metrics-ahead"
+        metrics.mkdir(exist_ok=True)
+        return self.environ | {
+            "CLOCK_AHEAD": str(CLOCK_AHEAD),
+            "PYTHONPATH": str(CLOCK),
+            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+        }
+
+    def page_url(self) -> str:
+        """Return the addresses of the two web servers in turn, as a load balancer does."""
+        return next(self._urls)
+
+    def wait_for_web(self) -> None:
+        """Wait until both web servers, their database and their broker answer."""
+        super().wait_for_web()
+        self._wait("ahead", lambda: answers(f"{self.ahead_url}/readyz"))
+
+    @property
+    def webs(self) -> tuple[Process, Process]:
+        """Both web servers."""
+        return self.web, self.ahead
 
     def _commands(self) -> dict[str, list[str]]:
         commands = super()._commands()

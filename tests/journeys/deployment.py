@@ -128,6 +128,10 @@ class Deployment:
             process.kill()
         self.valkey.close()
 
+    def page_url(self) -> str:
+        """Return the address of a web server that takes the next request."""
+        return self.url
+
     # Links of an email
 
     def link(self, subscriber: int, /, *, seal: bool = False, **changes: Any) -> str:

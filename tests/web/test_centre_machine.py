@@ -1,6 +1,8 @@
-"""Stateful test of the profile centre against a model: in whatever order requests are made, sent,
-fail and are settled, what a subscriber requested last is what Marketing Cloud has in the end."""
+"""Stateful test of the profile centre against a model: in whatever order requests are made,
+spooled, sent, fail and are settled, pauses end, events are imported and digest keys change, what a
+subscriber requested last is what Marketing Cloud has in the end."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,7 +10,10 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+import redis
+from django.conf import settings as django_settings
 from django.db import connection
+from django.db.models.functions import Now
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -22,19 +27,31 @@ from hypothesis.stateful import (
 )
 
 from tests.delivery.helpers import empty_tables, frozen_before_the_call, pass_time
-from tests.helpers import PARENT, context
+from tests.helpers import PARENT, context, rotate_digest_key
+from unsub import tasks
 from unsub.delivery import sweep, worker
 from unsub.delivery.batch import Batch, Row
 from unsub.delivery.claim import claim
 from unsub.domain.context import JobContext, SubscriberContext
+from unsub.domain.digest_keys import DigestKeyring
 from unsub.domain.outcomes import Verdict
 from unsub.domain.target import EVERYTHING, TargetType
 from unsub.gateway import calls as gateway
 from unsub.gateway import catalogue
-from unsub.models import BusinessUnit, Channel, Kind, Status, SubscriberRequest
+from unsub.links.tokens import sign_link
+from unsub.models import (
+    BusinessUnit,
+    Channel,
+    Kind,
+    Pause,
+    Status,
+    SubscriberAlias,
+    SubscriberRequest,
+)
 from unsub.models.kinds import SUBSCRIBING
 from unsub.models.statuses import ON_THEIR_WAY
 from unsub.outbox import api as outbox
+from unsub.outbox import event_import, identity, receipt, spool
 from unsub.outbox.api import Change, Submission
 from unsub.outbox.precedence import supersedes
 from unsub.sfmc import (
@@ -42,10 +59,12 @@ from unsub.sfmc import (
     CallResult,
     Definition,
     Membership,
+    SubscriberName,
     SubscriberUpdate,
     SystemStatus,
     TransientError,
     UnknownOutcomeError,
+    UnsubEvent,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -131,7 +150,7 @@ class MarketingCloud:
         return CallReply(overall_status="OK", request_id="r", results=tuple(results))
 
     def _unsubscribe(self, call: dict[str, str]) -> CallResult:
-        person = self.people[call["SubscriberID"]]
+        person = self.people[call.get("SubscriberID") or call["SubscriberKey"]]
         list_id = call.get("ListID") or JOBS.get(int(call.get("JobID", 0)))
         if list_id is None:
             was, person.status = person.status, LEFT
@@ -207,6 +226,18 @@ class Called:
     verdicts: tuple[Verdict, ...]
 
 
+@dataclass
+class Asked:
+    """What a subscriber asked for. `pk` is None while it is spooled; `until_later` makes it a
+    pause."""
+
+    person: int
+    pk: int | None
+    what: str
+    of: Any
+    until_later: bool = False
+
+
 class Centre(RuleBasedStateMachine):
     """Subscribers change their minds; workers claim, call, crash and settle in any order."""
 
@@ -217,10 +248,23 @@ class Centre(RuleBasedStateMachine):
     def begin(self) -> None:
         """Start with an empty database and one unit."""
         empty_tables()
-        BusinessUnit.objects.create(mid=PARENT, name="Example Outfitters")
+        SubscriberAlias.objects.all().delete()
+        BusinessUnit.objects.create(
+            mid=PARENT,
+            name="Example Outfitters",
+            pause_offered=True,
+            pause_end_action="put_back",
+        )
+        with redis.Redis.from_url(django_settings.REDIS_URL) as broker:
+            broker.delete(spool.KEY, receipt.CLOCK)
+        django_settings.DIGEST_KEYRING = KEYS[0]
+        # Marketing Cloud has told both identifiers of everybody.
+        identity.learn(PARENT, {(one, str(one)) for one in PEOPLE})
         self.cloud = CLOUD
         self.cloud.__init__()  # type: ignore[misc]
-        self.asked: list[tuple[int, int, str, Any]] = []
+        self.asked: list[Asked] = []
+        self.database_is_away = False
+        self.named: dict[int, SubscriberContext] = {}
         self.attempts: dict[int, int] = {}
         self.age = 0
         self.unsettled: list[Called] = []
@@ -229,55 +273,185 @@ class Centre(RuleBasedStateMachine):
     @rule(person=st.sampled_from(PEOPLE), number=st.sampled_from([WEEKLY, EVENTS]))
     def unsubscribe_from_list(self, person: int, number: int) -> None:
         """A subscriber unticks a list."""
-        self._ask(person, "leave", number, context(person).for_list(number))
+        self._ask(person, "leave", number, self._link(person).for_list(number))
+
+    @rule(person=st.sampled_from(PEOPLE), number=st.sampled_from([WEEKLY, EVENTS, None]))
+    def pause(self, person: int, number: int | None) -> None:
+        """A subscriber unsubscribes from a list, or from everything, for a month."""
+        link = self._link(person)
+        if number:
+            self._ask(person, "leave", number, link.for_list(number), pause_days=30)
+        else:
+            self._ask(person, "leave all", None, link.for_everything(), pause_days=30)
+
+    @rule()
+    def pauses_end(self) -> None:
+        """A month passes. Nobody is subscribed again who asked otherwise since, and everybody else
+        is."""
+        Pause.objects.filter(ended_at=None).update(until=Now())
+        before = set(SubscriberRequest.objects.values_list("pk", flat=True))
+        was_empty = spool.is_empty()
+        tasks.end_pauses()
+        new = SubscriberRequest.objects.exclude(pk__in=before).order_by("pk")
+        found = [
+            Asked(self._person(row), row.pk, "join" if row.target_id else "again", row.target_id)
+            for row in new
+        ]
+        expected = self._paused() if was_empty else set()
+        assert {(one.person, one.of) for one in found} == expected
+        self.asked += found
+        for one in self.asked if was_empty else ():
+            one.until_later = False
+
+    def _paused(self) -> set[tuple[int, int | None]]:
+        """Return (subscriber, list) of the pauses that nothing was asked against since."""
+        running: set[tuple[int, int | None]] = set()
+        for one in self._in_force():
+            mine = {key for key in running if key[0] == one.person}
+            lists = {key for key in mine if key[1]}
+            if one.until_later:
+                running.add((one.person, one.of))
+            elif one.what == "leave all":
+                running -= mine
+            elif one.what in {"leave", "join", "again"}:
+                running.discard((one.person, one.of))
+            elif one.what == "leave job":
+                running -= lists
+        return running
+
+    def _in_force(self) -> list[Asked]:
+        """Return what was asked for and was not withdrawn, nor subscribed in vain."""
+        status = dict(SubscriberRequest.objects.values_list("pk", "status"))
+        return [
+            one
+            for one in self.asked
+            if one.pk is None
+            or not (
+                status[one.pk] == Status.WITHDRAWN
+                or (status[one.pk] == Status.REFUSED and one.what in {"join", "again"})
+            )
+        ]
+
+    @rule(is_away=st.booleans())
+    def database(self, is_away: bool) -> None:
+        """A web server loses the database, or gets it back; workers have it."""
+        self.database_is_away = is_away
+
+    @rule()
+    def record(self) -> None:
+        """Beat starts the reading of the spool."""
+        waiting = [one for one in self.asked if one.pk is None]
+        for one, request in zip(waiting, spool.drain(), strict=True):
+            one.pk = request.pk
+
+    @rule(person=st.sampled_from(PEOPLE), how=st.sampled_from(["id", "key", "both"]))
+    def open_another_email(self, person: int, how: str) -> None:
+        """A subscriber goes on with the link of another email, with other identifiers."""
+        self.named[person] = SubscriberContext(
+            subscriber_id=None if how == "key" else person,
+            subscriber_key=None if how == "id" else str(person),
+        )
+
+    @rule()
+    def change_the_digest_key(self) -> None:
+        """An operator puts a new digest key before the others."""
+        if len(django_settings.DIGEST_KEYRING.keys) < 4:
+            name = str(len(django_settings.DIGEST_KEYRING.keys) + 1)
+            rotate_digest_key(django_settings, name)  # type: ignore[arg-type]
+
+    @rule(person=st.sampled_from(PEOPLE), number=st.sampled_from([WEEKLY, EVENTS, None]))
+    def unsubscribe_elsewhere(self, person: int, number: int | None) -> None:
+        """A subscriber unsubscribes in Marketing Cloud, and the event is imported."""
+        rows = SubscriberRequest.objects.filter(
+            subscriber_digest__in=identity.digests_of(PARENT, self._who(person))
+        )
+        # The event could be that of a call of ours; and a call under way cannot be recalled.
+        ours = rows.filter(kind=Kind.UNSUBSCRIBE, job_id=None, attempts__gt=0)
+        if ours.exists() or rows.filter(status=Status.SENDING).exists():
+            return
+        self._pass_a_moment()
+        at = receipt._database_time()
+        call = {"SubscriberKey": str(person)} | ({"ListID": str(number)} if number else {})
+        self.cloud._unsubscribe(call)
+        event = UnsubEvent(
+            subscriber_key=str(person), job_id=99, list_id=number, batch_id=None, at=at,
+            is_master=number is None,
+        )  # fmt: skip
+        event_import._write(PARENT, [event])
+        row = SubscriberRequest.objects.filter(channel=Channel.IMPORT).latest("pk")
+        self.asked.append(Asked(person, row.pk, "leave" if number else "leave all", number))
+        self._pass_a_moment()
+
+    def _who(self, person: int) -> SubscriberContext:
+        return self.named.get(person, SubscriberContext(subscriber_id=person))
+
+    def _link(self, person: int, *job: JobContext) -> Any:
+        return context(self._who(person), *job)
+
+    @staticmethod
+    def _person(row: SubscriberRequest) -> int:
+        return row.subscriber_id or int(row.subscriber_key)
+
+    @staticmethod
+    def _pass_a_moment() -> None:
+        """Let more time pass than SQLite's clock counts: a millisecond."""
+        time.sleep(0.002)
 
     @rule(person=st.sampled_from(PEOPLE))
     def unsubscribe_by_job(self, person: int) -> None:
         """A one-click unsubscribe by a link that does not name its list."""
-        link = context(person, JobContext(job_id=88002))
+        link = self._link(person, JobContext(job_id=88002))
         self._ask(person, "leave job", 88002, link, channel=Channel.ONE_CLICK)
 
     @rule(person=st.sampled_from(PEOPLE), channel=st.sampled_from([Channel.PAGE, Channel.PROFILE]))
     def unsubscribe_from_everything(self, person: int, channel: Channel) -> None:
         """A subscriber unsubscribes from everything."""
-        link = context(person).for_everything()
+        link = self._link(person).for_everything()
         self._ask(person, "leave all", None, link, channel=channel)
 
     @rule(person=st.sampled_from(PEOPLE))
     def undo(self, person: int) -> None:
         """A subscriber withdraws the unsubscribe from everything."""
-        link = context(person).for_everything()
-        found = outbox.find(link)
-        if outbox.withdraw(link):
-            assert found
-            self.asked = [one for one in self.asked if one[1] != found.pk]
+        link = self._link(person).for_everything()
+        outbox.withdraw(link)
+        self._pass_a_moment()
 
     @rule(person=st.sampled_from(PEOPLE), number=st.sampled_from([WEEKLY, EVENTS]))
     def subscribe(self, person: int, number: int) -> None:
         """A subscriber ticks a list."""
         change = Change(kind=Kind.SUBSCRIBE)
-        self._ask(person, "join", number, context(person).for_list(number), change=change)
+        self._ask(person, "join", number, self._link(person).for_list(number), change=change)
 
     @rule(person=st.sampled_from(PEOPLE))
     def subscribe_again(self, person: int) -> None:
         """A subscriber resubscribes."""
         change = Change(kind=Kind.RESUBSCRIBE)
-        self._ask(person, "again", None, context(person).for_everything(), change=change)
+        self._ask(person, "again", None, self._link(person).for_everything(), change=change)
 
     @rule(person=st.sampled_from(PEOPLE), city=st.sampled_from(["Rome", "rome", "Oslo"]))
     def move(self, person: int, city: str) -> None:
         """A subscriber changes their city, possibly only its case."""
         change = Change(kind=Kind.ATTRIBUTE, name="City", value=city)
-        self._ask(person, "city", city, context(person), change=change)
+        self._ask(person, "city", city, self._link(person), change=change)
 
     def _ask(self, person: int, what: str, of: Any, link: Any, **more: Any) -> None:
         submission = Submission(
-            token="t", context=link, language="en", **{"channel": Channel.PROFILE} | more
+            token=sign_link(link, keys=django_settings.LINK_KEYRING),
+            context=link,
+            language="en",
+            **{"channel": Channel.PROFILE} | more,
         )
-        request = outbox.submit(submission)
-        assert request
-        assert request.status not in (Status.WITHDRAWN, Status.SUPERSEDED)
-        self.asked.append((person, request.pk, what, of))
+        self._pass_a_moment()
+        pk = None
+        if self.database_is_away:
+            spool.push(submission)
+        else:
+            request = outbox.submit(submission)
+            assert request
+            assert request.status not in (Status.WITHDRAWN, Status.SUPERSEDED)
+            pk = request.pk
+        self.asked.append(Asked(person, pk, what, of, bool(submission.pause_days)))
+        self._pass_a_moment()
 
     @rule(target=batches)
     def claim(self) -> tuple[int, Batch[Row]] | None:
@@ -401,7 +575,7 @@ class Centre(RuleBasedStateMachine):
         for row in gone.select_related("superseded_by"):
             by = row.superseded_by
             assert by
-            assert by.pk > row.pk
+            assert (by.asked_at, by.pk) > (row.asked_at, row.pk)
             assert by.subscriber_digest == row.subscriber_digest
             assert supersedes(by, row)
             assert by.status not in (Status.WAITING, Status.WITHDRAWN)
@@ -421,6 +595,7 @@ class Centre(RuleBasedStateMachine):
         # A worker that dies after a late call leaves no trace of it: these did not.
         for one in self.unsettled:
             worker.settle(one.batch, one.verdicts)
+        self.record()
         for _ in range(30):
             pass_time()
             sweep.sweep()
@@ -432,8 +607,10 @@ class Centre(RuleBasedStateMachine):
         refused = set(gone.values_list("pk", flat=True))
         for person in PEOPLE:
             wanted = Wanted()
-            for _, pk, what, of in (one for one in self.asked if one[0] == person):
-                (wanted.apply_refused if pk in refused else wanted.apply)(what, of)
+            for one in self._in_force():
+                if one.person == person:
+                    apply = wanted.apply_refused if one.pk in refused else wanted.apply
+                    apply(one.what, one.of)
             assert wanted.fits(self.cloud.people[str(person)]), (wanted, self.cloud.people)
 
     @staticmethod
@@ -458,6 +635,7 @@ def _order_matters(earlier: SubscriberRequest, later: SubscriberRequest) -> bool
 
 
 CLOUD = MarketingCloud()
+KEYS: list[DigestKeyring] = []
 
 
 @contextmanager
@@ -466,11 +644,27 @@ def _in_place_of_marketing_cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
         for name in ("log_unsub_events", "update_subscribers", "memberships_of"):
             patch.setattr(gateway, name, getattr(CLOUD, name))
         patch.setattr(gateway, "key_of", _key_of)
+        patch.setattr(gateway, "subscriber_names", _names_of)
+        patch.setattr(receipt.Spooled, "_read", _read_clocks)
+        KEYS[:] = [django_settings.DIGEST_KEYRING]
+        patch.setattr(django_settings, "DIGEST_KEYRING", KEYS[0])
         patch.setattr(gateway, "profile_of", lambda *_: None)
         patch.setattr(gateway, "system_status", lambda: SystemStatus.OK)
         patch.setattr(catalogue, "definitions", lambda _: (CITY,))
         patch.setattr(catalogue, "lists", lambda _: [])
         yield
+
+
+def _names_of(_mid: int, keys: Sequence[str]) -> list[SubscriberName]:
+    return [
+        SubscriberName(subscriber_id=int(key), subscriber_key=key, email_address="") for key in keys
+    ]
+
+
+def _read_clocks(spooled: receipt.Spooled) -> receipt.Difference:
+    """Read the clocks, which are one: however busy the machine is, no order is in doubt."""
+    spooled._until = receipt._database_time()
+    return receipt.Difference(0, 0)
 
 
 def _key_of(_mid: int, subscriber: SubscriberContext) -> str:

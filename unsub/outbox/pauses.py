@@ -19,7 +19,6 @@ from unsub.models import (
     SubscriberRequest,
 )
 from unsub.models.kinds import SUBSCRIBING
-from unsub.models.statuses import NOT_IN_FORCE
 
 from . import identity, link_emails, store
 from .submission import Change, Submission
@@ -94,16 +93,18 @@ def _is_overtaken(pause: Pause) -> bool:
         Q(received_at__gt=pause.began_at) | Q(repeated_at__gt=pause.began_at),
         subscriber_digest__in=theirs,
     ).exclude(pk=left.pk)
-    # A request that waits for a confirmation may never be confirmed.
-    since = since.exclude(status__in=NOT_IN_FORCE)
+    # A request that waits for a confirmation may never be confirmed. An unsubscribe that was
+    # refused was nevertheless made.
+    refused = Q(status=Status.REFUSED, kind__in=SUBSCRIBING)
+    since = since.exclude(Q(status__in=(Status.WAITING, Status.WITHDRAWN)) | refused)
     same_target = Q(target_type=left.target_type, target_id=left.target_id)
     is_paused = Q(Exists(Pause.objects.filter(request=OuterRef("pk"), ended_at=None)))
     wider = Q(target_type=TargetType.EVERYTHING)
     if left.target_type == TargetType.LIST:
         wider |= Q(target_type=TargetType.JOB)  # it may be a job of that list
     overriding = since.filter(
-        same_target | wider & ~is_paused,
-        kind__in=SUBSCRIBING | {Kind.UNSUBSCRIBE},
+        Q(same_target, kind__in=SUBSCRIBING | {Kind.UNSUBSCRIBE})
+        | Q(wider, ~is_paused, kind=Kind.UNSUBSCRIBE)
     )
     return left.status == Status.WITHDRAWN or overriding.exists()
 

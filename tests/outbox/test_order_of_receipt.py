@@ -42,27 +42,20 @@ def offering(unit: BusinessUnit) -> None:
     BusinessUnit.objects.update(profile_centre=True)
 
 
-@pytest.fixture(params=[-600, 0, 600])
-def web_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The seconds by which the clock of the web server is ahead."""
-    ahead: int = request.param
+@pytest.fixture(params=[(0, 0), (600, -600), (-600, 600), (600, 600)])
+def clocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The clocks of the web server and of the broker, ahead of the database's by some seconds."""
+    web_ahead, ahead = request.param
 
     class Clock(datetime):
         @classmethod
         def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
-            return datetime.now(tz) + timedelta(seconds=ahead)
+            return datetime.now(tz) + timedelta(seconds=web_ahead)
 
     for module in (spool, store, timezone):
         monkeypatch.setattr(module, "datetime", Clock, raising=False)
-    return ahead
-
-
-@pytest.fixture(params=[-600, 0, 600])
-def broker_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The seconds by which the clock of the broker is ahead of the database's."""
-    ahead: int = request.param
     with broker_ahead(monkeypatch, ahead):
-        yield ahead
+        yield
 
 
 class Broker(redis.Redis):
@@ -221,7 +214,7 @@ def test_a_spooled_subscription_needs_the_confirmation_that_the_unit_requires(
     assert "7004" not in {str(number) for number in sandbox.person(1001)["lists"]}
 
 
-@pytest.mark.usefixtures("web_clock", "broker_clock")
+@pytest.mark.usefixtures("clocks")
 def test_an_unsubscribe_after_a_spooled_subscription_counts_whatever_the_clocks_say(
     make_submission: MakeSubmission, sandbox: Sandbox
 ) -> None:
@@ -233,7 +226,7 @@ def test_an_unsubscribe_after_a_spooled_subscription_counts_whatever_the_clocks_
     assert statuses() == [("subscribe", "superseded"), ("unsubscribe", "done")]
 
 
-@pytest.mark.usefixtures("web_clock", "broker_clock")
+@pytest.mark.usefixtures("clocks")
 def test_a_spooled_unsubscribe_after_a_subscription_counts_whatever_the_clocks_say(
     make_submission: MakeSubmission, sandbox: Sandbox
 ) -> None:
@@ -245,7 +238,7 @@ def test_a_spooled_unsubscribe_after_a_subscription_counts_whatever_the_clocks_s
     assert statuses() == [("subscribe", "superseded"), ("unsubscribe", "done")]
 
 
-@pytest.mark.usefixtures("web_clock", "broker_clock")
+@pytest.mark.usefixtures("clocks")
 def test_a_spooled_subscription_after_an_unsubscribe_counts_whatever_the_clocks_say(
     make_submission: MakeSubmission, sandbox: Sandbox
 ) -> None:
@@ -357,7 +350,7 @@ def ends_of_pauses() -> list[str]:
     return list(SubscriberRequest.objects.exclude(pk__in=before).values_list("kind", flat=True))
 
 
-@pytest.mark.usefixtures("web_clock", "broker_clock", "pausing")
+@pytest.mark.usefixtures("clocks", "pausing")
 @pytest.mark.parametrize("repeats", [0, 1])
 def test_a_spooled_pause_does_not_change_a_later_unsubscribe_for_good(
     make_submission: MakeSubmission, repeats: int
@@ -373,7 +366,7 @@ def test_a_spooled_pause_does_not_change_a_later_unsubscribe_for_good(
     assert ends_of_pauses() == []
 
 
-@pytest.mark.usefixtures("web_clock", "broker_clock", "pausing")
+@pytest.mark.usefixtures("clocks", "pausing")
 @pytest.mark.parametrize("repeats", [0, 1])
 def test_a_spooled_unsubscribe_for_good_does_not_end_a_later_pause(
     make_submission: MakeSubmission, repeats: int
@@ -389,7 +382,7 @@ def test_a_spooled_unsubscribe_for_good_does_not_end_a_later_pause(
     assert ends_of_pauses() == ["subscribe"]
 
 
-@pytest.mark.usefixtures("web_clock", "broker_clock", "pausing")
+@pytest.mark.usefixtures("clocks", "pausing")
 def test_a_spooled_unsubscribe_for_good_ends_an_earlier_pause(
     make_submission: MakeSubmission,
 ) -> None:

@@ -593,8 +593,8 @@ class Centre(RuleBasedStateMachine):
             return
         self.cloud.answer = "ok"
         # A worker that dies after a late call leaves no trace of it: these did not.
-        for one in self.unsettled:
-            worker.settle(one.batch, one.verdicts)
+        for late in self.unsettled:
+            worker.settle(late.batch, late.verdicts)
         self.record()
         for _ in range(30):
             pass_time()

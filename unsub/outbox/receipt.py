@@ -7,7 +7,7 @@ measured. No clock of a web server or a worker is used.
 The difference is known within some error: the time that the measuring takes, and what it changed
 since it was last measured, before the submissions were spooled. Where two requests are closer to
 each other than that, their order is in doubt, and the one that unsubscribes further counts
-(docs/adr/0012).
+(docs/adr/0020).
 """
 
 import contextlib

@@ -1,6 +1,7 @@
 """What a forwarded link can do: show nothing of a person's details, and change the address only as
 the address on file allows."""
 
+import re
 import time
 from datetime import timedelta
 from typing import Any
@@ -96,8 +97,10 @@ def test_a_forwarded_link_shows_no_value_of_the_details(
     full = SubscriberContext(subscriber_id=1001, subscriber_key=key, email_address=OLD)
     who = full if named else SubscriberContext(subscriber_id=1001)
     html = client.get(path(settings, who) + page).content
+    # Without the tokens and nonces, which may have any letters in a row.
+    plain = re.sub(r"[\w.-]{20,}", "", html.decode())
     for value in VALUES:
-        assert value not in html.decode()
+        assert value not in plain
     assert "Birthday •••" in seen(html)
     assert "a•••@example.com" in seen(html)
     assert "Email me a link" in seen(html)

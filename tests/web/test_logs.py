@@ -77,7 +77,7 @@ def test_a_server_error_sends_no_email_with_the_link(
         raise RuntimeError("ada@example.com")
 
     settings.ADMINS = [("operator", "operator@example.com")]
-    monkeypatch.setattr("unsub.web.signed_link.open_link", fails)
+    monkeypatch.setattr("unsub.web.signed_link.open_damaged_link", fails)
     answer = Client(raise_request_exception=False).get(f"/u/{TOKEN}")
     assert answer.status_code == 500
     assert "That was our mistake" in answer.content.decode()

@@ -227,6 +227,7 @@ _PERIODIC = {
     "end_pauses": (300, 300),
     # Not once a day: where beat's schedule file is lost at each start, a day might never pass.
     "apply_retention": (3600, 3600),
+    "find_all_subscribers_lists": (300, 300),
 }
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"unsub.tasks.{name}", "schedule": every, "options": {"expires": expires}}

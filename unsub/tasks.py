@@ -9,6 +9,7 @@ from django.utils import timezone
 from .alerting import detection, notifications
 from .delivery import sweep as delivery_sweep
 from .delivery import worker
+from .gateway import all_subscribers
 from .infra import heartbeat
 from .models import Alarm
 from .outbox import event_import, pauses, retention, spool, store
@@ -97,6 +98,19 @@ def end_pauses() -> None:
 def apply_retention() -> None:
     """Remove from ended requests what names their subscriber, as the units' settings say."""
     retention.apply(chunks=RETENTION_CHUNKS)
+
+
+@shared_task
+def find_all_subscribers_lists() -> None:
+    """Start reading which list is All Subscribers, for each unit for which that is due."""
+    for mid in all_subscribers.due_units():
+        find_all_subscribers_list_of.delay(mid)
+
+
+@shared_task
+def find_all_subscribers_list_of(mid: int) -> None:
+    """Read from Marketing Cloud which list of a unit is All Subscribers."""
+    all_subscribers.refresh(mid)
 
 
 @shared_task

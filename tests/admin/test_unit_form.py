@@ -24,6 +24,7 @@ GIVEN = {
     "address_undo_days": "14",
     "address_hold_hours": "72",
     "pause_end_action": "ask",
+    "unsubscribe_reach": "enterprise",
 }
 TECHNICAL = (
     "profile_centre", "confirm_key", "confirm_address_key", "address_notice_key", "new_link_key",

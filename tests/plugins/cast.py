@@ -16,6 +16,13 @@ from unsub.links.tokens import sign_link
 from unsub.models import BusinessUnit, Channel
 from unsub.outbox.submission import Submission
 from unsub.sandbox import Sandbox
+from unsub.units import all_subscribers
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    """Let no test see which lists are All Subscribers in another."""
+    all_subscribers.reset()
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ def unit_form(**more: Any) -> dict[str, Any]:
         "name": "Example Outfitters", "language": "en", "subscriber_key_permission": "on",
         "profile_days": "90", "pause_end_action": "ask", "address_guard": "told",
         "address_undo_days": "14", "address_hold_hours": "72",
+        "unsubscribe_reach": "enterprise",
     }  # fmt: skip
     return given | inline | more
 

@@ -1,7 +1,7 @@
 """Page for authors of emails: AMPscript snippet, test link, and an explanation of any link."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
@@ -192,6 +192,8 @@ def explain_link(text: str, *, user: Any) -> LinkReport:
         return LinkReport(
             is_good=False, sentence=gettext("It belongs to a unit that you do not see.")
         )
+    if unit is not None:
+        context = replace(context, all_subscribers=unit.all_subscribers_list_ids)
     return LinkReport(is_good=True, sentence=_effect(context), facts=_facts(context, unit))
 
 

@@ -41,6 +41,8 @@ _STATE = (
 )  # fmt: skip
 # Of the unit's ImportState, written by workers.
 _IMPORTED = ("imported_upto", "import_error")
+# What was read from Marketing Cloud.
+_READ = ("found_all_subscribers_list_id", *_IMPORTED)
 _MAILS = (
     "confirm_key", "confirm_address_key", "address_notice_key", "new_link_key", "ask_back_key",
 )  # fmt: skip
@@ -89,7 +91,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
     list_display = ("mid", "name", "language", "queue", "held_requests")
     search_fields = ("name",)
     form = UnitForm
-    readonly_fields = (*_STATE, *_IMPORTED, "logo_now")
+    readonly_fields = (*_STATE, *_READ, "logo_now")
     fieldsets = (
         (None, {"fields": ("mid", "name", "language", "contact_email")}),
         (
@@ -101,7 +103,14 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         (_("Forwarded links"), {"fields": _PROTECTION}),
         (
             _("In Marketing Cloud"),
-            {"fields": ("subscriber_key_permission", "all_subscribers_list_id")},
+            {
+                "fields": (
+                    "subscriber_key_permission",
+                    "all_subscribers_list_id",
+                    "found_all_subscribers_list_id",
+                    "unsubscribe_reach",
+                )
+            },
         ),
         (_("From elsewhere"), {"fields": ("import_events", *_IMPORTED)}),
         (_("People"), {"fields": ("members", "weekly_digest")}),
@@ -125,7 +134,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         is another unit; and technical settings, for users who do not see all units."""
         readonly = (
             *_STATE,
-            *_IMPORTED,
+            *_READ,
             "logo_now",
             *(() if sees_all(request.user) else _TECHNICAL),
         )

@@ -95,7 +95,11 @@ class JobContext:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsubContext:
     """Everything a signed link says. `expires_at`, `issued_at` and `proved_until` are seconds since
-    1970."""
+    1970.
+
+    `all_subscribers` is the one field that no link has: the ListIDs of the unit's All Subscribers
+    list (`BusinessUnit.all_subscribers_list_ids`), None where they were not looked up.
+    """
 
     mid: int
     subscriber: SubscriberContext
@@ -108,6 +112,7 @@ class UnsubContext:
     # Set in links that are mailed to the address on file: until then they show a person's details.
     proved_until: int | None = None
     language: str | None = None
+    all_subscribers: frozenset[int] | None = None
 
     def __post_init__(self) -> None:
         """Raise ContextError for a MID out of range."""
@@ -153,9 +158,20 @@ class UnsubContext:
 
     @property
     def effect(self) -> Effect:
-        """What the call will do."""
+        """What the call will do. A ListID that is the All Subscribers list unsubscribes from
+        everything, whatever the scope."""
         from_list = self.scope is Scope.LIST and (self.job.has_list or self.scope_is_explicit)
+        if self.job.list_id in (self.all_subscribers or ()):
+            from_list = False
         return Effect.FROM_LIST if from_list else Effect.FROM_EVERYTHING
+
+    @property
+    def spares_other_lists(self) -> bool:
+        """Whether the call is known to leave the subscriber's other lists as they are: it names a
+        list, and which list is All Subscribers is known. A job alone does not say which list it was
+        sent to."""
+        is_named = self.job.list_id is not None and bool(self.all_subscribers)
+        return is_named and self.effect is Effect.FROM_LIST
 
     @property
     def target(self) -> Target:

@@ -259,10 +259,42 @@ class Migration(migrations.Migration):
                     "all_subscribers_list_id",
                     models.BigIntegerField(
                         blank=True,
-                        help_text="With it, an unsubscribe from everything is tracked against the job. Without it, Marketing Cloud unsubscribes the person but logs no event.",
+                        help_text="With it, an unsubscribe from everything is tracked against the job. Without it, Marketing Cloud unsubscribes the person but logs no event. The page knows the list without it, once it was read from Marketing Cloud.",
                         null=True,
                         validators=[django.core.validators.MinValueValidator(1)],
                         verbose_name="All Subscribers list ID",
+                    ),
+                ),
+                (
+                    "found_all_subscribers_list_id",
+                    models.BigIntegerField(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        verbose_name="All Subscribers list ID, as read",
+                    ),
+                ),
+                (
+                    "all_subscribers_checked_at",
+                    models.DateTimeField(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        verbose_name="All Subscribers list read at",
+                    ),
+                ),
+                (
+                    "unsubscribe_reach",
+                    models.CharField(
+                        choices=[
+                            ("enterprise", "all business units of the enterprise"),
+                            ("unit", "this business unit only"),
+                        ],
+                        db_default="enterprise",
+                        default="enterprise",
+                        help_text="As the Unsubscribe Settings of the business unit in Marketing Cloud say. The page tells people whether your other brands can still email them.",
+                        max_length=10,
+                        verbose_name="an unsubscribe from everything covers",
                     ),
                 ),
                 (

@@ -6,7 +6,7 @@ from unsub.domain.outcomes import Outcome
 
 from .alarm import Alarm, Cause
 from .attempt import DeliveryAttempt
-from .business_unit import AddressGuard, BusinessUnit, PauseEndAction
+from .business_unit import AddressGuard, BusinessUnit, PauseEndAction, UnsubscribeReach
 from .consent_text import ConsentText
 from .daily_count import By, CountCursor, DailyCount
 from .erasure import ErasedIdentifier, Erasure
@@ -63,5 +63,6 @@ __all__ = [
     "Status",
     "SubscriberAlias",
     "SubscriberRequest",
+    "UnsubscribeReach",
     "WeeklyDigest",
 ]

@@ -41,6 +41,14 @@ def validate_domain(text: str) -> None:
         raise ValidationError(_("This host is not in ALLOWED_HOSTS: the operator has to add it."))
 
 
+class UnsubscribeReach(models.TextChoices):
+    """How far an unsubscribe from everything goes: the Unsubscribe Settings of the business unit in
+    Marketing Cloud."""
+
+    ENTERPRISE = "enterprise", _("all business units of the enterprise")
+    UNIT = "unit", _("this business unit only")
+
+
 class PauseEndAction(models.TextChoices):
     """What happens when a pause is over."""
 
@@ -250,7 +258,26 @@ class BusinessUnit(models.Model):
         validators=[MinValueValidator(1)],
         help_text=_(
             "With it, an unsubscribe from everything is tracked against the job. "
-            "Without it, Marketing Cloud unsubscribes the person but logs no event."
+            "Without it, Marketing Cloud unsubscribes the person but logs no event. The page knows "
+            "the list without it, once it was read from Marketing Cloud."
+        ),
+    )
+    # Read from Marketing Cloud by a task: the list of Type Master.
+    found_all_subscribers_list_id = models.BigIntegerField(
+        _("All Subscribers list ID, as read"), null=True, blank=True, editable=False
+    )
+    all_subscribers_checked_at = models.DateTimeField(
+        _("All Subscribers list read at"), null=True, blank=True, editable=False
+    )
+    unsubscribe_reach = models.CharField(
+        _("an unsubscribe from everything covers"),
+        max_length=10,
+        choices=UnsubscribeReach.choices,
+        default=UnsubscribeReach.ENTERPRISE,
+        db_default=UnsubscribeReach.ENTERPRISE,
+        help_text=_(
+            "As the Unsubscribe Settings of the business unit in Marketing Cloud say. The page "
+            "tells people whether your other brands can still email them."
         ),
     )
     import_events = models.BooleanField(
@@ -291,6 +318,13 @@ class BusinessUnit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.mid})"
+
+    @property
+    def all_subscribers_list_ids(self) -> frozenset[int]:
+        """The ListIDs by which a link unsubscribes from everything: the one in the settings and the
+        one read from Marketing Cloud; empty where neither is known."""
+        known = {self.all_subscribers_list_id, self.found_all_subscribers_list_id}
+        return frozenset(one for one in known if one is not None)
 
     @property
     def offers_pause(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
+from django.db.models import Exists
 from django.utils.translation import get_language, gettext
 
 from unsub.domain.context import UnsubContext
@@ -23,6 +24,7 @@ from unsub.models import (
     Place,
     Reason,
     ReasonLabel,
+    UnsubscribeReach,
 )
 
 from .forms import ReasonChoice
@@ -43,6 +45,7 @@ class Picture:
 class Brand:
     """Brand and settings of a unit that its pages depend on.
 
+    `all_subscribers` is None where the unit was not read; `has_sisters`: there are other units.
     `reasons` is None where the database did not answer. `texts` maps (language, place) to the
     unit's own text.
     """
@@ -66,6 +69,9 @@ class Brand:
     protects_details: bool = True
     hold_hours: int = 0
     mails_links: bool = False
+    all_subscribers: frozenset[int] | None = None
+    reach: str = ""
+    has_sisters: bool = False
     offers_pause: bool = False
     puts_back: bool = False
     texts: Mapping[tuple[str, str], str] = field(default_factory=dict)
@@ -75,6 +81,17 @@ class Brand:
     def palettes(self) -> tuple[Palette, Palette] | None:
         """The brand's colours for light and dark mode, or None where no accent colour is set."""
         return palettes(self.accent) if self.accent else None
+
+    @property
+    def sisters_are_spared(self) -> bool:
+        """Whether other business units go on after an unsubscribe from everything."""
+        return self.reach == UnsubscribeReach.UNIT
+
+    @property
+    def sisters_are_covered(self) -> bool:
+        """Whether there are other business units, and an unsubscribe from everything covers
+        them."""
+        return self.reach == UnsubscribeReach.ENTERPRISE and self.has_sisters
 
     @property
     def is_unread(self) -> bool:
@@ -128,11 +145,15 @@ def find_brand(context: UnsubContext) -> Brand:
     mid = context.mid
     try:
         with fail_fast():
-            unit = BusinessUnit.objects.filter(mid=mid).first()
+            sisters = BusinessUnit.objects.order_by().exclude(mid=mid)
+            found = BusinessUnit.objects.annotate(has_sisters=Exists(sisters)).filter(mid=mid)
+            unit = found.first()
             reasons = _choices(mid)
             list_name = _list_name(context)
             if unit is not None:
-                return _brand(unit, list_name=list_name, reasons=reasons)
+                return _brand(
+                    unit, list_name=list_name, reasons=reasons, has_sisters=unit.has_sisters
+                )
     except (DatabaseError, InterfaceError) as err:
         log.warning("page_rendered_without_database", mid=mid, error=type(err).__name__)
         return Brand()
@@ -169,7 +190,11 @@ def find_unit_brand(mid: int) -> Brand | None:
 
 
 def _brand(
-    unit: BusinessUnit, *, list_name: str = "", reasons: tuple[ReasonChoice, ...] | None = None
+    unit: BusinessUnit,
+    *,
+    list_name: str = "",
+    reasons: tuple[ReasonChoice, ...] | None = None,
+    has_sisters: bool = False,
 ) -> Brand:
     logo = Logo.objects.filter(unit=unit).values("content_digest", "width", "height").first()
     texts = PageText.objects.filter(unit=unit).values_list("language", "place", "text")
@@ -194,6 +219,9 @@ def _brand(
         protects_details=unit.protects_details,
         hold_hours=unit.address_hold_hours,
         mails_links=bool(unit.new_link_key),
+        all_subscribers=unit.all_subscribers_list_ids,
+        reach=unit.unsubscribe_reach,
+        has_sisters=has_sisters,
         offers_pause=unit.offers_pause,
         puts_back=unit.pause_end_action == PauseEndAction.PUT_BACK,
         reasons=reasons,

@@ -43,6 +43,7 @@ class PageContext:
             "masked": masked,
             "is_address": "@" in masked,
             "from_everything": context.effect is Effect.FROM_EVERYTHING,
+            "spares_other_lists": context.spares_other_lists,
             "chose_everything": self.link.everything,
             "is_test": context.is_test,
             "shows_details": self.shows_details,
@@ -77,6 +78,8 @@ def page_for(request: HttpRequest, link: Link) -> Iterator[PageContext]:
     Queries the database for the brand, which a one-click POST does not need.
     """
     brand = find_brand(link.context)
+    context = replace(link.context, all_subscribers=brand.all_subscribers)
+    link = replace(link, context=context)
     language = link.language or choose_language(
         request, link=link.context.language, unit=brand.language
     )

@@ -77,8 +77,8 @@ def test_the_unsubscribe_page_links_to_the_profile_centre(
     reader.open(shared.link(1072, issued_at=int(time.time())))
     reader.page.get_by_role("link", name="Your lists").click()
     expect(box(reader.page, "Weekly offers")).to_be_checked()
-    reader.page.get_by_role("button", name="Unsubscribe from everything instead").click()
-    expect(reader.page.get_by_text("no more mail of any kind")).to_be_visible()
+    reader.page.get_by_role("button", name="Unsubscribe from all marketing emails").click()
+    expect(reader.page.get_by_text("no longer get marketing emails")).to_be_visible()
     assert shared.audit_of(1072)["scope"] == "all"
 
 
@@ -196,7 +196,7 @@ def test_a_subscriber_unsubscribes_from_everything_and_resubscribes(
     page = plain_reader.page
     address = centre(shared, 1077)
     plain_reader.open(address)
-    page.get_by_role("button", name="Unsubscribe from everything instead").click()
+    page.get_by_role("button", name="Unsubscribe from all marketing emails").click()
     wait_for("it", lambda: person(shared, 1077)["status"] == "Unsubscribed")
     plain_reader.open(address)
     page.get_by_role("button", name="Subscribe again").click()
@@ -215,7 +215,9 @@ def test_a_pause_can_be_begun_and_ended(shared: Deployment, plain_reader: Reader
     page.get_by_label("For how long?").select_option("60")
     page.get_by_role("button", name="Take a break").click()
     expect(page.get_by_text("You take a break until")).to_be_visible()
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
     wait_for("it", lambda: person(shared, 1078)["lists"]["7002"] == "Unsubscribed")
+    plain_reader.open(address)
     page.get_by_role("button", name="End the break now").click()
     wait_for("it", lambda: person(shared, 1078)["lists"]["7002"] == "Active")
 
@@ -234,8 +236,8 @@ def test_a_subscriber_reads_their_data_and_asks_for_erasure(
 ) -> None:
     page = reader.page
     reader.open(mailed(shared, 1080))
-    page.get_by_role("link", name="Everything that is held about you").click()
-    expect(page.get_by_text("s•••@example.com")).to_be_visible()
+    page.get_by_role("link", name="Your data").click()
+    expect(page.get_by_role("definition").filter(has_text="s•••@example.com")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="Take it along").click()
     held = json.loads(download.value.path().read_text())

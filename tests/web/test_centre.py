@@ -129,7 +129,7 @@ def test_the_page_can_unsubscribe_from_everything(
     row = SubscriberRequest.objects.get()
     assert (row.scope, row.channel) == ("all", "profile")
     page = client.get(answer["Location"])
-    assert "You will get no more mail of any kind" in seen(page.content)
+    assert "You’ll no longer get marketing emails" in seen(page.content)
 
 
 @pytest.mark.parametrize("fault", ["http_500", "fault_11", "latency", "token_500"])
@@ -142,7 +142,7 @@ def test_without_marketing_cloud_the_page_shows_and_unsubscribing_works(
     assert page.status_code == 200
     words = seen(page.content)
     assert "cannot be shown right now" in words
-    assert "Unsubscribe from everything" in words
+    assert "Unsubscribe from all marketing emails" in words
     assert client.post(path(settings), {"everything": "1"}).status_code == 303
     assert SubscriberRequest.objects.get().scope == "all"
 

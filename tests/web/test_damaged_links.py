@@ -93,7 +93,7 @@ def test_only_a_1_chooses_everything_on_the_page(
     client: Client, unit: BusinessUnit, settings: Settings, query: str
 ) -> None:
     path = f"{link(settings, 1001)}?{query}"
-    assert "everything instead" in seen(client.get(path).content)
+    assert "from all marketing emails" in seen(client.get(path).content)
 
 
 def test_a_one_click_that_records_nothing_is_not_accepted(

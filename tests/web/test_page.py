@@ -25,7 +25,7 @@ def test_the_page_shows_brand_masked_subscriber_and_effect_and_writes_nothing(
     answer = client.get(link(settings, subscriber=who))
     words = seen(answer.content)
     assert answer.status_code == 200
-    for text in ("Example Outfitters", "a•••@example.com", "from this list", "(optional)"):
+    for text in ("Example Outfitters", "a•••@example.com", "from this mailing list", "(optional)"):
         assert text in words
     assert "ada@" not in answer.content.decode()
     assert not SubscriberRequest.objects.exists()
@@ -34,9 +34,9 @@ def test_the_page_shows_brand_masked_subscriber_and_effect_and_writes_nothing(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "no more mail from this list of Example Outfitters"),
-        ({"scope": Scope.ALL}, "no more mail of any kind from Example Outfitters"),
-        ({"job": None}, "no more mail of any kind from Example Outfitters"),
+        ({}, "You’ll no longer get emails from this mailing list."),
+        ({"scope": Scope.ALL}, "You’ll no longer get marketing emails from Example Outfitters."),
+        ({"job": None}, "You’ll no longer get marketing emails from Example Outfitters."),
     ],
 )
 def test_the_page_states_the_effect(
@@ -163,7 +163,7 @@ def test_an_unknown_unit_s_page_works_and_its_request_is_stored(
     path = link(settings, mid=599_999)
     answer = client.get(path)
     assert answer.status_code == 200
-    assert "the sender" in seen(answer.content)
+    assert "from this mailing list" in seen(answer.content)
     assert any(record.levelname == "ERROR" for record in caplog.records)
     assert client.post(path).status_code == 200
     assert SubscriberRequest.objects.get().unit_id == 599_999
@@ -193,7 +193,7 @@ def test_undo_withdraws_a_request_before_it_is_sent(
     assert "Undo" in seen(client.get(f"{path}/done").content)
     answer = client.post(f"{path}/undo")
     assert answer.status_code == 303
-    assert "You are still subscribed" in seen(client.get(answer["Location"]).content)
+    assert "Your request was undone" in seen(client.get(answer["Location"]).content)
     assert SubscriberRequest.objects.get().status == Status.WITHDRAWN
     assert "already" not in seen(client.get(path).content)
 
@@ -266,7 +266,7 @@ def test_a_list_without_a_job_has_the_scope_list(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     path = link(settings, job=JobContext(list_id=7001))
-    assert "from this list" in seen(client.get(path).content)
+    assert "from this mailing list" in seen(client.get(path).content)
 
 
 def test_choosing_everything_makes_a_request_for_everything(
@@ -276,10 +276,10 @@ def test_choosing_everything_makes_a_request_for_everything(
     answer = client.post(path, FORM | {"everything": "1"})
     assert (answer.status_code, answer["Location"]) == (303, f"{path}/done?everything=1")
     assert SubscriberRequest.objects.get().scope == "all"
-    assert "no more mail of any kind" in seen(client.get(answer["Location"]).content)
-    assert "no more mail of any kind" in seen(client.get(path).content)
+    assert "no longer get marketing emails" in seen(client.get(answer["Location"]).content)
+    assert "no longer get marketing emails" in seen(client.get(path).content)
     undone = client.post(f"{path}/undo?everything=1")
-    assert "still subscribed" in seen(client.get(undone["Location"]).content)
+    assert "Your request was undone" in seen(client.get(undone["Location"]).content)
     assert SubscriberRequest.objects.get().status == Status.WITHDRAWN
 
 
@@ -298,7 +298,7 @@ def test_a_list_is_called_by_the_name_that_the_unit_gave_it(
 ) -> None:
     MailingList.objects.create(unit=unit, list_id=7001, name="Weekly <offers>")
     answer = client.get(link(settings))
-    assert "no more Weekly <offers> from Example Outfitters" in seen(answer.content)
+    assert "no longer get “ Weekly <offers> ” from Example Outfitters" in seen(answer.content)
     assert b"Weekly &lt;offers&gt;" in answer.content
 
 

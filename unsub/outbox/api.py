@@ -1,7 +1,7 @@
 """Transactional outbox: write the request row, wake a worker after the commit. The public API of
 intake, which views, admin and commands call."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import redis
@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from unsub.domain.call_method import CallMethod
 from unsub.domain.context import ContextError, SubscriberContext, UnsubContext
 from unsub.domain.retry import HORIZON
-from unsub.infra import database_timeout, digests, metrics
+from unsub.infra import database_timeout, metrics
 from unsub.infra.database_timeout import DatabaseUnavailableError
 from unsub.links.confirmation import LinkPurpose, NotConfirmedError
 from unsub.models import EmailStatus, LinkEmail, Pause, PauseResult, Status, SubscriberRequest
@@ -51,6 +51,7 @@ __all__ = [
     "end_pause",
     "find",
     "find_by_email",
+    "has_open_erasure",
     "press",
     "reassert",
     "recent",
@@ -231,11 +232,12 @@ def running_pauses(context: UnsubContext) -> list[Pause]:
 
 def end_pause(pause: Pause, *, token: str, subscribe: bool) -> bool:
     """End a pause by subscribing again, with a request in the same transaction, or by staying
-    unsubscribed. `token` is the link's. Return whether this call ended the pause. Raises
+    unsubscribed. Where no call was made yet for the unsubscribe, it is withdrawn instead of
+    subscribing again. `token` is the link's. Return whether this call ended the pause. Raises
     DatabaseError."""
     with database_timeout.fail_fast(), transaction.atomic():
         ended = pauses.end(pause.pk, PauseResult.CANCELLED if subscribe else PauseResult.STAYED)
-        if ended and subscribe:
+        if ended and subscribe and not _withdraw([pause.request_id]):
             request, _ = store.write(pauses.resume_submission(pause, token=token))
             _wake_on_commit(request)
     return ended
@@ -259,20 +261,32 @@ def request_erasure(context: UnsubContext, *, language: str) -> None:
         erasure.request_erasure(context, language=language)
 
 
+def has_open_erasure(context: UnsubContext) -> bool:
+    """Return whether the subscriber of this link has requested erasure, and no marketer has
+    answered yet. Raises DatabaseError."""
+    with database_timeout.fail_fast():
+        return erasure.has_open_request(context)
+
+
 def withdraw(context: UnsubContext) -> bool:
     """Withdraw the unsubscribe of this link while no call for it was ever made, and make the
     requests that it had superseded pending again. Return whether it was withdrawn. Raises
     DatabaseError."""
-    untried = SubscriberRequest.objects.filter(
-        idempotency_key__in=digests.unsubscribe_digests(context), status=Status.PENDING, attempts=0
-    )
     with database_timeout.fail_fast(), transaction.atomic():
-        # An idempotency key belongs to one row, or to none.
-        ids = list(untried.values_list("pk", flat=True))
-        taken_back = untried.filter(pk__in=ids).update(status=Status.WITHDRAWN, finished_at=Now())
-        if taken_back:
-            _wake_all_on_commit(precedence.revive(ids))
-    return bool(taken_back)
+        return _withdraw(list(store.answering(context).values_list("pk", flat=True)))
+
+
+def _withdraw(ids: Sequence[int]) -> bool:
+    """Withdraw the unsubscribe among `ids`, at most one, while no call for it was ever made. Return
+    whether it was withdrawn. Must be called in a transaction."""
+    untried = SubscriberRequest.objects.filter(pk__in=ids, status=Status.PENDING, attempts=0)
+    withdrawn = untried.update(status=Status.WITHDRAWN, finished_at=Now())
+    if withdrawn:
+        Pause.objects.filter(request__in=ids, ended_at=None).update(
+            ended_at=Now(), result=PauseResult.CANCELLED
+        )
+        _wake_all_on_commit(precedence.revive(ids))
+    return bool(withdrawn)
 
 
 def requeue(ids: Iterable[int]) -> int:

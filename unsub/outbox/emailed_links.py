@@ -30,11 +30,10 @@ def find(token: str) -> EmailedLink:
         raise NotConfirmedError
     if link.purpose is LinkPurpose.UNDO:
         return _to_undo(request, link.former)
-    if request.status in NOT_CARRIED_OUT:
+    # Superseded before the confirmation or after it: what was confirmed is no longer so.
+    if request.status in NOT_CARRIED_OUT or precedence.is_superseded(request):
         raise NotConfirmedError
     waits = request.status == Status.WAITING
-    if waits and precedence.is_superseded(request):
-        raise NotConfirmedError
     asks = link.purpose is LinkPurpose.CONSENT and address_rules.needs_consent(request)
     is_done = not waits or (link.purpose is LinkPurpose.CONSENT and not asks)
     return EmailedLink(purpose=link.purpose, request=request, is_done=is_done)

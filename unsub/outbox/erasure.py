@@ -54,6 +54,12 @@ def request_erasure(context: UnsubContext, *, language: str) -> None:
     insert_unless_present(erasure)
 
 
+def has_open_request(context: UnsubContext) -> bool:
+    """Return whether the subscriber of this link has an open request for erasure."""
+    who = digests.subscriber_digests(context.mid, context.subscriber)
+    return Erasure.objects.open().filter(subscriber_digest__in=who).exists()
+
+
 def grant(erasure: Erasure, *, user_id: int, note: str) -> int:
     """Pseudonymise the subscriber's rows and return the number of requests. Remembers digests of
     the identifiers, ends running pauses, withdraws requests that wait for a confirmation, cancels

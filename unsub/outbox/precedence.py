@@ -149,12 +149,20 @@ def is_superseded(row: SubscriberRequest) -> bool:
     return bool(_superseded({row.pk: row}, dict.fromkeys(theirs, row.subscriber_digest)))
 
 
+def superseded(rows: Iterable[SubscriberRequest]) -> Collection[int]:
+    """Return the ids of those rows that a later request of their subscriber supersedes. Some
+    queries for each row."""
+    return {row.pk for row in rows if is_superseded(row)}
+
+
 def _superseded(
     rows: Mapping[int, SubscriberRequest], same: Mapping[str, str] | None = None
 ) -> dict[int, int]:
     """Return {superseded id: id of the superseding request} for these rows. `same` maps other
     digests of their subscribers to those of the rows."""
     same = same or {}
+    if not rows:
+        return {}
     # The later requests may include others of these rows.
     since = min(row.asked_at for row in rows.values())
     later = _of_subscribers(rows, same).filter(

@@ -2,6 +2,7 @@
 is drained and when a pause ends. The only other writer of new requests is `event_import`."""
 
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.utils import timezone
 from unsub.domain.context import UnsubContext
 from unsub.domain.masking import address_mask
 from unsub.domain.retry import HORIZON
+from unsub.domain.target import EVERYTHING
 from unsub.domain.text import clean
 from unsub.infra import digests
 from unsub.infra.inserts import find_or_insert, insert_unless_present
@@ -28,8 +30,9 @@ from unsub.models import (
     Status,
     SubscriberRequest,
 )
-from unsub.models.request import REASON_LENGTH, target_columns
+from unsub.models.request import REASON_LENGTH, RequestQuerySet, target_columns
 from unsub.models.statuses import ON_THEIR_WAY, SETTLED
+from unsub.units import all_subscribers
 
 from . import address_rules, identity, link_emails, precedence
 from .submission import Submission
@@ -44,10 +47,18 @@ LINK_AGE_MAX = 2**31 - 1  # what the column holds
 
 
 def find(context: UnsubContext) -> SubscriberRequest | None:
-    """Return the request that answers for an unsubscribe by this link now, or None."""
-    return SubscriberRequest.objects.filter(
-        idempotency_key__in=digests.unsubscribe_digests(context)
-    ).first()
+    """Return the request that answers for an unsubscribe by this link now, or None: also None where
+    the subscriber has since requested the contrary, so that the same unsubscribe is a new
+    request."""
+    return answering(context).first()
+
+
+def answering(context: UnsubContext) -> RequestQuerySet:
+    """Return the request, at most one, that answers for an unsubscribe by this link now."""
+    again = Submission(token="", context=context, channel=Channel.PAGE)
+    rows = SubscriberRequest.objects.filter(idempotency_key__in=identity.idempotency_keys(again))
+    theirs = identity.digests_of(context.mid, context.subscriber)
+    return rows.exclude(precedence.superseded_since(again, theirs, until=Now()))
 
 
 def recent(context: UnsubContext, since: timedelta) -> list[SubscriberRequest]:
@@ -63,8 +74,10 @@ def recent(context: UnsubContext, since: timedelta) -> list[SubscriberRequest]:
     rows = SubscriberRequest.objects.filter(
         open_ | ended | refused, subscriber_digest__in=subscriber_digests
     )
-    newest = rows.order_by(precedence.ASKED_AT.desc(), "-pk")[:_RECENT_MAX]
-    return list(newest)[::-1]
+    newest = list(rows.order_by(precedence.ASKED_AT.desc(), "-pk")[:_RECENT_MAX])[::-1]
+    # Their links to confirm are dead: see `api.find_waiting`.
+    dead = precedence.superseded([row for row in newest if row.status == Status.WAITING])
+    return [row for row in newest if row.pk not in dead]
 
 
 def write(submission: Submission) -> tuple[SubscriberRequest, bool]:
@@ -77,6 +90,7 @@ def write(submission: Submission) -> tuple[SubscriberRequest, bool]:
     Joins the caller's transaction, or opens its own for each insert. Raises IntegrityError where no
     row could be written.
     """
+    submission = _under_unit_rules(submission)
     key, *_former = keys = identity.idempotency_keys(submission)
     identity.adopt(submission.context.mid, submission.context.subscriber, keys)
     for _ in range(_TRIES):
@@ -90,6 +104,16 @@ def write(submission: Submission) -> tuple[SubscriberRequest, bool]:
             _repeat(found, submission)
             return found, False
     raise IntegrityError("not stored: the idempotency key was taken again and again")
+
+
+def _under_unit_rules(submission: Submission) -> Submission:
+    """Return the submission with the unit's All Subscribers list in its context, on which its
+    target depends."""
+    context = submission.context
+    if context.all_subscribers is not None or context.job.list_id is None:
+        return submission
+    known = all_subscribers.list_ids(context.mid)
+    return replace(submission, context=replace(context, all_subscribers=known))
 
 
 def _repeat(found: SubscriberRequest, submission: Submission) -> None:
@@ -136,7 +160,7 @@ def _insert(submission: Submission, key: str) -> SubscriberRequest | None:
         link_age=_link_age(submission),
         scanner=submission.scanner,
         received_at=submission.received_at or Now(),
-        next_attempt_at=Now() + timedelta(seconds=undo_seconds(submission.channel)),
+        next_attempt_at=Now() + timedelta(seconds=_undo_seconds(submission)),
         give_up_at=Now() + HORIZON,
         idempotency_key=key,
         **target_columns(submission.target),
@@ -226,10 +250,7 @@ def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:
     is sent with the call if that is not made yet; else it is only stored here."""
     chosen = Reason.objects.offered_to(context.mid).filter(code=reason).first() if reason else None
     text = reason_text(chosen.label if chosen else "", words)
-    keys = digests.unsubscribe_digests(context)
-    without = SubscriberRequest.objects.filter(
-        idempotency_key__in=keys, reason=None, reason_text=""
-    )
+    without = answering(context).filter(reason=None, reason_text="")
     without = without.exclude(status=Status.WITHDRAWN)
     changes = {"reason": chosen, "reason_text": text, "reason_added_at": Now()}
     return bool(text and without.update(**changes))
@@ -247,6 +268,15 @@ def _link_age(submission: Submission) -> int | None:
 def undo_seconds(channel: str) -> int:
     """Return the seconds for which a request can be withdrawn before it is sent."""
     return settings.UNDO_SECONDS if channel == Channel.PAGE else 0
+
+
+def _undo_seconds(submission: Submission) -> int:
+    """Return the seconds for which this submission can be withdrawn before it is sent: also a pause
+    and an unsubscribe from everything in the profile centre. A list can be ticked again."""
+    is_undoable = submission.channel == Channel.PROFILE and submission.change is None
+    if is_undoable and (submission.pause_days or submission.target == EVERYTHING):
+        return undo_seconds(Channel.PAGE)
+    return undo_seconds(submission.channel)
 
 
 def _release_key(submission: Submission, key: str) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from unsub.domain.masking import mask_email
-from unsub.domain.target import TargetType
+from unsub.domain.target import EVERYTHING, TargetType
 from unsub.gateway.catalogue import list_name
 from unsub.outbox.api import EmailedLink
 
@@ -12,9 +12,11 @@ from unsub.outbox.api import EmailedLink
 class Confirmation:
     """A request, and whether the button of the link was pressed. `masked_address` is set for a new
     address only, `masked_former` where the former one can be restored; `list_name` may be empty for
-    a list, too."""
+    a list, too. `is_again`: to subscribe again, which is about no list, whichever list the email
+    came from that led to it."""
 
     is_confirmed: bool
+    is_again: bool
     list_name: str
     masked_address: str
     masked_former: str
@@ -23,11 +25,13 @@ class Confirmation:
 
 def confirmation_of(link: EmailedLink) -> Confirmation:
     """Return what the page shows of a link's request. Raises DatabaseError."""
-    request = link.request
-    is_address = request.target.type is TargetType.ADDRESS
+    request, target = link.request, link.request.target
+    is_address = target.type is TargetType.ADDRESS
+    list_id = target.id if target.type is TargetType.LIST else None
     return Confirmation(
         is_confirmed=link.is_done,
-        list_name=list_name(request.unit_id, request.list_id),
+        is_again=target == EVERYTHING,
+        list_name=list_name(request.unit_id, list_id),
         masked_address=mask_email(request.value) if is_address else "",
         masked_former=mask_email(link.former) if link.former else "",
         consent_text=request.consent_text.text if request.consent_text else "",

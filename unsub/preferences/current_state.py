@@ -45,6 +45,12 @@ class CurrentState:
             _after(request, UNSUBSCRIBED if self.snapshot.left_everything else "") == UNSUBSCRIBED
         )
 
+    @property
+    def came_back(self) -> bool:
+        """Whether the subscriber has just subscribed again, after having left everything."""
+        request = self.applied.get(EVERYTHING)
+        return request is not None and request.kind in SUBSCRIBING
+
     def subscriptions(self) -> list[Subscription]:
         """Return the public lists by name; empty where they could not be read."""
         if not self.snapshot.shows_lists:
@@ -81,9 +87,12 @@ class CurrentState:
         return _value(self.applied.get(Target(TargetType.ADDRESS)), there)
 
     @property
-    def has_open_requests(self) -> bool:
-        """Whether any request is still on its way to Marketing Cloud."""
-        return any(request.status in ON_THEIR_WAY for request in self.applied.values())
+    def is_unsubscribing(self) -> bool:
+        """Whether an unsubscribe is still on its way to Marketing Cloud."""
+        return any(
+            request.status in ON_THEIR_WAY and request.kind == Kind.UNSUBSCRIBE
+            for request in self.applied.values()
+        )
 
     @property
     def refused(self) -> bool:

@@ -6,25 +6,30 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from unsub.domain.context import UnsubContext
 from unsub.domain.target import Target, TargetType
 from unsub.infra.database_timeout import fail_fast
-from unsub.models import EmailStatus, LinkEmail, SubscriberRequest
+from unsub.models import EmailStatus, Kind, LinkEmail, Purpose, Status, SubscriberRequest
 from unsub.models.statuses import ON_THEIR_WAY
 from unsub.outbox import identity
 
 from .current_state import CurrentState
 
 REQUESTS_MAX = 500
+_LABELS = {
+    TargetType.ADDRESS: gettext_noop("E-mail address"),
+    TargetType.FORMAT: gettext_noop("How mails look"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedRequest:
     """One request, or one email with a link (kind `email`), for display to its subscriber. `words`
     (not yet translated) and `name` say what it is; `state` is `done`, `on_its_way`, `waiting`,
-    `refused`, `withdrawn`, `superseded` or `cancelled`."""
+    `refused`, `withdrawn`, `expired`, `superseded` or `cancelled`. `is_own`: the subscriber asked
+    for it, which is not so for an email that another request sent."""
 
     at: datetime
     kind: str
@@ -37,6 +42,12 @@ class ExportedRequest:
     agreed_to: str
     confirmed_at: datetime | None
     request_id: str
+    is_own: bool = True
+
+    @property
+    def unsubscribes(self) -> bool:
+        """Whether it is an unsubscribe that was not taken back."""
+        return self.kind == Kind.UNSUBSCRIBE and self.state != Status.WITHDRAWN
 
 
 def exported_requests(context: UnsubContext, names: Mapping[int, str]) -> list[ExportedRequest]:
@@ -58,13 +69,21 @@ def _exported(row: SubscriberRequest, names: Mapping[int, str]) -> ExportedReque
         words=row.spec.words.page,
         about=str(row.target),
         name=_name(row.target, names),
-        state="on_its_way" if on_its_way else str(row.status),
+        state="on_its_way" if on_its_way else _ended_state(row),
         reason=row.reason_text,
         ended_at=row.finished_at,
         agreed_to=row.consent_text.text if row.consent_text else "",
         confirmed_at=row.confirmed_at,
         request_id=row.sfmc_request_id,
     )
+
+
+def _ended_state(row: SubscriberRequest) -> str:
+    """Return the status, `expired` for a request that was not confirmed in time: its consent or its
+    new address was never confirmed, and nobody took it back."""
+    if row.status == Status.WITHDRAWN and row.kind != Kind.UNSUBSCRIBE:
+        return "expired"
+    return str(row.status)
 
 
 def _held_email(email: LinkEmail) -> ExportedRequest:
@@ -81,11 +100,15 @@ def _held_email(email: LinkEmail) -> ExportedRequest:
         agreed_to="",
         confirmed_at=None,
         request_id=email.sfmc_request_id,
+        is_own=email.purpose == Purpose.NEW_LINK,
     )
 
 
 def _name(target: Target, names: Mapping[int, str]) -> str:
-    """Return the name of a list or attribute, or "" for any other target."""
+    """Return the name of a list or attribute, or of what else is changed, in the language of the
+    page; "" for everything and for a job."""
+    if target.type in _LABELS:
+        return gettext(_LABELS[target.type])
     if target.type is TargetType.ATTRIBUTE:
         return target.name
     if target.type is TargetType.LIST and target.id is not None:
@@ -97,24 +120,27 @@ def as_json(
     state: CurrentState, requests: list[ExportedRequest], *, at: datetime
 ) -> dict[str, Any]:
     """Return the export as a JSON-compatible dict. `marketing_cloud` is None where it did not
-    answer."""
+    answer; `emails` are those that the subscriber did not ask for, such as the one that confirms a
+    request."""
     return {
         "made_at": at.isoformat(),
         "marketing_cloud": _profile(state),
-        "requests": [
-            {
-                "received_at": one.at.isoformat(),
-                "kind": one.kind,
-                "about": one.about,
-                "state": one.state,
-                "reason": one.reason,
-                "finished_at": one.ended_at.isoformat() if one.ended_at else None,
-                "agreed_to": one.agreed_to,
-                "confirmed_at": one.confirmed_at.isoformat() if one.confirmed_at else None,
-                "marketing_cloud_request_id": one.request_id,
-            }
-            for one in requests
-        ],
+        "requests": [_json(one) for one in requests if one.is_own],
+        "emails": [_json(one) for one in requests if not one.is_own],
+    }
+
+
+def _json(one: ExportedRequest) -> dict[str, Any]:
+    return {
+        "received_at": one.at.isoformat(),
+        "kind": one.kind,
+        "about": one.about,
+        "state": one.state,
+        "reason": one.reason,
+        "finished_at": one.ended_at.isoformat() if one.ended_at else None,
+        "agreed_to": one.agreed_to,
+        "confirmed_at": one.confirmed_at.isoformat() if one.confirmed_at else None,
+        "marketing_cloud_request_id": one.request_id,
     }
 
 

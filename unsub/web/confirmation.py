@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from unsub.outbox import api as outbox
 
 from .forms import ReasonForm
-from .http import SeeOther, TooLargeError, page, plain, read_form, with_retry
+from .http import Saved, SeeOther, TooLargeError, page, plain, read_form, unavailable
 from .page_context import page_for
 from .signed_link import Link, linked
 from .status import RequestStatus, status_of
@@ -24,7 +24,10 @@ def done(request: HttpRequest, link: Link) -> HttpResponse:
     asks_why = request_status.can_tell_why and "why" in request.GET
     with page_for(request, link) as page_context:
         context = page_context.as_context() | request_status.as_context()
-        context |= {"too_late": "late" in request.GET, "was_told_why": "told" in request.GET}
+        context |= {
+            "too_late": "late" in request.GET and request_status.is_in_force,
+            "was_told_why": "told" in request.GET and not request_status.can_tell_why,
+        }
         if asks_why:
             context["form"] = ReasonForm(reasons=page_context.brand.reasons)
         answer = page("unsub/done.html", context)
@@ -53,7 +56,7 @@ def reason(request: HttpRequest, link: Link) -> HttpResponse:
         except TooLargeError:
             return plain("The request is too large.", status=413)
         except (DatabaseError, InterfaceError):
-            return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
+            return unavailable(page_context.as_context(), saved=Saved.NOTHING)
     return SeeOther(link.url("done", told="1" if was_kept else ""))
 
 
@@ -94,5 +97,5 @@ def undo(request: HttpRequest, link: Link) -> HttpResponse:
         taken_back = outbox.withdraw(link.context)
     except (DatabaseError, InterfaceError):
         with page_for(request, link) as page_context:
-            return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
+            return unavailable(page_context.as_context(), saved=Saved.NOTHING)
     return SeeOther(link.url("done", late="" if taken_back else "1"))

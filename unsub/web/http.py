@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from django.utils import timezone
 from django.utils.timesince import timeuntil
 from django.utils.translation import get_language, get_language_bidi
 
-RETRY_AFTER = "120"
+RETRY_AFTER = 120  # seconds, which the page calls a few minutes
 _POLICY = (
     "default-src 'none'; style-src 'nonce-{}'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -55,9 +56,10 @@ def plain(text: str, *, status: int = 200) -> HttpResponse:
     return HttpResponse(f"{text}\n", content_type="text/plain; charset=utf-8", status=status)
 
 
-def with_retry(response: HttpResponse) -> HttpResponse:
-    """Return the response with a Retry-After header of two minutes."""
-    response["Retry-After"] = RETRY_AFTER
+def with_retry(response: HttpResponse, *, seconds: int = RETRY_AFTER) -> HttpResponse:
+    """Return the response with a Retry-After header, of two minutes unless `seconds` says
+    otherwise."""
+    response["Retry-After"] = str(seconds)
     return response
 
 
@@ -74,6 +76,28 @@ def duration(seconds: int) -> str:
     """Return a time in words of the page's language, such as `1 hour, 5 minutes`; "" for none."""
     now = timezone.now()
     return timeuntil(now + timedelta(seconds=seconds), now) if seconds else ""
+
+
+class Saved(StrEnum):
+    """What became of the request that an "unavailable" page answers."""
+
+    NOT_ASKED = ""  # a GET: there was nothing to save
+    NOTHING = "nothing"
+    SOME = "some"  # of several changes
+
+
+def unavailable(
+    context: dict[str, Any] | None = None, *, saved: Saved, has_link: bool = True
+) -> HttpResponse:
+    """Return the page (503) for when the database, and for a request to store also the broker, does
+    not answer. `has_link`: the reader has a link to open again."""
+    known = (context or {}) | {"saved": saved.value, "has_link": has_link}
+    return with_retry(page("unsub/unavailable.html", known, status=503))
+
+
+def saved_nothing(request: HttpRequest) -> Saved:
+    """Return what an "unavailable" page says of a request of which nothing was stored."""
+    return Saved.NOTHING if request.method == "POST" else Saved.NOT_ASKED
 
 
 class TooLargeError(Exception):

@@ -15,7 +15,17 @@ from unsub.outbox import api as outbox
 
 from .brand import Brand, find_host_brand, find_unit_brand
 from .forms import LostLinkForm
-from .http import SeeOther, TooLargeError, page, plain, read_form, too_many, with_retry
+from .http import (
+    Saved,
+    SeeOther,
+    TooLargeError,
+    page,
+    plain,
+    read_form,
+    saved_nothing,
+    too_many,
+    unavailable,
+)
 from .language import choose_language
 
 UNIT = "unit"  # field of the form: the unit, signed
@@ -39,7 +49,7 @@ def lost_link(request: HttpRequest) -> HttpResponse:
         return plain("The request is too large.", status=413)
     except (DatabaseError, InterfaceError):
         with translation.override(choose_language(request)):
-            return with_retry(page("unsub/unavailable.html", status=503))
+            return unavailable(saved=saved_nothing(request), has_link=False)
     with translation.override(choose_language(request, unit=brand.language)):
         if brand.mid is None or not (brand.lost_link_form or of_unit):
             return page("unsub/link_invalid.html", lost_link_context(brand), status=404)
@@ -77,7 +87,7 @@ def _take(request: HttpRequest, brand: Brand, mid: int) -> HttpResponse:
             language=translation.get_language() or "",
         )
     except (DatabaseError, InterfaceError):
-        return with_retry(page("unsub/unavailable.html", {"brand": brand}, status=503))
+        return unavailable({"brand": brand}, saved=Saved.NOTHING, has_link=False)
     if wait:
         return too_many({"brand": brand}, wait)
     return SeeOther(f"{lost_link_context(brand)['lost_link_url']}?kept=1")

@@ -28,6 +28,7 @@ def sample(page_context: PageContext) -> dict[str, Any]:
         "pauses": [],
         "can_pause": page_context.brand.offers_pause,
         "pause_days": DAYS,
+        "pause_list": None,
     }
 
 

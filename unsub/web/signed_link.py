@@ -21,7 +21,7 @@ from unsub.models import Channel
 from unsub.units.opening import open_damaged_link
 
 from .brand import Brand, find_host_brand, find_unit_brand
-from .http import page, with_retry
+from .http import page, saved_nothing, unavailable
 from .language import choose_language
 from .lost_link import lost_link_context
 
@@ -90,7 +90,7 @@ def _open(request: HttpRequest, text: str) -> Link | HttpResponse:
         return _refuse(request, err)
     except (DatabaseError, InterfaceError):
         with translation.override(choose_language(request)):
-            return with_retry(page("unsub/unavailable.html", status=503))
+            return unavailable(saved=saved_nothing(request))
     link = Link(token=token, context=context, signed=context, language=_language(request))
     return link.for_everything() if request.GET.get(EVERYTHING) == "1" else link
 

@@ -15,7 +15,16 @@ from unsub.outbox import api as outbox
 from unsub.outbox.api import Submission
 
 from .forms import FORM_MARKER, ReasonForm
-from .http import SeeOther, TooLargeError, page, plain, read_form, with_retry
+from .http import (
+    Saved,
+    SeeOther,
+    TooLargeError,
+    page,
+    plain,
+    read_form,
+    unavailable,
+    with_retry,
+)
 from .page_context import PageContext, page_for
 from .signed_link import EVERYTHING, Link, count_test_link, linked
 from .status import status_of
@@ -40,15 +49,18 @@ def unsubscribe(request: HttpRequest, link: Link) -> HttpResponse:
 
 
 def _choose_reason(page_context: PageContext) -> HttpResponse:
-    """Return the page with its button, or the status page where there is a recent request."""
+    """Return the page with its button, or the status page where a recent request is still what the
+    subscriber asked last."""
     everything = replace(page_context, link=page_context.link.for_everything())
-    earlier = None
+    done = None
     for candidate in (everything, page_context):
         earlier = _earlier(candidate)
         if earlier and not _may_submit_again(earlier):
             status_context = status_of(earlier, again=True).as_context()
             return page("unsub/done.html", candidate.as_context() | status_context)
-    return _form_page(page_context, ReasonForm(reasons=page_context.brand.reasons), earlier=earlier)
+        if earlier and earlier.status == Status.DONE:
+            done = done or earlier
+    return _form_page(page_context, ReasonForm(reasons=page_context.brand.reasons), earlier=done)
 
 
 def _form_page(
@@ -64,7 +76,7 @@ def _form_page(
 
 def _earlier(page_context: PageContext) -> SubscriberRequest | None:
     """Return the request that this link's unsubscribe would repeat, or None; also None where the
-    database does not answer."""
+    subscriber has since asked for the contrary, and where the database does not answer."""
     try:
         found = outbox.find(page_context.link.context)
     except (DatabaseError, InterfaceError):
@@ -104,7 +116,7 @@ def _submit(page_context: PageContext, data: QueryDict, *, scanner: str) -> Http
     try:
         outbox.submit(submission)
     except outbox.UnavailableError:
-        return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
+        return unavailable(page_context.as_context(), saved=Saved.NOTHING)
     return SeeOther(page_context.link.url("done"))
 
 

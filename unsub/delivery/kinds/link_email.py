@@ -15,6 +15,7 @@ from unsub.delivery import lease
 from unsub.delivery.batch import Batch, send_planned
 from unsub.domain.context import PROOF_SECONDS, SubscriberContext, UnsubContext
 from unsub.domain.outcomes import NO_TIME_LEFT, Outcome, Verdict
+from unsub.domain.target import TargetType
 from unsub.gateway import calls as gateway
 from unsub.gateway import catalogue
 from unsub.links import confirmation
@@ -91,7 +92,9 @@ def _about_request(
     if request.kind == Kind.ADDRESS:
         definition = unit.confirm_address_key
         return _Content(definition=definition, link=link, about=unit.name, to=request.value)
-    about = catalogue.list_name(unit.mid, request.list_id) or unit.name
+    # The list of the email is not what a request to subscribe again is about.
+    list_id = request.target.id if request.target.type is TargetType.LIST else None
+    about = catalogue.list_name(unit.mid, list_id) or unit.name
     return _Content(definition=unit.confirm_key, link=link, about=about)
 
 

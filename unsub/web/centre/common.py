@@ -16,7 +16,8 @@ from unsub.outbox.api import Submission
 from unsub.preferences import snapshot
 from unsub.preferences.attributes import NO, YES, Field, InputType, date_of, fields_of
 from unsub.preferences.current_state import JUST_DONE, CurrentState, current_state
-from unsub.web.http import page, with_retry
+from unsub.preferences.forms import FORMATS
+from unsub.web.http import Saved, unavailable
 from unsub.web.page_context import PageContext
 
 HIDDEN = "•••"  # in place of a value
@@ -39,6 +40,19 @@ def facts_of(page_context: PageContext, state: CurrentState) -> list[tuple[str, 
     return [
         (one.label, readable(page_context, one, state.attribute(one.name)))
         for one in fields_of(state.snapshot.definitions or ())
+    ]
+
+
+def own_facts(page_context: PageContext, state: CurrentState) -> list[tuple[str, str]]:
+    """Return (label, value) of the address, masked, and of the email format, for display. Empty
+    where the profile could not be read."""
+    if state.snapshot.profile is None:
+        return []
+    masked = mask_email(state.snapshot.profile.email_address)
+    chosen = dict(FORMATS).get(state.email_type, state.email_type)
+    return [
+        (gettext("E-mail address"), masked if state.snapshot.profile.email_address else ""),
+        (gettext("How mails look"), str(chosen) if page_context.shows_details else HIDDEN),
     ]
 
 
@@ -83,14 +97,17 @@ def page_of(page_context: PageContext, state: CurrentState, name: str) -> dict[s
 
 
 def submit_all(page_context: PageContext, submissions: Iterable[Submission]) -> HttpResponse | None:
-    """Store requests. Return None on success, else the 503 page.
+    """Store requests. Return None on success, else the 503 page, which says whether some were
+    stored.
 
     Discards the cached profile, so that the next page shows what changed.
     """
+    saved = Saved.NOTHING
     try:
         for submission in submissions:
             outbox.submit(submission)
+            saved = Saved.SOME
     except outbox.UnavailableError:
-        return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
+        return unavailable(page_context.as_context(), saved=saved)
     snapshot.forget(page_context.link.context.mid, page_context.link.context.subscriber)
     return None

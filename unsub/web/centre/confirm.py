@@ -1,17 +1,25 @@
 """The pages behind the links of emails that ask to confirm a request, to agree to a new address, or
 offer to undo it. A GET does nothing, because scanners follow links in emails."""
 
+import time
+from dataclasses import replace
+
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from unsub.domain.context import Scope
+from unsub.links.tokens import sign_link
+from unsub.models import SubscriberRequest
 from unsub.outbox import api as outbox
 from unsub.outbox.api import LinkPurpose
 from unsub.preferences.confirmation import confirmation_of
 from unsub.web.brand import Brand, find_brand, find_host_brand
-from unsub.web.http import page, with_retry
+from unsub.web.http import page, saved_nothing, unavailable
 from unsub.web.language import choose_language
 
 _TEMPLATES = {
@@ -35,16 +43,32 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
             outbox.press(found)
             # Read again: another POST, or the expiry of the request, may have come first.
             found = outbox.find_by_email(token)
-        brand = find_brand(found.request.context)
+        brand, confirmation = find_brand(found.request.context), confirmation_of(found)
+        context = {"brand": brand, "confirmation": confirmation}
+        if confirmation.is_confirmed and confirmation.is_again and brand.profile_centre:
+            context["centre_url"] = _centre_url(found.request)
         with translation.override(choose_language(request, link=found.request.language)):
-            context = {"brand": brand, "confirmation": confirmation_of(found)}
             return page(_TEMPLATES[found.purpose], context)
     except outbox.NotConfirmedError:
         with translation.override(choose_language(request)):
             return page("unsub/confirm_over.html", {"brand": _brand(request)}, status=404)
     except (DatabaseError, InterfaceError):
         with translation.override(choose_language(request)):
-            return with_retry(page("unsub/unavailable.html", status=503))
+            return unavailable(saved=saved_nothing(request))
+
+
+def _centre_url(row: SubscriberRequest) -> str:
+    """Return the URL of the subscriber's profile centre, to choose lists after subscribing again;
+    "" where there is no key to sign it with.
+
+    The email with the confirmed link went to the address on file, as one with a new link does.
+    """
+    context = replace(row.context, scope=Scope.LIST, issued_at=int(time.time()))
+    try:
+        token = sign_link(context, keys=settings.LINK_KEYRING, seal=True)
+    except ValueError:
+        return ""
+    return reverse("unsub:centre", args=(token,))
 
 
 def _brand(request: HttpRequest) -> Brand:

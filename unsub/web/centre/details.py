@@ -23,7 +23,16 @@ from unsub.preferences.limits import (
     wait_to_change_address,
 )
 from unsub.sfmc import Profile
-from unsub.web.http import SeeOther, page, read_form, too_many, with_retry
+from unsub.web.http import (
+    Saved,
+    SeeOther,
+    page,
+    read_form,
+    saved_nothing,
+    too_many,
+    unavailable,
+    with_retry,
+)
 from unsub.web.page_context import PageContext
 
 from .access import profile_centre_view
@@ -49,7 +58,7 @@ def details(request: HttpRequest, page_context: PageContext) -> HttpResponse:
     """
     if page_context.brand.is_unread:
         # Which attributes the unit shows and lets people change is unknown: nothing is assumed.
-        return _unavailable(page_context)
+        return unavailable(page_context.as_context(), saved=saved_nothing(request))
     if not page_context.brand.profile_details:
         return SeeOther(page_context.link.url("centre"))
     state = load_state(page_context)
@@ -58,16 +67,12 @@ def details(request: HttpRequest, page_context: PageContext) -> HttpResponse:
     try:
         locked_until = _locked_until(page_context, state.snapshot.profile)
     except (DatabaseError, InterfaceError):
-        return _unavailable(page_context)
+        return unavailable(page_context.as_context(), saved=saved_nothing(request))
     fields = fields_of(state.snapshot.definitions)
     known = _Details(state=state, fields=fields, locked_until=locked_until)
     if request.method == "POST":
         return _submit(page_context, known, read_form(request))
     return _show(page_context, known, _form(page_context, known))
-
-
-def _unavailable(page_context: PageContext) -> HttpResponse:
-    return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
 
 
 def _locked_until(page_context: PageContext, profile: Profile) -> datetime | None:
@@ -125,7 +130,7 @@ def _refuse_address(
             page_context.link.context.mid, known.state.snapshot.profile, form.changes[ADDRESS]
         )
     except RateLimitUnavailableError:
-        return _unavailable(page_context)
+        return unavailable(page_context.as_context(), saved=Saved.NOTHING)
     return too_many(page_context.as_context(), wait) if wait else None
 
 

@@ -1,6 +1,6 @@
 """The main page of the profile centre: the subscriber's lists, subscribing and unsubscribing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from unsub.models import Channel, Kind
 from unsub.outbox.api import Change, Submission
 from unsub.preferences import form_snapshot, snapshot
-from unsub.preferences.current_state import CurrentState
+from unsub.preferences.current_state import CurrentState, Subscription
 from unsub.preferences.form_snapshot import FormSnapshot
 from unsub.preferences.list_changes import ListChanges, read_changes
 from unsub.web.http import SeeOther, page, read_form
@@ -18,7 +18,7 @@ from unsub.web.page_context import PageContext
 from unsub.web.signed_link import EVERYTHING
 
 from .access import profile_centre_view
-from .common import facts_of, load_state, page_of, submit_all
+from .common import facts_of, load_state, own_facts, page_of, submit_all
 from .pauses import DAYS, pauses_of
 
 AGAIN = "again"
@@ -58,12 +58,15 @@ def _show(
         | {
             "saved": saved,
             "problem": problem,
-            "details": facts_of(page_context, state) if page_context.brand.profile_details else [],
+            "details": own_facts(page_context, state) + facts_of(page_context, state)
+            if page_context.brand.profile_details
+            else [],
             "pauses": pauses,
             "can_pause": page_context.brand.offers_pause
             and shown["lists"]
             and not state.left_everything,
             "pause_days": DAYS,
+            "pause_list": _list_of_email(page_context, shown["lists"] or ()),
         }
     )
     return page("unsub/centre.html", context, status=409 if problem else 200)
@@ -84,6 +87,13 @@ def _lists(page_context: PageContext, state: CurrentState, chosen: ListChanges) 
         "can_join": bool(shown.off),
         "snapshot": form_snapshot.dumps(page_context.link.context, shown),
     }
+
+
+def _list_of_email(page_context: PageContext, lists: Iterable[Subscription]) -> int | None:
+    """Return the ListID of the email that the link came from, if the subscriber receives that list;
+    else None."""
+    number = page_context.link.context.job.list_id
+    return number if number in {one.list_id for one in lists if one.is_on} else None
 
 
 def _known(page_context: PageContext) -> dict[str, Any]:

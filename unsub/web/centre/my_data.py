@@ -10,26 +10,28 @@ from django.utils import timezone
 from unsub.outbox import api as outbox
 from unsub.preferences import data_export
 from unsub.preferences.current_state import CurrentState
-from unsub.web.http import SeeOther, page, with_retry
+from unsub.web.http import Saved, SeeOther, page, unavailable
 from unsub.web.page_context import PageContext
 
 from .access import profile_centre_view
-from .common import facts_of, load_state, page_of
+from .common import facts_of, load_state, own_facts, page_of
 
 
 @profile_centre_view("GET", "HEAD")
-def yours(request: HttpRequest, page_context: PageContext) -> HttpResponse:
+def yours(_request: HttpRequest, page_context: PageContext) -> HttpResponse:
     """Return the page with the data in Marketing Cloud and here. Addresses are masked."""
     state = load_state(page_context)
     try:
         requests = data_export.exported_requests(page_context.link.context, _names(state))
+        was_asked = outbox.has_open_erasure(page_context.link.context)
     except (DatabaseError, InterfaceError):
-        return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
+        return unavailable(page_context.as_context(), saved=Saved.NOT_ASKED)
     context: dict[str, Any] = {
-        "details": facts_of(page_context, state),
+        "details": own_facts(page_context, state) + facts_of(page_context, state),
         "lists": state.subscriptions(),
-        "requests": requests,
-        "was_asked": "asked" in request.GET,
+        "requests": [one for one in requests if one.is_own],
+        "has_unsubscribed": any(one.unsubscribes for one in requests),
+        "was_asked": was_asked,
     }
     return page("unsub/yours.html", page_of(page_context, state, "yours") | context)
 
@@ -49,12 +51,12 @@ def yours_json(_request: HttpRequest, page_context: PageContext) -> HttpResponse
     try:
         requests = data_export.exported_requests(page_context.link.context, _names(state))
     except (DatabaseError, InterfaceError):
-        return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
+        return unavailable(page_context.as_context(), saved=Saved.NOT_ASKED)
     answer = JsonResponse(
         data_export.as_json(state, requests, at=timezone.now()),
         json_dumps_params={"ensure_ascii": False, "indent": 2},
     )
-    answer["Content-Disposition"] = 'attachment; filename="what-is-held-about-me.json"'
+    answer["Content-Disposition"] = 'attachment; filename="my-data.json"'
     return answer
 
 
@@ -64,5 +66,5 @@ def erase(_request: HttpRequest, page_context: PageContext) -> HttpResponse:
     try:
         outbox.request_erasure(page_context.link.context, language=page_context.language)
     except (DatabaseError, InterfaceError):
-        return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
-    return SeeOther(page_context.link.url("yours", asked="1"))
+        return unavailable(page_context.as_context(), saved=Saved.NOTHING)
+    return SeeOther(page_context.link.url("yours"))

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 
 from unsub.outbox import api as outbox
 from unsub.preferences.limits import wait_to_change
-from unsub.web.http import SeeOther, duration, page, too_many, with_retry
+from unsub.web.http import Saved, SeeOther, duration, page, too_many, unavailable
 from unsub.web.page_context import page_for
 from unsub.web.signed_link import Link, linked
 
@@ -32,5 +32,5 @@ def new_link(request: HttpRequest, link: Link) -> HttpResponse:
         try:
             outbox.email_new_link(link.context, language=page_context.language)
         except (DatabaseError, InterfaceError):
-            return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
+            return unavailable(page_context.as_context(), saved=Saved.NOTHING)
         return there

@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 
 from unsub.domain.context import Scope
 from unsub.domain.target import EVERYTHING
-from unsub.models import Channel, Pause, PauseEndAction
+from unsub.models import Channel, Pause, PauseEndAction, Status
 from unsub.outbox import api as outbox
 from unsub.outbox.api import Submission
 from unsub.preferences import form_snapshot, snapshot
-from unsub.web.http import SeeOther, page, read_form, with_retry
+from unsub.web.http import Saved, SeeOther, read_form, unavailable
 from unsub.web.page_context import PageContext
 
 from .access import profile_centre_view
@@ -24,12 +24,14 @@ DAYS = (30, 60, 90)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningPause:
-    """A running pause, for display. `name` is empty for a pause of all email."""
+    """A running pause, for display. `name` is empty for a pause of all email. `can_undo`: no call
+    was made for it yet, so that ending it leaves no trace in Marketing Cloud."""
 
     id: int
     name: str
     until: datetime
     puts_back: bool
+    can_undo: bool
 
 
 def pauses_of(page_context: PageContext, names: Mapping[int, str]) -> list[RunningPause]:
@@ -52,6 +54,7 @@ def _shown(pause: Pause, names: Mapping[int, str]) -> RunningPause:
         name="" if left.target == EVERYTHING else names.get(number, str(number)),
         until=pause.until,
         puts_back=pause.end_action == PauseEndAction.PUT_BACK,
+        can_undo=left.attempts == 0 and left.status == Status.PENDING,
     )
 
 
@@ -97,6 +100,6 @@ def _end(page_context: PageContext, form: QueryDict) -> HttpResponse | None:
             if str(one.pk) == chosen:
                 outbox.end_pause(one, token=page_context.link.token, subscribe="end" in form)
     except (DatabaseError, InterfaceError):
-        return with_retry(page("unsub/unavailable.html", page_context.as_context(), status=503))
+        return unavailable(page_context.as_context(), saved=Saved.NOTHING)
     snapshot.forget(page_context.link.context.mid, page_context.link.context.subscriber)
     return None

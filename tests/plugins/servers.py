@@ -69,6 +69,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
     if early_config.pluginmanager.hasplugin("django"):
         early_config.pluginmanager.import_plugin("tests.plugins.cast")
         early_config.pluginmanager.import_plugin("tests.plugins.append_only")
+        early_config.pluginmanager.import_plugin("tests.plugins.quick_reset")
 
 
 def _own_database(redis_url: str, worker: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 from django.conf import settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connections
 
 from unsub.infra import database_timeout
@@ -23,6 +24,15 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
         file = Path(str(database["NAME"])).with_name(f"test-{worker}.sqlite3")
         connections["default"].settings_dict["TEST"]["NAME"] = str(file)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_iterations() -> Iterator[None]:
+    """Hash passwords as a deployment does, without its million of iterations."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(PBKDF2PasswordHasher, "iterations", 10)
+    yield
+    patch.undo()
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from unsub.gateway import calls as gateway
 from unsub.links.tokens import sign_link
 from unsub.models import BusinessUnit, Channel
 from unsub.outbox.submission import Submission
+from unsub.preferences import snapshot
 from unsub.sandbox import Sandbox
 from unsub.units import all_subscribers
 
@@ -75,6 +76,12 @@ def sandbox(settings: Settings) -> Iterator[Sandbox]:
         yield running
     gateway.client.cache_clear()
     caches["shared"].clear()
+
+
+@pytest.fixture(autouse=True)
+def time_for_marketing_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the profile centre wait for its data: a busy machine must not look like an outage."""
+    monkeypatch.setattr(snapshot, "TIMEOUT", 30.0)
 
 
 @pytest.fixture

@@ -38,10 +38,32 @@ class ServerError(RuntimeError):
 
 def free_port() -> int:
     """Return a TCP port of 127.0.0.1 that is free, and not ephemeral: the system could give an
-    ephemeral one to an outgoing connection before the server listens."""
-    while not _is_free(port := LENT_BY_NOBODY.start + secrets.randbelow(len(LENT_BY_NOBODY))):
-        pass
-    return port
+    ephemeral one to an outgoing connection before the server listens.
+
+    On Linux no later call returns it again, in this process or in another, until this one ends.
+    """
+    while True:
+        port = LENT_BY_NOBODY.start + secrets.randbelow(len(LENT_BY_NOBODY))
+        if _is_free(port) and _reserve(port):
+            return port
+
+
+def _reserve(port: int) -> bool:
+    """Return whether no process of ours has reserved the port before.
+
+    A socket in Linux's abstract namespace is the reservation: it leaves no file, and the system
+    removes it with the process.
+    """
+    if sys.platform != "linux":
+        return True
+    reservation = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        reservation.bind(f"\0profilecenter-port-{port}")
+    except OSError:
+        reservation.close()
+        return False
+    atexit.register(reservation.close)
+    return True
 
 
 def _is_free(port: int) -> bool:

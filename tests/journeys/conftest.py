@@ -50,12 +50,14 @@ def new_database(request: pytest.FixtureRequest) -> NewDatabase:
         make_sqlite: NewDatabase = request.getfixturevalue("new_sqlite")
         return make_sqlite
     server, _, _ = os.environ["DATABASE_URL"].rpartition("/")
-    create_database(server, "CREATE DATABASE journeys")
-    prepare_database(f"{server}/journeys")
+    # The processes of pytest-xdist share the server.
+    template = f"journeys_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    create_database(server, f"CREATE DATABASE {template}")
+    prepare_database(f"{server}/{template}")
 
     def make() -> str:
-        name = f"journey_{next(_numbers)}"
-        create_database(server, f"CREATE DATABASE {name} TEMPLATE journeys")
+        name = f"{template}_{next(_numbers)}"
+        create_database(server, f"CREATE DATABASE {name} TEMPLATE {template}")
         return f"{server}/{name}"
 
     return make

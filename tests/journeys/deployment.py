@@ -17,6 +17,7 @@ import psycopg
 from scripts.ready import answers, worker_answers
 from scripts.servers import HOST, Valkey, free_port
 from scripts.steps import ROOT, tool
+from tests.journeys.console import Console
 from tests.journeys.processes import Process, wait_for
 from unsub.domain.context import JobContext, Scope, SubscriberContext, UnsubContext
 from unsub.links.tokens import Keyring, sign_link
@@ -27,7 +28,13 @@ STORY = """
     SELECT a.outcome FROM unsub_deliveryattempt a JOIN unsub_subscriberrequest r ON r.id =
     a.request_id WHERE r.subscriber_id = {mark} ORDER BY a.id
 """
-REQUESTS = "SELECT id FROM unsub_subscriberrequest WHERE subscriber_id = {mark}"
+REQUESTS = "SELECT id, status FROM unsub_subscriberrequest WHERE subscriber_id = {mark}"
+EXPORT = (
+    "from django.core.management import call_command;"
+    "call_command('export_audit', '--format', 'jsonl', '--output', {file!r})"
+)
+# The statuses of a subscriber with one request, which is finished.
+FINAL = (["done"], ["refused"], ["withdrawn"])
 Rows = list[dict[str, Any]]
 
 
@@ -52,6 +59,7 @@ class Deployment:
         }
         self.web, self.worker = self._processes["web"], self._processes["worker"]
         self.beat, self.sandbox = self._processes["beat"], self._processes["sandbox"]
+        self._console: Console | None = None
 
     def _settings(self) -> dict[str, str]:
         return {
@@ -124,6 +132,8 @@ class Deployment:
 
     def stop(self) -> None:
         """Stop everything; the logs stay in `folder`."""
+        if self._console is not None:
+            self._console.close()
         for process in reversed(self._processes.values()):
             process.kill()
         self.valkey.close()
@@ -165,23 +175,32 @@ class Deployment:
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout
 
+    def shell(self, code: str) -> None:
+        """Run Python code with the models loaded. Fails the test where it raises.
+
+        One process runs all of a deployment's code: to start one takes over a second.
+        """
+        if self._console is None:
+            self._console = Console(environ=self.environ)
+        self._console.run(code)
+
     def audit(self) -> Rows:
         """Return the rows of `export_audit`."""
-        return [
-            json.loads(line)
-            for line in self.manage("export_audit", "--format", "jsonl").splitlines()
-        ]
+        file = self.folder / "audit.jsonl"
+        self.shell(EXPORT.format(file=str(file)))
+        return [json.loads(line) for line in file.read_text().splitlines()]
 
     def audit_of(self, subscriber: int) -> dict[str, Any]:
         """Wait for the only request of a subscriber to be in a final state; return its row of
         `export_audit`."""
-
-        def probe() -> dict[str, Any] | None:
-            ids = {str(row_id) for (row_id,) in self.query(REQUESTS, subscriber)}
-            rows = [row for row in self.audit() if str(row["id"]) in ids]
-            return rows[0] if len(rows) == 1 and row_is_final(rows[0]) else None
-
-        return wait_for(f"a finished request of {subscriber}", probe)
+        wait_for(
+            f"a finished request of {subscriber}",
+            lambda: [status for _, status in self.query(REQUESTS, subscriber)] in FINAL,
+        )
+        ids = {str(row_id) for row_id, _ in self.query(REQUESTS, subscriber)}
+        rows = [row for row in self.audit() if str(row["id"]) in ids]
+        assert [row["status"] for row in rows] in FINAL, rows
+        return rows[0]
 
     def story(self, subscriber: int) -> list[str]:
         """Return the outcomes of all attempts for a subscriber, in order; "" for one under way."""
@@ -239,11 +258,6 @@ class Deployment:
         """Return the sandbox's call counts."""
         counts: dict[str, Any] = _json(f"{self.sandbox_url}/calls.json")
         return counts
-
-
-def row_is_final(row: dict[str, Any]) -> bool:
-    """Return whether a row of the audit is in a final state."""
-    return row["status"] in {"done", "refused", "withdrawn"}
 
 
 def _json(url: str, payload: dict[str, Any] | None = None) -> Any:

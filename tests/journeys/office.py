@@ -38,7 +38,7 @@ def sign_in(
     make = MAKE.format(
         name=name, password=PASSWORD, group=group, unit=unit, has_app=has_app, app=APP
     )
-    deployment.manage("shell", "--no-imports", "-c", make)
+    deployment.shell(make)
     page.goto(f"{base or deployment.url}/admin/login/?{urlencode({'next': path})}")
     enter(page, name)
     if has_app:

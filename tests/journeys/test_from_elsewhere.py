@@ -35,10 +35,10 @@ def test_an_unsubscribe_from_elsewhere_is_imported_into_the_audit(
     shared.event_of(1062)
     unsubscribe_elsewhere(shared, ELSEWHERE)
     try:
-        shared.manage("shell", "--no-imports", "-c", TAKE_OVER.format(mid=PARENT, on=True))
+        shared.shell(TAKE_OVER.format(mid=PARENT, on=True))
         assert shared.audit_of(ELSEWHERE)["status"] == "done"
     finally:
-        shared.manage("shell", "--no-imports", "-c", TAKE_OVER.format(mid=PARENT, on=False))
+        shared.shell(TAKE_OVER.format(mid=PARENT, on=False))
     # A request that we sent is not imported again.
     assert shared.audit_of(1062)["channel"] == "one_click"
     # Only a digest of the address is stored; the search finds it.

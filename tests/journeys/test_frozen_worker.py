@@ -54,7 +54,7 @@ def test_a_worker_that_was_stopped_past_its_lease_does_not_undo_a_later_request(
     wait_for("the delay", lambda: not deployment.cues())
     deployment.worker.signal_all(signal.SIGSTOP)
     try:
-        deployment.manage("shell", "--no-imports", "-c", SUBSCRIBE)
+        deployment.shell(SUBSCRIBE)
         deployment.second_worker()
         done = [("unsubscribe", "superseded"), ("subscribe", "done")]
         wait_for_rows(deployment, *done)

@@ -42,7 +42,7 @@ def test_a_viewer_reads_and_cannot_act(shared: Deployment, desk: Page) -> None:
 
 
 def test_a_marketer_requeues_all_filtered_requests(shared: Deployment, desk: Page) -> None:
-    shared.manage("shell", "--no-imports", "-c", REFUSE.format(mid=PARENT, many=MANY))
+    shared.shell(REFUSE.format(mid=PARENT, many=MANY))
     sign_in(desk, shared, LIST, name="seller", group="marketer", unit=PARENT)
     desk.goto(f"{shared.url}{LIST}?job_id=88777&error_code=400")
     desk.locator("#action-toggle").check()

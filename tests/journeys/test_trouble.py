@@ -96,7 +96,7 @@ def test_revoked_credentials_hold_requests_until_they_are_released(deploy: Deplo
     assert status_of(deployment, 1006) == "pending"
     deployment.clear_cues()
     release = "from unsub.outbox import api; api.release([510001])"
-    deployment.manage("shell", "--no-imports", "-c", release)
+    deployment.shell(release)
     wait_until(deployment, 1005, "done")
     wait_until(deployment, 1006, "done")
     assert deployment.story(1006) == ["posted"]
@@ -130,7 +130,7 @@ def test_an_open_circuit_costs_one_probe_at_a_time(deploy: Deploy) -> None:
     # Each of the two workers may be in the middle of a call when the circuit opens.
     assert deployment.calls()["faults"]["http_500"] <= 7
     deployment.clear_cues()
-    deployment.manage("shell", "--no-imports", "-c", OVER)
+    deployment.shell(OVER)
     for subscriber in range(1001, 1021):
         wait_until(deployment, subscriber, "done", seconds=90)
     assert deployment.calls()["soap"]["GetSystemStatus"] >= 1

@@ -18,16 +18,20 @@ class Step:
     command: tuple[str, ...]
     environ: dict[str, str] = field(default_factory=dict)
 
-    def run(self) -> int:
-        """Return the command's exit status; it inherits our output."""
+    def run(self, *, at_once: bool = True) -> int:
+        """Return the command's exit status. Its output is printed at once; for steps that run side
+        by side, at its end."""
         say(f"== {self.title}")
         started = time.monotonic()
-        status = subprocess.run(  # noqa: S603
+        done = subprocess.run(  # noqa: S603
             self.command, cwd=ROOT, env=os.environ | self.environ, stdin=subprocess.DEVNULL,
-            check=False,
-        ).returncode  # fmt: skip
-        say(f"-- {self.title}: {_word(status)}, {time.monotonic() - started:.1f} s")
-        return status
+            stdout=None if at_once else subprocess.PIPE,
+            stderr=None if at_once else subprocess.STDOUT,
+            check=False, text=True, errors="replace",
+        )  # fmt: skip
+        ended = f"-- {self.title}: {_word(done.returncode)}, {time.monotonic() - started:.1f} s"
+        say(f"{done.stdout or ''}{ended}")
+        return done.returncode
 
 
 def _word(status: int) -> str:

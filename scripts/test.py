@@ -1,12 +1,14 @@
-"""Every test, from the fastest suite to the slowest. Arguments are passed to each pytest.
+"""Every test. Arguments are passed to each pytest.
 
-First the packages without Django, then the app on SQLite and on PostgreSQL, the commands of a
-deployment, and journeys with real processes and a real browser.
+Two rows of suites run side by side: the packages and the app, which keep the processor busy; and
+journeys, deployment and chaos, which often wait for a time-out, a sweep or a browser.
 """
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import TypeAlias
 
 from . import browser
@@ -34,15 +36,16 @@ PACKAGE_SUITES: tuple[Suite, ...] = (
         ("links", "domain", "sfmc", "sandbox", "scripts"),
         ("-p", "no:django", "-n", "2"),
     ),
-    ("the app on SQLite", APP, ("-n", "2")),
     ("the app on PostgreSQL", APP, ("-n", "2", "--database=postgresql")),
+    ("the app on SQLite", APP, ("-n", "2")),
 )
-SUITES: tuple[Suite, ...] = (
-    *PACKAGE_SUITES,
+WAITING_SUITES: tuple[Suite, ...] = (
+    ("whole journeys", ("journeys",), ("--database=postgresql", "-n", "2", "--dist", "loadfile")),
     ("the deployment", ("deploy",), ()),
-    ("whole journeys", ("journeys",), ("--database=postgresql",)),
     ("chaos", ("chaos",), ("-p", "no:django", "-s")),
 )
+ROWS = (PACKAGE_SUITES, WAITING_SUITES)
+SUITES = (*PACKAGE_SUITES, *WAITING_SUITES)
 NOTHING_COLLECTED = 5
 
 
@@ -54,22 +57,45 @@ def main(arguments: list[str]) -> int:
     if (found := browser.ensure()) is None:
         say("no browser found, and none could be installed: the journeys will fail")
     environ = {"PROFILECENTER_BROWSER": found or ""}
-    ran = False
-    for suite in SUITES:
-        status = run(suite, arguments, environ)
-        if status and not (arguments and status == NOTHING_COLLECTED):
-            return status
-        ran = ran or not status
-    return 0 if ran else NOTHING_COLLECTED
+    failed = Event()
+    with ThreadPoolExecutor(len(ROWS)) as pool:
+        rows = [pool.submit(_row, suites, arguments, environ, failed) for suites in ROWS]
+    statuses = [status for row in rows for status in row.result()]
+    # With arguments it is no failure that a suite has no such test, unless none has one.
+    return next((status for status in statuses if _is_failure(status, arguments)), min(statuses))
 
 
-def run(suite: Suite, arguments: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
-    """Return the status of pytest for one suite."""
+def _row(
+    suites: Iterable[Suite], arguments: Sequence[str], environ: Mapping[str, str], failed: Event
+) -> list[int]:
+    """Return the statuses of the suites that ran: none begins after one has failed."""
+    statuses: list[int] = []
+    for suite in suites:
+        if failed.is_set():
+            break
+        statuses.append(run(suite, arguments, environ, at_once=False))
+        if _is_failure(statuses[-1], arguments):
+            failed.set()
+    return statuses
+
+
+def _is_failure(status: int, arguments: Sequence[str]) -> bool:
+    """Return whether a suite failed. With arguments, one without a matching test did not."""
+    return bool(status) and not (arguments and status == NOTHING_COLLECTED)
+
+
+def run(
+    suite: Suite,
+    arguments: Sequence[str],
+    environ: Mapping[str, str] | None = None,
+    *,
+    at_once: bool = True,
+) -> int:
+    """Return the status of pytest for one suite. Its output is printed at once, or at its end."""
     title, folders, options = suite
     paths = [f"tests/{folder}" for folder in folders]
     command = (tool("python"), "-m", "pytest", "-q", *options, *arguments, *paths)
-    environ = {"PYTHONDONTWRITEBYTECODE": "1", **(environ or {})}
-    return Step(title=title, command=command, environ=environ).run()
+    return Step(title=title, command=command, environ=dict(environ or {})).run(at_once=at_once)
 
 
 def _strays() -> list[str]:

@@ -77,10 +77,11 @@ def test_links_are_written_to_a_pipe_and_reports_to_standard_error(
     assert [row["Ort"] for row in rows] == ["Köln"]
     assert rows[0]["link"].startswith(f"{shared.url}/u/")
     assert done.stderr.decode().splitlines() == [
-        "line 3: mid is no number",
+        "line 3: mid is missing or is no MID",
+        "2 rows read (UTF-8): Subscriber Key as sk, mid as mid, Job ID as jid",
         "1 links written to standard output",
         "1 rows refused, with their lines above",
-        "  1 x mid is no number",
+        "  1 x mid is missing or is no MID",
     ]
 
 
@@ -92,7 +93,9 @@ def test_each_end_may_be_a_file_or_a_pipe(shared: Deployment, tmp_path: Path) ->
     done = piped(shared, "sign_links", "-", str(target), content=CONTENT)
     assert f"1 links written to {target}" in done.stdout.decode()
     assert target.read_bytes() == both
-    assert (tmp_path / "out.csv.refused.csv").read_text() == "line,reason\n3,mid is no number\n"
+    assert (
+        tmp_path / "out.csv.refused.csv"
+    ).read_text() == "line,reason\n3,mid is missing or is no MID\n"
     # As bash's <(zcat in.csv.gz) passes it.
     done = through_shell(shared, f"$MANAGE sign_links <(cat {source}) -")
     assert done.stdout == both
@@ -140,7 +143,7 @@ def test_a_file_is_not_appended_to_itself(shared: Deployment, tmp_path: Path) ->
 def test_a_closed_pipe_ends_the_command_without_an_error(
     shared: Deployment, tmp_path: Path
 ) -> None:
-    (tmp_path / "in.csv").write_bytes(b"sid,mid\n" + b"1001,%d\n" % PARENT * 5_000)
+    (tmp_path / "in.csv").write_bytes(b"sid,jid,mid\n" + b"1001,1,%d\n" % PARENT * 5_000)
     shared.link(1)
     commands = (f"sign_links {tmp_path / 'in.csv'} -", "export_audit", "export_audit --output -")
     for command in commands:

@@ -9,6 +9,8 @@ from typing import Any
 
 from allauth.account.internal.flows.login import record_authentication
 from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
+from django.db.models.functions import Greatest, Now
 from django.http import HttpRequest
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -20,6 +22,7 @@ from unsub.links.tokens import sign_link
 from unsub.models import BusinessUnit, Channel, QueueState, Status, SubscriberRequest
 from unsub.models.queue_state import queue_of
 from unsub.models.request import target_columns
+from unsub.models.statuses import ENDED
 from unsub.outbox.submission import Submission
 
 PARENT, CHILD = 510001, 510002
@@ -129,9 +132,13 @@ def made(days_ago: float = 0, **changes: Any) -> SubscriberRequest:
     fields: dict[str, Any] = {
         "unit_id": PARENT, "subscriber_id": 1, "job_id": 88002, "list_id": 7001, "scope": "list",
         "channel": Channel.PAGE, "status": Status.DONE, "received_at": at, "attempts": 1,
-        "finished_at": at + timedelta(seconds=4), "give_up_at": at + timedelta(days=10),
+        "give_up_at": at + timedelta(days=10),
     }  # fmt: skip
     fields |= changes
+    if fields["status"] in ENDED:
+        fields.setdefault("finished_at", at + timedelta(seconds=4))
+    if fields["status"] == Status.DONE:
+        fields.setdefault("outcome", "posted")
     job = JobContext(job_id=fields["job_id"], list_id=fields["list_id"])
     target = EVERYTHING if fields["scope"] == Scope.ALL else job.target
     return SubscriberRequest(**target_columns(target) | fields)
@@ -142,6 +149,15 @@ def request(days_ago: float = 0, **changes: Any) -> SubscriberRequest:
     one = made(days_ago, **changes)
     one.save()
     return one
+
+
+def settle(rows: QuerySet[Any], status: str, **changes: Any) -> int:
+    """Set the status of requests or emails with the columns that it implies, as a worker does.
+    Return how many."""
+    implied: dict[str, Any] = {"finished_at": Now()}
+    if status == Status.DONE:
+        implied |= {"outcome": "posted", "attempts": Greatest("attempts", 1)}
+    return rows.update(status=status, **implied | changes)
 
 
 def hidden(page: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.db.models.functions import Now
 from django.test import Client
 
-from tests.helpers import CHILD, MakeSubmission, context, person, seen
+from tests.helpers import CHILD, MakeSubmission, context, person, seen, settle
 from unsub.models import BusinessUnit, ConsentText, Erasure, Kind, Pause, Status, SubscriberRequest
 from unsub.outbox import erasure, store
 from unsub.outbox.submission import Change
@@ -21,8 +21,8 @@ SURE = {"confirmed": "1"}
 def asked(unit: BusinessUnit, make_submission: MakeSubmission) -> Erasure:
     """A request for erasure by a subscriber who also unsubscribed."""
     one, _ = store.write(make_submission(1001))
-    SubscriberRequest.objects.filter(pk=one.pk).update(
-        status=Status.DONE, finished_at=Now(), email_address="ada@example.com"
+    settle(
+        SubscriberRequest.objects.filter(pk=one.pk), Status.DONE, email_address="ada@example.com"
     )
     erasure.request_erasure(context(1001), language="en")
     Erasure.objects.update(email_address="ada@example.com")

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models.functions import Now
 from django.http import StreamingHttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tests.helpers import CHILD, MakeSubmission, person, seen
+from tests.helpers import CHILD, MakeSubmission, person, seen, settle
 from unsub.admin import exports
 from unsub.domain.context import SubscriberContext
 from unsub.models import (
@@ -45,7 +44,7 @@ def told(unit: BusinessUnit, make_submission: MakeSubmission) -> SubscriberReque
             finished_at=request.received_at + timedelta(seconds=number * 10 + 1),
             sfmc_request_id=vendor,
         )  # fmt: skip
-    SubscriberRequest.objects.update(status=Status.DONE, attempts=2, finished_at=Now())
+    settle(SubscriberRequest.objects.all(), Status.DONE, attempts=2)
     return request
 
 

@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from tests.helpers import PARENT, MakeSubmission, shown
+from tests.helpers import PARENT, MakeSubmission, settle, shown
 from unsub.models import BusinessUnit, DeliveryAttempt, Outcome, Status, SubscriberRequest
 from unsub.outbox import store
 from unsub.units import queue_state
@@ -24,9 +24,11 @@ def refused(unit: BusinessUnit, make_submission: MakeSubmission) -> SubscriberRe
         request=request, number=1, lease="00000000-0000-4000-8000-000000000001",
         outcome=Outcome.REFUSED, error_code=400, status_code="Error",
     )  # fmt: skip
-    SubscriberRequest.objects.update(
-        status=Status.REFUSED, outcome="refused", error_code=400, attempts=1
-    )
+    settle(
+        SubscriberRequest.objects.all(),
+        Status.REFUSED,
+        outcome="refused", error_code=400, attempts=1,
+    )  # fmt: skip
     request.refresh_from_db()
     return request
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
-from django.db.models.functions import Now
 
-from tests.helpers import PARENT
+from tests.helpers import PARENT, settle
 from tests.outbox.helpers import (
     claimed_ids,
     status_of,
@@ -166,13 +165,11 @@ def test_two_workers_never_send_an_unsubscribe_and_a_subscription_at_the_same_ti
         if subscription in under_way:
             assert status_of(unsubscription) in (Status.PENDING, Status.SUPERSEDED)
             assert unsubscription.target == subscription.target
-        SubscriberRequest.objects.update(
-            status=Status.DONE,
-            lease=None,
-            lease_until=None,
-            finished_at=Now(),
-            idempotency_key=None,
-        )
+        settle(
+            SubscriberRequest.objects.all(),
+            Status.DONE,
+            lease=None, lease_until=None, superseded_by=None, idempotency_key=None,
+        )  # fmt: skip
 
 
 def test_the_requests_of_one_subscriber_are_found_by_an_index() -> None:

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import CHILD, PARENT, MakeSubmission
+from tests.helpers import CHILD, PARENT, MakeSubmission, settle
 from unsub.models import BusinessUnit, Status, SubscriberRequest
 from unsub.outbox import store
 from unsub.reporting.audit_export import COLUMNS
@@ -114,7 +114,7 @@ def test_formulas_in_the_audit_are_escaped(
 def test_the_audit_can_be_filtered(unit: BusinessUnit, make_submission: MakeSubmission) -> None:
     for number in (1001, 1002):
         store.write(make_submission(number))
-    SubscriberRequest.objects.filter(subscriber_id=1001).update(status=Status.DONE)
+    settle(SubscriberRequest.objects.filter(subscriber_id=1001), Status.DONE)
 
     def count(*arguments: str) -> int:
         return len(run("export_audit", "--format", "jsonl", *arguments).splitlines())

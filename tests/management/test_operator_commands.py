@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from scripts.steps import ROOT
-from tests.helpers import CHILD, PARENT, MakeSubmission, queue, shown
+from tests.helpers import CHILD, PARENT, MakeSubmission, queue, settle, shown
 from unsub.models import BusinessUnit, QueueState, Status, SubscriberRequest
 from unsub.outbox import store
 from unsub.reporting.latency import late, processing_time, quantile
@@ -43,10 +43,9 @@ def rows(
     found = []
     for number, status in enumerate(states, start=1001):
         request, _ = store.write(make_submission(number))
-        SubscriberRequest.objects.filter(pk=request.pk).update(
-            status=status, error_code=number - 603 if status == Status.REFUSED else None,
-            finished_at=Now() if status in {Status.REFUSED, Status.DONE} else None,
-        )  # fmt: skip
+        if status != Status.PENDING:
+            code = number - 603 if status == Status.REFUSED else None
+            settle(SubscriberRequest.objects.filter(pk=request.pk), status, error_code=code)
         found.append(request)
     return found
 
@@ -192,8 +191,10 @@ def test_processing_time_is_from_receipt_to_confirmation(
     assert processing_time(PARENT).number == 0
     for number, hours in enumerate((1, 2, 3, 50), start=1001):
         request, _ = store.write(make_submission(number))
-        SubscriberRequest.objects.filter(pk=request.pk).update(
-            status=Status.DONE, finished_at=F("received_at") + timedelta(hours=hours)
+        settle(
+            SubscriberRequest.objects.filter(pk=request.pk),
+            Status.DONE,
+            finished_at=F("received_at") + timedelta(hours=hours),
         )
     SubscriberRequest.objects.update(
         received_at=F("received_at") - timedelta(hours=60),

@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.helpers import MakeSubmission
+from tests.helpers import MakeSubmission, settle
 from tests.talker import talking
 from unsub import tasks
 from unsub.domain.context import ContextError, JobContext, Scope
@@ -94,9 +94,8 @@ def test_after_a_day_the_same_request_is_a_new_one(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
     outbox.submit(make_submission())
-    SubscriberRequest.objects.update(
-        status=Status.DONE, received_at=Now() - SAME_UNSUBSCRIBE - timedelta(minutes=1)
-    )
+    SubscriberRequest.objects.update(received_at=Now() - SAME_UNSUBSCRIBE - timedelta(minutes=1))
+    settle(SubscriberRequest.objects.all(), Status.DONE)
     outbox.submit(make_submission())
     assert SubscriberRequest.objects.count() == 2
 
@@ -209,8 +208,8 @@ def test_requeue_changes_only_refused_requests(
 ) -> None:
     rows = [outbox.submit(make_submission(number)) for number in (1001, 1002, 1003)]
     ids = [row.pk for row in rows if row]
-    SubscriberRequest.objects.filter(pk=ids[0]).update(status=Status.REFUSED, finished_at=Now())
-    SubscriberRequest.objects.filter(pk=ids[1]).update(status=Status.DONE, finished_at=Now())
+    settle(SubscriberRequest.objects.filter(pk=ids[0]), Status.REFUSED)
+    settle(SubscriberRequest.objects.filter(pk=ids[1]), Status.DONE)
     assert outbox.requeue(ids) == 1
     statuses = SubscriberRequest.objects.order_by("pk").values_list("status", flat=True)
     assert list(statuses) == [Status.PENDING, Status.DONE, Status.PENDING]

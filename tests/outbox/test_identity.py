@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
-from tests.helpers import PARENT, MakeSubmission, context, rotate_digest_key
+from tests.helpers import PARENT, MakeSubmission, context, rotate_digest_key, settle
 from unsub.delivery import claim, worker
 from unsub.domain.context import SubscriberContext, UnsubContext
 from unsub.domain.digest_keys import DigestKeyring
@@ -193,7 +193,7 @@ def test_an_erased_row_is_found_by_its_subscriber_after_a_change_of_the_key(
     make_submission: MakeSubmission, settings: Settings, admin_user: object
 ) -> None:
     row, _ = store.write(make_submission(1001))
-    SubscriberRequest.objects.update(status=Status.DONE, finished_at=Now())
+    settle(SubscriberRequest.objects.all(), Status.DONE)
     erasure.request_erasure(context(1001), language="en")
     asked = Erasure.objects.get()
     erasure.grant(asked, user_id=admin_user.pk, note="")  # type: ignore[attr-defined]

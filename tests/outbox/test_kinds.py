@@ -4,12 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from tests.helpers import PARENT, context, request
+from tests.helpers import PARENT, context, request, settle
 from unsub.delivery import worker
 from unsub.delivery.claim import claim
 from unsub.delivery.kinds import update
@@ -111,10 +112,11 @@ def test_a_later_request_supersedes_what_the_table_says_and_nothing_else() -> No
 def test_a_repetition_is_the_same_request_for_as_long_as_its_kind_says(kind: Kind) -> None:
     store.write(submission(kind))
     for late, is_new in ((-timedelta(seconds=5), False), (timedelta(seconds=5), True)):
-        SubscriberRequest.objects.update(
-            status=Status.DONE, finished_at=Now(),
+        settle(
+            SubscriberRequest.objects.all(),
+            Status.DONE,
             received_at=Now() - KINDS[kind].same_within - late,
-        )  # fmt: skip
+        )
         assert store.write(submission(kind))[1] is is_new
 
 
@@ -131,8 +133,8 @@ def test_a_request_waits_while_one_that_its_kind_waits_for_is_being_sent(kind: K
         SubscriberRequest.objects.all().delete()
         first, _ = store.write(submission(earlier))
         SubscriberRequest.objects.filter(pk=first.pk).update(
-            status=Status.SENDING, lease_until=Now() + timedelta(hours=1),
-            received_at=Now() - timedelta(seconds=1), idempotency_key=None,
+            status=Status.SENDING, lease=uuid4(), lease_until=Now() + timedelta(hours=1),
+            attempts=1, received_at=Now() - timedelta(seconds=1), idempotency_key=None,
         )  # fmt: skip
         then, _ = store.write(submission(kind))
         found = ready(then)

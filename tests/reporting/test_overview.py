@@ -3,14 +3,14 @@
 import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
-from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tests.helpers import CHILD, PARENT, MakeSubmission, person, request, seen
+from tests.helpers import CHILD, PARENT, MakeSubmission, person, request, seen, settle
 from unsub.admin import dashboard
 from unsub.models import (
     BusinessUnit,
@@ -32,9 +32,11 @@ from unsub.units import queue_state
 pytestmark = pytest.mark.django_db
 
 
-def leased(status: Status) -> datetime | None:
-    """Return the end of the lease that a status requires."""
-    return datetime.now(UTC) if status is Status.SENDING else None
+def leased(status: Status) -> dict[str, Any]:
+    """Return the lease that a status requires."""
+    if status is not Status.SENDING:
+        return {}
+    return {"lease": uuid4(), "lease_until": datetime.now(UTC)}
 
 
 def tallied(mid: int, by: By, key: str | None = None) -> int:
@@ -77,10 +79,10 @@ def test_the_daily_counts_add_up_to_the_requests(unit: BusinessUnit, child: Busi
 
 @pytest.mark.parametrize("before", [Status.PENDING, Status.REFUSED])
 def test_a_later_change_is_counted_on_the_day_of_receipt(unit: BusinessUnit, before: str) -> None:
-    old = request(20, status=before, finished_at=None)
+    old = request(20, status=before)
     daily_counts.refresh()
     assert state() == (before, old.received_at.date())
-    SubscriberRequest.objects.filter(pk=old.pk).update(status=Status.DONE, finished_at=Now())
+    settle(SubscriberRequest.objects.filter(pk=old.pk), Status.DONE)
     daily_counts.refresh()
     assert state() == ("done", old.received_at.date())
 
@@ -260,10 +262,11 @@ def test_a_marketer_sees_the_numbers_of_their_units_only(
 
 
 def test_each_kind_is_counted_and_does_not_change_other_numbers(unit: BusinessUnit) -> None:
-    request()
-    request(kind=Kind.UNSUBSCRIBE, status=Status.SUPERSEDED)
+    other = request()
+    request(kind=Kind.UNSUBSCRIBE, status=Status.SUPERSEDED, superseded_by=other)
     for status in set(Status) - {Status.HELD}:
-        request(kind=Kind.SUBSCRIBE, status=status, lease_until=leased(status))
+        by = other if status == Status.SUPERSEDED else None
+        request(kind=Kind.SUBSCRIBE, status=status, superseded_by=by, **leased(status))
     request(kind=Kind.ATTRIBUTE, target_type="attribute", target_id=None, target_name="City")
     daily_counts.refresh()
     found = overview.build(mids=None, days=7)

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 from django.test import Client
 
-from tests.helpers import MakeSubmission, seen
+from tests.helpers import MakeSubmission, seen, settle
 from unsub.models import (
     BusinessUnit,
     DeliveryAttempt,
@@ -174,7 +174,7 @@ def test_the_timeline_of_a_request_that_waits_shows_its_confirmation_email(
     )
     email = LinkEmail.objects.get()
     attempt(None, Outcome.POSTED, link_email=email, sfmc_request_id="req-7")
-    LinkEmail.objects.update(status="done", finished_at=Now(), attempts=1)
+    settle(LinkEmail.objects.all(), "done")
     words = page(admin_client, one)
     assert f"by which the person confirms it. #{email.pk}" in words
     assert f"Call 1, a triggered send, was sent to Marketing Cloud. #{email.pk}" in words
@@ -233,7 +233,7 @@ def test_a_pause_is_shown_from_its_beginning_to_its_end(
     words = page(admin_client, left)
     assert re.search(r"It is a pause until \d{4}-\d\d-\d\d; after it the person is", words)
     Pause.objects.update(until=Now() - timedelta(seconds=1))
-    SubscriberRequest.objects.update(status=Status.DONE)
+    settle(SubscriberRequest.objects.all(), Status.DONE)
     list(pauses.end_due())
     if ends == "ask":
         words = page(admin_client, left)

@@ -4,6 +4,7 @@ import json
 import time
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.cache import cache
@@ -12,7 +13,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import seen
+from tests.helpers import seen, settle
 from unsub import tasks
 from unsub.delivery import sweep
 from unsub.domain.context import SubscriberContext
@@ -253,10 +254,10 @@ def test_emails_with_links_are_held_of_a_person_too_and_erased(
     erasure = Erasure.objects.get()
     # One that a worker is just sending comes first, as with requests.
     waiting = LinkEmail.objects.filter(purpose="confirm")
-    waiting.update(status="sending", lease_until=Now())
+    waiting.update(status="sending", lease=uuid4(), lease_until=Now(), attempts=1)
     with pytest.raises(erasure_requests.StillOpenError):
         erasure_requests.grant(erasure, user_id=marketer.pk, note="")
-    waiting.update(status="pending", lease_until=None)
+    waiting.update(status="pending", lease=None, lease_until=None)
     assert erasure_requests.grant(erasure, user_id=marketer.pk, note="") == 1
     emails = LinkEmail.objects.order_by("pk")
     assert [(one.purpose, one.status) for one in emails] == [
@@ -302,7 +303,7 @@ def test_erasing_a_subscriber_leaves_others_with_the_same_address(
     for there in (ada, bob, link(subscriber_key="ada-1001")):
         client.post(there, {"everything": "1"})
     client.post(f"{ada}/erase")
-    SubscriberRequest.objects.update(status="done")
+    settle(SubscriberRequest.objects.all(), "done")
     marketer = django_user_model.objects.create(username="mara")
     # Hers are those under her ID and under her key; a row under another ID is not.
     assert erasure_requests.grant(Erasure.objects.get(), user_id=marketer.pk, note="") == 2

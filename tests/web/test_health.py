@@ -9,7 +9,7 @@ import redis
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import link
+from tests.helpers import link, settle
 from unsub.infra import heartbeat
 from unsub.infra.redis_client import quick_client
 from unsub.models import BusinessUnit, Status, SubscriberRequest
@@ -105,7 +105,7 @@ def test_metrics_count_requests_and_name_no_person(
     client.get("/u/bad")
     client.post(link(settings))
     client.post(link(settings, 1002))
-    SubscriberRequest.objects.filter(subscriber_id=1002).update(status=Status.REFUSED)
+    settle(SubscriberRequest.objects.filter(subscriber_id=1002), Status.REFUSED)
     text = client.get("/metrics").content.decode()
     for line in (
         'unsub_requests{mid="510001",status="pending"} 1.0',

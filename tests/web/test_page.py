@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import CHILD, FORM, PARENT, context, link, seen
+from tests.helpers import CHILD, FORM, PARENT, context, link, seen, settle
 from unsub.domain.context import JobContext, Scope, SubscriberContext
 from unsub.links.keyring import Keyring
 from unsub.links.tokens import sign_link
@@ -203,7 +203,7 @@ def test_undo_after_the_call_says_that_it_is_too_late(
 ) -> None:
     path = link(settings)
     client.post(path, FORM)
-    SubscriberRequest.objects.update(status=Status.DONE, attempts=1, finished_at=Now())
+    settle(SubscriberRequest.objects.all(), Status.DONE)
     assert "Undo" not in seen(client.get(f"{path}/done").content)
     answer = client.post(f"{path}/undo")
     assert "too late" in seen(client.get(answer["Location"]).content)
@@ -223,7 +223,8 @@ def test_opening_the_link_again_shows_the_status_of_the_request(
 ) -> None:
     path = link(settings)
     client.post(path)
-    SubscriberRequest.objects.update(status=status)
+    if status != Status.PENDING:
+        settle(SubscriberRequest.objects.all(), status)
     assert words in seen(client.get(path).content)
 
 
@@ -232,7 +233,8 @@ def test_after_a_day_the_page_offers_to_unsubscribe_again(
 ) -> None:
     path = link(settings)
     client.post(path)
-    SubscriberRequest.objects.update(status=Status.DONE, received_at=Now() - timedelta(days=30))
+    SubscriberRequest.objects.update(received_at=Now() - timedelta(days=30))
+    settle(SubscriberRequest.objects.all(), Status.DONE)
     answer = client.get(path)
     assert "already unsubscribed since" in seen(answer.content)
     assert b'<button type="submit">' in answer.content
@@ -349,7 +351,7 @@ def test_the_status_page_reloads_three_times(
         assert len(looks) < 9
     assert looks == sorted(looks)
     assert len(looks) == 3
-    SubscriberRequest.objects.update(status=Status.DONE)
+    settle(SubscriberRequest.objects.all(), Status.DONE)
     assert "Refresh" not in client.get(f"{path}/done")
 
 

@@ -1,11 +1,10 @@
 """A reason that is given after the unsubscribe."""
 
 import pytest
-from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import FORM, link, seen
+from tests.helpers import FORM, link, seen, settle
 from unsub.models import BusinessUnit, Status, SubscriberRequest
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -49,7 +48,7 @@ def test_a_reason_can_be_given_after_delivery_and_is_stored_here(
 ) -> None:
     path = link(settings)
     client.post(path)
-    SubscriberRequest.objects.update(status=Status.DONE, attempts=1, finished_at=Now())
+    settle(SubscriberRequest.objects.all(), Status.DONE)
     client.post(f"{path}/reason", FORM | {"words": "enough"})
     assert SubscriberRequest.objects.get().reason_text == "enough"
 

@@ -1,6 +1,6 @@
 """Requests with their status and timeline. Masked in the list; they cannot be edited or deleted."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
@@ -18,10 +18,11 @@ from unfold.admin import ModelAdmin
 
 from unsub.infra import digests
 from unsub.models import SubscriberRequest
-from unsub.models.request import RequestQuerySet
-from unsub.outbox import addresses
+from unsub.models.request import RequestQuerySet, any_status
+from unsub.outbox import addresses, identity
 from unsub.reporting import scanner_report
-from unsub.units.access import units_of
+from unsub.units import queue_state
+from unsub.units.access import mids_of, units_of
 
 from . import bulk_actions, formatting, subscriber_search
 from .attempts import AttemptInline, is_number
@@ -35,6 +36,7 @@ from .filters import (
     ListFilter,
     NumberFilter,
     OutcomeFilter,
+    RequestUnitFilter,
     ScannerFilter,
     StatusFilter,
 )
@@ -42,7 +44,7 @@ from .handled_action import MARK_HANDLED
 from .read_only import Bounded, ReadOnly
 from .request_columns import FIELDS, RequestColumns, named, sections
 from .retry_action import TRY_AGAIN, not_retryable, try_again
-from .unit_scope import NamingUnits, ReasonFilter, UnitFilter
+from .unit_scope import NamingUnits, ReasonFilter
 
 if TYPE_CHECKING:
     RequestAdminBase = admin.ModelAdmin[SubscriberRequest]
@@ -52,14 +54,13 @@ else:
 
 def _forgotten(mids: Iterable[int], *, ids: Iterable[int] = (), key: str = "") -> Q:
     """Return Q for requests whose subscriber, of these units, is no longer stored in clear."""
-    found = Q()
+    id_digests, key_digests = set[str](), set[str]()
     for mid in mids:
-        id_digests = {one for number in ids for one in digests.id_digests(mid, number)}
-        if id_digests:
-            found |= Q(subscriber_id_digest__in=id_digests)
-        if key:
-            found |= Q(subscriber_key_digest__in=digests.key_digests(mid, key))
-    return found
+        id_digests |= {one for number in ids for one in digests.id_digests(mid, number)}
+        key_digests |= set(digests.key_digests(mid, key)) if key else set()
+    return identity.with_digest("subscriber_id_digest", id_digests) | identity.with_digest(
+        "subscriber_key_digest", key_digests
+    )
 
 
 @admin.register(SubscriberRequest)
@@ -77,7 +78,7 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
         ("error_code", NumberFilter),
         StatusFilter,
         "kind",
-        ("unit", UnitFilter),
+        ("unit", RequestUnitFilter),
         ListFilter,
         "channel",
         ("reason", ReasonFilter),
@@ -111,6 +112,10 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
         rows: Any = super().get_queryset(request)
         return named(rows)
 
+    def of_units(self, mids: Collection[int]) -> Q:
+        """Q for the requests of these units. By index."""
+        return super().of_units(mids) & any_status()
+
     def get_fieldsets(self, _request: HttpRequest, obj: SubscriberRequest | None = None) -> Any:
         """Return the sections of a request's page."""
         return sections(obj)
@@ -118,22 +123,22 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[SubscriberRequest], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Return exact matches only: each of these columns has an index. Marketing Cloud is asked
-        for the SubscriberID of an address or SubscriberKey, and the user is told."""
+        """Return exact matches only, each found by an index. Marketing Cloud is asked for the
+        SubscriberID of an address or SubscriberKey, and the user is told."""
         term = search_term.strip()
         if not term:
             return queryset, False
-        match = Q(subscriber_key=term) | Q(email_address=term)
-        mids = list(units_of(request.user).values_list("mid", flat=True))
+        match = identity.with_subscriber_key([term]) | identity.with_address([term])
+        own = mids_of(request.user)
+        mids = queue_state.mids() if own is None else own
         match |= _forgotten(mids, key=term)
-        if "@" in term:
-            match |= Q(address_digest__in=digests.address_digests(term))
-        number = term.removeprefix("#") if is_number(term.removeprefix("#")) else ""
-        if number:
-            match |= Q(pk=int(number)) | Q(job_id=int(number)) | Q(subscriber_id=int(number))
-            match |= _forgotten(mids, ids=(int(number),))
+        is_a_number = is_number(text := term.removeprefix("#"))
+        if is_a_number:
+            number = int(text)
+            match |= Q(pk=number) | Q(job_id=number) | identity.with_subscriber_id(mids, {number})
+            match |= _forgotten(mids, ids=(number,))
         # A number is a SubscriberKey where it is nothing else here.
-        if not number or not queryset.filter(match).exists():
+        if not is_a_number or not queryset.filter(match).exists():
             match |= self._known_to_marketing_cloud(request, term)
         return queryset.filter(match), False
 
@@ -150,7 +155,8 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
             self._tell_what_was_asked(request, answer, units)
         found = Q()
         for mid, ids in answer.found.items():
-            found |= Q(unit_id=mid, subscriber_id__in=ids) | _forgotten([mid], ids=ids)
+            found |= Q(unit_id=mid) & identity.with_subscriber_id((mid,), ids)
+            found |= _forgotten([mid], ids=ids)
             if "@" in name:
                 addresses.keep(mid, ids, name)
         return found

@@ -17,6 +17,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unsub.models import BusinessUnit, LinkEmail, Logo, MailingList, SubscriberRequest
 from unsub.models.import_state import import_of
 from unsub.models.queue_state import queue_of
+from unsub.models.request import any_status
 from unsub.units.access import sees_all
 from unsub.units.queue_state import number_pending
 
@@ -78,7 +79,7 @@ class MailingListInline(ListInlineBase):
 
 def _has_rows(mid: int) -> bool:
     """Return whether there are requests, or emails with links, of a unit."""
-    tables = (SubscriberRequest.objects.all(), LinkEmail.objects.all())
+    tables = (SubscriberRequest.objects.filter(any_status()), LinkEmail.objects.all())
     return any(rows.filter(unit_id=mid).exists() for rows in tables)
 
 

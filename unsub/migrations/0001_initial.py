@@ -1124,14 +1124,12 @@ class Migration(migrations.Migration):
                     "send_again",
                     models.BooleanField(db_default=False, default=False, editable=False),
                 ),
-                (
-                    "idempotency_key",
-                    models.CharField(editable=False, max_length=49, null=True, unique=True),
-                ),
+                ("idempotency_key", models.CharField(editable=False, max_length=49, null=True)),
                 (
                     "consent_text",
                     models.ForeignKey(
                         blank=True,
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -1143,6 +1141,7 @@ class Migration(migrations.Migration):
                     "reason",
                     models.ForeignKey(
                         blank=True,
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         to="unsub.reason",
@@ -1153,6 +1152,7 @@ class Migration(migrations.Migration):
                     "superseded_by",
                     models.ForeignKey(
                         blank=True,
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -1177,6 +1177,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_column="mid",
                         db_constraint=False,
+                        db_index=False,
                         on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="requests",
                         to="unsub.businessunit",
@@ -1421,10 +1422,7 @@ class Migration(migrations.Migration):
                         verbose_name="status",
                     ),
                 ),
-                (
-                    "idempotency_key",
-                    models.CharField(editable=False, max_length=160, null=True, unique=True),
-                ),
+                ("idempotency_key", models.CharField(editable=False, max_length=160, null=True)),
                 (
                     "unit",
                     models.ForeignKey(
@@ -1776,39 +1774,37 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="subscriberrequest",
+            index=models.Index(fields=["subscriber_digest"], name="request_subscriber_digest"),
+        ),
+        migrations.AddIndex(
+            model_name="subscriberrequest",
             index=models.Index(
-                condition=models.Q(("status", "done")),
-                fields=["unit", "finished_at"],
-                name="request_processing_time",
+                condition=models.Q(("job_id__isnull", False)), fields=["job_id"], name="request_job"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="subscriberrequest",
+            index=models.Index(fields=["received_at"], name="request_received"),
+        ),
+        migrations.AddIndex(
+            model_name="subscriberrequest",
+            index=models.Index(
+                condition=models.Q(("subscriber_key", ""), _negated=True),
+                fields=["subscriber_key"],
+                name="request_subscriber_key",
             ),
         ),
         migrations.AddIndex(
             model_name="subscriberrequest",
             index=models.Index(
-                condition=models.Q(("status", "sending")),
-                fields=["lease_until"],
-                name="request_leased",
+                condition=models.Q(
+                    models.Q(("subscriber_key", ""), _negated=True),
+                    models.Q(("email_address", ""), _negated=True),
+                    _connector="OR",
+                ),
+                fields=["subscriber_id"],
+                name="request_subscriber_id",
             ),
-        ),
-        migrations.AddIndex(
-            model_name="subscriberrequest",
-            index=models.Index(
-                condition=models.Q(("status", "refused")),
-                fields=["unit", "status"],
-                name="request_needs_a_person",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="subscriberrequest",
-            index=models.Index(fields=["subscriber_key"], name="request_subscriber_key"),
-        ),
-        migrations.AddIndex(
-            model_name="subscriberrequest",
-            index=models.Index(fields=["subscriber_id"], name="request_subscriber_id"),
-        ),
-        migrations.AddIndex(
-            model_name="subscriberrequest",
-            index=models.Index(fields=["email_address"], name="request_email_address"),
         ),
         migrations.AddIndex(
             model_name="subscriberrequest",
@@ -1837,6 +1833,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="subscriberrequest",
             index=models.Index(
+                condition=models.Q(("finished_at__isnull", False)),
+                fields=["unit", "finished_at"],
+                name="request_ended",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="subscriberrequest",
+            index=models.Index(
                 condition=models.Q(("finished_at__isnull", False), ("forgotten_at__isnull", True)),
                 fields=["unit", "finished_at"],
                 name="request_kept_in_clear",
@@ -1845,14 +1849,34 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="subscriberrequest",
             index=models.Index(
-                condition=models.Q(("error_code__isnull", False)),
-                fields=["error_code"],
-                name="request_error_code",
+                condition=models.Q(("finished_at__isnull", False), ("list_id__isnull", False)),
+                fields=["list_id"],
+                name="request_list",
             ),
         ),
         migrations.AddIndex(
             model_name="subscriberrequest",
-            index=models.Index(fields=["subscriber_digest"], name="request_subscriber_digest"),
+            index=models.Index(
+                condition=models.Q(("status", "sending")),
+                fields=["lease_until"],
+                name="request_leased",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="subscriberrequest",
+            index=models.Index(
+                condition=models.Q(("status", "refused")),
+                fields=["unit", "finished_at"],
+                name="request_refused",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="subscriberrequest",
+            index=models.Index(
+                condition=models.Q(("status", "waiting")),
+                fields=["received_at"],
+                name="request_waiting",
+            ),
         ),
         migrations.AddIndex(
             model_name="subscriberrequest",
@@ -1862,14 +1886,6 @@ class Migration(migrations.Migration):
                 ),
                 fields=["unit", "next_attempt_at"],
                 name="request_change_due",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="subscriberrequest",
-            index=models.Index(
-                condition=models.Q(("status", "waiting")),
-                fields=["received_at"],
-                name="request_waiting",
             ),
         ),
         migrations.AddIndex(
@@ -1890,19 +1906,33 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="subscriberrequest",
-            index=models.Index(fields=["job_id"], name="request_job"),
-        ),
-        migrations.AddIndex(
-            model_name="subscriberrequest",
             index=models.Index(
-                condition=models.Q(("list_id__isnull", False)),
-                fields=["list_id"],
-                name="request_list",
+                condition=models.Q(("error_code__isnull", False)),
+                fields=["error_code"],
+                name="request_error_code",
             ),
         ),
         migrations.AddIndex(
             model_name="subscriberrequest",
-            index=models.Index(fields=["received_at"], name="request_received"),
+            index=models.Index(
+                condition=models.Q(("reason__isnull", False)),
+                fields=["reason"],
+                name="request_reason",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="subscriberrequest",
+            index=models.Index(
+                condition=models.Q(("superseded_by__isnull", False)),
+                fields=["superseded_by"],
+                name="request_superseded_by",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="subscriberrequest",
+            constraint=models.UniqueConstraint(
+                fields=("idempotency_key",), name="request_idempotency_key_once"
+            ),
         ),
         migrations.AddConstraint(
             model_name="subscriberrequest",
@@ -1928,14 +1958,92 @@ class Migration(migrations.Migration):
             model_name="subscriberrequest",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("lease_until__isnull", False), ("status", "sending")),
+                    models.Q(
+                        ("attempts__gt", 0),
+                        ("lease__isnull", False),
+                        ("lease_until__isnull", False),
+                        ("status", "sending"),
+                    ),
                     models.Q(
                         models.Q(("status", "sending"), _negated=True),
+                        ("lease__isnull", True),
                         ("lease_until__isnull", True),
                     ),
                     _connector="OR",
                 ),
                 name="request_sending_has_a_lease",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="subscriberrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("finished_at__isnull", False),
+                        ("status__in", ("done", "refused", "withdrawn", "superseded")),
+                    ),
+                    models.Q(
+                        ("finished_at__isnull", True),
+                        ("status__in", ("waiting", "pending", "sending")),
+                    ),
+                    _connector="OR",
+                ),
+                name="request_ended_has_finished_at",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="subscriberrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "superseded"), ("superseded_by__isnull", False)),
+                    models.Q(
+                        models.Q(("status", "superseded"), _negated=True),
+                        ("superseded_by__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="request_superseded_has_superseded_by",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="subscriberrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "done"), _negated=True),
+                    models.Q(
+                        models.Q(("outcome", ""), _negated=True),
+                        models.Q(("attempts__gt", 0), ("channel", "import"), _connector="OR"),
+                    ),
+                    _connector="OR",
+                ),
+                name="request_done_has_an_outcome",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="subscriberrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "unsubscribe"), _negated=True),
+                    models.Q(
+                        models.Q(("status", "waiting"), _negated=True),
+                        ("confirmed_at__isnull", True),
+                        ("consent_text__isnull", True),
+                        ("value", ""),
+                    ),
+                    _connector="OR",
+                ),
+                name="request_unsubscribe_needs_nothing_else",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="subscriberrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("confirmed_at__isnull", True),
+                    models.Q(("status", "waiting"), _negated=True),
+                    _connector="OR",
+                ),
+                name="request_confirmed_is_not_waiting",
             ),
         ),
         migrations.AddConstraint(
@@ -2008,6 +2116,12 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="linkemail",
+            constraint=models.UniqueConstraint(
+                fields=("idempotency_key",), name="link_email_idempotency_key_once"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="linkemail",
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(
@@ -2043,9 +2157,15 @@ class Migration(migrations.Migration):
             model_name="linkemail",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("lease_until__isnull", False), ("status", "sending")),
+                    models.Q(
+                        ("attempts__gt", 0),
+                        ("lease__isnull", False),
+                        ("lease_until__isnull", False),
+                        ("status", "sending"),
+                    ),
                     models.Q(
                         models.Q(("status", "sending"), _negated=True),
+                        ("lease__isnull", True),
                         ("lease_until__isnull", True),
                     ),
                     _connector="OR",
@@ -2061,13 +2181,21 @@ class Migration(migrations.Migration):
                         ("finished_at__isnull", False),
                         ("status__in", ("done", "refused", "cancelled")),
                     ),
-                    models.Q(
-                        models.Q(("status__in", ("done", "refused", "cancelled")), _negated=True),
-                        ("finished_at__isnull", True),
-                    ),
+                    models.Q(("finished_at__isnull", True), ("status__in", ("pending", "sending"))),
                     _connector="OR",
                 ),
                 name="link_email_ended_has_finished_at",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="linkemail",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "done"), _negated=True),
+                    models.Q(models.Q(("outcome", ""), _negated=True), ("attempts__gt", 0)),
+                    _connector="OR",
+                ),
+                name="link_email_done_has_an_outcome",
             ),
         ),
         migrations.AddIndex(

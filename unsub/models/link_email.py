@@ -33,6 +33,7 @@ class EmailStatus(models.TextChoices):
 
 
 ENDED = (EmailStatus.DONE, EmailStatus.REFUSED, EmailStatus.CANCELLED)
+NOT_ENDED = (EmailStatus.PENDING, EmailStatus.SENDING)
 
 
 class LinkEmail(Deliverable):
@@ -68,9 +69,9 @@ class LinkEmail(Deliverable):
         _("status"), max_length=10, choices=EmailStatus.choices, default=EmailStatus.PENDING
     )
     # Set while this row answers for a repeated request for the email; else NULL, of which a unique
-    # column takes any number.
+    # column takes any number. As in SubscriberRequest, unique by a constraint.
     idempotency_key = models.CharField(  # noqa: DJ001
-        max_length=160, null=True, unique=True, editable=False
+        max_length=160, null=True, editable=False
     )
 
     class Meta:
@@ -78,6 +79,9 @@ class LinkEmail(Deliverable):
         verbose_name = _("email with a link")
         verbose_name_plural = _("emails with links")
         constraints = (
+            models.UniqueConstraint(
+                fields=("idempotency_key",), name="link_email_idempotency_key_once"
+            ),
             models.CheckConstraint(
                 condition=Q(
                     purpose__in=(Purpose.CONFIRM, Purpose.CONSENT, Purpose.NOTICE),
@@ -96,14 +100,25 @@ class LinkEmail(Deliverable):
                 name="link_email_names_a_subscriber",
             ),
             models.CheckConstraint(
-                condition=Q(status=EmailStatus.SENDING, lease_until__isnull=False)
-                | (~Q(status=EmailStatus.SENDING) & Q(lease_until__isnull=True)),
+                condition=Q(
+                    status=EmailStatus.SENDING,
+                    lease__isnull=False,
+                    lease_until__isnull=False,
+                    attempts__gt=0,
+                )
+                | (
+                    ~Q(status=EmailStatus.SENDING) & Q(lease__isnull=True, lease_until__isnull=True)
+                ),
                 name="link_email_sending_has_a_lease",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=ENDED, finished_at__isnull=False)
-                | (~Q(status__in=ENDED) & Q(finished_at__isnull=True)),
+                | Q(status__in=NOT_ENDED, finished_at__isnull=True),
                 name="link_email_ended_has_finished_at",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=EmailStatus.DONE) | ~Q(outcome="") & Q(attempts__gt=0),
+                name="link_email_done_has_an_outcome",
             ),
         )
         indexes = (

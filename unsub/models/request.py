@@ -21,7 +21,7 @@ from .deliverable import Deliverable
 from .kinds import KINDS, Kind, KindSpec
 from .reason import Reason
 from .shown_status import shown_status, shows
-from .statuses import OPEN, Status, in_states
+from .statuses import ENDED, NOT_ENDED, OPEN, Status, in_states
 
 REASON_LENGTH = 100  # _BusinessUnitUnsubscribes.UnsubReason is varchar(100)
 
@@ -38,6 +38,18 @@ class Channel(models.TextChoices):
 def target_columns(target: Target) -> dict[str, Any]:
     """Return a target as the columns of a request, to write them or to filter by them."""
     return {"target_type": target.type, "target_id": target.id, "target_name": target.name}
+
+
+# A row whose digest may be made of something else than its SubscriberID. The others are found by
+# that digest, so that the index on the SubscriberID holds these only.
+HAS_OTHER_IDENTIFIER = ~models.Q(subscriber_key="") | ~models.Q(email_address="")
+
+
+def any_status() -> models.Q:
+    """Return Q that every request meets, as the conditions of partial indexes: a query that also
+    names a unit or a list reads the rows that have ended by the index of the unit or the list, and
+    the open ones, which are few, by those of their status."""
+    return models.Q(finished_at__isnull=False) | in_states(*NOT_ENDED)
 
 
 class RequestQuerySet(models.QuerySet["SubscriberRequest"]):
@@ -74,13 +86,19 @@ class SubscriberRequest(Deliverable):
         db_constraint=False,
         db_column="mid",
         related_name="requests",
+        db_index=False,  # `request_due` and `request_ended` begin with it, see `any_status`
     )
     scope = models.CharField(
         _("scope"), max_length=4, choices=[(scope.value, scope.value) for scope in Scope]
     )
     channel = models.CharField(_("channel"), max_length=10, choices=Channel.choices)
     reason = models.ForeignKey(
-        Reason, verbose_name=_("reason"), on_delete=models.PROTECT, null=True, blank=True
+        Reason,
+        verbose_name=_("reason"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,  # `request_reason`
     )
     reason_text = models.CharField(
         _("reason as sent"), max_length=REASON_LENGTH, blank=True, help_text=_("Empty: none given.")
@@ -116,6 +134,7 @@ class SubscriberRequest(Deliverable):
         on_delete=models.PROTECT,
         null=True,
         blank=True,
+        db_index=False,  # nothing looks for the requests of a text, and no text is deleted
         related_name="+",
     )
     confirmed_at = models.DateTimeField(_("confirmed by mail"), null=True, blank=True)
@@ -125,6 +144,7 @@ class SubscriberRequest(Deliverable):
         on_delete=models.PROTECT,
         null=True,
         blank=True,
+        db_index=False,  # `request_superseded_by`
         related_name="+",
     )
     # A change of address that this request undoes, by the link in the email to the former address.
@@ -153,9 +173,10 @@ class SubscriberRequest(Deliverable):
     # request may have come after it (unsub/outbox/reassertion.py).
     send_again = models.BooleanField(default=False, db_default=False, editable=False)
     # The idempotency key, a keyed digest, while this row answers for its request; else NULL, of
-    # which a unique column takes any number.
+    # which a unique column takes any number. Unique by a constraint: with `unique=True` Django
+    # would add a second index on PostgreSQL, for LIKE.
     idempotency_key = models.CharField(  # noqa: DJ001
-        max_length=DIGEST_LENGTH, null=True, unique=True, editable=False
+        max_length=DIGEST_LENGTH, null=True, editable=False
     )
 
     objects = RequestQuerySet.as_manager()
@@ -168,6 +189,9 @@ class SubscriberRequest(Deliverable):
             ("name_subscribers", "Can see who asked, by address and key, in exports and proofs"),
         )
         constraints = (
+            models.UniqueConstraint(
+                fields=("idempotency_key",), name="request_idempotency_key_once"
+            ),
             models.CheckConstraint(
                 condition=models.Q(subscriber_id__isnull=False)
                 | ~models.Q(subscriber_key="")
@@ -179,9 +203,45 @@ class SubscriberRequest(Deliverable):
                 condition=~models.Q(status=Status.HELD), name="request_is_never_stored_as_held"
             ),
             models.CheckConstraint(
-                condition=models.Q(status=Status.SENDING, lease_until__isnull=False)
-                | (~models.Q(status=Status.SENDING) & models.Q(lease_until__isnull=True)),
+                condition=models.Q(
+                    status=Status.SENDING,
+                    lease__isnull=False,
+                    lease_until__isnull=False,
+                    attempts__gt=0,
+                )
+                | (
+                    ~models.Q(status=Status.SENDING)
+                    & models.Q(lease__isnull=True, lease_until__isnull=True)
+                ),
                 name="request_sending_has_a_lease",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=ENDED, finished_at__isnull=False)
+                | models.Q(status__in=NOT_ENDED, finished_at__isnull=True),
+                name="request_ended_has_finished_at",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status=Status.SUPERSEDED, superseded_by__isnull=False)
+                | (~models.Q(status=Status.SUPERSEDED) & models.Q(superseded_by__isnull=True)),
+                name="request_superseded_has_superseded_by",
+            ),
+            # An imported event was sent by Marketing Cloud itself.
+            models.CheckConstraint(
+                condition=~models.Q(status=Status.DONE)
+                | ~models.Q(outcome="")
+                & (models.Q(attempts__gt=0) | models.Q(channel=Channel.IMPORT)),
+                name="request_done_has_an_outcome",
+            ),
+            # Only a change waits for a confirmation, carries a value and a consent text.
+            models.CheckConstraint(
+                condition=~models.Q(kind=Kind.UNSUBSCRIBE)
+                | ~models.Q(status=Status.WAITING)
+                & models.Q(confirmed_at__isnull=True, consent_text__isnull=True, value=""),
+                name="request_unsubscribe_needs_nothing_else",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(confirmed_at__isnull=True) | ~models.Q(status=Status.WAITING),
+                name="request_confirmed_is_not_waiting",
             ),
             models.CheckConstraint(
                 condition=models.Q(
@@ -200,33 +260,40 @@ class SubscriberRequest(Deliverable):
                 name="request_has_a_target",
             ),
         )
+        # An INSERT of a pending unsubscribe writes to four of these, beside the primary key and the
+        # idempotency key: the due one, the subscriber's, the job's and `request_received`
+        # (docs/adr/0017). Each row is written three times, so each index here costs three times.
         indexes = (
             models.Index(
                 fields=("unit", "next_attempt_at"),
                 condition=models.Q(status="pending"),
                 name="request_due",
             ),
+            # Not partial: PostgreSQL cannot prove that a query for a digest excludes the empty one.
+            models.Index(fields=("subscriber_digest",), name="request_subscriber_digest"),
             models.Index(
-                fields=("unit", "finished_at"),
-                condition=models.Q(status="done"),
-                name="request_processing_time",
+                fields=("job_id",), condition=models.Q(job_id__isnull=False), name="request_job"
+            ),
+            # Not BRIN: space of former row versions is used again, so after a while the rows of one
+            # day are spread over much of the table.
+            models.Index(fields=("received_at",), name="request_received"),
+            # Of rows that carry more than the SubscriberID.
+            models.Index(
+                fields=("subscriber_key",),
+                condition=~models.Q(subscriber_key=""),
+                name="request_subscriber_key",
             ),
             models.Index(
-                fields=("lease_until",), condition=models.Q(status="sending"), name="request_leased"
+                fields=("subscriber_id",),
+                condition=HAS_OTHER_IDENTIFIER,
+                name="request_subscriber_id",
             ),
-            models.Index(
-                fields=("unit", "status"),
-                condition=models.Q(status="refused"),
-                name="request_needs_a_person",
-            ),
-            models.Index(fields=("subscriber_key",), name="request_subscriber_key"),
-            models.Index(fields=("subscriber_id",), name="request_subscriber_id"),
-            models.Index(fields=("email_address",), name="request_email_address"),
             models.Index(
                 fields=("address_digest",),
                 condition=~models.Q(address_digest=""),
                 name="request_address_digest",
             ),
+            # Of rows that retention has emptied.
             models.Index(
                 fields=("subscriber_id_digest",),
                 condition=~models.Q(subscriber_id_digest=""),
@@ -237,6 +304,12 @@ class SubscriberRequest(Deliverable):
                 condition=~models.Q(subscriber_key_digest=""),
                 name="request_key_digest",
             ),
+            # Of rows that have ended: each is written once.
+            models.Index(
+                fields=("unit", "finished_at"),
+                condition=models.Q(finished_at__isnull=False),
+                name="request_ended",
+            ),
             # The rows that retention looks through, oldest end first.
             models.Index(
                 fields=("unit", "finished_at"),
@@ -244,22 +317,29 @@ class SubscriberRequest(Deliverable):
                 name="request_kept_in_clear",
             ),
             models.Index(
-                fields=("error_code",),
-                condition=models.Q(error_code__isnull=False),
-                name="request_error_code",
+                fields=("list_id",),
+                condition=models.Q(list_id__isnull=False, finished_at__isnull=False),
+                name="request_list",
             ),
-            # Not partial: PostgreSQL cannot prove that a query for a digest excludes the empty one.
-            models.Index(fields=("subscriber_digest",), name="request_subscriber_digest"),
-            # Changes are few: finding the due ones must not read a million pending unsubscribes.
+            # Of few rows.
             models.Index(
-                fields=("unit", "next_attempt_at"),
-                condition=models.Q(status="pending") & ~models.Q(kind="unsubscribe"),
-                name="request_change_due",
+                fields=("lease_until",), condition=models.Q(status="sending"), name="request_leased"
+            ),
+            models.Index(
+                fields=("unit", "finished_at"),
+                condition=models.Q(status="refused"),
+                name="request_refused",
             ),
             models.Index(
                 fields=("received_at",),
                 condition=models.Q(status="waiting"),
                 name="request_waiting",
+            ),
+            # Changes are few: finding the due ones must not read a million pending unsubscribes.
+            models.Index(
+                fields=("unit", "next_attempt_at"),
+                condition=models.Q(status="pending") & ~models.Q(kind="unsubscribe"),
+                name="request_change_due",
             ),
             models.Index(
                 fields=("kind", "id"),
@@ -271,13 +351,19 @@ class SubscriberRequest(Deliverable):
                 condition=models.Q(undoes__isnull=False),
                 name="request_undoes",
             ),
-            models.Index(fields=("job_id",), name="request_job"),
             models.Index(
-                fields=("list_id",),
-                condition=models.Q(list_id__isnull=False),
-                name="request_list",
+                fields=("error_code",),
+                condition=models.Q(error_code__isnull=False),
+                name="request_error_code",
             ),
-            models.Index(fields=("received_at",), name="request_received"),
+            models.Index(
+                fields=("reason",), condition=models.Q(reason__isnull=False), name="request_reason"
+            ),
+            models.Index(
+                fields=("superseded_by",),
+                condition=models.Q(superseded_by__isnull=False),
+                name="request_superseded_by",
+            ),
         )
 
     def get_shown_status_display(self) -> str:

@@ -33,6 +33,7 @@ SETTLED = (Status.DONE, Status.REFUSED)
 # Ended without being carried out.
 NOT_CARRIED_OUT = (Status.REFUSED, Status.WITHDRAWN, Status.SUPERSEDED)
 ENDED = (Status.DONE, *NOT_CARRIED_OUT)
+NOT_ENDED = (Status.WAITING, *ON_THEIR_WAY)
 # Supersedes no other request: not confirmed, taken back, or refused.
 NOT_IN_FORCE = (Status.WAITING, Status.WITHDRAWN, Status.REFUSED)
 # No longer, or not yet, requested by the subscriber: reports do not count these.

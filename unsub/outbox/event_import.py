@@ -184,11 +184,12 @@ def _ours(mid: int, names: Mapping[str, SubscriberName], events: Iterable[UnsubE
     by_address = _by_address(names)
     keys = {event.subscriber_key for event in events}
     by_digest = _by_digest(mid, names, keys)
-    people = Q(subscriber_id__in=by_id) | Q(subscriber_key__in=keys)
+    people = identity.with_subscriber_id((mid,), by_id) | identity.with_subscriber_key(keys)
     for column in _DIGESTS:
-        people |= Q(**{f"{column}__in": by_digest})
+        people |= identity.with_digest(column, by_digest)
     nothing_else = dict.fromkeys(("subscriber_key", *_DIGESTS), "")
-    people |= Q(address_digest__in=by_address, subscriber_id=None, **nothing_else)
+    by_address_alone = Q(subscriber_id=None, **nothing_else)
+    people |= identity.with_digest("address_digest", by_address) & by_address_alone
     rows = (
         SubscriberRequest.objects.unsubscribes()
         .filter(people, unit_id=mid)

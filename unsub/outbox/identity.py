@@ -20,7 +20,7 @@ from django.db.models import Q, QuerySet
 from unsub.domain.context import SubscriberContext
 from unsub.infra import digests
 from unsub.models import Erasure, LinkEmail, Purpose, SubscriberAlias, SubscriberRequest
-from unsub.models.request import RequestQuerySet
+from unsub.models.request import HAS_OTHER_IDENTIFIER, RequestQuerySet
 
 from . import erased
 from .submission import Submission
@@ -134,6 +134,40 @@ def _adopt_keys(rows: QuerySet[Any], column: str, keys: Sequence[str]) -> None:
     holding.filter(pk=newest).update(**{column: keys[0]})
 
 
+def with_subscriber_id(mids: Iterable[int], ids: Collection[int]) -> Q:
+    """Return Q for the rows of these business units that carry one of these SubscriberIDs in clear.
+
+    By index: by the digest where that is of the SubscriberID, and by the SubscriberID where the row
+    has another identifier, too."""
+    known = {
+        one
+        for mid in mids
+        for number in ids
+        for one in digests.subscriber_digests(mid, SubscriberContext(subscriber_id=number))
+    }
+    carries = Q(subscriber_id__in=ids)
+    # An erased row keeps its digest, but is no longer found by the SubscriberID.
+    return (Q(subscriber_digest__in=known) & carries) | (HAS_OTHER_IDENTIFIER & carries)
+
+
+def with_subscriber_key(keys: Collection[str]) -> Q:
+    """Return Q for the rows that carry one of these SubscriberKeys. By index."""
+    # The second condition is that of the index: PostgreSQL infers it from short lists only.
+    return Q(subscriber_key__in=keys) & ~Q(subscriber_key="")
+
+
+def with_address(addresses: Iterable[str]) -> Q:
+    """Return Q for the rows of one of these addresses, stored or not. By index."""
+    found = {one for address in addresses if address for one in digests.address_digests(address)}
+    return with_digest("address_digest", found)
+
+
+def with_digest(column: str, found: Collection[str]) -> Q:
+    """Return Q for the rows that have one of these digests in a column. By index, of the rows that
+    have any."""
+    return Q(**{f"{column}__in": found}) & ~Q(**{column: ""})
+
+
 def requests_of(
     mid: int, who: SubscriberContext | None, subscriber_digests: Collection[str] = ()
 ) -> RequestQuerySet:
@@ -173,8 +207,9 @@ def _same_subscriber(
     # Rows that retention has emptied have digests in place of the identifiers.
     id_digests |= {digest for one in ids for digest in digests.id_digests(mid, one)}
     key_digests |= {digest for one in keys for digest in digests.key_digests(mid, one)}
-    same |= Q(subscriber_id__in=ids) | Q(subscriber_key__in=keys)
-    same |= Q(subscriber_id_digest__in=id_digests) | Q(subscriber_key_digest__in=key_digests)
+    same |= with_subscriber_id((mid,), ids) | with_subscriber_key(keys)
+    same |= with_digest("subscriber_id_digest", id_digests)
+    same |= with_digest("subscriber_key_digest", key_digests)
     found, addresses = _values(mid, same, "address_digest", "email_address")
     if who:
         addresses |= {who.email_address} - {None}
@@ -185,7 +220,7 @@ def _same_subscriber(
     no_other &= Q(subscriber_id_digest__in={"", *id_digests}) & Q(
         subscriber_key_digest__in={"", *key_digests}
     )
-    return same | (Q(address_digest__in=found) & no_other)
+    return same | (with_digest("address_digest", found) & no_other)
 
 
 def _by_identifier(
@@ -194,15 +229,14 @@ def _by_identifier(
     """Return Q for a subscriber's rows by digest, SubscriberID and SubscriberKey."""
     known = digests_of(mid, who, subscriber_digests)
     same = Q(subscriber_digest__in=known)
-    same |= Q(subscriber_id_digest__in=known) | Q(subscriber_key_digest__in=known)
+    same |= with_digest("subscriber_id_digest", known)
+    same |= with_digest("subscriber_key_digest", known)
     if who and who.subscriber_id:
-        same |= Q(subscriber_id=who.subscriber_id) | Q(
-            subscriber_id_digest__in=digests.id_digests(mid, who.subscriber_id)
-        )
+        same |= with_subscriber_id((mid,), {who.subscriber_id})
+        same |= with_digest("subscriber_id_digest", digests.id_digests(mid, who.subscriber_id))
     if who and who.subscriber_key:
-        same |= Q(subscriber_key=who.subscriber_key) | Q(
-            subscriber_key_digest__in=digests.key_digests(mid, who.subscriber_key)
-        )
+        same |= with_subscriber_key({who.subscriber_key})
+        same |= with_digest("subscriber_key_digest", digests.key_digests(mid, who.subscriber_key))
     return same
 
 

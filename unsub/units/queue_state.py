@@ -73,6 +73,11 @@ def known_mids() -> set[int]:
     return set(BusinessUnit.objects.order_by().values_list("mid", flat=True))
 
 
+def mids() -> set[int]:
+    """Return the MIDs of all units, and of those without a unit that have something pending."""
+    return known_mids() | {head.mid for head in heads()}
+
+
 def number_pending(mid: int) -> int:
     """Return how many requests and emails with links of a MID are pending. Counted by an index
     alone."""

@@ -80,7 +80,10 @@ def main() -> None:
         submission = Submission(token="", context=context, channel=Channel.PAGE)
         request = submit(submission)
         SubscriberRequest.objects.filter(pk=request.pk if request else 0).update(
-            status=status, finished_at=None if status == Status.PENDING else Now()
+            status=status,
+            outcome="posted" if status == Status.DONE else "",
+            attempts=0 if status == Status.PENDING else 1,
+            finished_at=None if status == Status.PENDING else Now(),
         )
         links[state] = _link(context) + PATHS.get(state, "")
     sys.stdout.write(json.dumps(links) + "\n")

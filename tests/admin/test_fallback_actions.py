@@ -2,9 +2,10 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db.models.functions import Now
 from django.test import Client
 
-from tests.helpers import CHILD, PARENT, MakeSubmission, person
+from tests.helpers import CHILD, PARENT, MakeSubmission, person, rewrite, settle
 from unsub.domain.context import JobContext, Scope, SubscriberContext
 from unsub.models import BusinessUnit, Kind, Status, SubscriberRequest
 from unsub.outbox import store
@@ -15,11 +16,10 @@ WITHOUT_EVENT, BY_ID = "unsubscribe_without_event", "try_again_by_id"
 BOTH = SubscriberContext(subscriber_id=1001, subscriber_key="ada-1001")
 
 
-def refuse(request: SubscriberRequest, **changes: object) -> SubscriberRequest:
+def refuse(request: SubscriberRequest) -> SubscriberRequest:
     """Return the request after Marketing Cloud has refused it."""
-    SubscriberRequest.objects.filter(pk=request.pk).update(
-        **{"status": Status.REFUSED, "outcome": "refused", "error_code": 400} | changes
-    )
+    own = SubscriberRequest.objects.filter(pk=request.pk)
+    settle(own, Status.REFUSED, outcome="refused", error_code=400)
     request.refresh_from_db()
     return request
 
@@ -72,10 +72,11 @@ def test_a_page_offers_what_applies_to_its_request(
     ):
         one = refuse(store.write(make_submission(1002, **more))[0])
         assert offered(admin_client, one) == rest | found, more
-    for changes in ({"status": Status.DONE}, {"status": Status.PENDING}):
-        refuse(refused, **changes)
+    own = SubscriberRequest.objects.filter(pk=refused.pk)
+    for status, finished_at in ((Status.DONE, Now()), (Status.PENDING, None)):
+        settle(own, status, attempts=1, finished_at=finished_at)
         assert offered(admin_client, refused) == set()
-    refuse(refused, kind=Kind.SUBSCRIBE)
+    rewrite(own, status=Status.REFUSED, finished_at=Now(), kind=Kind.SUBSCRIBE)
     assert offered(admin_client, refused) == rest
 
 

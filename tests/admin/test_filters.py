@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import MakeSubmission, rotate_digest_key
+from tests.helpers import MakeSubmission, rewrite, rotate_digest_key
 from unsub.domain.context import SubscriberContext
 from unsub.models import BusinessUnit, SubscriberRequest
 from unsub.outbox import store
@@ -19,16 +19,13 @@ LIST = "/admin/unsub/subscriberrequest/"
 def three(unit: BusinessUnit, make_submission: MakeSubmission) -> list[SubscriberRequest]:
     """Three requests from three days, the second with an address."""
     ada = SubscriberContext(subscriber_id=1001, email_address="Ada@Example.com")
+    first, second, third = (datetime(2026, 11, day, 23, 59, 59, tzinfo=UTC) for day in (1, 2, 3))
     rows = [
-        store.write(make_submission(1002))[0],
-        store.write(make_submission(ada))[0],
-        store.write(make_submission(1003, job=88003))[0],
+        store.write(make_submission(1002, received_at=first))[0],
+        store.write(make_submission(ada, received_at=second))[0],
+        store.write(make_submission(1003, received_at=third, job=88003))[0],
     ]
-    for day, row in enumerate(rows, start=1):
-        SubscriberRequest.objects.filter(pk=row.pk).update(
-            received_at=datetime(2026, 11, day, 23, 59, 59, tzinfo=UTC),
-            error_code=401 if day == 2 else None,
-        )
+    SubscriberRequest.objects.filter(pk=rows[1].pk).update(error_code=401)
     return rows
 
 
@@ -61,7 +58,7 @@ def test_an_address_is_found_after_a_change_of_the_digest_key(
 ) -> None:
     rotate_digest_key(settings)
     # Not by the address, which the row has as well.
-    SubscriberRequest.objects.update(email_address="")
+    rewrite(SubscriberRequest.objects.all(), email_address="")
     assert found(admin_client, "q=ada@example.com") == [three[1].pk]
 
 

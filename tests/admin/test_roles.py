@@ -7,7 +7,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db.models.functions import Now
 
-from tests.helpers import CHILD, PARENT, MakeSubmission, person, settle
+from tests.helpers import CHILD, PARENT, MakeSubmission, person, rewrite, settle
 from unsub.models import (
     Alarm,
     BusinessUnit,
@@ -43,7 +43,7 @@ def rows(
     """Rows of the other unit, one of each model."""
     store.write(make_submission(1002))
     theirs, _ = store.write(make_submission(1001, mid=CHILD, job=88101, reason="too-many"))
-    SubscriberRequest.objects.update(scanner="script", channel="page")
+    rewrite(SubscriberRequest.objects.all(), scanner="script", channel="page")
     settle(SubscriberRequest.objects.all(), Status.REFUSED)
     email = LinkEmail.objects.create(
         unit=child, purpose="confirm", request=theirs, email_address="mina@example.com",

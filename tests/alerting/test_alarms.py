@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import PARENT, MakeSubmission
+from tests.helpers import PARENT, MakeSubmission, rewrite
 from tests.stand_in import Answer, Received, StandIn
 from unsub import tasks
 from unsub.alerting import detection, notifications
@@ -47,7 +47,7 @@ def test_a_healthy_queue_raises_no_alarm(row: SubscriberRequest) -> None:
 
 def test_each_cause_is_found(row: SubscriberRequest, make_submission: MakeSubmission) -> None:
     rows, hour = SubscriberRequest.objects.filter(pk=row.pk), timedelta(hours=1, minutes=1)
-    rows.update(received_at=Now() - hour)
+    rewrite(rows, received_at=Now() - hour)
     assert causes() == {"late": 1}
     rows.update(status=Status.REFUSED, finished_at=Now())
     assert causes() == {"refused": 1}
@@ -57,7 +57,7 @@ def test_each_cause_is_found(row: SubscriberRequest, make_submission: MakeSubmis
     queue_state.hold(PARENT, "credentials refused")
     assert causes() == {"held": 1}
     queue_state.release(PARENT)
-    rows.update(received_at=Now())
+    rewrite(rows, received_at=Now())
     QueueState.objects.update(paused_reason="circuit open")
     assert causes() == {"circuit_open": 1}
     BusinessUnit.objects.all().delete()

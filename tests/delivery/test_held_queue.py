@@ -14,6 +14,7 @@ from django.db import IntegrityError, connection, connections, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.test import Client
+from django.utils import timezone
 
 from tests.helpers import CHILD, PARENT, MakeSubmission, context, made, queue, seen, shown
 from unsub.admin.units import BusinessUnitAdmin
@@ -36,15 +37,15 @@ ADMIN = "/admin/unsub/subscriberrequest/"
 
 def backlog(number: int, mid: int = PARENT) -> None:
     """Make that many pending requests, each of another subscriber, due since a minute ago."""
+    at = timezone.now() - timedelta(minutes=1)
     rows = (
-        made(unit_id=mid, subscriber_id=one, status=Status.PENDING, finished_at=None, attempts=0)
+        made(
+            unit_id=mid, subscriber_id=one, status=Status.PENDING, attempts=0, received_at=at,
+            next_attempt_at=at, give_up_at=at + timedelta(days=9),
+        )
         for one in range(1, number + 1)
-    )
-    SubscriberRequest.objects.bulk_create(rows, batch_size=500)
-    SubscriberRequest.objects.update(
-        received_at=Now() - timedelta(minutes=1), next_attempt_at=Now() - timedelta(minutes=1),
-        give_up_at=Now() + timedelta(days=9),
     )  # fmt: skip
+    SubscriberRequest.objects.bulk_create(rows, batch_size=500)
 
 
 def probe_is_due() -> None:

@@ -81,18 +81,19 @@ def test_a_request_that_is_being_sent_has_a_lease_and_an_attempt(pending: Any) -
     assert pending.update(**sending, **LEASED, attempts=1)
 
 
-@pytest.mark.parametrize(
-    "changes", [{"status": Status.WAITING}, {"confirmed_at": Now()}, {"value": "x"}]
-)
-def test_an_unsubscribe_waits_for_no_confirmation_and_has_no_value(
-    pending: Any, changes: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize("changes", [{"status": Status.WAITING}, {"confirmed_at": Now()}])
+def test_an_unsubscribe_waits_for_no_confirmation(pending: Any, changes: dict[str, Any]) -> None:
     refuse(pending, "request_unsubscribe_needs_nothing_else", **changes)
 
 
-def test_an_unsubscribe_has_no_consent_text(pending: Any, unit: BusinessUnit) -> None:
+def test_an_unsubscribe_has_no_value_and_no_consent_text(unit: BusinessUnit) -> None:
     text = ConsentText.objects.create(unit=unit, language="en", text="x", text_digest="0")
-    refuse(pending, "request_unsubscribe_needs_nothing_else", consent_text=text)
+    for more in ({"consent_text": text}, {"value": "x"}):
+        with (
+            pytest.raises(IntegrityError, match="request_unsubscribe_needs_nothing_else"),
+            transaction.atomic(),
+        ):
+            request(**more)
 
 
 def test_a_request_that_waits_for_its_confirmation_is_not_confirmed(unit: BusinessUnit) -> None:

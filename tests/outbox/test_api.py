@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import redis
 from django.db import DataError, OperationalError, connections
-from django.db.models.functions import Now
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -93,8 +93,8 @@ def test_a_request_spooled_after_an_undo_is_a_new_request(
 def test_after_a_day_the_same_request_is_a_new_one(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
-    outbox.submit(make_submission())
-    SubscriberRequest.objects.update(received_at=Now() - SAME_UNSUBSCRIBE - timedelta(minutes=1))
+    long_ago = timezone.now() - SAME_UNSUBSCRIBE - timedelta(minutes=1)
+    outbox.submit(make_submission(received_at=long_ago))
     settle(SubscriberRequest.objects.all(), Status.DONE)
     outbox.submit(make_submission())
     assert SubscriberRequest.objects.count() == 2
@@ -103,8 +103,7 @@ def test_after_a_day_the_same_request_is_a_new_one(
 def test_an_unfinished_request_is_found_again_however_old_it_is(
     unit: BusinessUnit, make_submission: MakeSubmission
 ) -> None:
-    outbox.submit(make_submission())
-    SubscriberRequest.objects.update(received_at=Now() - timedelta(days=5))
+    outbox.submit(make_submission(received_at=timezone.now() - timedelta(days=5)))
     outbox.submit(make_submission())
     assert SubscriberRequest.objects.count() == 1
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from tests.helpers import CHILD, PARENT, MakeSubmission
+from tests.helpers import CHILD, PARENT, MakeSubmission, rewrite
 from unsub import tasks
 from unsub.domain.context import SubscriberContext
 from unsub.models import (
@@ -102,8 +102,8 @@ def test_an_event_from_before_the_subscribers_first_request_is_imported(
     importing_unit: BusinessUnit, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     unsubscribe_elsewhere(sandbox, 1001)
-    store.write(make_submission(1001))
-    SubscriberRequest.objects.update(received_at=timezone.now() + timedelta(hours=1))
+    later = timezone.now() + timedelta(hours=1)
+    store.write(make_submission(1001, received_at=later))
     event_import.import_unit(PARENT)
     assert len(imported()) == 1
 
@@ -156,7 +156,8 @@ def test_imported_events_are_counted_and_have_no_processing_time(
     unsubscribe_elsewhere(sandbox, 1001)
     days = event_import.import_unit(PARENT)
     # As old as one that came while the import did not run.
-    SubscriberRequest.objects.update(
+    rewrite(
+        SubscriberRequest.objects.all(),
         received_at=timezone.now() - timedelta(days=20),
         finished_at=timezone.now() - timedelta(days=20),
     )

@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.delivery.helpers import drain, due_now
-from tests.helpers import PARENT, MakeSubmission, context, queue, rotate_digest_key
+from tests.helpers import PARENT, MakeSubmission, context, queue, rewrite, rotate_digest_key
 from unsub.alerting import detection
 from unsub.delivery import sweep
 from unsub.delivery.claim import claim
@@ -67,7 +67,7 @@ def test_the_same_new_link_is_emailed_once_an_hour(sandbox: Sandbox) -> None:
     # Also once it was sent, and by a link of another email.
     outbox.email_new_link(replace(context(1001), issued_at=7), language="de")
     assert LinkEmail.objects.get().status == EmailStatus.DONE
-    LinkEmail.objects.update(received_at=Now() - timedelta(minutes=61))
+    rewrite(LinkEmail.objects.all(), received_at=Now() - timedelta(minutes=61))
     assert new_link() != first
     drain()
     assert len(sandbox.mails()) == 2
@@ -86,7 +86,7 @@ def test_the_same_new_link_is_known_again_after_a_change_of_the_digest_key(
 
 def test_an_unsent_email_is_found_again_however_old_it_is() -> None:
     first = new_link()
-    LinkEmail.objects.update(received_at=Now() - timedelta(days=2))
+    rewrite(LinkEmail.objects.all(), received_at=Now() - timedelta(days=2))
     assert new_link() == first
 
 
@@ -132,9 +132,10 @@ def test_an_email_whose_worker_died_is_sent_again_and_its_attempt_is_unknown(
 
 def test_an_email_past_its_horizon_is_refused_and_an_alarm(sandbox: Sandbox) -> None:
     email = new_link()
-    LinkEmail.objects.update(
-        give_up_at=Now() - timedelta(seconds=1), received_at=Now() - timedelta(hours=2)
-    )
+    rewrite(
+        LinkEmail.objects.all(),
+        give_up_at=Now() - timedelta(seconds=1), received_at=Now() - timedelta(hours=2),
+    )  # fmt: skip
     assert [(one.cause, one.number) for one in detection.find()] == [(Cause.LATE, 1)]
     sweep.sweep()
     email.refresh_from_db()

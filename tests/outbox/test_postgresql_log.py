@@ -192,8 +192,7 @@ def test_a_request_repeated_after_a_day_logs_nothing(
     busy_unit: BusinessUnit, server_log: ServerLog
 ) -> None:
     submission = ask(context(WHO))
-    outbox.submit(submission)
-    SubscriberRequest.objects.update(received_at=datetime(2026, 1, 1, tzinfo=UTC))
+    outbox.submit(replace(submission, received_at=datetime(2026, 1, 1, tzinfo=UTC)))
     settle(SubscriberRequest.objects.all(), Status.DONE)
     in_threads_and_twice_more(lambda: outbox.submit(submission))
     assert SubscriberRequest.objects.count() == 2

@@ -17,6 +17,7 @@ from tests.helpers import (
     context,
     made,
     request,
+    rewrite,
     rotate_digest_key,
     seen,
 )
@@ -58,9 +59,10 @@ def thirty_days(unit: BusinessUnit) -> None:
 def ended(row: SubscriberRequest, days_ago: float = 31) -> SubscriberRequest:
     """Return the request, done some days ago."""
     at = timezone.now() - timedelta(days=days_ago)
-    SubscriberRequest.objects.filter(pk=row.pk).update(
-        status=Status.DONE, outcome="posted", attempts=1, received_at=at, finished_at=at
-    )
+    rewrite(
+        SubscriberRequest.objects.filter(pk=row.pk),
+        status=Status.DONE, outcome="posted", attempts=1, received_at=at, finished_at=at,
+    )  # fmt: skip
     row.refresh_from_db()
     return row
 

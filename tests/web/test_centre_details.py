@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import seen
+from tests.helpers import rewrite, seen
 from unsub.models import BusinessUnit, SubscriberRequest
 from unsub.preferences.attributes import fields_of
 from unsub.sandbox import Sandbox
@@ -232,7 +232,7 @@ def test_a_change_of_a_deleted_attribute_is_refused(
 ) -> None:
     change(client, details(settings), First_Name="Adele")
     # Renamed in the meantime: Marketing Cloud would ignore the old name and answer OK.
-    SubscriberRequest.objects.update(target_name="Given name")
+    rewrite(SubscriberRequest.objects.all(), target_name="Given name")
     deliver()
     row = SubscriberRequest.objects.get()
     assert (row.status, sandbox.updates()) == ("refused", [])

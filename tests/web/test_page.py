@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import CHILD, FORM, PARENT, context, link, seen, settle
+from tests.helpers import CHILD, FORM, PARENT, context, link, rewrite, seen, settle
 from unsub.domain.context import JobContext, Scope, SubscriberContext
 from unsub.links.keyring import Keyring
 from unsub.links.tokens import sign_link
@@ -233,7 +233,7 @@ def test_after_a_day_the_page_offers_to_unsubscribe_again(
 ) -> None:
     path = link(settings)
     client.post(path)
-    SubscriberRequest.objects.update(received_at=Now() - timedelta(days=30))
+    rewrite(SubscriberRequest.objects.all(), received_at=Now() - timedelta(days=30))
     settle(SubscriberRequest.objects.all(), Status.DONE)
     answer = client.get(path)
     assert "already unsubscribed since" in seen(answer.content)

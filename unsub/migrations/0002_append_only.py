@@ -1,4 +1,5 @@
-"""Delivery attempts and notes are evidence: the database refuses to change or delete them.
+"""Delivery attempts and notes are evidence: the database refuses to change or delete them. Of a
+request and of an email with a link it refuses to change what was asked.
 
 SQLite loses a table's triggers when Django rebuilds the table (any AlterField, or a constraint): a
 later migration that does so has to create them again.
@@ -65,6 +66,87 @@ CREATE TRIGGER unsub_{name}_no_delete BEFORE DELETE ON {table}
 )
 SQLITE_DROP = ("DROP TRIGGER unsub_{name}_no_delete", "DROP TRIGGER unsub_{name}_no_change")
 
+# What was asked never changes, in a request and in an email with a link.
+ASKED = ("mid", "job_id", "list_id", "batch_id", "language", "received_at")
+ASKED_BY_REQUEST = (
+    *ASKED, "kind", "target_type", "target_id", "target_name", "scope", "channel", "link_age",
+    "scanner", "consent_text_id",
+)  # fmt: skip
+ASKED_BY_EMAIL = (*ASKED, "purpose", "request_id", "pause_id")
+# By whom. What was empty is filled where Marketing Cloud has told it; retention and an erasure
+# empty it when they set `forgotten_at`, after which nothing is filled. An erasure leaves a pseudonym
+# as SubscriberKey.
+WHO = {
+    "subscriber_id": (
+        "OLD.subscriber_id {differs} NEW.subscriber_id"
+        " AND NOT (OLD.subscriber_id IS NULL AND OLD.forgotten_at IS NULL)"
+        " AND NOT (NEW.subscriber_id IS NULL AND NEW.forgotten_at IS NOT NULL)"
+    ),
+    "subscriber_key": (
+        "OLD.subscriber_key <> NEW.subscriber_key"
+        " AND NOT (OLD.subscriber_key = '' AND OLD.forgotten_at IS NULL)"
+        " AND NOT ((NEW.subscriber_key = '' OR substr(NEW.subscriber_key, 1, 7) = 'erased-')"
+        " AND NEW.forgotten_at IS NOT NULL)"
+    ),
+    "forgotten_at": "OLD.forgotten_at IS NOT NULL AND NEW.forgotten_at IS NULL",
+} | {
+    name: (
+        f"OLD.{name} <> NEW.{name}"
+        f" AND NOT (OLD.{name} = '' AND OLD.forgotten_at IS NULL)"
+        f" AND NOT (NEW.{name} = '' AND NEW.forgotten_at IS NOT NULL)"
+    )
+    for name in ("email_address", "address_digest", "address_mask")
+}
+# They empty the value, and empty the reason or shorten it to the unit's label. A reason that is
+# given later, the confirmation, and what a request undoes are set once.
+OTHER = {
+    "value": "OLD.value <> NEW.value AND NOT (NEW.value = '' AND NEW.forgotten_at IS NOT NULL)",
+    "reason_text": (
+        "OLD.reason_text <> '' AND OLD.reason_text <> NEW.reason_text"
+        " AND NOT (NEW.forgotten_at IS NOT NULL"
+        " AND substr(OLD.reason_text, 1, length(NEW.reason_text)) = NEW.reason_text)"
+    ),
+} | {
+    name: f"OLD.{name} IS NOT NULL AND OLD.{name} {{differs}} NEW.{name}"
+    for name in ("reason_id", "reason_added_at", "confirmed_at", "undoes_id")
+}
+
+# These fire only where a statement names one of the columns: a claim and a settlement do not.
+POSTGRESQL_ASKED = """
+CREATE FUNCTION unsub_{name}_was_asked() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what was asked never changes' USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+CREATE TRIGGER unsub_{name}_asked BEFORE UPDATE OF {columns} ON {table}
+    FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION unsub_{name}_was_asked();
+"""
+POSTGRESQL_ASKED_DROP = """
+DROP TRIGGER unsub_{name}_asked ON {table};
+DROP FUNCTION unsub_{name}_was_asked();
+"""
+SQLITE_ASKED = """
+CREATE TRIGGER unsub_{name}_asked BEFORE UPDATE OF {columns} ON {table}
+    FOR EACH ROW WHEN {changed}
+    BEGIN SELECT RAISE(ABORT, 'what was asked never changes'); END
+"""
+SQLITE_ASKED_DROP = "DROP TRIGGER unsub_{name}_asked"
+
+
+def _asked(name: str, table: str, fixed: tuple[str, ...], more: dict[str, str]) -> dict[str, str]:
+    """Return the names, columns and condition of the trigger on one table."""
+    conditions = {one: f"OLD.{one} {{differs}} NEW.{one}" for one in fixed} | more
+    return {
+        "name": name,
+        "table": table,
+        "columns": ", ".join(conditions),
+        "changed": " OR ".join(f"({one})" for one in conditions.values()),
+    }
+
+
+ASKED_TABLES = (
+    _asked("request", "unsub_subscriberrequest", ASKED_BY_REQUEST, WHO | OTHER),
+    _asked("link_email", "unsub_linkemail", ASKED_BY_EMAIL, WHO),
+)
 TABLES = (
     {
         "name": "attempt",
@@ -79,23 +161,32 @@ TABLES = (
 def create(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Create the triggers. TRUNCATE is refused, too; SQLite has none."""
     if schema_editor.connection.vendor == "postgresql":
-        _execute(schema_editor, (POSTGRESQL,), differs="IS DISTINCT FROM")
+        differs = "IS DISTINCT FROM"
+        _execute(schema_editor, TABLES, (POSTGRESQL,), differs=differs)
+        _execute(schema_editor, ASKED_TABLES, (POSTGRESQL_ASKED,), differs=differs)
     else:
-        _execute(schema_editor, SQLITE, differs="IS NOT")
+        _execute(schema_editor, TABLES, SQLITE, differs="IS NOT")
+        _execute(schema_editor, ASKED_TABLES, (SQLITE_ASKED,), differs="IS NOT")
 
 
 def drop(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Drop the triggers."""
     if schema_editor.connection.vendor == "postgresql":
-        _execute(schema_editor, (POSTGRESQL_DROP,), differs="")
+        _execute(schema_editor, ASKED_TABLES, (POSTGRESQL_ASKED_DROP,), differs="")
+        _execute(schema_editor, TABLES, (POSTGRESQL_DROP,), differs="")
     else:
-        _execute(schema_editor, SQLITE_DROP, differs="")
+        _execute(schema_editor, ASKED_TABLES, (SQLITE_ASKED_DROP,), differs="")
+        _execute(schema_editor, TABLES, SQLITE_DROP, differs="")
 
 
 def _execute(
-    schema_editor: BaseDatabaseSchemaEditor, statements: tuple[str, ...], *, differs: str
+    schema_editor: BaseDatabaseSchemaEditor,
+    tables: tuple[dict[str, str], ...],
+    statements: tuple[str, ...],
+    *,
+    differs: str,
 ) -> None:
-    for names in TABLES:
+    for names in tables:
         for statement in statements:
             changed = names["changed"].format(differs=differs)
             # The names stand in this file; no value of a user's is among them.
@@ -103,7 +194,7 @@ def _execute(
 
 
 class Migration(migrations.Migration):
-    """Triggers on the tables of attempts and notes."""
+    """Triggers on the tables of attempts, notes, requests and emails with links."""
 
     dependencies = (("unsub", "0001_initial"),)
     operations = (migrations.RunPython(create, drop, elidable=False),)

@@ -37,7 +37,8 @@ NOT_ENDED = (EmailStatus.PENDING, EmailStatus.SENDING)
 
 
 class LinkEmail(Deliverable):
-    """One email with a link: what it is for never changes, the delivery fields do."""
+    """One email with a link. What it is for never changes, by a trigger as in SubscriberRequest;
+    the delivery fields do."""
 
     # Without a constraint, as in SubscriberRequest: the MID need not be a BusinessUnit (yet).
     unit = models.ForeignKey(

@@ -76,7 +76,13 @@ class RequestQuerySet(models.QuerySet["SubscriberRequest"]):
 
 class SubscriberRequest(Deliverable):
     """One request of a subscriber: to unsubscribe, or to change something in the profile centre.
-    What was requested never changes; the delivery fields do."""
+
+    What was asked never changes, by a trigger (migration 0002): unit, kind, target, scope, channel,
+    job, list, batch, language, time of receipt, age of the link, scanner, consent text. The
+    identifiers of the subscriber can be filled where they were empty, and are emptied, as are the
+    value and the free text, when `forgotten_at` is set. A reason, a confirmation and `undoes` are
+    added once. The delivery fields, the digests and the idempotency key change.
+    """
 
     # A request is accepted even when its MID is not (yet) a BusinessUnit, hence no constraint.
     unit = models.ForeignKey(

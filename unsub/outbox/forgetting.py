@@ -8,6 +8,8 @@ from django.db.models.functions import Now
 from unsub.infra import digests
 from unsub.models import LinkEmail, SubscriberRequest
 
+from . import store
+
 Row = SubscriberRequest | LinkEmail
 ERASED = "erased-"
 # The columns that `forget` and `pseudonymise` set.
@@ -54,4 +56,11 @@ def _mark(row: Row) -> None:
     row.forgotten_at = row.forgotten_at or Now()
     if isinstance(row, SubscriberRequest):
         row.value = ""
-        row.reason_text = row.reason.label if row.reason else ""
+        row.reason_text = _label(row)
+
+
+def _label(row: SubscriberRequest) -> str:
+    """Return the unit's label of the reason as it was sent, without the subscriber's own words;
+    empty where the label was changed since, for it may be part of them."""
+    label = store.reason_text(row.reason.label, "") if row.reason else ""
+    return label if row.reason_text.startswith(label) else ""

@@ -65,6 +65,7 @@ class Delays:
 @pytest.mark.parametrize(
     "expected",
     [
+        Expected(kind="http_400", status=400, start=b"Bad Request"),
         Expected(kind="http_500", status=500, start=b"Internal"),
         Expected(kind="http_503_html", status=503, start=b"<!doctype html>"),
         Expected(kind="html_200", status=200, start=b"<!doctype html>"),
@@ -196,7 +197,7 @@ def test_revoked_credentials_are_refused_until_cleared(sfmc: Sandbox, caller: Ca
 
 
 @pytest.mark.parametrize(
-    ("kind", "status"), [("fault_9", "InMaintenanceError"), ("fault_10", "UnplannedOutage")]
+    ("kind", "status"), [("fault_9", "InMaintenance"), ("fault_10", "UnplannedOutage")]
 )
 def test_the_system_status_shows_an_outage_without_counting_it(
     sfmc: Sandbox, caller: Caller, kind: str, status: str

@@ -86,7 +86,7 @@ def test_zeep_reads_the_system_status(
 ) -> None:
     sfmc.cue("fault_9", times=None)
     reply = _client(sfmc, http).service.GetSystemStatus(_soapheaders=[_fuel(caller.token)])
-    assert reply.Results.Result[0].SystemStatus == "InMaintenanceError"
+    assert reply.Results.Result[0].SystemStatus == "InMaintenance"
 
 
 def test_zeep_reads_the_faults(sfmc: Sandbox, caller: Caller, http: requests.Session) -> None:

@@ -308,7 +308,7 @@ def test_each_path_answers_with_its_status(
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        (b"Transfer-Encoding: chunked\r\n", b"411"),
+        (b"Transfer-Encoding: gzip\r\n", b"501"),
         (b"", b"411"),
         (b"Content-Length: 6000000\r\n", b"413"),
     ],

@@ -1,6 +1,6 @@
 """The sandbox as one object: in a thread for tests, in the foreground for the command."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event, Thread
@@ -12,6 +12,7 @@ from .http.service import Service
 from .http.tokens import EXPIRES_IN, Tokens
 from .operations.faults import Cue, Faults
 from .operations.retrieve_pages import RetrievePages
+from .operations.rights import SCOPES
 from .world.entities import Attribute, Job, MailList, Subscriber, Unit
 from .world.journal import Journal
 from .world.sample import (
@@ -31,7 +32,7 @@ class Sandbox:
 
     Raises OSError where the port is taken. `token_lifetime` is in seconds. `state` is a file that
     records are read from and appended to. `definitions` are CustomerKeys of triggered send
-    definitions.
+    definitions. `scopes` are the rights of the package that tokens are for.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Sandbox:
         jobs: Iterable[Job] | None = None,
         attributes: Iterable[Attribute] | None = None,
         definitions: Iterable[str] = DEFINITIONS,
+        scopes: Collection[str] = SCOPES,
     ) -> None:
         self._journal = Journal(state) if state else None
         self._stopping = Event()
@@ -62,7 +64,7 @@ class Sandbox:
             keep=self._journal.append if self._journal else None,
         )
         self.faults = Faults()
-        self._server = Server((host, port), self._service(token_lifetime))
+        self._server = Server((host, port), self._service(token_lifetime, scopes))
         if self._journal:
             self.memory.restore(self._journal.read())
         self._thread = Thread(target=self._run, name="sandbox", daemon=True)
@@ -154,9 +156,11 @@ class Sandbox:
         """Close the sandbox."""
         self.close()
 
-    def _service(self, token_lifetime: float) -> Service:
+    def _service(self, token_lifetime: float, scopes: Collection[str]) -> Service:
         account = PARENT if PARENT in self.memory.units else min(self.memory.units)
-        tokens = Tokens(accounts=self.memory.units, default=account, lifetime=token_lifetime)
+        tokens = Tokens(
+            accounts=self.memory.units, default=account, lifetime=token_lifetime, scopes=scopes
+        )
         return Service(
             memory=self.memory,
             tokens=tokens,

@@ -60,7 +60,7 @@ class SystemStatus(StrEnum):
 
     OK = "OK"
     UNPLANNED_OUTAGE = "UnplannedOutage"
-    IN_MAINTENANCE = "InMaintenanceError"
+    IN_MAINTENANCE = "InMaintenance"
 
 
 def read_call(reply: Any) -> CallReply:

@@ -15,11 +15,9 @@ from unsub.sandbox.soap import wsdl
 from unsub.sandbox.soap.elements import number
 
 from . import page
+from .bodies import BodyError, read_body
 from .replies import Reply
 from .service import Service
-
-# The vendor accepts messages under 5 MB.
-LARGEST_BODY = 5 * 1024 * 1024
 
 _TEXT = "text/plain; charset=utf-8"
 _HTML = "text/html; charset=utf-8"
@@ -91,7 +89,8 @@ class Handler(BaseHTTPRequestHandler):
         """Log nothing: the page shows what happened."""
 
     def _route(self, routes: dict[str, Callable[["Handler"], None]]) -> None:
-        path = self.path.partition("?")[0]
+        # In any letter case, as the vendor's servers take it: its own SDK writes /service.asmx.
+        path = self.path.partition("?")[0].lower()
         if path in routes:
             routes[path](self)
         elif any(path in other for other in (self._GET, self._POST, self._DELETE)):
@@ -163,8 +162,9 @@ class Handler(BaseHTTPRequestHandler):
     def _soap(self) -> None:
         body = self._body()
         if body is not None:
-            action = self.headers.get("SOAPAction", "").strip().strip('"')
-            self._reply(self.server.service.soap(body, action=action))
+            # SOAP 1.2 has the action in the content type.
+            given = self.headers.get("SOAPAction") or self.headers.get_param("action") or ""
+            self._reply(self.server.service.soap(body, action=str(given).strip().strip('"')))
 
     def _reply(self, reply: Reply) -> None:
         if reply.drop:
@@ -174,17 +174,13 @@ class Handler(BaseHTTPRequestHandler):
         self._send(reply.status, reply.body, reply.content_type, retry_after=reply.retry_after)
 
     def _body(self) -> bytes | None:
-        """Return the body, or reply 411 or 413 and return None."""
-        length = self.headers.get("Content-Length", "0" if self.command == "DELETE" else "")
-        if not length.isdigit() or "Transfer-Encoding" in self.headers:
+        """Return the body, or reply 400, 411 or 413 and return None."""
+        try:
+            return read_body(self.headers, self.rfile, required=self.command != "DELETE")
+        except BodyError as err:
             self.close_connection = True
-            self._text(411, "Content-Length required")
+            self._text(err.status, str(err))
             return None
-        if int(length) > LARGEST_BODY:
-            self.close_connection = True
-            self._text(413, "Too large")
-            return None
-        return self.rfile.read(int(length))
 
     def _base_url(self) -> str:
         host, port = self.server.server_address[:2]
@@ -225,7 +221,7 @@ class Handler(BaseHTTPRequestHandler):
         "/faults": _list_faults,
     }
     _POST: ClassVar[dict[str, Callable[["Handler"], None]]] = {
-        "/Service.asmx": _soap,
+        "/service.asmx": _soap,
         "/v2/token": _token,
         "/faults": _add_fault,
     }

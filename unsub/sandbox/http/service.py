@@ -13,6 +13,7 @@ from unsub.sandbox.operations.execute import execute
 from unsub.sandbox.operations.faults import Faults
 from unsub.sandbox.operations.retrieve import retrieve
 from unsub.sandbox.operations.retrieve_pages import RetrievePages
+from unsub.sandbox.operations.rights import SCOPES, is_allowed, refusal
 from unsub.sandbox.operations.update import update
 from unsub.sandbox.soap import envelopes, messages
 from unsub.sandbox.soap.elements import number
@@ -21,8 +22,8 @@ from unsub.sandbox.soap.messages import Message
 from unsub.sandbox.soap.xml_nodes import Node
 from unsub.sandbox.world.store import Memory
 
-from .replies import Reply, trouble
-from .tokens import Tokens
+from .replies import Reply, bad_request, soap_reply, trouble
+from .tokens import Token, Tokens
 
 WS_USER = "sandbox"
 WS_PASSWORD = "sandbox"  # noqa: S105 - opens nothing but the stand-in
@@ -68,12 +69,13 @@ class Service:
         return status, answer
 
     def soap(self, body: bytes, *, action: str) -> Reply:
-        """Return the reply to a SOAP message; `action` is the SOAPAction without quotes."""
+        """Return the reply to a SOAP message. `action` is that of the HTTP headers, without quotes,
+        or ""."""
         try:
             message = messages.read(body)
         except messages.EnvelopeError:
             self.calls.count("soap", "malformed")
-            return Reply(status=400, body=b"Bad Request", content_type="text/plain")
+            return bad_request()
         self.calls.begin(len(message.requests))
         try:
             return self._answer(message, action)
@@ -94,25 +96,41 @@ class Service:
             return self._serve(message, action, mids)
         except FaultError as fault:
             self.calls.count("faults", fault.label)
-            return Reply(status=500, body=fault.body)
+            body = envelopes.fault_reply(fault.fault, soap=message.soap)
+            return soap_reply(body, message.soap, status=500)
 
     def _serve(self, message: Message, action: str, mids: set[int]) -> Reply:
         operation = message.operation
-        if operation == "unknown" or action not in ("", operation):
+        if operation == "unknown" or {action, message.action} - {"", operation}:
             raise FaultError("client", envelopes.client_fault("No such operation or SOAPAction"))
-        account = self._log_in(message, mids)
+        token = self._log_in(message, mids)
+        if message.unserved:
+            text = f"The sandbox does not serve {message.unserved}"
+            raise FaultError("client", envelopes.client_fault(text))
         if operation == "GetSystemStatus":
-            answer = self._system_status(mids, message.labels)
-            return Reply(body=envelopes.reply(answer, action="GetSystemStatusResponse"))
+            return self._reply(None, message, self._system_status(mids, message.labels))
         cue = self.cues.take(faults.API, mids, message.labels)
         if cue is not None:
             raise api_error(int(cue.kind.removeprefix("fault_")))
-        call = self._call(message, account, mids)
-        return self._reply(call, operation, _OPERATIONS[operation](call, message.requests))
+        refused = self._refuse(message, token, mids)
+        if refused is not None:
+            return self._reply(None, message, refused)
+        call = self._call(message, token, mids)
+        return self._reply(call, message, _OPERATIONS[operation](call, message.requests))
 
-    def _call(self, message: Message, account: int, mids: set[int]) -> Call:
+    def _refuse(self, message: Message, token: Token, mids: set[int]) -> Answer | None:
+        """Return the reply to a call without the right for it, or None. Raises FaultError."""
+        cue = self.cues.take(faults.RIGHTS, mids, message.labels)
+        if cue is not None and cue.kind == "not_authorized":
+            raise FaultError(cue.kind, envelopes.client_fault("User Not Authorized"))
+        if cue is None and is_allowed(message, token.scopes):
+            return None
+        self.calls.count("faults", "permission_failed")
+        return refusal(message)
+
+    def _call(self, message: Message, token: Token, mids: set[int]) -> Call:
         return Call(
-            account=account,
+            account=token.account,
             mids=mids,
             labels=message.labels,
             memory=self.memory,
@@ -121,25 +139,26 @@ class Service:
             call_counts=self.calls,
         )
 
-    def _log_in(self, message: Message, mids: set[int]) -> int:
-        """Return the authenticated account. Raises FaultError."""
+    def _log_in(self, message: Message, mids: set[int]) -> Token:
+        """Return the token of the authenticated account; a user has every right. Raises
+        FaultError."""
         if self.cues.holds(faults.REVOKED, mids, message.labels):
             raise _security_fault("Login Failed")
         if message.token is None:
             if (message.username, message.password) != (WS_USER, WS_PASSWORD):
                 raise _security_fault("Login Failed")
-            return self._account
+            return Token(account=self._account, good_until=0, scopes=SCOPES)
         if self.cues.take(faults.EXPIRED, mids, message.labels):
             # Expired permanently: a client must request a new token.
             self.tokens.expire(message.token)
-        account = self.tokens.account_of(message.token)
-        if account is None:
+        token = self.tokens.find(message.token)
+        if token is None:
             raise _security_fault("Token Expired")
-        return account
+        return token
 
     def _system_status(self, mids: set[int], labels: Collection[str]) -> Answer:
         outage = "UnplannedOutage" if self.cues.holds("fault_10", mids, labels) else "OK"
-        status = "InMaintenanceError" if self.cues.holds("fault_9", mids, labels) else outage
+        status = "InMaintenance" if self.cues.holds("fault_9", mids, labels) else outage
         result: Node = {"StatusCode": "OK", "StatusMessage": "Read", "SystemStatus": status}
         content: dict[str, Node] = {
             "Results": {"Result": result},
@@ -149,23 +168,26 @@ class Service:
         }
         return Answer(element="SystemStatusResponseMsg", content=content)
 
-    def _reply(self, call: Call, operation: str, answer: Answer) -> Reply:
-        cue = call.take(faults.REPLY if operation in _ONE_RESULT_EACH else faults.CUT)
+    def _reply(self, call: Call | None, message: Message, answer: Answer) -> Reply:
+        """Return the reply, damaged where a fault for it is due. Without a call none can be."""
+        kinds = faults.REPLY if message.operation in _ONE_RESULT_EACH else faults.CUT
+        cue = None if call is None else call.take(kinds)
         kind = cue.kind if cue else ""
         if cue:
             self.calls.count("faults", kind)
         if kind == "short_results":
             answer = _shortened(answer)
-        body = envelopes.reply(answer, action=f"{operation}Response")
+        action = f"{message.operation}Response"
+        body = envelopes.reply(answer, action=action, soap=message.soap)
         if kind == "malformed_xml":
             body = body[: len(body) * 2 // 3]
-        return Reply(body=body, drop=kind == "drop_after_record")
+        return soap_reply(body, message.soap, drop=kind == "drop_after_record")
 
     def _mids(self, message: Message) -> set[int]:
         """Return the MIDs that a message is for, as far as they can be read before
         authentication."""
-        account = self.tokens.account_of(message.token) if message.token else None
-        own = self._account if account is None else account
+        token = self.tokens.find(message.token) if message.token else None
+        own = self._account if token is None else token.account
         given = {number(x.client_id) if x.client_id else own for x in message.requests}
         return {mid for mid in given if mid is not None} or {own}
 

@@ -11,7 +11,6 @@ from typing import Any
 CLIENT_ID = "sandbox"
 CLIENT_SECRET = "sandbox"  # noqa: S105 - opens nothing but the stand-in
 EXPIRES_IN = 1079
-SCOPE = "list_and_subscribers_read list_and_subscribers_write"
 
 Reply = tuple[int, dict[str, Any]]
 
@@ -22,15 +21,19 @@ class Token:
 
     account: int
     good_until: float
+    scopes: frozenset[str]
 
 
 class Tokens:
-    """The issued tokens. `lifetime` is in seconds."""
+    """The issued tokens. `lifetime` is in seconds, `scopes` are those of the package."""
 
-    def __init__(self, *, accounts: Collection[int], default: int, lifetime: float) -> None:
+    def __init__(
+        self, *, accounts: Collection[int], default: int, lifetime: float, scopes: Collection[str]
+    ) -> None:
         self._accounts = accounts
         self._default = default
         self._lifetime = lifetime
+        self._scopes = frozenset(scopes)
         self._tokens: dict[str, Token] = {}
         self._lock = Lock()
 
@@ -45,13 +48,16 @@ class Tokens:
         account = self._account(form.get("account_id"))
         if account is None:
             return _refusal(400, "invalid_request", "No such account_id")
-        return 200, self._grant(account, base_url)
+        scopes = frozenset(str(form.get("scope") or "").split()) or self._scopes
+        if not scopes <= self._scopes:
+            return _refusal(400, "invalid_scope", "The package does not have this scope")
+        return 200, self._grant(account, scopes, base_url)
 
-    def account_of(self, value: str) -> int | None:
-        """Return the account of a valid token, or None."""
+    def find(self, value: str) -> Token | None:
+        """Return a valid token, or None."""
         with self._lock:
             token = self._tokens.get(value)
-        return token.account if token and time.monotonic() < token.good_until else None
+        return token if token and time.monotonic() < token.good_until else None
 
     def expire(self, value: str) -> None:
         """Expire a token at once."""
@@ -65,17 +71,18 @@ class Tokens:
         known = text.isascii() and text.isdigit() and int(text) in self._accounts
         return int(text) if known else None
 
-    def _grant(self, account: int, base_url: str) -> dict[str, Any]:
+    def _grant(self, account: int, scopes: frozenset[str], base_url: str) -> dict[str, Any]:
         value = secrets.token_urlsafe(32)
         now = time.monotonic()
         with self._lock:
             self._tokens = {k: t for k, t in self._tokens.items() if now < t.good_until}
-            self._tokens[value] = Token(account=account, good_until=now + self._lifetime)
+            until = now + self._lifetime
+            self._tokens[value] = Token(account=account, good_until=until, scopes=scopes)
         return {
             "access_token": value,
             "token_type": "Bearer",
             "expires_in": int(self._lifetime),
-            "scope": SCOPE,
+            "scope": " ".join(sorted(scopes)),
             "soap_instance_url": base_url,
             "rest_instance_url": base_url,
         }

@@ -1,4 +1,4 @@
-"""Describe: the properties of a Subscriber, including its profile attributes."""
+"""Describe: the properties of an object type; for a Subscriber with its profile attributes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,6 +9,8 @@ from unsub.sandbox.world.attributes import LONGEST_ADDRESS
 from unsub.sandbox.world.entities import Attribute
 
 from .call import Call
+from .retrieve_filter import NUMBERS, TIMES
+from .retrieve_rows import PROPERTIES
 
 # Properties of every account: name, data type, and whether an Update may write it.
 _STANDARD = (
@@ -30,6 +32,8 @@ def describe(call: Call, requests: Iterable[Describe]) -> Answer:
         call.unit(one.client_id)
         if one.object_type == "Subscriber":
             found.append(_subscriber(tuple(call.memory.attributes.values())))
+        elif one.object_type in PROPERTIES:
+            found.append(_other(one.object_type))
     content: dict[str, Node] = {"ObjectDefinition": found, "RequestID": request_id()}
     return Answer(element="DefinitionResponseMsg", content=content)
 
@@ -46,6 +50,25 @@ def _subscriber(attributes: Sequence[Attribute]) -> Node:
             "ExtendedProperty": [_attribute(one, order) for order, one in enumerate(attributes)]
         },
     }
+
+
+def _other(kind: str) -> Node:
+    return {
+        "ObjectType": kind,
+        "Name": kind,
+        "IsCreatable": False,
+        "IsUpdatable": False,
+        "IsRetrievable": True,
+        "Properties": [_standard(name, _data_type(name), False) for name in PROPERTIES[kind]],
+    }
+
+
+def _data_type(name: str) -> str:
+    if name in NUMBERS:
+        return "Int32"
+    if name in TIMES:
+        return "DateTime"
+    return "Boolean" if name.startswith("Is") else "String"
 
 
 def _standard(name: str, data_type: str, updatable: bool) -> Mapping[str, Node]:

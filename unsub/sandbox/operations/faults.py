@@ -8,9 +8,19 @@ from typing import Any
 
 # In the order in which a call meets them; `take` is called once per group.
 BEFORE = frozenset(
-    {"http_500", "http_503_html", "html_200", "drop_before", "empty_202", "rate_limit_429"}
+    {
+        "http_400",
+        "http_500",
+        "http_503_html",
+        "html_200",
+        "drop_before",
+        "empty_202",
+        "rate_limit_429",
+    }
 )
 API = frozenset({"fault_2", "fault_9", "fault_10", "fault_11", "fault_13", "fault_17"})
+# A right is missing: OverallStatus `API Permission Failed`, or a Client fault.
+RIGHTS = frozenset({"permission_failed", "not_authorized"})
 SECOND = frozenset({"fail_second"})
 SHORT = frozenset({"short_results"})
 CUT = frozenset({"malformed_xml", "drop_after_record"})
@@ -25,9 +35,8 @@ NO_JOB = frozenset({"refuse_400"})
 ANY_UPDATE = frozenset({"update_refused"})
 # Apply to an object of an Update that would set a status to Active.
 UPDATE = ANY_UPDATE | {"resubscribe_12018", "no_permission"}
-KINDS = (BEFORE | API | SECOND | REPLY | TOKEN | LATENCY | EXPIRED | UPDATE | MISMATCH | NO_JOB) | {
-    REVOKED
-}
+KINDS = BEFORE | API | RIGHTS | SECOND | REPLY | TOKEN | LATENCY | EXPIRED | UPDATE
+KINDS |= MISMATCH | NO_JOB | {REVOKED}
 OPERATIONS = frozenset({"Execute", "Retrieve", "Describe", "Update", "Create", "GetSystemStatus"})
 
 # The apifault messages are our own wording; only the code matters.

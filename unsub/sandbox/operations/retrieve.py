@@ -8,8 +8,7 @@ from unsub.sandbox.soap.requests import Retrieve
 from unsub.sandbox.soap.xml_nodes import TYPE, Node
 
 from .call import Call
-from .retrieve_pages import RetrieveError
-from .retrieve_rows import Row
+from .retrieve_filter import RetrieveError, Row
 
 
 def retrieve(call: Call, requests: Sequence[Retrieve]) -> Answer:

@@ -1,21 +1,17 @@
-"""Paging of Retrieve under one simple filter."""
+"""Paging of Retrieve."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from threading import Lock
 
 from unsub.sandbox.soap.envelopes import request_id
 from unsub.sandbox.soap.requests import Retrieve
 from unsub.sandbox.world.store import Memory
 
-from .retrieve_rows import ALWAYS, EXACT, KINDS, SERVER_TIME, Row
+from .retrieve_filter import RetrieveError, Row, predicate
+from .retrieve_rows import ALWAYS, KINDS, PROPERTIES
 
 PAGE_SIZE = 2500
-
-
-class RetrieveError(Exception):
-    """A Retrieve that cannot be served; the reply has the message after `Error: `."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +35,9 @@ class RetrievePages:
 
     def page(self, mid: int, request: Retrieve) -> Page:
         """Return the first page, or the page that `continues` names. Raises RetrieveError."""
+        if request.unserved:
+            raise RetrieveError(f"The sandbox does not serve {', '.join(request.unserved)}")
+        size = self._size(request.batch_size)
         if request.continues:
             with self._lock:
                 kind, rows = self._rest.pop(request.continues, ("", []))
@@ -46,7 +45,7 @@ class RetrievePages:
                 raise RetrieveError("The ContinueRequest is not known")
         else:
             kind, rows = request.object_type, self._find(mid, request)
-        now, later = rows[: self.page_size], rows[self.page_size :]
+        now, later = rows[:size], rows[size:]
         number = request_id()
         if later:
             with self._lock:
@@ -54,34 +53,33 @@ class RetrievePages:
         overall = "MoreDataAvailable" if later else "OK"
         return Page(overall=overall, request_id=number, kind=kind, rows=now)
 
+    def _size(self, given: str | None) -> int:
+        """Return the rows of a page. Assumption: a BatchSize beyond the vendor's most is cut to
+        it."""
+        if given is None:
+            return self.page_size
+        if not (given.isascii() and given.isdigit() and int(given[:9]) > 0):
+            raise RetrieveError("BatchSize has to be a number above 0")
+        return min(int(given), self.page_size)
+
     def _find(self, mid: int, request: Retrieve) -> list[Row]:
-        if request.object_type not in KINDS:
-            raise RetrieveError(f"The object type {request.object_type} cannot be retrieved")
-        keep = _condition(request)
-        rows = [row for row in KINDS[request.object_type](self._memory, mid, request) if keep(row)]
-        # In the order of the schema, not in the order requested.
-        wanted = ALWAYS | frozenset(request.properties)
-        return [{name: row[name] for name in row if name in wanted} for row in rows]
-
-
-def _condition(request: Retrieve) -> Callable[[Row], bool]:
-    """Return the predicate of the filter. Raises RetrieveError for an unsupported one."""
-    name, values = request.filtered_by, request.values
-    if not name:
-        return lambda _row: True
-    if request.operator in EXACT:
-        wanted = {value.casefold() for value in values}
-        return lambda row: str(row.get(name, "")).casefold() in wanted
-    if request.operator == "greaterThanOrEqual" and len(values) == 1:
-        since = _time(values[0])
-        return lambda row: name in row and _time(str(row[name])) >= since
-    raise RetrieveError(f"The operator {request.operator} cannot be used on {name}")
-
-
-def _time(text: str) -> datetime:
-    """Return a time in UTC. A time without a zone is taken as the vendor's own."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise RetrieveError("A date could not be read") from None
-    return (at if at.tzinfo else at.replace(tzinfo=SERVER_TIME)).astimezone(UTC)
+        kind = request.object_type
+        if kind not in KINDS:
+            raise RetrieveError(f"The object type {kind} cannot be retrieved")
+        known = PROPERTIES[kind]
+        unknown = [name for name in request.properties if name not in known]
+        if unknown:
+            names = ", ".join(unknown)
+            raise RetrieveError(
+                f"The Request Property(s) {names} do not match with the fields of {kind} retrieve"
+            )
+        keep = predicate(request.filter, known)
+        rows = [row for row in KINDS[kind](self._memory, mid, request) if keep(row)]
+        # In the order of the schema, not in the order requested. Assumption: without Properties,
+        # all of them.
+        wanted = ALWAYS | frozenset(request.properties or known)
+        return [
+            # Client requests all that a row has of it, such as Client.ID.
+            {x: row[x] for x in row if x in wanted or x.partition(".")[0] in wanted}
+            for row in rows
+        ]

@@ -4,21 +4,53 @@ A row maps property names to texts, in the order of the schema. `List.ID` is an 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
-from typing import TypeAlias
+from datetime import datetime
 
 from unsub.sandbox.soap.requests import Retrieve
 from unsub.sandbox.soap.xml_nodes import Node
 from unsub.sandbox.world.entities import Attribute, ListKind, MailList, Subscriber
 from unsub.sandbox.world.store import Memory
 
-# Tracking is in the vendor's own time, without a zone: Central Standard Time all year.
-SERVER_TIME = timezone(timedelta(hours=-6))
-# Operators whose values are the exact values sought.
-EXACT = frozenset({"equals", "IN"})
+from .retrieve_filter import SERVER_TIME, Row, exact_values
+
 # Returned even where Properties does not request it.
 ALWAYS = frozenset({"Attributes"})
-Row: TypeAlias = Mapping[str, Node]
+# Properties of every object type at the vendor. Where a row has no value for one, it is left out.
+_COMMON = (
+    "Client",
+    "Client.ID",
+    "PartnerKey",
+    "CreatedDate",
+    "ModifiedDate",
+    "ID",
+    "ObjectID",
+    "CustomerKey",
+)
+# Object type -> properties of its own that can be requested and filtered by.
+OWN_PROPERTIES: Mapping[str, tuple[str, ...]] = {
+    "UnsubEvent": (
+        "SendID",
+        "SubscriberKey",
+        "EventDate",
+        "EventType",
+        "TriggeredSendDefinitionObjectID",
+        "BatchID",
+        "List",
+        "List.ID",
+        "IsMasterUnsubscribed",
+    ),
+    "Subscriber": (
+        "EmailAddress",
+        "Attributes",
+        "SubscriberKey",
+        "UnsubscribedDate",
+        "Status",
+        "EmailTypePreference",
+    ),
+    "List": ("ListName", "Category", "Type", "Description", "ListClassification"),
+    "ListSubscriber": ("Status", "ListID", "SubscriberKey"),
+}
+PROPERTIES = {kind: (*_COMMON, *own) for kind, own in OWN_PROPERTIES.items()}
 
 _CLASSES = {
     ListKind.ALL: "ExactTargetList",
@@ -33,9 +65,11 @@ def unsub_events(memory: Memory, mid: int, _request: Retrieve) -> Iterator[Row]:
     for entry in memory.entries("event"):
         if entry.mid == mid:
             found = {
+                "Client.ID": entry.mid,
                 "SendID": entry.job_id,
                 "SubscriberKey": entry.subscriber_key,
                 "EventDate": _server_time(entry.at),
+                "EventType": "Unsubscribe",
                 "BatchID": entry.batch_id,
                 "List.ID": entry.list_id,
                 "IsMasterUnsubscribed": "true" if entry.master else "false",
@@ -43,10 +77,11 @@ def unsub_events(memory: Memory, mid: int, _request: Retrieve) -> Iterator[Row]:
             yield {name: str(value) for name, value in found.items() if value is not None}
 
 
-def subscribers(memory: Memory, _mid: int, request: Retrieve) -> Iterator[Row]:
+def subscribers(memory: Memory, mid: int, request: Retrieve) -> Iterator[Row]:
     """Yield the subscribers of the enterprise that the filter can match."""
     for subscriber in _people(memory, request, _NAMES):
         found: dict[str, Node] = {
+            "Client.ID": str(mid),
             "ID": str(subscriber.subscriber_id),
             "EmailAddress": subscriber.email,
             "Attributes": _attributes(memory.attributes.values(), subscriber),
@@ -64,6 +99,7 @@ def lists(memory: Memory, mid: int, _request: Retrieve) -> Iterator[Row]:
     for one in memory.lists.values():
         if one.mid == mid and one.kind in _CLASSES:
             yield {
+                "Client.ID": str(mid),
                 "ID": str(one.list_id),
                 "ListName": one.name,
                 "Type": _type(one),
@@ -80,6 +116,7 @@ def list_subscribers(memory: Memory, mid: int, request: Retrieve) -> Iterator[Ro
             status = memory.people.status(subscriber, one)
             if status:
                 yield {
+                    "Client.ID": str(mid),
                     "Status": status,
                     "ListID": str(one.list_id),
                     "SubscriberKey": subscriber.key,
@@ -97,13 +134,12 @@ KINDS: Mapping[str, Callable[[Memory, int, Retrieve], Iterator[Row]]] = {
 def _people(memory: Memory, request: Retrieve, names: Mapping[str, str]) -> Iterable[Subscriber]:
     """Return the subscribers that an exact filter can match, else all. Uses the index: with 100,000
     subscribers or more, scanning all of them takes longer than a page may."""
-    name = names.get(request.filtered_by)
-    if name is None or request.operator not in EXACT:
-        return list(memory.subscribers.values())
-    found = (
-        subscriber for value in request.values for subscriber in memory.people.named(name, value)
-    )
-    return {subscriber.subscriber_id: subscriber for subscriber in found}.values()
+    for property_name, name in names.items():
+        values = exact_values(request.filter, property_name)
+        if values is not None:
+            found = (x for value in values for x in memory.people.named(name, value))
+            return {x.subscriber_id: x for x in found}.values()
+    return list(memory.subscribers.values())
 
 
 def _attributes(known: Iterable[Attribute], subscriber: Subscriber) -> Sequence[Node]:

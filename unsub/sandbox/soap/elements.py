@@ -16,6 +16,11 @@ def at(*names: str) -> str:
     return "/".join(f"{{{PARTNER}}}{name}" for name in names)
 
 
+def client_of(element: etree._Element, name: str = "Client") -> str | None:
+    """Return the MID in a Client element as written, or None. ClientID inside it is deprecated."""
+    return text(element, at(name, "ID")) or text(element, at(name, "ClientID"))
+
+
 def values(element: etree._Element, name: str) -> dict[str, str]:
     """Return {Name: Value} of the child elements called `name`; the last duplicate counts."""
     return {

@@ -1,4 +1,4 @@
-"""SOAP 1.1 requests: parse credentials, operation and parts."""
+"""SOAP requests, 1.1 or 1.2: parse credentials, operation and parts."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from lxml import etree
 
 from . import objects
-from .elements import at, text
-from .namespaces import FUEL, SOAP, WSSE
+from .elements import at, client_of, text
+from .filters import read_filter
+from .namespaces import SOAP, SOAP_12, WSSE
 from .requests import AnyRequest, Describe, ExecuteRequest, Retrieve
 
 _OPERATIONS = {
@@ -20,19 +21,35 @@ _OPERATIONS = {
 }
 
 
+_VERSIONS = frozenset({SOAP, SOAP_12})
+# Parts of a RetrieveRequest and of its Options that are served.
+_SERVED = frozenset(
+    map(at, ("ClientIDs", "ObjectType", "Properties", "Filter", "ContinueRequest", "Options"))
+)
+_SERVED_OPTIONS = frozenset({at("BatchSize")})
+# What is said of a part that asks for nothing. Nested objects are included, unless told not to.
+_NOTHING = frozenset({"", "false", "0"})
+_DEFAULTS = {at("IncludeObjects"): frozenset({"", "true", "1"})}
+
+
 class EnvelopeError(ValueError):
     """The body is not a SOAP envelope."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A parsed request. `operation` is `unknown` for an unsupported element."""
+    """A parsed request. `operation` is `unknown` for an unsupported element. `soap` is the
+    namespace of the SOAP version, `action` that of the addressing header or "". `unserved` is an
+    option that the sandbox does not serve, or ""."""
 
+    soap: str
+    action: str
     operation: str
     token: str | None
     username: str | None
     password: str | None
     requests: tuple[AnyRequest, ...]
+    unserved: str = ""
 
     @property
     def labels(self) -> frozenset[str]:
@@ -49,18 +66,27 @@ def read(body: bytes) -> Message:
         root = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as err:
         raise EnvelopeError("not well-formed") from err
-    content = root.find(f"{{{SOAP}}}Body")
+    soap = etree.QName(root).namespace or ""
+    content = root.find(f"{{{soap}}}Body")
     doctype: object = root.getroottree().docinfo.internalDTD
-    if root.tag != f"{{{SOAP}}}Envelope" or content is None or doctype is not None:
-        raise EnvelopeError("not a SOAP 1.1 envelope")
+    if soap not in _VERSIONS or etree.QName(root).localname != "Envelope":
+        raise EnvelopeError("not an envelope of SOAP 1.1 or 1.2")
+    if content is None or doctype is not None:
+        raise EnvelopeError("no Body, or a document type")
+    header = f"{{{soap}}}Header"
     call = next(content.iterchildren(tag=etree.Element), None)
     operation = "unknown" if call is None else _OPERATIONS.get(str(call.tag), "unknown")
+    # Clients write these headers in several namespaces and in none, all of which work there.
+    token = text(root, f"{header}/{{*}}fueloauth")
     return Message(
+        soap=soap,
+        action=text(root, f"{header}/{{*}}Action") or "",
         operation=operation,
-        token=text(root, f"{{{SOAP}}}Header/{{{FUEL}}}fueloauth"),
-        username=text(root, f"{{{SOAP}}}Header//{{{WSSE}}}Username"),
-        password=text(root, f"{{{SOAP}}}Header//{{{WSSE}}}Password"),
+        token=token or text(root, f"{header}/{{*}}oAuth/{{*}}oAuthToken") or token,
+        username=text(root, f"{header}//{{{WSSE}}}Username"),
+        password=text(root, f"{header}//{{{WSSE}}}Password"),
         requests=() if call is None else tuple(_READERS.get(operation, _nothing)(call)),
+        unserved="" if call is None else objects.unserved_option(call),
     )
 
 
@@ -72,26 +98,35 @@ def _retrieve(call: etree._Element) -> Iterator[AnyRequest]:
     item = call.find(at("RetrieveRequest"))
     if item is None:
         return
-    found = (
-        *item.iterfind(at("Filter", "Value")),
-        *item.iterfind(at("Filter", "DateValue")),
-    )
     yield Retrieve(
         object_type=text(item, at("ObjectType")) or "",
         properties=tuple((one.text or "").strip() for one in item.iterfind(at("Properties"))),
-        client_id=text(item, at("ClientIDs", "ID")),
-        filtered_by=text(item, at("Filter", "Property")) or "",
-        operator=text(item, at("Filter", "SimpleOperator")) or "",
-        values=tuple((one.text or "").strip() for one in found),
+        client_id=client_of(item, "ClientIDs"),
+        filter=read_filter(item.find(at("Filter"))),
+        batch_size=text(item, at("Options", "BatchSize")),
         continues=text(item, at("ContinueRequest")),
+        unserved=tuple(_unserved(item)),
     )
+
+
+def _unserved(item: etree._Element) -> Iterator[str]:
+    """Yield the names of parts that ask for something the sandbox does not do. Empty ones, and
+    those that say false, ask for nothing."""
+    options = item.find(at("Options"))
+    for parent, served in ((item, _SERVED), (options, _SERVED_OPTIONS)):
+        for one in () if parent is None else parent.iterchildren(tag=etree.Element):
+            said = "".join(map(str, one.itertext())).strip().lower()
+            if one.tag not in served and said not in _DEFAULTS.get(str(one.tag), _NOTHING):
+                yield etree.QName(one).localname
+    if len(item.findall(at("ClientIDs"))) > 1:
+        yield "more than one ClientIDs"
 
 
 def _describe(call: etree._Element) -> Iterator[AnyRequest]:
     for item in call.iterfind(at("DescribeRequests", "ObjectDefinitionRequest")):
         yield Describe(
             object_type=text(item, at("ObjectType")) or "",
-            client_id=text(item, at("Client", "ID")),
+            client_id=client_of(item),
         )
 
 
@@ -99,7 +134,7 @@ def _execute(call: etree._Element) -> Iterator[AnyRequest]:
     for item in call.iterfind(at("Requests")):
         yield ExecuteRequest(
             name=text(item, at("Name")) or "",
-            client_id=text(item, at("Client", "ID")),
+            client_id=client_of(item),
             parameters=_parameters(item),
         )
 

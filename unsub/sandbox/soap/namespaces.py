@@ -1,8 +1,8 @@
 """XML namespaces."""
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
+SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
 PARTNER = "http://exacttarget.com/wsdl/partnerAPI"
-FUEL = "http://exacttarget.com"
 FAULT = "urn:fault.partner.exacttarget.com"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 WSA = "http://schemas.xmlsoap.org/ws/2004/08/addressing"

@@ -7,9 +7,12 @@ from lxml import etree
 from unsub.sandbox.world.records import Change, ListChange
 from unsub.sandbox.world.update_rules import Names
 
-from .elements import at, number, text, values
+from .elements import at, client_of, number, text, values
 from .namespaces import XSI
 from .requests import AnyRequest, Recipient, SubscriberUpdate, TriggeredSend, Unserved
+
+# The others change a known subscriber as an Update does; an unknown one is an error all the same.
+_UNSERVED_ACTIONS = frozenset({"AddOnly", "Nothing", "Delete"})
 
 
 def updates(call: etree._Element) -> Iterator[AnyRequest]:
@@ -36,6 +39,16 @@ def creations(call: etree._Element) -> Iterator[AnyRequest]:
             yield Unserved(object_type=kind, client_id=client_id)
 
 
+def unserved_option(call: etree._Element) -> str:
+    """Return an option of an Update or Create that asks for what the sandbox does not do, or ""."""
+    if text(call, at("Options", "RequestType")) == "Asynchronous":
+        return "RequestType Asynchronous"
+    actions = (
+        one.text for one in call.iterfind(at("Options", "SaveOptions", "SaveOption", "SaveAction"))
+    )
+    return next((f"SaveAction {x}" for x in actions if x in _UNSERVED_ACTIONS), "")
+
+
 def _type(item: etree._Element) -> str:
     return (item.get(f"{{{XSI}}}type") or "").rpartition(":")[2]
 
@@ -43,8 +56,8 @@ def _type(item: etree._Element) -> str:
 def _client(call: etree._Element, item: etree._Element) -> str | None:
     """Return the MID of an object. Assumption: its own Client takes precedence over that in
     Options."""
-    own = text(item, at("Client", "ID"))
-    return own or text(call, at("Options", "Client", "ID"))
+    options = call.find(at("Options"))
+    return client_of(item) or (None if options is None else client_of(options))
 
 
 def _names(item: etree._Element) -> Names:

@@ -10,6 +10,8 @@ from typing import TypeAlias
 from unsub.sandbox.world.records import Change
 from unsub.sandbox.world.update_rules import Names
 
+from .filters import Filter
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecuteRequest:
@@ -25,16 +27,16 @@ class ExecuteRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrieve:
-    """A Retrieve request. `values` are texts or dates as written. `client_id` is the first of
-    ClientIDs. `filtered_by` and `operator` are "" without a filter."""
+    """A Retrieve request. `batch_size` is as written, None where not given. `unserved` names parts
+    that the sandbox does not serve."""
 
     object_type: str
     properties: tuple[str, ...]
     client_id: str | None
-    filtered_by: str
-    operator: str
-    values: tuple[str, ...]
+    filter: Filter | None
+    batch_size: str | None
     continues: str | None
+    unserved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

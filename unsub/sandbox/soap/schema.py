@@ -31,6 +31,14 @@ def element(name: str, lines: str) -> str:
     return f'<xs:element name="{name}"><xs:complexType>{inside}</xs:complexType></xs:element>\n'
 
 
+def enumeration(name: str, values: str) -> str:
+    """Return a simple type with these values, which are separated by blanks. Clients of .NET make
+    an enum of it, and refuse a reply with any other value."""
+    inside = "".join(f'<xs:enumeration value="{value}"/>' for value in values.split())
+    inside = f'<xs:restriction base="xs:string">{inside}</xs:restriction>'
+    return f'<xs:simpleType name="{name}">{inside}</xs:simpleType>\n'
+
+
 def _elements(lines: str) -> Iterator[str]:
     for line in filter(None, map(str.strip, lines.splitlines())):
         words = line.split()

@@ -1,13 +1,45 @@
 """Schema of the messages of Retrieve, Describe, Update and Create."""
 
-from .schema import complex_type, element
+from .schema import complex_type, element, enumeration
 
 _RETRIEVE = (
+    enumeration(
+        "SimpleOperators",
+        """
+        equals notEquals greaterThan lessThan isNull isNotNull greaterThanOrEqual lessThanOrEqual
+        between IN like existsInString existsInStringAsAWord notExistsInString beginsWith endsWith
+        contains notContains isAnniversary isNotAnniversary greaterThanAnniversary
+        lessThanAnniversary
+        """,
+    ),
+    enumeration("LogicalOperators", "OR AND"),
     complex_type("FilterPart"),
     complex_type(
         "SimpleFilterPart",
-        "Property string \n SimpleOperator string \n Value string * \n DateValue dateTime *",
+        """
+        Property string
+        SimpleOperator SimpleOperators
+        Value string *
+        DateValue dateTime *
+        """,
         base="FilterPart",
+    ),
+    complex_type(
+        "ComplexFilterPart",
+        """
+        LeftOperand FilterPart
+        LogicalOperator LogicalOperators
+        RightOperand FilterPart ?
+        AdditionalOperands {
+        Operand FilterPart *
+        }
+        """,
+        base="FilterPart",
+    ),
+    complex_type(
+        "RetrieveOptions",
+        "BatchSize int ? \n IncludeObjects boolean ? \n OnlyIncludeBase boolean ?",
+        base="Options",
     ),
     complex_type(
         "RetrieveRequest",
@@ -17,6 +49,10 @@ _RETRIEVE = (
         Properties string *
         Filter FilterPart ?
         ContinueRequest string ?
+        QueryAllAccounts boolean ?
+        RetrieveAllSinceLastBatch boolean ?
+        RepeatLastResult boolean ?
+        Options RetrieveOptions ?
         """,
     ),
     element("RetrieveRequestMsg", "RetrieveRequest RetrieveRequest"),
@@ -35,7 +71,9 @@ _DESCRIBE = (
     element("DefinitionResponseMsg", "ObjectDefinition ObjectDefinition * \n RequestID string ?"),
 )
 _WRITING = (
-    complex_type("SaveOption", "PropertyName string \n SaveAction string"),
+    enumeration("SaveAction", "AddOnly Default Nothing UpdateAdd UpdateOnly Delete"),
+    enumeration("RequestType", "Synchronous Asynchronous"),
+    complex_type("SaveOption", "PropertyName string \n SaveAction SaveAction"),
     complex_type(
         "Options",
         """
@@ -43,7 +81,7 @@ _WRITING = (
         SaveOptions {
         SaveOption SaveOption *
         }
-        RequestType string ?
+        RequestType RequestType ?
         """,
     ),
     complex_type(

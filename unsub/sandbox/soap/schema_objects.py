@@ -1,7 +1,21 @@
 """Schema of the objects that the operations read and write."""
 
-from .schema import complex_type
+from .schema import complex_type, enumeration
 
+_ENUMERATIONS = (
+    enumeration("SubscriberStatus", "Active Bounced Held Unsubscribed Deleted"),
+    enumeration("EmailType", "Text HTML"),
+    enumeration("ListTypeEnum", "Public Private SalesForce GlobalUnsubscribe Master"),
+    enumeration("ListClassificationEnum", "ExactTargetList PublicationList SuppressionList"),
+    enumeration(
+        "EventType",
+        """
+        Open Click HardBounce SoftBounce OtherBounce Unsubscribe Sent NotSent Survey ForwardedEmail
+        ForwardedEmailOptIn DeliveredEvent
+        """,
+    ),
+    enumeration("PropertyType", "string boolean double datetime"),
+)
 _BASES = (
     complex_type("APIProperty", "Name string \n Value string"),
     complex_type("ClientID", "ID int ?"),
@@ -25,20 +39,20 @@ _LISTS = (
         """
         ListName string ?
         Category int ?
-        Type string ?
+        Type ListTypeEnum ?
         Description string ?
-        ListClassification string ?
+        ListClassification ListClassificationEnum ?
         """,
         base="APIObject",
     ),
     complex_type(
         "ListSubscriber",
-        "Status string ? \n ListID int ? \n SubscriberKey string ?",
+        "Status SubscriberStatus ? \n ListID int ? \n SubscriberKey string ?",
         base="APIObject",
     ),
     complex_type(
         "SubscriberList",
-        "Status string ? \n List List ? \n Action string ?",
+        "Status SubscriberStatus ? \n List List ? \n Action string ?",
         base="APIObject",
     ),
 )
@@ -50,24 +64,29 @@ _PEOPLE = (
         Attributes Attribute *
         SubscriberKey string ?
         UnsubscribedDate dateTime ?
-        Status string ?
+        Status SubscriberStatus ?
         PartnerType string ?
-        EmailTypePreference string ?
+        EmailTypePreference EmailType ?
         Lists SubscriberList *
         """,
         base="APIObject",
     ),
     complex_type(
-        "UnsubEvent",
+        "TrackingEvent",
         """
         SendID int ?
         SubscriberKey string ?
         EventDate dateTime ?
+        EventType EventType ?
+        TriggeredSendDefinitionObjectID string ?
         BatchID int ?
-        List List ?
-        IsMasterUnsubscribed boolean ?
         """,
         base="APIObject",
+    ),
+    complex_type(
+        "UnsubEvent",
+        "List List ? \n IsMasterUnsubscribed boolean ?",
+        base="TrackingEvent",
     ),
 )
 _SENDS = (
@@ -89,7 +108,7 @@ _DEFINITIONS = (
         """
         Name string ?
         DataType string ?
-        PropertyType string ?
+        PropertyType PropertyType ?
         IsCreatable boolean ?
         IsUpdatable boolean ?
         IsRetrievable boolean ?
@@ -125,4 +144,4 @@ _DEFINITIONS = (
     ),
 )
 
-OBJECT_TYPES = "".join((*_BASES, *_LISTS, *_PEOPLE, *_SENDS, *_DEFINITIONS))
+OBJECT_TYPES = "".join((*_ENUMERATIONS, *_BASES, *_LISTS, *_PEOPLE, *_SENDS, *_DEFINITIONS))

@@ -53,16 +53,14 @@ _STATUS_TYPES = """
   <xs:simpleType name="SystemStatusType"><xs:restriction base="xs:string">
     <xs:enumeration value="OK"/>
     <xs:enumeration value="UnplannedOutage"/>
-    <xs:enumeration value="InMaintenanceError"/>
+    <xs:enumeration value="InMaintenance"/>
   </xs:restriction></xs:simpleType>
   <xs:complexType name="SystemStatusOptions"/>
-  <xs:complexType name="SystemStatusResult"><xs:sequence>
-    <xs:element name="StatusCode" type="xs:string"/>
-    <xs:element name="StatusMessage" type="xs:string"/>
-    <xs:element name="OrdinalID" type="xs:int" minOccurs="0"/>
-    <xs:element name="ErrorCode" type="xs:int" minOccurs="0"/>
-    <xs:element name="SystemStatus" type="api:SystemStatusType"/>
-  </xs:sequence></xs:complexType>
+  <xs:complexType name="SystemStatusResult"><xs:complexContent><xs:extension base="api:Result">
+    <xs:sequence>
+      <xs:element name="SystemStatus" type="api:SystemStatusType"/>
+    </xs:sequence>
+  </xs:extension></xs:complexContent></xs:complexType>
   <xs:element name="SystemStatusRequestMsg"><xs:complexType><xs:sequence>
     <xs:element name="Options" type="api:SystemStatusOptions" minOccurs="0"/>
   </xs:sequence></xs:complexType></xs:element>

@@ -13,7 +13,7 @@ from .steps import ROOT, say
 
 ADDRESS = re.compile(r"[a-z+]+://[^\s\"'\\]+", re.IGNORECASE)
 OPTION = re.compile(r"^\s*(-i|-f|--(extra-)?index-url|--find-links|--trusted-host)\b")
-LOCKS = ("requirements/*",)
+LOCKS = ("requirements/*", "tests/interop/*lock.json", "tests/interop/requirements.txt")
 TOOLS = (
     "pyproject.toml",
     "Makefile",

@@ -41,6 +41,7 @@ PACKAGE_SUITES: tuple[Suite, ...] = (
 )
 WAITING_SUITES: tuple[Suite, ...] = (
     ("whole journeys", ("journeys",), ("--database=postgresql", "-n", "2", "--dist", "loadfile")),
+    ("clients that nobody here wrote", ("interop",), ("-p", "no:django")),
     ("the deployment", ("deploy",), ()),
     ("chaos", ("chaos",), ("-p", "no:django", "-s")),
 )

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import requests
@@ -28,11 +29,16 @@ from tests.sandbox.talk import (
 )
 from unsub.sandbox import Sandbox
 from unsub.sandbox.operations.faults import API as API_FAULTS
-from unsub.sandbox.operations.faults import Cue, CueError, Faults
+from unsub.sandbox.operations.faults import KINDS, Cue, CueError, Faults
 from unsub.sandbox.world.sample import CHILD, PARENT
 
 ADA = {"SubscriberID": "1001", "JobID": "88002"}
 CALL = execute_call(request(ADA))
+
+
+def test_each_kind_is_in_the_documentation() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
+    assert not [kind for kind in KINDS if f"`{kind}`" not in text]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

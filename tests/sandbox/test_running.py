@@ -177,6 +177,15 @@ def test_the_command_stops_while_a_caller_is_connected(
             assert process.wait(60) == 0
 
 
+def test_the_command_takes_the_rights_of_the_package_and_starts_without_link_keys() -> None:
+    with _command("--port", "0", "--subscribers", "5", "--scope", "email_send") as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        with Caller(url) as caller:
+            assert caller.ask_token().json()["scope"] == "email_send"
+            assert "without LINK_KEYS" in caller.http.get(f"{url}links", timeout=10).text
+
+
 def test_the_command_explains_a_taken_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -4,6 +4,7 @@ Independent of Django and of the rest of this project: both sides implement the 
 separately, so that they cannot share a mistake.
 """
 
+from .operations.rights import SCOPES
 from .sandbox import Sandbox, serve_forever
 
-__all__ = ["Sandbox", "serve_forever"]
+__all__ = ["SCOPES", "Sandbox", "serve_forever"]

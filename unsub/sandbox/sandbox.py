@@ -1,12 +1,13 @@
 """The sandbox as one object: in a thread for tests, in the foreground for the command."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event, Thread
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
+from .http.page_links import LinkRow
 from .http.server import Server
 from .http.service import Service
 from .http.tokens import EXPIRES_IN, Tokens
@@ -21,6 +22,7 @@ from .world.sample import (
     sample_attributes,
     sample_jobs,
     sample_lists,
+    sample_strangers,
     sample_subscribers,
     sample_units,
 )
@@ -95,6 +97,11 @@ class Sandbox:
     def person(self, subscriber_id: int) -> dict[str, Any]:
         """Return a subscriber's current state, `lists` by ListID. Raises KeyError where unknown."""
         return self.memory.portrait(subscriber_id)
+
+    def show_links(self, rows: Sequence[LinkRow], note: str = "") -> None:
+        """Show links on the page `/links`; `note` says why there are none."""
+        service = self._server.service
+        service.links, service.links_note = rows, note
 
     @property
     def retrieve_pages(self) -> RetrievePages:
@@ -181,15 +188,27 @@ def serve_forever(
     *,
     state: Path | None = None,
     token_lifetime: float = EXPIRES_IN,
+    scopes: Collection[str] = SCOPES,
+    links: Sequence[LinkRow] = (),
+    links_note: str = "",
+    more_subscribers: Mapping[int, str] = MappingProxyType({}),
     announce: Callable[[str], object] = lambda _url: None,
 ) -> None:
     """Serve until KeyboardInterrupt (Ctrl-C). Calls `announce` with the URL once it listens.
 
-    Raises OSError where the port is taken.
+    `more_subscribers` are keys by SubscriberID, besides those generated. Raises OSError where the
+    port is taken.
     """
+    people = (*sample_subscribers(subscribers), *sample_strangers(more_subscribers))
     with Sandbox(
-        port=port, host=host, subscribers=subscribers, state=state, token_lifetime=token_lifetime
+        port=port,
+        host=host,
+        subscribers=people,
+        state=state,
+        token_lifetime=token_lifetime,
+        scopes=scopes,
     ) as sandbox:
+        sandbox.show_links(links, links_note)
         announce(sandbox.url)
         try:
             Event().wait()

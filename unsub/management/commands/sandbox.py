@@ -5,10 +5,15 @@ import signal
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from unsub.sandbox import serve_forever
+from unsub.management.sample_links import ODD_SUBSCRIBERS, SampleLink, sample_links
+from unsub.sandbox import SCOPES, serve_forever
+
+SAMPLE_MID = 510001
 
 
 class Command(BaseCommand):
@@ -27,12 +32,20 @@ class Command(BaseCommand):
         )
         parser.add_argument("--state", type=Path, help="file that stores unsubscribes")
         parser.add_argument("--token-lifetime", type=float, default=1079.0, help="in seconds")
+        parser.add_argument(
+            "--scope",
+            nargs="*",
+            choices=sorted(SCOPES),
+            default=sorted(SCOPES),
+            help="rights of the package that tokens are for; default: all",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Serve, or raise CommandError where the port is taken."""
         # Shells start background processes with SIGINT ignored, so both handlers are set.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.default_int_handler)
+        links, note = _links()
         try:
             serve_forever(
                 options["host"],
@@ -40,12 +53,32 @@ class Command(BaseCommand):
                 options["subscribers"],
                 state=options["state"],
                 token_lifetime=options["token_lifetime"],
+                scopes=options["scope"],
+                links=links,
+                links_note=note,
+                more_subscribers=ODD_SUBSCRIBERS if links else {},
                 announce=lambda url: self.stdout.write(f"Marketing Cloud stand-in at {url}"),
             )
         except KeyboardInterrupt:
             return
         except OSError as err:
             raise CommandError(_explain(err, options)) from err
+
+
+def _links() -> tuple[list[SampleLink], str]:
+    """Return the links for the sandbox's page, or none and why: they are real links, which must not
+    be shown where they lead to a real tenant."""
+    # The command starts without the project's settings, too.
+    keys = getattr(settings, "LINK_KEYRING", None)
+    if not keys:
+        return [], "There are no links without LINK_KEYS."
+    if urlsplit(settings.SFMC_AUTH_URL).scheme == "https":
+        return [], "There are no links in a deployment that calls Marketing Cloud itself."
+    mid = settings.SFMC_ACCOUNT_ID or SAMPLE_MID
+    try:
+        return sample_links(address=settings.PUBLIC_URL, mid=mid, keys=keys), ""
+    except ValueError as err:
+        return [], f"There are no links: {err}."
 
 
 def _explain(err: OSError, options: dict[str, Any]) -> str:

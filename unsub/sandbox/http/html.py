@@ -37,6 +37,7 @@ tr:last-child td { border-bottom: 0; }
 td { white-space: nowrap; }
 td:last-child { white-space: normal; overflow-wrap: anywhere; min-width: 14rem; }
 .quiet { color: var(--soft); font-size: .85rem; }
+a { color: inherit; }
 code { font-size: .88em; }
 """
 

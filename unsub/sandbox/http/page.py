@@ -30,7 +30,8 @@ def render(memory: Memory, cues: Sequence[dict[str, Any]]) -> bytes:
 among {len(memory.subscribers)} invented subscribers. None reaches the real one.</p></header>
 <main>{_cues(cues)}{_events(events)}{_masters(masters)}{updates(memory)}{mails(memory)}
 {people(memory)}{_jobs(memory)}
-<p class="quiet">Also: <code>/events.json</code> <code>/masters.json</code>
+<p class="quiet">Also: <a href="/links">links of the snippet</a>
+<code>/events.json</code> <code>/masters.json</code>
 <code>/updates.json</code> <code>/mails.json</code>
 <code>/people.json?id={next(iter(memory.subscribers), 0)}</code> <code>/calls.json</code>
 <code>/faults</code> <code>/etframework.wsdl</code></p>

@@ -14,7 +14,7 @@ from unsub.sandbox.operations.faults import Cue, CueError
 from unsub.sandbox.soap import wsdl
 from unsub.sandbox.soap.elements import number
 
-from . import page
+from . import page, page_links
 from .bodies import BodyError, read_body
 from .replies import Reply
 from .service import Service
@@ -101,6 +101,10 @@ class Handler(BaseHTTPRequestHandler):
     def _page(self) -> None:
         service = self.server.service
         self._send(200, page.render(service.memory, service.cues.listing()), _HTML)
+
+    def _links(self) -> None:
+        service = self.server.service
+        self._send(200, page_links.render(service.links, service.links_note), _HTML)
 
     def _health(self) -> None:
         self._text(200, "ok")
@@ -210,6 +214,7 @@ class Handler(BaseHTTPRequestHandler):
 
     _GET: ClassVar[dict[str, Callable[["Handler"], None]]] = {
         "/": _page,
+        "/links": _links,
         "/healthz": _health,
         "/etframework.wsdl": _wsdl,
         "/events.json": _events,

@@ -22,6 +22,7 @@ from unsub.sandbox.soap.messages import Message
 from unsub.sandbox.soap.xml_nodes import Node
 from unsub.sandbox.world.store import Memory
 
+from .page_links import LinkRow
 from .replies import Reply, bad_request, soap_reply, trouble
 from .tokens import Token, Tokens
 
@@ -51,6 +52,8 @@ class Service:
         self.cues = cues
         self.calls = CallCounts()
         self.retrieve_pages = RetrievePages(memory)
+        self.links: Sequence[LinkRow] = ()
+        self.links_note = "No links were handed over."
         self._account = account
         self._stopping = stopping
 

@@ -97,6 +97,19 @@ def sample_subscribers(count: int) -> tuple[Subscriber, ...]:
     return tuple(_person(FIRST_SUBSCRIBER + index) for index in range(count))
 
 
+def sample_strangers(keys: Mapping[int, str]) -> tuple[Subscriber, ...]:
+    """Return a subscriber for each SubscriberID and key."""
+    return tuple(
+        Subscriber(
+            subscriber_id=subscriber_id,
+            key=key,
+            email=f"sub{subscriber_id}@example.com",
+            attributes=_STRANGER,
+        )
+        for subscriber_id, key in keys.items()
+    )
+
+
 def _person(subscriber_id: int) -> Subscriber:
     index = subscriber_id - FIRST_SUBSCRIBER
     if index < len(_NAMED):

@@ -17,7 +17,7 @@ from . import installing
 from .installing import HERE, InstallError
 
 NODE = ("sfmc_sdk.mjs", "fuel_soap.cjs", "soap.mjs")
-PYTHON = ("fuelsdk.py", "suds_community.py")
+PYTHON = (("fuelsdk.py",), ("fuelsdk.py", "legacy"), ("suds_community.py",))
 
 
 def installed(install: Callable[[], Path]) -> Path:
@@ -69,10 +69,11 @@ def test_a_client_of_npm_is_served(name: str) -> None:
     check("node", installed(installing.node) / name)
 
 
-@pytest.mark.parametrize("name", PYTHON)
-def test_a_client_of_python_is_served(name: str) -> None:
+@pytest.mark.parametrize("command", PYTHON, ids=" ".join)
+def test_a_client_of_python_is_served(command: tuple[str, ...]) -> None:
+    name, *mode = command
     folder = installed(installing.python)
-    check(sys.executable, HERE / "clients" / name, PYTHONPATH=str(folder))
+    check(sys.executable, HERE / "clients" / name, *mode, PYTHONPATH=str(folder))
 
 
 def test_the_soap_client_of_php_is_served() -> None:

@@ -148,6 +148,19 @@ def test_a_token_is_read_in_every_form(caller: Caller, form: str) -> None:
     assert fault(wrong)[1] == "Token Expired"
 
 
+def test_an_old_client_gets_a_token_at_its_own_path(caller: Caller) -> None:
+    form = {"clientId": "sandbox", "clientSecret": "sandbox", "accessType": "offline"}
+    where = f"{caller.url}v1/requestToken?legacy=1"
+    said = caller.http.post(where, json=form, timeout=10).json()
+    assert (said["expiresIn"], said["legacyToken"]) == (1079, said["accessToken"])
+    assert results(caller.post(CALL, header=fuel(said["accessToken"])))[0].status == "OK"
+    refusals: tuple[object, ...] = (form | {"clientSecret": "wrong"}, [])
+    for wrong in refusals:
+        refused = caller.http.post(where, json=wrong, timeout=10)
+        assert refused.status_code in {400, 401}
+        assert refused.json()["message"] == "Unauthorized"
+
+
 def test_the_body_may_come_before_the_header(caller: Caller) -> None:
     content = (
         f'<Envelope xmlns="{SOAP}"><Body>{CALL}</Body>'

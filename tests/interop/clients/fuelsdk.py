@@ -1,4 +1,7 @@
-"""Salesforce-FuelSDK, the vendor's own for Python: posts to /service.asmx in small letters."""
+"""Salesforce-FuelSDK, the vendor's own for Python: posts to /service.asmx in small letters.
+
+With `legacy` before the URL: a token of /v1/requestToken, in oAuthToken, beside a user `*`.
+"""
 
 import json
 import sys
@@ -8,21 +11,29 @@ from typing import Any
 
 import FuelSDK
 
-BASE = sys.argv[1]
+*MODE, BASE = sys.argv[1:]
 ADA = ("SubscriberID", "1001"), ("JobID", "88002")
 
 
 def client(folder: str) -> Any:
     """Return a client with a token."""
+    mode = {
+        "authenticationurl": BASE.rstrip("/"),
+        "useOAuth2Authentication": "True",
+        "accountId": "510001",
+    }
+    if MODE:
+        mode = {
+            "authenticationurl": f"{BASE}v1/requestToken",
+            "soapendpoint": f"{BASE}Service.asmx",
+        }
     return FuelSDK.ET_Client(
         params={
             "clientid": "sandbox",
             "clientsecret": "sandbox",
-            "authenticationurl": BASE.rstrip("/"),
-            "useOAuth2Authentication": "True",
-            "accountId": "510001",
             "defaultwsdl": f"{BASE}etframework.wsdl",
             "wsdl_file_local_loc": str(Path(folder) / "etframework.wsdl"),
+            **mode,
         }
     )
 
@@ -52,7 +63,7 @@ def main() -> None:
         request.Name = "LogUnsubEvent"
         request.Parameters = [{"Name": name, "Value": value} for name, value in ADA]
         _, unsub = api.soap_client.service.Execute([request])
-        api.authToken = "made-up"
+        api.authToken = api.internalAuthToken = "made-up"
         api.build_soap_client()
         _, refused = api.soap_client.service.Execute([request])
     said = {"unsub": unsub.OverallStatus, "active": active, "nobody": nobody}

@@ -14,7 +14,7 @@ from unsub.sandbox.operations.faults import Cue, CueError
 from unsub.sandbox.soap import wsdl
 from unsub.sandbox.soap.elements import number
 
-from . import page, page_links
+from . import page, page_links, tokens
 from .bodies import BodyError, read_body
 from .replies import Reply
 from .service import Service
@@ -163,6 +163,17 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._json(*answer)
 
+    def _legacy_token(self) -> None:
+        body = self._body()
+        if body is not None:
+            answer = self.server.service.token(
+                tokens.modern_form(_parsed(body)), base_url=self._base_url()
+            )
+            if isinstance(answer, Reply):
+                self._reply(answer)
+            else:
+                self._json(*tokens.legacy_reply(*answer))
+
     def _soap(self) -> None:
         body = self._body()
         if body is not None:
@@ -228,6 +239,7 @@ class Handler(BaseHTTPRequestHandler):
     _POST: ClassVar[dict[str, Callable[["Handler"], None]]] = {
         "/service.asmx": _soap,
         "/v2/token": _token,
+        "/v1/requesttoken": _legacy_token,
         "/faults": _add_fault,
     }
     _DELETE: ClassVar[dict[str, Callable[["Handler"], None]]] = {"/faults": _clear_faults}

@@ -88,6 +88,24 @@ class Tokens:
         }
 
 
+def modern_form(form: object) -> object:
+    """Return a request of /v1/requestToken, which the vendor's SDKs still make, as one of
+    /v2/token."""
+    if not isinstance(form, dict):
+        return form
+    names = {"client_id": "clientId", "client_secret": "clientSecret", "scope": "scope"}
+    renamed = {new: form[old] for new, old in names.items() if old in form}
+    return {"grant_type": "client_credentials", **renamed}
+
+
+def legacy_reply(status: int, answer: dict[str, Any]) -> Reply:
+    """Return a reply of /v2/token as one of /v1/requestToken."""
+    if status != 200:
+        return status, {"message": "Unauthorized", "errorcode": 1, "documentation": ""}
+    token = answer["access_token"]
+    return 200, {"accessToken": token, "legacyToken": token, "expiresIn": answer["expires_in"]}
+
+
 def _is_client(form: dict[str, Any]) -> bool:
     given = (str(form.get("client_id", "")).encode(), str(form.get("client_secret", "")).encode())
     same_id = hmac.compare_digest(given[0], CLIENT_ID.encode())

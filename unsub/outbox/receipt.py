@@ -32,7 +32,7 @@ CLOCK = "profilecenter:spool:clock"
 _TICK = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRIES = 3
-# How far a request unsubscribes. One that was withdrawn counts as the wish to stay subscribed.
+# How far a request unsubscribes. One that was withdrawn counts as staying subscribed.
 _SUBSCRIBED, _PAUSED, _UNSUBSCRIBED = range(3)
 
 

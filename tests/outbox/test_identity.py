@@ -350,9 +350,7 @@ def test_a_request_by_one_identifier_does_not_overtake_one_that_is_being_sent_by
     assert claim.claim(PARENT)
     waiting, _ = store.write(unsubscription(ID))
     assert claim.claim(PARENT) is None
-    SubscriberRequest.objects.filter(pk=sent.pk).update(
-        status=Status.DONE, lease=None, lease_until=None, finished_at=Now()
-    )
+    settle(SubscriberRequest.objects.filter(pk=sent.pk), Status.DONE, lease=None, lease_until=None)
     batch = claim.claim(PARENT)
     assert batch
     assert [row.pk for row in batch.rows] == [waiting.pk]
@@ -407,7 +405,7 @@ def test_what_is_known_of_a_subscriber_stays_known_after_a_change_of_the_key(
     for who in (KEY, ID, BOTH):
         found = identity.requests_of(PARENT, who).values_list("pk", flat=True)
         assert set(found) == {by_key.pk, by_id.pk}
-    SubscriberRequest.objects.update(status=Status.DONE, finished_at=Now(), outcome="posted")
+    settle(SubscriberRequest.objects.all(), Status.DONE)
     first, _ = store.write(subscription(KEY, 7001))
     last, _ = store.write(unsubscription(ID, 7001))
     while claim.claim(PARENT):

@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.helpers import CHILD, FORM, context, link, seen
+from tests.helpers import CHILD, FORM, context, link, rewrite, seen
 from unsub.delivery import sweep
 from unsub.domain.context import JobContext, Scope
 from unsub.models import BusinessUnit, MailingList, Pause, SubscriberRequest
@@ -84,7 +84,8 @@ class Stage:
 
     def age(self, **time: float) -> None:
         """Let time pass for all requests."""
-        SubscriberRequest.objects.update(received_at=F("received_at") - timedelta(**time))
+        earlier = F("received_at") - timedelta(**time)
+        rewrite(SubscriberRequest.objects.all(), received_at=earlier)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.sfmc.conftest import SECRET, NewAuth
-from tests.sfmc.vendor import Vendor, hang, reset, sleep, token
-from tests.stand_in import Answer
+from tests.sfmc.vendor import Vendor, hang, reset, sleep, system_status, token
+from tests.stand_in import Answer, as_json
 from unsub.sfmc import (
     MemoryTokenStore,
     MisconfiguredError,
@@ -17,7 +17,9 @@ from unsub.sfmc import (
     Token,
     TransientError,
 )
+from unsub.sfmc.addresses import tenant_address
 from unsub.sfmc.auth import OAuth
+from unsub.sfmc.client import Client
 
 
 class Clock:
@@ -169,3 +171,86 @@ def test_a_retry_after_of_the_endpoint_is_kept(new_auth: NewAuth, vendor: Vendor
 def test_a_refused_connection_is_transient(new_auth: NewAuth) -> None:
     with pytest.raises(TransientError):
         new_auth(auth_url="http://127.0.0.1:1").login()
+
+
+@pytest.mark.parametrize("said", [None, "", "absent", "1200", 900])
+def test_a_token_reply_without_a_life_or_with_one_as_text_is_used(
+    new_auth: NewAuth, vendor: Vendor, said: object
+) -> None:
+    body = json.loads(token("lasting").body)
+    if said == "absent":
+        del body["expires_in"]
+    else:
+        body["expires_in"] = said
+    vendor.tokens = deque([as_json(body)])
+    clock = Clock()
+    auth = new_auth(clock=clock)
+    assert held(auth) == "lasting"
+    clock.now += 600
+    assert held(auth) == "lasting"
+    assert len(vendor.token_requests) == 1
+
+
+SUBDOMAIN = "https://mc563885gzs27c5t9-63k636ttgm"
+
+
+@pytest.mark.parametrize(
+    ("auth_url", "soap_url"),
+    [
+        (f"{SUBDOMAIN}.auth.marketingcloudapis.com", f"{SUBDOMAIN}.soap.marketingcloudapis.com/"),
+        ("https://auth.example.com", "https://webservice.s10.exacttarget.com/Service.asmx"),
+        ("https://auth.gateway.example.com", "https://soap.gateway.example.com:8443/sfmc"),
+        ("https://gateway.example.com", "https://gateway.example.com/soap"),
+        ("http://127.0.0.1:8001", "http://127.0.0.1:8001"),
+        ("http://sandbox:8001/", "http://sandbox:9001/"),
+        (f"{SUBDOMAIN}.auth.marketingcloudapis.com", "HTTPS://X.SOAP.MARKETINGCLOUDAPIS.COM"),
+    ],
+)
+def test_a_tenants_address_is_one_of_the_vendor_or_of_our_own_gateway(
+    auth_url: str, soap_url: str
+) -> None:
+    assert tenant_address(soap_url, auth_url=auth_url) == soap_url
+
+
+@pytest.mark.parametrize(
+    ("auth_url", "soap_url"),
+    [
+        (f"{SUBDOMAIN}.auth.marketingcloudapis.com", soap_url)
+        for soap_url in (
+            "https://soap.example.com/", "http://x.soap.marketingcloudapis.com/",
+            "https://marketingcloudapis.com.example.com/", "https://xmarketingcloudapis.com/",
+            "https://x.soap.marketingcloudapis.com@example.com/",
+            "https://example.com\\@x.soap.marketingcloudapis.com/",
+            "https://example.com#.marketingcloudapis.com", "https://example.com?.exacttarget.com",
+            "file:///etc/passwd", "//x.soap.marketingcloudapis.com", "nonsense", "https://",
+            "https://127.0.0.1/", "http://127.0.0.1:8001/", "https://169.254.169.254/",
+            "https://x.soap.marketingcloudapis.com/\r\nHost: example.com", "ftp://exacttarget.com",
+        )
+    ]
+    + [
+        ("http://127.0.0.1:8001", "http://127.0.0.2:8001"),
+        ("http://127.0.0.1:8001", "http://x.soap.marketingcloudapis.com"),
+        ("https://10.0.0.1", "https://11.0.0.1"),
+        ("https://10.0.0.1", "http://10.0.0.1"),
+        ("https://auth.co.uk", "https://example.co.uk"),
+        ("https://example.com", "https://example.org"),
+    ],
+)  # fmt: skip
+def test_a_soap_address_of_another_host_or_scheme_is_misconfigured(
+    auth_url: str, soap_url: str
+) -> None:
+    with pytest.raises(MisconfiguredError):
+        tenant_address(soap_url, auth_url=auth_url)
+
+
+def test_no_token_is_sent_to_another_host(new_auth: NewAuth, vendor: Vendor) -> None:
+    with Vendor() as other:
+        elsewhere = other.url.replace("127.0.0.1", "localhost")
+        vendor.tokens = deque([token(soap_url=elsewhere)])
+        client = Client(auth=new_auth(), soap_url=None, timeout=30.0)
+        with pytest.raises(MisconfiguredError, match=r"another host|without TLS"):
+            client.system_status()
+        assert not other.messages
+    # Where a setting names the address, the token's does not matter.
+    vendor.answers(Answer(body=system_status("OK")))
+    assert Client(auth=new_auth(), soap_url=vendor.url, timeout=30.0).system_status() == "OK"

@@ -100,6 +100,48 @@ def drip(handler: Handler) -> bool:
     return False
 
 
+def drip_header(handler: Handler) -> bool:
+    """Send an endless header, a line at a time."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n")
+    return _repeat(handler, b"X-More: 1\r\n")
+
+
+def drip_status(handler: Handler) -> bool:
+    """Send a status line byte by byte, without end."""
+    handler.wfile.write(b"HTTP/1.1 200 ")
+    return _repeat(handler, b"O")
+
+
+def continue_for_ever(handler: Handler) -> bool:
+    """Send `100 Continue` again and again."""
+    return _repeat(handler, b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def empty_gzip_blocks(handler: Handler) -> bool:
+    """Send a gzip body of blocks that contain nothing."""
+    handler.wfile.write(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Encoding: gzip\r\n"
+        b"Content-Length: 1000000\r\n\r\n\x1f\x8b\x08\0\0\0\0\0\0\x03"
+    )
+    return _repeat(handler, b"\x00\x00\x00\xff\xff")
+
+
+def empty_chunks(handler: Handler) -> bool:
+    """Send a chunk of one blank at a time."""
+    handler.wfile.write(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    return _repeat(handler, b"1\r\n \r\n")
+
+
+def _repeat(handler: Handler, piece: bytes) -> bool:
+    """Send a piece every 0.05 s until the other side hangs up."""
+    while not handler.server.closing.wait(0.05):
+        handler.wfile.write(piece)
+        handler.wfile.flush()
+    return False
+
+
 def cut(handler: Handler) -> bool:
     """Announce a whole reply and send half of it."""
     body = reply()

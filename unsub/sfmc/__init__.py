@@ -37,6 +37,7 @@ from .retrieve import (
     read_membership,
     read_unsub_event,
 )
+from .rights import says_no_right
 from .subscribers import (
     PROFILE_PROPERTIES,
     SUBSCRIBER_PROPERTIES,
@@ -89,4 +90,5 @@ __all__ = [
     "read_profile",
     "read_subscriber_name",
     "read_unsub_event",
+    "says_no_right",
 ]

@@ -25,15 +25,19 @@ _PASSWORD_TEXT = (
 _EARLY = (0.1, 0.25)
 _AFTER_FAILURE = 10.0  # seconds without another attempt after an early renewal failed
 _POLL = 0.1
+# Seconds, where the reply does not say how long the token lives: what real replies say (the manual
+# says 20 minutes). A token that expires earlier is replaced when a call is refused.
+_USUAL_LIFE = 1079.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
     """Credentials of one call: its SOAP header, and the tenant's SOAP URL where the token gives
-    it."""
+    it, beside the URL that the token came from."""
 
     header: etree._Element = field(repr=False)
     soap_url: str | None = None
+    auth_url: str = ""
     token: Token | None = None
 
 
@@ -81,6 +85,7 @@ class OAuth:
         timeout: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._auth_url = auth_url
         self._url = f"{auth_url.rstrip('/')}/v2/token"
         self._asked = {
             "grant_type": "client_credentials",
@@ -102,7 +107,9 @@ class OAuth:
         token = self._token(refused.token if refused else None)
         header = etree.Element(_FUELOAUTH)
         header.text = token.value
-        return Login(header=header, soap_url=token.soap_url or None, token=token)
+        return Login(
+            header=header, soap_url=token.soap_url or None, auth_url=self._auth_url, token=token
+        )
 
     def _token(self, refused: Token | None) -> Token:
         """Return the shared token while it is valid, else a new one."""
@@ -179,7 +186,7 @@ def _read(reply: Reply, asked_at: float) -> Token:
 
 def _token(answer: Any, asked_at: float) -> Token:
     """Return the token in the JSON. Raises ValueError, TypeError or LookupError."""
-    value, life = answer["access_token"], float(answer["expires_in"])
+    value, life = answer["access_token"], _life(answer.get("expires_in"))
     soap_url = answer.get("soap_instance_url") or ""
     if not (isinstance(value, str) and value.isascii() and value.isprintable() and value):
         raise ValueError("no token")
@@ -191,3 +198,8 @@ def _token(answer: Any, asked_at: float) -> Token:
         renew_at=asked_at + life - life * uniform(*_EARLY),  # noqa: S311 - not a secret
         soap_url=soap_url,
     )
+
+
+def _life(value: object) -> float:
+    """Return the life of a token in seconds. Raises ValueError or TypeError."""
+    return _USUAL_LIFE if value is None or value == "" else float(value)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -11,7 +11,8 @@ import zeep
 import zeep.exceptions
 from lxml import etree
 
-from .auth import Auth, Login
+from .addresses import tenant_address
+from .auth import Auth, Login, OAuth
 from .definitions import Definition, read_definitions
 from .errors import (
     MisconfiguredError,
@@ -29,8 +30,10 @@ from .messages import (
     client_element,
     read_call,
     read_system_status,
+    text,
 )
 from .retrieve import Page, RetrieveRequest, read_page
+from .rights import says_no_right
 from .subscribers import SubscriberUpdate
 from .transport import Transport
 
@@ -49,7 +52,7 @@ class Client:
     """Marketing Cloud's SOAP API. Thread-safe.
 
     `soap_url` is the tenant's, with or without `/Service.asmx`; None uses the URL in the token.
-    `timeout` is in seconds and applies to each HTTP exchange.
+    `timeout` is in seconds and applies to each HTTP exchange as a whole.
 
     Calls that change something take `before`: it runs directly before each message is sent, after
     the credentials were obtained. What it raises is raised, and nothing is sent.
@@ -70,6 +73,17 @@ class Client:
         )
         self._services: dict[str, Any] = {}
         self._lock = Lock()
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether calls carry a token, which is of one business unit; else a user name."""
+        return isinstance(self._auth, OAuth)
+
+    def with_auth(self, auth: Auth) -> "Client":
+        """Return a client with other credentials. It shares the loaded WSDL and the connections."""
+        other = copy(self)
+        other._auth = auth  # noqa: SLF001 - of this class
+        return other
 
     def execute(
         self, requests: Sequence[ExecuteRequest], *, before: Before | None = None
@@ -163,7 +177,15 @@ class Client:
             before()
         try:
             # A copy: an lxml element has one parent, and threads share logins.
-            return read(operation(_soapheaders=[deepcopy(login.header)], **arguments))
+            reply = operation(_soapheaders=[deepcopy(login.header)], **arguments)
+            _check_right(name, reply)
+            return read(reply)
+        except PermanentError as err:
+            if err.http_status != 400 or err.code is not None or login.token is not None:
+                raise
+            # Marketing Cloud answers so where this login is switched off (manual: 000388818).
+            message = "HTTP 400 for user name and password"
+            raise MisconfiguredError(message, http_status=400) from None
         except SfmcError:
             raise
         except zeep.exceptions.ValidationError:
@@ -174,9 +196,8 @@ class Client:
 
     def _service(self, login: Login) -> Any:
         """Return zeep's service for the tenant's address, cached per address."""
-        url = (self._soap_url or login.soap_url or "").rstrip("/")
-        if not url:
-            raise MisconfiguredError("neither a setting nor the token says the SOAP address")
+        url = self._soap_url or tenant_address(login.soap_url or "", auth_url=login.auth_url)
+        url = url.rstrip("/")
         address = url if url.lower().endswith(_PATH.lower()) else f"{url}{_PATH}"
         with self._lock:
             if address not in self._services:
@@ -185,3 +206,15 @@ class Client:
                 )
                 self._services[address] = service
             return self._services[address]
+
+
+def _check_right(name: str, reply: Any) -> None:
+    """Raise MisconfiguredError where a reply says, instead of any result, that the package lacks
+    the right for this call (seen: "Error: API Permission Failed")."""
+    status = text(getattr(reply, "OverallStatus", None))
+    if not status.startswith("Error") or getattr(reply, "Results", None):
+        return
+    if says_no_right(status):
+        raise MisconfiguredError(
+            f"no right for {name}", request_id=text(reply.RequestID)[:64], is_no_right=True
+        )

@@ -5,7 +5,8 @@ text from the reply."""
 class SfmcError(Exception):
     """A call did not end in a usable reply.
 
-    `code` is the vendor's (manual: "SOAP Faults"); `retry_after` is in seconds.
+    `code` is the vendor's (manual: "SOAP Faults"); `retry_after` is in seconds. `is_no_right`: the
+    credentials are valid and lack the right for this kind of call; others may work.
     """
 
     def __init__(
@@ -16,12 +17,14 @@ class SfmcError(Exception):
         retry_after: float | None = None,
         http_status: int | None = None,
         request_id: str | None = None,
+        is_no_right: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.retry_after = retry_after
         self.http_status = http_status
         self.request_id = request_id
+        self.is_no_right = is_no_right
 
 
 class TransientError(SfmcError):

@@ -1,7 +1,7 @@
 """Check a reply's XML before zeep parses it: raise the SfmcError that it represents, if any.
 
 Needed because zeep reads an HTML page as a fault, and with strict=False repairs truncated XML.
-Decides by code; by text only for Security faults, where the vendor gives no code.
+Decides by code; by text only where the vendor gives none: Security faults, and missing rights.
 """
 
 from lxml import etree
@@ -17,6 +17,7 @@ from .errors import (
     UnknownOutcomeError,
 )
 from .http import Reply
+from .rights import says_no_right
 
 _ENVELOPE = "{http://schemas.xmlsoap.org/soap/envelope/}"
 _API = "{http://exacttarget.com/wsdl/partnerAPI}"
@@ -83,7 +84,13 @@ def _by_fault(fault: etree._Element, reply: Reply) -> SfmcError:
     if faultcode == "Security":
         return _security(_text(fault, "faultstring"), reply.status)
     code = _api_code(fault)
-    kind = _BY_CODE.get(code or 0) or _BY_FAULTCODE.get(faultcode, UnknownOutcomeError)
+    kind = _BY_CODE.get(code or 0)
+    if kind is None and says_no_right(_text(fault, "faultstring")):
+        kind = MisconfiguredError
+    if kind is MisconfiguredError:
+        message = "no right for this call"
+        return kind(message, code=code, http_status=reply.status, is_no_right=True)
+    kind = kind or _BY_FAULTCODE.get(faultcode, UnknownOutcomeError)
     message = f"{faultcode[:20] or 'SOAP'} fault" if faultcode.isalnum() else "SOAP fault"
     return kind(message, code=code, http_status=reply.status, retry_after=reply.retry_after)
 
@@ -91,7 +98,7 @@ def _by_fault(fault: etree._Element, reply: Reply) -> SfmcError:
 def _security(words: str, status: int) -> SfmcError:
     """Return the error of a Security fault. It has no code: only the text "Token Expired"
     distinguishes an expired token from wrong credentials."""
-    if words == "Token Expired":
+    if words.rstrip(".!").casefold() == "token expired":
         return TokenExpiredError("token expired", http_status=status)
     return MisconfiguredError("credentials refused", http_status=status)
 

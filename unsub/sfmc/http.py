@@ -1,15 +1,16 @@
 """One HTTP exchange with limits on time and size. Errors say whether anything was sent."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, NewConnectionError, ProxyError
 
+from .deadline import POOLS, Exchange, exchange
 from .errors import MisconfiguredError, RateLimitedError, TransientError, UnknownOutcomeError
 
 CONNECT_SECONDS = 10.0
@@ -32,11 +33,27 @@ class Reply:
         return _seconds(self.headers.get("Retry-After", ""))
 
 
+class _Adapter(HTTPAdapter):
+    """An adapter whose connections keep the deadline of their exchange, through a proxy as well."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """Make the pools for direct connections."""
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
+        """Return the pools of a proxy."""
+        manager = super().proxy_manager_for(*args, **options)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
+
+
 def new_session(pool_size: int) -> requests.Session:
     """Return a session for `pool_size` threads. It retries nothing: whether a call may be repeated
     is not the transport's decision."""
     session = requests.Session()
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
+    session.headers["Accept-Encoding"] = "identity"
+    adapter = _Adapter(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
@@ -48,49 +65,58 @@ def post(
     """Return the reply to a POST, with any status except 429. Redirects are not followed: they
     could send credentials to another host.
 
-    Raises TransientError where nothing was sent; UnknownOutcomeError where something was sent and
-    no complete reply came within `timeout` seconds; RateLimitedError on 429; MisconfiguredError for
-    an invalid URL.
+    `timeout` is in seconds and covers the whole exchange, from connecting to the end of the body:
+    then the connection is shut down. Raises TransientError where nothing was sent;
+    UnknownOutcomeError where something was sent and no complete reply came in time;
+    RateLimitedError on 429; MisconfiguredError for an invalid URL.
     """
-    deadline = time.monotonic() + timeout
-    try:
-        with session.post(
-            url, data=body, headers=headers, stream=True, allow_redirects=False,
-            timeout=(min(CONNECT_SECONDS, timeout), timeout),
-        ) as response:  # fmt: skip
-            reply = Reply(
-                status=response.status_code,
-                kind=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
-                body=_read(response.raw.read1, deadline, response.status_code),
-                headers=response.headers,
-            )
-    except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema,
-            requests.exceptions.InvalidSchema) as err:  # fmt: skip
-        raise MisconfiguredError("an address of Marketing Cloud is no URL") from err
-    except (requests.RequestException, HTTPError, OSError) as err:
-        # Not `from err`: its text contains the address and sometimes the request.
-        raise _explain(err) from None
+    with exchange(timeout) as running:
+        try:
+            reply = _exchange(session, url, body, headers, timeout)
+        except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema,
+                requests.exceptions.InvalidSchema) as err:  # fmt: skip
+            raise MisconfiguredError("an address of Marketing Cloud is no URL") from err
+        except (requests.RequestException, HTTPError, OSError) as err:
+            # Not `from err`: its text contains the address and sometimes the request.
+            raise _explain(err, running) from None
+    if running.is_over:
+        raise UnknownOutcomeError("the reply took too long", http_status=reply.status)
     if reply.status == 429:
         raise RateLimitedError("rate limited", http_status=429, retry_after=reply.retry_after)
     return reply
 
 
-def _read(read: Callable[..., bytes], deadline: float, status: int) -> bytes:
-    """Return the whole body. Checks the deadline itself: socket time-outs alone allow a slow reply
-    to go on for hours."""
+def _exchange(
+    session: requests.Session, url: str, body: bytes, headers: dict[str, str], timeout: float
+) -> Reply:
+    """Return the reply. Raises as requests and urllib3 do."""
+    with session.post(
+        url, data=body, headers=headers, stream=True, allow_redirects=False,
+        timeout=(min(CONNECT_SECONDS, timeout), timeout),
+    ) as response:  # fmt: skip
+        return Reply(
+            status=response.status_code,
+            kind=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
+            body=_read(response.raw.read1, response.status_code),
+            headers=response.headers,
+        )
+
+
+def _read(read: Callable[..., bytes], status: int) -> bytes:
+    """Return the whole body. Raises UnknownOutcomeError where it is too large."""
     parts, size = [], 0
     while part := read(_CHUNK, decode_content=True):
         parts.append(part)
         size += len(part)
         if size > REPLY_MAX:
             raise UnknownOutcomeError("the reply is too large", http_status=status)
-        if time.monotonic() > deadline:
-            raise UnknownOutcomeError("the reply took too long", http_status=status)
     return b"".join(parts)
 
 
-def _explain(err: Exception) -> TransientError | UnknownOutcomeError:
+def _explain(err: Exception, running: Exchange) -> TransientError | UnknownOutcomeError:
     """Return the SfmcError for an exception of requests."""
+    if running.is_over:
+        return (UnknownOutcomeError if running.was_sent else TransientError)("no reply in time")
     if isinstance(err, requests.exceptions.SSLError):
         return TransientError("no secure connection")
     if isinstance(err, requests.ConnectTimeout) or _is_unsent(err):

@@ -10,7 +10,8 @@ LOG_UNSUB_EVENT = "LogUnsubEvent"
 # Characters outside XML 1.0, section 2.2.
 _UNFIT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _REQUEST_ID_MAX = 64
-_CODE_DIGITS = 9
+# What the databases' integers hold. A code beyond it is none of the vendor's.
+_CODE_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +82,19 @@ def _result(result: Any) -> CallResult:
         status_code="Error" if failures else text(result.StatusCode),
         status_message=text(failures[0].ErrorDescription if failures else result.StatusMessage),
         ordinal_id=result.OrdinalID,
-        error_code=_failure_code(failures) or result.ErrorCode,
+        error_code=_failure_code(failures) or _code(result.ErrorCode),
     )
+
+
+def _code(value: int | None) -> int | None:
+    """Return an error code that can be stored, or None."""
+    return value if value is not None and abs(value) <= _CODE_MAX else None
 
 
 def _failure_code(failures: Any) -> int | None:
     """Return the code of the first failure where it is a number: the schema types it as text."""
     code = text(failures[0].ErrorCode) if failures else ""
-    return int(code) if code.isascii() and code.isdigit() and len(code) <= _CODE_DIGITS else None
+    return _code(int(code)) if code.isascii() and code.isdigit() and len(code) < 20 else None
 
 
 def read_system_status(reply: Any) -> SystemStatus:

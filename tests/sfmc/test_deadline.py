@@ -1,0 +1,86 @@
+"""The time-out ends a whole exchange, whatever the other side sends meanwhile."""
+
+from collections import deque
+from collections.abc import Callable
+
+import pytest
+import requests
+from urllib3.exceptions import HTTPError
+
+from tests.sfmc.conftest import NewAuth, request
+from tests.sfmc.vendor import (
+    Vendor,
+    continue_for_ever,
+    drip,
+    drip_header,
+    drip_status,
+    empty_chunks,
+    empty_gzip_blocks,
+    hang,
+    reply,
+)
+from tests.stand_in import Answer, Handler
+from unsub.sfmc import TransientError, UnknownOutcomeError
+from unsub.sfmc.client import Client
+from unsub.sfmc.deadline import exchange
+from unsub.sfmc.http import new_session, post
+
+Act = Callable[[Handler], bool]
+ENDLESS = (
+    hang, drip, drip_header, drip_status, continue_for_ever, empty_gzip_blocks, empty_chunks,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("act", ENDLESS)
+def test_a_reply_without_an_end_is_an_unknown_outcome(
+    new_auth: NewAuth, vendor: Vendor, act: Act
+) -> None:
+    client = Client(auth=new_auth(), soap_url=vendor.url, timeout=0.5)
+    vendor.answers(Answer(act=act), Answer(body=reply()))
+    with pytest.raises(UnknownOutcomeError):
+        client.execute([request()])
+    # The connection is not used again.
+    again = Client(auth=new_auth(), soap_url=vendor.url, timeout=30.0)
+    assert again.execute([request()]).overall_status == "OK"
+    assert len(vendor.messages) == 2
+
+
+@pytest.mark.parametrize("act", ENDLESS)
+def test_a_token_reply_without_an_end_is_transient(
+    new_auth: NewAuth, vendor: Vendor, act: Act
+) -> None:
+    vendor.tokens = deque([Answer(act=act)])
+    with pytest.raises(TransientError):
+        new_auth(timeout=0.5).login()
+
+
+def test_a_used_connection_is_ended_as_well(new_auth: NewAuth, vendor: Vendor) -> None:
+    client = Client(auth=new_auth(), soap_url=vendor.url, timeout=0.5)
+    vendor.answers(Answer(body=reply()), Answer(act=drip_header), Answer(body=reply()))
+    assert client.execute([request()]).overall_status == "OK"
+    with pytest.raises(UnknownOutcomeError):
+        client.execute([request()])
+    assert client.execute([request()]).overall_status == "OK"
+
+
+def test_a_tls_handshake_that_never_ends_sends_nothing(vendor: Vendor) -> None:
+    # A server that speaks no TLS waits for a request line, and so sends nothing.
+    with pytest.raises(TransientError) as caught:
+        post(new_session(1), vendor.url.replace("http:", "https:"), b"x", {}, timeout=0.5)
+    assert not isinstance(caught.value, UnknownOutcomeError)
+    assert not vendor.messages
+
+
+def test_nothing_is_sent_after_the_deadline(vendor: Vendor) -> None:
+    session = new_session(1)
+    with exchange(30.0) as running:
+        running.end()
+        with pytest.raises((requests.RequestException, HTTPError)):
+            session.post(vendor.url, data=b"x", timeout=5)
+    assert not running.was_sent
+    assert not vendor.messages
+
+
+def test_compressed_replies_are_not_asked_for(new_auth: NewAuth, vendor: Vendor) -> None:
+    Client(auth=new_auth(), soap_url=vendor.url, timeout=30.0).execute([request()])
+    assert vendor.headers[0]["Accept-Encoding"] == "identity"

@@ -1,0 +1,117 @@
+"""A deadline for a whole HTTP exchange: connecting, TLS, sending, headers and body.
+
+Socket time-outs limit the wait for the next byte only: a header every few seconds, `100 Continue`
+again and again, or empty gzip blocks keep an exchange alive for as long as the other side likes. At
+the deadline a timer shuts the socket down, which ends every wait for it.
+"""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock, Timer, local
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError
+
+_running = local()
+
+
+class Exchange:
+    """One exchange under a deadline. `was_sent`: whether sending began; `is_over`: whether the
+    deadline passed first."""
+
+    def __init__(self) -> None:
+        self.was_sent = False
+        self.is_over = False
+        self._sockets: list[socket.socket] = []
+        self._lock = Lock()
+
+    def watch(self, connected: socket.socket) -> None:
+        """Shut this connection down at the deadline; at once where it has passed."""
+        # A duplicate: its number stays valid, and cannot become that of another file, when urllib3
+        # closes the socket or wraps it for TLS.
+        own = socket.fromfd(connected.fileno(), connected.family, connected.type)
+        with self._lock:
+            self._sockets.append(own)
+            if self.is_over:
+                _shut_down(own)
+
+    def end(self) -> None:
+        """Shut the connection down: the deadline has passed."""
+        with self._lock:
+            self.is_over = True
+            for own in self._sockets:
+                _shut_down(own)
+
+    def close(self) -> None:
+        """Close the duplicates; the connection itself stays as it is."""
+        with self._lock:
+            for own in self._sockets:
+                own.close()
+            self._sockets.clear()
+
+
+def _shut_down(connected: socket.socket) -> None:
+    try:
+        connected.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        # The other side has closed it already.
+        return
+
+
+@contextmanager
+def exchange(seconds: float) -> Iterator[Exchange]:
+    """Yield the exchange that this thread makes in the block. After `seconds` its connection is
+    shut down; whoever reads or writes then gets the end of the stream, or an OSError."""
+    running = Exchange()
+    timer = Timer(seconds, running.end)
+    timer.daemon = True
+    timer.start()
+    _running.exchange = running
+    try:
+        yield running
+    finally:
+        _running.exchange = None
+        timer.cancel()
+        running.close()
+
+
+class _Watched(HTTPConnection):
+    """A connection that the exchange of its thread shuts down at its deadline."""
+
+    def _new_conn(self) -> socket.socket:
+        """Return a new connection; watched before the TLS handshake."""
+        connected = super()._new_conn()
+        if (running := getattr(_running, "exchange", None)) is not None:
+            running.watch(connected)
+        return connected
+
+    def request(self, *args: object, **options: object) -> None:
+        """Send a request; nothing is sent once the deadline has passed. Raises
+        ConnectTimeoutError."""
+        running = getattr(_running, "exchange", None)
+        if running is not None:
+            if self.sock is None:
+                self.connect()
+            else:
+                running.watch(self.sock)
+            if running.is_over:
+                raise ConnectTimeoutError(self, "the deadline passed")
+            running.was_sent = True
+        super().request(*args, **options)  # type: ignore[arg-type]
+
+
+class _WatchedTls(_Watched, HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Watched
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedTls
+
+
+POOLS = {"http": _Pool, "https": _TlsPool}

@@ -17,6 +17,7 @@ from unsub.models import (
     BusinessUnit,
     DeliveryAttempt,
     LinkEmail,
+    MessageTypeState,
     Pause,
     QueueState,
     ResolutionNote,
@@ -40,7 +41,8 @@ def due_now() -> None:
     """Make everything that waits due, as if the time had passed."""
     for model in (SubscriberRequest, LinkEmail):
         model.objects.filter(status=Status.PENDING).update(next_attempt_at=Now())
-    QueueState.objects.filter(paused_until__isnull=False).update(paused_until=Now())
+    for state in (QueueState, MessageTypeState):
+        state.objects.filter(paused_until__isnull=False).update(paused_until=Now())
 
 
 @contextmanager
@@ -71,5 +73,6 @@ def pass_time() -> None:
     for model in (SubscriberRequest, LinkEmail):
         model.objects.update(next_attempt_at=F("next_attempt_at") - LONG)
         model.objects.filter(lease_until__isnull=False).update(lease_until=Now() - LONG)
-    QueueState.objects.filter(paused_until__isnull=False).update(paused_until=Now() - LONG)
+    for state in (QueueState, MessageTypeState):
+        state.objects.filter(paused_until__isnull=False).update(paused_until=Now() - LONG)
     QueueState.objects.update(singly_until=None)

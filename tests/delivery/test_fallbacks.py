@@ -158,23 +158,41 @@ def test_an_update_that_fails_is_retried_as_an_update(
     assert sandbox.call_counts()["soap"]["Execute"] == 1
 
 
-@pytest.mark.parametrize(
-    ("cue", "code"), [("update_refused", None), ("fault_11", 11)], ids=["refused", "no permission"]
-)
 def test_an_update_that_is_refused_leaves_the_code_of_the_event_and_holds_no_queue(
-    sandbox: Sandbox, make_submission: MakeSubmission, cue: str, code: int | None
+    sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     sandbox.cue("refuse_400")
-    sandbox.cue(cue, operation="Update")
+    sandbox.cue("update_refused", operation="Update")
     request, _ = store.write(make_submission())
     drain()
     due_now()
     drain()
     codes = request.delivery_attempts.order_by("number").values_list("error_code", flat=True)
-    assert list(codes) == [400, code]
+    assert list(codes) == [400, None]
     request.refresh_from_db()
     assert (request.status, request.error_code) == (Status.REFUSED, 400)
     assert not queue().is_held
+
+
+def test_a_fallback_waits_for_the_right_to_update_and_holds_no_other_unsubscribe(
+    sandbox: Sandbox, make_submission: MakeSubmission
+) -> None:
+    sandbox.cue("refuse_400", times=1)
+    sandbox.cue("fault_11", times=None, operation="Update")
+    request, _ = store.write(make_submission())
+    drain()
+    other, _ = store.write(make_submission(1002))
+    drain()
+    other.refresh_from_db()
+    assert other.status == Status.DONE
+    assert end(request)[:2] == (Status.PENDING, "misconfigured")
+    assert not queue().is_held
+    drain()
+    assert calls(request) == [("event", "refused"), ("update", "misconfigured")]
+    sandbox.clear()
+    due_now()
+    drain()
+    assert end(request)[:2] == (Status.DONE, WITHOUT_EVENT)
 
 
 def test_revoked_credentials_hold_a_fallback_until_they_are_back(

@@ -28,11 +28,12 @@ from unsub.sfmc import (
 CODES = (
     (401, Outcome.ALREADY_UNSUBSCRIBED, Step.FINISH),
     (12012, Outcome.ALREADY_UNSUBSCRIBED, Step.FINISH),
+    (12009, Outcome.ALREADY_UNSUBSCRIBED, Step.FINISH),
     *((code, Outcome.REFUSED, Step.REFUSE) for code in (400, *range(402, 410))),
     *((code, Outcome.REFUSED, Step.REFUSE) for code in (12001, 12015, 5, 6, 8)),
     *((code, Outcome.TRY_LATER, Step.RETRY) for code in (2, 9, 10, 13, 17)),
     *((code, Outcome.MISCONFIGURED, Step.HOLD) for code in (11, 12)),
-    *((code, Outcome.TRY_LATER, Step.RETRY) for code in (12008, 12009, 12013, 0, 99999, None)),
+    *((code, Outcome.TRY_LATER, Step.RETRY) for code in (12008, 12013, 0, 99999, None)),
 )
 
 
@@ -55,7 +56,7 @@ def test_every_error_code_has_its_outcome(code: int | None, outcome: Outcome, st
     assert verdict.error_code == code
 
 
-@pytest.mark.parametrize("code", [12008, 12009, 12013, 0, 99999, None])
+@pytest.mark.parametrize("code", [12008, 12013, 0, 99999, 2**40, None])
 def test_an_unclear_failure_gets_one_more_try_and_no_third(code: int | None) -> None:
     verdict = read_result(result(code))
     assert [verdict.step(attempts) for attempts in (1, 2, 3)] == [
@@ -92,12 +93,28 @@ def test_results_with_ordinals_are_matched_by_them() -> None:
     assert [v.error_code for v in verdicts] == [401, 400]
 
 
-@pytest.mark.parametrize("ordinals", [(0, 0), (1, 2), (0, None)])
-def test_ordinals_that_are_no_order_are_ignored(ordinals: tuple[int | None, int | None]) -> None:
+@pytest.mark.parametrize("ordinals", [(1, 2), (0, None), (None, 1), (None, None)])
+def test_ordinals_that_agree_with_the_order_change_nothing(
+    ordinals: tuple[int | None, int | None],
+) -> None:
     first, second = ordinals
     verdicts = read_reply(reply(result(401, ordinal=first), result(400, ordinal=second)), sent=2)
     assert verdicts is not None
     assert [v.error_code for v in verdicts] == [401, 400]
+
+
+@pytest.mark.parametrize(
+    "ordinals", [(0, 0), (1, 1), (2, 1), (0, 5), (-1, 0), (1, None), (None, 0), (2**40, 0)]
+)
+def test_ordinals_that_contradict_themselves_or_the_order_assign_nothing(
+    ordinals: tuple[int | None, int | None],
+) -> None:
+    first, second = ordinals
+    answer = reply(result(401, ordinal=first), result(400, ordinal=second))
+    assert read_reply(answer, sent=2) is None
+    alone = read_reply(reply(result(401, ordinal=first)), sent=1)
+    assert alone is not None
+    assert alone[0].outcome is Outcome.ALREADY_UNSUBSCRIBED
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -105,11 +122,39 @@ def test_a_wrong_number_of_results_says_nothing_about_several_requests(count: in
     assert read_reply(reply(*[result(status="OK")] * count), sent=2) is None
 
 
-def test_no_handler_for_the_request_is_refused() -> None:
+def test_no_handler_for_the_request_is_no_persons_fault() -> None:
     answer = reply(overall="Error: Unable to find a handler for this")
     verdicts = read_reply(answer, sent=1)
     assert verdicts is not None
-    assert verdicts[0].outcome is Outcome.REFUSED
+    assert (verdicts[0].outcome, verdicts[0].of_call) == (Outcome.MISCONFIGURED, True)
+
+
+@pytest.mark.parametrize("code", [None, 0, 99999])
+@pytest.mark.parametrize(
+    "words", ["API Permission Failed", "User Not Authorized", "Insufficient privileges."]
+)
+def test_a_result_without_a_known_code_that_says_no_right_is_a_missing_right(
+    code: int | None, words: str
+) -> None:
+    said = CallResult(status_code="Error", status_message=words, error_code=code)
+    verdict = read_result(said)
+    assert (verdict.outcome, verdict.of_call) == (Outcome.MISCONFIGURED, True)
+    known = CallResult(status_code="Error", status_message=words, error_code=405)
+    assert read_result(known).outcome is Outcome.REFUSED
+    assert read_result(CallResult(status_code="OK", status_message=words)).outcome is Outcome.POSTED
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        *((code, True) for code in (402, 5, 6, 8, 0, 99999, None)),
+        *((code, False) for code in (400, 403, 405, 12001, 12000, 12008, 12018, 401, 17, 11)),
+    ],
+)
+def test_a_refusal_says_whether_it_is_about_the_subscriber(
+    code: int | None, expected: bool
+) -> None:
+    assert read_result(result(code)).names_nobody is expected
 
 
 def test_an_ok_without_a_result_is_unknown() -> None:

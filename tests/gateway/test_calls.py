@@ -1,8 +1,11 @@
 """Requests and results of the gateway, against a server that replies as a test says."""
 
-from collections.abc import Iterator
+import json
+from collections import deque
+from collections.abc import Callable, Iterator
 
 import pytest
+from django.core.cache import caches
 from django.db import transaction
 from lxml import etree
 from pytest_django.fixtures import Settings
@@ -17,16 +20,18 @@ from tests.sfmc.replies import (
     subscriber,
     updated,
 )
-from tests.sfmc.vendor import Vendor
+from tests.sfmc.vendor import Vendor, reply, token
 from tests.stand_in import Answer
 from unsub.domain.context import SubscriberContext
 from unsub.gateway import calls as gateway
-from unsub.sfmc import SubscriberUpdate, TriggeredSend
+from unsub.models import BusinessUnit, TokenBy
+from unsub.sfmc import SubscriberUpdate, TransientError, TriggeredSend
 from unsub.sfmc.auth import UsernameToken
 from unsub.sfmc.client import Client
 
 API = "{http://exacttarget.com/wsdl/partnerAPI}"
-PARENT, CHILD = 510001, 510002
+DATABASE = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+PARENT, CHILD, THIRD = 510001, 510002, 510003
 ADA = subscriber(1001, "ada", "ada@example.com", ("City", "London"))
 TWIN = subscriber(1002, "bea", "ada@example.com")
 UPDATES = [SubscriberUpdate(subscriber_key=key) for key in ("ada", "bea")]
@@ -158,3 +163,79 @@ def test_no_retrieve_or_write_inside_a_transaction(db: None, vendor: Vendor) -> 
             with pytest.raises(RuntimeError, match="transaction"):
                 call()
     assert not vendor.messages
+
+
+@pytest.fixture
+def tokens(vendor: Vendor, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Vendor:
+    """The server, called by the gateway's own client with tokens."""
+    caches["shared"].clear()
+    settings.SFMC_AUTH_URL = settings.SFMC_SOAP_URL = vendor.url
+    settings.SFMC_CLIENT_ID = settings.SFMC_CLIENT_SECRET = "id"
+    monkeypatch.setattr(gateway, "client", OWN_CLIENT)
+    OWN_CLIENT.cache_clear()
+    return vendor
+
+
+OWN_CLIENT = gateway.client
+ADA_ID = (("SubscriberID", "1001"), ("JobID", "88101"))
+CALLS: dict[str, tuple[bytes, Callable[[int], object]]] = {
+    "execute": (reply(), lambda mid: gateway.log_unsub_events(mid, [ADA_ID])),
+    "retrieve": (rows(), lambda mid: gateway.memberships(mid, "ada")),
+    "describe": (described(attribute("A")), gateway.definitions),
+    "update": (
+        updated(result("UpdateResult")), lambda mid: gateway.update_subscribers(mid, UPDATES[:1]),
+    ),
+    "create": (
+        created(result("TriggeredSendCreateResult")),
+        lambda mid: gateway.send_mails(mid, SENDS[:1]),
+    ),
+}  # fmt: skip
+
+
+def accounts(vendor: Vendor) -> list[str]:
+    """Return the account_id of each request for a token."""
+    return [json.loads(asked)["account_id"] for asked in vendor.token_requests]
+
+
+@DATABASE
+@pytest.mark.parametrize(("answer", "call"), CALLS.values(), ids=CALLS)
+def test_a_unit_with_a_token_of_its_own_is_not_named_in_the_call(
+    tokens: Vendor, answer: bytes, call: Callable[[int], object]
+) -> None:
+    BusinessUnit.objects.create(mid=CHILD, name="Child", token_by=TokenBy.OWN)
+    BusinessUnit.objects.create(mid=THIRD, name="Third")
+    tokens.tokens = deque([token("of-one"), token("of-another")])
+    tokens.answers(Answer(body=answer))
+    seen = []
+    for mid in (CHILD, PARENT, THIRD, CHILD):
+        call(mid)
+        named = [text for text in texts(tokens, "ID") if text in (str(CHILD), str(THIRD))]
+        seen.append((named, b"of-one" in tokens.messages[-1]))
+    assert seen == [([], True), ([], False), ([str(THIRD)], False), ([], True)]
+    # One token for each account, for every call.
+    assert accounts(tokens) == [str(CHILD), str(PARENT)]
+
+
+@DATABASE
+def test_the_setting_of_a_unit_counts_at_its_next_call(tokens: Vendor) -> None:
+    tokens.answers(Answer(body=reply()))
+    BusinessUnit.objects.create(mid=CHILD, name="Child")
+    for token_by, named in (("parent", [str(CHILD)]), ("own", []), ("parent", [str(CHILD)])):
+        BusinessUnit.objects.update(token_by=token_by)
+        gateway.log_unsub_events(CHILD, [ADA_ID])
+        assert texts(tokens, "ID") == named
+
+
+def test_a_user_name_and_password_have_no_token_of_a_unit(vendor: Vendor) -> None:
+    # No database is asked, either.
+    vendor.answers(Answer(body=reply()))
+    gateway.log_unsub_events(CHILD, [ADA_ID])
+    assert texts(vendor, "ID") == [str(CHILD)]
+
+
+@DATABASE
+@pytest.mark.usefixtures("database_away")
+def test_without_its_setting_no_call_is_made_for_a_unit(tokens: Vendor) -> None:
+    with pytest.raises(TransientError):
+        gateway.definitions(CHILD)
+    assert not tokens.messages

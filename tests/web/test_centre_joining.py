@@ -9,13 +9,17 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.helpers import queue, rewrite, seen, settle
+from unsub.alerting import detection
 from unsub.delivery import sweep
 from unsub.models import (
     BusinessUnit,
+    Cause,
     ConsentText,
     DeliveryAttempt,
     LinkEmail,
+    MessageTypeState,
     PageText,
+    QueueState,
     SubscriberRequest,
 )
 from unsub.sandbox import Sandbox
@@ -32,6 +36,13 @@ def offering(unit: BusinessUnit) -> BusinessUnit:
     cache.clear()
     BusinessUnit.objects.filter(pk=unit.pk).update(profile_centre=True)
     return unit
+
+
+def due_now() -> None:
+    """Make everything that waits due."""
+    SubscriberRequest.objects.filter(status="pending").update(next_attempt_at=Now())
+    for state in (QueueState, MessageTypeState):
+        state.objects.filter(paused_until__isnull=False).update(paused_until=Now())
 
 
 @pytest.fixture
@@ -164,33 +175,49 @@ def test_a_subscriber_who_unsubscribed_from_everything_can_resubscribe(
     assert sandbox.person(1001)["status"] == "Active"
 
 
-@pytest.mark.parametrize(("fault", "code"), [("resubscribe_12018", 12018), ("no_permission", 11)])
 def test_a_refused_subscription_needs_a_person_and_holds_no_unsubscribe(
-    client: Client, settings: Settings, sandbox: Sandbox, fault: str, code: int
+    client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
-    sandbox.cue(fault, times=None)
+    sandbox.cue("resubscribe_12018", times=None)
     there = path(settings)
     save(client, there, join=(EVENTS,))
     save(client, path(settings, 1002), leave=("7001",))
     deliver()
     row = SubscriberRequest.objects.get(kind="subscribe")
-    assert (row.status, row.error_code) == ("refused", code)
+    assert (row.status, row.error_code) == ("refused", 12018)
     assert "A person at Example Outfitters is asked to look at it" in seen(
         client.get(there).content
     )
-    # No unsubscribe waits for a right that only subscribing needs.
     assert len(sandbox.events()) == 1
     assert not queue().is_held
 
 
-def test_an_update_without_permission_does_not_hold_the_queue(
-    client: Client, settings: Settings, sandbox: Sandbox
+@pytest.mark.parametrize(
+    ("fault", "operation"),
+    [("no_permission", None), ("fault_11", "Update"), ("fault_11", "Retrieve:ListSubscriber")],
+)
+def test_a_subscription_waits_for_a_missing_right_and_holds_no_unsubscribe(
+    client: Client, settings: Settings, sandbox: Sandbox, fault: str, operation: str | None
 ) -> None:
-    sandbox.cue("fault_11", times=None, operation="Update")
-    save(client, path(settings), join=(EVENTS,))
-    deliver()
-    assert SubscriberRequest.objects.get().status == "refused"
+    there = path(settings)
+    save(client, there, join=(EVENTS,))
+    save(client, path(settings, 1002), leave=("7001",))
+    sandbox.cue(fault, times=None, operation=operation)
+    for _ in range(7):
+        due_now()
+        deliver()
+    row = SubscriberRequest.objects.get(kind="subscribe")
+    assert (row.status, row.outcome) == ("pending", "misconfigured")
+    assert len(sandbox.events()) == 1
     assert not queue().is_held
+    found = [(one.cause, one.detail) for one in detection.find()]
+    assert found == [(Cause.HELD, "update alone: no right for this call")]
+    sandbox.clear()
+    due_now()
+    deliver()
+    row.refresh_from_db()
+    assert row.status == "done"
+    assert not list(detection.find())
 
 
 def test_subscribing_to_a_list_again_needs_no_call(

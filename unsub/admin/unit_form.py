@@ -70,6 +70,12 @@ class LogoForm(UnitFormBase):
 class UnitForm(LogoForm):
     """The fields of a unit."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # A form without it leaves it as it is: a script that posts the form need not know it.
+        if "token_by" in self.fields:
+            self.fields["token_by"].required = False
+
     def clean(self) -> dict[str, Any]:
         """Check that pauses that end with an email are offered only with a key for that email."""
         given = super().clean() or self.cleaned_data

@@ -19,7 +19,7 @@ from unsub.models.import_state import import_of
 from unsub.models.queue_state import queue_of
 from unsub.models.request import any_status
 from unsub.units.access import sees_all
-from unsub.units.queue_state import number_pending
+from unsub.units.queue_state import held_types, number_pending
 
 from . import bulk_actions, formatting
 from .links import links_page
@@ -58,8 +58,8 @@ _CENTRE = (
 
 # Wrong values here stop the delivery, or give other people access to the unit.
 _TECHNICAL = (
-    "subscriber_key_permission", "all_subscribers_list_id", "domain", "members", "import_events",
-    "profile_centre", *_MAILS,
+    "subscriber_key_permission", "all_subscribers_list_id", "token_by", "domain", "members",
+    "import_events", "profile_centre", *_MAILS,
 )  # fmt: skip
 
 
@@ -110,6 +110,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
                     "all_subscribers_list_id",
                     "found_all_subscribers_list_id",
                     "unsubscribe_reach",
+                    "token_by",
                 )
             },
         ),
@@ -212,8 +213,15 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
 
     @admin.display(description=_("why it is held"))
     def held_reason(self, unit: BusinessUnit) -> str:
-        """Return why the queue is held."""
-        return queue_of(unit).held_reason or formatting.NOTHING
+        """Return why the queue is held, or the changes or emails in it alone."""
+        of_types = [
+            gettext("%(message)s alone: %(reason)s")
+            % {"message": one.message_type, "reason": one.held_reason}
+            for one in held_types(unit.mid)
+        ]
+        queue = queue_of(unit)
+        reasons = [queue.held_reason, *of_types] if queue.is_held else of_types
+        return "; ".join(reasons) or formatting.NOTHING
 
     @admin.display(description=_("paused until"))
     def paused_until(self, unit: BusinessUnit) -> str:

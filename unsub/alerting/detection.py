@@ -20,6 +20,8 @@ from unsub.models import (
     Cause,
     Kind,
     LinkEmail,
+    MessageType,
+    MessageTypeState,
     QueueState,
     RestoreHold,
     Status,
@@ -78,7 +80,9 @@ def find() -> Iterator[Finding]:
     for mid in sorted(waiting - known):
         number = queue_state.number_pending(mid)
         yield Finding(cause=Cause.UNKNOWN_UNIT, mid=mid, number=number)
-    yield from _queues()
+    queues = list(_queues())
+    yield from queues
+    yield from _message_types({finding.mid for finding in queues})
     yield from _held_after_restore()
     yield from _links()
     yield from _late_calls()
@@ -164,6 +168,26 @@ def _queues() -> Iterator[Finding]:
             mid=queue.unit_id,
             number=queue_state.number_pending(queue.unit_id),
             detail=queue.held_reason,
+        )
+
+
+def _message_types(stopped: set[int]) -> Iterator[Finding]:
+    """Yield the units in which changes or emails alone do not send. Those whose queues do not send
+    at all (`stopped`) have a finding already."""
+    units = BusinessUnit.objects.exclude(pk__in=stopped)
+    paused = MessageTypeState.objects.filter(paused_until__isnull=False, unit__in=units)
+    seen = set()
+    for state in paused.order_by("unit_id", F("held_since").asc(nulls_last=True)):
+        cause = Cause.HELD if state.is_held else Cause.CIRCUIT_OPEN
+        if (cause, state.unit_id) in seen:
+            continue
+        seen.add((cause, state.unit_id))
+        message_type = MessageType(state.message_type)
+        yield Finding(
+            cause=cause,
+            mid=state.unit_id,
+            number=queue_state.number_pending_of(state.unit_id, message_type),
+            detail=f"{message_type.value} alone: {state.held_reason}".rstrip(": "),
         )
 
 

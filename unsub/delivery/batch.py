@@ -40,6 +40,12 @@ class Batch(Generic[RowT_co]):
         return time.monotonic() < self.until
 
     @property
+    def call_type(self) -> MessageType:
+        """The type of the call, which has its own circuit: an unsubscribe that is sent as an Update
+        needs the rights of a change."""
+        return MessageType.CHANGES if self.is_without_event else self.message_type
+
+    @property
     def is_without_event(self) -> bool:
         """Whether these are unsubscribes that are sent as an Update."""
         row = self.rows[0]

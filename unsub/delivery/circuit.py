@@ -1,23 +1,35 @@
 """The effect of results on a business unit's queue: hold, pause, circuit breaker, half-open probes,
-sending rows one by one. All of it is stored in the unit's QueueState, by the database's clock."""
+sending rows one by one. All of it is stored in the unit's QueueState, by the database's clock.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+What concerns changes or emails alone is stored in their MessageTypeState and stops no unsubscribe:
+a missing right, refusals of every message alike, calls without a reply.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import random
 
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.db.models.functions import Now
 
 from unsub.domain.outcomes import Backpressure, Outcome, Verdict
 from unsub.domain.retry import delay
-from unsub.models import BusinessUnit, QueueState
+from unsub.models import (
+    BusinessUnit,
+    MessageType,
+    MessageTypeState,
+    QueueState,
+)
 from unsub.models.queue_state import queue_of
 from unsub.units import queue_state
 from unsub.units.opening import ensure_own_unit
 from unsub.units.queue_state import CIRCUIT_OPEN, HELD, MAINTENANCE
+
+from .batch import Batch, Row
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +37,9 @@ log = structlog.get_logger(__name__)
 CIRCUIT_OPENS_AT = 5  # consecutive messages without a readable answer
 CIRCUIT_PAUSE = timedelta(seconds=60)
 SINGLY = timedelta(minutes=10)
+# So many people in a row, refused alike for no reason of their own, hold the queue.
+ALIKE = 3
+_REFUSED_KEPT = 20
 # After these pauses a probe is sent first. A rate limit simply ends with its time.
 PROBED = (HELD, CIRCUIT_OPEN, MAINTENANCE)
 # Their probe begins with GetSystemStatus. A hold needs a real call: only that tests credentials.
@@ -79,27 +94,101 @@ def permit(mid: int, *, probing: bool = False) -> SendPermit:
     return SendPermit(limit=1 if singly else settings.SFMC_BATCH_SIZE)
 
 
-def record_results(mid: int, verdicts: Sequence[Verdict]) -> None:
-    """Apply the verdicts of one message, or of a probe, to the state of the unit's queue. Locks the
-    unit's QueueState until the end of the transaction, where there is something to change."""
+def stopped_types(mid: int) -> Mapping[MessageType, bool]:
+    """Return the message types of a unit that send nothing but probes, each with whether its probe
+    is due."""
+    due = ExpressionWrapper(Q(paused_until__lte=Now()), output_field=BooleanField())
+    # A hold of unsubscribes is the queue's.
+    paused = MessageTypeState.objects.filter(unit_id=mid, paused_until__isnull=False).exclude(
+        message_type=MessageType.UNSUBSCRIBES.value
+    )
+    return {MessageType(name): is_due for name, is_due in paused.values_list("message_type", due)}
+
+
+def limit_of_type(
+    mid: int, message_type: MessageType, permit: SendPermit, stopped: Mapping[MessageType, bool]
+) -> int:
+    """Return how many rows of a message type may be claimed now: of a stopped one, one by the
+    worker that acquires its probe."""
+    if message_type not in stopped:
+        return permit.limit
+    due = _type(mid, message_type).filter(paused_until__lte=Now())
+    return 1 if due.update(paused_until=Now() + CIRCUIT_PAUSE) else 0
+
+
+def close_type_when_idle(mid: int, message_type: MessageType) -> None:
+    """Close the circuit of a message type that has nothing to send; a held one stays held."""
+    _type(mid, message_type).filter(held_since=None).delete()
+
+
+def _type(mid: int, message_type: MessageType) -> QuerySet[MessageTypeState]:
+    return MessageTypeState.objects.filter(unit_id=mid, message_type=message_type.value)
+
+
+def hold_if_alike(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+    """Return the verdicts; misconfigured instead of refused where ALIKE people in a row, over any
+    number of messages, were refused alike for no reason of their own. Locks the MessageTypeState
+    where they were refused so."""
+    first = verdicts[0]
+    if not all(one.names_nobody and _said(one) == _said(first) for one in verdicts):
+        return verdicts
+    state = queue_state.lock_type(batch.mid, batch.call_type)
+    before = state.refused_rows if state.refusal == _said(first) else []
+    rows = list(dict.fromkeys([*before, *(row.pk for row in batch.rows)]))[-_REFUSED_KEPT:]
+    MessageTypeState.objects.filter(pk=state.pk).update(refusal=_said(first), refused_rows=rows)
+    if _number_of_people(batch, rows) < ALIKE:
+        return verdicts
+    said = first.detail or f"error code {first.error_code}"
+    held = replace(
+        first, outcome=Outcome.MISCONFIGURED, detail=f"everybody is refused alike: {said}"[:200],
+        tries=None, fallback=None, of_call=True,
+    )  # fmt: skip
+    return tuple(replace(held, sfmc_request_id=one.sfmc_request_id) for one in verdicts)
+
+
+def _said(verdict: Verdict) -> str:
+    """Return what a refusal says, to compare it with others."""
+    return f"{verdict.status_code} {verdict.error_code} {verdict.detail}"[:250]
+
+
+def _number_of_people(batch: Batch[Row], rows: Sequence[int]) -> int:
+    """Return how many subscribers these rows, of the table of the batch, are of."""
+    found = type(batch.rows[0]).objects.filter(pk__in=rows)
+    return found.order_by().values("subscriber_digest").distinct().count()
+
+
+def record_results(
+    mid: int,
+    verdicts: Sequence[Verdict],
+    message_type: MessageType = MessageType.UNSUBSCRIBES,
+) -> None:
+    """Apply the verdicts of one message, or of a probe, to the state of the unit's queue and of the
+    message type. Locks both states until the end of the transaction, where there is something to
+    change."""
     with transaction.atomic():
-        _record_results(mid, verdicts)
+        _record_results(mid, verdicts, message_type)
 
 
-def _record_results(mid: int, verdicts: Sequence[Verdict]) -> None:
-    misconfigured = next((v for v in verdicts if v.outcome is Outcome.MISCONFIGURED), None)
+def _record_results(mid: int, verdicts: Sequence[Verdict], message_type: MessageType) -> None:
+    is_unsubscribe = message_type is MessageType.UNSUBSCRIBES
+    misconfigured = _misconfigured(verdicts)
     limiting = next(
         (v for v in verdicts if v.backpressure is not Backpressure.NONE or v.retry_after), None
     )
     if misconfigured:
-        _hold_queue(mid, misconfigured)
+        _hold(mid, misconfigured, message_type)
         return
     unanswered = all(_is_unanswered(verdict) for verdict in verdicts)
+    if unanswered and not limiting and not is_unsubscribe:
+        _count_unknown_of_type(mid, message_type)
+        return
+    if not unanswered and not all(verdict.names_nobody for verdict in verdicts):
+        _type(mid, message_type).delete()
     if not (limiting or unanswered or _is_in_trouble(mid)):
         # The usual case takes no lock: workers that send for one unit at once do not wait here.
         return
     queue = queue_state.lock(mid)
-    if queue.is_held:
+    if queue.is_held and not _is_held_for_unsubscribes(mid):
         queue_state.release(mid)
         log.info("queue_released", mid=mid)
     if limiting:
@@ -108,6 +197,20 @@ def _record_results(mid: int, verdicts: Sequence[Verdict]) -> None:
         _count_unknown(queue)
     else:
         close_circuit_when_idle(mid)
+
+
+def _misconfigured(verdicts: Sequence[Verdict]) -> Verdict | None:
+    """Return the verdict that holds the queue, if there is one. A right that is missing for some
+    subscribers of a message holds nothing: the call itself was accepted."""
+    was_posted = any(verdict.outcome is Outcome.POSTED for verdict in verdicts)
+    return next(
+        (
+            verdict
+            for verdict in verdicts
+            if verdict.outcome is Outcome.MISCONFIGURED and not (verdict.of_call and was_posted)
+        ),
+        None,
+    )
 
 
 def _is_in_trouble(mid: int) -> bool:
@@ -120,13 +223,27 @@ def _is_in_trouble(mid: int) -> bool:
 
 def _is_unanswered(verdict: Verdict) -> bool:
     """Return whether a request got no answer: outcome unknown, or Marketing Cloud not reached."""
-    return verdict.outcome in (Outcome.UNKNOWN, Outcome.TRY_LATER) and not verdict.status_code
+    is_open = verdict.outcome in (Outcome.UNKNOWN, Outcome.TRY_LATER)
+    return is_open and not verdict.status_code and not verdict.names_nobody
 
 
-def _hold_queue(mid: int, verdict: Verdict) -> None:
-    """Hold a unit's queue: the configuration is wrong, not a request."""
-    queue_state.hold(mid, verdict.detail)
-    log.error("queue_held", mid=mid, error_code=verdict.error_code)
+def _is_held_for_unsubscribes(mid: int) -> bool:
+    """Return whether the queue is held because of what concerns unsubscribes alone: then the answer
+    to another message does not release it."""
+    return _type(mid, MessageType.UNSUBSCRIBES).filter(held_since__isnull=False).exists()
+
+
+def _hold(mid: int, verdict: Verdict, message_type: MessageType) -> None:
+    """Hold a unit's queue: the configuration is wrong, not a request. Hold the changes or emails
+    alone where it concerns only them."""
+    if verdict.of_call:
+        queue_state.hold_type(mid, message_type, verdict.detail)
+    if message_type is MessageType.UNSUBSCRIBES or not verdict.of_call:
+        queue_state.hold(mid, verdict.detail)
+    log.error(
+        "queue_held", mid=mid, error_code=verdict.error_code,
+        message_type=message_type.value if verdict.of_call else "all",
+    )  # fmt: skip
 
 
 def _pause_queue(mid: int, verdict: Verdict) -> None:
@@ -149,6 +266,17 @@ def _count_unknown(queue: QueueState) -> None:
     if unknowns >= CIRCUIT_OPENS_AT:
         mine.update(paused_until=Now() + CIRCUIT_PAUSE, paused_reason=CIRCUIT_OPEN)
         log.error("circuit_opened", mid=queue.pk, unknowns=unknowns)
+
+
+def _count_unknown_of_type(mid: int, message_type: MessageType) -> None:
+    """Count a message of changes or emails without a readable answer; at the limit the circuit of
+    that type opens."""
+    state = queue_state.lock_type(mid, message_type)
+    mine, unknowns = MessageTypeState.objects.filter(pk=state.pk), state.unknowns_in_a_row + 1
+    mine.update(unknowns_in_a_row=unknowns)
+    if unknowns >= CIRCUIT_OPENS_AT:
+        mine.update(paused_until=Now() + CIRCUIT_PAUSE)
+        log.error("circuit_opened", mid=mid, unknowns=unknowns, message_type=message_type.value)
 
 
 def send_singly(mid: int) -> None:

@@ -1,7 +1,7 @@
 """Claims the rows that a worker sends next: due rows of one unit and one message type, under a
 lease."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -39,9 +39,13 @@ def claim(mid: int, *, probing: bool = False) -> Batch[Row] | None:
         permit = circuit.permit(mid, probing=probing)
         if not permit.limit:
             return None
+        stopped = circuit.stopped_types(mid)
         for message_type in _message_types():
-            if rows := _lease_rows(mid, message_type, permit, lease):
+            limit = circuit.limit_of_type(mid, message_type, permit, stopped)
+            if rows := _lease_rows(mid, message_type, limit, lease, stopped):
                 break
+            if limit and message_type in stopped:
+                circuit.close_type_when_idle(mid, message_type)
         else:
             return None
         _write_attempts(rows, lease)
@@ -67,21 +71,30 @@ def _message_types() -> Iterator[MessageType]:
 
 
 def _lease_rows(
-    mid: int, message_type: MessageType, permit: circuit.SendPermit, lease: UUID
+    mid: int,
+    message_type: MessageType,
+    limit: int,
+    lease: UUID,
+    stopped: Mapping[MessageType, bool],
 ) -> tuple[Row, ...]:
-    """Lease due rows of one message type. Return them."""
+    """Lease due rows of one message type, at most `limit`. Return them."""
+    if not limit:
+        return ()
     if message_type is MessageType.MAILS:
         emails = LinkEmail.objects.filter(
             unit_id=mid, status=EmailStatus.PENDING, next_attempt_at__lte=Now()
         )
-        return _lease(emails, _still_needed(emails, permit.limit), lease)
+        return _lease(emails, _still_needed(emails, limit), lease)
     due = SubscriberRequest.objects.filter(
         unit_id=mid, status=Status.PENDING, next_attempt_at__lte=Now(), kind__in=message_type.kinds
     )
     if message_type is not MessageType.UNSUBSCRIBES:
         # Redundant, but PostgreSQL needs it to use the partial index that excludes unsubscribes.
         due = address_rules.told_first(due.exclude(kind=Kind.UNSUBSCRIBE))
-    ids = _lock_claimable(due, permit.limit)
+    elif stopped.get(MessageType.CHANGES) is False:
+        # An unsubscribe without an event is an Update, and needs the rights of one.
+        due = due.exclude(call_method=CallMethod.UPDATE)
+    ids = _lock_claimable(due, limit)
     if message_type is MessageType.UNSUBSCRIBES and len(ids) > 1:
         ids = _of_one_method(ids)
     return _lease(due, ids, lease)

@@ -3,6 +3,7 @@ transaction; no transaction is open during a network call."""
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from random import random
 from typing import Any
@@ -22,14 +23,13 @@ from unsub.domain.outcomes import (
     Verdict,
     read_error,
     read_status,
-    without_holding,
 )
 from unsub.domain.retry import delay
 from unsub.gateway import calls as gateway
 from unsub.gateway import concurrency
 from unsub.models import BusinessUnit, LinkEmail, MessageType, Status, SubscriberRequest
 from unsub.models.queue_state import queue_of
-from unsub.sfmc import PermanentError, SfmcError, UnknownOutcomeError
+from unsub.sfmc import MisconfiguredError, PermanentError, SfmcError, UnknownOutcomeError
 from unsub.units.queue_state import HOLD_PROBE
 
 from . import circuit, late_calls
@@ -81,8 +81,9 @@ def _is_up(mid: int) -> bool:
     """Return whether GetSystemStatus gives no reason to wait; else pause the unit's queue again."""
     try:
         status = gateway.system_status()
-    except (UnknownOutcomeError, PermanentError):
-        # The call tells nothing about the system's status: a real call has to find out.
+    except (UnknownOutcomeError, PermanentError, MisconfiguredError):
+        # The call tells nothing about the system's status, and a right that is missing for it alone
+        # holds nothing: a real call has to find out.
         return True
     except SfmcError as err:
         circuit.record_results(mid, (read_error(err),))
@@ -104,12 +105,7 @@ def call(batch: Batch[Row]) -> tuple[Verdict, ...]:
         return _retry_singly(batch, read_error(err))
     except SfmcError as err:
         verdicts = (read_error(err),) * len(batch.rows)
-    if verdicts is None:
-        return _retry_singly(batch, None)
-    if batch.message_type is MessageType.UNSUBSCRIBES and not batch.is_without_event:
-        return verdicts
-    # A permission that is missing for these messages must not hold the unit's unsubscribes.
-    return tuple(map(without_holding, verdicts))
+    return _retry_singly(batch, None) if verdicts is None else verdicts
 
 
 _SENDERS: Mapping[MessageType, Callable[[Batch[Any]], tuple[Verdict, ...] | None]] = {
@@ -122,9 +118,9 @@ _SENDERS: Mapping[MessageType, Callable[[Batch[Any]], tuple[Verdict, ...] | None
 def _retry_singly(batch: Batch[Row], refusal: Verdict | None) -> tuple[Verdict, ...]:
     """Return verdicts that send each row of a message again on its own: either the whole message
     was refused, or its reply did not tell which result belongs to which row. A row that is refused
-    on its own stays refused."""
+    alone is sent alone once more before it stays refused."""
     if refusal and len(batch.rows) == 1:
-        return (refusal,)
+        return (_refused_alone(batch.rows[0], refusal),)
     circuit.send_singly(batch.mid)
     again = Verdict(
         outcome=Outcome.TRY_LATER if refusal else Outcome.UNKNOWN,
@@ -135,12 +131,25 @@ def _retry_singly(batch: Batch[Row], refusal: Verdict | None) -> tuple[Verdict, 
     return (again,) * len(batch.rows)
 
 
+def _refused_alone(row: Row, refusal: Verdict) -> Verdict:
+    """Return the verdict on a row that was refused alone. The first refusal that says nothing about
+    the subscriber is retried: what hits others alike holds the queue meanwhile, and refuses nobody
+    (`circuit.hold_if_alike`)."""
+    before = row.delivery_attempts.filter(
+        batch_size=1, outcome=Outcome.TRY_LATER.value, detail=refusal.detail
+    )
+    if not refusal.names_nobody or before.exists():
+        return refusal
+    return replace(refusal, outcome=Outcome.TRY_LATER)
+
+
 def settle(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> None:
     """Complete the attempts, set the next state of the rows for which this worker still holds the
     lease, and record the results in the unit's queue. One transaction; locks the rows and, after
     trouble, the QueueState. Where the lease was lost and a call was made all the same, see
     `late_calls`."""
     with transaction.atomic(durable=True):
+        verdicts = circuit.hold_if_alike(batch, verdicts)
         lost = []
         for row, verdict in zip(batch.rows, verdicts, strict=True):
             _complete_attempt(row, batch.lease, verdict)
@@ -150,7 +159,7 @@ def settle(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> None:
             late_calls.record(batch, lost)
         # A lease that ended says nothing about Marketing Cloud.
         if any(verdict is not NOT_CALLED for verdict in verdicts):
-            circuit.record_results(batch.mid, verdicts)
+            circuit.record_results(batch.mid, verdicts, batch.call_type)
     # Outside the transaction: a failure to write the log must not roll back the results.
     for row, verdict in zip(batch.rows, verdicts, strict=True):
         log.info(

@@ -1,10 +1,11 @@
-"""Replies and errors of Marketing Cloud -> Verdict. Decides by code, never by message text.
+"""Replies and errors of Marketing Cloud -> Verdict. Decides by code; by text only where an error
+without a known code says that a right is missing.
 
 The codes are those of the manual's pages "Error Codes" (400-499, 12000-12099, 1-99) and "SOAP
 Faults"; docs/outcomes.md has the same table for readers.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from unsub.sfmc import (
@@ -17,6 +18,7 @@ from unsub.sfmc import (
     SfmcError,
     SystemStatus,
     TransientError,
+    says_no_right,
 )
 
 from .call_method import CallMethod
@@ -58,7 +60,9 @@ class Verdict:
 
     `retry_after` is in seconds. `tries` limits the attempts that this failure may use (None: until
     the retry horizon). `at_once` skips the backoff. `fallback` is how a refused unsubscribe is sent
-    once more.
+    once more. `of_call`: what is misconfigured concerns this kind of call alone, such as a missing
+    right. `names_nobody`: the refusal says nothing about the subscriber's data, so that others may
+    be refused alike.
     """
 
     outcome: Outcome
@@ -71,6 +75,8 @@ class Verdict:
     tries: int | None = None
     at_once: bool = False
     fallback: CallMethod | None = None
+    of_call: bool = False
+    names_nobody: bool = False
 
     def step(self, attempts: int) -> Step:
         """Return the next step of a request after attempt number `attempts` (from 1)."""
@@ -97,34 +103,52 @@ _STEPS = {
     Outcome.MISCONFIGURED: Step.HOLD,
 }
 
-# 401: already unsubscribed from this list. 12012: from everything. Nothing is left to do.
+# 401: already unsubscribed from this list. 12012: from everything. 12009: the list does not hold
+# the subscriber. Nothing is left to do.
 MASTER_UNSUBSCRIBED = 12012
-_ALREADY = frozenset({401, MASTER_UNSUBSCRIBED})
+_ALREADY = frozenset({401, 12009, MASTER_UNSUBSCRIBED})
 # 400, 402-409: subscriber validation. 12001, 12015: no such subscriber. 5, 6, 8: our message is
 # wrong. 12018: an unsubscribed subscriber must not be resubscribed by the API.
 _REFUSED = frozenset({400, *range(402, 410), 12001, 12015, 12018, 5, 6, 8})
 _TRY_LATER = frozenset({2, 9, 10, 13, 17})
 _MISCONFIGURED = frozenset({11, 12})
+_FAILED_UNSUBSCRIBE = frozenset({12008, 12013})
+# Of the refusals, these are about our message, not about the subscriber.
+_OUR_MESSAGE = frozenset({402, 5, 6, 8})
+_DOCUMENTED = _ALREADY | _REFUSED | _TRY_LATER | _MISCONFIGURED | _FAILED_UNSUBSCRIBE
 _BACKPRESSURE = {9: Backpressure.MAINTENANCE, 17: Backpressure.RATE_LIMIT}
-# For 12008, 12009, 12013 (the unsubscribe itself failed) and undocumented codes: one retry in case
-# the cause was temporary, then a person must look.
+# For 12008 and 12013 (the unsubscribe itself failed) and undocumented codes: one retry in case the
+# cause was temporary, then a person must look.
 _SECOND_CHANCE = 2
+_NO_RIGHT = "no right for this call"
 
 
 def read_result(result: CallResult, *, request_id: str = "") -> Verdict:
     """Return the verdict on one result. StatusCode comes first: ErrorCode may be 0 or absent on an
     error (manual: "Execute")."""
     outcome, tries = _classify(result)
+    is_misconfigured = outcome is Outcome.MISCONFIGURED
     return Verdict(
         outcome=outcome,
         error_code=result.error_code,
         status_code=result.status_code[:40],
+        detail=_NO_RIGHT if is_misconfigured else "",
         sfmc_request_id=request_id[:64],
         backpressure=_BACKPRESSURE.get(result.error_code or 0, Backpressure.NONE)
         if outcome is Outcome.TRY_LATER
         else Backpressure.NONE,
         tries=tries,
+        of_call=is_misconfigured,
+        names_nobody=outcome in (Outcome.REFUSED, Outcome.TRY_LATER)
+        and _names_nobody(result.error_code),
     )
+
+
+def _names_nobody(code: int | None) -> bool:
+    """Return whether an error code says nothing about the subscriber: it is about our message,
+    undocumented, or absent."""
+    is_of_subscribers = code is not None and (400 <= code < 500 or 12000 <= code < 12100)
+    return code in _OUR_MESSAGE or not (is_of_subscribers or code in _DOCUMENTED)
 
 
 def _classify(result: CallResult) -> tuple[Outcome, int | None]:
@@ -137,9 +161,14 @@ def _classify(result: CallResult) -> tuple[Outcome, int | None]:
         return Outcome.REFUSED, None
     if result.error_code in _TRY_LATER:
         return Outcome.TRY_LATER, None
-    if result.error_code in _MISCONFIGURED:
+    if result.error_code in _MISCONFIGURED or _says_no_right(result):
         return Outcome.MISCONFIGURED, None
     return Outcome.TRY_LATER, _SECOND_CHANCE
+
+
+def _says_no_right(result: CallResult) -> bool:
+    """Return whether an error without a documented code says that a right is missing."""
+    return result.error_code not in _DOCUMENTED and says_no_right(result.status_message)
 
 
 def read_reply(reply: CallReply, *, sent: int) -> tuple[Verdict, ...] | None:
@@ -147,33 +176,44 @@ def read_reply(reply: CallReply, *, sent: int) -> tuple[Verdict, ...] | None:
     requests: the caller must then send each request alone."""
     request_id = reply.request_id or ""
     if len(reply.results) == sent:
-        return tuple(read_result(one, request_id=request_id) for one in _in_order(reply.results))
+        ordered = _in_order(reply.results)
+        if ordered is None:
+            return None
+        return tuple(read_result(one, request_id=request_id) for one in ordered)
     if sent > 1:
         return None
     return (_without_result(reply, request_id),)
 
 
-def _in_order(results: tuple[CallResult, ...]) -> tuple[CallResult, ...]:
-    """Return the results in the order of the requests: by OrdinalID where these are a permutation
-    of 0..n-1, else as received (successes carry no OrdinalID)."""
+def _in_order(results: tuple[CallResult, ...]) -> tuple[CallResult, ...] | None:
+    """Return the results in the order of the requests; None where the OrdinalIDs contradict each
+    other or the order received, so that a result may belong to another request.
+
+    Where every result has one, they decide: a permutation of 0..n-1, or 1..n in order. Where some
+    have none, as successes do, those that are there must be the positions.
+    """
     ordinals = [result.ordinal_id for result in results]
-    if None in ordinals or sorted(o for o in ordinals if o is not None) != list(
-        range(len(results))
-    ):
+    positions = list(range(len(results)))
+    if len(results) == 1 or ordinals == [position + 1 for position in positions]:
         return results
+    if all(ordinal in (None, position) for position, ordinal in enumerate(ordinals)):
+        return results
+    if None in ordinals or sorted(o for o in ordinals if o is not None) != positions:
+        return None
     return tuple(sorted(results, key=lambda result: result.ordinal_id or 0))
 
 
 def _without_result(reply: CallReply, request_id: str) -> Verdict:
     """Return the verdict on a reply without a usable result for the only request sent."""
     if reply.overall_status.startswith("Error:") and not reply.results:
-        # "Unable to find a handler": the request's name is unknown, which is an error of this
-        # project.
+        # "Unable to find a handler": the request's name is unknown. An error of this project or of
+        # the account, and no person's: every request would be answered so.
         return Verdict(
-            outcome=Outcome.REFUSED,
+            outcome=Outcome.MISCONFIGURED,
             status_code="Error",
             detail="no handler for the request",
             sfmc_request_id=request_id,
+            of_call=True,
         )
     return Verdict(outcome=Outcome.UNKNOWN, detail="number of results", sfmc_request_id=request_id)
 
@@ -196,15 +236,10 @@ def read_error(err: SfmcError) -> Verdict:
         sfmc_request_id=(err.request_id or "")[:64],
         retry_after=err.retry_after,
         backpressure=backpressure,
+        of_call=err.is_no_right,
+        # Without a reply it is this one message that could not be written.
+        names_nobody=outcome is Outcome.REFUSED and err.http_status is not None,
     )
-
-
-def without_holding(verdict: Verdict) -> Verdict:
-    """Return the verdict on a profile change or an email: a missing permission (code 11 or 12)
-    refuses that call only, and does not hold the unit's unsubscribes."""
-    if verdict.outcome is Outcome.MISCONFIGURED and verdict.error_code is not None:
-        return replace(verdict, outcome=Outcome.REFUSED)
-    return verdict
 
 
 def read_status(status: SystemStatus) -> Verdict | None:

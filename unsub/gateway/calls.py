@@ -6,16 +6,17 @@ sent.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
 
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from unsub.domain.context import SubscriberContext
+from unsub.models import BusinessUnit, TokenBy
 from unsub.sfmc import (
     LIST_PROPERTIES,
     LIST_SUBSCRIBER_PROPERTIES,
@@ -34,6 +35,7 @@ from unsub.sfmc import (
     SubscriberName,
     SubscriberUpdate,
     SystemStatus,
+    TransientError,
     TriggeredSend,
     UnsubEvent,
     read_list,
@@ -57,11 +59,12 @@ def log_unsub_events(
     """Call LogUnsubEvent for each parameter set, in one Execute message. Return the reply, results
     in the order of `calls`. Raises an SfmcError; unsub.sfmc.errors says what each means."""
     _outside()
+    route = _route(mid)
     requests = [
-        ExecuteRequest(name=LOG_UNSUB_EVENT, parameters=call, client_mid=_client_mid(mid))
+        ExecuteRequest(name=LOG_UNSUB_EVENT, parameters=call, client_mid=route.mid)
         for call in calls
     ]
-    return client().execute(requests, before=before)
+    return route.client.execute(requests, before=before)
 
 
 def system_status() -> SystemStatus:
@@ -155,7 +158,8 @@ def profile_of(mid: int, subscriber: SubscriberContext) -> Profile | None:
 def definitions(mid: int) -> tuple[Definition, ...]:
     """Return the unit's profile attributes in display order. Raises an SfmcError."""
     _outside()
-    return client().describe("Subscriber", client_mid=_client_mid(mid))
+    route = _route(mid)
+    return route.client.describe("Subscriber", client_mid=route.mid)
 
 
 def update_subscribers(
@@ -164,8 +168,9 @@ def update_subscribers(
     """Change subscribers in one Update message. Return the reply, results in the order of
     `updates`. Raises an SfmcError."""
     _outside()
-    addressed = [replace(one, client_mid=_client_mid(mid)) for one in updates]
-    return client().update(addressed, before=before)
+    route = _route(mid)
+    addressed = [replace(one, client_mid=route.mid) for one in updates]
+    return route.client.update(addressed, before=before)
 
 
 def send_mails(
@@ -174,8 +179,9 @@ def send_mails(
     """Send emails in one Create message. Return the reply, results in the order of `sends`. Raises
     an SfmcError."""
     _outside()
-    addressed = [replace(one, client_mid=_client_mid(mid)) for one in sends]
-    return client().create(addressed, before=before)
+    route = _route(mid)
+    addressed = [replace(one, client_mid=route.mid) for one in sends]
+    return route.client.create(addressed, before=before)
 
 
 def _keyed(keys: Sequence[str]) -> Filter:
@@ -213,13 +219,14 @@ def _pages(
 ) -> Iterator[list[Row]]:
     """Yield pages of rows, each converted by `read`. Rows that it cannot convert are skipped, and
     logged by count."""
+    _outside()
+    route = _route(mid)
     request = RetrieveRequest(
-        object_type=object_type, properties=properties, filter=condition,
-        client_mid=_client_mid(mid),
-    )  # fmt: skip
+        object_type=object_type, properties=properties, filter=condition, client_mid=route.mid
+    )
     while True:
         _outside()
-        page = client().retrieve(request)
+        page = route.client.retrieve(request)
         found = [_read(row, read) for row in page.rows]
         rows = [row for row in found if row is not None]
         if len(rows) < len(found):
@@ -249,17 +256,48 @@ def _outside() -> None:
         raise RuntimeError("no network inside a transaction (design, invariant 8)")
 
 
-def _client_mid(mid: int) -> int | None:
-    """Return the MID for Client/ID; None where the token already belongs to that unit."""
-    return None if mid == settings.SFMC_ACCOUNT_ID else mid
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Route:
+    """How a unit is addressed: the client whose token is used, and the MID for Client/ID; None
+    where the token belongs to the unit."""
+
+    client: Client
+    mid: int | None
+
+
+def _route(mid: int) -> _Route:
+    """Return how to address a unit, as its setting `token_by` says. Raises MisconfiguredError where
+    credentials are missing, TransientError while the database does not answer."""
+    base = client()
+    if mid == settings.SFMC_ACCOUNT_ID:
+        return _Route(client=base, mid=None)
+    if base.has_tokens and _token_by(mid) == TokenBy.OWN:
+        return _Route(client=_client_of(base, mid), mid=None)
+    return _Route(client=base, mid=mid)
+
+
+def _token_by(mid: int) -> str | None:
+    """Return the setting of a unit, or None for an unknown one."""
+    try:
+        return BusinessUnit.objects.filter(pk=mid).values_list("token_by", flat=True).first()
+    except DatabaseError:
+        # Not `from err`: a call by the wrong token would be worse than one later.
+        raise TransientError("the unit's setting cannot be read") from None
 
 
 @cache
 def client() -> Client:
     """Return the process's client. Raises MisconfiguredError where credentials are missing."""
     return Client(
-        auth=credentials(),
+        auth=credentials(settings.SFMC_ACCOUNT_ID),
         soap_url=settings.SFMC_SOAP_URL or None,
         timeout=settings.SFMC_TIMEOUT,
         pool_size=settings.SFMC_CONCURRENCY,
     )
+
+
+@cache
+def _client_of(base: Client, mid: int) -> Client:
+    """Return the process's client with the token of another unit. It shares all else with
+    `base`."""
+    return base.with_auth(credentials(mid))

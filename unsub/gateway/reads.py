@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 import structlog
+from django.db import connection
 
 from unsub.sfmc import SfmcError
 
@@ -44,6 +45,10 @@ def result(mid: int, what: str, future: "Future[Any] | None", until: float) -> A
 
 
 def _read(read: Callable[[], Any]) -> Any:
-    """Return the result of `read`, or None where all call slots are taken."""
-    with concurrency.call_slot() as free:
-        return read() if free else None
+    """Return the result of `read`, or None where all call slots are taken. Closes this thread's
+    connection to the database, if the read needed one: no request does."""
+    try:
+        with concurrency.call_slot() as free:
+            return read() if free else None
+    finally:
+        connection.close()

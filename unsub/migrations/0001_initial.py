@@ -298,6 +298,20 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "token_by",
+                    models.CharField(
+                        choices=[
+                            ("parent", "the deployment's token, which names the unit in each call"),
+                            ("own", "a token of the unit's own"),
+                        ],
+                        db_default="parent",
+                        default="parent",
+                        help_text="Where Marketing Cloud refuses calls for this unit by the token of the package's own unit, get one by the unit's MID. The package must be available to the unit.",
+                        max_length=10,
+                        verbose_name="token",
+                    ),
+                ),
+                (
                     "import_events",
                     models.BooleanField(
                         db_default=False,
@@ -720,6 +734,61 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="MessageTypeState",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "message_type",
+                    models.CharField(
+                        choices=[
+                            ("execute", "execute"),
+                            ("update", "update"),
+                            ("triggered_send", "triggered_send"),
+                        ],
+                        max_length=20,
+                        verbose_name="message",
+                    ),
+                ),
+                (
+                    "held_since",
+                    models.DateTimeField(blank=True, null=True, verbose_name="held since"),
+                ),
+                (
+                    "held_reason",
+                    models.CharField(
+                        blank=True, db_default="", max_length=100, verbose_name="why it is held"
+                    ),
+                ),
+                (
+                    "paused_until",
+                    models.DateTimeField(blank=True, null=True, verbose_name="paused until"),
+                ),
+                ("unknowns_in_a_row", models.PositiveIntegerField(db_default=0, default=0)),
+                ("refusal", models.CharField(blank=True, db_default="", max_length=250)),
+                ("refused_rows", models.JSONField(blank=True, default=list)),
+                (
+                    "unit",
+                    models.ForeignKey(
+                        db_column="mid",
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="message_type_states",
+                        to="unsub.businessunit",
+                        verbose_name="business unit",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "state of a message type",
+                "verbose_name_plural": "states of message types",
+            },
+        ),
+        migrations.CreateModel(
             name="PageText",
             fields=[
                 (
@@ -974,7 +1043,7 @@ class Migration(migrations.Migration):
                 ("outcome", models.CharField(blank=True, max_length=30, verbose_name="outcome")),
                 (
                     "error_code",
-                    models.IntegerField(blank=True, null=True, verbose_name="error code"),
+                    models.BigIntegerField(blank=True, null=True, verbose_name="error code"),
                 ),
                 (
                     "sfmc_request_id",
@@ -1381,7 +1450,7 @@ class Migration(migrations.Migration):
                 ("outcome", models.CharField(blank=True, max_length=30, verbose_name="outcome")),
                 (
                     "error_code",
-                    models.IntegerField(blank=True, null=True, verbose_name="error code"),
+                    models.BigIntegerField(blank=True, null=True, verbose_name="error code"),
                 ),
                 (
                     "sfmc_request_id",
@@ -1508,7 +1577,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "error_code",
-                    models.IntegerField(blank=True, null=True, verbose_name="error code"),
+                    models.BigIntegerField(blank=True, null=True, verbose_name="error code"),
                 ),
                 ("detail", models.CharField(blank=True, max_length=200, verbose_name="detail")),
                 (
@@ -1738,6 +1807,12 @@ class Migration(migrations.Migration):
             model_name="mailinglist",
             constraint=models.UniqueConstraint(
                 fields=("unit", "list_id"), name="mailing_list_once_per_unit"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="messagetypestate",
+            constraint=models.UniqueConstraint(
+                fields=("unit", "message_type"), name="message_type_state_once"
             ),
         ),
         migrations.AddConstraint(

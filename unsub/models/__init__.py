@@ -6,7 +6,13 @@ from unsub.domain.outcomes import Outcome
 
 from .alarm import Alarm, Cause
 from .attempt import DeliveryAttempt
-from .business_unit import AddressGuard, BusinessUnit, PauseEndAction, UnsubscribeReach
+from .business_unit import (
+    AddressGuard,
+    BusinessUnit,
+    PauseEndAction,
+    TokenBy,
+    UnsubscribeReach,
+)
 from .consent_text import ConsentText
 from .daily_count import By, CountCursor, DailyCount
 from .erasure import ErasedIdentifier, Erasure
@@ -18,7 +24,7 @@ from .lost_link import LostLink
 from .mailing_list import MailingList
 from .page_text import PageText, Place
 from .pause import Pause, PauseResult
-from .queue_state import QueueState
+from .queue_state import MessageTypeState, QueueState
 from .reason import Reason, ReasonLabel
 from .request import Channel, SubscriberRequest
 from .resolution_note import ResolutionNote
@@ -48,6 +54,7 @@ __all__ = [
     "LostLink",
     "MailingList",
     "MessageType",
+    "MessageTypeState",
     "Outcome",
     "PageText",
     "Pause",
@@ -63,6 +70,7 @@ __all__ = [
     "Status",
     "SubscriberAlias",
     "SubscriberRequest",
+    "TokenBy",
     "UnsubscribeReach",
     "WeeklyDigest",
 ]

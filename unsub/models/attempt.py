@@ -42,7 +42,7 @@ class DeliveryAttempt(models.Model):
         choices=[(outcome.value, outcome.value) for outcome in Outcome],
     )
     status_code = models.CharField(_("status code"), max_length=40, blank=True)
-    error_code = models.IntegerField(_("error code"), null=True, blank=True)
+    error_code = models.BigIntegerField(_("error code"), null=True, blank=True)
     detail = models.CharField(_("detail"), max_length=200, blank=True)
     sfmc_request_id = models.CharField(_("Marketing Cloud request ID"), max_length=64, blank=True)
     call_method = models.CharField(

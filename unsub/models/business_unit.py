@@ -49,6 +49,13 @@ class UnsubscribeReach(models.TextChoices):
     UNIT = "unit", _("this business unit only")
 
 
+class TokenBy(models.TextChoices):
+    """Which token the calls for a unit carry."""
+
+    PARENT = "parent", _("the deployment's token, which names the unit in each call")
+    OWN = "own", _("a token of the unit's own")
+
+
 class PauseEndAction(models.TextChoices):
     """What happens when a pause is over."""
 
@@ -278,6 +285,17 @@ class BusinessUnit(models.Model):
         help_text=_(
             "As the Unsubscribe Settings of the business unit in Marketing Cloud say. The page "
             "tells people whether your other brands can still email them."
+        ),
+    )
+    token_by = models.CharField(
+        _("token"),
+        max_length=10,
+        choices=TokenBy.choices,
+        default=TokenBy.PARENT,
+        db_default=TokenBy.PARENT,
+        help_text=_(
+            "Where Marketing Cloud refuses calls for this unit by the token of the package's own "
+            "unit, get one by the unit's MID. The package must be available to the unit."
         ),
     )
     import_events = models.BooleanField(

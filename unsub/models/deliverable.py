@@ -54,7 +54,7 @@ class Deliverable(models.Model):
     lease = models.UUIDField(_("lease"), null=True, blank=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     outcome = models.CharField(_("outcome"), max_length=30, blank=True)
-    error_code = models.IntegerField(_("error code"), null=True, blank=True)
+    error_code = models.BigIntegerField(_("error code"), null=True, blank=True)
     sfmc_request_id = models.CharField(_("Marketing Cloud request ID"), max_length=64, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 

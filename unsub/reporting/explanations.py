@@ -63,7 +63,7 @@ ERROR_CODES: Mapping[int, str] = {
     409: _("The subscriber is on no list that this unsubscribe could take them off."),
     12001: _NOBODY,
     12008: _UNSUBSCRIBE_FAILED,
-    12009: _UNSUBSCRIBE_FAILED,
+    12009: _("The subscriber is not on this list: nothing was left to do."),
     12012: _("The subscriber was already unsubscribed from everything: nothing was left to do."),
     12013: _UNSUBSCRIBE_FAILED,
     12015: _NOBODY,
@@ -84,8 +84,7 @@ OUTCOMES: Mapping[str, str] = {
     "unknown": _("We called and got no readable answer. Calling again does no harm, so we do."),
 }
 
-# With these codes only profile changes and emails are refused: an unsubscribe would be held
-# (unsub/domain/outcomes.py).
+# Of a row that was refused at its horizon, or by an earlier version.
 _RIGHTS = frozenset({11, 12})
 
 # Details found before a call, so that none was made. The keys are the `detail` texts of the modules

@@ -11,7 +11,15 @@ from django.db.models.functions import Coalesce, Now
 
 from unsub.domain.outcomes import Backpressure
 from unsub.infra.inserts import find_or_insert
-from unsub.models import BusinessUnit, LinkEmail, QueueState, Status, SubscriberRequest
+from unsub.models import (
+    BusinessUnit,
+    LinkEmail,
+    MessageType,
+    MessageTypeState,
+    QueueState,
+    Status,
+    SubscriberRequest,
+)
 
 HELD, CIRCUIT_OPEN, MAINTENANCE = "held", "circuit open", Backpressure.MAINTENANCE.value
 HOLD_PROBE = timedelta(minutes=2)
@@ -53,13 +61,52 @@ def hold(mid: int, reason: str) -> None:
 
 
 def release(mid: int) -> bool:
-    """Open a unit's queue: not held, not paused, circuit closed. Return whether it was held. Its
+    """Open a unit's queue: not held, not paused, circuits closed. Return whether it was held. Its
     requests stayed pending, so each is sent when it is due."""
+    MessageTypeState.objects.filter(unit_id=mid).delete()
     state = QueueState.objects.filter(pk=mid)
     was_held = bool(state.filter(held_since__isnull=False).update(**_OPEN))
     if not was_held:
         state.update(**_OPEN)
     return was_held
+
+
+def lock_type(mid: int, message_type: MessageType) -> MessageTypeState:
+    """Return the state of a message type of a unit, locked until the end of the transaction;
+    inserts it where it does not exist yet."""
+    states = MessageTypeState.objects.filter(unit_id=mid, message_type=message_type.value)
+    state = states.select_for_update(of=("self",)).first()
+    if state is None:
+        new = MessageTypeState(unit_id=mid, message_type=message_type.value)
+        find_or_insert(states, new)
+        state = states.select_for_update(of=("self",)).get()
+    return state
+
+
+def hold_type(mid: int, message_type: MessageType, reason: str) -> None:
+    """Hold one message type of a unit until a probe of that type succeeds or a user releases the
+    queue. The other types go on."""
+    state = lock_type(mid, message_type)
+    MessageTypeState.objects.filter(pk=state.pk).update(
+        held_since=Coalesce("held_since", Now()),
+        held_reason=reason[:100],
+        paused_until=Now() + HOLD_PROBE,
+    )
+
+
+def held_types(mid: int) -> list[MessageTypeState]:
+    """Return the held message types of a unit but unsubscribes, whose hold is the queue's."""
+    held = MessageTypeState.objects.filter(unit_id=mid, held_since__isnull=False)
+    return list(held.exclude(message_type=MessageType.UNSUBSCRIBES.value).order_by("message_type"))
+
+
+def number_pending_of(mid: int, message_type: MessageType) -> int:
+    """Return how many rows of one message type of a unit are pending."""
+    if message_type is MessageType.MAILS:
+        return LinkEmail.objects.filter(unit_id=mid, status=Status.PENDING).count()
+    return SubscriberRequest.objects.filter(
+        unit_id=mid, status=Status.PENDING, kind__in=message_type.kinds
+    ).count()
 
 
 def held_mids() -> set[int]:

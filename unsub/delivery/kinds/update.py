@@ -36,7 +36,8 @@ def send(batch: Batch[SubscriberRequest]) -> tuple[Verdict, ...] | None:
     if verdicts is None:
         return None
     return tuple(
-        _verified(batch, row, verdict) for row, verdict in zip(batch.rows, verdicts, strict=True)
+        _verified(batch, row, _of_change(verdict))
+        for row, verdict in zip(batch.rows, verdicts, strict=True)
     )
 
 
@@ -133,6 +134,14 @@ _PLANS: Mapping[str, Callable[[SubscriberRequest, _Known], Plan]] = {
     Kind.FORMAT: _format,
     Kind.ADDRESS: _address,
 }
+
+
+def _of_change(verdict: Verdict) -> Verdict:
+    """Return the verdict on a change. To be off the list already is no success for it: the
+    membership has changed since it was read, so the change is tried once more."""
+    if verdict.outcome is not Outcome.ALREADY_UNSUBSCRIBED:
+        return verdict
+    return replace(verdict, outcome=Outcome.TRY_LATER, tries=2)
 
 
 def _verified(batch: Batch[SubscriberRequest], row: SubscriberRequest, verdict: Verdict) -> Verdict:

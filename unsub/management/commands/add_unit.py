@@ -20,6 +20,7 @@ _OPTIONS = {
     "new_link_key": "customer key of the triggered send with a new link",
     "ask_back_key": "customer key of the triggered send that asks back after a pause",
     "address_guard": "told, asked or none: the former address, when the address changes",
+    "token_by": "parent or own: the deployment's token, or one by the unit's MID",
     "pause_end_action": "ask or put_back: what happens after a pause",
 }
 

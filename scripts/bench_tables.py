@@ -34,7 +34,7 @@ STATE = """
     give_up_at timestamptz NOT NULL DEFAULT now(), lease uuid, lease_until timestamptz,
     attempts integer NOT NULL DEFAULT 0, outcome varchar(20) NOT NULL DEFAULT '',
     error_code integer, sfmc_request_id varchar(64) NOT NULL DEFAULT '', finished_at timestamptz,
-    confirmed_at timestamptz, superseded_by bigint
+    confirmed_at timestamptz, superseded_by bigint, forgotten_at timestamptz
 """
 NAMES = [part.split()[0] for part in re.sub(r"\([^)]*\)", "", COLUMNS).split(",")]
 # One request as the page writes it; :n is a number that no other client uses.
@@ -85,6 +85,7 @@ CREATE INDEX ON lean (subscriber_key) WHERE subscriber_key <> '';
 CREATE INDEX ON lean (subscriber_id) WHERE subscriber_key <> '' OR email_address <> '';
 CREATE INDEX ON lean (address_digest) WHERE address_digest <> '';
 CREATE INDEX ON lean (mid, finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX ON lean (mid, finished_at) WHERE forgotten_at IS NULL AND finished_at IS NOT NULL;
 CREATE INDEX ON lean (list_id) WHERE list_id IS NOT NULL AND finished_at IS NOT NULL;
 CREATE INDEX ON lean (lease_until) WHERE status = 'sending';
 CREATE INDEX ON lean (mid, finished_at) WHERE status = 'refused';
@@ -119,6 +120,7 @@ CREATE INDEX ON split (received_at);
 CREATE INDEX ON split (subscriber_key) WHERE subscriber_key <> '';
 CREATE INDEX ON split (subscriber_id) WHERE subscriber_key <> '' OR email_address <> '';
 CREATE INDEX ON split (mid, finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX ON split (mid, finished_at) WHERE forgotten_at IS NULL AND finished_at IS NOT NULL;
 CREATE INDEX ON split (list_id) WHERE list_id IS NOT NULL AND finished_at IS NOT NULL;
 CREATE TABLE split_queue (request_id bigint PRIMARY KEY, mid bigint NOT NULL,
     status varchar(10) NOT NULL DEFAULT 'pending',

@@ -25,7 +25,7 @@ from unsub.sfmc.client import Client
 from unsub.sfmc.deadline import exchange
 from unsub.sfmc.http import new_session, post
 
-Act = Callable[[Handler], bool]
+Behaviour = Callable[[Handler], bool]
 ENDLESS = (
     hang, drip, drip_header, drip_status, continue_for_ever, empty_gzip_blocks, empty_chunks,
 )  # fmt: skip
@@ -33,7 +33,7 @@ ENDLESS = (
 
 @pytest.mark.parametrize("act", ENDLESS)
 def test_a_reply_without_an_end_is_an_unknown_outcome(
-    new_auth: NewAuth, vendor: Vendor, act: Act
+    new_auth: NewAuth, vendor: Vendor, act: Behaviour
 ) -> None:
     client = Client(auth=new_auth(), soap_url=vendor.url, timeout=0.5)
     vendor.answers(Answer(act=act), Answer(body=reply()))
@@ -47,7 +47,7 @@ def test_a_reply_without_an_end_is_an_unknown_outcome(
 
 @pytest.mark.parametrize("act", ENDLESS)
 def test_a_token_reply_without_an_end_is_transient(
-    new_auth: NewAuth, vendor: Vendor, act: Act
+    new_auth: NewAuth, vendor: Vendor, act: Behaviour
 ) -> None:
     vendor.tokens = deque([Answer(act=act)])
     with pytest.raises(TransientError):

@@ -255,6 +255,7 @@ def test_the_timeline_says_that_the_subscriber_ended_a_pause(
     unit.pause_offered, unit.pause_end_action = True, "put_back"
     unit.save()
     left = asked(make_submission, None, pause_days=30)
+    settle(SubscriberRequest.objects.filter(pk=left.pk), Status.DONE)
     pause = Pause.objects.get()
     outbox.end_pause(pause, token=make_submission().token, subscribe=True)
     back = SubscriberRequest.objects.exclude(pk=left.pk).get()

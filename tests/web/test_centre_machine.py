@@ -1,6 +1,6 @@
 """Stateful test of the profile centre against a model: in whatever order requests are made,
-spooled, sent, fail and are settled, pauses end, events are imported and digest keys change, what a
-subscriber requested last is what Marketing Cloud has in the end."""
+spooled, sent, fail and are settled, pauses end, events are imported, digest keys change and
+subscribers are erased, what a subscriber requested last is what Marketing Cloud has in the end."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.models.functions import Now
 from hypothesis import HealthCheck, settings
@@ -42,6 +43,8 @@ from unsub.links.tokens import sign_link
 from unsub.models import (
     BusinessUnit,
     Channel,
+    ErasedIdentifier,
+    Erasure,
     Kind,
     Pause,
     Status,
@@ -51,7 +54,7 @@ from unsub.models import (
 from unsub.models.kinds import SUBSCRIBING
 from unsub.models.statuses import ON_THEIR_WAY
 from unsub.outbox import api as outbox
-from unsub.outbox import event_import, identity, receipt, spool
+from unsub.outbox import erasure, event_import, identity, receipt, spool
 from unsub.outbox.api import Change, Submission
 from unsub.outbox.precedence import supersedes
 from unsub.sfmc import (
@@ -269,6 +272,13 @@ class Centre(RuleBasedStateMachine):
         self.age = 0
         self.unsettled: list[Called] = []
         self.held: dict[int, Batch[Row]] = {}
+        # Claimed, and neither settled nor lost with its worker.
+        self.under_way = 0
+        self.erased: set[int] = set()
+        Erasure.objects.all().delete()
+        ErasedIdentifier.objects.all().delete()
+        user, _ = get_user_model().objects.get_or_create(username="marketer")
+        self.user_id: int = user.pk
 
     @rule(person=st.sampled_from(PEOPLE), number=st.sampled_from([WEEKLY, EVENTS]))
     def unsubscribe_from_list(self, person: int, number: int) -> None:
@@ -372,14 +382,45 @@ class Centre(RuleBasedStateMachine):
         self._pass_a_moment()
         at = receipt._database_time()
         call = {"SubscriberKey": str(person)} | ({"ListID": str(number)} if number else {})
-        self.cloud._unsubscribe(call)
+        # The event of somebody who was erased is not imported, so it is left out of the model.
+        if person not in self.erased:
+            self.cloud._unsubscribe(call)
         event = UnsubEvent(
             subscriber_key=str(person), job_id=99, list_id=number, batch_id=None, at=at,
             is_master=number is None,
         )  # fmt: skip
+        number_of_rows = SubscriberRequest.objects.count()
         event_import._write(PARENT, [event])
+        if person in self.erased:
+            assert SubscriberRequest.objects.count() == number_of_rows
+            return
         row = SubscriberRequest.objects.filter(channel=Channel.IMPORT).latest("pk")
         self.asked.append(Asked(person, row.pk, "leave" if number else "leave all", number))
+        self._pass_a_moment()
+
+    @rule(person=st.sampled_from(PEOPLE))
+    def erase(self, person: int) -> None:
+        """A marketer grants the erasure of a subscriber of whom nothing is on its way. What they
+        asked for stays as it is in Marketing Cloud, their pauses do not end by subscribing again,
+        and nothing names them here until they use a link again."""
+        # A worker that comes back with a call of theirs could not send what they asked last again;
+        # and a change of theirs in the spool would be dropped.
+        mine = [one for one in self.asked if one.person == person]
+        if self.under_way or any(one.pk is None for one in mine):
+            return
+        erasure.request_erasure(self._link(person), language="en")
+        asked = Erasure.objects.open().get()
+        try:
+            erasure.grant(asked, user_id=self.user_id, note="")
+        except erasure.StillOpenError:
+            erasure.decline(asked, user_id=self.user_id, note="")
+            return
+        self.erased.add(person)
+        for one in mine:
+            one.until_later = False
+        named = SubscriberRequest.objects.filter(pk__in=[one.pk for one in mine])
+        assert not named.exclude(subscriber_id=None).exists()
+        assert not named.filter(subscriber_key=str(person)).exists()
         self._pass_a_moment()
 
     def _who(self, person: int) -> SubscriberContext:
@@ -462,6 +503,7 @@ class Centre(RuleBasedStateMachine):
         for row in batch.rows:
             assert row.pk not in self.held
             self.held[row.pk] = batch
+        self.under_way += 1
         return self.age, batch
 
     @rule(target=called, taken=consumes(batches), answer=st.sampled_from(ANSWERS))
@@ -502,6 +544,7 @@ class Centre(RuleBasedStateMachine):
         batch = claim(PARENT)
         if batch is None:
             return None
+        self.under_way += 1
         self.another_worker_sends_all()
         self._ask_for(after, person, number)
         self.another_worker_sends_all()
@@ -540,11 +583,13 @@ class Centre(RuleBasedStateMachine):
         if one:
             worker.settle(one.batch, one.verdicts)
             self.unsettled.remove(one)
+            self.under_way -= 1
             self.held = {pk: held for pk, held in self.held.items() if held is not one.batch}
 
     @rule(taken=consumes(batches))
     def die(self, taken: tuple[int, Batch[Row]] | None) -> None:
         """A worker crashes before its call."""
+        self.under_way -= taken is not None
 
     @rule()
     def time_passes(self) -> None:

@@ -8,8 +8,9 @@ import pytest
 from django.conf import settings
 from django.db.models.functions import Now
 from django.test import Client
+from pytest_django.fixtures import Settings
 
-from tests.helpers import PARENT, MakeSubmission, context, queue
+from tests.helpers import PARENT, MakeSubmission, context, queue, rotate_digest_key
 from unsub.alerting import detection
 from unsub.delivery import sweep, worker
 from unsub.delivery.batch import Batch
@@ -171,6 +172,21 @@ def test_a_stale_unsubscribe_after_a_subscribe_is_undone(sandbox: Sandbox) -> No
     assert weekly(sandbox) == "Unsubscribed"
     drain()
     assert status_of(newest) == Status.DONE
+    assert weekly(sandbox) == "Active"
+
+
+def test_a_new_digest_key_since_the_claim_changes_nothing(
+    sandbox: Sandbox, settings: Settings
+) -> None:
+    unsubscribe()
+    batch = claimed()
+    freeze_and_lose()
+    rotate_digest_key(settings)
+    subscribe()
+    drain()
+    wake_up(batch)
+    assert weekly(sandbox) == "Unsubscribed"
+    drain()
     assert weekly(sandbox) == "Active"
 
 

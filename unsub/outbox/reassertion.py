@@ -20,7 +20,7 @@ claimed, a later request supersedes it or it is sent once more.
 from collections.abc import Iterable, Sequence
 
 import structlog
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from unsub.domain.retry import HORIZON
@@ -28,6 +28,7 @@ from unsub.models import Kind, Status, SubscriberRequest
 from unsub.models.kinds import SUBSCRIBING
 from unsub.models.statuses import NOT_IN_FORCE
 
+from . import identity
 from .precedence import supersedes
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,8 @@ def reassert(stale: Iterable[SubscriberRequest]) -> set[int]:
     Return the MIDs of their units. Joins the caller's transaction; locks the later requests of
     these subscribers, in order of their ids."""
     mids: set[int] = set()
-    for row in stale:
+    # As the rows are now: a new digest key may have come since they were claimed.
+    for row in SubscriberRequest.objects.filter(pk__in=[one.pk for one in stale]).order_by("pk"):
         if row.subscriber_digest and (ids := _undone_by(row, _later(row))):
             _queue_again(SubscriberRequest.objects.filter(pk__in=ids))
             mids.add(row.unit_id)
@@ -50,7 +52,8 @@ def reassert(stale: Iterable[SubscriberRequest]) -> set[int]:
 def _later(row: SubscriberRequest) -> list[SubscriberRequest]:
     """Return the later requests of the subscriber that are in force, oldest first, locked."""
     rows = SubscriberRequest.objects.filter(
-        subscriber_digest=row.subscriber_digest, received_at__gte=row.received_at
+        Q(received_at__gte=row.asked_at) | Q(repeated_at__gte=row.asked_at),
+        subscriber_digest__in=identity.digests_of(row.unit_id, None, {row.subscriber_digest}),
     ).exclude(status__in=NOT_IN_FORCE)
     locked = rows.select_for_update(of=("self",), no_key=True).order_by("pk")
     found = [one for one in locked if _order(one) > _order(row)]
@@ -58,7 +61,7 @@ def _later(row: SubscriberRequest) -> list[SubscriberRequest]:
 
 
 def _order(row: SubscriberRequest) -> tuple[object, ...]:
-    return row.received_at, row.pk
+    return row.asked_at, row.pk
 
 
 def _undone_by(row: SubscriberRequest, later: Sequence[SubscriberRequest]) -> list[int]:

@@ -23,7 +23,7 @@ UNSUBSCRIBED = "Unsubscribed"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileSnapshot:
     """What could be read; None marks what could not. `lists` are the public publication lists by
-    name, `places` maps ListID to the subscriber's status on it."""
+    name, `memberships` maps ListID to the subscriber's status on it."""
 
     lists: tuple[MailList, ...] | None = None
     memberships: dict[int, str] | None = None
@@ -113,7 +113,7 @@ def _memberships(mid: int, subscriber: SubscriberContext, key: str) -> dict[int,
 
 
 def _kept(what: str, mid: int, subscriber: SubscriberContext, read: Callable[[], Any]) -> Any:
-    """Return the cached value, or read it and cache it for PERSON_FOR seconds. None is not
+    """Return the cached value, or read it and cache it for CACHE_SECONDS. None is not
     cached."""
     name = _name(what, mid, subscriber)
     value = cache.get(name)

@@ -43,3 +43,15 @@ def empty_broker(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.config.pluginmanager.hasplugin("django"):
         with redis.Redis.from_url(settings.REDIS_URL) as client:
             client.flushdb()
+
+
+@pytest.fixture(autouse=True)
+def middle_of_the_jitter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw the middle of every retry delay.
+
+    With full jitter one failed attempt in thirty is due again while the same test still drains the
+    queue.
+    """
+    if request.config.pluginmanager.hasplugin("django"):
+        for module in ("circuit", "worker"):
+            monkeypatch.setattr(f"unsub.delivery.{module}.random", lambda: 0.5)

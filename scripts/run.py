@@ -1,7 +1,11 @@
-"""`make run`: start everything on this machine; Ctrl-C stops everything."""
+"""`make run`: start everything on this machine; only Ctrl-C stops it.
+
+A process that ends is started again.
+"""
 
 import fcntl
 import json
+import multiprocessing
 import os
 import shlex
 import signal
@@ -10,11 +14,15 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from honcho.manager import Manager
+from honcho.process import Process
 
 from . import environment
 from .environment import Ports
@@ -23,6 +31,8 @@ from .servers import HOST, Valkey, free_port
 from .steps import ROOT, say, tool
 
 EXIT_BUSY = 2
+# Seconds before a process that ended is started again: doubled each time, unless it ran long enough.
+FIRST_PAUSE, LONGEST_PAUSE, LONG_ENOUGH = 1.0, 30.0, 60.0
 
 
 class BusyError(Exception):
@@ -109,7 +119,7 @@ def start(ports: Ports) -> int:
 
 
 def _status(code: int | None) -> int:
-    """Return 0 after Ctrl-C and SIGTERM, else the failed process's status."""
+    """Return 0 after Ctrl-C and SIGTERM."""
     return 0 if code in {None, 128 + signal.SIGINT, 128 + signal.SIGTERM} else int(code or 1)
 
 
@@ -146,12 +156,60 @@ def commands(ports: Ports) -> dict[str, list[str]]:
     }  # fmt: skip
 
 
-class Processes(Manager):  # type: ignore[misc]  # honcho ships no types
-    """honcho's manager; calls `then` in a separate thread once all processes are started."""
+class LastingProcess(Process):  # type: ignore[misc]  # honcho ships no types
+    """honcho's process; one that ends is started again, until `stopping` is set."""
+
+    def __init__(self, *args: Any, stopping: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._stopping = stopping
+        self._status = 0
+
+    def run(self, events: Any = None, ignore_signals: bool = False) -> None:
+        """Run, with pauses of 1 to 30 seconds, in a process that honcho forked for it."""
+        if ignore_signals:
+            # By a function: a program started later would inherit SIG_IGN, and could not be ended.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: None)
+        pause = FIRST_PAUSE
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            super().run(events)
+            if self._stopping.is_set():
+                return
+            if time.monotonic() - started > LONG_ENOUGH:
+                pause = FIRST_PAUSE
+            again = f"{self.name} ended (status {self._status}); starting it again in {pause:g} s\n"
+            self._send_message(again.encode())
+            self._stopping.wait(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        self._send_message({"returncode": self._status}, type="stop")
+
+    def _send_message(self, data: Any, type: str = "line") -> None:  # noqa: A002 - honcho's name
+        """Send an event to the manager, which takes an end for the end of everything."""
+        if type == "stop" and not self._stopping.is_set():
+            self._status = data["returncode"]
+            return
+        super()._send_message(data, type)
+        if type == "start" and self._stopping.is_set():
+            # Started while the manager signalled the one before it.
+            with suppress(ProcessLookupError):
+                os.killpg(data["pid"], signal.SIGTERM)
+
+
+class Processes(Manager):  # type: ignore[misc]
+    """honcho's manager; calls `then` in a separate thread once all processes are started, and
+    starts those again that end."""
 
     def __init__(self, *, then: Callable[[], None]) -> None:
         super().__init__()
         self._then = then
+        self._stopping = multiprocessing.Event()
+        self._process_ctor = partial(LastingProcess, stopping=self._stopping)
+
+    def terminate(self) -> None:
+        """End all processes."""
+        self._stopping.set()
+        super().terminate()
 
     def _start(self) -> None:
         # Started after forking: a thread would not survive a fork, but its locks would.

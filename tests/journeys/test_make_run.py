@@ -16,6 +16,9 @@ from tests.journeys.processes import Process, wait_for
 
 ONE_CLICK = re.compile(r"curl -i -d List-Unsubscribe=One-Click (\S+)")
 
+WORKER = re.compile(r"worker started \(pid=(\d+)\)")
+WORKER_AGAIN = re.compile(r"(?s)worker ended \(status -9\); starting it again.*" + WORKER.pattern)
+
 
 def _run(folder: Path, **environ: str) -> Process:
     command = [sys.executable, "-m", "scripts.run"]
@@ -44,6 +47,10 @@ def test_make_run_prints_working_links_and_stops_all_servers_at_the_end(
             assert response.status == 200
         events = wait_for("the event", lambda: _events(ports["SANDBOX_PORT"]))
         assert [(event["job_id"], event["list_id"]) for event in events] == [(88002, 7001)]
+        worker = int(run.wait_for_words(WORKER, seconds=5)[1])
+        os.kill(worker, signal.SIGKILL)
+        again = int(run.wait_for_words(WORKER_AGAIN, seconds=30)[1])
+        assert again != worker
         assert run.end(number, seconds=20) == 0
     finally:
         run.kill()

@@ -1,12 +1,30 @@
 """Error messages of `make run` where it cannot start."""
 
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from scripts.run import BusyError, choose_ports
 from scripts.servers import HOST, free_port
+from scripts.steps import ROOT
+
+
+# One process ends at once; the other ends once and then lasts.
+MANAGER = """
+import os, sys, tempfile
+from scripts import run
+run.FIRST_PAUSE = 0.05
+once = tempfile.mktemp()
+manager = run.Processes(then=lambda: None)
+manager.add_process("short", "exit 3")
+manager.add_process("long", f"test -e {once} && rm {once} && exec sleep 60; touch {once}")
+manager.loop()
+sys.exit(manager.returncode)
+"""
 
 
 @pytest.fixture
@@ -44,6 +62,24 @@ def test_one_port_cannot_be_used_twice() -> None:
     port = str(free_port())
     with pytest.raises(BusyError, match="differ"):
         choose_ports({"PORT": port, "SANDBOX_PORT": port})
+
+
+def test_a_process_that_ends_is_started_again_until_the_manager_is_stopped() -> None:
+    command = [sys.executable, "-c", MANAGER]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as manager:
+        try:
+            assert manager.stdout is not None
+            lines = iter(manager.stdout.readline, "")
+            for _ in range(2):
+                assert any("short ended (status 3); starting it again in" in one for one in lines)
+            manager.send_signal(signal.SIGINT)
+            rest = "".join(lines)
+            assert manager.wait(timeout=20) == 130
+        finally:
+            manager.kill()
+    # Also one that was started again ends by SIGTERM, without a wait for SIGKILL.
+    assert "SIGTERM to long" in rest
+    assert "SIGKILL" not in rest
 
 
 def test_the_broker_gets_a_free_port() -> None:

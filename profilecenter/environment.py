@@ -17,6 +17,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
+from unsub.infra.redis_connections import AddressError, is_sentinel, read_address
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 _LINE = re.compile(r"(?:export )?[A-Za-z_0-9]+=.*")  # what environ takes for a variable
 _TRUE = {*environ.Env.BOOLEAN_TRUE_STRINGS}
@@ -24,6 +26,11 @@ _FALSE = {"false", "off", "no", "n", "0"}
 _DATABASES = ("postgres", "postgresql", "psql", "pgsql", "sqlite")
 _DATABASE = "an address such as postgres://name:password@host:5432/database"
 _EMAIL = "an address such as smtp+tls://name:password@host:587"
+_SENTINEL = "an address such as sentinel://:password@host:26379,host:26379/master/0"
+_CLUSTER = (
+    "must be one Redis, or the Sentinels of one. A Redis Cluster is not supported: Celery's queue "
+    "and the spool need all their keys on one server"
+)
 _ENCODED = "with signs such as / # and @ of its password percent-encoded"
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 
@@ -106,6 +113,19 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
             begins = " or ".join(f"{scheme}://" for scheme in schemes)
             raise self._wrong(var, f"an address that begins with {begins}, {_ENCODED}")
         return text
+
+    def redis(self, var: str, *, default: str) -> str:
+        """Return the address of a Redis, or of its Sentinels."""
+        text: str = self.str(var, default=default)
+        if "cluster" in text.partition("://")[0]:
+            raise SettingError(f"{self._named(var)} {_CLUSTER}.")
+        try:
+            if is_sentinel(text):
+                read_address(text)
+                return text
+        except (AddressError, ValueError):
+            raise self._wrong(var, f"{_SENTINEL}, {_ENCODED}") from None
+        return self.address(var, schemes=("redis", "rediss", "unix", "sentinel"), default=default)
 
     def choice(self, var: str, choices: Collection[str], *, default: str) -> str:
         """Return one of `choices`."""

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from unsub.domain.digest_keys import DigestKeyring
+from unsub.infra.redis_connections import read_address
 from unsub.links.tokens import Keyring
 
 from .environment import BASE_DIR, SettingError, read_environment
@@ -126,18 +127,18 @@ def _database() -> dict[str, Any]:
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.address(
-    "REDIS_URL", schemes=("redis", "rediss", "unix"), default="redis://localhost:6379/0"
-)
+REDIS_URL = env.redis("REDIS_URL", default="redis://localhost:6379/0")
 # The cache may be another Redis than the broker: one that writes nothing to a disk.
-CACHE_URL = env.address("CACHE_URL", schemes=("redis", "rediss", "unix"), default=REDIS_URL)
+CACHE_URL = env.redis("CACHE_URL", default=REDIS_URL)
 REDIS_TIMEOUT = 0.2  # seconds; a broker that does not answer must not delay a visitor
 _CACHE = {
     "BACKEND": "django.core.cache.backends.redis.RedisCache",
-    "LOCATION": CACHE_URL,
+    # A list: Django would split a string at each comma.
+    "LOCATION": [CACHE_URL],
     "KEY_PREFIX": "profilecenter",
     "OPTIONS": {
         "serializer": "profilecenter.cache.SealedSerializer",
+        "pool_class": "unsub.infra.redis_connections.Pool",
         "socket_timeout": 2,
         "socket_connect_timeout": 2,
         "retry": Retry(NoBackoff(), 0),
@@ -188,7 +189,8 @@ UNDO_SECONDS = env.int("UNDO_SECONDS", default=30)
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=int(SFMC_TIMEOUT * 4 + 60))
 
 # Celery: the row is the request, a task is only a wake-up, so no result and no retry is kept there.
-CELERY_BROKER_URL = REDIS_URL
+# Celery logs it; the transport itself reads REDIS_URL, which may name Sentinels.
+CELERY_BROKER_URL = read_address(REDIS_URL).url
 CELERY_BROKER_TRANSPORT = "profilecenter.transport:Transport"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {

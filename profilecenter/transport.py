@@ -1,13 +1,21 @@
-"""kombu's Redis transport, changed so that workers survive a restart of the broker."""
+"""kombu's Redis transport, changed so that workers and beat survive a restart or a failover of the
+broker, and find it by Sentinel."""
 
 from typing import Any
 
+from django.conf import settings
 from kombu.transport import redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from unsub.infra.redis_connections import connection_options
+
+# Written once for each connection: whether the broker takes writes.
+PROBE = "profilecenter:broker_probe"
+_NOT_FOR_SOCKETS = ("host", "port", "socket_connect_timeout", "socket_keepalive")
+
 
 class Channel(redis.Channel):
-    """A channel that notices a lost connection.
+    """A channel that notices a lost connection, and a broker that takes no writes.
 
     When a channel closes, kombu restores unacknowledged messages over a connection that may have no
     client any more; the AttributeError ends the whole worker (kombu 5.7). Wake-ups need not be
@@ -20,10 +28,30 @@ class Channel(redis.Channel):
         """Return the connection parameters; raises redis's ConnectionError on a closed channel."""
         if getattr(self.connection, "client", None) is None:
             raise RedisConnectionError("the channel is closed")
-        return super()._connparams(*args, **kwargs)  # type: ignore[misc]
+        ours = connection_options(settings.REDIS_URL)
+        # kombu derives a class of its own from it, which also tells the poller.
+        self.connection_class = self.connection_class_ssl = ours.pop("connection_class")
+        params = super()._connparams(*args, **kwargs) | ours  # type: ignore[misc]
+        if "path" in ours:
+            for name in (*_NOT_FOR_SOCKETS, "socket_keepalive_options"):
+                params.pop(name, None)
+        return params
 
 
 class Transport(redis.Transport):
-    """The transport named in settings.py."""
+    """The transport named in settings.py. Its address is REDIS_URL."""
 
     Channel = Channel
+
+    def establish_connection(self) -> Any:
+        """Return the connection. Raises redis's ConnectionError where the broker takes no writes:
+        a worker would otherwise start, be refused, and start again without a pause."""
+        connection = super().establish_connection()
+        channel = self._avail_channels[-1]
+        try:
+            channel.client.set(PROBE, 1, ex=1)
+        except Exception:
+            self._avail_channels.remove(channel)
+            channel.close()
+            raise
+        return connection

@@ -31,7 +31,7 @@ from .servers import HOST, Valkey, free_port
 from .steps import ROOT, say, tool
 
 EXIT_BUSY = 2
-# Seconds before a process that ended is started again: doubled each time, unless it ran long enough.
+# Seconds before a process is started again: doubled each time, unless it ran long enough.
 FIRST_PAUSE, LONGEST_PAUSE, LONG_ENOUGH = 1.0, 30.0, 60.0
 
 

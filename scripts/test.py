@@ -21,6 +21,7 @@ APP = (
     "alerting",
     "delivery",
     "gateway",
+    "infra",
     "management",
     "models",
     "outbox",

@@ -60,6 +60,7 @@ class Deployment:
         self.web, self.worker = self._processes["web"], self._processes["worker"]
         self.beat, self.sandbox = self._processes["beat"], self._processes["sandbox"]
         self._console: Console | None = None
+        self._broker = self.valkey.url
 
     def _settings(self) -> dict[str, str]:
         return {
@@ -97,6 +98,11 @@ class Deployment:
 
     def start(self) -> None:
         """Start everything and wait until it answers."""
+        self.start_with_broker(self.valkey.url)
+
+    def start_with_broker(self, broker: str) -> None:
+        """Start everything, where the worker is reached by another address of the broker."""
+        self._broker = broker
         self.valkey.start()
         for process in self._processes.values():
             process.start()
@@ -114,7 +120,7 @@ class Deployment:
 
     def wait_for_worker(self) -> None:
         """Wait until a worker answers a ping."""
-        self._wait("worker", lambda: worker_answers(self.valkey.url))
+        self._wait("worker", lambda: worker_answers(self._broker))
 
     def _wait(self, name: str, probe: Any) -> None:
         try:

@@ -12,7 +12,6 @@ from scripts.run import BusyError, choose_ports
 from scripts.servers import HOST, free_port
 from scripts.steps import ROOT
 
-
 # One process ends at once; the other ends once and then lasts.
 MANAGER = """
 import os, sys, tempfile

@@ -7,16 +7,19 @@ from kombu.transport import get_transport_cls
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from .redis_connections import Pool
+
 
 def quick_client(seconds: float = settings.REDIS_TIMEOUT) -> redis.Redis:
     """Return a client whose commands take at most `seconds` per socket operation, without
     retries."""
-    return redis.Redis.from_url(
+    pool = Pool.from_url(
         settings.REDIS_URL,
         socket_timeout=seconds,
         socket_connect_timeout=seconds,
         retry=Retry(NoBackoff(), 0),
     )
+    return redis.Redis.from_pool(pool)
 
 
 def require_transport() -> None:

@@ -1,0 +1,140 @@
+"""The broker becomes a replica and a master again, or its master moves to another machine."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import redis
+
+from scripts.servers import HOST, Valkey
+from tests.journeys.conftest import ROUGH, Deploy, NewDatabase
+from tests.journeys.deployment import Deployment
+from tests.journeys.processes import wait_for
+from tests.journeys.test_trouble import status_of, wait_until
+
+# The cache and the spool's client take writes.
+BOTH_STORE = (
+    "from django.core.cache import caches; from unsub.outbox import spool;"
+    "caches['shared'].set('failover', 'x'); assert caches['shared'].get('failover') == 'x';"
+    "assert spool._client.set('failover', 1)"
+)
+WORD = "of the Sentinel"
+RECONNECTS = re.compile(r"Cannot connect to .*READONLY")
+
+
+@pytest.fixture
+def other() -> Iterator[Valkey]:
+    """Another Valkey, to be the master of the deployment's."""
+    server = Valkey(persist=True)
+    server.start()
+    yield server
+    server.close()
+
+
+class ValkeySentinel(Valkey):
+    """A Sentinel of the same program, with a password, which watches one master."""
+
+    def __init__(self, *, master: Valkey) -> None:
+        super().__init__()
+        self._file = self.folder / "sentinel.conf"
+        self._file.write_text(
+            f'port {self.port}\nbind {HOST}\ndir {self.folder}\nrequirepass "{WORD}"\n'
+            f"sentinel monitor broker {HOST} {master.port} 1\n"
+            "sentinel down-after-milliseconds broker 1000\n"
+            "sentinel failover-timeout broker 5000\n"
+        )
+
+    def command(self) -> list[str]:
+        """Return the command line."""
+        return [super().command()[0], str(self._file), "--sentinel"]
+
+    def _answers(self) -> bool:
+        with closing(redis.Redis(port=self.port, password=WORD)) as client:
+            try:
+                return bool(client.ping())
+            except redis.RedisError:
+                return False
+
+
+def replicate(server: Valkey, *master: str) -> None:
+    """Send REPLICAOF."""
+    with closing(redis.Redis.from_url(server.url)) as client:
+        client.execute_command("REPLICAOF", *master)
+
+
+def still_runs(deployment: Deployment) -> bool:
+    """Return whether worker and beat never ended."""
+    return deployment.worker.is_running and deployment.beat.is_running
+
+
+def test_worker_and_beat_outlive_a_broker_that_becomes_a_replica_for_a_while(
+    deploy: Deploy, other: Valkey
+) -> None:
+    deployment = deploy()
+    deployment.one_click(deployment.link(1001))
+    wait_until(deployment, 1001, "done")
+    replicate(deployment.valkey, "127.0.0.1", str(other.port))
+    assert deployment.one_click(deployment.link(1002))[0] == 200
+    deployment.worker.wait_for_words(RECONNECTS, seconds=60)
+    time.sleep(2)
+    assert status_of(deployment, 1002) == "pending"
+    assert still_runs(deployment)
+    replicate(deployment.valkey, "NO", "ONE")
+    wait_until(deployment, 1002, "done", seconds=90)
+    assert still_runs(deployment)
+
+
+def test_a_worker_started_while_the_broker_is_a_replica_waits_for_it(
+    deploy: Deploy, other: Valkey
+) -> None:
+    deployment = deploy()
+    replicate(deployment.valkey, "127.0.0.1", str(other.port))
+    deployment.worker.kill()
+    deployment.worker.log_to(deployment.folder / "again.log")
+    deployment.beat.kill()
+    deployment.worker.start()
+    deployment.beat.start()
+    deployment.worker.wait_for_words(RECONNECTS, seconds=60)
+    assert deployment.one_click(deployment.link(1003))[0] == 200
+    replicate(deployment.valkey, "NO", "ONE")
+    wait_until(deployment, 1003, "done", seconds=90)
+    assert still_runs(deployment)
+
+
+@pytest.fixture
+def watched(new_database: NewDatabase, tmp_path: Path, other: Valkey) -> Iterator[Deployment]:
+    """A deployment that finds its broker by a Sentinel. `other` is the broker's replica."""
+    deployment = Deployment(database=new_database(), folder=tmp_path, settings=ROUGH)
+    deployment.valkey.start()
+    replicate(other, HOST, str(deployment.valkey.port))
+    sentinel = ValkeySentinel(master=deployment.valkey)
+    try:
+        sentinel.start()
+        # The first of the two Sentinels is down.
+        address = f"sentinel://{HOST}:1,{HOST}:{sentinel.port}/broker/1"
+        deployment.environ["REDIS_URL"] = f"{address}?sentinel_password={WORD.replace(' ', '%20')}"
+        deployment.start_with_broker(f"redis://{HOST}:{deployment.valkey.port}/1")
+        with closing(redis.Redis(port=sentinel.port, password=WORD)) as client:
+            wait_for("the replica", lambda: client.sentinel_slaves("broker"))
+        yield deployment
+    finally:
+        deployment.stop()
+        sentinel.close()
+
+
+def test_after_a_failover_by_sentinel_everything_uses_the_new_master(
+    watched: Deployment, other: Valkey
+) -> None:
+    watched.shell(BOTH_STORE)
+    watched.one_click(watched.link(1001))
+    wait_until(watched, 1001, "done")
+    watched.valkey.kill()
+    assert watched.one_click(watched.link(1002))[0] == 200
+    wait_until(watched, 1002, "done", seconds=90)
+    watched.shell(BOTH_STORE)
+    assert still_runs(watched)
+    with closing(redis.Redis(port=other.port, db=1)) as client:
+        assert client.exists("profilecenter:heartbeat", "failover") == 2

@@ -114,12 +114,16 @@ def _database() -> dict[str, Any]:
         }
     else:
         config["ENGINE"] = "profilecenter.postgresql"
+        if "pool" in options:
+            raise SettingError(
+                "DATABASE_URL: remove `pool`. Each thread keeps its connection; for a pooler such "
+                "as PgBouncer set DATABASE_POOLER=true."
+            )
         # A database that hangs counts as down after two seconds (design, invariant 1).
-        options |= {
-            "connect_timeout": 2,
-            "options": "-c statement_timeout=15000 -c lock_timeout=5000",
-            "tcp_user_timeout": 2000,
-        }
+        options |= {"connect_timeout": 2, "tcp_user_timeout": 2000}
+        if env.bool("DATABASE_POOLER", default=False):
+            # The next transaction may be in another session, which knows no cursor of this one.
+            config |= {"POOLER": True, "DISABLE_SERVER_SIDE_CURSORS": True}
     # Without persistent connections gunicorn handles only a quarter of the requests.
     return config | {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 

@@ -24,6 +24,7 @@ def register_all() -> None:
     register(check_deployment, Tags.security, deploy=True)
     register(check_values, "unsub")
     register(check_units, Tags.database, deploy=True)
+    register(check_pooler, Tags.database, deploy=True)
 
 
 def check_deployment(**_: Any) -> list[CheckMessage]:
@@ -53,6 +54,25 @@ def check_units(*, databases: Iterable[str] | None = None, **_: Any) -> list[Che
             hint="Run migrate, which creates the unit of SFMC_ACCOUNT_ID, or add_unit --mid MID "
             "--name NAME.",
             id="unsub.W009",
+        )
+    ]
+
+
+def check_pooler(*, databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Return W020 where statements outside a transaction have no time-out: a connection pooler lets
+    us set it for a transaction only. Queries the database as check_units does."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    if DEFAULT_DB_ALIAS not in (databases or ()) or not connection.settings_dict.get("POOLER"):
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        if cursor.fetchone()[0] != "0":
+            return []
+    return [
+        Warning(
+            "Behind the connection pooler, a statement outside a transaction has no time-out.",
+            hint="Give the database's role one: ALTER ROLE name SET statement_timeout = '15s'.",
+            id="unsub.W020",
         )
     ]
 

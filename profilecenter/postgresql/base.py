@@ -2,16 +2,27 @@
 
 libpq has a time-out for connecting, but none for a reply: if the server hangs, its
 `statement_timeout` hangs, too, and TCP notices nothing.
+
+Behind a connection pooler such as PgBouncer (`POOLER` in the settings), the next transaction may
+run in another session of the server: nothing is kept there between two transactions (ADR 0025).
 """
 
 import time
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import psycopg
+from django.db import OperationalError
 from django.db.backends.postgresql import base
+from psycopg import generators
+from psycopg.pq import ExecStatus, TransactionStatus
 
 from unsub.infra.database_timeout import query_timeout
+
+# The server's own time-outs. A database that hangs is noticed by `query_timeout` before.
+TIMEOUTS = {"statement_timeout": "15s", "lock_timeout": "5s"}
+_REFUSED_PARAMETER = "unsupported startup parameter"
 
 
 class TimeoutConnection(psycopg.Connection[Any]):
@@ -35,9 +46,56 @@ class TimeoutConnection(psycopg.Connection[Any]):
             raise psycopg.OperationalError("the server does not answer") from err
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's own, with our connection class."""
+class PooledConnection(TimeoutConnection):
+    """A connection to a pooler: the time-outs are set in each transaction, for it alone."""
 
-    Database = SimpleNamespace(  # type: ignore[assignment]  # it stands for the module
-        **vars(psycopg) | {"connect": TimeoutConnection.connect}
-    )
+    def _start_query(self) -> Iterator[Any]:
+        """Begin a transaction where one is needed, in one message with its time-outs, so that they
+        cost no round trip. Overrides a method of psycopg, which sends BEGIN alone."""
+        if self.autocommit or self.pgconn.transaction_status != TransactionStatus.IDLE:
+            return
+        limits = "".join(f"; SET LOCAL {name} = '{value}'" for name, value in TIMEOUTS.items())
+        self.pgconn.send_query(self._get_tx_start_command() + limits.encode())
+        results: list[Any] = yield from generators.execute(self.pgconn)
+        for result in results:
+            if result.status != ExecStatus.COMMAND_OK:
+                raise psycopg.errors.error_from_result(result)
+
+
+_direct = SimpleNamespace(**vars(psycopg) | {"connect": TimeoutConnection.connect})
+_pooled = SimpleNamespace(**vars(psycopg) | {"connect": PooledConnection.connect})
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Django's own, with our connection classes and time-outs."""
+
+    Database = _direct  # type: ignore[assignment]  # it stands for the module
+
+    @property
+    def has_pooler(self) -> bool:
+        """Whether a connection pooler is between us and the server."""
+        return bool(self.settings_dict.get("POOLER"))
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return the parameters of a connection. `options` of DATABASE_URL come last, so that they
+        count."""
+        params = super().get_connection_params()
+        if self.has_pooler:
+            # A statement prepared in one session of the server is unknown to the next.
+            return params | {"prepare_threshold": None}
+        ours = " ".join(f"-c {name}={value}" for name, value in TIMEOUTS.items())
+        return params | {"options": f"{ours} {params.get('options', '')}".strip()}
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Return a connection. Raises OperationalError, which names the setting where a pooler
+        refuses our start parameters."""
+        self.Database = _pooled if self.has_pooler else _direct
+        try:
+            return super().get_new_connection(conn_params)
+        except psycopg.OperationalError as err:
+            if _REFUSED_PARAMETER in str(err):
+                raise OperationalError(
+                    "DATABASE_URL leads to a connection pooler. Set DATABASE_POOLER=true, and "
+                    "remove `options` from DATABASE_URL."
+                ) from err
+            raise

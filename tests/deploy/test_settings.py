@@ -194,6 +194,7 @@ def test_a_secret_passed_as_a_path_is_not_printed(image: Image) -> None:
         ("DATABASE_URL", "mysql://ada:s3cret@db.example.com/unsub", "postgres://"),
         ("DATABASE_URL", "postgres://ada:s3c/ret@db.example.com/unsub", "percent-encoded"),
         ("DATABASE_URL", "postgres://ada:s3cret@db.example.com", "postgres://"),
+        ("DATABASE_URL", "postgres://ada:s3cret@db.example.com/unsub?pool=true", "remove `pool`"),
         ("EMAIL_URL", "imap://ada:s3cret@mail.example.com", "smtp+tls://"),
         ("EMAIL_URL", "smtp://ada:s3c/ret@mail.example.com:587", "percent-encoded"),
         ("SFMC_TIMEOUT", "s3cret", "a number"),

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -23,6 +24,11 @@ POLL_SECONDS = 1.0
 # too. So it times out soon, lets them through, and is tried again.
 LOCK_TIMEOUT = "5s"
 TRIES, PAUSE_SECONDS = 6, 10.0
+BEHIND_POOLER = (
+    "migrate needs a session of the server for its lock and its time-outs, and a connection pooler "
+    "has none to give. Run it with DATABASE_POOLER=false and the server's own address in "
+    "DATABASE_URL."
+)
 _LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
 
 
@@ -38,12 +44,14 @@ class Command(migrate.Command):
         super().run_from_argv(argv)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Migrate. Raises what Django's command raises, and OperationalError where a table was
-        locked at every try."""
+        """Migrate. Raises what Django's command raises, OperationalError where a table was locked
+        at every try, and CommandError behind a connection pooler."""
         if options["plan"] or options["check_unapplied"]:
             super().handle(*args, **options)
             return
         connection = connections[options["database"]]
+        if connection.settings_dict.get("POOLER"):
+            raise CommandError(BEHIND_POOLER)
         with _alone(connection, self._say_it_waits), _patient(connection):
             self._migrate(*args, **options)
             if self._is_whole(options):

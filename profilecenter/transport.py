@@ -47,11 +47,12 @@ class Transport(redis.Transport):
         """Return the connection. Raises redis's ConnectionError where the broker takes no writes:
         a worker would otherwise start, be refused, and start again without a pause."""
         connection = super().establish_connection()
-        channel = self._avail_channels[-1]
+        waiting: list[Channel] = self._avail_channels  # type: ignore[attr-defined]  # kombu's
+        channel = waiting[-1]
         try:
             channel.client.set(PROBE, 1, ex=1)
         except Exception:
-            self._avail_channels.remove(channel)
+            waiting.remove(channel)
             channel.close()
             raise
         return connection

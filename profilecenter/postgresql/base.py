@@ -8,7 +8,7 @@ run in another session of the server: nothing is kept there between two transact
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from types import SimpleNamespace
 from typing import Any
 
@@ -49,7 +49,7 @@ class TimeoutConnection(psycopg.Connection[Any]):
 class PooledConnection(TimeoutConnection):
     """A connection to a pooler: the time-outs are set in each transaction, for it alone."""
 
-    def _start_query(self) -> Iterator[Any]:
+    def _start_query(self) -> Generator[Any, Any, None]:
         """Begin a transaction where one is needed, in one message with its time-outs, so that they
         cost no round trip. Overrides a method of psycopg, which sends BEGIN alone."""
         if self.autocommit or self.pgconn.transaction_status != TransactionStatus.IDLE:

@@ -34,9 +34,9 @@ def server() -> Iterator[Valkey]:
 def replica(server: Valkey) -> Iterator[Valkey]:
     """The same server, as the replica of a master that is away."""
     with closing(redis.Redis.from_url(server.url)) as admin:
-        admin.execute_command("REPLICAOF", "127.0.0.1", str(free_port()))
+        admin.replicaof("127.0.0.1", str(free_port()))
         yield server
-        admin.execute_command("REPLICAOF", "NO", "ONE")
+        admin.replicaof("NO", "ONE")
 
 
 def client_of(server: Valkey) -> redis.Redis:
@@ -69,7 +69,7 @@ def test_a_server_that_cannot_store_counts_as_away(
             with pytest.raises(redis.ConnectionError, match=code):
                 client.register_script("return redis.call('SET', KEYS[1], 1)")(keys=["key"])
         finally:
-            client.config_set(name, before)
+            client.config_set(name, str(before))
 
 
 def test_a_command_that_is_wrong_is_no_connection_error(server: Valkey) -> None:

@@ -62,7 +62,7 @@ class ValkeySentinel(Valkey):
 def replicate(server: Valkey, *master: str) -> None:
     """Send REPLICAOF."""
     with closing(redis.Redis.from_url(server.url)) as client:
-        client.execute_command("REPLICAOF", *master)
+        client.replicaof(*master)
 
 
 def still_runs(deployment: Deployment) -> bool:

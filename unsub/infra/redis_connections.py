@@ -156,7 +156,8 @@ class _Following(_Failover):
 
     def _connect(self) -> Any:
         """Return a socket to the master. Raises MasterNotFoundError where no Sentinel knows it."""
-        finder = Sentinel(self._sentinels, sentinel_kwargs=self._options)
+        # redis-py ships types, but not for these.
+        finder: Any = Sentinel(self._sentinels, sentinel_kwargs=self._options)  # type: ignore[no-untyped-call]
         try:
             self.host, self.port = finder.discover_master(self._master)
         finally:
@@ -202,4 +203,5 @@ class Pool(redis.ConnectionPool):
 def connection_options(url: str) -> dict[str, Any]:
     """Return the keyword arguments of a pool for an address. Raises AddressError."""
     address = read_address(url)
-    return {"db": 0} | parse_url(address.url) | address.connection
+    parts: dict[str, Any] = parse_url(address.url)  # type: ignore[no-untyped-call]
+    return {"db": 0} | parts | address.connection

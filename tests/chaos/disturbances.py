@@ -10,6 +10,7 @@ from random import Random
 
 import redis
 
+from scripts.servers import free_port
 from tests.chaos.world import LEASE_SECONDS, World
 from unsub.infra.database_timeout import RETRY_AFTER
 
@@ -149,6 +150,17 @@ def restart_broker(world: World, _seconds: float) -> None:
     """Restart the broker at once."""
     world.valkey.stop()
     world.valkey.start()
+
+
+@_named("broker a replica")
+def demote_broker(world: World, seconds: float) -> None:
+    """Make the broker the replica of a master that is away: it takes no writes, and then again."""
+    with closing(redis.Redis.from_url(world.valkey.url)) as client:
+        client.replicaof("127.0.0.1", str(free_port()))
+        try:
+            time.sleep(seconds)
+        finally:
+            client.replicaof("NO", "ONE")
 
 
 _FLUSH_IF_EMPTY = """

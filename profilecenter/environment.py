@@ -8,10 +8,10 @@ import json
 import math
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -24,14 +24,20 @@ _LINE = re.compile(r"(?:export )?[A-Za-z_0-9]+=.*")  # what environ takes for a 
 _TRUE = {*environ.Env.BOOLEAN_TRUE_STRINGS}
 _FALSE = {"false", "off", "no", "n", "0"}
 _DATABASES = ("postgres", "postgresql", "psql", "pgsql", "sqlite")
-_DATABASE = "an address such as postgres://name:password@host:5432/database"
+_DATABASE = (
+    "an address such as postgres://name:password@host:5432/database,"
+    " postgres:///database?host=/folder/of/the/socket or sqlite:////folder/file"
+)
 _EMAIL = "an address such as smtp+tls://name:password@host:587"
 _SENTINEL = "an address such as sentinel://:password@host:26379,host:26379/master/0"
 _CLUSTER = (
     "must be one Redis, or the Sentinels of one. A Redis Cluster is not supported: Celery's queue "
     "and the spool need all their keys on one server"
 )
-_ENCODED = "with signs such as / # and @ of its password percent-encoded"
+_ENCODED = "with signs such as / ? # [ @ and % of its password percent-encoded"
+# A person may have chosen it, with any sign at its ends.
+_CHOSEN_BY_PEOPLE = frozenset({"SFMC_PASSWORD"})
+_QUOTES = frozenset("\"'")
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -53,7 +59,11 @@ class _Values(FileAwareMapping):  # type: ignore[misc]  # environ ships no types
         file that cannot be read."""
         path: str | None = self.env.get(f"{key}_FILE")
         value: str = _content(f"{key}_FILE", path) if path else self.env[key]
-        value = value.rstrip("\r\n")
+        value = value.removeprefix("\ufeff").rstrip("\r\n")
+        # A NUL or the like: UTF-16 without a byte order mark is valid UTF-8. A surrogate stands for
+        # a byte of the environment that is not UTF-8.
+        if any(_is_control(sign) for sign in value):
+            raise SettingError(f"{_named(self.env, key)} is not text in UTF-8.")
         if not value:
             raise KeyError(key)
         # environ treats a value that begins with $ as the name of another variable, and its error
@@ -73,14 +83,19 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
     def get_value(self, var: str, cast: Any = None, **options: Any) -> Any:
         """Return the value of a variable converted by `cast`, or the default."""
         try:
-            return super().get_value(var, cast=cast, **options)
+            found = super().get_value(var, cast=cast, **options)
         except ImproperlyConfigured:
-            raise SettingError(f"{var} is not set, nor is {var}_FILE. Set one of them.") from None
+            raise SettingError(self._missing(var)) from None
         except json.JSONDecodeError as err:
-            place = f"line {err.lineno}, column {err.colno}"
-            raise SettingError(f"{self._named(var)} must be JSON: see {place}.") from None
+            place = f"see line {err.lineno}, column {err.colno}{self._about_quotes(var)}"
+            raise SettingError(f"{self._named(var)} must be JSON: {place}.") from None
+        except RecursionError:
+            raise self._wrong(var, "JSON that is not nested so deeply") from None
         except ValueError:
             raise self._wrong(var, _KINDS.get(cast, "another value")) from None
+        if cast is str and isinstance(found, str):
+            self._check_ends(var, found)
+        return found
 
     @classmethod
     def parse_value(cls, value: str, cast: Any) -> Any:
@@ -96,7 +111,8 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
             if word not in _TRUE | _FALSE:
                 raise ValueError
             return word in _TRUE
-        return super().parse_value(value, cast)
+        found = super().parse_value(value, cast)
+        return [part for item in found if (part := item.strip())] if cast is list else found
 
     def address(self, var: str, *, schemes: Collection[str], default: str) -> str:
         """Return a URL whose scheme is one of `schemes`."""
@@ -106,7 +122,7 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
             # A / or # in a password ends the host early; the port then raises ValueError.
             _ = parts.port
             has_host = bool(parts.hostname) or not parts.scheme.startswith("http")
-            good = parts.scheme in schemes and has_host
+            good = parts.scheme in schemes and has_host and not _is_cut(parts)
         except ValueError:
             good = False
         if not good:
@@ -138,9 +154,7 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
         """Return the configuration of a PostgreSQL or SQLite database."""
         text = self.str(var, default=default)
         try:
-            # environ would log a warning about an unknown scheme, with the password in it.
-            known = urlsplit(text).scheme in _DATABASES
-            found: dict[str, Any] = self.db_url_config(text) if known else {}
+            found = _database(text)
         except (ImproperlyConfigured, ValueError):
             found = {}
         if not found.get("NAME"):
@@ -149,10 +163,13 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
 
     def email_server(self, var: str, *, default: str) -> dict[str, Any]:
         """Return the settings of a mail server."""
+        text = self.str(var, default=default)
         try:
-            found: dict[str, Any] = self.email_url_config(self.str(var, default=default))
+            found: dict[str, Any] = {} if _is_cut(urlsplit(text)) else self.email_url_config(text)
         except (ImproperlyConfigured, ValueError):
-            raise self._wrong(var, f"{_EMAIL}, {_ENCODED}") from None
+            found = {}
+        if not found:
+            raise self._wrong(var, f"{_EMAIL}, {_ENCODED}")
         return found
 
     def read_file(self, path: Path) -> None:
@@ -167,14 +184,94 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
                 raise SettingError(f"{path}, line {number}: it must be NAME=value, or a comment.")
         self.read_env(io.StringIO(text))
 
+    def _missing(self, var: str) -> str:
+        """Return what to say of a variable that has no value."""
+        if self.ENVIRON.env.get(f"{var}_FILE"):
+            return f"{self._named(var)} is empty. Write the value into the file."
+        return f"{var} is not set, nor is {var}_FILE. Set one of them."
+
+    def _check_ends(self, var: str, text: str) -> None:
+        """Raise SettingError for a text with something around it that would count as part of it,
+        and that nobody sees."""
+        if len(text.splitlines()) > 1:
+            raise self._wrong(var, "one line")
+        if var in _CHOSEN_BY_PEOPLE:
+            return
+        if text != text.strip():
+            raise self._wrong(var, "a text without blanks at its beginning and end")
+        if _is_quoted(text):
+            raise self._wrong(var, "a text without quotes around it")
+
+    def _about_quotes(self, var: str) -> str:
+        """Return the reason why a text is no JSON, where it is the commonest one."""
+        text = self.ENVIRON[var].strip()
+        if _is_quoted(text):
+            return ". Remove the quotes around it"
+        if "'" in text and '"' not in text:
+            return ". JSON has double quotes, not single ones"
+        return ""
+
     def _named(self, var: str) -> str:
         """Return a variable's name, with the file that the value comes from."""
-        path = self.ENVIRON.env.get(f"{var}_FILE")
-        return f"{var} (in the file {path})" if path else var
+        return _named(self.ENVIRON.env, var)
 
     def _wrong(self, var: str, wanted: str) -> SettingError:
         """Return the error for a value of the wrong form."""
         return SettingError(f"{self._named(var)} must be {wanted}.")
+
+
+def _named(environ: Mapping[str, str], var: str) -> str:
+    """Return a variable's name, with the file that the value comes from."""
+    path = environ.get(f"{var}_FILE")
+    return f"{var} (in the file {_shown(path)})" if path else var
+
+
+def _is_control(sign: str) -> bool:
+    """Tell whether a character has no place in any value: neither text nor JSON contain it."""
+    return (sign < " " and sign not in "\t\r\n") or "\ud800" <= sign <= "\udfff" or sign == "\x7f"
+
+
+def _is_quoted(text: str) -> bool:
+    """Tell whether a text stands in quotes, as `docker run --env-file` leaves it."""
+    return len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTES
+
+
+def _is_cut(parts: SplitResult) -> bool:
+    """Tell whether a / ? or # in its password ended an address early: its @ is behind the host."""
+    behind = f"{parts.path}{parts.query}{parts.fragment}"
+    return bool(parts.netloc) and "@" not in parts.netloc and "@" in behind
+
+
+def _database(text: str) -> dict[str, Any]:
+    """Return the configuration of a database. Raises ValueError for an address of another form."""
+    place, mark, query = text.partition("?")
+    parts = urlsplit(place)
+    is_file = parts.scheme == "sqlite"
+    # environ would log a warning about an unknown scheme, with the password in it, and one about
+    # the host of a file.
+    if parts.scheme not in _DATABASES or (is_file and parts.netloc not in {"", ":memory:"}):
+        raise ValueError
+    # With a # in the password there is no path, and environ reads it as it is meant.
+    if not is_file and parts.path and _is_cut(urlsplit(text)):
+        raise ValueError
+    # environ would read a + in a name as a blank.
+    found: dict[str, Any] = Env.db_url_config(place.replace("+", "%2B") + mark + query)
+    return found if is_file else _with_host(found, parts)
+
+
+def _with_host(found: dict[str, Any], parts: SplitResult) -> dict[str, Any]:
+    """Return a configuration whose HOST can be the folder of a socket: percent-encoded as the host,
+    or as ?host=. Raises ValueError for a host with a blank."""
+    host = parts.netloc.rpartition("@")[2].partition(":")[0]
+    if host[:3].lower() == "%2f":
+        found["HOST"] = unquote(host)
+    options: dict[str, Any] = found.get("OPTIONS", {})
+    for name in ("host", "port"):
+        if name in options and not found[name.upper()]:
+            found[name.upper()] = options.pop(name)
+    if any(sign.isspace() for sign in str(found["HOST"])):
+        raise ValueError
+    return found
 
 
 def _content(name: str, path: str) -> str:

@@ -8,7 +8,12 @@
 #
 #   docker build --secret id=pip,src=pip.conf --secret id=ca,src=ca.pem -t profilecenter:local .
 
-FROM python:3.12-slim-bookworm AS base
+# Pinned to the image that its tag named when it was last looked up: `make pin-images`. The argument is
+# for a copy of it in a registry of your own.
+ARG PYTHON_IMAGE=python:3.12-slim-bookworm@sha256:0f5b26b9518d002b6173fd61daad821fa340635ebfec5bba471013f9ca114579
+
+# hadolint ignore=DL3006
+FROM ${PYTHON_IMAGE} AS base
 ENV PATH="/opt/venv/bin:$PATH" \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1

@@ -7,7 +7,8 @@ DURATION ?=
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run manage test coverage image one-click screenshots chaos bench bench-centre bench-queue mutants check lock format clean
+.PHONY: help install run manage test coverage image one-click screenshots chaos bench bench-centre bench-queue mutants \
+	check fuzz sbom lock pin-images format clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +61,15 @@ format: install ## Format code and templates
 
 lock: install ## Rewrite the locks from requirements/*.in
 	@exec $(BIN)/python -m scripts.lock $(ARGS)
+
+pin-images: install ## Pin the images of others to the digests of today; needs Docker and their registry
+	@exec $(BIN)/python -m scripts.pin_images
+
+fuzz: install ## Try random input on everything that reads input of others: DURATION=600 SEED=7
+	@exec $(BIN)/python -m scripts.fuzz $(or $(DURATION),600) $(SEED)
+
+sbom: install ## List what a deployment is made of, with licences and known vulnerabilities, in var/sbom
+	@exec $(BIN)/python -m scripts.sbom
 
 clean: ## Remove generated files, including .venv and the data of `make run`
 	rm -rf .venv var staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 
 from scripts.install import BIN, ROOT, uv_environ
 
-NAMES = ("uv", "base", "build", "dev")
+# audit after dev, whose versions it takes.
+NAMES = ("uv", "base", "build", "dev", "audit")
 # One lock for every platform and each Python from 3.11 on, without URLs. Without uv's own
 # configuration: it could name further sources.
 OPTIONS = (

@@ -22,6 +22,7 @@ COMPOSE = frozenset(
     {
         "WEB_ADDRESS", "WEB_REPLICAS", "WORKERS", "WORKER_CONCURRENCY", "SANDBOX_ADDRESS",
         "VERSION", "PREVIOUS_VERSION", "REVISION", "SOURCE",
+        "PYTHON_IMAGE", "POSTGRES_IMAGE", "REDIS_IMAGE",
     }
 )  # fmt: skip
 # Set by the image's build only.

@@ -108,7 +108,9 @@ def build(folder: Path, *, redis_url: str) -> Image:
 def image_python() -> str:
     """Return the version of the base image's Python, such as 3.12."""
     return next(
-        found[1] for line in instructions("FROM") if (found := re.match(r"python:(3\.\d+)", line))
+        found[1]
+        for line in instructions("ARG")
+        if (found := re.match(r"PYTHON_IMAGE=python:(3\.\d+)", line))
     )
 
 

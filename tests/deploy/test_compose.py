@@ -53,7 +53,9 @@ def test_each_service_has_a_health_check_or_ends_by_itself(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(services()))
 def test_each_image_is_pinned_or_built_here(name: str) -> None:
     image = services()[name]["image"]
-    assert image == "profilecenter:local" or re.search(r":\d+(\.\d+)*-", image)
+    assert image == "profilecenter:local" or re.search(
+        r":\d+(\.\d+)*-\w+@sha256:[0-9a-f]{64}$", image
+    )
 
 
 def test_all_processes_run_the_version_that_is_set() -> None:

@@ -20,10 +20,13 @@ def test_hadolint_finds_nothing() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_base_image_is_pinned_to_a_minor_version_of_python() -> None:
+def test_the_base_image_is_pinned_to_a_digest_of_a_minor_version_of_python() -> None:
     outside = [line for line in instructions("FROM") if not line.startswith("base ")]
-    assert outside
-    assert all(re.match(r"python:3\.\d+-slim-[a-z]+ AS base$", line) for line in outside)
+    assert outside == ["${PYTHON_IMAGE} AS base"]
+    pinned = re.compile(r"PYTHON_IMAGE=(python:3\.\d+-slim-[a-z]+@sha256:[0-9a-f]{64})")
+    (image,) = (found[1] for line in instructions("ARG") if (found := pinned.fullmatch(line)))
+    arguments = {service["build"]["args"]["PYTHON_IMAGE"] for service in app_services().values()}
+    assert arguments == {image}
 
 
 def test_packages_are_installed_by_hash_into_their_own_environment() -> None:

@@ -32,7 +32,7 @@ def test_pins_are_kept_and_hashes_removed() -> None:
     assert without_hashes(lock) == "yarl==1.25.1\n    # via aiohttp\n"
 
 
-@pytest.mark.parametrize("name", ["base", "build", "dev", "uv"])
+@pytest.mark.parametrize("name", ["base", "build", "dev", "uv", "audit"])
 def test_every_requirements_list_has_a_lock(name: str) -> None:
     assert (ROOT / "requirements" / f"{name}.in").is_file()
     assert "--hash=" in (ROOT / "requirements" / f"{name}.txt").read_text()

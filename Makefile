@@ -66,7 +66,7 @@ pin-images: install ## Pin the images of others to the digests of today; needs D
 	@exec $(BIN)/python -m scripts.pin_images
 
 fuzz: install ## Try random input on everything that reads input of others: DURATION=600 SEED=7
-	@exec $(BIN)/python -m scripts.fuzz $(or $(DURATION),600) $(SEED)
+	@exec $(BIN)/python -m tests.fuzz $(or $(DURATION),600) $(SEED) $(ARGS)
 
 sbom: install ## List what a deployment is made of, with licences and known vulnerabilities, in var/sbom
 	@exec $(BIN)/python -m scripts.sbom

@@ -97,8 +97,8 @@ def advisories(tools: Path) -> list[str] | None:
 
 
 def advisory_lines(report: str) -> list[str] | None:
-    """Return a line for each vulnerability in a report of pip-audit; None where there is none, and a
-    package was not looked up."""
+    """Return a line for each vulnerability in a report of pip-audit; None where there is none, and
+    a package was not looked up."""
     try:
         packages = json.loads(report)["dependencies"]
     except (ValueError, KeyError, TypeError):

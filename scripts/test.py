@@ -39,6 +39,7 @@ PACKAGE_SUITES: tuple[Suite, ...] = (
     ),
     ("the app on PostgreSQL", APP, ("-n", "2", "--database=postgresql")),
     ("the app on SQLite", APP, ("-n", "2")),
+    ("random input, a little of it", ("fuzz",), ("-n", "2")),
 )
 WAITING_SUITES: tuple[Suite, ...] = (
     ("whole journeys", ("journeys",), ("--database=postgresql", "-n", "2", "--dist", "loadfile")),

@@ -26,7 +26,7 @@ LOGGING = [
 CONFIGURATION = ("Dockerfile", "docker-compose.yml", ".env.example", ".dockerignore")
 PARTS = ["Context", "Decision", "Consequences", "What would reopen it"]
 HOSTS = re.compile(
-    r"localhost|sandbox|127\.0\.0\.1|redis|cache|([\w-]+\.)*example\.(com|org|net)"
+    r"localhost|sandbox|%2Fvar%2Frun%2Fpostgresql|127\.0\.0\.1|redis|cache|([\w-]+\.)*example\.(com|org|net)"
     r"|keepachangelog\.com|semver\.org|www\.rfc-editor\.org|host|postgres|profilecenter|%s"
 )
 ADDRESS = re.compile(r"\b[a-z][a-z+]*://[^\s)\"'`<>;]+")

@@ -18,7 +18,7 @@ from tests.sfmc.replies import (
     subscriber,
     updated,
 )
-from tests.sfmc.vendor import TOKEN, Vendor, fault, reply, reset, token
+from tests.sfmc.vendor import TOKEN, Vendor, damaged_header, fault, reply, reset, token
 from tests.stand_in import Answer
 from unsub.sfmc import SfmcError, read_membership, read_profile, read_subscriber_name
 from unsub.sfmc.auth import UsernameToken
@@ -34,6 +34,7 @@ ANSWERS = (
     Answer(body=b"WORDS-OF-THEIRS", status=503, kind="text/html"),
     Answer(body=b"<x>WORDS-OF-THEIRS", status=200),
     Answer(act=reset),
+    Answer(act=damaged_header),
     Answer(body=updated(result("UpdateResult", "Error", f"WORDS-OF-THEIRS about {ADDRESS}"))),
     Answer(body=updated(result("UpdateResult", more="<ErrorCode>WORDS-OF-THEIRS</ErrorCode>"))),
     Answer(body=created(result("WORDS-OF-THEIRS"))),

@@ -75,6 +75,12 @@ def reset(handler: Handler) -> bool:
     return False
 
 
+def damaged_header(handler: Handler) -> bool:
+    """Send a header without a colon, and all that follows in the header with it."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nno header\r\nX: WORDS-OF-THEIRS\r\n\r\n")
+    return False
+
+
 def sleep(seconds: float) -> Callable[[Handler], bool]:
     """Return an act that delays the reply."""
 

@@ -1,5 +1,6 @@
 """One HTTP exchange with limits on time and size. Errors say whether anything was sent."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,15 @@ from .errors import MisconfiguredError, RateLimitedError, TransientError, Unknow
 CONNECT_SECONDS = 10.0
 REPLY_MAX = 5 * 1024 * 1024  # bytes; the vendor's limit for a payload
 _CHUNK = 64 * 1024
+
+
+def _tells_no_content(record: logging.LogRecord) -> bool:
+    """Tell whether urllib3's record has nothing of the reply in it: of one whose headers are
+    damaged it logs all that it could not read, which can be the whole body."""
+    return not str(record.msg).startswith("Failed to parse headers")
+
+
+logging.getLogger("urllib3.connection").addFilter(_tells_no_content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

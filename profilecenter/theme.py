@@ -51,6 +51,11 @@ def _style(_request: HttpRequest) -> str:
     return static("unsub/admin.css")
 
 
+def _expressions(_request: HttpRequest) -> str:
+    """Return the URL of the script that evaluates the theme's expressions without `eval`."""
+    return static("unsub/expressions.js")
+
+
 # The blue of the recipients' button. In the dark scheme 500 is the colour of links.
 _BLUE = {
     "50": "#eef3fa", "100": "#dbe6f4", "200": "#b9cfe9", "300": "#a9c4e6", "400": "#86abdb",
@@ -65,6 +70,7 @@ UNFOLD = {
     "SITE_SYMBOL": "unsubscribe",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
     "STYLES": [_style],
+    "SCRIPTS": [_expressions],
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "ACCOUNT": {

@@ -19,6 +19,25 @@ PAGES = ("/admin/", LIST, f"/admin/unsub/businessunit/{PARENT}/texts/",
          "/admin/auth/user/", "/admin/unsub/pause/", "/admin/unsub/consenttext/",
          "/admin/unsub/erasure/")  # fmt: skip
 
+# Presses what has an expression of the theme: (the expression, what must be true afterwards).
+PRESS = """expression => [...document.querySelectorAll("*")]
+    .find(one => one.getAttribute("x-on:click")?.startsWith(expression)).click()"""
+PRESSED = (
+    ("openUserLinks =",
+     "getComputedStyle(document.querySelector('[x-show=openUserLinks]')).display !== 'none'"),
+    ("switchTheme('dark')", "document.documentElement.classList.contains('dark')"),
+    ("switchTheme('light')", "!document.documentElement.classList.contains('dark')"),
+    ("sidebarDesktopOpen =", "localStorage.getItem('sidebarDesktopOpen') === '0'"),
+)  # fmt: skip
+# What an attribute that somebody else could place must not reach.
+INJECT = """said => { const one = document.createElement("i"); one.setAttribute("x-init", said);
+    document.body.append(one); }"""
+INJECTED = (
+    "''.constructor.constructor('window.reached = 1')()", "[]['constru' + 'ctor'] = 1",
+    "window.document.title", "fetch('/')", "$el.ownerDocument.defaultView.reached = 1",
+    "$el.getRootNode().defaultView.reached = 1", "$el.closest('html').parentNode.title = 1",
+)  # fmt: skip
+
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_of_the_admin_passes_axe_core(
@@ -33,6 +52,40 @@ def test_every_page_of_the_admin_passes_axe_core(
         page.wait_for_timeout(300)
         assert violations(page, "body") == [], path
     context.close()
+
+
+def test_the_admin_works_without_compiling_code(shared: Deployment, desk: Page) -> None:
+    shared.one_click(shared.link(1046))
+    problems: list[str] = []
+    desk.on("console", lambda said: problems.extend([said.text] if said.type == "error" else []))
+    desk.on("pageerror", lambda error: problems.append(str(error)))
+    sign_in(desk, shared, "/admin/", name="eval")
+    number = shared.audit_of(1046)["id"]
+    more = (f"{LIST}{number}/change/", f"{LIST}?status__exact=refused", "/admin/auth/user/add/",
+            "/admin/unsub/reason/add/", "/admin/unsub/alarm/", "/admin/auth/group/")  # fmt: skip
+    for path in (*PAGES, *more):
+        answer = desk.goto(f"{shared.url}{path}")
+        assert answer is not None
+        assert answer.status == 200, path
+        assert "eval" not in answer.headers["content-security-policy"], path
+        desk.wait_for_timeout(300)
+        assert not problems, (path, problems)
+    desk.goto(f"{shared.url}{LIST}")
+    for expression, effect in PRESSED:
+        desk.evaluate(PRESS, expression)
+        desk.wait_for_timeout(500)
+        assert desk.evaluate(effect), expression
+    assert not problems, problems
+    # In a window of its own: the errors are wanted.
+    other = desk.context.new_page()
+    refused: list[str] = []
+    other.on("pageerror", lambda error: refused.append(str(error)))
+    other.goto(f"{shared.url}{LIST}")
+    for said in INJECTED:
+        other.evaluate(INJECT, said)
+        other.wait_for_timeout(300)
+    assert other.evaluate("window.reached") is None
+    assert len(refused) == len(INJECTED), refused
 
 
 def test_a_refused_request_is_found_and_marked_as_resolved(shared: Deployment, desk: Page) -> None:

@@ -52,8 +52,9 @@ def _to_https(request: HttpRequest) -> HttpResponse | None:
 
 
 ADMIN_POLICY = (
-    # Alpine.js compiles the theme's expressions to functions (docs/adr/0009).
-    "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    # Alpine.js compiles the theme's expressions to functions; static/unsub/expressions.js evaluates
+    # them instead (docs/adr/0009).
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )

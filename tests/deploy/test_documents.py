@@ -180,6 +180,24 @@ def test_a_code_has_the_outcome_and_status_of_its_row(code: int, outcome: str, s
     assert STEPS[outcome] == status
 
 
+def test_every_test_that_the_threat_model_names_exists() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text("docs/security.md"))
+    assert len(named) > 40
+    assert not [
+        f"{path}::{name}"
+        for path, name in named
+        if not (ROOT / path).exists()
+        or not re.search(rf"^\s*def {name}\(", text(path), re.MULTILINE)
+    ]
+
+
+def test_every_threat_has_an_answer_and_a_test() -> None:
+    rows = re.findall(r"^\|(?! who| ---)(.*)\|$", text("docs/security.md"), re.MULTILINE)
+    cells = [row.split("|") for row in rows]
+    assert len(rows) > 20
+    assert not [row for row in cells if len(row) != 4 or not row[2].strip() or "::" not in row[3]]
+
+
 def test_the_list_of_decisions_is_complete() -> None:
     listed = re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", text("docs/adr/README.md"))
     assert listed == [path.name for path in DECISIONS]

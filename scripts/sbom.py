@@ -24,8 +24,13 @@ PATIENCE = 300  # seconds
 
 
 def main() -> int:
-    """Return 1 if a package of the deployment has a known vulnerability, else 0."""
-    tools, deployment = (environment(lock) for lock in (TOOLS, DEPLOYMENT))
+    """Return 1 if a package of the deployment has a known vulnerability, 2 if its packages cannot
+    be installed here, else 0."""
+    try:
+        tools, deployment = (environment(lock) for lock in (TOOLS, DEPLOYMENT))
+    except subprocess.CalledProcessError:
+        say("nothing is listed: the package index did not give what the locks name; see above")
+        return 2
     OUTPUT.mkdir(parents=True, exist_ok=True)
     bill = write_bill(tools, deployment)
     licences = sorted(licence_lines(bill))

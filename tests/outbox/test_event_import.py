@@ -1,14 +1,19 @@
 """Import of unsubscribes that happened elsewhere, from Marketing Cloud."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from tests.helpers import CHILD, PARENT, MakeSubmission, rewrite
 from unsub import tasks
 from unsub.domain.context import SubscriberContext
+from unsub.gateway import calls
 from unsub.models import (
     BusinessUnit,
     By,
@@ -21,6 +26,8 @@ from unsub.models import (
 from unsub.outbox import event_import, store
 from unsub.reporting import daily_counts, latency
 from unsub.sandbox import Sandbox
+from unsub.sandbox.world.entities import Subscriber
+from unsub.sandbox.world.sample import sample_subscribers
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -186,3 +193,47 @@ def test_the_timeline_says_where_the_event_happened(
     assert "unsubscribed elsewhere; taken over from Marketing Cloud" in page.content.decode()
     listed = admin_client.get("/admin/unsub/subscriberrequest/?channel__exact=import")
     assert f"/admin/unsub/subscriberrequest/{imported()[0].pk}/change/" in listed.content.decode()
+
+
+@pytest.fixture
+def without_address(sandbox: Sandbox, settings: Settings) -> Iterator[Sandbox]:
+    """A sandbox in which two subscribers have no address, and two have one together."""
+    people = [
+        *sample_subscribers(5),
+        Subscriber(subscriber_id=2001, key="phone-2001", email=""),
+        Subscriber(subscriber_id=2002, key="phone-2002", email=""),
+        Subscriber(subscriber_id=2003, key="family-2003", email="family@example.com"),
+        Subscriber(subscriber_id=2004, key="family-2004", email="family@example.com"),
+    ]
+    with Sandbox(subscribers=people) as running:
+        settings.SFMC_AUTH_URL = settings.SFMC_SOAP_URL = running.url
+        calls.client.cache_clear()
+        yield running
+
+
+@pytest.mark.parametrize("requested", [1004, 2002, SubscriberContext(subscriber_key="phone-2002")])
+def test_subscribers_without_an_address_do_not_get_one_anothers_requests(
+    importing_unit: BusinessUnit, without_address: Sandbox, make_submission: MakeSubmission,
+    requested: int | SubscriberContext,
+) -> None:  # fmt: skip
+    store.write(make_submission(requested))  # of the same job, and no address is stored with it
+    unsubscribe_elsewhere(without_address, 2001)
+    with CaptureQueriesContext(connection) as queries:
+        event_import.import_unit(PARENT)
+    assert [row.subscriber_id for row in imported()] == [2001]
+    # Nor are the requests of everybody without an address read.
+    assert not any('"address_digest" IN (\'' in query["sql"] for query in queries)
+    unsubscribe_elsewhere(without_address, 2002)
+    event_import.import_unit(PARENT)
+    assert len(imported()) == (2 if requested == 1004 else 1)
+
+
+def test_subscribers_who_share_an_address_do_not_get_one_anothers_requests(
+    importing_unit: BusinessUnit, without_address: Sandbox, make_submission: MakeSubmission
+) -> None:
+    both = SubscriberContext(subscriber_id=2003, email_address="family@example.com")
+    store.write(make_submission(both))
+    for person in (2003, 2004):
+        unsubscribe_elsewhere(without_address, person)
+    event_import.import_unit(PARENT)
+    assert [row.subscriber_id for row in imported()] == [2004]

@@ -1,7 +1,9 @@
-"""Values of the cache are sealed; and a Redis cache that treats connection errors as misses, for
-libraries that would raise."""
+"""Values of the cache are sealed JSON; and a Redis cache that treats connection errors as misses,
+for libraries that would raise."""
 
-import pickle
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import redis
@@ -9,35 +11,79 @@ import structlog
 from django.core.cache.backends.redis import RedisCache
 
 from unsub.infra import sealing
+from unsub.sfmc import Definition, MailList, Membership, PicklistItem, Profile
+
+# The classes that a cached value may have, beside those of JSON, tuples and mappings.
+_CLASSES = {one.__name__: one for one in (Definition, MailList, Membership, PicklistItem, Profile)}
+_PLAIN = (type(None), bool, int, float, str)
 
 log = structlog.get_logger(__name__)
 
 
 class SealedValueError(redis.RedisError):
-    """A cached value was not sealed with a key in use; handled like a Redis that does not
-    answer."""
+    """A cached value was not sealed with a key in use, or cannot be read; handled like a Redis that
+    does not answer."""
 
 
 class SealedSerializer:
-    """Serializer of the cache: values are pickled and sealed, so that Redis has nobody's data in
-    clear, and nothing is unpickled that this deployment did not write."""
+    """Serializer of the cache: JSON, sealed, so that Redis has nobody's data in clear.
+
+    Never pickle: reading a pickled value can run what its writer wants.
+    """
 
     def dumps(self, value: Any) -> Any:
-        """Return the sealed value. Integers stay as they are, for INCR."""
+        """Return the sealed value. Integers stay as they are, for INCR. Raises TypeError for a
+        value of another class."""
         if type(value) is int:
             return value
-        return sealing.seal("cache", pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
+        return sealing.seal("cache", json.dumps(_encoded(value)).encode())
 
     def loads(self, data: bytes) -> Any:
-        """Return the value. Raises SealedValueError where it is not sealed with a key in use."""
+        """Return the value. Raises SealedValueError where it is not sealed with a key in use, or
+        was written by a version whose values this one does not know."""
         try:
             return int(data)
         except ValueError:
             pass
         try:
-            return pickle.loads(sealing.unseal("cache", data))  # noqa: S301 - sealed by ourselves
+            return _decoded(json.loads(sealing.unseal("cache", data)))
         except sealing.SealError as err:
             raise SealedValueError(str(err)) from None
+        except (ValueError, LookupError, TypeError, RecursionError) as err:
+            raise SealedValueError(type(err).__name__) from None
+
+
+def _encoded(value: Any) -> Any:
+    """Return a value as JSON can have it: what JSON does not know is an object with the name of its
+    class."""
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, list):
+        return [_encoded(one) for one in value]
+    if isinstance(value, tuple):
+        return {"class": "tuple", "value": [_encoded(one) for one in value]}
+    if isinstance(value, Mapping):
+        pairs = [[_encoded(key), _encoded(one)] for key, one in value.items()]
+        return {"class": "dict", "value": pairs}
+    name = type(value).__name__
+    if _CLASSES.get(name) is not type(value) or not is_dataclass(value):
+        raise TypeError(f"a value of the class {name} cannot be cached")
+    content = {one.name: _encoded(getattr(value, one.name)) for one in fields(value)}
+    return {"class": name, "value": content}
+
+
+def _decoded(found: Any) -> Any:
+    """Return the value that `_encoded` was given. Raises LookupError or TypeError for another."""
+    if isinstance(found, list):
+        return [_decoded(one) for one in found]
+    if not isinstance(found, dict):
+        return found
+    name, value = found["class"], found["value"]
+    if name == "tuple":
+        return tuple(_decoded(one) for one in value)
+    if name == "dict":
+        return {_decoded(key): _decoded(one) for key, one in value}
+    return _CLASSES[name](**{key: _decoded(one) for key, one in value.items()})
 
 
 class ForgivingCache(RedisCache):

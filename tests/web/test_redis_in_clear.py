@@ -1,8 +1,10 @@
 """Redis has nobody in clear: neither in its memory nor in the file that outlives its values."""
 
 import base64
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -12,13 +14,16 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from profilecenter.cache import SealedValueError
-from tests.helpers import MakeSubmission, link, rotate_digest_key
+from profilecenter.celery import app as celery
+from tests.helpers import PARENT, MakeSubmission, link, rotate_digest_key
 from unsub.domain.context import SubscriberContext
 from unsub.domain.digest_keys import DigestKeyring
-from unsub.infra import sealing
+from unsub.infra import sealing, spool_queue
+from unsub.infra.spool_queue import SpoolQueue
 from unsub.models import BusinessUnit, SubscriberRequest
 from unsub.outbox import spool
 from unsub.sandbox import Sandbox
+from unsub.sfmc import MailList, Profile
 
 from .helpers import path
 
@@ -26,6 +31,21 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 ADA = SubscriberContext(
     subscriber_id=1001, subscriber_key="ada-1001", email_address="ada@example.com"
 )
+
+
+class Marker:
+    """Notes that it was unpickled."""
+
+    was_read = False
+
+    def __reduce__(self) -> Any:
+        return setattr, (Marker, "was_read", True)
+
+
+class MarkerString(str):
+    """A text that JSON would take for another."""
+
+    __slots__ = ()
 
 
 @pytest.fixture
@@ -55,9 +75,18 @@ def in_memory(broker: redis.Redis) -> bytes:
 
 
 def _value(broker: redis.Redis, key: bytes) -> bytes:
-    if broker.type(key) == b"list":
-        return b"".join(broker.lrange(key, 0, -1))  # type: ignore[arg-type]
+    if broker.type(key) == b"hash":
+        return b"".join(broker.hgetall(key).values())  # type: ignore[arg-type]
+    if broker.type(key) == b"zset":
+        return b"".join(broker.zrange(key, 0, -1))  # type: ignore[arg-type]
     return broker.get(key) or b"" if broker.type(key) == b"string" else b""  # type: ignore[return-value]
+
+
+def _token(broker: redis.Redis) -> str:
+    """Return the access token that the cache has."""
+    (key,) = [found.decode() for found in broker.scan_iter("*sfmc-token:*")]
+    stored = caches["shared"].get(key.partition(":1:")[2])
+    return str(stored["value"])
 
 
 def in_the_file(broker: redis.Redis) -> bytes:
@@ -80,7 +109,9 @@ def test_after_visits_and_a_spooled_request_nobody_is_in_redis_in_clear(
     found = in_memory(broker)
     assert b":profile:profile:" in found
     assert b"sfmc-token" in found
-    assert spool.KEY.encode() in found
+    token = _token(broker)
+    assert token.encode() not in found + in_the_file(broker)
+    assert spool_queue.UNITS.encode() in found
     written = in_the_file(broker)
     assert b":profile:profile:" in written
     for text in ("ada@example.com", "ada-1001"):
@@ -104,10 +135,9 @@ def test_a_spool_entry_under_a_lost_key_is_kept_and_blocks_no_other(
 ) -> None:
     spool.push(make_submission(ADA))
     settings.DIGEST_KEYRING = DigestKeyring.from_json({"2": "another digest key " * 2})
-    broker.rpush(spool.KEY, b"\xff not sealed", sealing.seal("spool", b"[1]"))
     spool.push(make_submission(1002))
     assert [row.subscriber_id for row in spool.drain()] == [1002]
-    assert broker.llen(spool.DEAD_LETTERS) == 3
+    assert SpoolQueue(broker).dead_sizes()[PARENT].number == 1
     assert SubscriberRequest.objects.count() == 1
 
 
@@ -119,13 +149,56 @@ def test_the_cache_reads_only_what_was_sealed_for_it(
     assert cache.get("one") == {"name": "Ada"}
     cache.set("number", 1)
     assert cache.incr("number") == 2
-    # A forged value is a miss, and is not unpickled.
-    for forged in (b"\x80\x05K\x01.", sealing.seal("spool", b"\x80\x05K\x01.")):
+    # A forged value is a miss. One that is sealed, too: with a pickle in it, of a class that no
+    # value has, or of another version.
+    inner = b'{"class": "Popen", "value": {"args": "true"}}'
+    other = b'{"class": "MailList", "value": {"colour": "red"}}'
+    for forged in (
+        pickle.dumps(Marker()), sealing.seal("cache", pickle.dumps(Marker())),
+        sealing.seal("spool", b"1.5"), sealing.seal("cache", inner), sealing.seal("cache", other),
+        sealing.seal("cache", b"[" * 100_000),
+    ):  # fmt: skip
         broker.set(cache.make_key("one"), forged)
         assert cache.get("one", "missing") == "missing"
         broker.set(shared.make_key("one"), forged)
         with pytest.raises(SealedValueError):
             shared.get("one")
+    assert not Marker.was_read
     cache.set("one", 1.5)
     rotate_digest_key(settings)
     assert cache.get("one") == 1.5
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, True, 0.5, "Ada", [1, [2]], (1, ("a", None)), {1: "Active", 2: "Held"},
+        {"510001": (0.5, None, 3)},
+        [MailList(list_id=7001, name="Weekly", description="", is_public=True)],
+        Profile(subscriber_id=1, subscriber_key="a", email_address="", status="Active",
+                email_type="HTML", attributes={"City": "Rome", "class": "tuple"}),
+    ],
+    ids=range(10),
+)  # fmt: skip
+def test_a_cached_value_is_read_as_it_was_stored(value: Any) -> None:
+    for name in ("default", "shared"):
+        caches[name].set("one", value)
+        found = caches[name].get("one", "missing")
+        assert (found, type(found)) == (value, type(value))
+
+
+def test_a_value_that_json_cannot_have_is_refused() -> None:
+    for value in (object(), {Marker()}, Marker, MarkerString("a")):
+        with pytest.raises(TypeError):
+            caches["shared"].set("one", value)
+
+
+def test_nothing_is_set_up_to_use_pickle() -> None:
+    configured: dict[str, Any] = django_settings.CACHES
+    for one in configured.values():
+        assert one["OPTIONS"]["serializer"] == "profilecenter.cache.SealedSerializer"
+    assert "pickle" not in {celery.conf.task_serializer, celery.conf.result_serializer}
+    assert set(celery.conf.accept_content) == {"json"}
+    assert django_settings.SESSION_SERIALIZER.endswith(".JSONSerializer")
+    assert django_settings.SESSION_ENGINE == "django.contrib.sessions.backends.db"
+    assert django_settings.MESSAGE_STORAGE.startswith("django.contrib.messages.storage.")

@@ -1,7 +1,7 @@
 """Encryption of what is stored in Redis, with keys derived from the digest keys.
 
 Redis writes every value to a file that outlives the value, so personal data must not be there in
-clear. A sealed value cannot be forged either: only what this deployment sealed is unpickled.
+clear. A sealed value cannot be forged either: only what this deployment sealed is read.
 """
 
 import base64

@@ -192,6 +192,9 @@ SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=30)
 UNDO_SECONDS = env.int("UNDO_SECONDS", default=30)
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=int(SFMC_TIMEOUT * 4 + 60))
 
+# Requests that the broker keeps for a business unit while the database is down; then 503.
+SPOOL_MAX_PER_UNIT = env.int("SPOOL_MAX_PER_UNIT", default=100_000)
+
 # Celery: the row is the request, a task is only a wake-up, so no result and no retry is kept there.
 # Celery logs it; the transport itself reads REDIS_URL, which may name Sentinels.
 CELERY_BROKER_URL = read_address(REDIS_URL).url

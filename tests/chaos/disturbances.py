@@ -13,6 +13,7 @@ import redis
 from scripts.servers import free_port
 from tests.chaos.world import LEASE_SECONDS, World
 from unsub.infra.database_timeout import RETRY_AFTER
+from unsub.infra.spool_queue import UNITS
 
 Action = Callable[[World, float], None]
 
@@ -164,7 +165,7 @@ def demote_broker(world: World, seconds: float) -> None:
 
 
 _FLUSH_IF_EMPTY = """
-if redis.call('LLEN', KEYS[1]) > 0 then return 0 end
+if redis.call('EXISTS', KEYS[1]) > 0 then return 0 end
 redis.call('FLUSHALL')
 return 1
 """
@@ -177,7 +178,7 @@ def flush_broker(world: World, _seconds: float) -> None:
     with closing(redis.Redis.from_url(world.valkey.url)) as client:
         for _ in range(3):
             # In one step: on a busy machine a slow INSERT can put a request there at any moment.
-            client.eval(_FLUSH_IF_EMPTY, 1, "profilecenter:spool")
+            client.eval(_FLUSH_IF_EMPTY, 1, UNITS)
             time.sleep(0.3)
 
 

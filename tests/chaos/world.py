@@ -17,6 +17,7 @@ from scripts.ready import answers
 from scripts.servers import HOST, Postgres, free_port
 from tests.journeys.deployment import Deployment
 from tests.journeys.processes import Process
+from unsub.infra.spool_queue import SpoolQueue
 
 LEASE_SECONDS = 8
 SETTINGS = {
@@ -115,7 +116,7 @@ class World(Deployment):
     def spooled(self) -> int:
         """Return the number of requests in the spool."""
         with closing(redis.Redis.from_url(self.valkey.url)) as client:
-            return int(client.llen("profilecenter:spool"))
+            return sum(size.number for size in SpoolQueue(client).sizes().values())
 
     @contextmanager
     def without_web(self) -> Iterator[None]:

@@ -18,6 +18,7 @@ from unsub.infra.redis_connections import (
     connection_options,
     read_address,
 )
+from unsub.infra.spool_queue import SpoolQueue
 from unsub.outbox import spool, wakeup
 
 
@@ -85,7 +86,8 @@ def refusing(replica: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     with closing(client_of(replica)) as client:
         monkeypatch.setattr(heartbeat, "_broker", client)
         monkeypatch.setattr(rate_limit, "_counters", client)
-        for module in (spool, wakeup, link_counts):
+        monkeypatch.setattr(spool, "_queue", SpoolQueue(client))
+        for module in (wakeup, link_counts):
             monkeypatch.setattr(module, "_client", client)
         yield
 

@@ -19,7 +19,7 @@ from tests.journeys.test_trouble import wait_until
 BOTH_STORE = (
     "from django.core.cache import caches; from unsub.outbox import spool;"
     "caches['shared'].set('failover', 'x'); assert caches['shared'].get('failover') == 'x';"
-    "assert spool._client.set('failover', 1)"
+    "assert spool._queue.client.set('failover', 1)"
 )
 WORD = "of the Sentinel"
 RECONNECTS = re.compile(r"Cannot connect to .*READONLY")

@@ -12,12 +12,13 @@ from pytest_django.fixtures import Settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.helpers import MakeSubmission, settle
+from tests.helpers import PARENT, MakeSubmission, settle
 from tests.talker import talking
 from unsub import tasks
 from unsub.domain.context import ContextError, JobContext, Scope
 from unsub.infra import database_timeout
 from unsub.infra.redis_client import quick_client
+from unsub.infra.spool_queue import SpoolQueue
 from unsub.models import BusinessUnit, Channel, Status, SubscriberRequest
 from unsub.models.kinds import SAME_UNSUBSCRIBE
 from unsub.outbox import api as outbox
@@ -250,9 +251,8 @@ def test_spooled_requests_whose_link_key_was_removed_become_dead_letters_and_are
     tasks.record()
     assert not SubscriberRequest.objects.exists()
     assert "spool_entry_unreadable" in caplog.text
-    with redis.Redis.from_url(settings.REDIS_URL) as broker:
-        assert broker.llen(spool.DEAD_LETTERS) == 2
-        assert broker.llen(spool.KEY) == 0
+    assert spool._queue.dead_sizes()[PARENT].number == 2
+    assert spool.is_empty()
 
 
 def test_a_spooled_request_that_cannot_be_stored_does_not_block_the_next(
@@ -272,8 +272,7 @@ def test_a_spooled_request_that_cannot_be_stored_does_not_block_the_next(
     monkeypatch.setattr(store, "write", fails_once)
     tasks.record()
     assert SubscriberRequest.objects.get().subscriber_id == 1002
-    with redis.Redis.from_url(settings.REDIS_URL) as broker:
-        assert broker.llen(spool.DEAD_LETTERS) == 1
+    assert spool._queue.dead_sizes()[PARENT].number == 1
 
 
 def test_a_request_is_removed_from_the_spool_only_once_its_row_is_stored(
@@ -290,8 +289,7 @@ def test_a_request_is_removed_from_the_spool_only_once_its_row_is_stored(
         patch.setattr(store, "write", fails)
         with pytest.raises(OperationalError):
             tasks.record()
-    with redis.Redis.from_url(settings.REDIS_URL) as broker:
-        assert broker.llen(spool.KEY) == 1
+    assert spool._queue.sizes()[PARENT].number == 1
     tasks.record()
     assert SubscriberRequest.objects.count() == 1
 
@@ -302,6 +300,6 @@ def test_a_request_is_stored_although_the_database_failed_before_where_the_broke
     with pytest.raises(OperationalError), database_timeout.fail_fast():
         raise OperationalError
     away = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
-    monkeypatch.setattr(spool, "_client", away)
+    monkeypatch.setattr(spool, "_queue", SpoolQueue(away))
     assert outbox.submit(make_submission())
     assert SubscriberRequest.objects.count() == 1

@@ -97,7 +97,7 @@ def test_import_and_spool_do_not_bring_an_erased_subscriber_back(
         event_import.import_unit(PARENT)
     tasks.record()
     assert not in_clear()
-    assert spool._client.llen(spool.KEY) == 0
+    assert spool.is_empty()
     # The others are imported.
     assert [row.subscriber_id for row in SubscriberRequest.objects.filter(channel="import")] == [
         1002

@@ -18,6 +18,8 @@ from tests.helpers import MakeSubmission
 from tests.web.helpers import deliver
 from unsub import tasks
 from unsub.domain.context import JobContext, Scope
+from unsub.infra import spool_queue
+from unsub.infra.spool_queue import SpoolQueue
 from unsub.models import (
     BusinessUnit,
     Channel,
@@ -27,12 +29,13 @@ from unsub.models import (
     SubscriberRequest,
 )
 from unsub.outbox import api as outbox
-from unsub.outbox import receipt, spool, store
+from unsub.outbox import spool, store
 from unsub.outbox.api import Change, Submission
 from unsub.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 HOUR = timedelta(hours=1)
+PUSH = spool_queue._PUSH
 
 
 @pytest.fixture(autouse=True)
@@ -73,10 +76,10 @@ def broker_ahead(monkeypatch: pytest.MonkeyPatch, seconds: int) -> Broker:
     """Set the broker's clock ahead of the database's, which both are this machine's."""
     broker = Broker(connection_pool=redis.ConnectionPool.from_url(settings.REDIS_URL))
     broker.ahead = seconds
-    script = spool._PUSH.replace("tonumber(time[1])", f"(tonumber(time[1]) + {seconds})")
-    assert script != spool._PUSH
-    monkeypatch.setattr(spool, "_client", broker)
-    monkeypatch.setattr(spool, "_push", broker.register_script(script))
+    script = PUSH.replace("tonumber(time[1])", f"(tonumber(time[1]) + {seconds})")
+    assert script != PUSH
+    monkeypatch.setattr(spool_queue, "_PUSH", script)
+    monkeypatch.setattr(spool, "_queue", SpoolQueue(broker))
     return broker
 
 
@@ -424,6 +427,6 @@ def test_the_difference_of_the_clocks_is_measured_and_kept(
 ) -> None:
     broker = broker_ahead(monkeypatch, 600)
     tasks.record()
-    least, most = (int(one or 0) for one in broker.hmget(receipt.CLOCK, "least", "most"))
+    least, most = (int(one or 0) for one in broker.hmget(spool_queue.CLOCK, "least", "most"))
     assert least <= -600_000_000 <= most + 2_000
     assert most - least < 60_000_000

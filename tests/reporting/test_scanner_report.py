@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import FORM, MakeSubmission, link, seen
+from tests.helpers import FORM, PARENT, MakeSubmission, link, seen
 from unsub import tasks
 from unsub.models import BusinessUnit, Channel, Status, SubscriberRequest
 from unsub.outbox import api as outbox
@@ -93,7 +93,7 @@ def test_a_spooled_request_keeps_the_scanner_and_may_lack_it(
     submission = make_submission(channel=Channel.PAGE)
     message = submission.to_message()
     del message["scanner"]
-    spool._client.rpush(spool.KEY, b"1 " + spool._seal(message))
+    spool._queue.push(PARENT, "early", spool._seal(message), most=9)
     other = make_submission(1002)
     spool.push(
         Submission(token=other.token, context=other.context, channel=Channel.PAGE, scanner="script")

@@ -22,6 +22,7 @@ from redis.retry import Retry
 
 from scripts.steps import ROOT
 from tests.helpers import link
+from unsub.infra.spool_queue import SpoolQueue
 from unsub.models import BusinessUnit, Channel, SubscriberRequest
 from unsub.outbox import spool
 
@@ -111,7 +112,9 @@ def test_without_a_database_the_request_is_spooled(client: Client, settings: Set
 def test_without_database_and_broker_nothing_is_accepted(
     client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spool, "_client", redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
+    monkeypatch.setattr(
+        spool, "_queue", SpoolQueue(redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
+    )
     path = link(settings)
     for form in ({}, {"form": "page"}):
         answer = client.post(path, form)

@@ -18,6 +18,7 @@ from redis.retry import Retry
 from tests.helpers import CHILD, FORM, context, link, rewrite, seen
 from unsub.delivery import sweep
 from unsub.domain.context import JobContext, Scope
+from unsub.infra.spool_queue import SpoolQueue
 from unsub.models import BusinessUnit, MailingList, Pause, SubscriberRequest
 from unsub.outbox import api as outbox
 from unsub.outbox import pauses, spool
@@ -484,7 +485,9 @@ def test_a_sentence_is_shown_where_it_is_true_alone(
 @pytest.fixture
 def everything_away(database_away: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the database nor the broker answers."""
-    monkeypatch.setattr(spool, "_client", redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
+    monkeypatch.setattr(
+        spool, "_queue", SpoolQueue(redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
+    )
 
 
 def test_an_unavailable_page_speaks_of_saving_where_something_was_to_be_saved(

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import redis
 import structlog
-from django.db import DatabaseError, InterfaceError, transaction
+from django.core.exceptions import BadRequest
+from django.db import DatabaseError, DataError, InterfaceError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -42,6 +43,7 @@ __all__ = [
     "EmailedLink",
     "LinkPurpose",
     "NotConfirmedError",
+    "NotStorableError",
     "Submission",
     "UnavailableError",
     "add_reason",
@@ -73,16 +75,24 @@ class UnavailableError(Exception):
     """Neither the database nor the broker accepted the request: nothing is stored."""
 
 
+class NotStorableError(BadRequest):
+    """The database refuses a value of the request, now and whenever it is asked: nothing is stored.
+    The response is 400, not "try again later"."""
+
+
 def submit(submission: Submission) -> SubscriberRequest | None:
     """Return the committed row that answers for the submission, or None where the database did not
     answer and the broker keeps the submission in the spool until it does.
 
     Runs in a transaction of its own. Raises UnavailableError where neither database nor broker
-    accepts it, and ContextError for a test link.
+    accepts it, NotStorableError where the database refuses it for its values, and ContextError for
+    a test link.
     """
     submission.context.parameters(all_subscribers_list_id=None)
     try:
         return _write(submission)
+    except DataError:
+        raise _not_storable(submission) from None
     except (DatabaseError, InterfaceError) as err:
         log.warning("request_insert_failed", mid=submission.context.mid, error=type(err).__name__)
         was_tried = not isinstance(err, DatabaseUnavailableError)
@@ -95,6 +105,8 @@ def submit(submission: Submission) -> SubscriberRequest | None:
     database_timeout.reset()
     try:
         return _write(submission)
+    except DataError:
+        raise _not_storable(submission) from None
     except (DatabaseError, InterfaceError):
         raise _unavailable(submission) from None
 
@@ -117,6 +129,9 @@ def _push_to_spool(submission: Submission) -> bool:
         spool.push(submission)
     except redis.RedisError:
         return False
+    except spool.SpoolFullError:
+        log.warning("spool_full", mid=submission.context.mid)
+        return False
     metrics.REQUESTS.labels(channel=submission.channel.value, repeated="unknown").inc()
     return True
 
@@ -126,6 +141,13 @@ def _unavailable(submission: Submission) -> UnavailableError:
     metrics.UNAVAILABLE.inc()
     log.error("request_not_accepted", mid=submission.context.mid)
     return UnavailableError()
+
+
+def _not_storable(submission: Submission) -> NotStorableError:
+    """Log and count that the submission cannot be stored. Return the error to raise."""
+    metrics.UNAVAILABLE.inc()
+    log.error("request_not_storable", mid=submission.context.mid, kind=submission.kind)
+    return NotStorableError("The request cannot be stored.")
 
 
 def _wake_on_commit(request: SubscriberRequest) -> None:

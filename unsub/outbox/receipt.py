@@ -20,15 +20,13 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from unsub.infra.spool_queue import CLOCK
 from unsub.models import Kind, Status, SubscriberRequest
 from unsub.models.kinds import SUBSCRIBING
 
 from . import identity
 from .submission import Submission
 
-# A Redis hash: the time of the last spool entry, and the difference of the clocks when it was last
-# measured, in microseconds.
-CLOCK = "profilecenter:spool:clock"
 _TICK = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRIES = 3

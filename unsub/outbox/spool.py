@@ -1,10 +1,11 @@
-"""Spool: a Redis list that keeps submissions until the database is available again.
+"""Spool: submissions that the broker keeps until the database is available again.
 
-A list and not Celery tasks: a task that waits is in the memory of a worker, and when that worker is
-killed, the task returns only after the visibility timeout (docs/adr/0008).
+Not Celery tasks: a task that waits is in the memory of a worker, and when that worker is killed,
+the task returns only after the visibility timeout (docs/adr/0008). Each request is one entry, each
+business unit has a limit, and units are read in turn (docs/adr/0023).
 
-Each entry begins with the time at which the broker received it, by the broker's clock, because the
-clocks of web servers may differ from each other and from the database's. When the entry is read,
+Each entry has the time at which the broker received it, by the broker's clock, because the clocks
+of web servers may differ from each other and from the database's. When the entry is read,
 `receipt` converts the time to the database's clock.
 """
 
@@ -13,79 +14,153 @@ from collections.abc import Iterator, Mapping
 
 import redis
 import structlog
-from django.db import DataError, IntegrityError
+from django.conf import settings
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
 
 from unsub.infra import sealing
 from unsub.infra.redis_client import quick_client
-from unsub.links.tokens import LinkError
+from unsub.infra.spool_queue import Entry, SpoolFullError, SpoolQueue
 from unsub.models import SubscriberRequest
 
-from . import erased, receipt, store
+from . import erased, identity, receipt, store
 from .submission import Submission
+
+__all__ = ["SpoolFullError", "drain", "is_empty", "push", "put_back"]
 
 log = structlog.get_logger(__name__)
 
-KEY = "profilecenter:spool"
-DEAD_LETTERS = "profilecenter:spool:dead_letters"
-_client = quick_client(1.0)
-# One script, so that entries are in the order of their times: a time never repeats and never goes
-# back, whatever happens to the broker's clock.
-_PUSH = """
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local last = tonumber(redis.call('HGET', KEYS[2], 'last') or '0')
-if now <= last then now = last + 1 end
-redis.call('HSET', KEYS[2], 'last', string.format('%.0f', now))
-return redis.call('RPUSH', KEYS[1], string.format('%.0f ', now) .. ARGV[1])
-"""
-_push = _client.register_script(_PUSH)
+CHUNK = 20  # entries of one unit, before the next unit has its turn
+_queue = SpoolQueue(quick_client(1.0))
 
 
 def push(submission: Submission) -> None:
-    """Add a submission to the spool, as the time by the broker's clock and, sealed, the signed
-    token it came with. Raises RedisError where the broker does not accept it."""
-    _push(keys=[KEY, receipt.CLOCK], args=[_seal(submission.to_message())], client=_client)
+    """Add a submission to the spool: sealed, as the signed token it came with. A repeated one adds
+    a time, and no entry. Raises RedisError where the broker does not accept it, and SpoolFullError
+    where its unit has SPOOL_MAX_PER_UNIT entries, or the broker's memory is nearly full."""
+    _queue.push(
+        submission.context.mid,
+        name_of(submission),
+        _seal(submission.to_message()),
+        most=settings.SPOOL_MAX_PER_UNIT,
+    )
+
+
+def name_of(submission: Submission) -> str:
+    """Return the name of an entry: submissions of one name have one row, and the same effect."""
+    key = identity.idempotency_keys(submission)[0]
+    # A pause and an unsubscribe for good have one row, and not the same effect.
+    return f"{key}:{submission.pause_days}" if submission.pause_days else key
 
 
 def drain() -> Iterator[SubscriberRequest]:
-    """Yield the row of each spooled submission, oldest first. Each is written to the database
-    before it is removed from the spool. Raises DatabaseError, with the rest still spooled, where
-    the database is still unavailable.
+    """Yield the row of each spooled submission, and once more for one that was repeated: of each
+    unit the oldest first, and of the units a chunk in turn. Each is written to the database before
+    it is removed from the spool. What cannot be read or stored becomes a dead letter.
 
-    Safe to run in several processes at once: the idempotency key allows one row per submission.
+    Raises DatabaseError or InterfaceError, with the rest still spooled, where the database is still
+    unavailable. Yields nothing while another process reads. Safe even if two do: the idempotency
+    key allows one row per submission.
     """
-    received = receipt.Spooled(_client)
-    while (entry := _oldest()) is not None:
-        try:
-            at, message = _split(entry)
-            submission = received.dated(Submission.from_message(_unseal(message)), at)
-            request = _write(submission)
-        except (LinkError, ValueError, LookupError, DataError, IntegrityError) as err:
-            # Its link key was removed meanwhile, or no row can hold it. The entry is kept as a dead
-            # letter, so that nothing is lost and later entries need not wait.
-            log.exception("spool_entry_unreadable", error=type(err).__name__)
-            _client.rpush(DEAD_LETTERS, entry)
-        else:
-            if request:
-                received.stored(request)
-                yield request
-        _client.lrem(KEY, 1, entry)  # type: ignore[arg-type]  # bytes are fine
-    received.remember()
+    try:
+        with _queue.reader() as mark:
+            if mark:
+                yield from _Reading(mark).rows()
+    except redis.RedisError as err:
+        log.warning("spool_unavailable", error=type(err).__name__)
 
 
 def is_empty() -> bool:
     """Return whether nothing is spooled; False where the broker does not answer."""
     try:
-        return not _client.exists(KEY)
+        return not _queue.units()
     except redis.RedisError:
         return False
 
 
-def _split(entry: bytes) -> tuple[int, bytes]:
-    """Return the time of an entry, in microseconds since 1970 by the broker's clock, and the sealed
-    message. Raises ValueError."""
-    at, _, message = entry.partition(b" ")
-    return int(at), message
+def put_back(mid: int, names: list[str]) -> int:
+    """Return dead letters of a unit to their places in the spool. Return how many. Raises
+    RedisError."""
+    return _queue.put_back(mid, names)
+
+
+class _Reading:
+    """One reading of the spool, by the holder of the queue's `mark`."""
+
+    def __init__(self, mark: str) -> None:
+        self._mark = mark
+        self._received = receipt.Spooled(_queue.client)
+        # How far each unit was read: an entry that stays, stays behind.
+        self._upto: dict[int, int] = {}
+        self._failed: dict[int, Exception] = {}
+
+    def rows(self) -> Iterator[SubscriberRequest]:
+        """Yield the rows, a chunk of each unit in turn, until nothing is left to read."""
+        before: dict[int, int] | None = None
+        while before != self._upto:
+            before = dict(self._upto)
+            for mid in _queue.units():
+                if mid not in self._failed:
+                    yield from self._rows_of(mid)
+        if self._failed:
+            raise next(iter(self._failed.values()))
+        self._received.remember()
+
+    def _rows_of(self, mid: int) -> Iterator[SubscriberRequest]:
+        """Yield the rows of one chunk of a unit."""
+        for entry in _queue.read(mid, after=self._upto.get(mid, 0), most=CHUNK):
+            _queue.extend(self._mark)
+            try:
+                request = self._stored(mid, entry)
+            except (DatabaseError, InterfaceError) as err:
+                # The unit's later entries must not overtake this one. Another unit's may pass: the
+                # database may refuse this one alone.
+                if self._failed:
+                    raise
+                self._failed[mid] = err
+                return
+            self._upto[mid] = entry.at
+            if request:
+                yield request
+
+    def _stored(self, mid: int, entry: Entry) -> SubscriberRequest | None:
+        """Return the row of an entry, which is no longer spooled then. None for a dead letter, and
+        for what is dropped. Raises DatabaseError, InterfaceError and RedisError."""
+        try:
+            request = self._write(entry)
+        except Exception as err:
+            if _is_unavailable(err):
+                raise
+            # Whatever is wrong with this entry, the next one must not wait.
+            _set_aside(mid, entry, err)
+            return None
+        _queue.remove(mid, entry)
+        return request
+
+    def _write(self, entry: Entry) -> SubscriberRequest | None:
+        submission = Submission.from_message(_unseal(entry.message))
+        request = _write(self._received.dated(submission, entry.at))
+        if request:
+            self._received.stored(request)
+        return request
+
+
+def _is_unavailable(err: Exception) -> bool:
+    """Return whether the broker or the database failed, and not what is written to it."""
+    if isinstance(err, DataError | IntegrityError):
+        return False
+    return isinstance(err, redis.RedisError | DatabaseError | InterfaceError)
+
+
+def _set_aside(mid: int, entry: Entry, err: Exception) -> None:
+    """Make an entry a dead letter: nothing is lost, and later entries need not wait."""
+    # Without the message of the error, which may have a value of the entry.
+    log.error("spool_entry_unreadable", mid=mid, error=type(err).__name__)
+    try:
+        _queue.set_aside(mid, entry, error=type(err).__name__)
+    except redis.RedisError as refusal:
+        # Its memory may be full: the entry stays where it is, and this reading goes on behind it.
+        # Where the broker does not answer, the next command says so.
+        log.warning("spool_unavailable", error=type(refusal).__name__)
 
 
 def _write(submission: Submission) -> SubscriberRequest | None:
@@ -111,13 +186,3 @@ def _unseal(entry: bytes) -> dict[str, str]:
     if not isinstance(message, dict):
         raise ValueError("a spool entry that is no message")  # noqa: TRY004 - told with the others
     return message
-
-
-def _oldest() -> bytes | None:
-    """Return the oldest spool entry, or None where the spool is empty or the broker unavailable."""
-    try:
-        entry = _client.lindex(KEY, 0)
-    except redis.RedisError as err:
-        log.warning("spool_unavailable", error=type(err).__name__)
-        return None
-    return entry if isinstance(entry, bytes) else None

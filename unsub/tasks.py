@@ -4,9 +4,10 @@ from functools import partial
 
 from celery import shared_task
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
-from .alerting import detection, notifications
+from .alerting import detection, notifications, without_database
 from .delivery import sweep as delivery_sweep
 from .delivery import worker
 from .gateway import all_subscribers
@@ -115,8 +116,14 @@ def find_all_subscribers_list_of(mid: int) -> None:
 
 @shared_task
 def watch() -> None:
-    """Start notifications of alarms that are new, continue, or are over."""
-    for alarm_id in detection.evaluate():
+    """Start notifications of alarms that are new, continue, or are over. While the database does
+    not answer, notify of what Redis shows."""
+    try:
+        alarm_ids = detection.evaluate()
+    except (DatabaseError, InterfaceError):
+        without_database.notify()
+        raise
+    for alarm_id in alarm_ids:
         email_alarm.delay(alarm_id)
         if settings.ALERT_WEBHOOK_URL:
             post_alarm.delay(alarm_id)

@@ -8,8 +8,9 @@ from datetime import timedelta
 from hashlib import sha256
 
 import pytest
+import redis
 from django.core import mail
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -17,10 +18,11 @@ from pytest_django.fixtures import Settings
 from tests.helpers import PARENT, MakeSubmission, rewrite
 from tests.stand_in import Answer, Received, StandIn
 from unsub import tasks
-from unsub.alerting import detection, notifications
+from unsub.alerting import detection, notifications, without_database
 from unsub.domain.context import SubscriberContext
+from unsub.infra.spool_queue import SpoolQueue
 from unsub.models import Alarm, BusinessUnit, Cause, QueueState, Status, SubscriberRequest
-from unsub.outbox import store
+from unsub.outbox import spool, store
 from unsub.units import queue_state
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -195,3 +197,72 @@ def test_open_alarms_show_in_metrics_and_admin(
     assert line in client.get("/metrics").content.decode()
     assert "Example Outfitters (510001)" in admin_client.get("/admin/unsub/alarm/").content.decode()
     assert admin_client.get("/admin/unsub/alarm/add/").status_code == 403
+
+
+def test_requests_that_wait_in_the_spool_for_long_or_near_its_limit_are_an_alarm(
+    unit: BusinessUnit, make_submission: MakeSubmission, settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    spool.push(make_submission())
+    assert causes() == {}
+    settings.SPOOL_MAX_PER_UNIT = 1
+    assert causes() == {"spooled": 1}
+    settings.SPOOL_MAX_PER_UNIT = 100
+    monkeypatch.setattr(detection, "SPOOLED_SECONDS", -1)
+    assert causes() == {"spooled": 1}
+    (told,) = detection.evaluate()
+    with monkeypatch.context() as patch:
+        patch.setattr(detection, "_spool", SpoolQueue(redis.Redis(port=1)))
+        assert causes() == {"spooled": 1}  # as before, while Redis does not answer
+    tasks.record()
+    assert detection.evaluate() == [told]
+
+
+def test_a_dead_letter_is_an_alarm_until_it_is_tried_again(
+    unit: BusinessUnit, make_submission: MakeSubmission
+) -> None:
+    spool._queue.push(PARENT, "x", b"not sealed", most=9)
+    tasks.record()
+    assert causes() == {"dead_letter": 1}
+    (told,) = detection.evaluate()
+    Alarm.objects.update(notified_at=Now() - timedelta(hours=2))
+    assert detection.evaluate() == []
+    spool.put_back(PARENT, ["x"])
+    assert detection.evaluate() == [told]
+
+
+@pytest.mark.usefixtures("database_away")
+def test_while_the_database_is_away_people_are_told_of_the_spool_once_an_hour(
+    make_submission: MakeSubmission, settings: Settings, receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    settings.ADMINS = [("operator", "operator@example.com")]
+    spool.push(make_submission())
+    monkeypatch.setattr(detection, "SPOOLED_SECONDS", -1)
+    for _ in range(3):
+        with pytest.raises(DatabaseError):
+            tasks.watch()
+    (email,) = mail.outbox
+    assert email.subject.endswith("requests wait in the spool (510001)")
+    assert "ada" not in email.body
+    ((body, _),) = receiver.received
+    content = json.loads(body)
+    assert (content["cause"], content["mid"], content["requests"]) == ("spooled", PARENT, 1)
+
+
+@pytest.mark.usefixtures("database_away")
+def test_what_could_not_be_told_is_told_with_the_next_look(
+    make_submission: MakeSubmission, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_alarm: Alarm) -> None:
+        raise OSError
+
+    settings.ADMINS = [("operator", "operator@example.com")]
+    spool.push(make_submission())
+    monkeypatch.setattr(detection, "SPOOLED_SECONDS", -1)
+    with monkeypatch.context() as patch:
+        patch.setattr(notifications, "send_mail", fails)
+        without_database.notify()
+    assert not mail.outbox
+    without_database.notify()
+    assert len(mail.outbox) == 1

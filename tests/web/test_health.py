@@ -9,10 +9,12 @@ import redis
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import link, settle
+from tests.helpers import PARENT, link, settle
+from unsub import tasks
 from unsub.infra import heartbeat
 from unsub.infra.redis_client import quick_client
 from unsub.models import BusinessUnit, Status, SubscriberRequest
+from unsub.outbox import spool
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -105,6 +107,9 @@ def test_metrics_count_requests_and_name_no_person(
     client.get("/u/bad")
     client.post(link(settings))
     client.post(link(settings, 1002))
+    spool._queue.push(PARENT, "x", b"not sealed", most=9)
+    tasks.record()
+    spool._queue.push(PARENT, "y", b"", most=9)
     settle(SubscriberRequest.objects.filter(subscriber_id=1002), Status.REFUSED)
     text = client.get("/metrics").content.decode()
     for line in (
@@ -113,6 +118,10 @@ def test_metrics_count_requests_and_name_no_person(
         'unsub_oldest_pending_seconds{mid="510001"}',
         'unsub_unit_held{mid="510001"} 0.0',
         "unsub_database_up 1.0",
+        'unsub_spool{mid="510001"} 1.0',
+        'unsub_spool_oldest_seconds{mid="510001"}',
+        'unsub_dead_letters{mid="510001"} 1.0',
+        'unsub_dead_letters_oldest_seconds{mid="510001"}',
         'unsub_bad_links_total{reason="malformed"}',
         'unsub_requests_accepted_total{channel="one_click",repeated="false"}',
     ):

@@ -8,12 +8,15 @@ from datetime import timedelta
 
 import redis
 import structlog
+from django.conf import settings
 from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 
 from unsub.infra import link_counts
 from unsub.infra.inserts import insert_unless_present
 from unsub.infra.link_counts import Counted, Name
+from unsub.infra.redis_client import quick_client
+from unsub.infra.spool_queue import SpoolQueue
 from unsub.models import (
     Alarm,
     BusinessUnit,
@@ -32,12 +35,18 @@ from unsub.units import queue_state
 from unsub.units.queue_state import CIRCUIT_OPEN
 
 log = structlog.get_logger(__name__)
+_spool = SpoolQueue(quick_client(1.0))
 
 LATE = timedelta(hours=1)
 RECENT = timedelta(days=1)  # refusals older than this are known
 AGAIN = timedelta(hours=1)
 # These need a person and do not pass by waiting: notified again only when their number grows.
-_ONCE = (Cause.REFUSED, Cause.GIVEN_UP, Cause.BAD_CLAIM, Cause.LATE_CALL)
+_ONCE = (
+    Cause.REFUSED, Cause.GIVEN_UP, Cause.BAD_CLAIM, Cause.LATE_CALL, Cause.DEAD_LETTER,
+)  # fmt: skip
+# Spooled requests are an alarm when the oldest waits for so long, or when the unit's limit is near.
+SPOOLED_SECONDS = 300
+SPOOLED_SHARE = 0.8
 # Bad claims of so many hours are an alarm. Test links are, where one hour has at least so many, and
 # so many times the mean of the day before: everybody makes a few while an email is being built.
 BAD_CLAIM_HOURS = 24
@@ -85,6 +94,7 @@ def find() -> Iterator[Finding]:
     yield from _message_types({finding.mid for finding in queues})
     yield from _held_after_restore()
     yield from _links()
+    yield from _spooled()
     yield from _late_calls()
 
 
@@ -95,12 +105,36 @@ def _links() -> Iterator[Finding]:
         yield from [*_bad_claims(), *_test_links()]
     except redis.RedisError as err:
         log.warning("link_counts_unavailable", error=type(err).__name__)
-        for alarm in Alarm.objects.filter(
-            cleared_at=None, cause__in=(Cause.BAD_CLAIM, Cause.TEST_LINKS)
-        ):
-            yield Finding(
-                cause=Cause(alarm.cause), mid=alarm.mid, number=alarm.number, detail=alarm.detail
-            )
+        yield from _still_open(Cause.BAD_CLAIM, Cause.TEST_LINKS)
+
+
+def _spooled() -> Iterator[Finding]:
+    """Yield the units whose spool needs attention. Where Redis does not answer, the open alarms
+    stay as they are."""
+    try:
+        yield from [*find_spooled()]
+    except redis.RedisError as err:
+        log.warning("spool_unavailable", error=type(err).__name__)
+        yield from _still_open(Cause.SPOOLED, Cause.DEAD_LETTER)
+
+
+def _still_open(*causes: Cause) -> Iterator[Finding]:
+    """Yield the open alarms of these causes as they are."""
+    for alarm in Alarm.objects.filter(cleared_at=None, cause__in=causes):
+        yield Finding(
+            cause=Cause(alarm.cause), mid=alarm.mid, number=alarm.number, detail=alarm.detail
+        )
+
+
+def find_spooled() -> Iterator[Finding]:
+    """Yield the units whose spooled requests wait for long, or come near to the limit, and those
+    with dead letters. Makes no query. Raises RedisError."""
+    for mid, size in _spool.sizes().items():
+        near = SPOOLED_SHARE * settings.SPOOL_MAX_PER_UNIT
+        if size.seconds > SPOOLED_SECONDS or size.number >= near:
+            yield Finding(cause=Cause.SPOOLED, mid=mid, number=size.number)
+    for mid, size in _spool.dead_sizes().items():
+        yield Finding(cause=Cause.DEAD_LETTER, mid=mid, number=size.number)
 
 
 def _bad_claims() -> Iterator[Finding]:

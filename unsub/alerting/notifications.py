@@ -23,6 +23,9 @@ ADVICE = {
     Cause.CIRCUIT_OPEN: "Marketing Cloud does not answer. We ask once a minute; nothing is lost.",
     Cause.RESTORED: "Look at what is open, then release it in the admin: Holds after a restore.",
     Cause.LATE_CALL: "A worker was frozen past its lease. What people asked last is sent again.",
+    Cause.SPOOLED: "The database does not answer, or no worker reads the spool. Keep Redis up: it "
+    "has the only copy.",
+    Cause.DEAD_LETTER: "See why on the page Spool of the admin; mend it, then choose Try again.",
     Cause.UNKNOWN_UNIT: "Create the unit with manage.py add_unit. Its requests are then sent.",
     Cause.BAD_CLAIM: "Links of this send do not work: correct the email's snippet. The link "
     "checker in the admin says what is wrong; people see the lost-link form.",

@@ -384,6 +384,8 @@ class Migration(migrations.Migration):
                             ("unknown_unit", "requests for an unknown business unit"),
                             ("bad_claim", "links with a claim that cannot be used"),
                             ("test_links", "many test links"),
+                            ("spooled", "requests wait in the spool"),
+                            ("dead_letter", "spooled requests could not be stored"),
                             ("late_call", "calls were made after their lease"),
                         ],
                         max_length=20,

@@ -17,6 +17,8 @@ class Cause(models.TextChoices):
     UNKNOWN_UNIT = "unknown_unit", _("requests for an unknown business unit")
     BAD_CLAIM = "bad_claim", _("links with a claim that cannot be used")
     TEST_LINKS = "test_links", _("many test links")
+    SPOOLED = "spooled", _("requests wait in the spool")
+    DEAD_LETTER = "dead_letter", _("spooled requests could not be stored")
     LATE_CALL = "late_call", _("calls were made after their lease")
 
 

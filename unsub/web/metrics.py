@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 
 from unsub.infra import heartbeat
 from unsub.infra.redis_client import quick_client
+from unsub.infra.spool_queue import Size, SpoolQueue
 from unsub.models import Alarm, BusinessUnit, EmailStatus, LinkEmail, Status, SubscriberRequest
 from unsub.models.queue_state import queue_of
 from unsub.models.statuses import in_states
@@ -95,6 +96,8 @@ class _Processes(Collector):
         yield GaugeMetricFamily(
             "unsub_broker_up", "Whether the broker answered this scrape.", value=bool(ages)
         )
+        with suppress(redis.RedisError):
+            yield from _spooled()
         worker = GaugeMetricFamily(
             "unsub_worker_last_seen_seconds", "Seconds since a worker last finished a task."
         )
@@ -105,6 +108,38 @@ class _Processes(Collector):
             if age is not None:
                 gauge.add_metric((), age)
                 yield gauge
+
+
+def _spooled() -> Iterator[Metric]:
+    """Yield the number and age of spooled requests and of dead letters by unit. Raises
+    RedisError."""
+    spool = SpoolQueue(_broker)
+    labels = ("mid",)
+    yield from _sizes(
+        spool.sizes(),
+        GaugeMetricFamily("unsub_spool", "Requests in the spool.", labels=labels),
+        GaugeMetricFamily(
+            "unsub_spool_oldest_seconds", "Age of the oldest request in the spool.", labels=labels
+        ),
+    )
+    yield from _sizes(
+        spool.dead_sizes(),
+        GaugeMetricFamily(
+            "unsub_dead_letters", "Spooled requests that could not be stored.", labels=labels
+        ),
+        GaugeMetricFamily(
+            "unsub_dead_letters_oldest_seconds", "Age of the oldest dead letter.", labels=labels
+        ),
+    )
+
+
+def _sizes(
+    sizes: dict[int, Size], number: GaugeMetricFamily, age: GaugeMetricFamily
+) -> Iterator[Metric]:
+    for mid, size in sizes.items():
+        number.add_metric((str(mid),), size.number)
+        age.add_metric((str(mid),), size.seconds)
+    yield from (number, age)
 
 
 def _requests() -> Metric:

@@ -19,7 +19,7 @@ def _may(permission: str) -> Callable[[HttpRequest], bool]:
 
 
 # Pages whose URL is below another entry's, and which have an entry of their own.
-_OWN = ("/scanners/", "/links/")
+_OWN = ("/scanners/", "/links/", "/spool/")
 
 
 def _link(title: Any, icon: str, page: str, permission: str) -> dict[str, Any]:
@@ -125,6 +125,7 @@ UNFOLD = {
                         _("Alarms"), "notifications_active", "unsub_alarm_changelist",
                         "unsub.view_alarm",
                     ),
+                    _link(_("Spool"), "inbox", "unsub_alarm_spool", "unsub.view_alarm"),
                     _link(
                         _("Holds after a restore"), "settings_backup_restore",
                         "unsub_restorehold_changelist", "unsub.view_restorehold",

@@ -17,7 +17,7 @@ PAGES = ("/admin/", LIST, f"/admin/unsub/businessunit/{PARENT}/texts/",
          "/admin/unsub/businessunit/links/", f"{LIST}scanners/", "/admin/unsub/reason/",
          f"/admin/unsub/businessunit/{PARENT}/change/", "/admin/unsub/deliveryattempt/",
          "/admin/auth/user/", "/admin/unsub/pause/", "/admin/unsub/consenttext/",
-         "/admin/unsub/erasure/")  # fmt: skip
+         "/admin/unsub/erasure/", "/admin/unsub/alarm/spool/")  # fmt: skip
 
 # Presses what has an expression of the theme: (the expression, what must be true afterwards).
 PRESS = """expression => [...document.querySelectorAll("*")]

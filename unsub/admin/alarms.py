@@ -3,11 +3,15 @@
 from typing import TYPE_CHECKING
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from unfold.admin import ModelAdmin
 
 from unsub.models import Alarm
 
 from .read_only import ReadOnly
+from .spool_page import spool_page
 from .unit_scope import NamingUnits
 
 if TYPE_CHECKING:
@@ -26,3 +30,14 @@ class AlarmAdmin(ReadOnly, NamingUnits, AlarmAdminBase):
         "cause", "unit_label", "number", "raised_at", "notified_at", "cleared_at", "detail",
     )  # fmt: skip
     list_filter = ("cause",)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Return the admin's URLs, and that of the page of the spool."""
+        inside = self.admin_site.admin_view
+        return [path("spool/", inside(self.spool), name="unsub_alarm_spool"), *super().get_urls()]
+
+    def spool(self, request: HttpRequest) -> HttpResponse:
+        """Return the page of the spool. 403 without the right to see alarms."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return spool_page(request, self.admin_site.each_context(request))

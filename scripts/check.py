@@ -19,6 +19,8 @@ def deployment_environ() -> dict[str, str]:
         "ALLOWED_HOSTS": "mail.example.com",
         "LINK_KEYS": json.dumps({"*": [secrets.token_urlsafe(32)]}),
         "DIGEST_KEYS": json.dumps({"1": secrets.token_urlsafe(32)}),
+        "REDIS_URL": f"redis://:{secrets.token_hex(8)}@redis:6379/0",
+        "CACHE_URL": f"redis://:{secrets.token_hex(8)}@cache:6379/0",
         "SFMC_SUBDOMAIN": "example",
         "SFMC_CLIENT_ID": secrets.token_hex(8),
         "SFMC_CLIENT_SECRET": secrets.token_hex(16),

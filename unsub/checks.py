@@ -6,6 +6,7 @@ accepted, and held (design, invariant 10).
 
 from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
@@ -31,7 +32,7 @@ def check_deployment(**_: Any) -> list[CheckMessage]:
     """Return what a deployment lacks in order to deliver, or to be safe."""
     return [
         *_credentials(), *_no_keys(), *_plain_text(), *_unsigned(), *_one_factor(),
-        *_no_digest_keys(),
+        *_no_digest_keys(), *_open_redis(),
     ]  # fmt: skip
 
 
@@ -137,6 +138,31 @@ def _unsigned() -> Iterator[CheckMessage]:
         )
 
 
+def _open_redis() -> Iterator[CheckMessage]:
+    """Yield W021 where the cache is in the broker, W022 where anybody may write to one of them."""
+    if _place(settings.REDIS_URL) == _place(settings.CACHE_URL):
+        yield Warning(
+            "The cache is in the broker's Redis, whose append-only file keeps what a cache drops.",
+            hint="Set CACHE_URL to another Redis, which writes nothing to a disk.",
+            id="unsub.W021",
+        )
+    for name in ("REDIS_URL", "CACHE_URL"):
+        url = urlsplit(getattr(settings, name))
+        if url.scheme != "unix" and not url.password:
+            yield Warning(
+                f"{name} has no password: whoever reaches it can make workers run any task.",
+                hint=f"Set requirepass, or an ACL user, in Redis, and the password in {name}.",
+                id="unsub.W022",
+            )
+
+
+def _place(url: str) -> tuple[str, str]:
+    """Return where a Redis is: databases of one server have one append-only file."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return (host, "") if host else ("", parts.path)
+
+
 def _one_factor() -> Iterator[CheckMessage]:
     """Yield W008 where a password alone gives access to the admin."""
     if not settings.SECOND_FACTOR:
@@ -194,7 +220,7 @@ def _no_transport() -> Iterator[CheckMessage]:
 
 
 def _ranges() -> Iterator[CheckMessage]:
-    """Yield W003 to W006 for numbers out of range."""
+    """Yield W003 to W006, and W023, for numbers out of range."""
     rules = (
         ("W003", 1 <= settings.SFMC_BATCH_SIZE <= BATCH_MOST,
          f"SFMC_BATCH_SIZE must be 1 to {BATCH_MOST}."),
@@ -204,6 +230,7 @@ def _ranges() -> Iterator[CheckMessage]:
          "UNDO_SECONDS must not be negative, and SWEEP_SECONDS at least 1."),
         ("W006", settings.LEASE_SECONDS >= 4 * settings.SFMC_TIMEOUT,
          "LEASE_SECONDS must be 4 x SFMC_TIMEOUT or more, or running calls are repeated."),
+        ("W023", settings.SPOOL_MAX_PER_UNIT >= 1, "SPOOL_MAX_PER_UNIT must be at least 1."),
     )  # fmt: skip
     for number, fulfilled, sentence in rules:
         if not fulfilled:

@@ -171,6 +171,7 @@ def _settings(folder: Path, redis_url: str) -> dict[str, str]:
     """Return the settings of a deployment."""
     return deployment_environ() | {
         "REDIS_URL": redis_url,
+        "CACHE_URL": redis_url,
         "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
         "CELERY_BEAT_SCHEDULE": str(folder / "celerybeat-schedule"),
         "SWEEP_SECONDS": "1",

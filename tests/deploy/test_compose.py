@@ -2,10 +2,14 @@
 
 import json
 import re
+from contextlib import closing, suppress
+from pathlib import Path
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
+import redis
 
+from scripts.servers import Valkey
 from scripts.steps import ROOT
 from tests.deploy.files import (
     COMPOSE,
@@ -166,6 +170,63 @@ def test_the_broker_persists_its_data_and_evicts_none() -> None:
     assert services()["redis"]["volumes"] == ["broker:/data"]
     assert command[command.index("--maxmemory-policy") + 1] == "noeviction"
     assert "--maxmemory" in command
+
+
+@pytest.mark.parametrize("name", ["redis", "cache"])
+def test_a_real_server_takes_the_command_and_asks_for_the_password(
+    name: str, tmp_path: Path
+) -> None:
+    configuration = tmp_path / "redis_conf"
+    configuration.write_text("requirepass a-password\n")
+    server = AsComposed(services()[name]["command"], configuration)
+    with closing(server):
+        server.start()
+        with (
+            redis.Redis.from_url(server.url) as stranger,
+            pytest.raises(redis.AuthenticationError),
+        ):
+            stranger.get("x")
+        with redis.Redis.from_url(server.url, password="a-password") as client:
+            policy = client.config_get("maxmemory*")
+            written = client.config_get("appendonly")["appendonly"]
+            kept = client.config_get("appendfsync")["appendfsync"]
+    is_broker = name == "redis"
+    assert policy["maxmemory-policy"] == ("noeviction" if is_broker else "allkeys-lru")
+    assert int(policy["maxmemory"]) * 2 <= megabytes(services()[name]["mem_limit"])
+    assert (written, kept == "always") == (("yes", True) if is_broker else ("no", False))
+    # The check of Compose gives the password that the same file has.
+    check = services()[name]["healthcheck"]["test"][1]
+    assert (
+        "REDISCLI_AUTH=$$(sed -n 's/^requirepass //p' /run/secrets/redis_conf) redis-cli" in check
+    )
+
+
+def megabytes(limit: str) -> int:
+    """Return a memory limit of Compose in bytes."""
+    return int(limit[:-1]) * {"m": 2**20, "g": 2**30}[limit[-1]]
+
+
+class AsComposed(Valkey):
+    """The Valkey of the tests with the command of a service."""
+
+    def __init__(self, command: list[str], configuration: Path) -> None:
+        super().__init__()
+        self._given, self._configuration = command, configuration
+
+    def command(self) -> list[str]:
+        """Return the command, with the server, the file and the folder of the tests."""
+        binary, *ours = super().command()
+        _, file, *options = self._given
+        assert file == "/run/secrets/redis_conf"
+        own = [*ours[: ours.index("--save")], "--daemonize", "no"]
+        return [binary, str(self._configuration), *own, *options]
+
+    def _answers(self) -> bool:
+        with suppress(redis.RedisError), redis.Redis.from_url(self.url) as client:
+            with suppress(redis.AuthenticationError):
+                client.ping()
+            return True
+        return False
 
 
 def test_the_database_does_not_log_the_values_of_a_statement() -> None:

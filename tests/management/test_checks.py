@@ -20,6 +20,8 @@ def whole(settings: Settings) -> Settings:
     settings.SFMC_CLIENT_ID = settings.SFMC_CLIENT_SECRET = "x"
     settings.SFMC_ACCOUNT_ID = 510001
     settings.SECOND_FACTOR = True
+    settings.REDIS_URL = "redis://:word@redis.example.com:6379/0"
+    settings.CACHE_URL = "rediss://user:word@cache.example.com:6379/0"
     settings.LINK_KEYRING = Keyring.from_json({"*": ["k" * 32]})
     settings.DIGEST_KEYRING = DigestKeyring.from_json({"1": "d" * 32})
     return settings
@@ -52,6 +54,11 @@ def test_a_complete_configuration_passes(whole: Settings) -> None:
         ("UNDO_SECONDS", -1, "unsub.W005"),
         ("LEASE_SECONDS", 1, "unsub.W006"),
         ("SECOND_FACTOR", False, "unsub.W008"),
+        ("CACHE_URL", "redis://:word@redis.example.com:6379/1", "unsub.W021"),
+        ("CACHE_URL", "redis://cache.example.com:6379/0", "unsub.W022"),
+        ("REDIS_URL", "rediss://user@redis.example.com:6379/0", "unsub.W022"),
+        ("REDIS_URL", "sentinel://one.example.com,two.example.com:26380/main/0", "unsub.W022"),
+        ("SPOOL_MAX_PER_UNIT", 0, "unsub.W023"),
     ],
 )
 def test_each_mistake_is_reported(whole: Settings, name: str, value: object, wrong: str) -> None:
@@ -63,6 +70,13 @@ def test_user_name_and_password_are_credentials_too(whole: Settings) -> None:
     whole.SFMC_CLIENT_ID = ""
     whole.SFMC_USERNAME = whole.SFMC_PASSWORD = "x"
     assert found() == []
+
+
+def test_two_sockets_are_two_servers_and_need_no_password(whole: Settings) -> None:
+    whole.REDIS_URL, whole.CACHE_URL = "unix:///run/redis.sock?db=0", "unix:///run/cache.sock"
+    assert found() == []
+    whole.CACHE_URL = "unix:///run/redis.sock?db=1"
+    assert found() == ["unsub.W021"]
 
 
 def test_a_short_key_is_accepted_in_debug_mode(whole: Settings) -> None:

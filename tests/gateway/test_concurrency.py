@@ -14,12 +14,18 @@ from unsub.gateway import concurrency
 from unsub.infra.redis_client import quick_client
 
 
-def test_the_setting_is_the_number_of_slots(settings: Settings) -> None:
-    settings.SFMC_CONCURRENCY = 3
+def test_pages_and_deliveries_share_the_number_of_slots_and_take_none_of_one_another(
+    settings: Settings,
+) -> None:
+    settings.SFMC_CONCURRENCY, settings.SFMC_PAGE_CONCURRENCY = 4, 1
     with ExitStack() as stack:
         assert [stack.enter_context(concurrency.call_slot()) for _ in range(5)] == [True] * 3 + [
             False
         ] * 2
+        pages = concurrency.Caller.PAGES
+        assert [stack.enter_context(concurrency.call_slot(pages)) for _ in range(3)] == [
+            True, False, False,
+        ]  # fmt: skip
     with concurrency.call_slot() as free:
         assert free
 
@@ -37,7 +43,7 @@ def test_a_slot_of_a_holder_who_died_is_free_after_the_lease(
 
 
 def test_concurrent_calls_never_exceed_the_limit(settings: Settings) -> None:
-    settings.SFMC_CONCURRENCY = 4
+    settings.SFMC_CONCURRENCY, settings.SFMC_PAGE_CONCURRENCY = 6, 2
     all_have_tried = Barrier(16, timeout=60)
 
     def ask(_: int) -> bool:

@@ -14,7 +14,7 @@ from unsub.domain.context import JobContext, SubscriberContext
 from unsub.infra import database_timeout
 from unsub.models import BusinessUnit, ConsentText, Erasure, Pause, SubscriberRequest
 from unsub.outbox import spool
-from unsub.preferences import snapshot
+from unsub.preferences import limits, snapshot
 from unsub.sandbox import Sandbox
 
 from .helpers import deliver, offered, path, save, snapshot_of, ticked
@@ -249,3 +249,23 @@ def test_reading_any_page_writes_nothing(
     assert not Erasure.objects.exists()
     assert not Pause.objects.exists()
     assert not ConsentText.objects.exists()
+
+
+def test_who_opens_the_profile_centre_too_often_waits_and_can_unsubscribe_meanwhile(
+    client: Client, settings: Settings, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "VIEWS", 3)
+    there = path(settings)
+    assert [client.get(there).status_code for _ in range(4)] == [200, 200, 200, 429]
+    answer = client.get(f"{there}/yours")
+    assert answer.status_code == 429
+    assert 0 < int(answer["Retry-After"]) <= 60
+    assert "Your link still works" in seen(answer.content)
+    assert "Nothing was saved" not in seen(answer.content)
+    unsubscribe = there.replace("/p/", "/u/")
+    assert f'href="{unsubscribe}"' in answer.content.decode()
+    # Neither the unsubscribe page, nor a form, nor another subscriber waits.
+    assert client.get(unsubscribe).status_code == 200
+    assert client.post(unsubscribe, {"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert client.post(there, {"everything": "1"}).status_code == 303
+    assert client.get(path(settings, 1002)).status_code == 200

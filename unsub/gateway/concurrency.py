@@ -2,10 +2,14 @@
 
 A counting semaphore in Redis: a sorted set of holders, scored by the expiry of their slot on
 Redis's clock. The slot of a crashed holder expires by itself.
+
+The reads of pages have slots of their own (docs/adr/0022), so that visitors never stop deliveries,
+nor a backlog the pages.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from uuid import uuid4
 
 import redis
@@ -16,7 +20,20 @@ from unsub.infra.redis_client import quick_client
 
 log = structlog.get_logger(__name__)
 
-KEY = "profilecenter:calls"
+
+class Caller(StrEnum):
+    """Whose calls share slots. The value is the key of their semaphore."""
+
+    WORKERS = "profilecenter:calls"  # deliveries, the import of events, reading All Subscribers
+    PAGES = "profilecenter:calls:pages"  # while somebody waits for a page
+
+    @property
+    def limit(self) -> int:
+        """The number of slots: together SFMC_CONCURRENCY, but each has at least one."""
+        pages: int = max(1, settings.SFMC_PAGE_CONCURRENCY)
+        return pages if self is Caller.PAGES else max(1, settings.SFMC_CONCURRENCY - pages)
+
+
 _ACQUIRE = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
@@ -31,14 +48,14 @@ _acquire = _client.register_script(_ACQUIRE)
 
 
 @contextmanager
-def call_slot() -> Iterator[bool]:
-    """Yield whether a call may be made now; the slot is released after the block.
+def call_slot(caller: Caller = Caller.WORKERS) -> Iterator[bool]:
+    """Yield whether `caller` may make a call now; the slot is released after the block.
 
     Without Redis nothing is counted and calls go on: worker concurrency still limits them.
     """
     holder = uuid4().hex
     try:
-        mine = bool(_acquire(keys=[KEY], args=[settings.SFMC_CONCURRENCY, _seconds(), holder]))
+        mine = bool(_acquire(keys=[caller.value], args=[caller.limit, _seconds(), holder]))
     except redis.RedisError as err:
         log.warning("call_slots_unavailable", error=type(err).__name__)
         mine, holder = True, ""
@@ -46,7 +63,7 @@ def call_slot() -> Iterator[bool]:
         yield mine
     finally:
         if mine and holder:
-            _release(holder)
+            _release(caller, holder)
 
 
 def _seconds() -> float:
@@ -54,9 +71,9 @@ def _seconds() -> float:
     return float(settings.LEASE_SECONDS)
 
 
-def _release(holder: str) -> None:
+def _release(caller: Caller, holder: str) -> None:
     """Release a slot. If Redis fails, the slot expires by itself."""
     try:
-        _client.zrem(KEY, holder)
+        _client.zrem(caller.value, holder)
     except redis.RedisError as err:
         log.warning("call_slot_release_failed", error=type(err).__name__)

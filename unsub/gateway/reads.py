@@ -45,10 +45,10 @@ def result(mid: int, what: str, future: "Future[Any] | None", until: float) -> A
 
 
 def _read(read: Callable[[], Any]) -> Any:
-    """Return the result of `read`, or None where all call slots are taken. Closes this thread's
-    connection to the database, if the read needed one: no request does."""
+    """Return the result of `read`, or None where all call slots of pages are taken. Closes this
+    thread's connection to the database, if the read needed one: no request does."""
     try:
-        with concurrency.call_slot() as free:
+        with concurrency.call_slot(concurrency.Caller.PAGES) as free:
             return read() if free else None
     finally:
         connection.close()

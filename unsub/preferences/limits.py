@@ -7,12 +7,22 @@ from unsub.sfmc import Profile
 
 __all__ = [
     "RateLimitUnavailableError", "subscriber_of", "wait_to_change", "wait_to_change_address",
+    "wait_to_look",
 ]  # fmt: skip
 
-HOUR, DAY = 3600, 86_400  # seconds
+MINUTE, HOUR, DAY = 60, 3600, 86_400  # seconds
+VIEWS = 60  # per subscriber, unit and minute
 CHANGES = 60  # per subscriber, unit and hour
 ADDRESS_CHANGES = 3  # per subscriber, unit and day
 TO_ONE_ADDRESS = 3  # per new address and day, by all subscribers of all units
+
+
+def wait_to_look(context: UnsubContext) -> int:
+    """Count a view of a page of the profile centre by the subscriber of a link, whichever of their
+    links it is: each may call Marketing Cloud. Return 0 where it is within the rate limit, else the
+    seconds to wait."""
+    who = digests.subscriber_digests(context.mid, context.subscriber)[0]
+    return rate_limit.wait("centre-view", who, times=VIEWS, seconds=MINUTE)
 
 
 def wait_to_change(context: UnsubContext) -> int:

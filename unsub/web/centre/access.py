@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from unsub.models import Channel
 from unsub.preferences.access import is_fresh
-from unsub.preferences.limits import wait_to_change
+from unsub.preferences.limits import wait_to_change, wait_to_look
 from unsub.web.http import SeeOther, TooLargeError, page, plain, too_many
 from unsub.web.page_context import PageContext, page_for
 from unsub.web.signed_link import Link, count_test_link, linked
@@ -22,8 +22,9 @@ def profile_centre_view(
     """Return a decorator for the pages of the profile centre. The view gets a PageContext.
 
     Redirects to the unsubscribe page where the unit has no profile centre, and shows the "link too
-    old" page for an old link. A POST is not passed to the view where the link is a test link
-    (redirect), or its subscriber made too many changes (429). 413 where the body is too large.
+    old" page for an old link. 429 where its subscriber opened too many pages; the unsubscribe page
+    has no such limit. A POST is not passed to the view where the link is a test link (redirect), or
+    its subscriber made too many changes (429). 413 where the body is too large.
     """
 
     def decorate(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
@@ -51,13 +52,15 @@ def _redirect_if_closed(page_context: PageContext) -> HttpResponse | None:
 
 
 def _run_view(view: View, request: HttpRequest, page_context: PageContext) -> HttpResponse:
-    """Return the view's response, or the reason why a POST is not accepted."""
+    """Return the view's response, or the reason why there is none."""
     if request.method == "POST":
         if page_context.link.context.is_test:
             count_test_link(page_context.link, Channel.PROFILE)
             return SeeOther(page_context.link.url("centre", saved="1"))
         if wait := wait_to_change(page_context.link.context):
             return too_many(page_context.as_context(), wait)
+    elif wait := wait_to_look(page_context.link.context):
+        return too_many(page_context.as_context() | {"is_view": True}, wait)
     try:
         return view(request, page_context)
     except TooLargeError:

@@ -7,7 +7,7 @@ DURATION ?=
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run manage test coverage image one-click screenshots chaos bench bench-centre bench-queue mutants \
+.PHONY: help install run manage test coverage image one-click screenshots chaos bench bench-centre bench-queue bench-backlog mutants \
 	check fuzz sbom lock pin-images format clean
 
 help: ## List these commands
@@ -45,6 +45,9 @@ bench: install ## Measure the admin over a million requests
 
 bench-queue: install ## Measure holding and releasing a queue of 300,000 requests
 	@exec $(BIN)/python -m scripts.bench_queue $(ARGS)
+
+bench-backlog: install ## Measure every look at, and change of, a queue of a million requests
+	@exec $(BIN)/python -m scripts.bench_backlog $(ARGS)
 
 bench-centre: install ## Measure the profile centre over a slow Marketing Cloud
 	@exec $(BIN)/python -m scripts.bench_centre $(ARGS)

@@ -1,8 +1,12 @@
 """Changes to rows that need no message: expired leases, passed horizons, expired confirmations."""
 
+from time import monotonic
+from typing import Any
+
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from unsub.domain.outcomes import Outcome
@@ -14,13 +18,20 @@ from .batch import Row
 
 log = structlog.get_logger(__name__)
 
+# Rows that end are written so many at a time, and read so many at a time: one statement over a
+# million rows would reach the statement time-out, be rolled back, and end every sweep.
+CHUNK, READ_AT_ONCE = 1_000, 20_000
+# What is left after this time goes with the next sweep, so that this one gets to its wake-ups.
+CHUNKS_SECONDS = 10.0
+
 # The delivered models, and the attempt's foreign key to each.
 _TABLES: dict[type[Row], str] = {SubscriberRequest: "request", LinkEmail: "link_email"}
 
 
 def sweep() -> list[int]:
-    """Return expired leases, refuse rows past their horizon and withdraw unconfirmed requests.
-    Return the MIDs of the business units that have something to send now."""
+    """Return expired leases, refuse rows past their horizon and withdraw unconfirmed requests, as
+    many as CHUNKS_SECONDS allow. Return the MIDs of the business units that have something to send
+    now."""
     for model, name in _TABLES.items():
         _free_leases(model, name)
         _give_up(model, name)
@@ -51,7 +62,7 @@ def _free_leases(model: type[Row], name: str) -> None:
 def _give_up(model: type[Row], name: str) -> None:
     """Refuse rows that could not be sent within their horizon, and log an error."""
     late = model.objects.filter(status=Status.PENDING, give_up_at__lt=Now())
-    given_up = late.update(status=Status.REFUSED, finished_at=Now())
+    given_up = _in_chunks(late, status=Status.REFUSED, finished_at=Now())
     if given_up:
         log.error("requests_given_up", requests=given_up, table=name)
 
@@ -61,4 +72,18 @@ def _forget_unconfirmed() -> None:
     waiting = SubscriberRequest.objects.filter(
         status=Status.WAITING, received_at__lt=Now() - confirmation.VALID_FOR
     )
-    waiting.update(status=Status.WITHDRAWN, finished_at=Now(), idempotency_key=None)
+    _in_chunks(waiting, status=Status.WITHDRAWN, finished_at=Now(), idempotency_key=None)
+
+
+def _in_chunks(rows: QuerySet[Any], **changes: Any) -> int:
+    """Change these rows, so that they are no longer among them, in transactions of CHUNK rows, for
+    about CHUNKS_SECONDS. Return how many were changed."""
+    until, changed = monotonic() + CHUNKS_SECONDS, 0
+    while ids := list(rows.values_list("pk", flat=True)[:READ_AT_ONCE]):
+        for start in range(0, len(ids), CHUNK):
+            if monotonic() > until:
+                return changed
+            changed += rows.filter(pk__in=ids[start : start + CHUNK]).update(**changes)
+        if len(ids) < READ_AT_ONCE:
+            break
+    return changed

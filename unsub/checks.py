@@ -42,13 +42,16 @@ def check_values(**_: Any) -> list[CheckMessage]:
 
 
 def check_units(*, databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """Return W009 where there is no business unit.
+    """Return W009 where there is no business unit, E012 for units whose emailed links cannot be
+    made.
 
     Queries the database only with `check --database default`, as Django's own checks do. Raises
     DatabaseError where it does not answer.
     """
-    if DEFAULT_DB_ALIAS not in (databases or ()) or _has_units():
+    if DEFAULT_DB_ALIAS not in (databases or ()):
         return []
+    if _has_units():
+        return list(_cannot_seal())
     return [
         Warning(
             "There is no business unit: pages are shown without a name.",
@@ -85,6 +88,25 @@ def _has_units() -> bool:
     # Checked first: PostgreSQL logs a query of a missing table as an error.
     tables = connections[DEFAULT_DB_ALIAS].introspection.table_names()
     return "unsub_businessunit" in tables and units.objects.exists()
+
+
+def _cannot_seal() -> Iterator[CheckMessage]:
+    """Yield E012 where units have emails with links to the profile centre, and no key to encrypt
+    these links."""
+    units: Any = apps.get_model("unsub", "BusinessUnit")
+    mids = [
+        str(unit.mid)
+        for unit in units.objects.order_by("mid")
+        if (unit.new_link_key or unit.ask_back_key) and not unit.seals_links
+    ]
+    if mids:
+        yield Error(
+            "LINK_KEYS has no key that can encrypt the links in emails of the business units "
+            f"{', '.join(mids)}: new links and pauses that end with an email are not offered.",
+            hint="Add a key that is no RSA key to LINK_KEYS, after the others: it need not be in "
+            "Marketing Cloud.",
+            id="unsub.E012",
+        )
 
 
 def _credentials() -> Iterator[CheckMessage]:
@@ -226,6 +248,9 @@ def _ranges() -> Iterator[CheckMessage]:
          f"SFMC_BATCH_SIZE must be 1 to {BATCH_MOST}."),
         ("W004", 1 <= settings.SFMC_CONCURRENCY <= CONCURRENCY_MOST,
          f"SFMC_CONCURRENCY must be 1 to {CONCURRENCY_MOST}."),
+        ("W004", settings.SFMC_CONCURRENCY < 2
+         or 1 <= settings.SFMC_PAGE_CONCURRENCY < settings.SFMC_CONCURRENCY,
+         "SFMC_PAGE_CONCURRENCY must be 1 or more, and less than SFMC_CONCURRENCY."),
         ("W005", settings.UNDO_SECONDS >= 0 and settings.SWEEP_SECONDS >= 1,
          "UNDO_SECONDS must not be negative, and SWEEP_SECONDS at least 1."),
         ("W006", settings.LEASE_SECONDS >= 4 * settings.SFMC_TIMEOUT,

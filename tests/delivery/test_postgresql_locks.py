@@ -111,7 +111,7 @@ def test_two_claims_of_one_subscriber_do_not_wait_for_each_other() -> None:
                 barrier.wait()
                 due = SubscriberRequest.objects.filter(kind=Kind.SUBSCRIBE)
                 # Not claimed, because another transaction has locked the unsubscribe; but locked.
-                assert claiming._lock_claimable(due, 20) == []
+                assert claiming._lock_claimable(due, 20, precedence.claimable) == []
                 locked.set()
                 barrier.wait()
         finally:

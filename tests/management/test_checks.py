@@ -6,6 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
+from tests.links.forge import public_pem
 from unsub.checks import check_deployment, check_units, check_values
 from unsub.domain.digest_keys import DigestKeyring
 from unsub.links.keyring import Keyring
@@ -51,6 +52,8 @@ def test_a_complete_configuration_passes(whole: Settings) -> None:
         ("SFMC_SOAP_URL", "http://example.com", "unsub.W002"),
         ("SFMC_BATCH_SIZE", 51, "unsub.W003"),
         ("SFMC_CONCURRENCY", 0, "unsub.W004"),
+        ("SFMC_PAGE_CONCURRENCY", 0, "unsub.W004"),
+        ("SFMC_PAGE_CONCURRENCY", 20, "unsub.W004"),
         ("UNDO_SECONDS", -1, "unsub.W005"),
         ("LEASE_SECONDS", 1, "unsub.W006"),
         ("SECOND_FACTOR", False, "unsub.W008"),
@@ -91,6 +94,18 @@ def test_a_deployment_without_a_business_unit_is_reported(whole: Settings, db: N
     assert (told.id, bool(told.hint)) == ("unsub.W009", True)
     BusinessUnit.objects.create(mid=510001, name="Example Outfitters")
     assert check_units(databases=["default"]) == []
+
+
+def test_a_unit_whose_emailed_links_cannot_be_sealed_is_reported(whole: Settings, db: None) -> None:
+    unit = BusinessUnit.objects.create(mid=510001, name="Example", new_link_key="new-link")
+    BusinessUnit.objects.create(mid=510002, name="Without emails")
+    whole.LINK_KEYRING = Keyring.from_json({"*": [public_pem()], "510003": ["k" * 32]})
+    (told,) = check_units(databases=["default"])
+    assert (told.id, "510001:" in told.msg, bool(told.hint)) == ("unsub.E012", True, True)
+    assert not unit.mails_links
+    whole.LINK_KEYRING = Keyring.from_json({"*": [public_pem()], "510001": ["k" * 32]})
+    assert check_units(databases=["default"]) == []
+    assert unit.mails_links
 
 
 def test_the_database_is_queried_only_when_the_check_is_told_to(whole: Settings, db: None) -> None:

@@ -9,9 +9,10 @@ from datetime import timedelta
 import redis
 import structlog
 from django.conf import settings
-from django.db.models import Count, F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
+from unsub.domain.outcomes import Outcome
 from unsub.infra import link_counts
 from unsub.infra.inserts import insert_unless_present
 from unsub.infra.link_counts import Counted, Name
@@ -21,6 +22,7 @@ from unsub.models import (
     Alarm,
     BusinessUnit,
     Cause,
+    DeliveryAttempt,
     Kind,
     LinkEmail,
     MessageType,
@@ -96,6 +98,7 @@ def find() -> Iterator[Finding]:
     yield from _links()
     yield from _spooled()
     yield from _late_calls()
+    yield from _internal_errors()
 
 
 def _links() -> Iterator[Finding]:
@@ -229,6 +232,22 @@ def _late_calls() -> Iterator[Finding]:
     """Yield a finding for each unit with calls whose worker had lost its lease."""
     for mid, number in sorted(late_calls(RECENT).items()):
         yield Finding(cause=Cause.LATE_CALL, mid=mid, number=number)
+
+
+def _internal_errors() -> Iterator[Finding]:
+    """Yield the units with rows that this application fails to send, each alone: those that were
+    sent with others last are sent again before they count."""
+    failing = Q(status=Status.PENDING, outcome=Outcome.INTERNAL_ERROR)
+    shared = DeliveryAttempt.objects.filter(
+        number=OuterRef("attempts"), outcome=Outcome.INTERNAL_ERROR, batch_size__gt=1
+    )
+    numbers: Counter[int] = Counter()
+    for model, name in ((SubscriberRequest, "request"), (LinkEmail, "link_email")):
+        was_shared = Exists(shared.filter(**{name: OuterRef("pk")}))
+        rows = model.objects.filter(failing, ~was_shared).order_by()
+        numbers.update(dict(rows.values_list("unit_id").annotate(Count("pk"))))
+    for mid, number in sorted(numbers.items()):
+        yield Finding(cause=Cause.INTERNAL_ERROR, mid=mid, number=number)
 
 
 def _raise(finding: Finding) -> int | None:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Case, Min, Q, Value, When
 from django.db.models.functions import Now
 
@@ -32,7 +32,7 @@ from unsub.models.queue_state import queue_of
 from unsub.sfmc import MisconfiguredError, PermanentError, SfmcError, UnknownOutcomeError
 from unsub.units.queue_state import HOLD_PROBE
 
-from . import circuit, late_calls
+from . import circuit, isolation, late_calls
 from .batch import Batch, Row
 from .claim import claim
 from .kinds import link_email, unsubscribe, update
@@ -88,6 +88,9 @@ def _is_up(mid: int) -> bool:
     except SfmcError as err:
         circuit.record_results(mid, (read_error(err),))
         return False
+    except Exception as err:  # noqa: BLE001 - as above: an unsubscribe finds out
+        isolation.report("status_raised", err, mid=mid)
+        return True
     verdict = read_status(status)
     if verdict:
         circuit.record_results(mid, (verdict,))
@@ -95,8 +98,8 @@ def _is_up(mid: int) -> bool:
 
 
 def call(batch: Batch[Row]) -> tuple[Verdict, ...]:
-    """Return one verdict per row of the batch, in order. SfmcErrors become verdicts; other
-    exceptions propagate and leave the lease to expire."""
+    """Return one verdict per row of the batch, in order. Every exception becomes a verdict: of
+    SfmcErrors what they say of the call, of others that the rows are sent again, each alone."""
     try:
         verdicts = _SENDERS[batch.message_type](batch)
     except LeaseLostError:
@@ -105,6 +108,8 @@ def call(batch: Batch[Row]) -> tuple[Verdict, ...]:
         return _retry_singly(batch, read_error(err))
     except SfmcError as err:
         verdicts = (read_error(err),) * len(batch.rows)
+    except Exception as err:  # noqa: BLE001 - one row must not stop the others
+        return isolation.verdicts_on(batch, err)
     return _retry_singly(batch, None) if verdicts is None else verdicts
 
 
@@ -147,7 +152,33 @@ def settle(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> None:
     """Complete the attempts, set the next state of the rows for which this worker still holds the
     lease, and record the results in the unit's queue. One transaction; locks the rows and, after
     trouble, the QueueState. Where the lease was lost and a call was made all the same, see
-    `late_calls`."""
+    `late_calls`. Where it raises, each row is settled in a transaction of its own.
+
+    Raises OperationalError or InterfaceError where the database does not answer: the lease then
+    expires.
+    """
+    try:
+        _settle(batch, verdicts)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as err:  # noqa: BLE001 - one row must not stop the others
+        isolation.report("settle_raised", err, mid=batch.mid, requests=len(batch.rows))
+        for row, verdict in zip(batch.rows, verdicts, strict=True):
+            _settle_alone(replace(batch, rows=(row,)), verdict)
+
+
+def _settle_alone(batch: Batch[Row], verdict: Verdict) -> None:
+    """Settle a batch of one row; as failed here where its own verdict cannot be written. It is then
+    sent once more."""
+    try:
+        _settle(batch, (verdict,))
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as err:  # noqa: BLE001 - as above
+        _settle(batch, isolation.verdicts_on(batch, err))
+
+
+def _settle(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> None:
     with transaction.atomic(durable=True):
         verdicts = circuit.hold_if_alike(batch, verdicts)
         lost = []
@@ -157,9 +188,8 @@ def settle(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> None:
                 lost.append((row, verdict))
         if lost and batch.calls:
             late_calls.record(batch, lost)
-        # A lease that ended says nothing about Marketing Cloud.
-        if any(verdict is not NOT_CALLED for verdict in verdicts):
-            circuit.record_results(batch.mid, verdicts, batch.call_type)
+        if answers := [verdict for verdict in verdicts if verdict.is_of_marketing_cloud]:
+            circuit.record_results(batch.mid, answers, batch.call_type)
     # Outside the transaction: a failure to write the log must not roll back the results.
     for row, verdict in zip(batch.rows, verdicts, strict=True):
         log.info(

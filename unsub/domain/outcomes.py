@@ -35,6 +35,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     MISCONFIGURED = "misconfigured"
     UNKNOWN = "unknown"
+    INTERNAL_ERROR = "internal_error"
 
 
 class Step(StrEnum):
@@ -78,6 +79,12 @@ class Verdict:
     of_call: bool = False
     names_nobody: bool = False
 
+    @property
+    def is_of_marketing_cloud(self) -> bool:
+        """Whether the verdict says anything about Marketing Cloud: not where no call was made, nor
+        where this application failed."""
+        return self is not NOT_CALLED and self.outcome is not Outcome.INTERNAL_ERROR
+
     def step(self, attempts: int) -> Step:
         """Return the next step of a request after attempt number `attempts` (from 1)."""
         if self.fallback is not None:
@@ -99,6 +106,7 @@ _STEPS = {
     Outcome.ALREADY_SUBSCRIBED: Step.FINISH,
     Outcome.TRY_LATER: Step.RETRY,
     Outcome.UNKNOWN: Step.RETRY,
+    Outcome.INTERNAL_ERROR: Step.RETRY,
     Outcome.REFUSED: Step.REFUSE,
     Outcome.MISCONFIGURED: Step.HOLD,
 }

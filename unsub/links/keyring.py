@@ -89,6 +89,11 @@ class Keyring:
         """Return the names of keys under 32 bytes."""
         return [key.name for key in self.keys if key.is_weak]
 
+    def can_seal(self, mid: int) -> bool:
+        """Return whether a key seals links for a unit: an HMAC key of its own, or of `*`."""
+        owners = (str(mid), ANY_UNIT)
+        return any(key.owner in owners and not key.is_pem for key in self.keys)
+
     def signer(self, mid: int, *, algorithm: str) -> LinkKey:
         """Return the key that signs for a unit: its own first, else the first of `*`. Raises
         ValueError where no key fits the algorithm."""

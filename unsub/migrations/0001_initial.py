@@ -387,6 +387,7 @@ class Migration(migrations.Migration):
                             ("spooled", "requests wait in the spool"),
                             ("dead_letter", "spooled requests could not be stored"),
                             ("late_call", "calls were made after their lease"),
+                            ("internal_error", "requests cannot be processed"),
                         ],
                         max_length=20,
                         verbose_name="cause",
@@ -1568,6 +1569,7 @@ class Migration(migrations.Migration):
                             ("refused", "refused"),
                             ("misconfigured", "misconfigured"),
                             ("unknown", "unknown"),
+                            ("internal_error", "internal_error"),
                         ],
                         max_length=30,
                         verbose_name="outcome",
@@ -1958,6 +1960,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="subscriberrequest",
             index=models.Index(
+                condition=models.Q(("outcome", "internal_error"), ("status", "pending")),
+                fields=["unit"],
+                name="request_failing",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="subscriberrequest",
+            index=models.Index(
                 condition=models.Q(
                     ("status", "pending"), models.Q(("kind", "unsubscribe"), _negated=True)
                 ),
@@ -2177,6 +2187,14 @@ class Migration(migrations.Migration):
                 condition=models.Q(("status", "refused")),
                 fields=["unit", "finished_at"],
                 name="link_email_refused",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="linkemail",
+            index=models.Index(
+                condition=models.Q(("outcome", "internal_error"), ("status", "pending")),
+                fields=["unit"],
+                name="link_email_failing",
             ),
         ),
         migrations.AddIndex(

@@ -20,6 +20,7 @@ class Cause(models.TextChoices):
     SPOOLED = "spooled", _("requests wait in the spool")
     DEAD_LETTER = "dead_letter", _("spooled requests could not be stored")
     LATE_CALL = "late_call", _("calls were made after their lease")
+    INTERNAL_ERROR = "internal_error", _("requests cannot be processed")
 
 
 class Alarm(models.Model):

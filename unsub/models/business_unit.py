@@ -349,7 +349,18 @@ class BusinessUnit(models.Model):
         """Whether subscribers may pause. Where they are asked at the end, the unit also needs the
         email for that."""
         asks = self.pause_end_action == PauseEndAction.ASK
-        return self.pause_offered and (bool(self.ask_back_key) or not asks)
+        return self.pause_offered and ((bool(self.ask_back_key) and self.seals_links) or not asks)
+
+    @property
+    def mails_links(self) -> bool:
+        """Whether subscribers can have a new link emailed to them."""
+        return bool(self.new_link_key) and self.seals_links
+
+    @property
+    def seals_links(self) -> bool:
+        """Whether there is a link key that can seal, as each emailed link to the profile centre
+        is: an RSA key cannot."""
+        return bool(settings.LINK_KEYRING.can_seal(self.mid))
 
     @property
     def changes_address(self) -> bool:

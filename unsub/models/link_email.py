@@ -136,6 +136,12 @@ class LinkEmail(Deliverable):
                 condition=Q(status="refused"),
                 name="link_email_refused",
             ),
+            # Of those whose message raised an error here, for the alarm.
+            models.Index(
+                fields=("unit",),
+                condition=Q(status="pending", outcome="internal_error"),
+                name="link_email_failing",
+            ),
             models.Index(fields=("subscriber_digest",), name="link_email_person"),
             models.Index(
                 fields=("unit", "finished_at"),

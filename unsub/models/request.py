@@ -341,6 +341,12 @@ class SubscriberRequest(Deliverable):
                 condition=models.Q(status="waiting"),
                 name="request_waiting",
             ),
+            # Of those whose message raised an error here, for the alarm.
+            models.Index(
+                fields=("unit",),
+                condition=models.Q(status="pending", outcome="internal_error"),
+                name="request_failing",
+            ),
             # Changes are few: finding the due ones must not read a million pending unsubscribes.
             models.Index(
                 fields=("unit", "next_attempt_at"),

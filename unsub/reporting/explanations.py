@@ -81,6 +81,10 @@ OUTCOMES: Mapping[str, str] = {
     "try_later": _("Marketing Cloud asked us to come back later. We try again by ourselves."),
     "refused": _("Marketing Cloud refused it. A person must look at it."),
     "misconfigured": _CREDENTIALS,
+    "internal_error": _(
+        "An error in this application, not in Marketing Cloud. We try again by ourselves; an "
+        "operator was told."
+    ),
     "unknown": _("We called and got no readable answer. Calling again does no harm, so we do."),
 }
 
@@ -108,6 +112,10 @@ FOUND: Mapping[str, str] = {
     "the lease ended before the call": _(
         "Not sent: the worker was held up until its time for this request was over. It is sent "
         "again."
+    ),
+    "no key can seal the link": _(
+        "The link in this email has to be encrypted, and an RSA key cannot do that. An operator "
+        "adds a key of another type to LINK_KEYS; then choose “Try again”."
     ),
     "the unit has no mail for it": _(
         "The business unit names no triggered send definition for this mail. Enter its key under "

@@ -218,7 +218,7 @@ def _brand(
         tells_former_address=unit.address_guard == AddressGuard.TOLD,
         protects_details=unit.protects_details,
         hold_hours=unit.address_hold_hours,
-        mails_links=bool(unit.new_link_key),
+        mails_links=unit.mails_links,
         all_subscribers=unit.all_subscribers_list_ids,
         reach=unit.unsubscribe_reach,
         has_sisters=has_sisters,

@@ -51,6 +51,8 @@ def send(batch: Batch[LinkEmail]) -> tuple[Verdict, ...] | None:
 def _plan(unit: BusinessUnit, email: LinkEmail) -> Plan:
     """Return the triggered send of an email, or a verdict where no call is needed. Calls Marketing
     Cloud; raises SfmcError."""
+    if email.request is None and not unit.seals_links:
+        return Verdict(outcome=Outcome.REFUSED, detail="no key can seal the link")
     profile = gateway.profile_of(unit.mid, email.subscriber)
     if profile is None:
         return Verdict(outcome=Outcome.REFUSED, detail="nobody by these details")

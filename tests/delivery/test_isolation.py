@@ -186,7 +186,6 @@ def test_an_error_while_asking_for_the_status_stops_no_probe(
 
     monkeypatch.setattr(gateway, "system_status", raising)
     store.write(make_submission())
-    queue_state.lock(PARENT)
     for _ in range(circuit.CIRCUIT_OPENS_AT):
         circuit.record_results(PARENT, [Verdict(outcome=Outcome.UNKNOWN)])
     assert queue().paused_reason == queue_state.CIRCUIT_OPEN

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID, uuid4
 
+import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Q, QuerySet
@@ -28,6 +29,8 @@ from unsub.outbox import address_rules, link_emails, precedence, restoring
 from . import circuit, isolation
 from .batch import Batch, Row
 
+log = structlog.get_logger(__name__)
+
 _Row = TypeVar("_Row", SubscriberRequest, LinkEmail)
 # Returns those of the ids of locked rows that may be sent now.
 Examine = Callable[[list[int]], list[int]]
@@ -48,7 +51,7 @@ def claim(mid: int, *, probing: bool = False) -> Batch[Row] | None:
     except (OperationalError, InterfaceError):
         raise
     except Exception as err:  # noqa: BLE001 - one row must not stop the others
-        isolation.report("claim_raised", err, mid=mid)
+        log.error("claim_raised", mid=mid, **isolation.facts_of(err))  # noqa: TRY400 - no text of it
         return _claim(mid, probing=probing, together=False)
 
 
@@ -136,7 +139,7 @@ def _one_by_one(model: type[Row]) -> Examine:
             except (OperationalError, InterfaceError):
                 raise
             except Exception as err:  # noqa: BLE001 - one row must not stop the others
-                isolation.report("claim_raised", err, rows=[pk])
+                log.error("claim_raised", rows=[pk], **isolation.facts_of(err))  # noqa: TRY400 - no text of it
                 model.objects.filter(pk=pk).update(
                     outcome=Outcome.INTERNAL_ERROR, next_attempt_at=Now() + POSTPONED
                 )

@@ -6,7 +6,6 @@ after any other failure, so that it stops no other row, and an alarm tells of it
 """
 
 from types import TracebackType
-from typing import Any
 
 import structlog
 
@@ -22,9 +21,9 @@ _PACKAGE = "/unsub/"
 def verdicts_on(batch: Batch[Row], err: Exception) -> tuple[Verdict, ...]:
     """Return the verdicts on the rows of a batch that raised an error, and log it. The error's text
     is never used: it may contain data of a person."""
-    report(
-        "delivery_raised", err, mid=batch.mid, message=batch.message_type.value,
-        rows=[row.pk for row in batch.rows],
+    log.error(
+        "delivery_raised", mid=batch.mid, message=batch.message_type.value,
+        rows=[row.pk for row in batch.rows], **facts_of(err),
     )  # fmt: skip
     verdict = Verdict(
         outcome=Outcome.INTERNAL_ERROR,
@@ -34,9 +33,9 @@ def verdicts_on(batch: Batch[Row], err: Exception) -> tuple[Verdict, ...]:
     return (verdict,) * len(batch.rows)
 
 
-def report(event: str, err: Exception, **fields: Any) -> None:
-    """Log an error event with the class of an exception and where it was raised."""
-    log.error(event, error=type(err).__name__, at=_place_of(err), **fields)
+def facts_of(err: Exception) -> dict[str, str]:
+    """Return what a log may say of an exception: its class, and where it was raised."""
+    return {"error": type(err).__name__, "at": _place_of(err)}
 
 
 def _place_of(err: Exception) -> str:

@@ -89,7 +89,7 @@ def _is_up(mid: int) -> bool:
         circuit.record_results(mid, (read_error(err),))
         return False
     except Exception as err:  # noqa: BLE001 - as above: an unsubscribe finds out
-        isolation.report("status_raised", err, mid=mid)
+        log.error("status_raised", mid=mid, **isolation.facts_of(err))  # noqa: TRY400 - no text of it
         return True
     verdict = read_status(status)
     if verdict:
@@ -162,7 +162,9 @@ def settle(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> None:
     except (OperationalError, InterfaceError):
         raise
     except Exception as err:  # noqa: BLE001 - one row must not stop the others
-        isolation.report("settle_raised", err, mid=batch.mid, requests=len(batch.rows))
+        log.error(  # noqa: TRY400 - no text of it
+            "settle_raised", mid=batch.mid, requests=len(batch.rows), **isolation.facts_of(err)
+        )
         for row, verdict in zip(batch.rows, verdicts, strict=True):
             _settle_alone(replace(batch, rows=(row,)), verdict)
 

@@ -11,7 +11,7 @@ SEED ?=
 	check fuzz sbom lock pin-images format clean
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## Create .venv from the hashed locks (once, and again when a lock changes)
 	@$(PYTHON) scripts/install.py

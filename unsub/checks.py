@@ -96,7 +96,7 @@ def _cannot_seal() -> Iterator[CheckMessage]:
     units: Any = apps.get_model("unsub", "BusinessUnit")
     mids = [
         str(unit.mid)
-        for unit in units.objects.order_by("mid")
+        for unit in units.objects.only("mid", "new_link_key", "ask_back_key").order_by("mid")
         if (unit.new_link_key or unit.ask_back_key) and not unit.seals_links
     ]
     if mids:

@@ -162,9 +162,7 @@ def settle(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> None:
     except (OperationalError, InterfaceError):
         raise
     except Exception as err:  # noqa: BLE001 - one row must not stop the others
-        log.error(  # noqa: TRY400 - no text of it
-            "settle_raised", mid=batch.mid, requests=len(batch.rows), **isolation.facts_of(err)
-        )
+        log.error("settle_raised", mid=batch.mid, **isolation.facts_of(err))  # noqa: TRY400 - no text of it
         for row, verdict in zip(batch.rows, verdicts, strict=True):
             _settle_alone(replace(batch, rows=(row,)), verdict)
 

@@ -33,6 +33,10 @@ limit_request_line = 8190
 # that it is about to use.
 keepalive = 75
 
+# No header of a client or proxy sets SCRIPT_NAME or PATH_INFO. By default gunicorn takes both from
+# every proxy of FORWARDED_ALLOW_IPS, which passes on what its client sent.
+forwarder_headers = ""
+
 # Paths contain tokens, and tokens are credentials: no access log anywhere (invariant 7).
 accesslog = None
 errorlog = "-"

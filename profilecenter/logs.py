@@ -8,6 +8,7 @@ import logging.config
 import os
 import re
 import sys
+import threading
 from functools import cache
 from types import TracebackType
 from typing import Any
@@ -35,8 +36,24 @@ class ScrubbingFormatter(structlog.stdlib.ProcessorFormatter):
     """Formatter that removes tokens and email addresses from each line, tracebacks included."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the finished line. Scrubbing is the last step: nothing is added after it."""
-        return scrub(_TOKEN_PATH.sub(r"/\1/[token]", super().format(record)))
+        """Return the finished line. Scrubbing is the last step: nothing is added after it.
+
+        A call whose message and arguments do not fit, of a library perhaps, gives a line that says
+        where it is, without either of them.
+        """
+        try:
+            line = super().format(record)
+        except Exception as err:  # noqa: BLE001 - logging would print message and arguments as they are
+            line = super().format(_unwritten(record, err))
+        return scrub(_TOKEN_PATH.sub(r"/\1/[token]", line))
+
+
+def _unwritten(record: logging.LogRecord, error: Exception) -> logging.LogRecord:
+    """Return the record that stands for one that cannot be formatted."""
+    message = f"log_call_failed: {type(error).__name__} in {record.pathname}:{record.lineno}"
+    return logging.LogRecord(
+        record.name, logging.ERROR, record.pathname, record.lineno, message, (), None
+    )
 
 
 _BEFORE: list[Any] = [
@@ -126,9 +143,16 @@ def report_uncaught() -> None:
     """Log an exception that ends the process as one line in our format.
 
     Python's own traceback would be many lines, not scrubbed. Of a wrong setting only the message is
-    logged.
+    logged. The same holds for an exception that ends a thread; and a line that cannot be written,
+    to a full disk for example, is not printed elsewhere with its arguments.
     """
     sys.excepthook = _uncaught
+    # A test runner has hooks of its own.
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _uncaught_in_thread
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _unraisable
+    logging.raiseExceptions = False
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -138,3 +162,16 @@ def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackT
         write_line(logging.CRITICAL, f"cannot start: {error}")
     else:
         write_line(logging.CRITICAL, "uncaught_exception", exc_info=(kind, error, trace))
+
+
+def _uncaught_in_thread(told: threading.ExceptHookArgs) -> None:
+    if told.exc_value is not None and told.exc_type is not SystemExit:
+        trace = (told.exc_type, told.exc_value, told.exc_traceback)
+        write_line(logging.ERROR, "uncaught_exception", exc_info=trace)
+
+
+def _unraisable(told: "sys.UnraisableHookArgs") -> None:
+    """Log an exception that Python could not raise, of a destructor for example."""
+    if told.exc_value is not None:
+        trace = (told.exc_type, told.exc_value, told.exc_traceback)
+        write_line(logging.ERROR, "uncaught_exception", exc_info=trace)

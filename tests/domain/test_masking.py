@@ -1,5 +1,7 @@
 """Masks and scrubbed text identify nobody."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -126,6 +128,46 @@ def test_a_token_is_struck_out_wherever_it_stands(token: str, around: str) -> No
         assert part not in line
 
 
+BODY, TAG = "x" * 20, "t" * 22
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        f"eyAiYWxnIjogIkhTMjU2IiB9.{BODY}.{'s' * 43}",  # a header with white space
+        f"ewogImFsZyI6IkhTMjU2In0%2E{BODY}%2E{'s' * 86}",
+        f"I1NiJ9.{BODY}.{'s' * 43}",  # without its beginning
+        f"I1NiJ9..{'n' * 16}.{BODY}.{TAG}",
+        f"eyAiZW5jIjoiQTI1NkdDTSJ9.{'k' * 54}.{'n' * 16}.{BODY}.{TAG}",
+    ],
+)
+def test_a_token_is_known_by_its_parts_alone(token: str) -> None:
+    line = scrub(f"refused: {token} of a page")
+    assert line == "refused: [token] of a page"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "profilecenter.gunicorn_logger.Logger in unsub.web.centre.access.profile_centre_view",
+        "unsub.outbox.store.SubscriberRequestManager.release_what_nobody_else_waits_for",
+        "10.0.0.1.example.com 1.2.3.4 mail.marketing.example.com",
+    ],
+)
+def test_names_with_dots_are_no_tokens(line: str) -> None:
+    assert scrub(line) == line
+
+
+@pytest.mark.parametrize("address", ["ada@example.com", "ada@b\u00fccher.example"])
+@pytest.mark.parametrize("text", ['["{}"]', "it's \\ '{}'\\", "{}\nnext", "b'{}\\xe2'"])
+def test_a_line_is_json_also_after_an_address_was_struck_out(address: str, text: str) -> None:
+    line = scrub(json.dumps({"event": text.replace("{}", address)}))
+    told = json.loads(line)["event"]
+    assert "[address]" in told
+    assert "ada" not in told
+    assert "cher" not in told
+
+
 @FAST
 @given(
     address=addresses,
@@ -146,6 +188,7 @@ def test_no_address_is_left_whatever_stands_around_it(
 
 # In quadratic time this would take hours; the timeout of all tests is its bound.
 def test_a_very_long_line_is_scrubbed_in_linear_time() -> None:
-    for part in ("a", "a.", "a:", "://", "://:a@", "@", "celery@", "eyJ", "eyJaaaaaaaa.", "%2E"):
+    parts = ("a", "a.", "a:", "://", "://:a@", "@", "celery@", "eyJ", "eyJaaaaaaaa.", "%2E")
+    for part in (*parts, "aaaaaaaa.", f"{'a' * 43}.", "a@\\u00fc", "aaaa.."):
         scrub(part * (300_000 // len(part)))
     assert scrub("a" * 100_000) == "a" * 100_000

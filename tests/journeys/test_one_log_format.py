@@ -1,5 +1,6 @@
 """gunicorn, worker and beat log in one format, without personal data, from start to end."""
 
+import base64
 import json
 import signal
 import socket
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
 
 from scripts.servers import HOST
 from tests.journeys.conftest import Deploy
@@ -43,14 +45,16 @@ def events_of(process: Process) -> list[str]:
     return [str(line["event"]) for line in lines_of(process)]
 
 
-def send_raw(deployment: Deployment, request: bytes) -> None:
-    """Send bytes to the web process, and read its response to the end."""
+def send_raw(deployment: Deployment, request: bytes) -> bytes:
+    """Send bytes to the web process; return its response to the end."""
+    answer = b""
     port = int(deployment.url.rpartition(":")[2])
     with socket.create_connection((HOST, port), timeout=10) as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
-        while connection.recv(4096):
-            pass
+        while received := connection.recv(4096):
+            answer += received
+    return answer
 
 
 def test_every_log_line_of_every_process_is_json(
@@ -83,12 +87,30 @@ def names_of_machines(deployment: Deployment) -> tuple[str, str]:
     return node, deployment.valkey.url.removeprefix("redis://").partition("/")[0]
 
 
+# What gunicorn itself refuses, and logs; "\r\n" separates the request line from headers.
 MALFORMED = (
-    "GET /u/{token} HTTP/9.9x",
-    "GET_/u/{token}",
-    "{token}",
-    "G(T /u%2F{token} HTTP/1.1",
-    "GET /u/x?{token} HTTP/1.1\r\nBad Header {token} {address}: x",
+    b"GET /u/{token} HTTP/9.9x",
+    b"GET /u/{token}",
+    b"GET_/u/{token}",
+    b"{token}",
+    b"G(T /u%2F{token} HTTP/1.1",
+    b"GET /u/{token}\xe2\x80\x9d HTTP/1.1",
+    b"GET /u/{token}\t{address} HTTP/1.1",
+    b"GET http://[x/u/{token} HTTP/1.1",
+    b"GET /u/x?{token} HTTP/1.1\r\nBad Header {token} {address}: x",
+    b"GET /u/{token} HTTP/1.1\r\nHost: a\r\n{token}\x00: {address}",
+    b"POST /u/{token} HTTP/1.1\r\nExpect: {token} {address}",
+    b"POST /u/{token} HTTP/1.1\r\nContent-Length: {token}",
+    b"POST /u/{token} HTTP/1.1\r\nTransfer-Encoding: {token}",
+    b"GET /u/{token}%s HTTP/1.1" % (b"A" * 9000),
+    b"GET / HTTP/1.1\r\nX: /u/{token}%s" % (b"A" * 9000),
+)
+# What gunicorn accepts: these headers change nothing.
+HARMLESS = (
+    b"GET /u/{token} HTTP/1.1\r\nHost: localhost\r\nSCRIPT_NAME: /{token}",
+    b"GET /u/{token} HTTP/1.1\r\nHost: localhost\r\nScript-Name: /{token}",
+    b"GET /u/{token} HTTP/1.1\r\nHost: localhost\r\nPATH_INFO: /{token}",
+    b"GET /u/{token} HTTP/1.1\r\nHost: {token}",
 )
 
 
@@ -96,11 +118,69 @@ def test_malformed_requests_leave_no_token_and_no_address_in_the_log(
     json_logs: Deployment,
 ) -> None:
     token = json_logs.link(1102).rpartition("/")[2]
-    for request_line in MALFORMED:
-        request = request_line.format(token=token, address=ADDRESS)
-        send_raw(json_logs, f"{request}\r\nHost: {HOST}\r\n\r\n".encode())
-    wait_for("the lines", lambda: json_logs.web.log.count("Invalid request") == len(MALFORMED))
-    assert lines_of(json_logs.web)
-    log = json_logs.web.log
+    for request in (*MALFORMED, *HARMLESS):
+        send_raw(json_logs, filled(request, token))
+    assert json_logs.web.end(signal.SIGTERM, seconds=60) == 0
+    assert "Invalid" in json_logs.web.log
+    assert_no_trace(json_logs.web, token)
+
+
+def test_no_header_of_a_client_sets_the_script_name(json_logs: Deployment) -> None:
+    token = json_logs.link(1103).rpartition("/")[2]
+    pages = [send_raw(json_logs, filled(request, token)) for request in HARMLESS[:3]]
+    for page in pages:
+        assert page.startswith(b"HTTP/1.1 200 ")
+        assert b"http-equiv" in page or b"<form" in page
+        assert b"/" + token.encode() + b"/u/" not in page
+
+
+def test_a_message_that_celery_cannot_read_leaves_no_token_in_the_log(
+    json_logs: Deployment,
+) -> None:
+    token = json_logs.link(1104).rpartition("/")[2]
+    text = f"/u/{token} {ADDRESS}"
+    with redis.Redis.from_url(json_logs.valkey.url) as broker:
+        for message in messages(text):
+            broker.lpush("celery", json.dumps(message))
+    json_logs.one_click(json_logs.link(1105))
+    json_logs.event_of(1105)
+    for refusal in ("Received unregistered task", "Received and deleted unknown message"):
+        wait_for(refusal, lambda said=refusal: said in json_logs.worker.log)  # type: ignore[misc]
+    assert json_logs.worker.end(signal.SIGTERM, seconds=60) == 0
+    assert_no_trace(json_logs.worker, token)
+
+
+def messages(text: str) -> Iterator[dict[str, Any]]:
+    """Yield messages with a text in them: of a task that does not exist, with arguments that the
+    task does not take, and of a form that Celery does not know."""
+    for task, arguments in (("unsub.tasks.nothing", [text]), ("unsub.tasks.deliver", [text, text])):
+        yield envelope([arguments, {}, {}], task=task, argsrepr=repr(arguments))
+    yield envelope({"text": text})
+
+
+def envelope(body: Any, **headers: str) -> dict[str, Any]:
+    """Return a message as kombu puts it into Redis."""
+    return {
+        "body": base64.b64encode(json.dumps(body).encode()).decode(),
+        "content-encoding": "utf-8", "content-type": "application/json",
+        "headers": headers | ({"id": "1", "lang": "py"} if headers else {}),
+        "properties": {
+            "correlation_id": "1", "delivery_mode": 2, "delivery_tag": "1",
+            "body_encoding": "base64",
+            "delivery_info": {"exchange": "", "routing_key": "celery"},
+        },
+    }  # fmt: skip
+
+
+def filled(request: bytes, token: str) -> bytes:
+    """Return the bytes of a request with the token and the address in it."""
+    full = request.replace(b"{token}", token.encode()).replace(b"{address}", ADDRESS.encode())
+    return full + b"\r\nConnection: close\r\n\r\n"
+
+
+def assert_no_trace(process: Process, token: str) -> None:
+    """Fail if a log has the address, or a part of the token, or a line that is not JSON."""
+    assert lines_of(process)
+    log = process.log
     assert ADDRESS not in log
-    assert not [part for part in token.split(".") if part in log]
+    assert not [part for part in token.split(".") if part and part in log]

@@ -7,8 +7,11 @@ from .context import SubscriberContext
 _DOTS = "•••"
 _MAILBOX = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 _WORD = r"[^\s@<>\"'(),:;=\[\]]"
+# Behind the @ a backslash begins an escaped character of JSON or repr. That of a letter belongs to
+# the address; that of a quotation mark has to stay, or the line is no JSON any more.
+_DOMAIN = r"(?:[^\s@<>\"'(),:;=\[\]\\]|\\{1,2}[xuU][0-9A-Fa-f]{2,8})"
 # Anchored at the start of a word: else a long line without an address takes quadratic time.
-_ADDRESS = rf"(?<!{_WORD}){_WORD}+(?:@|%40){_WORD}+"
+_ADDRESS = rf"(?<!{_WORD}){_WORD}+(?:@|%40){_DOMAIN}+"
 # The name that a Celery worker has by itself: which of four workers is missing has to be seen. A
 # host name with a dot in it would make it an e-mail address like any other.
 _NODE = rf"(?<!{_WORD})celery@[A-Za-z0-9-]{{1,63}}(?=\.?(?:[\s<>\"'(),:;=\[\]]|$))"
@@ -18,9 +21,20 @@ _HOST = r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?![\w.@%+-])"
 _CREDENTIALS = rf"(?<=://)[^\s/\"'<>@:]*:[^\s/\"'<>]*@(?={_HOST})"
 # A compact JWS or JWE, cut off or with its dots encoded: base64url of `{"` is `eyJ`, and the
 # payload of a signed link is a person in clear.
-_JOSE = r"eyJ[A-Za-z0-9_-]{8,}(?:(?:\.|[%=]2[Ee])[A-Za-z0-9_-]*)*"
+_DOT = r"(?:\.|[%=]2[Ee])"
+_BASE64 = r"[A-Za-z0-9_-]"
+_JOSE = rf"eyJ{_BASE64}{{8,}}(?:{_DOT}{_BASE64}*)*"
+# The same with any header, also one with white space in its JSON, or of which the beginning was
+# cut off: the signature of a JWS has 43 characters or more; a JWE has five parts, with a nonce of
+# 16 characters and a tag of 22. Names of Python modules are not that long.
+_SIGNED = rf"(?<!{_BASE64}){_BASE64}{{4,}}{_DOT}{_BASE64}{{8,}}{_DOT}{_BASE64}{{43,}}"
+_SEALED = (
+    rf"(?<!{_BASE64}){_BASE64}{{4,}}{_DOT}{_BASE64}*{_DOT}{_BASE64}{{16}}"
+    rf"{_DOT}{_BASE64}+{_DOT}{_BASE64}{{22}}"
+)
 _SCRUBBED = re.compile(
-    rf"(?P<token>{_JOSE})|(?P<credentials>{_CREDENTIALS})|(?P<node>{_NODE})|{_ADDRESS}"
+    rf"(?P<token>{_JOSE}|{_SIGNED}|{_SEALED})|(?P<credentials>{_CREDENTIALS})"
+    rf"|(?P<node>{_NODE})|{_ADDRESS}"
 )
 
 

@@ -40,8 +40,13 @@ PUBLIC_URL = env.address(
     "PUBLIC_URL", schemes=("https", "http"), default="http://localhost:8000"
 ).rstrip("/")
 _public = urlsplit(PUBLIC_URL)
-if _public.hostname and _public.hostname not in ALLOWED_HOSTS:
-    ALLOWED_HOSTS.append(_public.hostname)
+# The admin answers under this host alone; links to it, such as those that set a password, begin
+# with this address, whatever the Host header of a request is.
+ADMIN_URL = env.address("ADMIN_URL", schemes=("https", "http"), default=PUBLIC_URL).rstrip("/")
+_admin = urlsplit(ADMIN_URL)
+ALLOWED_HOSTS += [
+    host for host in (_public.hostname, _admin.hostname) if host and host not in ALLOWED_HOSTS
+]
 
 INSTALLED_APPS = [
     "unfold",
@@ -303,7 +308,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_AGE = 12 * 3600  # a working day
 SESSION_COOKIE_SECURE = _https
 CSRF_COOKIE_SECURE = _https
-CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+CSRF_TRUSTED_ORIGINS = [f"{_admin.scheme}://{_admin.netloc}"]
 X_FRAME_OPTIONS = "DENY"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

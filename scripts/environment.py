@@ -68,6 +68,7 @@ def _settings(ports: Ports) -> dict[str, str]:
     sandbox = f"http://127.0.0.1:{ports.sandbox}"
     return {
         "PUBLIC_URL": f"http://localhost:{ports.web}",
+        "ADMIN_URL": f"http://localhost:{ports.web}",
         "DATABASE_URL": f"sqlite:///{VAR / 'db.sqlite3'}",
         "REDIS_URL": f"redis://127.0.0.1:{ports.redis}/0",
         "SFMC_AUTH_URL": sandbox,

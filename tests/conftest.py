@@ -35,6 +35,16 @@ def few_iterations() -> Iterator[None]:
     patch.undo()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def host_of_the_test_client(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the admin answer under the host that Django's test client sends."""
+    patch = pytest.MonkeyPatch()
+    if request.config.pluginmanager.hasplugin("django"):
+        patch.setattr(settings, "ADMIN_URL", "http://testserver")
+    yield
+    patch.undo()
+
+
 @pytest.fixture(autouse=True)
 def empty_broker(request: pytest.FixtureRequest) -> Iterator[None]:
     """Give each Django test an empty broker and cache."""

@@ -32,7 +32,7 @@ def check_deployment(**_: Any) -> list[CheckMessage]:
     """Return what a deployment lacks in order to deliver, or to be safe."""
     return [
         *_credentials(), *_no_keys(), *_plain_text(), *_unsigned(), *_one_factor(),
-        *_no_digest_keys(), *_open_redis(),
+        *_no_digest_keys(), *_open_redis(), *_printed_emails(),
     ]  # fmt: skip
 
 
@@ -192,6 +192,17 @@ def _one_factor() -> Iterator[CheckMessage]:
             "SECOND_FACTOR is off: a password alone gives access to the admin.",
             hint="Remove SECOND_FACTOR, or set it to true.",
             id="unsub.W008",
+        )
+
+
+def _printed_emails() -> Iterator[CheckMessage]:
+    """Yield W017 where emails are printed instead of sent."""
+    if settings.EMAIL_BACKEND.endswith(".console.EmailBackend") and not settings.DEBUG:
+        yield Warning(
+            "EMAIL_URL is not set: emails are written to standard output, with the links that set "
+            "passwords in them, and alarms reach nobody by email.",
+            hint="Set EMAIL_URL to a mail server.",
+            id="unsub.W017",
         )
 
 

@@ -167,6 +167,53 @@ def test_there_is_no_sign_up_and_no_change_of_address(client: Client, page: str)
     assert client.get(f"/admin/account/{page}").status_code == 404
 
 
+@pytest.mark.parametrize("page", ["", "login/", "account/login/", "account/password/reset/"])
+def test_the_admin_answers_under_its_own_host_only(
+    client: Client, settings: Settings, page: str
+) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.ADMIN_URL = "https://admin.example.com:8443"
+    for host in ("news.example.com", "localhost", "127.0.0.1:8000", "admin.example.com.evil.test"):
+        for answer in (
+            client.get(f"/admin/{page}", headers={"Host": host}),
+            client.post(f"/admin/{page}", RIGHT, headers={"Host": host}),
+        ):
+            assert answer.status_code == 404, host
+            assert not answer.cookies
+    for host in ("admin.example.com", "ADMIN.example.com:8443", "admin.example.com:80"):
+        assert client.get(f"/admin/{page}", headers={"Host": host}).status_code in {200, 302}
+
+
+def test_on_this_machine_the_admin_answers_under_each_name_of_it(
+    client: Client, settings: Settings
+) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.ADMIN_URL = "http://localhost:8000"
+    for host in ("localhost", "127.0.0.1:8000", "[::1]:8000"):
+        assert client.get(LOGIN, headers={"Host": host}).status_code == 200
+    assert client.get(LOGIN, headers={"Host": "news.example.com"}).status_code == 404
+    settings.ADMIN_URL, settings.DEBUG = "https://admin.example.com", True
+    assert client.get(LOGIN, headers={"Host": "localhost:8000"}).status_code == 200
+
+
+def test_a_password_link_begins_with_the_admin_s_address_whatever_the_host_is(
+    client: Client, settings: Settings
+) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.ADMIN_URL = "https://admin.example.com"
+    for host in ("admin.example.com:6666", "ADMIN.EXAMPLE.COM"):
+        client.post(
+            "/admin/account/password/reset/", {"email": "boss@example.com"}, headers={"Host": host}
+        )
+    said = StringIO()
+    call_command("add_user", "boss@example.com", stdout=said)
+    texts = [*(str(message.body) for message in mail.outbox), said.getvalue()]
+    assert len(texts) == 3
+    for text in texts:
+        assert "https://admin.example.com/admin/account/password/reset/key/" in text
+        assert "6666" not in re.findall(r"\S+/key/\S+", text)[0]
+
+
 class TestSecondFactor:
     """Users with a password need a second factor."""
 

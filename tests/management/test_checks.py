@@ -62,6 +62,7 @@ def test_a_complete_configuration_passes(whole: Settings) -> None:
         ("REDIS_URL", "rediss://user@redis.example.com:6379/0", "unsub.W022"),
         ("REDIS_URL", "sentinel://one.example.com,two.example.com:26380/main/0", "unsub.W022"),
         ("SPOOL_MAX_PER_UNIT", 0, "unsub.W023"),
+        ("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend", "unsub.W017"),
     ],
 )
 def test_each_mistake_is_reported(whole: Settings, name: str, value: object, wrong: str) -> None:

@@ -11,8 +11,10 @@ from allauth.core import context as now
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.providers.base import AuthProcess
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest
+from django.urls import reverse
 
 from . import email_addresses, secret_box
 
@@ -31,6 +33,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         versions of the admin left it unverified."""
         email_addresses.confirm(user)
         super().login(request, user)
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        """Return the address of the page that sets a password. Never with the request's Host: the
+        link is a credential."""
+        path = reverse(
+            "account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"}
+        ).replace("UID-KEY", key)
+        return f"{settings.ADMIN_URL}{path}"
 
     def is_reauthentication_required(self, *, app: str) -> bool:
         """Return whether the user has to enter the password again: not within

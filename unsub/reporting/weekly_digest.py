@@ -99,7 +99,7 @@ def compose(unit: BusinessUnit, week: date) -> str:
         "refused": received.filter(status=Status.REFUSED).count(),
         "waiting": received.filter(in_states(*ON_THEIR_WAY)).count(),
         "processing_time": processing_time(unit.mid),
-        "admin": f"{settings.PUBLIC_URL}/admin/",
+        "admin": f"{settings.ADMIN_URL}/admin/",
     }
     return render_to_string("unsub/weekly_digest.txt", context)
 

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.http.request import split_domain_port
 
 # With the slashes and blanks that a damaged link may begin with (unsub/urls.py).
 _PAGES = re.compile(r"[\s/]*/[\s/]*(?:[upc]/|lost-link|brand/)")
@@ -65,17 +67,35 @@ ACCOUNT_POLICY = (
 )
 
 
+# Names of this machine, which `make run` uses alike. No cookie of one counts under another.
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
 class AdminMiddleware:
-    """Sets the content security policy of the admin's pages. A policy that the view set is kept."""
+    """Answers for the admin under its own host only, and sets the content security policy of its
+    pages. A policy that the view set is kept."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Return the response with its policy."""
+        """Return the response with its policy. Raises Http404 for a page of the admin under
+        another host, such as a unit's own domain: whoever has that domain could read what is
+        entered there."""
+        if request.path_info.startswith("/admin/") and not _is_admin_host(request.get_host()):
+            raise Http404
         response = self._get_response(request)
         if request.path_info.startswith("/admin/account/"):
             response.headers.setdefault("Content-Security-Policy", ACCOUNT_POLICY)
         elif request.path_info.startswith("/admin/"):
             response.headers.setdefault("Content-Security-Policy", ADMIN_POLICY)
         return response
+
+
+def _is_admin_host(host: str) -> bool:
+    """Return whether the admin answers under a host. The port does not count: proxies change it."""
+    given = split_domain_port(host)[0].strip("[]")
+    own = urlsplit(settings.ADMIN_URL).hostname
+    if own in _LOOPBACK or settings.DEBUG:
+        return given == own or given in _LOOPBACK
+    return given == own

@@ -58,7 +58,7 @@ class Command(BaseCommand):
             f"{'Created' if is_new else 'Changed'} user {user.pk}. This link sets the password, "
             f"once, within {settings.PASSWORD_RESET_TIMEOUT // 3600} hours:"
         )
-        self.stdout.write(f"{settings.PUBLIC_URL}{_path(user)}")
+        self.stdout.write(f"{settings.ADMIN_URL}{_path(user)}")
 
     @staticmethod
     def _user(email: str) -> tuple[User, bool]:

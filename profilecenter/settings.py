@@ -338,14 +338,17 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = "Profile Center: "
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_SESSION_REMEMBER = False  # sessions last SESSION_COOKIE_AGE at most
-# By name only: behind a proxy, or in an office, all users have the same IP address.
 ACCOUNT_RATE_LIMITS = {
     "login": None,
-    "login_failed": "10/15m/key",
-    "reset_password": "5/h/key",
+    "login_failed": None,  # unsub/accounts/throttle.py
+    "reset_password": "30/h/ip,5/h/key",
     "reset_password_from_key": None,
 }
 MFA_ADAPTER = "unsub.accounts.adapters.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "unsub.accounts.forms.CodeForm",
+    "reauthenticate": "unsub.accounts.forms.ConfirmCodeForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 # allauth's check prevents strangers from signing up with another person's address and setting up a
 # second factor for it. There is no sign-up here, and no page verifies an address, so the check

@@ -1,17 +1,16 @@
 """Sign-in to the admin: password and second factor, single sign-on, and who is refused."""
 
 import re
-import time
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import redis
 import requests
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal import auth as totp
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.models import Group, User
 from django.core import mail
@@ -21,22 +20,29 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.helpers import PARENT, seen, sign_in
 from unsub.accounts import secret_box
+from unsub.infra import rate_limit
 from unsub.models import BusinessUnit
 
 from .identity_provider import CLIENT_ID, IdentityProvider
+from .pages import (
+    LOCKED_OUT,
+    LOGIN,
+    LONG,
+    RIGHT,
+    TURNED_AWAY,
+    WRONG,
+    choose_password,
+    code_of,
+    set_up,
+)
 
 pytestmark = pytest.mark.django_db
-LOGIN = "/admin/account/login/?next=/admin/"
-RIGHT = {"login": "boss", "password": "right-and-long"}
-LONG = "a-long-new-one-17"
-WRONG = RIGHT | {"password": "wrong"}
-ACTIVATE = "/admin/account/second-factor/totp/activate/"
 COMPANY = "/admin/account/company/oidc/oidc/login/"
-TURNED_AWAY = "not correct"
-LOCKED_OUT = "Too many failed"
 
 
 @pytest.fixture(autouse=True)
@@ -59,18 +65,6 @@ def provider(settings: Settings) -> Iterator[IdentityProvider]:
         yield one
 
 
-def code_of(user: User) -> str:
-    """Return the current code of a user's authenticator app."""
-    app = Authenticator.objects.get(user=user, type="totp")
-    return code_for(secret_box.unseal(app.data["secret"]))
-
-
-def code_for(secret: str) -> str:
-    """Return the current code of a secret."""
-    counter = int(time.time()) // 30
-    return str(totp.format_hotp_value(totp.hotp_value(secret, counter)))
-
-
 def through(client: Client, path: str) -> tuple[int, str]:
     """Return status and page text at the end of a single sign-on."""
     away = client.get(path)
@@ -79,24 +73,6 @@ def through(client: Client, path: str) -> tuple[int, str]:
     parts = urlsplit(back)
     answer = client.get(f"{parts.path}?{parts.query}", follow=True)
     return answer.status_code, seen(answer.content)
-
-
-def set_up(client: Client) -> None:
-    """Set up an authenticator app, as the page asks for it."""
-    page = client.get(ACTIVATE)
-    assert page.status_code == 200, page["Location"]
-    secret = re.search(r'value="([A-Z2-7]{16,})"', page.content.decode())
-    assert secret
-    answer = client.post(ACTIVATE, {"code": code_for(secret[1])})
-    assert answer.status_code == 302, seen(answer.content)
-
-
-def choose_password(client: Client, path: str) -> None:
-    """Open the link that sets a password, and choose LONG."""
-    form = client.get(path, follow=True)
-    assert form.status_code == 200
-    answer = client.post(form.redirect_chain[-1][0], {"password1": LONG, "password2": LONG})
-    assert answer.status_code == 302, seen(answer.content)
 
 
 def addresses(user: User) -> list[tuple[str, bool, bool]]:
@@ -142,8 +118,8 @@ def test_without_a_broker_users_can_still_sign_in(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(caches["default"], "_servers", ["redis://127.0.0.1:1/0"])
-    monkeypatch.delattr(caches["default"], "_cache", raising=False)
     caches["default"].__dict__.pop("_cache", None)
+    monkeypatch.setattr(rate_limit, "_counters", redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
     assert TURNED_AWAY in seen(client.post(LOGIN, WRONG).content)
     assert client.post(LOGIN, RIGHT).status_code == 302
     assert is_in(client)

@@ -8,10 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.db import connection
 from django.http import StreamingHttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from structlog.testing import capture_logs
 
 from tests.helpers import CHILD, MakeSubmission, person, rewrite, seen, settle
 from unsub.admin import exports
@@ -84,6 +87,24 @@ def test_a_proof_has_all_requests_of_one_person_and_none_of_others(
     assert f"#{again.pk} · pending · JobID 88003" in words
     assert f"#{other.pk} ·" not in words
     assert f"#{elsewhere.pk} ·" not in words
+
+
+def test_who_took_data_out_is_in_the_history_and_in_the_log(
+    admin_client: Client, admin_user: User, told: SubscriberRequest
+) -> None:
+    with capture_logs() as logs:
+        admin_client.head(f"{LIST}{told.pk}/proof/")
+        body(admin_client.get(f"{LIST}export.csv?q=ada"))
+        admin_client.get(f"{LIST}{told.pk}/proof/")
+    logs = [line for line in logs if "user" in line]
+    assert [line["event"] for line in logs] == ["proof_opened", "audit_exported", "proof_opened"]
+    assert {(line["user"], line["client"]) for line in logs} == {(admin_user.pk, "127.0.0.1")}
+    exported, opened = LogEntry.objects.order_by("pk")
+    assert (exported.user, exported.get_edited_object()) == (admin_user, admin_user)
+    assert exported.change_message == "Exported requests as csv, with identifiers."
+    assert (opened.user, opened.object_id) == (admin_user, str(told.pk))
+    history = seen(admin_client.get(f"{LIST}{told.pk}/history/").content)
+    assert "Opened the proof for one person." in history
 
 
 def test_a_truncated_proof_says_so(

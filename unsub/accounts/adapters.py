@@ -13,26 +13,71 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.providers.base import AuthProcess
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from . import email_addresses, secret_box
+from unsub.infra.client_address import client_address
+
+from . import devices, email_addresses, events, secret_box, throttle
 
 log = structlog.get_logger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    """No sign-up, and an unreachable mail server does not break a page."""
+    """No sign-up, limited and recorded sign-ins, and an unreachable mail server does not break a
+    page."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "sign_in_busy": "Many people are signing in just now. Try again in some seconds."
+    }
 
     def is_open_for_signup(self, _request: HttpRequest) -> bool:
         """Return False: administrators create users."""
         return False
 
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        """Return the user whose password was given, or None. Raises ValidationError above the
+        limits of throttle.py, without a look at the password."""
+        login = str(credentials.get("username") or credentials.get("email") or "")
+        users = throttle.users_named(login)
+        try:
+            with throttle.password_check(request, login, users) as limits:
+                user: User | None = super().authenticate(request, **credentials)
+        except throttle.TooManyFailuresError:
+            events.sign_in_throttled(request, users, "too many failures")
+            raise self.validation_error("too_many_login_attempts") from None
+        except throttle.BusyError:
+            events.sign_in_throttled(request, users, "too many at once")
+            raise self.validation_error("sign_in_busy") from None
+        if user is None:
+            events.sign_in_failed(request, users, "wrong password")
+        else:
+            throttle.give_back(limits)
+        return user
+
+    def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
+        """Return the redirect for a user who was deactivated."""
+        events.sign_in_failed(request, [user], "the user is not active")
+        response: HttpResponse = super().respond_user_inactive(request, user)
+        return response
+
     def login(self, request: HttpRequest, user: User) -> None:
-        """Sign a user in. Confirms their address first, because `createsuperuser` and older
-        versions of the admin left it unverified."""
+        """Sign a user in, after all steps. Confirms their address first, because `createsuperuser`
+        and older versions of the admin left it unverified."""
         email_addresses.confirm(user)
+        # Before Django writes the time of the last sign-in.
+        events.signed_in(request, user, is_new_device=devices.device_of(request, user) is None)
         super().login(request, user)
+
+    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
+        """Return the response to a completed sign-in. Its cookie makes the browser a known one."""
+        response: HttpResponse = super().post_login(request, user, **kwargs)
+        devices.remember(request, response, user)
+        return response
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Return the client's address, as the limits and the log have it."""
+        return client_address(request)
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         """Return the address of the page that sets a password. Never with the request's Host: the

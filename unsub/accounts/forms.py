@@ -2,9 +2,14 @@
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from allauth.account.forms import ResetPasswordForm
+from allauth.core import context
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.socialaccount.models import SocialAccount
+from django.http import HttpRequest
 
+from . import events, throttle
 from .email_addresses import is_address_of
 
 
@@ -21,3 +26,34 @@ class ForgottenForm(ResetPasswordForm):  # type: ignore[misc]  # allauth has no 
             user for user in self.users if user.pk not in kept and is_address_of(user, email)
         ]
         return email
+
+    def save(self, request: HttpRequest, **kwargs: Any) -> str:
+        """Send the link, and record that it was asked for. Returns the address."""
+        events.reset_asked(request, self.users)
+        email: str = super().save(request, **kwargs)
+        return email
+
+
+class ThrottledCode:
+    """Limits wrong codes of a second factor, in known browsers apart from all others."""
+
+    user: Any
+
+    def clean_code(self) -> str:
+        """Return the code. Raises ValidationError if it is wrong, or if there were too many."""
+        try:
+            limits = throttle.code_check(context.request, self.user)
+        except throttle.TooManyFailuresError:
+            events.code_throttled(context.request, self.user)
+            raise get_adapter().validation_error("too_many_login_attempts") from None
+        code: str = super().clean_code()  # type: ignore[misc]  # of the form
+        throttle.give_back(limits)
+        return code
+
+
+class CodeForm(ThrottledCode, AuthenticateForm):  # type: ignore[misc]
+    """Asks for a code at sign-in."""
+
+
+class ConfirmCodeForm(ThrottledCode, ReauthenticateForm):  # type: ignore[misc]
+    """Asks for a code before a change of the account."""

@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from django.db.models import Prefetch, Q, prefetch_related_objects
+from django.contrib.auth.models import User
+from django.db.models import Model, Prefetch, Q, prefetch_related_objects
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from unsub.accounts import history
+from unsub.infra.client_address import client_address
 from unsub.models import ResolutionNote, SubscriberRequest
 from unsub.models.request import RequestQuerySet
 from unsub.outbox import identity
@@ -46,10 +49,14 @@ class ProofRequest:
 
 def export(request: HttpRequest, requests: RequestQuerySet, kind: str) -> HttpResponseBase:
     """Return the requests as a streamed file, oldest first, with the subscribers' identifiers for
-    users who may see them. The user's id is logged."""
+    users who may see them. The user's id is logged, and their history says so."""
     lines, content_type = FORMATS[kind]
     named = request.user.has_perm(NAME_SUBSCRIBERS)
-    log.info("audit_exported", user=request.user.pk, format=kind, named=named)
+    log.info(
+        "audit_exported",
+        user=request.user.pk, format=kind, named=named, client=client_address(request),
+    )  # fmt: skip
+    _record(request, f"Exported requests as {kind}, {'with' if named else 'without'} identifiers.")
     rows = audit_export.iter_rows(requests, named=named)
     response = StreamingHttpResponse(
         lines(rows, audit_export.columns(named=named)), content_type=content_type
@@ -72,8 +79,13 @@ def proof(
     context: dict[str, Any],
 ) -> TemplateResponse:
     """Return a printable page with all of `requests` that are of the same subscriber as `one`, and
-    their timelines; the newest PROOF_MAX of them. The user's id is logged."""
-    log.info("proof_opened", user=request.user.pk, request_id=one.pk)
+    their timelines; the newest PROOF_MAX of them. The user's id is logged, and the
+    history of `one` says so."""
+    log.info(
+        "proof_opened",
+        user=request.user.pk, request_id=one.pk, client=client_address(request),
+    )  # fmt: skip
+    _record(request, "Opened the proof for one person.", about=one)
     theirs = requests.filter(_same_subscriber(one)).select_related("consent_text", "pause")
     theirs = theirs.prefetch_related(*_EVENTS).order_by("-received_at", "-pk")[: PROOF_MAX + 1]
     found = list(theirs)
@@ -102,6 +114,13 @@ def proof(
         "now": timezone.now(),
     }
     return TemplateResponse(request, "admin/unsub/subscriberrequest/proof.html", context | more)
+
+
+def _record(request: HttpRequest, text: str, *, about: Model | None = None) -> None:
+    """Write to the history who has taken data out. These pages are the only GETs that write; a HEAD
+    does not."""
+    if request.method == "GET" and isinstance(request.user, User):
+        history.add(request.user, text, about=about)
 
 
 def _same_subscriber(one: SubscriberRequest) -> Q:

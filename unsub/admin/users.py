@@ -13,13 +13,14 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
-from unfold.forms import AdminPasswordChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm as BasePasswordForm
 from unfold.forms import UserChangeForm as BaseUserChangeForm
+from unfold.forms import UserCreationForm
 
-from unsub.accounts import email_addresses
+from unsub.accounts import email_addresses, events, receivers
 
 if TYPE_CHECKING:
     UserBase = BaseUserAdmin[User]
@@ -40,6 +41,9 @@ for _kept in (EmailAddress, Authenticator, SocialAccount, SocialApp, SocialToken
     admin.site.unregister(_kept)
 # Only superusers may set this.
 _MIGHT = ("is_superuser",)
+_RIGHTS = ("is_active", "is_staff", "is_superuser")
+# The admin is loaded in every process, after all models.
+receivers.connect()
 
 
 class UserChangeForm(BaseUserChangeForm):  # type: ignore[misc]  # unfold's types say Any
@@ -53,6 +57,16 @@ class UserChangeForm(BaseUserChangeForm):  # type: ignore[misc]  # unfold's type
         if email and "email" in self.changed_data and others.exists():
             raise ValidationError(_("Another user has this address."))
         return email
+
+
+class AdminPasswordChangeForm(BasePasswordForm):  # type: ignore[misc]  # unfold's types say Any
+    """Sets or removes another user's password, and tells them."""
+
+    def save(self, commit: bool = True) -> User:
+        """Save the password."""
+        user: User = super().save(commit)
+        events.password_set_by_another(user)
+        return user
 
 
 @admin.register(User)
@@ -101,7 +115,7 @@ class UserAdmin(UserBase):
         people = list(queryset)
         Authenticator.objects.filter(user__in=people).delete()
         for user in people:
-            self.log_change(request, user, gettext("The second factor was forgotten."))
+            events.factors_forgotten(user)
         text = ngettext(
             "%d person sets up a new one at the next sign-in.",
             "%d people set up new ones at the next sign-in.",
@@ -122,6 +136,11 @@ class UserAdmin(UserBase):
         obj.is_staff = obj.is_staff or not change
         super().save_model(request, obj, form, change)
         email_addresses.confirm(obj)
+        changed = set(getattr(form, "changed_data", ()))
+        if not change or changed & set(_RIGHTS):
+            events.user_changed(obj, **{name: getattr(obj, name) for name in _RIGHTS})
+        if change and "email" in changed:
+            events.address_changed(obj, former=str(form.initial.get("email") or ""))
 
 
 @admin.register(Group)

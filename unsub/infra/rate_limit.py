@@ -7,6 +7,10 @@ from .redis_client import quick_client
 
 log = structlog.get_logger(__name__)
 _counters = quick_client()
+# Only a window that has not ended: a new key would have no expiry.
+_GIVE_BACK = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then return redis.call('DECR', KEYS[1]) end
+"""
 
 
 class RateLimitUnavailableError(Exception):
@@ -54,3 +58,19 @@ def strict_wait(what: str, who: str, *, times: int, seconds: int) -> int:
         log.warning("rate_limit_unavailable", what=what, error=type(err).__name__)
         raise RateLimitUnavailableError from err
     return 0 if number <= times else max(left, 1)
+
+
+def give_back(what: str, who: str) -> None:
+    """Take one use back that `allow` counted. Nothing happens where Redis does not answer."""
+    try:
+        _counters.eval(_GIVE_BACK, 1, f"profilecenter:rate_limit:{what}:{who}")
+    except redis.RedisError as err:
+        log.warning("rate_limit_unavailable", what=what, error=type(err).__name__)
+
+
+def forget(what: str, who: str) -> None:
+    """End a window: all uses are allowed again. Nothing happens where Redis does not answer."""
+    try:
+        _counters.delete(f"profilecenter:rate_limit:{what}:{who}")
+    except redis.RedisError as err:
+        log.warning("rate_limit_unavailable", what=what, error=type(err).__name__)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +10,7 @@ from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from unsub.infra.client_address import client_address
 from unsub.outbox import api as outbox
 
 from .brand import Brand, find_host_brand, find_unit_brand
@@ -83,7 +83,7 @@ def _take(request: HttpRequest, brand: Brand, mid: int) -> HttpResponse:
         wait = outbox.report_lost_link(
             mid=mid,
             address=form.cleaned_data["email_address"],
-            client=_client(request),
+            client=client_address(request),
             language=translation.get_language() or "",
         )
     except (DatabaseError, InterfaceError):
@@ -91,14 +91,6 @@ def _take(request: HttpRequest, brand: Brand, mid: int) -> HttpResponse:
     if wait:
         return too_many({"brand": brand}, wait)
     return SeeOther(f"{lost_link_context(brand)['lost_link_url']}?kept=1")
-
-
-def _client(request: HttpRequest) -> str:
-    """Return the client's IP address: behind a trusted proxy, the last one in X-Forwarded-For."""
-    forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    if settings.SECURE_PROXY_SSL_HEADER and forwarded:
-        return forwarded
-    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def lost_link_context(

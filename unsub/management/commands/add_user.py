@@ -14,7 +14,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.urls import reverse
 
-from unsub.accounts import email_addresses
+from unsub.accounts import email_addresses, events
 from unsub.models import BusinessUnit
 
 GROUPS = ("viewer", "marketer", "operator", "administrator")
@@ -54,6 +54,7 @@ class Command(BaseCommand):
             email_addresses.confirm(user)
             if options["forget_second_factor"]:
                 Authenticator.objects.filter(user=user).delete()
+                events.factors_forgotten(user)
         self.stdout.write(
             f"{'Created' if is_new else 'Changed'} user {user.pk}. This link sets the password, "
             f"once, within {settings.PASSWORD_RESET_TIMEOUT // 3600} hours:"

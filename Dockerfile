@@ -71,7 +71,8 @@ ENV PROFILECENTER_VERSION=$VERSION \
     PROFILECENTER_REVISION=$REVISION
 USER 10001:10001
 # gunicorn takes the port from PORT, and then listens on all interfaces of the container.
-ENV PORT=8000
+# HEALTH_PORT answers /healthz and nothing else; visitors do not reach it.
+ENV PORT=8000 HEALTH_PORT=8090
 EXPOSE 8000
 # Checks the pages if the container serves them; with another command it always succeeds.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \

@@ -1,11 +1,12 @@
 """gunicorn: `gunicorn profilecenter.wsgi -c profilecenter/gunicorn.conf.py`.
 
-gunicorn itself reads PORT (it then listens on every address of a container), WEB_CONCURRENCY,
-FORWARDED_ALLOW_IPS and GUNICORN_CMD_ARGS; its command line takes precedence.
+gunicorn itself reads PORT (it then listens on every address of a container), WEB_CONCURRENCY
+and GUNICORN_CMD_ARGS; its command line takes precedence. HEALTH_PORT is read here.
 """
 
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,14 @@ from prometheus_client import multiprocess
 
 # Requests mostly wait for the database, so a few threads share a process.
 # Each thread keeps a database connection: 8 x 4 stays well below PostgreSQL's default of 100.
-worker_class = "gthread"
+# Only complete requests reach the threads (docs/adr/0024-complete-requests-only.md).
+worker_class = "profilecenter.gunicorn_worker.Worker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(2 * (os.cpu_count() or 1) + 1, 8))
 threads = 4
+# Per process, waiting ones included; well below the usual limit of 1,024 open files.
+worker_connections = 500
+# So that each piece of a file has a time limit, too.
+sendfile = False
 
 # The application is loaded once, before forking: a wrong setting ends the start at once instead of
 # once per process, and a replaced process serves within milliseconds.
@@ -36,6 +42,9 @@ keepalive = 75
 # No header of a client or proxy sets SCRIPT_NAME or PATH_INFO. By default gunicorn takes both from
 # every proxy of FORWARDED_ALLOW_IPS, which passes on what its client sent.
 forwarder_headers = ""
+# The application reads X-Forwarded-Proto. gunicorn would answer 400 where it differs from
+# X-Forwarded-Ssl, and know no other spelling than `https`.
+secure_scheme_headers: dict[str, str] = {}
 
 # Paths contain tokens, and tokens are credentials: no access log anywhere (invariant 7).
 accesslog = None
@@ -53,6 +62,13 @@ if Path("/dev/shm").is_dir():  # noqa: S108
 _PREFIX = "profilecenter-metrics-"
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=_PREFIX)
+
+
+def on_starting(server: Any) -> None:
+    """Open the port that only answers /healthz, where HEALTH_PORT is set. Every process inherits
+    it."""
+    if port := os.environ.get("HEALTH_PORT"):
+        server.worker_class.health_listener = socket.create_server(("", int(port)))
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -1,5 +1,7 @@
 """Exit with 0 if the web process of this container answers `/healthz`, else with 1.
 
+It asks on HEALTH_PORT, where no visitor can be in the way; without one, on PORT.
+
     python profilecenter/healthcheck.py [--if-started-as NAME]
 
 Run it as a file, not as a module: that would import Celery, four times a minute. With
@@ -19,7 +21,8 @@ def main(arguments: list[str]) -> int:
     """Return 0 if the pages answer, or if this container does not serve them; else 1."""
     if arguments[:1] == ["--if-started-as"] and not _started_as(arguments[1]):
         return 0
-    url = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/healthz"
+    port = os.environ.get("HEALTH_PORT") or os.environ.get("PORT") or "8000"
+    url = f"http://127.0.0.1:{port}/healthz"
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT):
             return 0

@@ -1,17 +1,20 @@
 """Disturbances: each one breaks something for `seconds` and then repairs it."""
 
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import redis
 
-from scripts.servers import free_port
+from scripts.servers import HOST, free_port
 from tests.chaos.world import LEASE_SECONDS, World
+from tests.journeys.talk import open_half_sent
 from unsub.infra.database_timeout import RETRY_AFTER
 from unsub.infra.spool_queue import UNITS
 
@@ -128,6 +131,17 @@ def kill_web(world: World, _seconds: float) -> None:
             web.kill()
         for web in world.webs:
             web.start()
+
+
+@_named("half-sent requests")
+def send_halves(world: World, seconds: float) -> None:
+    """Open more connections than the web processes have threads, each with half a request."""
+    with ExitStack() as stack:
+        for url in (world.url, world.ahead_url):
+            address = (HOST, int(url.rpartition(":")[2]))
+            connect = partial(socket.create_connection, address, 30)
+            stack.enter_context(open_half_sent(connect, "/u/somebody", rounds=5))
+        time.sleep(seconds)
 
 
 @_named("beat killed")

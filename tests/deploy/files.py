@@ -16,7 +16,7 @@ _VARIABLE = re.compile(r"\$\{\w+:-([^}]*)\}")
 _NAME = re.compile(r"`([A-Z][A-Z_]+)`")
 
 # Read by gunicorn itself, or by its settings, in profilecenter/gunicorn.conf.py.
-GUNICORN = frozenset({"PORT", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"})
+GUNICORN = frozenset({"PORT", "HEALTH_PORT", "WEB_CONCURRENCY"})
 # Read by docker-compose.yml only.
 COMPOSE = frozenset(
     {

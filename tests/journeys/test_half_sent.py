@@ -1,0 +1,178 @@
+"""Clients that do not finish: half-sent requests, responses that are not read, connections that are
+kept. Others are served all the same."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from scripts.servers import HOST
+from scripts.steps import ROOT
+from tests.journeys.deployment import Deployment
+from tests.journeys.talk import answer, ask, half_sent, one_click, open_half_sent, request
+from tests.journeys.webs import Web, web
+
+# More than twice the threads of two processes.
+ROUNDS = 5
+
+
+@pytest.fixture(scope="module")
+def patient(shared: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    """A gunicorn that waits longer for a request than a test does."""
+    with web(shared, tmp_path_factory.mktemp("patient"), seconds=300) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def hasty(shared: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    """A gunicorn that waits for a second."""
+    with web(shared, tmp_path_factory.mktemp("hasty"), seconds=1) as running:
+        yield running
+
+
+def test_a_one_click_beside_half_sent_requests_is_accepted(
+    shared: Deployment, patient: Web
+) -> None:
+    path = urlsplit(shared.link(2001)).path
+    with open_half_sent(patient.connect, "/u/somebody", rounds=ROUNDS):
+        assert ask(patient.connect, one_click(path, host=HOST))[0] == 200
+        assert ask(patient.connect, request(path, host=HOST))[0] == 200
+        assert ask(patient.connect, request("/healthz"))[0] == 200
+    assert shared.event_of(2001)["list_id"] == 7001
+
+
+def test_connections_that_clients_keep_open_after_the_response_stop_nothing(
+    shared: Deployment, patient: Web
+) -> None:
+    kept = []
+    for _ in range(30):
+        connection = patient.connect()
+        connection.sendall(request("/nowhere", host=HOST))
+        kept.append(connection)
+    path = urlsplit(shared.link(2002)).path
+    status, _ = ask(patient.connect, one_click(path, host=HOST))
+    assert status == 200
+    for connection in kept:
+        assert answer(connection)[0] == 404
+        connection.close()
+
+
+def test_half_sent_requests_end_with_408_and_nothing_is_recorded(
+    shared: Deployment, hasty: Web
+) -> None:
+    path = urlsplit(shared.link(2003)).path
+    with open_half_sent(hasty.connect, path, rounds=1) as connections:
+        for connection, part in zip(connections, half_sent(path), strict=True):
+            assert answer(connection)[0] == 408, part
+    asked = "SELECT count(*) FROM unsub_subscriberrequest WHERE subscriber_id = {mark}"
+    assert shared.query(asked, 2003) == [(0,)]
+
+
+def test_a_body_that_drips_ends_with_408_although_it_never_pauses(hasty: Web) -> None:
+    head = one_click("/u/somebody").partition(b"List-")[0]
+    with hasty.connect() as connection:
+        connection.sendall(head.replace(b"Content-Length: 26", b"Content-Length: 9000"))
+        connection.settimeout(0.1)
+        response = b""
+        for _ in range(200):
+            try:
+                connection.sendall(b"a")
+                response = connection.recv(4096)
+                break
+            except TimeoutError:
+                continue
+    assert response.startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_response_that_nobody_reads_frees_its_thread(shared: Deployment, tmp_path: Path) -> None:
+    style = request("/static/unfold/css/styles.css", host=HOST)
+    # Together more than the system takes from the process for a client that does not read.
+    many = style.replace(b"Connection: close\r\n", b"") * 30
+    # With one process, the next request cannot reach another one.
+    with web(shared, tmp_path, "--workers", "1", seconds=1) as own, ExitStack() as stack:
+        assert len(ask(own.connect, style)[1]) > 300_000
+        for _ in range(12):
+            deaf = stack.enter_context(socket.socket())
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            deaf.settimeout(30)
+            deaf.connect((HOST, own.port))
+            deaf.sendall(many)
+        # The first ones are answered before the system takes no more.
+        path = urlsplit(shared.link(2004)).path
+        answers = [ask(own.connect, one_click(path, host=HOST))[0] for _ in range(12)]
+        assert answers == [200] * 12
+        assert "Traceback" not in own.process.log
+
+
+def test_more_connections_than_allowed_end_the_oldest_that_wait(
+    shared: Deployment, tmp_path: Path
+) -> None:
+    options = ("--workers", "1", "--worker-connections", "12")
+    with (
+        web(shared, tmp_path, *options, seconds=300) as small,
+        open_half_sent(small.connect, "/u/somebody", rounds=ROUNDS) as connections,
+    ):
+        path = urlsplit(shared.link(2005)).path
+        assert ask(small.connect, one_click(path, host=HOST))[0] == 200
+        assert answer(connections[0])[0] == 408
+
+
+def test_the_health_port_answers_nothing_else_and_is_what_the_health_check_asks(
+    patient: Web,
+) -> None:
+    def connect() -> socket.socket:
+        return socket.create_connection((HOST, patient.health_port), timeout=30)
+
+    with open_half_sent(connect, "/u/somebody", rounds=ROUNDS):
+        for path in ("/healthz", "/metrics", "/u/x"):
+            status, text = ask(connect, request(path))
+            assert (status, text.endswith(b"\r\n\r\nok\n")) == (200, True)
+        check = [sys.executable, str(ROOT / "profilecenter" / "healthcheck.py")]
+        environ = os.environ | {"HEALTH_PORT": str(patient.health_port), "PORT": "1"}
+        assert subprocess.run(check, env=environ, check=False, timeout=30).returncode == 0
+
+
+def test_a_client_that_waits_for_100_continue_gets_it(shared: Deployment, patient: Web) -> None:
+    whole = one_click(urlsplit(shared.link(2006)).path, "Expect: 100-continue", host=HOST)
+    head, mark, rest = whole.partition(b"List-")
+    with patient.connect() as connection:
+        connection.sendall(head)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(mark + rest)
+        assert b"HTTP/1.1 200 " in answer(connection)[1]
+
+
+def test_requests_in_one_packet_are_answered_one_after_the_other(patient: Web) -> None:
+    first = request("/nowhere", host=HOST).replace(b"Connection: close\r\n", b"")
+    with patient.connect() as connection:
+        connection.sendall(first + first + request("/healthz", host=HOST))
+        _, text = answer(connection)
+    assert [text.count(b"HTTP/1.1 404 "), text.count(b"HTTP/1.1 200 ")] == [2, 1]
+
+
+def test_a_large_head_is_431_and_a_large_body_413_as_soon_as_that_is_known(patient: Web) -> None:
+    large = one_click("/u/somebody").replace(b"Content-Length: 26", b"Content-Length: 65537")
+    assert ask(patient.connect, large)[0] == 413
+    chunks = request("/u/somebody", "Transfer-Encoding: chunked") + b"fffff\r\n"
+    assert ask(patient.connect, chunks)[0] == 413
+    head = b"GET / HTTP/1.1\r\n" + b"X-More: aaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" * 2000
+    assert ask(patient.connect, head)[0] == 431
+
+
+def test_the_process_stops_without_waiting_for_half_sent_requests(
+    shared: Deployment, tmp_path: Path
+) -> None:
+    with (
+        web(shared, tmp_path, "--graceful-timeout", "200", seconds=300) as own,
+        open_half_sent(own.connect, "/u/somebody", rounds=1) as connections,
+        own.connect() as silent,
+    ):
+        assert own.process.end(15, seconds=60) == 0  # type: ignore[arg-type]
+        assert {answer(connection)[0] for connection in connections} == {408}
+        assert answer(silent)[0] == 0

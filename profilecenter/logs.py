@@ -83,6 +83,8 @@ def logging_config(style: str, level: str) -> dict[str, Any]:
     quiet = {name: {"level": "WARNING"} for name in _CHATTY} | {
         # Refused links are counted; scanners cause thousands of them.
         "django.request": {"level": "ERROR"},
+        # A traceback for each scanner that asks by IP address; unsub/web/errors.py logs one line.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         # Without Django's own handler, which emails whole requests to ADMINS: a URL is a
         # credential, and a form may contain anything.
         "django": {"handlers": [], "level": "INFO"},

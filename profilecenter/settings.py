@@ -68,10 +68,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "unsub.web.middleware.SchemeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # With padding of random length, so that sizes reveal nothing (BREACH).
     "django.middleware.gzip.GZipMiddleware",
+    "unsub.web.middleware.ProbeMiddleware",
     "unsub.web.middleware.RecipientMiddleware",
     "unsub.web.middleware.AdminMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -302,8 +304,13 @@ SECURE_SSL_REDIRECT = _https
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^[\s/]*[upc]/"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 SECURE_HSTS_SECONDS = 63_072_000 if _https else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
-SECURE_HSTS_PRELOAD = _https
+# More than the own host is the company's decision: it applies to every service below the host's
+# name, and browsers' preload lists cannot be left within months.
+HSTS = env.choice("HSTS", ("host", "subdomains", "preload"), default="host")
+SECURE_HSTS_INCLUDE_SUBDOMAINS = _https and HSTS != "host"
+SECURE_HSTS_PRELOAD = _https and HSTS == "preload"
+# Django's advice to set these two.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_AGE = 12 * 3600  # a working day
 SESSION_COOKIE_SECURE = _https

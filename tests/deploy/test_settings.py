@@ -79,6 +79,31 @@ def test_an_empty_variable_counts_as_not_set(image: Image) -> None:
     assert found["SFMC_SOAP_URL"] == "https://example.soap.marketingcloudapis.com"
 
 
+SHOW_HSTS = """
+from django.conf import settings as s
+print(s.SECURE_HSTS_SECONDS > 0, s.SECURE_HSTS_INCLUDE_SUBDOMAINS, s.SECURE_HSTS_PRELOAD)
+"""
+
+
+@pytest.mark.parametrize(
+    ("environ", "found"),
+    [
+        ({}, "True False False"),
+        ({"HSTS": "subdomains"}, "True True False"),
+        ({"HSTS": "preload"}, "True True True"),
+        ({"HSTS": "preload", "PUBLIC_URL": "http://mail.example.com"}, "False False False"),
+    ],
+)
+def test_hsts_is_for_the_host_alone_unless_more_is_asked_for(
+    image: Image, environ: dict[str, str], found: str
+) -> None:
+    module = {"DJANGO_SETTINGS_MODULE": "profilecenter.settings"}
+    assert image.run("python", "-c", SHOW_HSTS, **module, **environ).stdout.strip() == found
+    if environ.get("PUBLIC_URL") is None:
+        done = image.run("python", "manage.py", "check", "--deploy", **environ)
+        assert "no issues" in done.stdout, done.stderr
+
+
 def test_the_file_has_precedence_over_the_value(image: Image, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("from-the-file\n")
     found = settings(
@@ -205,6 +230,7 @@ def test_a_secret_passed_as_a_path_is_not_printed(image: Image) -> None:
         ("SECOND_FACTOR", "s3cret", "true or false"),
         ("LOG_LEVEL", "s3cret", "one of DEBUG, INFO"),
         ("LOG_FORMAT", "s3cret", "one of json, console"),
+        ("HSTS", "s3cret", "one of host, subdomains"),
     ],
 )
 def test_a_wrong_value_is_reported_by_its_name_only(

@@ -106,6 +106,57 @@ def test_readers_are_redirected_to_https_and_posts_are_not(
     assert client.get("/healthz").status_code == 200
 
 
+@pytest.mark.parametrize(
+    "sent", ["https", "HTTPS", " Https", "https,http", "https, https", "HTTPS ,"]
+)
+@pytest.mark.parametrize("path", ["/u/bad", "/admin/login/"])
+def test_a_request_that_came_by_https_is_not_redirected_however_the_proxy_spells_it(
+    client: Client, settings: Settings, path: str, sent: str
+) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    settings.SECURE_HSTS_SECONDS = 60
+    answer = client.get(path, headers={"x-forwarded-proto": sent})
+    assert not answer.get("Location", "").startswith("https:")
+    assert answer["Strict-Transport-Security"] == "max-age=60"
+
+
+@pytest.mark.parametrize("sent", ["http", "HTTP", "http, https", "", ",https", "httpsx", "wss"])
+@pytest.mark.parametrize("path", ["/u/bad", "/admin/login/"])
+def test_every_other_scheme_is_redirected(
+    client: Client, settings: Settings, path: str, sent: str
+) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    answer = client.get(path, headers={"x-forwarded-proto": sent})
+    assert (answer.status_code, answer["Location"]) == (301, f"https://testserver{path}")
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("192.0.2.1:8000", "192.0.2.1:8000"),
+        ("other.example", "other.example"),
+        ("ada@example.com", "[not a host name]"),
+        ("a b", "[not a host name]"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/u/bad", "/p/bad", "/admin/", "/nowhere"])
+def test_a_host_that_is_not_allowed_is_400_and_one_line_in_the_log(
+    client: Client, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture,
+    path: str, host: str, told: str,
+) -> None:  # fmt: skip
+    for method in (client.get, client.post):
+        caplog.clear()
+        answer = method(path, headers={"host": host})
+        assert answer.status_code == 400
+        (record,) = [record for record in caplog.records if record.levelname != "DEBUG"]
+        assert record.levelname == "INFO"
+        assert "host_not_allowed" in record.getMessage()
+        assert told in record.getMessage()
+        assert record.exc_info is None
+
+
 def test_an_unknown_url_shows_the_page_for_broken_links(client: Client) -> None:
     answer = client.get("/nowhere")
     assert answer.status_code == 404

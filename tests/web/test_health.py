@@ -27,6 +27,20 @@ def test_healthz_answers(client: Client) -> None:
     assert (answer.status_code, answer.content) == (200, b"ok\n")
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+@pytest.mark.parametrize("host", ["10.0.0.7:8000", "[2001:db8::1]:8000", "web", "a_b", "", "a b"])
+def test_probes_are_answered_under_any_host_and_are_not_redirected(
+    client: Client, settings: Settings, path: str, host: str
+) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    for method in (client.get, client.head):
+        assert method(path, headers={"host": host}).status_code == 200
+        headers = {"host": host, "x-forwarded-proto": "http", "accept-encoding": "gzip"}
+        assert method(path, headers=headers).status_code == 200
+    assert client.post(path, headers={"host": host}).status_code == 405
+
+
 @pytest.fixture
 def heartbeats() -> Iterator[redis.Redis]:
     """The broker, with current heartbeats of a worker and of beat."""

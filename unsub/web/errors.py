@@ -3,15 +3,25 @@
 Django passes the second argument by name: it has to be called `exception`.
 """
 
+import re
 from typing import Any
 
+import structlog
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
 from .http import page
 
+log = structlog.get_logger(__name__)
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,100}")
 
-def bad_request(_request: HttpRequest, exception: Any = None) -> HttpResponse:  # noqa: ARG001
+
+def bad_request(request: HttpRequest, exception: Any = None) -> HttpResponse:
     """Return the 400 page."""
+    if isinstance(exception, DisallowedHost):
+        sent = request.META.get("HTTP_HOST", "")
+        # A client can write anything into the header, also another person's data.
+        log.info("host_not_allowed", host=sent if _HOST.fullmatch(sent) else "[not a host name]")
     return page("unsub/error.html", {"kind": "bad_request"}, status=400)
 
 

@@ -7,7 +7,10 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.request import split_domain_port
+from django.urls import resolve
 
+# For probes and scrapers, which name the process by its IP address.
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 # With the slashes and blanks that a damaged link may begin with (unsub/urls.py).
 _PAGES = re.compile(r"[\s/]*/[\s/]*(?:[upc]/|lost-link|brand/)")
 HEADERS = {
@@ -22,6 +25,35 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+
+
+class SchemeMiddleware:
+    """Makes X-Forwarded-Proto comparable: proxies also send `HTTPS`, or one value for each proxy
+    on the way, the client's own connection first. Without this, such a request would be redirected
+    to the address that it has already."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Return the response to the request with its first scheme, in small letters."""
+        if sent := request.META.get("HTTP_X_FORWARDED_PROTO"):
+            request.META["HTTP_X_FORWARDED_PROTO"] = sent.partition(",")[0].strip().lower()
+        return self._get_response(request)
+
+
+class ProbeMiddleware:
+    """Answers /healthz, /readyz and /metrics under any Host: what follows would refuse it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Return the response of one of the three views, or of what follows."""
+        if request.path_info not in _PROBES:
+            return self._get_response(request)
+        response: HttpResponse = resolve(request.path_info).func(request)
+        return response
 
 
 class RecipientMiddleware:

@@ -1,0 +1,185 @@
+"""The configurations of nginx and Caddy in deploy/, in front of the real web process."""
+
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from scripts.servers import HOST, free_port
+from tests.journeys.deployment import Deployment
+from tests.journeys.front import NAME, Proxy
+from tests.journeys.talk import FORM, answer, ask, one_click, open_half_sent, request
+from tests.journeys.webs import Web, web
+
+KINDS = ("nginx", "caddy")
+# What a client may write, so that the application takes it for something else.
+LIES = (
+    "X-Forwarded-Proto: ftp", "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: evil.example",
+    "X-Forwarded-Ssl: off", "Forwarded: for=192.0.2.1;proto=ftp",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def behind(shared: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    """A gunicorn whose public address is the proxy's, with https."""
+    folder = tmp_path_factory.mktemp("behind")
+    with web(shared, folder, seconds=300, PUBLIC_URL=f"https://{NAME}") as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def proxy(
+    request: pytest.FixtureRequest, behind: Web, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Proxy]:
+    """A proxy in front of it."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with Proxy(request.param, folder=folder, upstream=behind.port) as running:
+        yield running
+
+
+def subscriber(proxy: Proxy, number: int) -> int:
+    """Return a subscriber of this proxy's own."""
+    return number + 100 * KINDS.index(proxy.kind)
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_a_one_click_beside_half_sent_requests_is_accepted(
+    shared: Deployment, proxy: Proxy, tls: bool
+) -> None:
+    number = subscriber(proxy, 2200 + tls)
+    with open_half_sent(proxy.connect, "/u/somebody", rounds=5):
+        path = urlsplit(shared.link(number)).path
+        assert ask(lambda: proxy.connect(tls=tls), one_click(path))[0] == 200
+        assert ask(proxy.connect, request(path))[0] == 200
+    assert shared.event_of(number)["list_id"] == 7001
+
+
+def test_only_readers_are_redirected_to_https(shared: Deployment, proxy: Proxy) -> None:
+    path = urlsplit(shared.link(subscriber(proxy, 2202))).path
+    status, text = ask(lambda: proxy.connect(tls=False), request(path))
+    assert status == 301
+    assert f"\r\nlocation: https://{NAME}{path}\r\n".encode() in text.replace(b"Loc", b"loc")
+    for tls in (True, False):
+        assert ask(lambda: proxy.connect(tls=tls), one_click(path))[0] == 200  # noqa: B023
+    _, text = ask(proxy.connect, request(path))
+    assert b"max-age=63072000\r\n" in text
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/metrics", "/readyz", "//metrics", "/%6detrics", "/x/../metrics", "/metrics?a", "/metrics/"],
+)
+def test_figures_are_not_public(proxy: Proxy, path: str) -> None:
+    status, text = ask(proxy.connect, request(path))
+    assert status in {301, 400, 404}
+    assert b"unsub_" not in text
+    assert b"broker" not in text
+    assert ask(proxy.connect, request("/healthz"))[0] == 200
+
+
+def test_bodies_are_limited_and_the_admin_may_have_larger_ones(proxy: Proxy) -> None:
+    too_large = one_click("/u/somebody").replace(FORM, b"a" * 70_000).replace(b": 26", b": 70000")
+    assert ask(proxy.connect, too_large)[0] == 413
+    assert ask(proxy.connect, too_large.replace(b"/u/somebody", b"/admin/nothing"))[0] in {302, 403}
+
+
+def test_long_links_and_large_headers_are_passed_on(proxy: Proxy) -> None:
+    cookies = tuple(f"X-Large-{n}: {'a' * 6000}" for n in range(3))
+    status, text = ask(proxy.connect, request("/u/" + "a" * 8000, *cookies))
+    assert (status, b"This link does not work" in text) == (404, True)
+
+
+@pytest.mark.parametrize("octets", ["\xe2\x80\x9d", "\xa0", "\xff"])
+def test_a_link_with_octets_above_127_behind_it_works(
+    shared: Deployment, proxy: Proxy, octets: str
+) -> None:
+    path = urlsplit(shared.link(subscriber(proxy, 2203))).path
+    assert ask(proxy.connect, request(path + octets))[0] == 200
+    assert ask(proxy.connect, one_click(path + octets))[0] == 200
+
+
+@pytest.mark.parametrize("sent", ["HTTPS", "https,http", "https, https"])
+def test_other_spellings_of_https_lead_to_no_redirect(
+    shared: Deployment, behind: Web, sent: str
+) -> None:
+    path = urlsplit(shared.link(2205)).path
+    for more in ((), ("X-Forwarded-Ssl: on",), ("X-Forwarded-Ssl: off",)):
+        assert ask(behind.connect, request(path, f"X-Forwarded-Proto: {sent}", *more))[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_probes_inside_need_neither_the_host_nor_https(behind: Web, path: str) -> None:
+    assert ask(behind.connect, request(path, host="10.0.0.7:8000"))[0] == 200
+    assert ask(behind.connect, request("/nowhere", host="10.0.0.7:8000"))[0] == 400
+
+
+@pytest.mark.parametrize("path", ["/u/a b", "/u/a%zz", "/u/a%"])
+def test_addresses_that_a_proxy_itself_refuses_are_those_of_the_handbook(
+    proxy: Proxy, path: str
+) -> None:
+    assert ask(proxy.connect, request(path))[0] == 400
+
+
+@contextmanager
+def recorder(kind: str, folder: Path) -> Iterator[tuple[socket.socket, Proxy]]:
+    """Yield a socket that listens in place of the web process, and a proxy in front of it."""
+    with socket.create_server((HOST, free_port())) as listener:
+        port = listener.getsockname()[1]
+        with Proxy(kind, folder=folder, upstream=port) as proxy:
+            yield listener, proxy
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_request_is_passed_on_when_it_is_complete_and_with_the_proxy_s_own_headers(
+    kind: str, tmp_path: Path
+) -> None:
+    whole = one_click("/u/somebody", *LIES)
+    with recorder(kind, tmp_path) as (listener, proxy), proxy.connect() as client:
+        client.sendall(whole[:-1])
+        listener.settimeout(1)
+        with pytest.raises(TimeoutError):
+            listener.accept()
+        client.sendall(whole[-1:])
+        listener.settimeout(30)
+        passed_on, _ = listener.accept()
+        with passed_on:
+            passed_on.settimeout(30)
+            received = passed_on.recv(65536)
+            while not received.endswith(FORM):
+                received += passed_on.recv(65536)
+    headers = dict(re.findall(r"^([\w-]+): (.*)\r$", received.decode(), re.MULTILINE))
+    headers = {name.lower(): value for name, value in headers.items()}
+    assert (headers["host"], headers["x-forwarded-proto"]) == (NAME, "https")
+    assert headers["x-forwarded-for"] == HOST
+    assert not headers.keys() & {"forwarded", "x-forwarded-host", "x-forwarded-ssl"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_token_is_in_a_proxy_s_log_whatever_fails(
+    shared: Deployment, kind: str, tmp_path: Path
+) -> None:
+    token = shared.link(2204).rpartition("/")[2]
+    with recorder(kind, tmp_path) as (listener, proxy):
+        for path in (f"/u/{token}", f"/u/{token}%zz", f"/u/{token} x"):
+            with proxy.connect() as client:
+                client.sendall(request(path))
+                listener.settimeout(2)
+                try:
+                    listener.accept()[0].close()  # a process that dies over the request
+                except TimeoutError:
+                    continue
+                client.settimeout(1)
+                try:
+                    answer(client)
+                except TimeoutError:
+                    continue
+        listener.close()
+        assert ask(proxy.connect, one_click(f"/u/{token}"))[0] == 502
+        with proxy.connect() as client:
+            client.sendall(one_click(f"/u/{token}")[:-9])
+        log = proxy.log
+    assert not [part for part in token.split(".") if part in log], log

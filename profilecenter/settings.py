@@ -136,6 +136,8 @@ def _database() -> dict[str, Any]:
 
 
 DATABASES = {"default": _database()}
+# For migrate, which runs as the owner of the tables: the DATABASE_URL of the other processes.
+RUN_DATABASE = env.database("RUN_DATABASE_URL", default="sqlite:///none")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.redis("REDIS_URL", default="redis://localhost:6379/0")
@@ -245,6 +247,7 @@ _PERIODIC = {
     "end_pauses": (300, 300),
     # Not once a day: where beat's schedule file is lost at each start, a day might never pass.
     "apply_retention": (3600, 3600),
+    "seal_audit": (300, 300),
     "find_all_subscribers_lists": (300, 300),
 }
 CELERY_BEAT_SCHEDULE = {

@@ -26,6 +26,7 @@ def register_all() -> None:
     register(check_values, "unsub")
     register(check_units, Tags.database, deploy=True)
     register(check_pooler, Tags.database, deploy=True)
+    register(check_rights, Tags.database, deploy=True)
 
 
 def check_deployment(**_: Any) -> list[CheckMessage]:
@@ -79,6 +80,32 @@ def check_pooler(*, databases: Iterable[str] | None = None, **_: Any) -> list[Ch
             id="unsub.W020",
         )
     ]
+
+
+def check_rights(*, databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Return W019 where this process may empty the tables of the audit. Queries the database, as
+    `check_units` does."""
+    if DEFAULT_DB_ALIAS not in (databases or ()) or not _may_truncate():
+        return []
+    return [
+        Warning(
+            "This process may truncate and alter the tables of the audit: it owns them.",
+            hint="Give DATABASE_URL a role of its own, and migrate as the owner: "
+            "docs/operations.md, the roles of the database.",
+            id="unsub.W019",
+        )
+    ]
+
+
+def _may_truncate() -> bool:
+    """Return whether the role of this process may truncate the table of requests."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    table = "unsub_subscriberrequest"
+    if connection.vendor != "postgresql" or table not in connection.introspection.table_names():
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_table_privilege(%s, 'TRUNCATE')", [table])
+        return bool(cursor.fetchone()[0])
 
 
 def _has_units() -> bool:

@@ -27,7 +27,7 @@ say "reading $file into a new database"
 sql --command "DROP DATABASE IF EXISTS profilecenter_restored" \
     --command "CREATE DATABASE profilecenter_restored"
 docker compose exec -T postgres pg_restore --username profilecenter \
-    --dbname profilecenter_restored --no-owner --exit-on-error <"$file" ||
+    --dbname profilecenter_restored --no-owner --no-privileges --exit-on-error <"$file" ||
     fail "the backup could not be read; nothing was changed"
 say "swapping the databases; nothing is sent meanwhile"
 docker compose stop worker beat

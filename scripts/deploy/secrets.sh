@@ -23,7 +23,9 @@ put() {
 put secret_key "$(random)"
 put digest_keys "{\"1\": \"$(random)\"}"
 put database_password "$(random)"
-put database_url "postgres://profilecenter:$(cat secrets/database_password)@postgres:5432/profilecenter"
+# migrate runs as the owner of the tables, everything else as a role that migrate creates.
+put database_owner_url "postgres://profilecenter:$(cat secrets/database_password)@postgres:5432/profilecenter"
+put database_url "postgres://profilecenter_run:$(random)@postgres:5432/profilecenter"
 put redis_conf "requirepass $(random)"
 put redis_url "redis://:$(sed -n 's/^requirepass //p' secrets/redis_conf)@redis:6379/0"
 put cache_url "redis://:$(sed -n 's/^requirepass //p' secrets/redis_conf)@cache:6379/0"

@@ -1,6 +1,7 @@
 """manage.py migrate: Django's command under a lock, without the time-outs of the pages.
 
-Afterwards it creates the first business unit, if there is none.
+Afterwards it creates the first business unit, if there is none, and gives the role of the running
+processes its rights, where they have one of their own.
 """
 
 import sqlite3
@@ -10,11 +11,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from unsub.management import roles
 from unsub.units.opening import make_first_unit
 
 # Key of a PostgreSQL advisory lock (their scope is one database): any constant.
@@ -56,6 +59,7 @@ class Command(migrate.Command):
             self._migrate(*args, **options)
             if self._is_whole(options):
                 self._make_first_unit()
+                self._give_rights()
 
     def _migrate(self, *args: Any, **options: Any) -> None:
         """Migrate, with retries after a lock time-out.
@@ -89,6 +93,18 @@ class Command(migrate.Command):
                 f"Created business unit {unit.mid} (SFMC_ACCOUNT_ID). Give it the brand's name: "
                 f'manage.py add_unit --mid {unit.mid} --name "Example Outfitters"'
             )
+
+    def _give_rights(self) -> None:
+        """Give the role of RUN_DATABASE_URL its rights. Raises CommandError."""
+        run = roles.run_role(settings.RUN_DATABASE)
+        if run is None:
+            return
+        try:
+            roles.apply(*run)
+        except roles.RoleError as err:
+            raise CommandError(str(err)) from None
+        if self.verbosity:
+            self.stdout.write(f"{run[0]} has the rights of web and worker, and no others.")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from .alerting import detection, notifications, without_database
+from .audit import sealing
 from .delivery import sweep as delivery_sweep
 from .delivery import worker
 from .gateway import all_subscribers
@@ -19,6 +20,7 @@ from .reporting import daily_counts, weekly_digest
 
 # Of 500 rows each: a first run over a large table must not keep a worker from delivering.
 RETENTION_CHUNKS = 40
+SEALS = 40  # of 5,000 rows each
 
 
 @shared_task
@@ -99,6 +101,12 @@ def end_pauses() -> None:
 def apply_retention() -> None:
     """Remove from ended requests what names their subscriber, as the units' settings say."""
     retention.apply(chunks=RETENTION_CHUNKS)
+
+
+@shared_task
+def seal_audit() -> None:
+    """Seal requests that have ended, and attempts."""
+    sealing.seal(chunks=SEALS)
 
 
 @shared_task

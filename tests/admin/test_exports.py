@@ -165,7 +165,7 @@ def test_the_timeline_says_how_a_withdrawn_or_refused_request_ended(
         (Status.WITHDRAWN, "The person took it back."),
         (Status.REFUSED, "Set aside for a person to look at."),
     ):
-        SubscriberRequest.objects.update(status=status)
+        rewrite(SubscriberRequest.objects.all(), status=status)
         assert words in seen(admin_client.get(f"{LIST}{told.pk}/change/").content)
 
 

@@ -74,7 +74,7 @@ def test_a_page_offers_what_applies_to_its_request(
         assert offered(admin_client, one) == rest | found, more
     own = SubscriberRequest.objects.filter(pk=refused.pk)
     for status, finished_at in ((Status.DONE, Now()), (Status.PENDING, None)):
-        settle(own, status, attempts=1, finished_at=finished_at)
+        rewrite(own, status=status, attempts=1, finished_at=finished_at)
         assert offered(admin_client, refused) == set()
     rewrite(own, status=Status.REFUSED, finished_at=Now(), kind=Kind.SUBSCRIBE)
     assert offered(admin_client, refused) == rest

@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from tests.helpers import PARENT, MakeSubmission, settle, shown
+from tests.helpers import PARENT, MakeSubmission, rewrite, settle, shown
 from unsub.models import BusinessUnit, DeliveryAttempt, Outcome, Status, SubscriberRequest
 from unsub.outbox import store
 from unsub.units import queue_state
@@ -142,6 +142,8 @@ def test_an_empty_list_explains_itself(admin_client: Client, unit: BusinessUnit)
 def test_times_have_seconds_and_a_time_zone(
     admin_client: Client, refused: SubscriberRequest
 ) -> None:
-    SubscriberRequest.objects.update(finished_at=datetime(2026, 11, 2, 9, 31, 7, tzinfo=UTC))
+    rewrite(
+        SubscriberRequest.objects.all(), finished_at=datetime(2026, 11, 2, 9, 31, 7, tzinfo=UTC)
+    )
     html = admin_client.get(f"{LIST}{refused.pk}/change/").content.decode()
     assert "2026-11-02 09:31:07 UTC" in html

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import PARENT, MakeSubmission, rewrite
+from tests.helpers import PARENT, MakeSubmission, rewrite, settle
 from tests.stand_in import Answer, Received, StandIn
 from unsub import tasks
 from unsub.alerting import detection, notifications, without_database
@@ -89,8 +89,8 @@ def test_refusals_are_notified_again_only_when_there_are_more(
     assert len(detection.evaluate()) == 1
     Alarm.objects.update(notified_at=Now() - timedelta(hours=5))
     assert detection.evaluate() == []
-    store.write(make_submission(1002))
-    SubscriberRequest.objects.update(status=Status.REFUSED, finished_at=Now())
+    again, _ = store.write(make_submission(1002))
+    settle(SubscriberRequest.objects.filter(pk=again.pk), Status.REFUSED)
     assert len(detection.evaluate()) == 1
 
 

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from tests.helpers import PARENT, MakeSubmission, context, person, request, seen
+from tests.helpers import PARENT, MakeSubmission, context, person, remove, request, seen
 from tests.outbox.helpers import ask, status_of, subscribe, unsubscribe
 from unsub.alerting import detection
 from unsub.delivery import claim
@@ -146,7 +146,7 @@ def test_erasures_that_the_backup_does_not_know_are_repeated(
     erasure.request_erasure(context(who), language="en")
     erasure.grant(Erasure.objects.get(), user_id=admin_user.pk, note="")
     copied = list(ErasedIdentifier.objects.all())
-    SubscriberRequest.objects.all().delete()
+    remove(SubscriberRequest.objects.all())
     imported = request(
         subscriber_id=None, subscriber_key="ada-1001", channel="import", outcome="posted"
     )

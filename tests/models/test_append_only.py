@@ -1,5 +1,7 @@
-"""Attempts and notes are evidence: neither database lets them be changed or deleted."""
+"""Attempts and notes are evidence: neither database lets them be changed or deleted; nor how a
+request or an email with a link has ended."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -7,8 +9,15 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from tests.helpers import MakeSubmission
-from unsub.models import BusinessUnit, DeliveryAttempt, ResolutionNote, SubscriberRequest
+from tests.helpers import MakeSubmission, request
+from unsub.models import (
+    BusinessUnit,
+    DeliveryAttempt,
+    LinkEmail,
+    ResolutionNote,
+    Status,
+    SubscriberRequest,
+)
 from unsub.outbox import store
 
 pytestmark = pytest.mark.django_db
@@ -91,3 +100,52 @@ def test_an_open_attempt_can_be_finished_and_nothing_else_of_it_changes(
     with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
         own.update(finished_at=timezone.now(), number=2)
     assert own.get().number == 1
+
+
+AGAIN: dict[str, Any] = {"status": Status.PENDING, "finished_at": None}
+
+
+def refuse(rows: Any, **changes: Any) -> None:
+    """Check that the database refuses to change how the rows have ended."""
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        rows.update(**changes)
+
+
+@pytest.fixture
+def email(unit: BusinessUnit) -> Any:
+    """A queryset of one email that was sent."""
+    row = LinkEmail.objects.create(
+        unit=unit, purpose="new_link", subscriber_id=1001, give_up_at=timezone.now(),
+        status="done", outcome="posted", attempts=1, finished_at=timezone.now(),
+    )  # fmt: skip
+    return LinkEmail.objects.filter(pk=row.pk)
+
+
+def test_how_a_request_or_an_email_ended_is_final(unit: BusinessUnit, email: Any) -> None:
+    for rows in (SubscriberRequest.objects.filter(pk=request().pk), email):
+        for change in (
+            {"outcome": "unknown"}, {"error_code": 400}, {"sfmc_request_id": "x"},
+            {"attempts": 2}, {"finished_at": timezone.now()}, {"status": Status.REFUSED},
+            AGAIN | {"outcome": ""}, AGAIN | {"attempts": 0},
+        ):  # fmt: skip
+            refuse(rows, **change)
+        with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+            rows.delete()
+    refuse(email, **AGAIN)
+
+
+@pytest.mark.parametrize("status", [Status.DONE, Status.REFUSED, Status.SUPERSEDED])
+def test_an_ended_request_can_become_pending_with_its_last_result(
+    unit: BusinessUnit, status: str
+) -> None:
+    by = request() if status == Status.SUPERSEDED else None
+    one = SubscriberRequest.objects.filter(pk=request(status=status, superseded_by=by).pk)
+    refuse(one, status=Status.WAITING, finished_at=None)
+    assert one.update(superseded_by=None, **AGAIN) == 1
+
+
+def test_a_withdrawn_or_a_forgotten_request_stays_as_it_is(unit: BusinessUnit) -> None:
+    withdrawn = request(status=Status.WITHDRAWN)
+    forgotten = request(status=Status.REFUSED, forgotten_at=timezone.now())
+    for row in (withdrawn, forgotten):
+        refuse(SubscriberRequest.objects.filter(pk=row.pk), **AGAIN)

@@ -51,8 +51,8 @@ def test_a_request_that_has_ended_says_when(pending: Any, status: str) -> None:
 @pytest.mark.parametrize("status", NOT_ENDED)
 def test_a_request_that_has_not_ended_has_no_end(unit: BusinessUnit, status: str) -> None:
     lease = LEASED | {"attempts": 1} if status == Status.SENDING else {}
-    one = SubscriberRequest.objects.filter(pk=request(kind="subscribe").pk)
-    refuse(one, "request_ended_has_finished_at", status=status, **lease)
+    one = SubscriberRequest.objects.filter(pk=request(kind="subscribe", status="pending").pk)
+    refuse(one, "request_ended_has_finished_at", status=status, finished_at=Now(), **lease)
     assert one.update(status=status, finished_at=None, **lease) == 1
 
 

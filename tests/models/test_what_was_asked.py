@@ -131,6 +131,6 @@ def test_the_time_of_a_confirmation_never_changes(unit: BusinessUnit) -> None:
 
 
 def test_delivery_and_digests_change_freely(unit: BusinessUnit) -> None:
-    rows = one()
+    rows = one(status="pending")
     assert rows.update(subscriber_digest="1:ab", idempotency_key="1:cd", outcome="refused")
     assert rows.update(subscriber_digest="2:ab", idempotency_key=None, next_attempt_at=Now())

@@ -178,7 +178,7 @@ def test_a_forgotten_request_cannot_be_tried_again(
     make_submission: MakeSubmission, admin_client: Client
 ) -> None:
     row = ended(store.write(make_submission(ADA))[0])
-    SubscriberRequest.objects.update(status=Status.REFUSED)
+    rewrite(SubscriberRequest.objects.all(), status=Status.REFUSED)
     ResolutionNote.objects.create(request=row, note="unsubscribed by hand")
     retention.apply()
     assert outbox.requeue([row.pk]) == 0

@@ -82,6 +82,7 @@ def test_a_later_change_is_counted_on_the_day_of_receipt(unit: BusinessUnit, bef
     old = request(20, status=before)
     daily_counts.refresh()
     assert state() == (before, old.received_at.date())
+    outbox.requeue([old.pk])
     settle(SubscriberRequest.objects.filter(pk=old.pk), Status.DONE)
     daily_counts.refresh()
     assert state() == ("done", old.received_at.date())

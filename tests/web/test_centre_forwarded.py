@@ -403,7 +403,8 @@ def test_a_new_link_waits_no_longer_than_the_unit_says(
 ) -> None:
     BusinessUnit.objects.update(address_hold_hours=hours)
     take_over(client, settings, sandbox)
-    SubscriberRequest.objects.update(finished_at=Now() - timedelta(hours=hours, minutes=1))
+    then = Now() - timedelta(hours=hours, minutes=1)
+    rewrite(SubscriberRequest.objects.all(), finished_at=then)
     client.post(f"{path(settings)}/new-link")
     deliver()
     assert recipients(sandbox) == [NEW, OLD, NEW]

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
+from unsub.audit import sealing
 from unsub.domain.outcomes import Outcome
 from unsub.infra import link_counts
 from unsub.infra.inserts import insert_unless_present
@@ -29,6 +30,7 @@ from unsub.models import (
     MessageTypeState,
     QueueState,
     RestoreHold,
+    SealCursor,
     Status,
     SubscriberRequest,
 )
@@ -40,6 +42,7 @@ log = structlog.get_logger(__name__)
 _spool = SpoolQueue(quick_client(1.0))
 
 LATE = timedelta(hours=1)
+NOT_SEALED = timedelta(hours=1)
 RECENT = timedelta(days=1)  # refusals older than this are known
 AGAIN = timedelta(hours=1)
 # These need a person and do not pass by waiting: notified again only when their number grows.
@@ -99,6 +102,7 @@ def find() -> Iterator[Finding]:
     yield from _spooled()
     yield from _late_calls()
     yield from _internal_errors()
+    yield from _not_sealed()
 
 
 def _links() -> Iterator[Finding]:
@@ -248,6 +252,14 @@ def _internal_errors() -> Iterator[Finding]:
         numbers.update(dict(rows.values_list("unit_id").annotate(Count("pk"))))
     for mid, number in sorted(numbers.items()):
         yield Finding(cause=Cause.INTERNAL_ERROR, mid=mid, number=number)
+
+
+def _not_sealed() -> Iterator[Finding]:
+    """Yield a finding, of no unit, where the sealing is late though there is something to seal."""
+    attempts = DeliveryAttempt.objects.filter(started_at__lt=Now() - NOT_SEALED)
+    runs = SealCursor.objects.filter(source=sealing.RUN, upto_at__gt=Now() - NOT_SEALED)
+    if not runs.exists() and attempts.order_by("pk")[:1].exists():
+        yield Finding(cause=Cause.NOT_SEALED, mid=0, number=0)
 
 
 def _raise(finding: Finding) -> int | None:

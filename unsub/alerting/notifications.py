@@ -28,6 +28,8 @@ ADVICE = {
     Cause.DEAD_LETTER: "See why on the page Spool of the admin; mend it, then choose Try again.",
     Cause.INTERNAL_ERROR: "An error here stops these requests, and no others. Look for "
     "delivery_raised in the log; they are tried again.",
+    Cause.NOT_SEALED: "Changes to the audit would not be noticed. Look for the event "
+    "audit_sealing_stopped in the log of the workers.",
     Cause.UNKNOWN_UNIT: "Create the unit with manage.py add_unit. Its requests are then sent.",
     Cause.BAD_CLAIM: "Links of this send do not work: correct the email's snippet. The link "
     "checker in the admin says what is wrong; people see the lost-link form.",

@@ -1,5 +1,7 @@
 """The tables."""
 
+import uuid
+
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
@@ -18,6 +20,31 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.CreateModel(
+            name="AuditSeal",
+            fields=[
+                ("number", models.BigIntegerField(primary_key=True, serialize=False)),
+                (
+                    "table",
+                    models.CharField(
+                        choices=[("requests", "requests"), ("attempts", "attempts")], max_length=10
+                    ),
+                ),
+                ("rows", models.PositiveIntegerField()),
+                ("first_id", models.BigIntegerField()),
+                ("last_id", models.BigIntegerField()),
+                ("ids", models.BinaryField()),
+                ("final", models.BinaryField()),
+                ("personal", models.BinaryField()),
+                ("key", models.CharField(max_length=16)),
+                ("previous", models.CharField(blank=True, max_length=64)),
+                ("digest", models.CharField(max_length=64)),
+                ("sealed_at", models.DateTimeField()),
+            ],
+            options={
+                "ordering": ("number",),
+            },
+        ),
         migrations.CreateModel(
             name="BusinessUnit",
             fields=[
@@ -363,6 +390,16 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="SealCursor",
+            fields=[
+                ("source", models.CharField(max_length=20, primary_key=True, serialize=False)),
+                ("upto_at", models.DateTimeField(null=True)),
+                ("upto_id", models.BigIntegerField(default=0)),
+                ("seen_at", models.DateTimeField(null=True)),
+                ("seen_id", models.BigIntegerField(default=0)),
+            ],
+        ),
+        migrations.CreateModel(
             name="Alarm",
             fields=[
                 (
@@ -388,6 +425,7 @@ class Migration(migrations.Migration):
                             ("dead_letter", "spooled requests could not be stored"),
                             ("late_call", "calls were made after their lease"),
                             ("internal_error", "requests cannot be processed"),
+                            ("not_sealed", "the audit is not sealed"),
                         ],
                         max_length=20,
                         verbose_name="cause",
@@ -1197,6 +1235,7 @@ class Migration(migrations.Migration):
                     models.BooleanField(db_default=False, default=False, editable=False),
                 ),
                 ("idempotency_key", models.CharField(editable=False, max_length=49, null=True)),
+                ("seal_salt", models.UUIDField(default=uuid.uuid4, editable=False, null=True)),
                 (
                     "consent_text",
                     models.ForeignKey(

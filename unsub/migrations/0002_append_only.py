@@ -1,5 +1,6 @@
-"""Delivery attempts and notes are evidence: the database refuses to change or delete them. Of a
-request and of an email with a link it refuses to change what was asked.
+"""Delivery attempts, notes and seals are evidence: the database refuses to change or delete them. Of
+a request and of an email with a link it refuses to change what was asked, and how it ended; both
+cannot be deleted.
 
 SQLite loses a table's triggers when Django rebuilds the table (any AlterField, or a constraint): a
 later migration that does so has to create them again.
@@ -33,6 +34,24 @@ NOTE = (
     "OLD.note {differs} NEW.note OR OLD.at {differs} NEW.at"
     " OR OLD.request_id {differs} NEW.request_id OR NEW.user_id IS NOT NULL"
 )
+
+# How a request or an email ended stays. It may become pending again, by Try again, after a late call
+# and when what superseded it is withdrawn, and then keeps its last result until the next one.
+RESULT = ("attempts", "outcome", "error_code", "sfmc_request_id")
+ENDING = ("status", "finished_at")
+
+
+def _ended(*more: str, again: tuple[str, ...]) -> str:
+    """Return the SQL for whether an UPDATE changes how a row ended, other than by making it pending
+    again from one of the statuses `again`."""
+    statuses = ", ".join(f"'{status}'" for status in again)
+    return (
+        f"OLD.finished_at IS NOT NULL AND ({_any_differs(*RESULT)}"
+        f" OR (NEW.finished_at IS NOT NULL AND ({_any_differs(*ENDING, *more)}))"
+        f" OR (NEW.finished_at IS NULL AND NOT (NEW.status = 'pending' AND OLD.status IN"
+        f" ({statuses}) AND (OLD.status <> 'refused' OR OLD.forgotten_at IS NULL))))"
+    )
+
 
 POSTGRESQL = """
 CREATE FUNCTION unsub_{name}_is_final() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -100,6 +119,10 @@ WHO = {
 # They empty the value, and empty the reason or shorten it to the unit's label. A reason that is
 # given later, the confirmation, and what a request undoes are set once.
 OTHER = {
+    "seal_salt": (
+        "OLD.seal_salt {differs} NEW.seal_salt"
+        " AND NOT (NEW.seal_salt IS NULL AND NEW.forgotten_at IS NOT NULL)"
+    ),
     "value": "OLD.value <> NEW.value AND NOT (NEW.value = '' AND NEW.forgotten_at IS NOT NULL)",
     "reason_text": (
         "OLD.reason_text <> '' AND OLD.reason_text <> NEW.reason_text"
@@ -155,6 +178,21 @@ TABLES = (
         "changed": ATTEMPT,
     },
     {"name": "note", "plural": "notes", "table": "unsub_resolutionnote", "changed": NOTE},
+    {"name": "seal", "plural": "seals", "table": "unsub_auditseal", "changed": "TRUE"},
+    {
+        "name": "request",
+        "plural": "requests that have ended",
+        "table": "unsub_subscriberrequest",
+        "changed": _ended(
+            "superseded_by_id", "call_method", again=("refused", "done", "superseded")
+        ),
+    },
+    {
+        "name": "link_email",
+        "plural": "emails that have ended",
+        "table": "unsub_linkemail",
+        "changed": _ended(again=("refused",)),
+    },
 )
 
 
@@ -194,7 +232,7 @@ def _execute(
 
 
 class Migration(migrations.Migration):
-    """Triggers on the tables of attempts, notes, requests and emails with links."""
+    """Triggers on the tables of attempts, notes, seals, requests and emails with links."""
 
     dependencies = (("unsub", "0001_initial"),)
     operations = (migrations.RunPython(create, drop, elidable=False),)

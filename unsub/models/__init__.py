@@ -6,6 +6,7 @@ from unsub.domain.outcomes import Outcome
 
 from .alarm import Alarm, Cause
 from .attempt import DeliveryAttempt
+from .audit_seal import AuditSeal, SealCursor, SealedTable
 from .business_unit import (
     AddressGuard,
     BusinessUnit,
@@ -36,6 +37,7 @@ from .weekly_digest import WeeklyDigest
 __all__ = [
     "AddressGuard",
     "Alarm",
+    "AuditSeal",
     "BusinessUnit",
     "By",
     "Cause",
@@ -67,6 +69,8 @@ __all__ = [
     "ReasonLabel",
     "ResolutionNote",
     "RestoreHold",
+    "SealCursor",
+    "SealedTable",
     "Status",
     "SubscriberAlias",
     "SubscriberRequest",

@@ -21,6 +21,7 @@ class Cause(models.TextChoices):
     DEAD_LETTER = "dead_letter", _("spooled requests could not be stored")
     LATE_CALL = "late_call", _("calls were made after their lease")
     INTERNAL_ERROR = "internal_error", _("requests cannot be processed")
+    NOT_SEALED = "not_sealed", _("the audit is not sealed")
 
 
 class Alarm(models.Model):

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import Any
+from uuid import uuid4
 
 from django.db import models
 from django.db.models import Count
@@ -184,6 +185,9 @@ class SubscriberRequest(Deliverable):
     idempotency_key = models.CharField(  # noqa: DJ001
         max_length=DIGEST_LENGTH, null=True, editable=False
     )
+
+    # Hides, in the seals, who asked for what: it is removed when the row is forgotten.
+    seal_salt = models.UUIDField(null=True, default=uuid4, editable=False)
 
     objects = RequestQuerySet.as_manager()
 

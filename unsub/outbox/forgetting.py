@@ -17,7 +17,7 @@ _COLUMNS = (
     "subscriber_id", "subscriber_key", "email_address", "address_digest", "address_mask",
     "subscriber_id_digest", "subscriber_key_digest", "forgotten_at",
 )  # fmt: skip
-_TEXTS = ("value", "reason_text")
+_OF_REQUESTS = ("value", "reason_text", "seal_salt")
 
 
 def forget(row: Row) -> None:
@@ -46,8 +46,8 @@ def pseudonymise(row: Row) -> None:
 
 def save(model: type[Row], rows: list[Any]) -> None:
     """Write what `forget` or `pseudonymise` set."""
-    texts = _TEXTS if model is SubscriberRequest else ()
-    model.objects.bulk_update(rows, [*_COLUMNS, *texts], batch_size=100)
+    more = _OF_REQUESTS if model is SubscriberRequest else ()
+    model.objects.bulk_update(rows, [*_COLUMNS, *more], batch_size=100)
 
 
 def _mark(row: Row) -> None:
@@ -57,6 +57,8 @@ def _mark(row: Row) -> None:
     if isinstance(row, SubscriberRequest):
         row.value = ""
         row.reason_text = _label(row)
+        # Without it nobody can try names against the digests in the seals.
+        row.seal_salt = None
 
 
 def _label(row: SubscriberRequest) -> str:

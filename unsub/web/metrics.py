@@ -8,7 +8,7 @@ import redis
 from django.conf import settings
 from django.core.cache import caches
 from django.db import DatabaseError, InterfaceError
-from django.db.models import Count, Min
+from django.db.models import Count, F, Min
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
@@ -23,10 +23,19 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from unsub.audit import sealing
 from unsub.infra import heartbeat
 from unsub.infra.redis_client import quick_client
 from unsub.infra.spool_queue import Size, SpoolQueue
-from unsub.models import Alarm, BusinessUnit, EmailStatus, LinkEmail, Status, SubscriberRequest
+from unsub.models import (
+    Alarm,
+    BusinessUnit,
+    EmailStatus,
+    LinkEmail,
+    SealCursor,
+    Status,
+    SubscriberRequest,
+)
 from unsub.models.queue_state import queue_of
 from unsub.models.statuses import in_states
 from unsub.reporting.late_calls import late_calls
@@ -72,6 +81,7 @@ class _Queues(Collector):
                 *_processing_time(),
                 _alarms(),
                 _late_calls(),
+                _sealed(),
             ]
         except (DatabaseError, InterfaceError):
             found = []
@@ -236,6 +246,17 @@ def _late_calls() -> Metric:
     )
     for mid, number in late_calls(timedelta(days=1)).items():
         gauge.add_metric((str(mid),), number)
+    return gauge
+
+
+def _sealed() -> Metric:
+    """Return the time since the audit was last sealed; no value where it never was."""
+    gauge = GaugeMetricFamily(
+        "unsub_audit_sealed_seconds", "Time since all that had ended was last sealed."
+    )
+    run = SealCursor.objects.filter(source=sealing.RUN).exclude(upto_at=None)
+    for age in run.annotate(age=Now() - F("upto_at")).values_list("age", flat=True):
+        gauge.add_metric((), age.total_seconds())
     return gauge
 
 

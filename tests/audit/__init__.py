@@ -1,0 +1,1 @@
+"""Tests of unsub.audit, on a database and a broker."""

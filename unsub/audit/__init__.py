@@ -1,0 +1,1 @@
+"""Seals of the audit: making, verifying and exporting them (docs/adr/0028)."""

@@ -67,7 +67,8 @@ _pooled = SimpleNamespace(**vars(psycopg) | {"connect": PooledConnection.connect
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's own, with our connection classes and time-outs."""
+    """Django's own, with our connection classes and time-outs, and without sessions that stay
+    read-only."""
 
     Database = _direct  # type: ignore[assignment]  # it stands for the module
 
@@ -99,3 +100,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
                     "remove `options` from DATABASE_URL."
                 ) from err
             raise
+
+    def is_usable(self) -> bool:
+        """Return whether the connection answers and takes writes.
+
+        A session that began while the database was read-only, or before its server became a
+        replica, can stay read-only for its life. Django asks before a request and after an error,
+        and connects anew where the answer is False.
+        """
+        if self.connection is None:
+            return False
+        try:
+            with self.connection.cursor() as cursor:
+                cursor.execute("SELECT current_setting('transaction_read_only')")
+                return bool(cursor.fetchone()[0] == "off")
+        except psycopg.Error:
+            return False

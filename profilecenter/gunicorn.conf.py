@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,12 @@ def on_starting(server: Any) -> None:
     it."""
     if port := os.environ.get("HEALTH_PORT"):
         server.worker_class.health_listener = socket.create_server(("", int(port)))
+
+
+def post_worker_init(_worker: Any) -> None:
+    """Start the thread that looks for outages, in each process: threads do not survive a fork."""
+    # By name, because this file is read before Django's settings can be.
+    import_module("unsub.alerting.second_look").start()
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -402,6 +402,8 @@ PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 
 ALERT_WEBHOOK_URL = env.str("ALERT_WEBHOOK_URL", default="")
 ALERT_WEBHOOK_SECRET = env.str("ALERT_WEBHOOK_SECRET", default="")
+# Requested after each completed look for alarms; the service behind it notices when that stops.
+WATCH_PING_URL = env.str("WATCH_PING_URL", default="")
 
 LOG_FORMAT = env.choice("LOG_FORMAT", STYLES, default=default_style())
 LOGGING = logging_config(LOG_FORMAT, env.choice("LOG_LEVEL", LEVELS, default="INFO"))

@@ -25,6 +25,7 @@ def deployment_environ() -> dict[str, str]:
         "SFMC_CLIENT_ID": secrets.token_hex(8),
         "SFMC_CLIENT_SECRET": secrets.token_hex(16),
         "SFMC_ACCOUNT_ID": "510001",
+        "ADMINS": "operator@example.com",
         "EMAIL_URL": "smtp+tls://user:password@smtp.example.com:587",
     }
 

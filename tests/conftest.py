@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connections
 
-from unsub.infra import database_timeout
+from unsub.infra import database_timeout, write_probe
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +49,7 @@ def host_of_the_test_client(request: pytest.FixtureRequest) -> Iterator[None]:
 def empty_broker(request: pytest.FixtureRequest) -> Iterator[None]:
     """Give each Django test an empty broker and cache."""
     database_timeout.reset()
+    write_probe.forget()
     yield
     if request.config.pluginmanager.hasplugin("django"):
         with redis.Redis.from_url(settings.REDIS_URL) as client:

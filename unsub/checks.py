@@ -17,6 +17,10 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from .infra.redis_client import require_transport
 
 BATCH_MOST = 50  # objects in a synchronous call (manual: API guidance)
+# Backends of EMAIL_URL that send nothing.
+_UNSENT = tuple(
+    f"django.core.mail.backends.{name}.EmailBackend" for name in ("console", "dummy", "filebased")
+)
 CONCURRENCY_MOST = 20  # simultaneous synchronous calls
 
 
@@ -33,7 +37,7 @@ def check_deployment(**_: Any) -> list[CheckMessage]:
     """Return what a deployment lacks in order to deliver, or to be safe."""
     return [
         *_credentials(), *_no_keys(), *_plain_text(), *_unsigned(), *_one_factor(),
-        *_no_digest_keys(), *_open_redis(), *_printed_emails(),
+        *_no_digest_keys(), *_open_redis(), *_printed_emails(), *_nobody_told(),
     ]  # fmt: skip
 
 
@@ -210,6 +214,19 @@ def _place(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return (host, "") if host else ("", parts.path)
+
+
+def _nobody_told() -> Iterator[CheckMessage]:
+    """Yield W016 where alarms reach nobody."""
+    by_email = settings.ADMINS and settings.EMAIL_BACKEND not in _UNSENT
+    if not by_email and not settings.ALERT_WEBHOOK_URL:
+        yield Warning(
+            "Nobody would be told of an alarm: "
+            + ("EMAIL_URL names no mail server." if settings.ADMINS else "ADMINS is not set.")
+            + " ALERT_WEBHOOK_URL is not set either.",
+            hint="Set ADMINS and EMAIL_URL, or ALERT_WEBHOOK_URL.",
+            id="unsub.W016",
+        )
 
 
 def _one_factor() -> Iterator[CheckMessage]:

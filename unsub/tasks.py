@@ -1,19 +1,27 @@
 """Celery tasks. Their messages carry no personal data and may be lost: beat repeats them."""
 
-from functools import partial
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import ParamSpec
 
+import structlog
 from celery import shared_task
-from django.conf import settings
-from django.db import DatabaseError, InterfaceError
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    ProgrammingError,
+)
 from django.utils import timezone
 
-from .alerting import detection, notifications, without_database
+from .alerting import dead_mans_switch, detection, notifications, without_database
 from .audit import sealing
 from .delivery import sweep as delivery_sweep
 from .delivery import worker
 from .gateway import all_subscribers
 from .infra import heartbeat
-from .models import Alarm
 from .outbox import event_import, pauses, retention, spool, store
 from .outbox.wakeup import clear, wake
 from .reporting import daily_counts, weekly_digest
@@ -21,9 +29,31 @@ from .reporting import daily_counts, weekly_digest
 # Of 500 rows each: a first run over a large table must not keep a worker from delivering.
 RETENTION_CHUNKS = 40
 SEALS = 40  # of 5,000 rows each
+# Mistakes of ours, which have to be seen with their traceback.
+_MISTAKES = (DataError, IntegrityError, ProgrammingError, NotSupportedError)
+
+log = structlog.get_logger(__name__)
+_P = ParamSpec("_P")
+
+
+def stops_without_database(run: Callable[_P, None]) -> Callable[_P, None]:
+    """Return a task that ends with one line in the log where the database is away, read-only or
+    full. What it had to do is in the database, so the next run does it."""
+
+    @wraps(run)
+    def stopping(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            run(*args, **kwargs)
+        except _MISTAKES:
+            raise
+        except (DatabaseError, InterfaceError) as err:
+            log.warning("task_stopped_by_database", task=run.__name__, error=type(err).__name__)
+
+    return stopping
 
 
 @shared_task
+@stops_without_database
 def deliver(mid: int, key: str) -> None:
     """Deliver the due requests of one business unit, and send a wake-up for those that are due
     soon.
@@ -40,15 +70,18 @@ def deliver(mid: int, key: str) -> None:
 
 
 @shared_task
+@stops_without_database
 def sweep() -> None:
     """Return expired leases, give up requests past their horizon, and wake units with due
     requests."""
     for mid in delivery_sweep.sweep():
         wake(mid)
     heartbeat.record("worker")
+    heartbeat.record("sweep")
 
 
 @shared_task
+@stops_without_database
 def record() -> None:
     """Write to the database the requests that were spooled while it was unavailable."""
     for request in spool.drain():
@@ -56,12 +89,14 @@ def record() -> None:
 
 
 @shared_task
+@stops_without_database
 def refresh_daily_counts() -> None:
     """Recount the days on which requests changed."""
     daily_counts.refresh()
 
 
 @shared_task
+@stops_without_database
 def import_events() -> None:
     """Start an import of unsubscribe events for each unit that has it switched on."""
     for mid in event_import.importing_units():
@@ -69,12 +104,14 @@ def import_events() -> None:
 
 
 @shared_task
+@stops_without_database
 def import_events_of(mid: int) -> None:
     """Import the unsubscribe events of one unit, and recount the affected days."""
     daily_counts.recount(event_import.import_unit(mid))
 
 
 @shared_task
+@stops_without_database
 def start_weekly_digests() -> None:
     """Start the emails of the weekly digests that are due."""
     for digest_id in weekly_digest.due(timezone.now()):
@@ -82,12 +119,14 @@ def start_weekly_digests() -> None:
 
 
 @shared_task(autoretry_for=(OSError,), retry_backoff=5, max_retries=8)
+@stops_without_database
 def send_weekly_digest(digest_id: int) -> None:
     """Email a weekly digest. Repeated with backoff where the mail server does not answer."""
     weekly_digest.send(digest_id)
 
 
 @shared_task
+@stops_without_database
 def end_pauses() -> None:
     """End the pauses whose time is over, and wake the units that got a request or email by it.
     Not while requests are spooled: one of them may be to stay unsubscribed for good."""
@@ -98,18 +137,21 @@ def end_pauses() -> None:
 
 
 @shared_task
+@stops_without_database
 def apply_retention() -> None:
     """Remove from ended requests what names their subscriber, as the units' settings say."""
     retention.apply(chunks=RETENTION_CHUNKS)
 
 
 @shared_task
+@stops_without_database
 def seal_audit() -> None:
     """Seal requests that have ended, and attempts."""
     sealing.seal(chunks=SEALS)
 
 
 @shared_task
+@stops_without_database
 def find_all_subscribers_lists() -> None:
     """Start reading which list is All Subscribers, for each unit for which that is due."""
     for mid in all_subscribers.due_units():
@@ -117,33 +159,32 @@ def find_all_subscribers_lists() -> None:
 
 
 @shared_task
+@stops_without_database
 def find_all_subscribers_list_of(mid: int) -> None:
     """Read from Marketing Cloud which list of a unit is All Subscribers."""
     all_subscribers.refresh(mid)
 
 
 @shared_task
+@stops_without_database
 def watch() -> None:
-    """Start notifications of alarms that are new, continue, or are over. While the database does
-    not answer, notify of what Redis shows."""
+    """Update the alarms, start the notifications that are due, and tell the dead man's switch that
+    this look was completed. While the database takes no writes, notify of what Redis shows. Outages
+    are found by the web processes (`alerting.second_look`)."""
     try:
-        alarm_ids = detection.evaluate()
+        detection.evaluate()
+        notification_ids = notifications.claim_due()
     except (DatabaseError, InterfaceError):
         without_database.notify()
         raise
-    for alarm_id in alarm_ids:
-        email_alarm.delay(alarm_id)
-        if settings.ALERT_WEBHOOK_URL:
-            post_alarm.delay(alarm_id)
+    for notification_id in notification_ids:
+        notify.delay(notification_id)
+    heartbeat.record("watch")
+    dead_mans_switch.ping()
 
 
-@shared_task(autoretry_for=(OSError,), retry_backoff=5, max_retries=8)
-def email_alarm(alarm_id: int) -> None:
-    """Email an alarm. Repeated with backoff where the mail server does not answer."""
-    notifications.send_mail(Alarm.objects.get(pk=alarm_id))
-
-
-@shared_task(autoretry_for=(notifications.WebhookError,), retry_backoff=5, max_retries=8)
-def post_alarm(alarm_id: int) -> None:
-    """Post an alarm to the webhook. Repeated with backoff where it is not accepted."""
-    notifications.send_webhook(Alarm.objects.get(pk=alarm_id))
+@shared_task
+@stops_without_database
+def notify(notification_id: int) -> None:
+    """Send one notification of an alarm. What is not accepted is due again for a later `watch`."""
+    notifications.send_claimed(notification_id)

@@ -2,31 +2,45 @@
 
 import hmac
 import json
-from collections.abc import Iterator
+import logging
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, timedelta
 from hashlib import sha256
 
 import pytest
 import redis
 from django.core import mail
-from django.db import DatabaseError, connections
+from django.db import connections
+from django.db.models import F
 from django.db.models.functions import Now
 from django.test import Client
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from tests.alerting.conftest import SECRET, Receiver
 from tests.helpers import PARENT, MakeSubmission, rewrite, settle
-from tests.stand_in import Answer, Received, StandIn
 from unsub import tasks
-from unsub.alerting import detection, notifications, without_database
+from unsub.alerting import dead_mans_switch, detection, notifications, without_database
 from unsub.domain.context import SubscriberContext
+from unsub.infra import heartbeat
+from unsub.infra.redis_client import quick_client
 from unsub.infra.spool_queue import SpoolQueue
-from unsub.models import Alarm, BusinessUnit, Cause, QueueState, Status, SubscriberRequest
+from unsub.models import (
+    Alarm,
+    AlarmNotification,
+    BusinessUnit,
+    By,
+    Cause,
+    DailyCount,
+    QueueState,
+    Status,
+    SubscriberRequest,
+)
 from unsub.outbox import spool, store
 from unsub.units import queue_state
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-SECRET = "a-secret-for-the-webhook"
+TO_TELL = timedelta(minutes=61)
 
 
 def causes() -> dict[str, int]:
@@ -44,7 +58,6 @@ def row(unit: BusinessUnit, make_submission: MakeSubmission) -> SubscriberReques
 
 def test_a_healthy_queue_raises_no_alarm(row: SubscriberRequest) -> None:
     assert causes() == {}
-    assert detection.evaluate() == []
 
 
 def test_each_cause_is_found(row: SubscriberRequest, make_submission: MakeSubmission) -> None:
@@ -66,71 +79,185 @@ def test_each_cause_is_found(row: SubscriberRequest, make_submission: MakeSubmis
     assert causes() == {"unknown_unit": 1}
 
 
+def look() -> list[str]:
+    """Look for alarms as a worker does, with what is to be sent sent at once. Return the state of
+    each alarm that was told."""
+    detection.evaluate()
+    ids = notifications.claim_due()
+    for notification_id in ids:
+        notifications.send_claimed(notification_id)
+    return ["over" if alarm.cleared_at else "open" for alarm in _alarms_of(ids)]
+
+
+def _alarms_of(ids: list[int]) -> list[Alarm]:
+    rows = AlarmNotification.objects.filter(pk__in=ids).select_related("alarm")
+    return [row.alarm for row in rows.order_by("pk")]
+
+
+def pass_time(time: timedelta = TO_TELL) -> None:
+    """Let a time pass for what was told or could not be."""
+    rows = AlarmNotification.objects
+    rows.filter(notified_at__isnull=False).update(notified_at=F("notified_at") - time)
+    rows.update(next_try_at=F("next_try_at") - time)
+
+
+@pytest.mark.usefixtures("receiver")
 def test_an_alarm_is_notified_once_an_hour_and_when_it_is_over(row: SubscriberRequest) -> None:
     queue_state.hold(PARENT, "credentials refused")
-    (told,) = detection.evaluate()
-    assert detection.evaluate() == []
-    Alarm.objects.update(notified_at=Now() - timedelta(minutes=61))
-    assert detection.evaluate() == [told]
+    assert look() == ["open"]
+    assert look() == []
+    pass_time()
+    assert look() == ["open"]
     queue_state.release(PARENT)
-    assert detection.evaluate() == [told]
-    assert detection.evaluate() == []
+    assert look() == ["over"]
+    assert look() == []
     alarm = Alarm.objects.get()
     assert alarm.cleared_at
+    assert alarm.notified_at
     queue_state.hold(PARENT, "credentials refused")
-    assert detection.evaluate() != [told]
+    assert look() == ["open"]
     assert Alarm.objects.count() == 2
 
 
+@pytest.mark.usefixtures("receiver")
 def test_refusals_are_notified_again_only_when_there_are_more(
     row: SubscriberRequest, make_submission: MakeSubmission
 ) -> None:
     SubscriberRequest.objects.update(status=Status.REFUSED, finished_at=Now())
-    assert len(detection.evaluate()) == 1
-    Alarm.objects.update(notified_at=Now() - timedelta(hours=5))
-    assert detection.evaluate() == []
+    assert look() == ["open"]
+    pass_time()
+    assert look() == []
     again, _ = store.write(make_submission(1002))
     settle(SubscriberRequest.objects.filter(pk=again.pk), Status.REFUSED)
-    assert len(detection.evaluate()) == 1
+    assert look() == ["open"]
 
 
-def test_of_simultaneous_detections_one_notifies(row: SubscriberRequest) -> None:
+@pytest.mark.usefixtures("receiver")
+def test_of_simultaneous_looks_one_notifies(row: SubscriberRequest) -> None:
     queue_state.hold(PARENT, "credentials refused")
 
-    def look(_: int) -> list[int]:
+    def claims(_: int) -> list[int]:
         try:
-            return detection.evaluate()
+            detection.evaluate()
+            return notifications.claim_due()
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(8) as pool:
-        told = [pk for found in pool.map(look, range(8)) for pk in found]
+        told = [pk for found in pool.map(claims, range(8)) for pk in found]
     assert len(told) == 1
     assert Alarm.objects.count() == 1
 
 
-class Receiver(StandIn):
-    """A webhook: `statuses` are its replies in order, the last one stays."""
+def test_a_refusal_that_no_channel_accepted_is_told_when_one_does(
+    row: SubscriberRequest, receiver: Receiver
+) -> None:
+    receiver.statuses = [500]
+    SubscriberRequest.objects.update(status=Status.REFUSED, finished_at=Now())
+    waits = []
+    for _ in range(12):
+        look()
+        waits.append(AlarmNotification.objects.values_list(F("next_try_at") - Now()).get()[0])
+        assert look() == [], "the wait after a failure"
+        pass_time(timedelta(minutes=16))
+    assert Alarm.objects.get().notified_at is None
+    assert waits[-1] > waits[0]
+    assert max(waits) <= timedelta(minutes=15)
+    receiver.statuses = [200]
+    assert look() == ["open"]
+    assert Alarm.objects.get().notified_at
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.statuses = [200]
-        self.received: list[tuple[bytes, str]] = []
 
-    def answer(self, received: Received) -> Answer:
-        """Return the next status, with an address to which nobody may follow."""
-        self.received.append((received.body, received.headers[notifications.SIGNATURE]))
-        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
-        return Answer(status=status, headers={"Location": "/elsewhere"})
+def test_the_end_of_an_alarm_is_told_also_where_its_beginning_could_not_be(
+    row: SubscriberRequest, receiver: Receiver
+) -> None:
+    receiver.statuses = [500]
+    queue_state.hold(PARENT, "credentials refused")
+    look()
+    queue_state.release(PARENT)
+    pass_time()
+    look()
+    assert Alarm.objects.get().cleared_at
+    pass_time()
+    receiver.statuses = [200]
+    assert look() == ["over"]
+    pass_time()
+    assert look() == []
 
 
-@pytest.fixture
-def receiver(settings: Settings) -> Iterator[Receiver]:
-    """A webhook receiver, set in ALERT_WEBHOOK_URL."""
-    with Receiver() as running:
-        settings.ALERT_WEBHOOK_URL = f"{running.url}/hook"
-        settings.ALERT_WEBHOOK_SECRET = SECRET
-        yield running
+def test_a_channel_that_fails_does_not_repeat_the_message_of_the_other(
+    row: SubscriberRequest, receiver: Receiver, settings: Settings
+) -> None:
+    settings.ADMINS = [("operator", "operator@example.com")]
+    receiver.statuses = [500]
+    queue_state.hold(PARENT, "credentials refused")
+    for _ in range(3):
+        look()
+        pass_time(timedelta(minutes=16))
+    assert len(mail.outbox) == 1
+    assert len(receiver.received) == 3
+
+
+@pytest.mark.usefixtures("receiver")
+def test_a_notification_whose_process_was_killed_is_sent_by_another(
+    row: SubscriberRequest,
+) -> None:
+    queue_state.hold(PARENT, "credentials refused")
+    detection.evaluate()
+    (claimed,) = notifications.claim_due()
+    assert notifications.claim_due() == []
+    pass_time(notifications.CLAIM)
+    assert notifications.claim_due() == [claimed]
+
+
+def test_without_a_channel_nothing_is_claimed(row: SubscriberRequest) -> None:
+    queue_state.hold(PARENT, "credentials refused")
+    assert look() == []
+    assert Alarm.objects.count() == 1
+
+
+def test_a_jump_in_unsubscribes_beyond_the_busy_days_is_found(unit: BusinessUnit) -> None:
+    # A newsletter every week, and one earlier incident.
+    for days_ago in range(1, 60):
+        number = 60 if days_ago % 7 == 0 else 2
+        count_of(900 if days_ago == 30 else number, days_ago=days_ago)
+    count_of(119)
+    assert causes() == {}
+    count_of(121)
+    assert causes() == {"unsubscribe_spike": 121}
+    (finding,) = detection.find()
+    assert finding.detail == "usually up to 60"
+
+
+def test_few_unsubscribes_and_a_young_unit_are_no_jump(unit: BusinessUnit) -> None:
+    count_of(1, days_ago=40)
+    count_of(99)
+    assert causes() == {}
+    DailyCount.objects.all().delete()
+    count_of(1, days_ago=13)
+    count_of(5000)
+    assert causes() == {}
+    count_of(1, days_ago=14)
+    assert causes() == {"unsubscribe_spike": 5000}
+
+
+def test_the_metrics_show_the_unsubscribes_of_today_beside_the_usual(
+    client: Client, unit: BusinessUnit
+) -> None:
+    for days_ago in range(1, 20):
+        count_of(days_ago, days_ago=days_ago)
+    count_of(7)
+    text = client.get("/metrics").content.decode()
+    assert 'unsub_unsubscribes_today{mid="510001"} 7.0' in text
+    assert 'unsub_unsubscribes_usual{mid="510001"} 17.0' in text
+
+
+def count_of(number: int, *, days_ago: int = 0) -> None:
+    """Set the unsubscribes of a day."""
+    day = timezone.now().astimezone(UTC).date() - timedelta(days=days_ago)
+    DailyCount.objects.update_or_create(
+        day=day, mid=PARENT, by=By.CHANNEL, key="page", defaults={"number": number}
+    )
 
 
 @pytest.fixture
@@ -144,7 +271,7 @@ def alarm(row: SubscriberRequest) -> Alarm:
 def test_the_webhook_is_signed_and_contains_no_personal_data(
     alarm: Alarm, receiver: Receiver
 ) -> None:
-    tasks.post_alarm(alarm.pk)
+    look()
     ((body, signature),) = receiver.received
     stamp, _, digest = signature.removeprefix("t=").partition(",v1=")
     expected = hmac.new(SECRET.encode(), f"{stamp}.".encode() + body, sha256).hexdigest()
@@ -175,9 +302,9 @@ def test_an_unreachable_webhook_raises_not_taken(alarm: Alarm, settings: Setting
 
 def test_the_admins_get_an_email(alarm: Alarm, settings: Settings) -> None:
     settings.ADMINS = [("operator", "operator@example.com")]
-    tasks.email_alarm(alarm.pk)
-    Alarm.objects.update(cleared_at=Now())
-    tasks.email_alarm(alarm.pk)
+    look()
+    queue_state.release(PARENT)
+    look()
     raised, over = mail.outbox
     assert str(PARENT) in raised.subject
     assert "a queue is held" in raised.subject
@@ -201,7 +328,7 @@ def test_open_alarms_show_in_metrics_and_admin(
 
 def test_requests_that_wait_in_the_spool_for_long_or_near_its_limit_are_an_alarm(
     unit: BusinessUnit, make_submission: MakeSubmission, settings: Settings,
-    monkeypatch: pytest.MonkeyPatch,
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     spool.push(make_submission())
     assert causes() == {}
@@ -210,25 +337,25 @@ def test_requests_that_wait_in_the_spool_for_long_or_near_its_limit_are_an_alarm
     settings.SPOOL_MAX_PER_UNIT = 100
     monkeypatch.setattr(detection, "SPOOLED_SECONDS", -1)
     assert causes() == {"spooled": 1}
-    (told,) = detection.evaluate()
+    assert look() == ["open"]
     with monkeypatch.context() as patch:
         patch.setattr(detection, "_spool", SpoolQueue(redis.Redis(port=1)))
         assert causes() == {"spooled": 1}  # as before, while Redis does not answer
     tasks.record()
-    assert detection.evaluate() == [told]
+    assert look() == ["over"]
 
 
 def test_a_dead_letter_is_an_alarm_until_it_is_tried_again(
-    unit: BusinessUnit, make_submission: MakeSubmission
+    unit: BusinessUnit, make_submission: MakeSubmission, receiver: Receiver
 ) -> None:
     spool._queue.push(PARENT, "x", b"not sealed", most=9)
     tasks.record()
     assert causes() == {"dead_letter": 1}
-    (told,) = detection.evaluate()
-    Alarm.objects.update(notified_at=Now() - timedelta(hours=2))
-    assert detection.evaluate() == []
+    assert look() == ["open"]
+    pass_time()
+    assert look() == []
     spool.put_back(PARENT, ["x"])
-    assert detection.evaluate() == [told]
+    assert look() == ["over"]
 
 
 @pytest.mark.usefixtures("database_away")
@@ -240,8 +367,7 @@ def test_while_the_database_is_away_people_are_told_of_the_spool_once_an_hour(
     spool.push(make_submission())
     monkeypatch.setattr(detection, "SPOOLED_SECONDS", -1)
     for _ in range(3):
-        with pytest.raises(DatabaseError):
-            tasks.watch()
+        tasks.watch()
     (email,) = mail.outbox
     assert email.subject.endswith("requests wait in the spool (510001)")
     assert "ada" not in email.body
@@ -266,3 +392,39 @@ def test_what_could_not_be_told_is_told_with_the_next_look(
     assert not mail.outbox
     without_database.notify()
     assert len(mail.outbox) == 1
+
+
+def test_a_completed_look_pings_the_dead_man_s_switch(
+    receiver: Receiver, settings: Settings
+) -> None:
+    settings.WATCH_PING_URL = f"{receiver.url}/secret-check"
+    settings.ALERT_WEBHOOK_URL = ""
+    tasks.watch()
+    assert [body for body, _ in receiver.received] == [b""]
+    ages = heartbeat.ages(quick_client())
+    assert ages["watch"] is not None
+
+
+@pytest.mark.usefixtures("database_away")
+def test_a_look_that_was_not_completed_pings_nothing(
+    receiver: Receiver, settings: Settings
+) -> None:
+    settings.WATCH_PING_URL = f"{receiver.url}/secret-check"
+    tasks.watch()
+    assert receiver.received == []
+    assert heartbeat.ages(quick_client())["watch"] is None
+
+
+@pytest.mark.parametrize("status", [302, 404, None])
+def test_a_ping_that_fails_is_logged_without_its_url(
+    receiver: Receiver, settings: Settings, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch, status: int | None,
+) -> None:  # fmt: skip
+    receiver.statuses = [status or 200]
+    base = receiver.url if status else "http://127.0.0.1:1"
+    settings.WATCH_PING_URL = f"{base}/secret-check"
+    monkeypatch.setattr(logging.getLogger(), "level", logging.DEBUG)
+    dead_mans_switch.ping()
+    told = caplog.text
+    assert "watch_ping_failed" in told
+    assert "secret-check" not in told

@@ -18,9 +18,12 @@ FRESH, OLD = 5.0, 8.0
 
 @pytest.fixture
 def deployment(deploy: Deploy) -> Deployment:
-    """A deployment with a recent heartbeat of worker and beat."""
+    """A deployment with a recent heartbeat of worker and beat. A look for alarms comes once a
+    minute; it is taken for done."""
     started = deploy()
     wait_for("a sweep", lambda: is_fresh(started, "worker") and is_fresh(started, "beat"))
+    with redis.Redis.from_url(started.valkey.url) as broker:
+        broker.hset("profilecenter:heartbeat", "watch", str(broker.time()[0]))
     return started
 
 
@@ -71,6 +74,10 @@ def test_a_killed_worker_is_reported_while_beat_s_heartbeat_stays_recent(
     assert readyz(deployment)["degraded"] is True
     deployment.worker.start()
     wait_for("the worker", lambda: not readyz(deployment)["degraded"])
+
+
+def test_each_web_process_looks_for_outages(deployment: Deployment) -> None:
+    wait_for("both", lambda: deployment.web.log.count("second_look_started") == 2)
 
 
 def test_without_beat_both_heartbeats_age_and_requests_are_still_delivered(

@@ -23,6 +23,8 @@ def whole(settings: Settings) -> Settings:
     settings.SECOND_FACTOR = True
     settings.REDIS_URL = "redis://:word@redis.example.com:6379/0"
     settings.CACHE_URL = "rediss://user:word@cache.example.com:6379/0"
+    settings.ADMINS = [("operator", "operator@example.com")]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.LINK_KEYRING = Keyring.from_json({"*": ["k" * 32]})
     settings.DIGEST_KEYRING = DigestKeyring.from_json({"1": "d" * 32})
     return settings
@@ -62,12 +64,27 @@ def test_a_complete_configuration_passes(whole: Settings) -> None:
         ("REDIS_URL", "rediss://user@redis.example.com:6379/0", "unsub.W022"),
         ("REDIS_URL", "sentinel://one.example.com,two.example.com:26380/main/0", "unsub.W022"),
         ("SPOOL_MAX_PER_UNIT", 0, "unsub.W023"),
-        ("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend", "unsub.W017"),
+        ("ADMINS", [], "unsub.W016"),
     ],
 )
 def test_each_mistake_is_reported(whole: Settings, name: str, value: object, wrong: str) -> None:
     setattr(whole, name, value)
     assert found() == [wrong]
+
+
+def test_printed_emails_tell_nobody_of_alarms(whole: Settings) -> None:
+    whole.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    assert sorted(found()) == ["unsub.W016", "unsub.W017"]
+    whole.ALERT_WEBHOOK_URL = "https://alerts.example.com/hook"
+    whole.ALERT_WEBHOOK_SECRET = "x"
+    assert found() == ["unsub.W017"]
+
+
+def test_a_webhook_is_enough_to_be_told_of_alarms(whole: Settings) -> None:
+    whole.ADMINS = []
+    whole.ALERT_WEBHOOK_URL = "https://alerts.example.com/hook"
+    whole.ALERT_WEBHOOK_SECRET = "x"
+    assert found() == []
 
 
 def test_user_name_and_password_are_credentials_too(whole: Settings) -> None:

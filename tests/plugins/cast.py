@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import caches
-from django.db import connection
+from django.db import close_old_connections, connection
 from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.helpers import CHILD, PARENT, MakeSubmission, context, sign_in
 from unsub.gateway import calls as gateway
+from unsub.infra import database_timeout, write_probe
 from unsub.links.tokens import sign_link
 from unsub.models import BusinessUnit, Channel
 from unsub.outbox.submission import Submission
@@ -96,6 +99,59 @@ def database_away(db: None) -> Iterator[None]:
     yield
     connection.close()
     options.update(before)
+
+
+class WithoutWrites:
+    """A database that answers and takes no writes: SQLite that is full, PostgreSQL that is
+    read-only."""
+
+    def __init__(self) -> None:
+        if connection.vendor == "sqlite":
+            self._fill()
+        else:
+            self._alter("SET default_transaction_read_only = on")
+            connection.close()  # it applies to new sessions
+        write_probe.forget()
+
+    def end(self) -> None:
+        """Let it take writes again; the session stays as it is. Safe to call twice."""
+        if connection.vendor == "sqlite":
+            self._limit(1_073_741_823)
+        else:
+            self._alter("RESET default_transaction_read_only")
+        # As Django does it between two requests and between two tasks.
+        close_old_connections()
+        database_timeout.reset()
+        write_probe.forget()
+
+    def _fill(self) -> None:
+        """Use up the free pages, and allow no more."""
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM")
+            cursor.execute("PRAGMA page_count")
+            (pages,) = cursor.fetchone()
+        self._limit(pages)
+
+    def _limit(self, pages: int) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA max_page_count = {pages}")
+
+    def _alter(self, what: str) -> None:
+        """Change the database's settings, by a connection that is not read-only."""
+        options: Any = connection.get_connection_params()
+        address = {name: options[name] for name in ("host", "port", "user", "password", "dbname")}
+        with psycopg.connect(
+            **address, autocommit=True, options="-c default_transaction_read_only=off"
+        ) as server:
+            server.execute(f'ALTER DATABASE "{options["dbname"]}" {what}'.encode())
+
+
+@pytest.fixture
+def database_without_writes(transactional_db: None) -> Iterator[WithoutWrites]:
+    """Let the database answer and take no writes, until the test or `end` does."""
+    database = WithoutWrites()
+    yield database
+    database.end()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -7,19 +7,25 @@ from importlib import import_module
 import pytest
 import redis
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
+from scripts.servers import Valkey
 from tests.helpers import PARENT, link, settle
+from tests.plugins.cast import WithoutWrites
 from unsub import tasks
 from unsub.infra import heartbeat
 from unsub.infra.redis_client import quick_client
-from unsub.models import BusinessUnit, Status, SubscriberRequest
+from unsub.models import BusinessUnit, Status, SubscriberRequest, WriteProbe
 from unsub.outbox import spool
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 KEY = "profilecenter:heartbeat"
-UNKNOWN = {"broker": False, "worker_seconds": None, "beat_seconds": None, "degraded": True}
+UNKNOWN = {
+    "broker": False, "worker_seconds": None, "beat_seconds": None, "sweep_seconds": None,
+    "watch_seconds": None, "degraded": True,
+}  # fmt: skip
 
 
 def test_healthz_answers(client: Client) -> None:
@@ -65,7 +71,7 @@ def test_readyz_reports_database_broker_and_heartbeats(client: Client) -> None:
     answer = client.get("/readyz")
     told = answer.json()
     assert answer.status_code == 200
-    assert {told.pop("worker_seconds") < 60, told.pop("beat_seconds") < 60} == {True}
+    assert {told.pop(f"{name}_seconds") < 60 for name in heartbeat.NAMES} == {True}
     assert told == {"database": True, "broker": True, "degraded": False}
 
 
@@ -78,8 +84,14 @@ def test_without_a_broker_readyz_fails_and_metrics_say_so(client: Client) -> Non
     assert "last_seen_seconds" not in text
 
 
-@pytest.mark.parametrize("name", heartbeat.NAMES)
-@pytest.mark.parametrize(("sweep", "limit"), [(1, 120), (30, 150)])
+@pytest.mark.parametrize(
+    ("name", "sweep", "limit"),
+    [
+        *((name, 1, 120) for name in ("worker", "beat", "sweep")),
+        *((name, 30, 150) for name in ("worker", "beat", "sweep")),
+        ("watch", 1, 300),
+    ],
+)
 def test_without_a_recent_heartbeat_readyz_is_degraded_and_still_succeeds(
     client: Client, settings: Settings, heartbeats: redis.Redis, name: str, sweep: int, limit: int
 ) -> None:
@@ -103,6 +115,56 @@ def test_a_process_that_was_never_seen_is_degraded_and_has_no_age(
     assert "unsub_worker_last_seen_seconds" not in text
     assert "unsub_beat_last_seen_seconds" in text
     assert "unsub_broker_up 1.0" in text
+
+
+@pytest.mark.usefixtures("heartbeats")
+def test_a_database_that_takes_no_writes_shows_in_readyz_and_metrics(
+    client: Client, unit: BusinessUnit, database_without_writes: WithoutWrites
+) -> None:
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["database"]) == (503, False)
+    text = client.get("/metrics").content.decode()
+    assert "unsub_database_up 0.0" in text
+    assert 'unsub_unit_held{mid="510001"}' in text
+    database_without_writes.end()
+    assert client.get("/readyz").status_code == 200
+    assert "unsub_database_up 1.0" in client.get("/metrics").content.decode()
+
+
+@pytest.fixture
+def read_only_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A broker that answers and takes no writes, with recent heartbeats."""
+    server = Valkey()
+    server.start()
+    client = redis.Redis.from_url(server.url)
+    monkeypatch.setattr("unsub.web.health._broker", client)
+    monkeypatch.setattr(import_module("unsub.web.metrics"), "_broker", client)
+    monkeypatch.setattr(heartbeat, "_broker", client)
+    for name in heartbeat.NAMES:
+        heartbeat.record(name)
+    client.config_set("min-replicas-to-write", 1)
+    yield
+    client.close()
+    server.close()
+
+
+@pytest.mark.usefixtures("read_only_broker")
+def test_a_broker_that_takes_no_writes_shows_in_readyz_and_metrics(client: Client) -> None:
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["broker"]) == (503, False)
+    assert answer.json()["degraded"] is False
+    text = client.get("/metrics").content.decode()
+    assert "unsub_broker_up 0.0" in text
+    assert "unsub_beat_last_seen_seconds" in text
+
+
+def test_the_write_probe_leaves_nothing_and_is_asked_once_in_a_while(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    client.get("/readyz")
+    with django_assert_num_queries(0):
+        assert client.get("/readyz").json()["database"] is True
+    assert not WriteProbe.objects.exists()
 
 
 @pytest.mark.usefixtures("heartbeats", "database_away")

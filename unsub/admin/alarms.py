@@ -6,9 +6,13 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from unsub.models import Alarm
+from unsub.models import DEPLOYMENT, Alarm
 
 from .read_only import ReadOnly
 from .spool_page import spool_page
@@ -30,6 +34,13 @@ class AlarmAdmin(ReadOnly, NamingUnits, AlarmAdminBase):
         "cause", "unit_label", "number", "raised_at", "notified_at", "cleared_at", "detail",
     )  # fmt: skip
     list_filter = ("cause",)
+
+    @admin.display(description=_("business unit"))
+    def unit_label(self, row: Alarm) -> SafeString:
+        """Return the unit's name and MID; for an outage, which is of no unit, words."""
+        if row.mid == DEPLOYMENT:
+            return conditional_escape(gettext("the deployment"))
+        return super().unit_label(row)
 
     def get_urls(self) -> list[URLPattern]:
         """Return the admin's URLs, and that of the page of the spool."""

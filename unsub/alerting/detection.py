@@ -1,8 +1,8 @@
-"""Detection of alarms: one alarm for each cause and unit. Nobody is notified of the same one twice
-in an hour."""
+"""Detection of alarms about units: one alarm for each cause and unit. `outages` has those about the
+deployment, and `notifications` tells people."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -20,6 +20,7 @@ from unsub.infra.link_counts import Counted, Name
 from unsub.infra.redis_client import quick_client
 from unsub.infra.spool_queue import SpoolQueue
 from unsub.models import (
+    OUTAGES,
     Alarm,
     BusinessUnit,
     Cause,
@@ -34,6 +35,7 @@ from unsub.models import (
     Status,
     SubscriberRequest,
 )
+from unsub.reporting import unsubscribe_rate
 from unsub.reporting.late_calls import late_calls
 from unsub.units import queue_state
 from unsub.units.queue_state import CIRCUIT_OPEN
@@ -44,11 +46,7 @@ _spool = SpoolQueue(quick_client(1.0))
 LATE = timedelta(hours=1)
 NOT_SEALED = timedelta(hours=1)
 RECENT = timedelta(days=1)  # refusals older than this are known
-AGAIN = timedelta(hours=1)
-# These need a person and do not pass by waiting: notified again only when their number grows.
-_ONCE = (
-    Cause.REFUSED, Cause.GIVEN_UP, Cause.BAD_CLAIM, Cause.LATE_CALL, Cause.DEAD_LETTER,
-)  # fmt: skip
+UNIT_CAUSES = tuple(cause for cause in Cause if cause not in OUTAGES)
 # Spooled requests are an alarm when the oldest waits for so long, or when the unit's limit is near.
 SPOOLED_SECONDS = 300
 SPOOLED_SHARE = 0.8
@@ -68,15 +66,13 @@ class Finding:
     detail: str = ""
 
 
-def evaluate() -> list[int]:
-    """Update the alarms, and return the ids of those to notify people of: new ones, continuing
-    ones, and those that are over.
-
-    Safe to run in several processes at once: each id is returned to one of them.
-    """
+def evaluate() -> None:
+    """Update the alarms about units: raise, renew and clear them. Safe to run in several processes
+    at once. Raises DatabaseError."""
     findings = list(find())
-    to_notify = [pk for finding in findings if (pk := _raise(finding)) is not None]
-    return to_notify + _clear(findings)
+    for finding in findings:
+        raise_alarm(finding)
+    clear_alarms(UNIT_CAUSES, but={(finding.cause.value, finding.mid) for finding in findings})
 
 
 def find() -> Iterator[Finding]:
@@ -103,6 +99,7 @@ def find() -> Iterator[Finding]:
     yield from _late_calls()
     yield from _internal_errors()
     yield from _not_sealed()
+    yield from _spikes()
 
 
 def _links() -> Iterator[Finding]:
@@ -262,29 +259,26 @@ def _not_sealed() -> Iterator[Finding]:
         yield Finding(cause=Cause.NOT_SEALED, mid=0, number=0)
 
 
-def _raise(finding: Finding) -> int | None:
-    """Insert or update the alarm. Return its id if a notification is due."""
+def _spikes() -> Iterator[Finding]:
+    """Yield the units with far more unsubscribes today than on their busy days."""
+    for mid, rate in sorted(unsubscribe_rate.today().items()):
+        if rate.is_spike:
+            yield Finding(
+                cause=Cause.SPIKE, mid=mid, number=rate.number, detail=f"usually up to {rate.usual}"
+            )
+
+
+def raise_alarm(finding: Finding) -> None:
+    """Insert the alarm of a finding, or renew its number and detail."""
     mine = Alarm.objects.filter(cause=finding.cause, mid=finding.mid, cleared_at=None)
     seen = {"number": finding.number, "detail": finding.detail}
     if not mine.update(**seen):
         # Where another process is faster, the unique constraint decides.
         insert_unless_present(Alarm(cause=finding.cause, mid=finding.mid, **seen))
-    due = Q(notified_at=None) | Q(notified_at__lt=Now() - AGAIN)
-    if finding.cause in _ONCE:
-        due &= Q(notified_number__lt=finding.number)
-    to_notify = mine.filter(due)
-    pk = to_notify.values_list("pk", flat=True).first()
-    return pk if to_notify.update(notified_at=Now(), notified_number=finding.number) else None
 
 
-def _clear(findings: list[Finding]) -> list[int]:
-    """Close the alarms that are over. Return the ids of those that this call closed."""
-    there = {(finding.cause.value, finding.mid) for finding in findings}
-    over = [
-        alarm.pk
-        for alarm in Alarm.objects.filter(cleared_at=None)
-        if (alarm.cause, alarm.mid) not in there
-    ]
-    return [
-        pk for pk in over if Alarm.objects.filter(pk=pk, cleared_at=None).update(cleared_at=Now())
-    ]
+def clear_alarms(causes: Iterable[Cause], *, but: Collection[tuple[str, int]] = ()) -> None:
+    """Close the open alarms of these causes, but for these causes of these units."""
+    for alarm in Alarm.objects.filter(cleared_at=None, cause__in=causes):
+        if (alarm.cause, alarm.mid) not in but:
+            Alarm.objects.filter(pk=alarm.pk, cleared_at=None).update(cleared_at=Now())

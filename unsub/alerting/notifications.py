@@ -1,19 +1,42 @@
-"""Notifications of alarms: by email to ADMINS, and to a signed webhook."""
+"""Notifications of alarms: by email to ADMINS, and to a signed webhook.
+
+An alarm counts as told when a channel has accepted it, and not before. What is due is in the
+database, so that a message is sent also after the mail server was away for days.
+"""
 
 import hmac
 import json
 import time
+from collections.abc import Iterable
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
 import requests
+import structlog
 from django.conf import settings
 from django.core.mail import mail_admins
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
 
-from unsub.models import Alarm, Cause
+from unsub.infra.inserts import insert_unless_present
+from unsub.models import DEPLOYMENT, OUTAGES, Alarm, AlarmNotification, Cause, NotificationChannel
+
+log = structlog.get_logger(__name__)
 
 TIMEOUT = (3.0, 10.0)  # seconds to connect, and to read the response
 SIGNATURE = "X-ProfileCenter-Signature"
+AGAIN = timedelta(hours=1)
+# These need a person and do not pass by waiting: notified again only when their number grows. An
+# outage has no number: one message for each.
+ONCE = (
+    Cause.REFUSED, Cause.GIVEN_UP, Cause.BAD_CLAIM, Cause.LATE_CALL, Cause.DEAD_LETTER, Cause.SPIKE,
+    *OUTAGES,
+)  # fmt: skip
+# How long a process may take to send. After that another one sends: it may have been killed.
+CLAIM = timedelta(minutes=5)
+FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(minutes=15)  # after failures
+END_TRIED_FOR = timedelta(days=7)
 # What to do. docs/operations.md has more under the same headings.
 ADVICE = {
     Cause.LATE: "Look at the unit's queue: manage.py delivery_status.",
@@ -35,11 +58,91 @@ ADVICE = {
     "checker in the admin says what is wrong; people see the lost-link form.",
     Cause.TEST_LINKS: "Nothing is recorded for test links: see which value of _messagecontext the "
     "email's links carry.",
+    Cause.SPIKE: "Look in the overview at the jobs and reasons of today; nothing is held back.",
+    Cause.DATABASE: "Look for a failover, a full disk or a read-only setting. Requests are kept in "
+    "the spool in Redis until the database takes writes: do not flush Redis.",
+    Cause.BROKER: "Look for a failover, a full memory or disk. Requests are stored in the database "
+    "and sent when the broker takes writes.",
+    Cause.BEAT: "Start beat: nothing is retried without it. Requests are stored.",
+    Cause.WORKER: "Start the workers, or see what they are busy with: nothing is sent without "
+    "them. Requests are stored.",
+    Cause.SWEEP: "Look at the log of the workers for task_stopped_by_database and exceptions; "
+    "nothing is retried without sweeps.",
+    Cause.WATCH: "Look at the log of the workers for task_stopped_by_database and exceptions; "
+    "no other alarm is raised meanwhile.",
 }
 
 
 class WebhookError(Exception):
-    """The webhook did not accept an alarm. The task is retried."""
+    """The webhook did not accept an alarm. It is posted again."""
+
+
+def channels() -> list[NotificationChannel]:
+    """Return the channels that the settings name; none where alarms reach nobody."""
+    named = {
+        NotificationChannel.EMAIL: bool(settings.ADMINS),
+        NotificationChannel.WEBHOOK: bool(settings.ALERT_WEBHOOK_URL),
+    }
+    return [channel for channel, is_named in named.items() if is_named]
+
+
+def claim_due(causes: Iterable[Cause] = tuple(Cause)) -> list[int]:
+    """Return the ids of the notifications to send now, for `send_claimed`: of alarms that are new,
+    that continue, and that are over.
+
+    Each id is returned to one caller, which has to send it within CLAIM. Raises DatabaseError.
+    """
+    for channel in channels():
+        unknown = Alarm.objects.filter(cleared_at=None, cause__in=causes)
+        for alarm in unknown.exclude(notifications__channel=channel):
+            insert_unless_present(AlarmNotification(alarm=alarm, channel=channel))
+    # Once more in the update, so that of several processes one gets it.
+    free = AlarmNotification.objects.filter(next_try_at__lte=Now())
+    return [
+        pk
+        for pk in _due(causes).order_by("pk").values_list("pk", flat=True)
+        if free.filter(pk=pk).update(next_try_at=Now() + CLAIM)
+    ]
+
+
+def _due(causes: Iterable[Cause]) -> QuerySet[AlarmNotification]:
+    """Return the notifications that are due and not claimed."""
+    more = ~Q(alarm__cause__in=ONCE) | Q(alarm__number__gt=F("notified_number"))
+    again = Q(notified_at__lt=Now() - AGAIN) & more
+    begun = Q(alarm__cleared_at=None) & (Q(notified_at=None) | again)
+    ended = Q(alarm__cleared_at__gt=Now() - END_TRIED_FOR, end_notified_at=None)
+    return AlarmNotification.objects.filter(
+        begun | ended, next_try_at__lte=Now(), channel__in=channels(), alarm__cause__in=causes
+    )
+
+
+def send_claimed(notification_id: int) -> None:
+    """Send a notification and write down that it was accepted; where it was not, it is due again
+    after a wait that grows to LONGEST_WAIT. Raises DatabaseError."""
+    notification = AlarmNotification.objects.select_related("alarm").get(pk=notification_id)
+    alarm, mine = notification.alarm, AlarmNotification.objects.filter(pk=notification_id)
+    if not try_to_send(NotificationChannel(notification.channel), alarm):
+        wait = min(FIRST_WAIT * 2 ** min(notification.failures, 10), LONGEST_WAIT)
+        mine.update(failures=F("failures") + 1, next_try_at=Now() + wait)
+        return
+    mine.update(
+        failures=0, next_try_at=Now(), notified_at=Now(), notified_number=alarm.number,
+        end_notified_at=Now() if alarm.cleared_at else None,
+    )  # fmt: skip
+    Alarm.objects.filter(pk=alarm.pk).update(notified_at=Now())
+
+
+def try_to_send(channel: NotificationChannel, alarm: Alarm) -> bool:
+    """Return whether a channel accepted an alarm. Needs no database."""
+    send = send_mail if channel is NotificationChannel.EMAIL else send_webhook
+    try:
+        send(alarm)
+    except (OSError, WebhookError) as err:
+        log.warning(
+            "alarm_not_sent", channel=channel.value, cause=alarm.cause, error=type(err).__name__
+        )
+        return False
+    return True
 
 
 def payload(alarm: Alarm) -> dict[str, Any]:
@@ -58,12 +161,13 @@ def payload(alarm: Alarm) -> dict[str, Any]:
 
 
 def send_mail(alarm: Alarm) -> None:
-    """Email an alarm to ADMINS. Raises OSError where the mail server does not answer."""
+    """Email an alarm to ADMINS. Raises OSError where the mail server does not accept it."""
     content = payload(alarm)
     label = Cause(alarm.cause).label
     state = "over: " if content["state"] == "over" else ""
+    unit = "" if alarm.mid == DEPLOYMENT else f" ({alarm.mid})"
     lines = (f"{name}: {value}" for name, value in content.items() if value not in {"", None})
-    mail_admins(f"{state}{label} ({alarm.mid})", "\n".join(lines))
+    mail_admins(f"{state}{label}{unit}", "\n".join(lines))
 
 
 def send_webhook(alarm: Alarm) -> None:

@@ -1,9 +1,11 @@
-"""Heartbeats: when beat last published a sweep, and when a worker last finished a task.
+"""Heartbeats: when beat last published a sweep, when a worker last finished a task, and when a
+sweep and a look for alarms (`watch`) were last completed.
 
 Kept in the broker, by the broker's clock. Both processes need the broker for their work, so nothing
 is lost by asking it: while it is unavailable `/readyz` says so, and neither of them can work. beat
 needs no database for it, and the web process can read it while the database is unavailable, which
-is when sweeps fail.
+is when sweeps fail. The difference between `worker` and `sweep`: during a backlog workers deliver,
+and may not get to a sweep.
 
 The times never expire: "a worker was last seen three days ago" says more than "never".
 """
@@ -16,8 +18,9 @@ from .redis_client import quick_client
 
 log = structlog.get_logger(__name__)
 
-NAMES = ("worker", "beat")
+NAMES = ("worker", "beat", "sweep", "watch")
 SILENT_SECONDS = 120.0  # minimum, for short sweep intervals: one batch may take a minute
+WATCH_SECONDS = 60  # how often beat starts a look for alarms
 _KEY = "profilecenter:heartbeat"
 _broker = quick_client()
 
@@ -43,10 +46,16 @@ def ages(client: redis.Redis) -> dict[str, float | None]:
     }
 
 
-def is_silent(age: float | None) -> bool:
-    """Return whether there was no heartbeat for five sweep intervals and two minutes, whichever is
-    longer."""
-    return age is None or age > max(5 * settings.SWEEP_SECONDS, SILENT_SECONDS)
+def limit(name: str) -> float:
+    """Return after how many seconds without a heartbeat a name is silent: five of its intervals, or
+    two minutes, whichever is longer."""
+    every = WATCH_SECONDS if name == "watch" else settings.SWEEP_SECONDS
+    return max(5.0 * every, SILENT_SECONDS)
+
+
+def is_silent(name: str, age: float | None) -> bool:
+    """Return whether a name had no heartbeat for longer than its limit."""
+    return age is None or age > limit(name)
 
 
 def _now(client: redis.Redis) -> float:

@@ -400,6 +400,18 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="WriteProbe",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("filler", models.TextField()),
+            ],
+        ),
+        migrations.CreateModel(
             name="Alarm",
             fields=[
                 (
@@ -426,6 +438,13 @@ class Migration(migrations.Migration):
                             ("late_call", "calls were made after their lease"),
                             ("internal_error", "requests cannot be processed"),
                             ("not_sealed", "the audit is not sealed"),
+                            ("unsubscribe_spike", "far more unsubscribes than usual"),
+                            ("database", "the database takes no writes"),
+                            ("broker", "the broker takes no writes"),
+                            ("beat", "beat is silent"),
+                            ("worker", "the workers are silent"),
+                            ("sweep", "no sweep is completed"),
+                            ("watch", "no look for alarms is completed"),
                         ],
                         max_length=20,
                         verbose_name="cause",
@@ -443,10 +462,6 @@ class Migration(migrations.Migration):
                 (
                     "notified_at",
                     models.DateTimeField(blank=True, null=True, verbose_name="notified"),
-                ),
-                (
-                    "notified_number",
-                    models.PositiveIntegerField(default=0, verbose_name="requests when notified"),
                 ),
                 (
                     "cleared_at",
@@ -1718,6 +1733,46 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "weekly digest",
                 "verbose_name_plural": "weekly digests",
+            },
+        ),
+        migrations.CreateModel(
+            name="AlarmNotification",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "email"), ("webhook", "webhook")], max_length=10
+                    ),
+                ),
+                (
+                    "next_try_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("failures", models.PositiveSmallIntegerField(default=0)),
+                ("notified_at", models.DateTimeField(null=True)),
+                ("notified_number", models.PositiveIntegerField(default=0)),
+                ("end_notified_at", models.DateTimeField(null=True)),
+                (
+                    "alarm",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notifications",
+                        to="unsub.alarm",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("alarm", "channel"), name="alarm_notification_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(

@@ -4,7 +4,7 @@ smaller ones."""
 
 from unsub.domain.outcomes import Outcome
 
-from .alarm import Alarm, Cause
+from .alarm import DEPLOYMENT, OUTAGES, Alarm, AlarmNotification, Cause, NotificationChannel
 from .attempt import DeliveryAttempt
 from .audit_seal import AuditSeal, SealCursor, SealedTable
 from .business_unit import (
@@ -33,10 +33,14 @@ from .restore_hold import RestoreHold
 from .statuses import Status
 from .subscriber_alias import SubscriberAlias
 from .weekly_digest import WeeklyDigest
+from .write_probe import WriteProbe
 
 __all__ = [
+    "DEPLOYMENT",
+    "OUTAGES",
     "AddressGuard",
     "Alarm",
+    "AlarmNotification",
     "AuditSeal",
     "BusinessUnit",
     "By",
@@ -57,6 +61,7 @@ __all__ = [
     "MailingList",
     "MessageType",
     "MessageTypeState",
+    "NotificationChannel",
     "Outcome",
     "PageText",
     "Pause",
@@ -77,4 +82,5 @@ __all__ = [
     "TokenBy",
     "UnsubscribeReach",
     "WeeklyDigest",
+    "WriteProbe",
 ]

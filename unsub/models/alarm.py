@@ -1,8 +1,10 @@
-"""Alarms: one row for each cause and unit, while it lasts."""
+"""Alarms: one row for each cause and unit, while it lasts, and what each channel was told of it."""
 
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+
+DEPLOYMENT = 0  # in place of a MID: the alarm is about the deployment, not about a unit
 
 
 class Cause(models.TextChoices):
@@ -22,6 +24,26 @@ class Cause(models.TextChoices):
     LATE_CALL = "late_call", _("calls were made after their lease")
     INTERNAL_ERROR = "internal_error", _("requests cannot be processed")
     NOT_SEALED = "not_sealed", _("the audit is not sealed")
+    SPIKE = "unsubscribe_spike", _("far more unsubscribes than usual")
+    DATABASE = "database", _("the database takes no writes")
+    BROKER = "broker", _("the broker takes no writes")
+    BEAT = "beat", _("beat is silent")
+    WORKER = "worker", _("the workers are silent")
+    SWEEP = "sweep", _("no sweep is completed")
+    WATCH = "watch", _("no look for alarms is completed")
+
+
+# Found by the web processes, and about the deployment: what would find other alarms is down.
+OUTAGES = (
+    Cause.DATABASE, Cause.BROKER, Cause.BEAT, Cause.WORKER, Cause.SWEEP, Cause.WATCH,
+)  # fmt: skip
+
+
+class NotificationChannel(models.TextChoices):
+    """Ways by which people are notified."""
+
+    EMAIL = "email", _("email")
+    WEBHOOK = "webhook", _("webhook")
 
 
 class Alarm(models.Model):
@@ -33,7 +55,6 @@ class Alarm(models.Model):
     detail = models.CharField(_("detail"), max_length=100, blank=True)
     raised_at = models.DateTimeField(_("raised"), db_default=Now())
     notified_at = models.DateTimeField(_("notified"), null=True, blank=True)
-    notified_number = models.PositiveIntegerField(_("requests when notified"), default=0)
     cleared_at = models.DateTimeField(_("over since"), null=True, blank=True)
 
     class Meta:
@@ -48,3 +69,27 @@ class Alarm(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cause} {self.mid}"
+
+
+class AlarmNotification(models.Model):
+    """What one channel was told of one alarm.
+
+    A time is written only when the channel has accepted the message, so what could not be sent is
+    due again. `next_try_at` is the claim of the process that is sending, and the wait after a
+    failure."""
+
+    alarm = models.ForeignKey(Alarm, on_delete=models.CASCADE, related_name="notifications")
+    channel = models.CharField(max_length=10, choices=NotificationChannel.choices)
+    next_try_at = models.DateTimeField(db_default=Now())
+    failures = models.PositiveSmallIntegerField(default=0)
+    notified_at = models.DateTimeField(null=True)
+    notified_number = models.PositiveIntegerField(default=0)
+    end_notified_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("alarm", "channel"), name="alarm_notification_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.channel} of {self.alarm_id}"

@@ -1,15 +1,11 @@
 """Liveness and readiness endpoints."""
 
-from collections.abc import Callable
-
 import redis
-from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from unsub.infra import heartbeat
-from unsub.infra.database_timeout import QUERY_SECONDS, limit_queries
+from unsub.infra import heartbeat, write_probe
 from unsub.infra.redis_client import quick_client
 
 from .http import plain
@@ -27,18 +23,23 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readyz(_request: HttpRequest) -> HttpResponse:
-    """Return as JSON whether database and broker answer (503 where one does not), and the seconds
-    since the last heartbeats of a worker and of beat.
+    """Return as JSON whether database and broker take writes (503 where one does not), and the
+    seconds since the last heartbeats: of a worker, of beat, of a completed sweep and of a completed
+    look for alarms.
 
-    `degraded` is true where one of the two heartbeats is missing: requests are accepted, but
-    possibly not delivered.
+    `degraded` is true where one of the heartbeats is missing: requests are accepted, but possibly
+    not delivered. The status stays 200 then, because recipients must be served: a load balancer
+    that took the web processes away would turn them away as well, and delivery would not return.
     """
-    parts = {"database": _answers(_ask_database), "broker": _answers(_broker.ping)}
-    ages = _ages() if parts["broker"] else dict.fromkeys(heartbeat.NAMES)
+    parts = {
+        "database": write_probe.database_takes_writes(),
+        "broker": write_probe.broker_takes_writes(_broker),
+    }
+    ages = _ages()
     seconds = {
         f"{name}_seconds": age if age is None else round(age, 1) for name, age in ages.items()
     }
-    degraded = any(heartbeat.is_silent(age) for age in ages.values())
+    degraded = any(heartbeat.is_silent(name, age) for name, age in ages.items())
     ready = all(parts.values())
     return JsonResponse(parts | seconds | {"degraded": degraded}, status=200 if ready else 503)
 
@@ -49,18 +50,3 @@ def _ages() -> dict[str, float | None]:
         return heartbeat.ages(_broker)
     except redis.RedisError:
         return dict.fromkeys(heartbeat.NAMES)
-
-
-def _answers(ask: Callable[[], object]) -> bool:
-    """Return whether a probe succeeds."""
-    try:
-        ask()
-    except (DatabaseError, InterfaceError, redis.RedisError, OSError):
-        return False
-    return True
-
-
-def _ask_database() -> None:
-    """Run the smallest possible query."""
-    with limit_queries(QUERY_SECONDS), connection.cursor() as cursor:
-        cursor.execute("SELECT 1")

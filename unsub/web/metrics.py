@@ -24,7 +24,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from unsub.audit import sealing
-from unsub.infra import heartbeat
+from unsub.infra import heartbeat, write_probe
 from unsub.infra.redis_client import quick_client
 from unsub.infra.spool_queue import Size, SpoolQueue
 from unsub.models import (
@@ -38,6 +38,7 @@ from unsub.models import (
 )
 from unsub.models.queue_state import queue_of
 from unsub.models.statuses import in_states
+from unsub.reporting import unsubscribe_rate
 from unsub.reporting.late_calls import late_calls
 from unsub.reporting.latency import late, processing_time
 
@@ -71,7 +72,8 @@ class _Queues(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the gauges; only `unsub_database_up` where the database does not answer."""
+        """Yield the gauges; only `unsub_database_up` where the database does not answer. That is 0
+        as well where it answers and takes no writes."""
         try:
             found = [
                 _requests(),
@@ -82,11 +84,14 @@ class _Queues(Collector):
                 _alarms(),
                 _late_calls(),
                 _sealed(),
+                *_unsubscribes(),
             ]
         except (DatabaseError, InterfaceError):
             found = []
         yield GaugeMetricFamily(
-            "unsub_database_up", "Whether the database answered this scrape.", value=bool(found)
+            "unsub_database_up",
+            "Whether the database answered this scrape and takes writes.",
+            value=bool(found) and write_probe.database_takes_writes(),
         )
         yield from found
 
@@ -99,22 +104,20 @@ class _Processes(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the gauges; only `unsub_broker_up` where the broker does not answer."""
+        """Yield the gauges; only `unsub_broker_up` where the broker does not answer. That is 0 as
+        well where it answers and takes no writes."""
+        yield GaugeMetricFamily(
+            "unsub_broker_up",
+            "Whether the broker takes writes.",
+            value=write_probe.broker_takes_writes(_broker),
+        )
         ages: dict[str, float | None] = {}
         with suppress(redis.RedisError):
             ages = heartbeat.ages(_broker)
-        yield GaugeMetricFamily(
-            "unsub_broker_up", "Whether the broker answered this scrape.", value=bool(ages)
-        )
         with suppress(redis.RedisError):
             yield from _spooled()
-        worker = GaugeMetricFamily(
-            "unsub_worker_last_seen_seconds", "Seconds since a worker last finished a task."
-        )
-        beat = GaugeMetricFamily(
-            "unsub_beat_last_seen_seconds", "Seconds since beat last published a sweep."
-        )
-        for gauge, age in ((worker, ages.get("worker")), (beat, ages.get("beat"))):
+        for name, gauge in _heartbeats().items():
+            age = ages.get(name)
             if age is not None:
                 gauge.add_metric((), age)
                 yield gauge
@@ -150,6 +153,24 @@ def _sizes(
         number.add_metric((str(mid),), size.number)
         age.add_metric((str(mid),), size.seconds)
     yield from (number, age)
+
+
+def _heartbeats() -> dict[str, GaugeMetricFamily]:
+    """Return an empty gauge for each heartbeat."""
+    return {
+        "worker": GaugeMetricFamily(
+            "unsub_worker_last_seen_seconds", "Seconds since a worker last finished a task."
+        ),
+        "beat": GaugeMetricFamily(
+            "unsub_beat_last_seen_seconds", "Seconds since beat last published a sweep."
+        ),
+        "sweep": GaugeMetricFamily(
+            "unsub_sweep_last_completed_seconds", "Seconds since a sweep was completed."
+        ),
+        "watch": GaugeMetricFamily(
+            "unsub_watch_last_completed_seconds", "Seconds since a look for alarms was completed."
+        ),
+    }
 
 
 def _requests() -> Metric:
@@ -258,6 +279,21 @@ def _sealed() -> Metric:
     for age in run.annotate(age=Now() - F("upto_at")).values_list("age", flat=True):
         gauge.add_metric((), age.total_seconds())
     return gauge
+
+
+def _unsubscribes() -> tuple[Metric, Metric]:
+    """Return the unsubscribes of today, and how many are usual on a busy day."""
+    number = GaugeMetricFamily(
+        "unsub_unsubscribes_today", "Unsubscribes since 0:00 UTC.", labels=("mid",)
+    )
+    usual = GaugeMetricFamily(
+        "unsub_unsubscribes_usual", "Unsubscribes of one of the unit's busy days.", labels=("mid",)
+    )
+    for mid, rate in unsubscribe_rate.today().items():
+        number.add_metric((str(mid),), rate.number)
+        if rate.usual is not None:
+            usual.add_metric((str(mid),), rate.usual)
+    return number, usual
 
 
 def _alarms() -> Metric:

@@ -7,8 +7,8 @@ DURATION ?=
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run manage test coverage image one-click screenshots chaos bench bench-centre bench-queue bench-backlog mutants \
-	check fuzz sbom lock pin-images format clean
+.PHONY: help install run manage test coverage image one-click screenshots chaos bench bench-backlog bench-centre \
+	bench-queue bench-web mutants check fuzz sbom lock pin-images format clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ chaos: install ## Kill every process in turn under load and reconcile: DURATION=
 
 bench: install ## Measure the admin over a million requests
 	@exec $(BIN)/python -m scripts.bench_admin $(ARGS)
+
+bench-web: install ## Measure the recipients' paths against bare Django views (needs wrk)
+	@exec $(BIN)/python -m scripts.bench_web $(ARGS)
 
 bench-queue: install ## Measure holding and releasing a queue of 300,000 requests
 	@exec $(BIN)/python -m scripts.bench_queue $(ARGS)

@@ -67,14 +67,15 @@ INSTALLED_APPS = [
     "unsub",
 ]
 
+# Recipients' pages pass the first two alone (docs/adr/0030).
 MIDDLEWARE = [
     "unsub.web.middleware.SchemeMiddleware",
+    "unsub.web.middleware.RecipientMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # With padding of random length, so that sizes reveal nothing (BREACH).
     "django.middleware.gzip.GZipMiddleware",
     "unsub.web.middleware.ProbeMiddleware",
-    "unsub.web.middleware.RecipientMiddleware",
     "unsub.web.middleware.AdminMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

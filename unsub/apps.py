@@ -2,7 +2,12 @@
 
 from django.apps import AppConfig
 
+from unsub.infra.kept import forget_when_saved
+
 from . import checks
+
+# The models of which the recipients' pages keep what they have read (unsub/infra/kept.py).
+KEPT_BY_PAGES = ("BusinessUnit", "MailingList", "PageText", "Logo", "Reason", "ReasonLabel")
 
 
 class UnsubConfig(AppConfig):
@@ -12,5 +17,7 @@ class UnsubConfig(AppConfig):
     verbose_name = "Unsubscribes"
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks, and what the pages' kept values depend on."""
         checks.register_all()
+        for name in KEPT_BY_PAGES:
+            forget_when_saved(self.get_model(name))

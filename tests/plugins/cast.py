@@ -14,19 +14,18 @@ from pytest_django.fixtures import Settings
 
 from tests.helpers import CHILD, PARENT, MakeSubmission, context, sign_in
 from unsub.gateway import calls as gateway
-from unsub.infra import database_timeout, write_probe
+from unsub.infra import database_timeout, kept, write_probe
 from unsub.links.tokens import sign_link
 from unsub.models import BusinessUnit, Channel
 from unsub.outbox.submission import Submission
 from unsub.preferences import snapshot
 from unsub.sandbox import Sandbox
-from unsub.units import all_subscribers
 
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
     """Let no test see which lists are All Subscribers in another."""
-    all_subscribers.reset()
+    kept.forget_all()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 
 from tests.helpers import context, seen
 from unsub.delivery.kinds import link_email
-from unsub.infra import database_timeout
+from unsub.infra import database_timeout, kept
 from unsub.links.tokens import sign_link
 from unsub.models import BusinessUnit, Channel, Kind, LinkEmail, Pause, SubscriberRequest
 from unsub.outbox import spool
@@ -37,7 +37,8 @@ def offering(unit: BusinessUnit) -> BusinessUnit:
 
 @contextmanager
 def away() -> Iterator[None]:
-    """Make the database unavailable in the block."""
+    """Make the database unavailable in the block, for so long that pages keep nothing of it."""
+    kept.forget_all()
     options = connection.settings_dict
     before = dict(options)
     connection.close()

@@ -11,6 +11,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.helpers import rewrite, seen
+from unsub.infra import kept
 from unsub.models import BusinessUnit, SubscriberRequest
 from unsub.preferences.attributes import fields_of
 from unsub.sandbox import Sandbox
@@ -213,6 +214,7 @@ def test_a_new_address_counts_once_it_is_confirmed_by_an_email_to_it(
     there = details(settings)
     assert "address" not in values(client.get(there).content)
     BusinessUnit.objects.update(confirm_address_key="confirm-address", address_guard="none")
+    kept.forget_all()
     form = values(client.get(there).content)
     assert form["address"] == "ada@example.com"
     client.post(there, form | {"address": "ada@example.org"})

@@ -17,6 +17,7 @@ from tests.helpers import seen, settle
 from unsub import tasks
 from unsub.delivery import sweep
 from unsub.domain.context import SubscriberContext
+from unsub.infra import kept
 from unsub.models import (
     BusinessUnit,
     DeliveryAttempt,
@@ -85,6 +86,7 @@ def test_at_the_end_of_a_pause_the_subscriber_is_asked_by_email(
     # Without an email to ask by, pauses are not offered.
     assert "Take a break" not in seen(client.get(there).content)
     BusinessUnit.objects.update(ask_back_key="ask-back")
+    kept.forget_all()
     pause(client, there)
     pass_time(30)
     deliver()
@@ -178,6 +180,7 @@ def test_an_old_link_gets_a_new_one_by_email_and_the_page_reveals_nothing(
 ) -> None:
     assert "Send me a new link" not in seen(client.get(old(settings)).content)
     BusinessUnit.objects.update(new_link_key="new-link")
+    kept.forget_all()
     assert "Send me a new link" in seen(client.get(old(settings)).content)
     answers = set()
     for subscriber in (1001, 1001, 999_999):

@@ -9,7 +9,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.helpers import rotate_digest_key, seen
-from unsub.infra import rate_limit
+from unsub.infra import kept, rate_limit
 from unsub.models import BusinessUnit, LostLink, SubscriberRequest
 from unsub.outbox import lost_links
 
@@ -36,6 +36,7 @@ def test_a_bad_link_s_page_has_the_form_where_the_unit_offers_it(
     assert answer.status_code == 404
     assert b'action="/lost-link"' in answer.content
     BusinessUnit.objects.update(lost_link_form=False)
+    kept.forget_all()
     assert b"/lost-link" not in client.get("/u/cut-in-two").content
     assert client.get(PATH).status_code == 404
     assert client.post(PATH, {"email_address": "ada@example.com"}).status_code == 404

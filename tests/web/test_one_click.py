@@ -11,7 +11,6 @@ import pytest
 import redis
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -164,17 +163,6 @@ def test_no_token_causes_a_server_error(unit: BusinessUnit, token: str) -> None:
         assert answer.status_code in {404, 405}
 
 
-def test_one_click_costs_one_insert(client: Client, unit: BusinessUnit, settings: Settings) -> None:
-    client.post(link(settings, 1002))  # which list is All Subscribers is read once a minute
-    path = link(settings)
-    with CaptureQueriesContext(connection) as queries:
-        client.post(path)
-    verbs = [query["sql"].split()[0] for query in queries.captured_queries]
-    assert [verb for verb in verbs if verb not in {"BEGIN", "COMMIT", "SAVEPOINT", "RELEASE"}] == [
-        "INSERT"
-    ]
-
-
 def test_one_click_goes_through_the_files_that_the_architecture_lists(
     client: Client, unit: BusinessUnit, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,5 +186,5 @@ def files_on_the_stack() -> list[str]:
     """Return the app's files that are being executed, from the outside in, without the middleware,
     which is around every view."""
     frames = [frame for frame in traceback.extract_stack() if frame.name != "__call__"]
-    paths = [Path(frame.filename) for frame in frames]
+    paths = [path for frame in frames if (path := Path(frame.filename)).name != "middleware.py"]
     return [path.relative_to(APP).as_posix() for path in paths if path.is_relative_to(APP)]

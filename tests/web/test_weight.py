@@ -1,7 +1,8 @@
-"""Size of the compressed pages in every language."""
+"""Size of the pages, as they are sent, in every language."""
 
 import gzip
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
@@ -25,6 +26,14 @@ CENTRE_BUDGET = 30_000
 HEADERS = 1_500  # more than the response's own headers take, including TLS's part
 
 
+def whole(answer: Any) -> bytes:
+    """Return the page: compressed only where it would not fit otherwise."""
+    if "Content-Encoding" not in answer:
+        return bytes(answer.content)
+    assert answer["Content-Encoding"] == "gzip"
+    return gzip.decompress(answer.content)
+
+
 @pytest.mark.parametrize("language", [code for code, _ in django_settings.LANGUAGES])
 def test_the_first_page_fits_into_the_first_round_trip(
     client: Client, unit: BusinessUnit, settings: Settings, language: str
@@ -38,9 +47,8 @@ def test_the_first_page_fits_into_the_first_round_trip(
         PageText.objects.create(unit=unit, language=language, place=place, text=text[:LENGTH])
     path = f"{link(settings)}?lang={language}"
     answer = client.get(path, headers={"accept-encoding": "gzip"})
-    assert answer["Content-Encoding"] == "gzip"
     assert len(answer.content) + HEADERS < BUDGET
-    assert gzip.decompress(answer.content).startswith(b"<!doctype html>")
+    assert whole(answer).startswith(b"<!doctype html>")
 
 
 def test_a_browser_without_gzip_gets_the_page_uncompressed(
@@ -92,5 +100,5 @@ def test_the_profile_centre_is_small_with_many_lists_and_attributes(
                 f"{there}{page}?lang={language}", headers={"accept-encoding": "gzip"}
             )
             assert answer.status_code == 200
-            assert b"Attribute 39" in gzip.decompress(answer.content)
+            assert b"Attribute 39" in whole(answer)
             assert len(answer.content) + HEADERS < CENTRE_BUDGET

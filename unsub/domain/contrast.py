@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 AA = 4.5
 WHITE, BLACK = "#ffffff", "#000000"
@@ -39,6 +40,7 @@ def readable(colour: str) -> str:
     return _first(_towards(colour, BLACK), against=WHITE)
 
 
+@lru_cache(maxsize=256)
 def palettes(colour: str) -> tuple[Palette, Palette]:
     """Return the button colours for the light and for the dark scheme."""
     light = readable(colour)

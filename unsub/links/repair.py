@@ -10,7 +10,6 @@ import json
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 from urllib.parse import unquote
 
@@ -34,7 +33,13 @@ _NONCE, _TAG = 16, 22  # characters of the nonce and the tag of A256GCM
 def candidates(text: str) -> Iterator[str]:
     """Yield the tokens that a link may have carried, the likeliest first: at most CANDIDATES_MAX,
     each once. `text` is what follows `/u/`, percent-decoded once."""
-    yield from islice(dict.fromkeys(filter(None, _guesses(text[:TEXT_MAX]))), CANDIDATES_MAX)
+    seen: set[str] = set()
+    for guess in _guesses(text[:TEXT_MAX]):
+        if guess and guess not in seen:
+            seen.add(guess)
+            yield guess
+        if len(seen) == CANDIDATES_MAX:
+            return
 
 
 def _guesses(text: str) -> Iterator[str]:

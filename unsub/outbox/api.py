@@ -54,6 +54,7 @@ __all__ = [
     "find",
     "find_by_email",
     "has_open_erasure",
+    "may_have_requested",
     "press",
     "reassert",
     "recent",
@@ -113,10 +114,17 @@ def submit(submission: Submission) -> SubscriberRequest | None:
 
 def _write(submission: Submission) -> SubscriberRequest:
     """Return the committed row of the submission. Raises DatabaseError or InterfaceError."""
-    with database_timeout.fail_fast(), transaction.atomic():
-        request, is_new = store.write(submission)
-        if is_new:
-            _wake_on_commit(request)
+    with database_timeout.fail_fast():
+        written = store.write_at_once(submission)
+        if written is None:
+            with transaction.atomic():
+                request, is_new = store.write(submission)
+                if is_new:
+                    _wake_on_commit(request)
+        else:
+            request, is_new = written
+            if is_new:
+                _wake_on_commit(request)
     metrics.REQUESTS.labels(
         channel=submission.channel.value, repeated=str(not is_new).lower()
     ).inc()
@@ -167,6 +175,13 @@ def find(context: UnsubContext) -> SubscriberRequest | None:
     DatabaseError."""
     with database_timeout.fail_fast():
         return store.find(context)
+
+
+def may_have_requested(*contexts: UnsubContext) -> bool:
+    """Return whether there is a row for an unsubscribe by one of these contexts. `find` says
+    whether it still answers for it. One query. Raises DatabaseError."""
+    with database_timeout.fail_fast():
+        return store.has_row(contexts)
 
 
 def recent(context: UnsubContext, since: timedelta) -> list[SubscriberRequest]:

@@ -99,7 +99,7 @@ def digests_of(
 ) -> frozenset[str]:
     """Return every digest under which rows of one subscriber may be: under each digest key, and of
     each identifier that is known. `subscriber_digests` are digests known to be theirs. Makes one
-    query, or two for a link with both SubscriberID and SubscriberKey."""
+    to three queries."""
     found = {*subscriber_digests, *(digests.subscriber_digests(mid, who) if who else ())} - {""}
     aliases = aliases_of(found)
     found |= aliases.keys() | {*aliases.values()}
@@ -114,12 +114,29 @@ def digests_of(
 def aliases_of(subscriber_digests: Collection[str]) -> dict[str, str]:
     """Return {alias: digest of the SubscriberID} for all subscribers that have one of these
     digests."""
-    theirs = SubscriberAlias.objects.filter(alias__in=subscriber_digests)
-    rows = SubscriberAlias.objects.filter(
-        Q(subscriber_digest__in=subscriber_digests)
-        | Q(subscriber_digest__in=theirs.values("subscriber_digest"))
+    # In two steps: PostgreSQL uses no index for `a OR b IN (SELECT ...)`.
+    known = SubscriberAlias.objects.filter(
+        Q(alias__in=subscriber_digests) | Q(subscriber_digest__in=subscriber_digests)
     )
-    return dict(rows.values_list("alias", "subscriber_digest"))
+    found = dict(known.values_list("alias", "subscriber_digest"))
+    more = {*found.values()} - {*subscriber_digests}
+    if more:
+        others = SubscriberAlias.objects.filter(subscriber_digest__in=more)
+        found |= dict(others.values_list("alias", "subscriber_digest"))
+    return found
+
+
+def digests_in_sql(own: Collection[str]) -> tuple[Collection[str] | QuerySet[Any, Any], ...]:
+    """Return collections that together hold every digest under which rows of the subscriber may be
+    who has the digests `own`: those, and subqueries for the ones that `aliases_of` finds."""
+    aliases = SubscriberAlias.objects.order_by()
+    of_keys = aliases.filter(alias__in=own).values("subscriber_digest")
+    return (
+        own,
+        of_keys,
+        aliases.filter(subscriber_digest__in=own).values("alias"),
+        aliases.filter(subscriber_digest__in=of_keys).values("alias"),
+    )
 
 
 def _adopt_keys(rows: QuerySet[Any], column: str, keys: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import or_
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
@@ -265,7 +265,10 @@ def revive(ids: Sequence[int]) -> set[int]:
 
 
 def superseded_since(
-    submission: Targeted, subscriber_digests: Collection[str], *, until: datetime | Now
+    submission: Targeted,
+    subscriber_digests: Collection[str] | QuerySet[Any],
+    *,
+    until: datetime | Now,
 ) -> Q:
     """Return Q for rows whose idempotency key is to be released: a contrary request of the same
     subscriber, who has these digests, was received after the row and up to `until`, so that the

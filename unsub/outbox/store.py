@@ -2,13 +2,17 @@
 is drained and when a pause ends. The only other writer of new requests is `event_import`."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from functools import lru_cache, reduce
+from operator import or_
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -19,6 +23,7 @@ from unsub.domain.target import EVERYTHING
 from unsub.domain.text import clean
 from unsub.infra import digests
 from unsub.infra.inserts import find_or_insert, insert_unless_present
+from unsub.infra.prepared import PreparedUpdate
 from unsub.models import (
     BusinessUnit,
     Channel,
@@ -30,6 +35,7 @@ from unsub.models import (
     Status,
     SubscriberRequest,
 )
+from unsub.models.kinds import KINDS
 from unsub.models.request import REASON_LENGTH, RequestQuerySet, target_columns
 from unsub.models.statuses import ON_THEIR_WAY, SETTLED
 from unsub.units import all_subscribers
@@ -43,6 +49,7 @@ _REFUSED_SHOWN = timedelta(days=30)
 # writers.
 _TRIES = 5
 _RECENT_MAX = 500
+_HAS_ROW = "SELECT 1 FROM unsub_subscriberrequest WHERE idempotency_key IN"
 LINK_AGE_MAX = 2**31 - 1  # what the column holds
 
 
@@ -59,6 +66,18 @@ def answering(context: UnsubContext) -> RequestQuerySet:
     rows = SubscriberRequest.objects.filter(idempotency_key__in=identity.idempotency_keys(again))
     theirs = identity.digests_of(context.mid, context.subscriber)
     return rows.exclude(precedence.superseded_since(again, theirs, until=Now()))
+
+
+def has_row(contexts: Iterable[UnsubContext]) -> bool:
+    """Return whether a row holds the idempotency key of an unsubscribe by one of these contexts,
+    whether or not it still answers for it."""
+    asked = (Submission(token="", context=one, channel=Channel.PAGE) for one in contexts)
+    keys = [key for one in asked for key in identity.idempotency_keys(one)]
+    # Without the ORM, which takes longer to write the statement than the database to answer it.
+    places = ", ".join(["%s"] * len(keys))
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_HAS_ROW} ({places}) LIMIT 1", keys)
+        return cursor.fetchone() is not None
 
 
 def recent(context: UnsubContext, since: timedelta) -> list[SubscriberRequest]:
@@ -78,6 +97,60 @@ def recent(context: UnsubContext, since: timedelta) -> list[SubscriberRequest]:
     # Their links to confirm are dead: see `api.find_waiting`.
     dead = precedence.superseded([row for row in newest if row.status == Status.WAITING])
     return [row for row in newest if row.pk not in dead]
+
+
+def write_at_once(submission: Submission) -> tuple[SubscriberRequest, bool] | None:
+    """Return what `write` returns, by one statement for a new unsubscribe and two for a repeated
+    one; None, with nothing written, where more is to be done: for a change, a pause, digest keys
+    that were replaced, and a row that no longer answers for the submission.
+
+    Outside a transaction each statement is one of its own.
+    """
+    is_plain = submission.change is None and not submission.pause_days
+    if not is_plain or submission.received_at is not None:
+        return None
+    submission = _under_unit_rules(submission)
+    key, *former = identity.idempotency_keys(submission)
+    if former:
+        return None
+    request = _insert(submission, key)
+    if request:
+        return request, True
+    found = _repeat_at_once(submission.context, key)
+    return (found, False) if found else None
+
+
+def _repeat_at_once(context: UnsubContext, key: str) -> SubscriberRequest | None:
+    """Store that the unsubscribe with this idempotency key was requested again, and return its row,
+    of which nothing but the primary key was read. None where the row no longer answers for it, or
+    is a pause."""
+    who = context.subscriber
+    (digest,) = digests.subscriber_digests(context.mid, who)
+    other = digest
+    if who.subscriber_id is not None and who.subscriber_key is not None:
+        (other,) = digests.key_digests(context.mid, who.subscriber_key)
+    pk = _REPEAT.execute(key=key, digest=digest, other=other)
+    if pk is None:
+        return None
+    return SubscriberRequest.from_db(connection.alias, ["id"], [pk])
+
+
+def _repeated(key: str, digest: str, other: str) -> tuple[RequestQuerySet, dict[str, Any]]:
+    """Return the row that answers for an unsubscribe now, and what its repetition changes. `digest`
+    and `other` are two digests of the subscriber, or the same twice."""
+    old = Q(received_at__lt=Now() - KINDS[Kind.UNSUBSCRIBE].same_within, status__in=SETTLED)
+    unsubscribe = SubscriberRequest(kind=Kind.UNSUBSCRIBE)
+    contrary = reduce(
+        or_,
+        (
+            precedence.superseded_since(unsubscribe, theirs, until=Now())
+            for theirs in identity.digests_in_sql((digest, other))
+        ),
+    )
+    is_paused = Exists(Pause.objects.filter(request=OuterRef("pk"), ended_at=None))
+    rows = SubscriberRequest.objects.filter(~is_paused, idempotency_key=key)
+    rows = rows.exclude(old | Q(status=Status.WITHDRAWN) | contrary)
+    return rows, {"repeated_at": Now()}
 
 
 def write(submission: Submission) -> tuple[SubscriberRequest, bool]:
@@ -159,12 +232,14 @@ def _insert(submission: Submission, key: str) -> SubscriberRequest | None:
         language=submission.language,
         link_age=_link_age(submission),
         scanner=submission.scanner,
-        received_at=submission.received_at or Now(),
-        next_attempt_at=Now() + timedelta(seconds=_undo_seconds(submission)),
-        give_up_at=Now() + HORIZON,
+        received_at=submission.received_at or _now_and(timedelta()),
+        next_attempt_at=_now_and(timedelta(seconds=_undo_seconds(submission))),
+        give_up_at=_now_and(HORIZON),
         idempotency_key=key,
         **target_columns(submission.target),
         subscriber_digest=digests.subscriber_digests(context.mid, who)[0],
+        subscriber_id_digest="",
+        subscriber_key_digest="",
         **_change_columns(submission),
     )
     if not insert_unless_present(request):
@@ -178,11 +253,18 @@ def _insert(submission: Submission, key: str) -> SubscriberRequest | None:
     return request
 
 
+@lru_cache(maxsize=8)
+def _now_and(later: timedelta) -> Now | CombinedExpression:
+    """Return the expression for the database's time, and some time later. The same object each
+    time, so that Django need not compare what it consists of."""
+    return Now() + later if later else Now()
+
+
 def _change_columns(submission: Submission) -> dict[str, Any]:
     """Return the columns of a change; none for an unsubscribe."""
     change = submission.change
     if change is None:
-        return {}
+        return {"value": ""}
     waits = change.needs_confirmation or (
         bool(change.consent_text) and _confirms_joining(submission.context.mid)
     )
@@ -243,6 +325,9 @@ def _update_pause(request: SubscriberRequest, submission: Submission) -> None:
         unique_fields=["request"],
         update_fields=["began_at", "until", "end_action", "ended_at", "result"],
     )
+
+
+_REPEAT = PreparedUpdate(_repeated, ("key", "digest", "other"))
 
 
 def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:

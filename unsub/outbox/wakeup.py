@@ -4,6 +4,7 @@ A wake-up carries no personal data and may be lost: the sweep sends another.
 """
 
 import math
+import threading
 import time
 from typing import Any
 
@@ -17,19 +18,58 @@ from unsub.infra.redis_client import quick_client
 
 log = structlog.get_logger(__name__)
 
+# Many requests within this time share one wake-up. A lone request waits for nothing.
+GATHERED_FOR = 0.02  # seconds
 
 _client = quick_client()
+_lock = threading.Lock()
+# When the next wake-up of a key may be sent, by this process's monotonic clock; and the keys for
+# which a timer will send it then.
+_next_at: dict[str, float] = {}
+_waiting: set[str] = set()
 
 
 def wake(mid: int, seconds: float = 0.0) -> None:
     """Send a wake-up for a business unit now or in `seconds`, unless the same one is already set.
 
-    One Redis command where it is set. A broker that does not answer is only logged: the sweep sends
-    another wake-up.
+    One Redis command where it is set; none where this process sent the same one within
+    GATHERED_FOR: a timer sends it at the end of that time. A broker that does not answer is only
+    logged: the sweep sends another wake-up.
     """
     # One key per second in which a wake-up is due: many requests share one wake-up.
     due = math.ceil(time.time() + seconds) if seconds > 0 else 0
     key = f"profilecenter:wakeup:{mid}:{due}"
+    if not _is_gathered(mid, key, due, seconds):
+        _send(mid, key, due, seconds)
+
+
+def _is_gathered(mid: int, key: str, due: int, seconds: float) -> bool:
+    """Return whether a timer of this process will send the wake-up."""
+    with _lock:
+        if key in _waiting:
+            return True
+        now = time.monotonic()
+        wait = _next_at.get(key, 0.0) - now
+        if wait <= 0:
+            if len(_next_at) > 1000:
+                _next_at.clear()
+            _next_at[key] = now + GATHERED_FOR
+            return False
+        _waiting.add(key)
+    timer = threading.Timer(wait, _send_gathered, (mid, key, due, seconds))
+    timer.daemon = True
+    timer.start()
+    return True
+
+
+def _send_gathered(mid: int, key: str, due: int, seconds: float) -> None:
+    with _lock:
+        _waiting.discard(key)
+        _next_at[key] = time.monotonic() + GATHERED_FOR
+    _send(mid, key, due, seconds)
+
+
+def _send(mid: int, key: str, due: int, seconds: float) -> None:
     try:
         if _client.set(key, 1, nx=True, ex=math.ceil(seconds) + settings.SWEEP_SECONDS):
             later: dict[str, Any] = {"countdown": due - time.time()} if due else {}

@@ -14,6 +14,7 @@ from unsub.domain.context import UnsubContext
 from unsub.domain.contrast import Palette, palettes
 from unsub.infra import metrics
 from unsub.infra.database_timeout import fail_fast
+from unsub.infra.kept import Kept
 from unsub.models import (
     AddressGuard,
     BusinessUnit,
@@ -135,30 +136,44 @@ class Brand:
         return self.texts.get((get_language() or "", place), "")
 
 
+# A marketer's change shows after this time at the latest.
+KEPT_FOR = 2.0  # seconds
+_kept: Kept[int, tuple[Brand, Mapping[int | None, str]]] = Kept(seconds=KEPT_FOR)
+_kept_by_host: Kept[str, Brand] = Kept(seconds=KEPT_FOR)
+
+
 def find_brand(context: UnsubContext) -> Brand:
     """Return the brand of the unit in a link, with the name of the email's list if the unit named
     it.
 
     An unknown MID is a configuration error, not the reader's: it is counted and logged, and the
-    page is shown without a name. Does not raise where the database does not answer.
+    page is shown without a name. Does not raise where the database does not answer. Kept for
+    KEPT_FOR.
     """
     mid = context.mid
     try:
-        with fail_fast():
-            sisters = BusinessUnit.objects.order_by().exclude(mid=mid)
-            found = BusinessUnit.objects.annotate(has_sisters=Exists(sisters)).filter(mid=mid)
-            unit = found.first()
-            reasons = _choices(mid)
-            list_name = _list_name(context)
-            if unit is not None:
-                return _brand(
-                    unit, list_name=list_name, reasons=reasons, has_sisters=unit.has_sisters
-                )
+        brand, list_names = _kept(mid, lambda: _read(mid))
     except (DatabaseError, InterfaceError) as err:
         log.warning("page_rendered_without_database", mid=mid, error=type(err).__name__)
         return Brand()
-    _report_unknown_unit(mid)
-    return Brand(reasons=reasons)
+    if brand.mid is None:
+        _report_unknown_unit(mid)
+    name = list_names.get(context.job.list_id, "")
+    return replace(brand, list_name=name) if name else brand
+
+
+def _read(mid: int) -> tuple[Brand, Mapping[int | None, str]]:
+    """Return the brand of a unit, without a MID where there is no such unit, and the names that it
+    has given its lists. Raises DatabaseError, InterfaceError."""
+    with fail_fast():
+        sisters = BusinessUnit.objects.order_by().exclude(mid=mid)
+        found = BusinessUnit.objects.annotate(has_sisters=Exists(sisters)).filter(mid=mid)
+        unit = found.first()
+        reasons = _choices(mid)
+        if unit is None:
+            return Brand(reasons=reasons), {}
+        names = MailingList.objects.filter(unit=unit).order_by().values_list("list_id", "name")
+        return _brand(unit, reasons=reasons, has_sisters=unit.has_sisters), dict(names)
 
 
 def with_texts(brand: Brand, *, language: str, drafted: Mapping[str, str]) -> Brand:
@@ -173,6 +188,10 @@ def find_host_brand(host: str) -> Brand:
     else the default. For requests without a valid link. Raises DatabaseError, InterfaceError."""
     before, _, port = host.rpartition(":")
     name = before if port.isdecimal() else host
+    return _kept_by_host(name, lambda: _read_by_host(name))
+
+
+def _read_by_host(name: str) -> Brand:
     with fail_fast():
         unit = BusinessUnit.objects.filter(domain=name).first() if name else None
         if unit is None:
@@ -184,15 +203,13 @@ def find_host_brand(host: str) -> Brand:
 def find_unit_brand(mid: int) -> Brand | None:
     """Return the brand of a unit, or None where there is no such unit. Raises DatabaseError,
     InterfaceError."""
-    with fail_fast():
-        unit = BusinessUnit.objects.filter(mid=mid).first()
-        return _brand(unit) if unit else None
+    brand, _ = _kept(mid, lambda: _read(mid))
+    return brand if brand.mid is not None else None
 
 
 def _brand(
     unit: BusinessUnit,
     *,
-    list_name: str = "",
     reasons: tuple[ReasonChoice, ...] | None = None,
     has_sisters: bool = False,
 ) -> Brand:
@@ -203,7 +220,6 @@ def _brand(
         unit_name=unit.name,
         contact_email=unit.contact_email,
         language=unit.language,
-        list_name=list_name,
         accent=unit.accent,
         logo=Picture(**logo) if logo else None,
         lost_link_form=unit.lost_link_form,
@@ -251,11 +267,3 @@ def _report_unknown_unit(mid: int) -> None:
     if mid != settings.SFMC_ACCOUNT_ID:
         metrics.UNKNOWN_UNITS.inc()
         log.error("unknown_unit_page_shown", mid=mid)
-
-
-def _list_name(context: UnsubContext) -> str:
-    """Return the unit's name for the list that the email was sent to, or ""."""
-    if context.job.list_id is None:
-        return ""
-    lists = MailingList.objects.filter(unit_id=context.mid, list_id=context.job.list_id)
-    return lists.values_list("name", flat=True).first() or ""

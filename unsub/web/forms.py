@@ -62,11 +62,16 @@ class ReasonForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.reasons = reasons or ()
         choices = [(reason.code, str(reason)) for reason in self.reasons]
-        if reasons is None and (code := str(self.data.get("reason", ""))):
+        if reasons is None and (code := self.chosen):
             choices = [(code, code)]
         field = self.fields["reason"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - told to the type checker
         field.choices = choices
+
+    @property
+    def chosen(self) -> str:
+        """The code that was submitted, or ""."""
+        return str(self.data.get("reason", ""))
 
     @property
     def asking(self) -> frozenset[str]:

@@ -2,17 +2,25 @@
 
 import re
 from collections.abc import Callable
+from typing import cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.handlers.exception import convert_exception_to_response
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.request import split_domain_port
+from django.middleware.gzip import GZipMiddleware
+from django.middleware.security import SecurityMiddleware
 from django.urls import resolve
 
 # For probes and scrapers, which name the process by its IP address.
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 # With the slashes and blanks that a damaged link may begin with (unsub/urls.py).
 _PAGES = re.compile(r"[\s/]*/[\s/]*(?:[upc]/|lost-link|brand/)")
+# Bytes that a server sends before it waits for the first acknowledgement: ten segments
+# (RFC 6928), less the headers.
+# A page within them is not compressed: it would not arrive any sooner.
+FIRST_ROUND_TRIP = 12_500
 HEADERS = {
     # A page sends its own policy, with the nonce of its style.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
@@ -23,6 +31,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
@@ -57,11 +66,17 @@ class ProbeMiddleware:
 
 
 class RecipientMiddleware:
-    """Sets the headers of recipients' pages and redirects GET and HEAD to https. POSTs are not
-    redirected."""
+    """Answers recipients' pages itself, and passes all other requests on.
+
+    The pages need no session, user, message or form token, so the middleware of the staff's pages
+    does not run for them (docs/adr/0030). Only what concerns them may stand before it.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
+        self._answer = convert_exception_to_response(_call_view)
+        self._security = SecurityMiddleware(get_response)
+        self._gzip = GZipMiddleware(get_response)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Return the response with its headers. Cookies are dropped from the request."""
@@ -69,10 +84,25 @@ class RecipientMiddleware:
             return self._get_response(request)
         # Recipients' pages must not depend on an admin session, nor act with its rights.
         request.META.pop("HTTP_COOKIE", None)
-        response = _to_https(request) or self._get_response(request)
+        response = cast(HttpResponse, self._answer(request))
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        self._security.process_response(request, response)
+        if len(response.content) > FIRST_ROUND_TRIP:
+            response = cast(HttpResponse, self._gzip.process_response(request, response))
+        response.headers["Content-Length"] = str(len(response.content))
         return response
+
+
+def _call_view(request: HttpRequest) -> HttpResponse:
+    """Return what the view of the path answers, or the redirect to https."""
+    request.get_host()  # raises DisallowedHost
+    redirect = _to_https(request)
+    if redirect is not None:
+        return redirect
+    request.resolver_match = match = resolve(request.path_info)
+    response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+    return response
 
 
 def _to_https(request: HttpRequest) -> HttpResponse | None:

@@ -4,18 +4,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils import translation
+from django.utils.html import conditional_escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from unsub.domain.context import Effect
 from unsub.domain.masking import mask
 
 from .brand import Brand, find_brand
 from .language import choose_language
-from .signed_link import Link
+from .signed_link import LANGUAGE, Link
+
+_URL = "URL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +67,29 @@ class PageContext:
             "languages": self.languages(),
         }
 
-    def languages(self, page: str = "unsubscribe") -> list[tuple[str, str, str]]:
-        """Return the available languages: code, native name, and the URL of `page` in that
+    def languages(self, page: str = "unsubscribe") -> str:
+        """Return a list item for each available language: its name, linked to `page` in that
         language."""
-        return [
-            (code, name, replace(self.link, language=code).url(page))
+        return _language_items(self.language, replace(self.link, language="").url(page))
+
+
+@lru_cache(maxsize=len(settings.LANGUAGES))
+def _items_for(current: str) -> SafeString:
+    """Return the list items of the languages, with _URL for the URL up to the language."""
+    here = format_html(' aria-current="{}"', "true")
+    return format_html_join(
+        "",
+        '<li><a href="{}{}" hreflang="{}" lang="{}"{}>{}</a></li>',
+        (
+            (_URL, code, code, code, here if code == current else "", name)
             for code, name in settings.LANGUAGES
-        ]
+        ),
+    )
+
+
+def _language_items(current: str, url: str) -> SafeString:
+    before = conditional_escape(f"{url}{'&' if '?' in url else '?'}{LANGUAGE}=")
+    return mark_safe(_items_for(current).replace(_URL, before))  # noqa: S308 - both are escaped
 
 
 @contextmanager

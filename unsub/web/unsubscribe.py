@@ -53,7 +53,7 @@ def _choose_reason(page_context: PageContext) -> HttpResponse:
     subscriber asked last."""
     everything = replace(page_context, link=page_context.link.for_everything())
     done = None
-    for candidate in (everything, page_context):
+    for candidate in (everything, page_context) if _may_have_earlier(page_context.link) else ():
         earlier = _earlier(candidate)
         if earlier and not _may_submit_again(earlier):
             status_context = status_of(earlier, again=True).as_context()
@@ -72,6 +72,15 @@ def _form_page(
 ) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "earlier": earlier}
     return page("unsub/choose_reason.html", page_context.as_context() | context, status=status)
+
+
+def _may_have_earlier(link: Link) -> bool:
+    """Return whether an unsubscribe by this link may have been requested before: one query, which
+    finds nothing for most readers. False where the database does not answer."""
+    try:
+        return outbox.may_have_requested(link.context, link.for_everything().context)
+    except (DatabaseError, InterfaceError):
+        return False
 
 
 def _earlier(page_context: PageContext) -> SubscriberRequest | None:

@@ -1,0 +1,38 @@
+"""Wake-ups of many requests at once."""
+
+import time
+
+import redis
+from django.conf import settings
+
+from tests.helpers import PARENT
+from unsub.outbox import wakeup
+
+KEY = f"profilecenter:wakeup:{PARENT}:0"
+
+
+def waiting(client: redis.Redis) -> int:
+    """Return the number of tasks in the queue."""
+    return int(client.llen("celery"))
+
+
+def test_a_lone_wake_up_is_sent_at_once() -> None:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        wakeup.wake(PARENT)
+        assert waiting(client) == 1
+
+
+def test_a_wake_up_soon_after_another_is_sent_later_so_that_no_request_waits_for_the_sweep() -> (
+    None
+):
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        wakeup.wake(PARENT)
+        # A worker takes the wake-up, and has claimed its rows before the next request is committed.
+        wakeup.clear(KEY)
+        for _ in range(5):
+            wakeup.wake(PARENT)
+        deadline = time.monotonic() + 10
+        while waiting(client) < 2 and time.monotonic() < deadline:
+            time.sleep(0.005)
+        assert waiting(client) == 2
+        assert client.exists(KEY)

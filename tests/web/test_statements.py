@@ -1,0 +1,77 @@
+"""How many statements the recipients' paths cost the database."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.db.models import QuerySet
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django.fixtures import Settings
+
+from tests.helpers import link, seen
+from unsub.models import BusinessUnit, PageText, Place, SubscriberRequest
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+ONE_CLICK = {"List-Unsubscribe": "One-Click"}
+
+
+@pytest.fixture(autouse=True)
+def warm(client: Client, unit: BusinessUnit, settings: Settings) -> None:
+    """Let this process read what it keeps of the unit."""
+    client.get(link(settings, 1099))
+    client.post(link(settings, 1099), ONE_CLICK)
+    client.get("/u/cut-in-two")
+
+
+def statements(call: Callable[[], object]) -> list[str]:
+    """Return the first words of the statements that `call` executes."""
+    with CaptureQueriesContext(connection) as queries:
+        call()
+    return [query["sql"].split()[0] for query in queries.captured_queries]
+
+
+def test_a_new_one_click_is_one_insert_that_commits_itself(
+    client: Client, settings: Settings
+) -> None:
+    assert statements(lambda: client.post(link(settings), ONE_CLICK)) == ["INSERT"]
+
+
+def test_the_same_one_click_again_is_a_conflict_and_an_update(
+    client: Client, settings: Settings
+) -> None:
+    client.post(link(settings), ONE_CLICK)
+    found = SubscriberRequest.objects.latest("pk")
+    assert found.repeated_at is None
+    assert statements(lambda: client.post(link(settings), ONE_CLICK)) == ["INSERT", "UPDATE"]
+    found.refresh_from_db()
+    assert found.repeated_at
+
+
+def test_the_page_asks_the_database_once(client: Client, settings: Settings) -> None:
+    assert statements(lambda: client.get(link(settings))) == ["SELECT"]
+
+
+def test_a_bad_link_asks_the_database_nothing(client: Client, settings: Settings) -> None:
+    assert statements(lambda: client.get(f"{link(settings)[:-4]}AAAA")) == []
+
+
+def test_what_a_marketer_saves_shows_at_once_in_the_process_that_saved_it(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    PageText.objects.create(unit=unit, language="en", place=Place.INTRO, text="So long.")
+    assert "So long." in seen(client.get(link(settings)).content)
+    unit.name = "Example Explorers"
+    unit.save()
+    assert "Example Explorers" in seen(client.get(link(settings)).content)
+
+
+def test_what_another_process_saved_shows_when_the_kept_values_are_too_old(
+    client: Client, unit: BusinessUnit, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    QuerySet(BusinessUnit).filter(pk=unit.pk).update(name="Example Explorers")
+    assert "Example Explorers" not in seen(client.get(link(settings)).content)
+    later = time.monotonic() + 2.1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert "Example Explorers" in seen(client.get(link(settings)).content)

@@ -351,7 +351,7 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_SESSION_REMEMBER = False  # sessions last SESSION_COOKIE_AGE at most
 ACCOUNT_RATE_LIMITS = {
     "login": None,
-    "login_failed": None,  # unsub/accounts/throttle.py
+    "login_failed": None,  # unsub/accounts/sign_in_limits.py
     "reset_password": "30/h/ip,5/h/key",
     "reset_password_from_key": None,
 }

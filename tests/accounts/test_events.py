@@ -106,7 +106,7 @@ def test_a_stranger_cannot_fill_the_log_with_refusals(client: Client) -> None:
     with capture_logs() as logs:
         for _ in range(20):
             client.post(LOGIN, {"login": "nobody", "password": "x"})
-    assert names(logs) == ["sign_in_failed"] * 10 + ["sign_in_throttled"] * 5
+    assert names(logs) == ["sign_in_failed"] * 10 + ["sign_in_limited"] * 5
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)

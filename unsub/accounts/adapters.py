@@ -18,7 +18,7 @@ from django.urls import reverse
 
 from unsub.infra.client_address import client_address
 
-from . import devices, email_addresses, events, secret_box, throttle
+from . import devices, email_addresses, events, secret_box, sign_in_limits
 
 log = structlog.get_logger(__name__)
 
@@ -37,22 +37,22 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
         """Return the user whose password was given, or None. Raises ValidationError above the
-        limits of throttle.py, without a look at the password."""
+        limits of sign_in_limits.py, without a look at the password."""
         login = str(credentials.get("username") or credentials.get("email") or "")
-        users = throttle.users_named(login)
+        users = sign_in_limits.users_named(login)
         try:
-            with throttle.password_check(request, login, users) as limits:
+            with sign_in_limits.password_check(request, login, users) as limits:
                 user: User | None = super().authenticate(request, **credentials)
-        except throttle.TooManyFailuresError:
-            events.sign_in_throttled(request, users, "too many failures")
+        except sign_in_limits.TooManyFailuresError:
+            events.sign_in_limited(request, users, "too many failures")
             raise self.validation_error("too_many_login_attempts") from None
-        except throttle.BusyError:
-            events.sign_in_throttled(request, users, "too many at once")
+        except sign_in_limits.BusyError:
+            events.sign_in_limited(request, users, "too many at once")
             raise self.validation_error("sign_in_busy") from None
         if user is None:
             events.sign_in_failed(request, users, "wrong password")
         else:
-            throttle.give_back(limits)
+            sign_in_limits.give_back(limits)
         return user
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 from unsub.infra.client_address import client_address
 
-from . import history, notices, throttle
+from . import history, notices, sign_in_limits
 
 log = structlog.get_logger(__name__)
 
@@ -46,23 +46,23 @@ def sign_in_failed(request: HttpRequest, users: list[User], reason: str) -> None
         history.add_failure(user, f"A sign-in failed: {reason}.")
 
 
-def sign_in_throttled(request: HttpRequest, users: list[User], reason: str) -> None:
+def sign_in_limited(request: HttpRequest, users: list[User], reason: str) -> None:
     """Record a sign-in that was not even checked: the first few of a client in a minute."""
-    if not throttle.is_worth_a_line(request):
+    if not sign_in_limits.is_worth_a_line(request):
         return
     log.warning(
-        "sign_in_throttled",
+        "sign_in_limited",
         users=[user.pk for user in users], client=client_address(request), reason=reason,
     )  # fmt: skip
     for user in users:
         history.add_failure(user, f"A sign-in was not checked: {reason}.")
 
 
-def code_throttled(request: HttpRequest, user: User) -> None:
+def code_limited(request: HttpRequest, user: User) -> None:
     """Record a code of a second factor that was not checked: the first few in a minute."""
-    if not throttle.is_worth_a_line(request):
+    if not sign_in_limits.is_worth_a_line(request):
         return
-    log.warning("second_factor_throttled", user=user.pk, client=client_address(request))
+    log.warning("second_factor_limited", user=user.pk, client=client_address(request))
     history.add_failure(user, "A code was not checked: too many failures.")
 
 

@@ -9,7 +9,7 @@ from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.socialaccount.models import SocialAccount
 from django.http import HttpRequest
 
-from . import events, throttle
+from . import events, sign_in_limits
 from .email_addresses import is_address_of
 
 
@@ -34,7 +34,7 @@ class ForgottenForm(ResetPasswordForm):  # type: ignore[misc]  # allauth has no 
         return email
 
 
-class ThrottledCode:
+class LimitedCode:
     """Limits wrong codes of a second factor, in known browsers apart from all others."""
 
     user: Any
@@ -42,18 +42,18 @@ class ThrottledCode:
     def clean_code(self) -> str:
         """Return the code. Raises ValidationError if it is wrong, or if there were too many."""
         try:
-            limits = throttle.code_check(context.request, self.user)
-        except throttle.TooManyFailuresError:
-            events.code_throttled(context.request, self.user)
+            limits = sign_in_limits.code_check(context.request, self.user)
+        except sign_in_limits.TooManyFailuresError:
+            events.code_limited(context.request, self.user)
             raise get_adapter().validation_error("too_many_login_attempts") from None
         code: str = super().clean_code()  # type: ignore[misc]  # of the form
-        throttle.give_back(limits)
+        sign_in_limits.give_back(limits)
         return code
 
 
-class CodeForm(ThrottledCode, AuthenticateForm):  # type: ignore[misc]
+class CodeForm(LimitedCode, AuthenticateForm):  # type: ignore[misc]
     """Asks for a code at sign-in."""
 
 
-class ConfirmCodeForm(ThrottledCode, ReauthenticateForm):  # type: ignore[misc]
+class ConfirmCodeForm(LimitedCode, ReauthenticateForm):  # type: ignore[misc]
     """Asks for a code before a change of the account."""

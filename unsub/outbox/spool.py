@@ -64,7 +64,7 @@ def drain() -> Iterator[SubscriberRequest]:
     try:
         with _queue.reader() as mark:
             if mark:
-                yield from _Reading(mark).rows()
+                yield from _SpoolRun(mark).rows()
     except redis.RedisError as err:
         log.warning("spool_unavailable", error=type(err).__name__)
 
@@ -83,7 +83,7 @@ def put_back(mid: int, names: list[str]) -> int:
     return _queue.put_back(mid, names)
 
 
-class _Reading:
+class _SpoolRun:
     """One reading of the spool, by the holder of the queue's `mark`."""
 
     def __init__(self, mark: str) -> None:

@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.helpers import seen
-from unsub.accounts import throttle
+from unsub.accounts import sign_in_limits
 
 from .pages import (
     LOCKED_OUT,
@@ -66,7 +66,9 @@ def test_a_stranger_locks_a_user_out_of_no_other_client() -> None:
 
 def test_one_client_cannot_try_one_password_with_many_names() -> None:
     stranger = at("192.0.2.1")
-    pages = [fail(stranger, 1, login=f"name{number}") for number in range(throttle.CLIENT_MAX + 1)]
+    pages = [
+        fail(stranger, 1, login=f"name{number}") for number in range(sign_in_limits.CLIENT_MAX + 1)
+    ]
     assert TURNED_AWAY in pages[-2]
     assert LOCKED_OUT in pages[-1]
     # All addresses of an IPv6 network are one client.
@@ -77,7 +79,7 @@ def test_one_client_cannot_try_one_password_with_many_names() -> None:
 def test_many_clients_cannot_guess_on_and_the_known_browser_stays_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(throttle, "NAME_MAX", 12)
+    monkeypatch.setattr(sign_in_limits, "NAME_MAX", 12)
     own = at("192.0.2.9")
     assert is_in(own)
     own.post("/admin/account/logout/")
@@ -89,7 +91,7 @@ def test_many_clients_cannot_guess_on_and_the_known_browser_stays_open(
 
 
 def test_a_locked_client_does_not_use_up_the_user_s_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "NAME_MAX", 12)
+    monkeypatch.setattr(sign_in_limits, "NAME_MAX", 12)
     assert LOCKED_OUT in fail(at("192.0.2.1"), 20)
     assert is_in(at("192.0.2.2"))
 
@@ -165,9 +167,9 @@ def test_passwords_are_checked_by_half_of_a_process_s_threads_at_most(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     places = BoundedSemaphore(1)
-    monkeypatch.setattr(throttle, "_checks", places)
+    monkeypatch.setattr(sign_in_limits, "_checks", places)
     with places:
-        for _ in range(throttle.CHECKS_MAX + 1):
+        for _ in range(sign_in_limits.CHECKS_MAX + 1):
             assert BUSY in seen(at("192.0.2.1").post(LOGIN, RIGHT).content)
     # What was not checked was not counted.
     assert is_in(at("192.0.2.1"))
@@ -179,7 +181,7 @@ def test_all_unknown_browsers_together_have_a_limit(
     own = at("192.0.2.9")
     assert is_in(own)
     own.post("/admin/account/logout/")
-    monkeypatch.setattr(throttle, "CHECKS_MAX", 5)
+    monkeypatch.setattr(sign_in_limits, "CHECKS_MAX", 5)
     pages = [fail(at(f"198.51.100.{number}"), 1, login=f"n{number}") for number in range(6)]
     assert BUSY in pages[-1]
     assert is_in(own)

@@ -19,6 +19,7 @@ APP = (
     "accounts",
     "admin",
     "alerting",
+    "audit",
     "delivery",
     "gateway",
     "infra",

@@ -11,7 +11,6 @@ import pytest
 
 from scripts.servers import HOST, UNPRIVILEGED, Server, _tied_to_us
 
-# Two sessions of the server for everybody: no client has one of its own.
 CONFIGURATION = """
 [databases]
 * = host={host} port={server}
@@ -22,24 +21,29 @@ unix_socket_dir =
 auth_type = plain
 auth_file = {users}
 pool_mode = transaction
-default_pool_size = 2
+default_pool_size = {sessions}
+server_login_retry = 1
 max_client_conn = 200
 """
 
 
 class PgBouncer(Server):
-    """PgBouncer in transaction mode, in front of the server of `database`."""
+    """PgBouncer in transaction mode, in front of the server of `database`. All clients together
+    have so many sessions of the server: two by default, so that none has one of its own."""
 
     name = "pgbouncer"
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, *, sessions: int = 2) -> None:
         super().__init__()
         self._database = urlsplit(database)
         users, self._file = self.folder / "users.txt", self.folder / "pgbouncer.ini"
         users.write_text(f'"{self._database.username}" "{self._database.password}"\n')
         self._file.write_text(
-            CONFIGURATION.format(host=HOST, server=self._database.port, port=self.port, users=users)
-        )
+            CONFIGURATION.format(
+                host=HOST, server=self._database.port, port=self.port, users=users,
+                sessions=sessions,
+            )
+        )  # fmt: skip
         self._options: list[str] = []
         if os.geteuid() == 0:  # PgBouncer does not run as root
             user = pwd.getpwnam(UNPRIVILEGED)
@@ -66,7 +70,13 @@ class PgBouncer(Server):
 
 def program() -> Path:
     """Return the path of the program. Skips the test where none is installed."""
-    found = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    found = installed()
     if not found:
         pytest.skip("no pgbouncer is installed")
-    return Path(found)
+    return found
+
+
+def installed() -> Path | None:
+    """Return the path of the program, or None."""
+    found = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    return Path(found) if found else None

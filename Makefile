@@ -37,8 +37,8 @@ one-click: install ## Send one-click unsubscribes as mailbox providers do: URL=.
 screenshots: install ## Take pictures of every page, in four languages, into var/screenshots
 	@exec $(BIN)/python -m scripts.screenshots $(ARGS)
 
-chaos: install ## Kill every process in turn under load and reconcile: DURATION=600 SEED=7
-	@exec $(BIN)/python -m tests.chaos $(or $(DURATION),120) $(SEED)
+chaos: install ## Kill every process in turn under load and reconcile: DURATION=600 SEED=7 POOLER=yes
+	@exec $(BIN)/python -m tests.chaos $(if $(POOLER),--pooler=$(POOLER)) $(or $(DURATION),120) $(SEED)
 
 bench: install ## Measure the admin over a million requests
 	@exec $(BIN)/python -m scripts.bench_admin $(ARGS)

@@ -1,20 +1,18 @@
 """Disturbances: each one breaks something for `seconds` and then repairs it."""
 
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from random import Random
 
 import redis
 
-from scripts.servers import HOST, free_port
+from scripts.servers import free_port
 from tests.chaos.world import LEASE_SECONDS, World
-from tests.journeys.talk import open_half_sent
 from unsub.infra.database_timeout import RETRY_AFTER
 from unsub.infra.spool_queue import UNITS
 
@@ -24,10 +22,11 @@ Action = Callable[[World, float], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disturbance:
     """One disturbance. `times` multiplies the run's `harm` to give its duration; None draws the
-    duration at random."""
+    duration at random. One that is `only_pooled` needs a pooler."""
 
     act: Action
     times: float | None = None
+    only_pooled: bool = False
 
     def disturb(self, world: World, harm: float, dice: Random) -> None:
         """Break something, and repair it."""
@@ -39,11 +38,18 @@ class Disturbance:
 NAMES: dict[str, Disturbance] = {}
 
 
-def _named(name: str, *, times: float | None = None) -> Callable[[Action], Action]:
+def names(*, pooled: bool) -> list[str]:
+    """Return the names of the disturbances of a run with or without a pooler."""
+    return [name for name, one in NAMES.items() if pooled or not one.only_pooled]
+
+
+def _named(
+    name: str, *, times: float | None = None, only_pooled: bool = False
+) -> Callable[[Action], Action]:
     """Return a decorator that registers a disturbance under its name."""
 
     def keep(act: Action) -> Action:
-        NAMES[name] = Disturbance(act=act, times=times)
+        NAMES[name] = Disturbance(act=act, times=times, only_pooled=only_pooled)
         return act
 
     return keep
@@ -133,23 +139,31 @@ def kill_web(world: World, _seconds: float) -> None:
             web.start()
 
 
-@_named("half-sent requests")
-def send_halves(world: World, seconds: float) -> None:
-    """Open more connections than the web processes have threads, each with half a request."""
-    with ExitStack() as stack:
-        for url in (world.url, world.ahead_url):
-            address = (HOST, int(url.rpartition(":")[2]))
-            connect = partial(socket.create_connection, address, 30)
-            stack.enter_context(open_half_sent(connect, "/u/somebody", rounds=5))
-        time.sleep(seconds)
-
-
 @_named("beat killed")
 def kill_beat(world: World, seconds: float) -> None:
     """SIGKILL beat."""
     world.beat.kill()
     time.sleep(seconds)
     world.beat.start()
+
+
+@_named("two beats")
+def run_two_beats(world: World, seconds: float) -> None:
+    """Run a second beat beside the first, as while a container is replaced: everything periodic
+    is started twice."""
+    try:
+        world.start_second_beat()
+        time.sleep(max(seconds, 3.0))
+    finally:
+        world.second_beat.kill()
+
+
+@_named("half-sent requests")
+def send_half_requests(world: World, seconds: float) -> None:
+    """Open more connections to each web server than it has threads, on which half a request comes,
+    while others send whole ones."""
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda url: world.send_half(url, seconds), (world.url, world.ahead_url)))
 
 
 @_named("broker killed")
@@ -228,6 +242,35 @@ def hang_database(world: World, seconds: float) -> None:
         time.sleep(seconds)
     finally:
         world.wake()
+
+
+@_named("database read-only")
+def make_database_read_only(world: World, seconds: float) -> None:
+    """Let PostgreSQL refuse every change, as a standby does: sessions stay, and reads work."""
+    world.postgres.set_read_only(on=True)
+    try:
+        time.sleep(seconds)
+    finally:
+        world.postgres.set_read_only(on=False)
+
+
+@_named("database full")
+def fill_database(world: World, seconds: float) -> None:
+    """Leave no room for tables and indexes: what needs a new page is refused."""
+    world.postgres.disk.fill()
+    try:
+        time.sleep(seconds)
+    finally:
+        world.postgres.disk.empty()
+
+
+@_named("pooler killed", only_pooled=True)
+def kill_pooler(world: World, seconds: float) -> None:
+    """SIGKILL the pooler: every session ends in the middle of what it does."""
+    assert world.pooler is not None
+    world.pooler.kill()
+    time.sleep(seconds)
+    world.pooler.start()
 
 
 @_named("database and broker down")

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.chaos import attempts
 from tests.chaos.final_state import FinalState
+from tests.chaos.half_sent import FIRST
 from tests.chaos.ledger import Asked, Ledger
 from tests.chaos.lines import Line
 from tests.chaos.stream import STRANGER
@@ -18,6 +19,11 @@ ROWS = """
            (SELECT count(*) FROM unsub_deliveryattempt a
             WHERE a.request_id = r.id AND a.outcome = 'unknown')
     FROM unsub_subscriberrequest r
+"""
+# Of clients that never sent a whole request.
+UNFINISHED = """
+    SELECT count(*) FROM unsub_subscriberrequest
+    WHERE subscriber_id >= {mark} AND subscriber_id < {mark}
 """
 OPEN = "SELECT count(*) FROM unsub_subscriberrequest WHERE status IN ('pending', 'sending')"
 GRACE = 6.0  # seconds for which a page remembers a database outage
@@ -85,6 +91,7 @@ class Reconciliation:
         yield from self._people.lines()
         yield from attempts.lines(self._world)
         yield from self._answers()
+        yield from self._half_sent()
         yield from self._times()
 
     @staticmethod
@@ -190,6 +197,15 @@ class Reconciliation:
         undos = Counter(asked.asked_to_undo for asked in self._submissions)
         odd = [status for status in undos if status not in {None, 0, 303, 503}]
         yield Line(what="undo replies other than 303 and 503", number=len(odd), holds=not odd)
+
+    def _half_sent(self) -> Iterator[Line]:
+        """Yield what became of the requests that were never sent whole."""
+        number = self._world.half_sent
+        yield Line(what="half-sent requests", number=number, holds=number > 0)
+        taken = sum(status not in {0, 408} for status in self._world.half_answers)
+        yield Line(what="half-sent, and answered as if whole", number=taken, holds=taken == 0)
+        stored = self._world.query(UNFINISHED, FIRST, STRANGER)[0][0]
+        yield Line(what="half-sent, and in the database", number=stored, holds=stored == 0)
 
     def _times(self) -> Iterator[Line]:
         """Yield whether 503s and broken connections came only while allowed, and the slowest

@@ -3,26 +3,31 @@
 import random
 import tempfile
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
 
-from scripts.servers import Postgres, ServerError
+from scripts.servers import ServerError
 from scripts.steps import say
 from tests.chaos import disturbances
+from tests.chaos.alarms import Alarms, Webhook
 from tests.chaos.crowd import Crowd
+from tests.chaos.disk import ChaosPostgres
 from tests.chaos.ledger import Ledger
 from tests.chaos.lines import Line
 from tests.chaos.reconcile import OPEN, Reconciliation
 from tests.chaos.stream import Stream
 from tests.chaos.world import World
-from tests.journeys.databases import create_database, prepare_database
+from tests.journeys.databases import prepare_database
+from tests.pooler import PgBouncer
 
 Attempts = dict[int, str]
 RATE, PEOPLE = 12.0, 0.8  # per second: single requests, and visitors of the profile centre
 SETTLE_SECONDS = 300.0
+SESSIONS = 10  # of PostgreSQL, for all processes together, where a pooler is in between
 # The columns of a finished attempt, compared to detect any change.
 FINISHED = """
     SELECT id, md5(concat_ws('|', request_id, number, lease, started_at, finished_at, outcome,
@@ -36,6 +41,8 @@ class Report:
     """The report of a run."""
 
     seed: int
+    pooled: bool = False
+    is_simulated: bool = False
     seconds: float = 0.0
     steps: dict[str, list[float]] = field(default_factory=dict)
     accepted: dict[str, int] = field(default_factory=dict)
@@ -50,7 +57,11 @@ class Report:
 
     def __str__(self) -> str:
         """Return the report as text, for a terminal and for docs/reliability.md."""
-        rows = [f"seed {self.seed}, {self.seconds:.0f} s, settled in {self.settled:.0f} s", ""]
+        way = "through PgBouncer" if self.pooled else "without a pooler"
+        rows = [f"seed {self.seed}, {self.seconds:.0f} s {way}, settled in {self.settled:.0f} s"]
+        if self.is_simulated:
+            rows.append("the full database is simulated: this process must not mount a file system")
+        rows.append("")
         rows += [
             f"| {'disturbance':<48} | times | accepted meanwhile |",
             f"| {'-' * 48} | ----: | -----------------: |",
@@ -72,27 +83,55 @@ class Report:
         return "\n".join(rows)
 
 
-def run(*, duration: float, seed: int, harm: float) -> Report:
+def run(*, duration: float, seed: int, harm: float, pooled: bool) -> Report:
     """Run for about `duration` seconds and return the report. Each disturbance lasts up to `harm`
-    seconds: first each one once, then random ones."""
-    report = Report(seed=seed)
-    with tempfile.TemporaryDirectory(prefix="pc-chaos-") as name, closing(Postgres()) as postgres:
+    seconds: first each one once, then random ones. `pooled` puts PgBouncer between the processes
+    and PostgreSQL."""
+    report = Report(seed=seed, pooled=pooled)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pc-chaos-")))
+        postgres = stack.enter_context(closing(ChaosPostgres()))
+        report.is_simulated = postgres.disk.is_simulated
         postgres.start()
         address = postgres.url.rpartition("/")[0]
-        create_database(address, "CREATE DATABASE chaos")
+        database = f"{address}/chaos"
+        postgres.disk.create_database(address, "chaos")
         # No one reads the confirmation emails here: subscriptions count without double opt-in.
         # Any link changes details here.
         centre = ("--profile-centre", "on", "--protects-details", "off")
-        prepare_database(f"{address}/chaos", centre=centre)
-        world = World(folder=Path(name), postgres=postgres, database=f"{address}/chaos")
+        prepare_database(database, centre=centre)
+        postgres.disk.migrated(database)
+        webhook = stack.enter_context(closing(Webhook()))
+        settings = {"ALERT_WEBHOOK_URL": webhook.url, "ALERT_WEBHOOK_SECRET": "chaos-" * 8}
+        pooler = _started_pooler(stack, database) if pooled else None
+        world = World(
+            folder=folder, postgres=postgres, database=database, pooler=pooler, settings=settings
+        )
         try:
             world.start()
             _disturb(world, report, duration=duration, harm=harm)
+            report.lines += Alarms(world, webhook).lines()
+            report.lines += _refusals(postgres)
         finally:
             with suppress(ServerError, ProcessLookupError):
                 world.wake()
             world.stop()
     return report
+
+
+def _started_pooler(stack: ExitStack, database: str) -> PgBouncer:
+    pooler = stack.enter_context(closing(PgBouncer(database, sessions=SESSIONS)))
+    pooler.start()
+    return pooler
+
+
+def _refusals(postgres: ChaosPostgres) -> Iterator[Line]:
+    """Yield how much the database has refused: none would mean that nothing was disturbed."""
+    for what, words in (
+        ("read-only", "in a read-only transaction"), ("full", "No space left on device"),
+    ):  # fmt: skip
+        number = postgres.refusals(words)
+        yield Line(what=f"refused by a {what} database", number=number, holds=number > 0)
 
 
 def _disturb(world: World, report: Report, *, duration: float, harm: float) -> None:
@@ -124,10 +163,11 @@ def _one_after_another(
 ) -> None:
     """Run one disturbance after another until the time is over."""
     finished: Attempts = {}
-    for number, name in enumerate(_order(dice)):
+    names = disturbances.names(pooled=report.pooled)
+    for number, name in enumerate(_order(dice, names)):
         at = time.monotonic()
         # However slow the machine is, each disturbance happens once.
-        if at > until and number >= len(disturbances.NAMES):
+        if at > until and number >= len(names):
             break
         before = ledger.accepted()
         disturbances.NAMES[name].disturb(world, harm, dice)
@@ -141,9 +181,8 @@ def _one_after_another(
     report.lines.append(Line(what=what, number=report.spoilt, holds=report.spoilt == 0))
 
 
-def _order(dice: random.Random) -> list[str]:
+def _order(dice: random.Random, names: list[str]) -> list[str]:
     """Return the disturbances: each once in random order, then random ones."""
-    names = list(disturbances.NAMES)
     return [*dice.sample(names, len(names)), *dice.choices(names, k=2000)]
 
 

@@ -5,18 +5,22 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import redis
 
 from scripts.ready import answers
-from scripts.servers import HOST, Postgres, free_port
+from scripts.servers import HOST, free_port
+from tests.chaos import half_sent
+from tests.chaos.disk import ChaosPostgres
 from tests.journeys.deployment import Deployment
-from tests.journeys.processes import Process
+from tests.journeys.processes import Process, wait_for
+from tests.pooler import PgBouncer
 from unsub.infra.spool_queue import SpoolQueue
 
 LEASE_SECONDS = 8
@@ -51,14 +55,26 @@ HEAL = (
 class World(Deployment):
     """A deployment with parts that can be stopped."""
 
-    def __init__(self, *, folder: Path, postgres: Postgres, database: str) -> None:
+    def __init__(
+        self, *, folder: Path, postgres: ChaosPostgres, database: str, pooler: PgBouncer | None,
+        settings: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        """With a pooler, the processes use the database through it; what a run looks at for itself
+        it reads directly."""
         self.postgres = postgres
+        self.pooler = pooler
         # Periods when database and broker were both away, in seconds of the monotonic clock.
         self.both_away: list[tuple[float, float]] = []
         # Periods when gunicorn was down.
         self.web_away: list[tuple[float, float]] = []
+        # Statuses of the responses to half-sent requests, and how many of those were sent.
+        self.half_answers: list[int] = []
+        self.half_sent = 0
+        self._half_numbers = count(half_sent.FIRST)
         self._alarm_clock: subprocess.Popen[bytes] | None = None
-        super().__init__(database=database, folder=folder, settings=SETTINGS)
+        through = {"DATABASE_URL": pooler.url, "DATABASE_POOLER": "true"} if pooler else {}
+        own = SETTINGS | through | dict(settings)
+        super().__init__(database=database, folder=folder, settings=own)
         self.second = self._processes["second"]
         address = f"{HOST}:{free_port()}"
         self.ahead_url = f"http://{address}"
@@ -66,6 +82,11 @@ class World(Deployment):
         self.ahead = Process("ahead", command, environ=self._environ_ahead(), folder=folder)
         self._processes["ahead"] = self.ahead
         self._urls = cycle((self.url, self.ahead_url))
+        self._schedule = folder / "second-schedule"
+        self.second_beat = Process(
+            "second-beat", self.beat.command, folder=folder,
+            environ=self.environ | {"CELERY_BEAT_SCHEDULE": str(self._schedule)},
+        )  # fmt: skip
 
     def _environ_ahead(self) -> dict[str, str]:
         """Return the environment of a web server whose clock is ahead: `sitecustomize` sets it."""
@@ -101,6 +122,28 @@ class World(Deployment):
     def workers(self) -> tuple[Process, Process]:
         """Both workers."""
         return self.worker, self.second
+
+    def start_second_beat(self) -> None:
+        """Start another beat beside the one that runs, and wait until it has read its schedule."""
+        for file in self._second_schedules():
+            file.unlink()
+        self.second_beat.start()
+        wait_for("second beat", self._second_schedules, seconds=60)
+
+    def _second_schedules(self) -> list[Path]:
+        return list(self.folder.glob(f"{self._schedule.name}*"))
+
+    def stop(self) -> None:
+        """Stop everything; the logs stay in `folder`."""
+        self.second_beat.kill()
+        super().stop()
+
+    def send_half(self, url: str, seconds: float) -> None:
+        """Send half-sent requests to a web server for `seconds`."""
+        numbers = [next(self._half_numbers) for _ in range(2 * half_sent.CONNECTIONS)]
+        paths = [urlsplit(self.link(number)).path for number in numbers]
+        self.half_sent += len(paths)
+        self.half_answers += half_sent.send(url, paths, seconds)
 
     def restart(self, process: Process) -> None:
         """Kill a process and start it again."""

@@ -90,6 +90,8 @@ class Reconciliation:
         )  # fmt: skip
         yield from self._people.lines()
         yield from attempts.lines(self._world)
+        unread = self._world.spool_not_read
+        yield Line(what="spool not read for a minute", number=unread, holds=unread == 0)
         yield from self._answers()
         yield from self._half_sent()
         yield from self._times()

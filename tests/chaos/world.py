@@ -67,6 +67,8 @@ class World(Deployment):
         self.both_away: list[tuple[float, float]] = []
         # Periods when gunicorn was down.
         self.web_away: list[tuple[float, float]] = []
+        # How often the spool was not empty for a minute, although database and broker were up.
+        self.spool_not_read = 0
         # Statuses of the responses to half-sent requests, and how many of those were sent.
         self.half_answers: list[int] = []
         self.half_sent = 0

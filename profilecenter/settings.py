@@ -229,7 +229,12 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # The default exchange needs no binding in Redis. With a binding, a flushed broker would accept no
 # message until every process has been restarted.
-CELERY_TASK_QUEUES = [Queue("celery", exchange=Exchange(""), routing_key="celery")]
+# Wake-ups have a queue of their own. A worker takes from both in turns: in one queue thousands of
+# wake-ups would keep the sweep and the reading of the spool waiting until they expire.
+CELERY_TASK_QUEUES = [
+    Queue(name, exchange=Exchange(""), routing_key=name) for name in ("celery", "deliveries")
+]
+CELERY_TASK_ROUTES = {"unsub.tasks.deliver": {"queue": "deliveries"}}
 CELERY_TIMEZONE = "UTC"
 # Records heartbeats for /readyz and the metrics.
 CELERY_BEAT_SCHEDULER = "profilecenter.programs:Scheduler"

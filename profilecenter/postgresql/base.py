@@ -128,6 +128,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Close the connection where the server has closed it. Does not ask the server where it
         answered within CHECKED_FOR."""
         if time.monotonic() < self._checked_until:
+            # Django asks before it changes autocommit, too: within a request, once is enough, and
+            # a query at the end of a transaction would begin another.
+            self.health_check_done = True
             return
         super().close_if_health_check_failed()
         if self.connection is not None:

@@ -76,6 +76,17 @@ def test_a_killed_worker_is_reported_while_beat_s_heartbeat_stays_recent(
     wait_for("the worker", lambda: not readyz(deployment)["degraded"])
 
 
+def test_thousands_of_wake_ups_do_not_keep_the_sweep_waiting(deployment: Deployment) -> None:
+    deployment.worker.kill()
+    many = "for _ in range(3000): current_app.send_task('unsub.tasks.deliver', (1, 'none'))"
+    deployment.shell(f"from celery import current_app\n{many}")
+    with redis.Redis.from_url(deployment.valkey.url) as broker:
+        broker.hdel("profilecenter:heartbeat", "sweep")
+        deployment.worker.start()
+        wait_for("a sweep", lambda: broker.hexists("profilecenter:heartbeat", "sweep"))
+        assert broker.llen("deliveries") > 1000
+
+
 def test_each_web_process_looks_for_outages(deployment: Deployment) -> None:
     wait_for("both", lambda: deployment.web.log.count("second_look_started") == 2)
 

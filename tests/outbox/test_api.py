@@ -172,7 +172,7 @@ def test_many_requests_queue_one_wake_up(
     broker.flushdb()
     for number in range(1001, 1011):
         outbox.submit(make_submission(number))
-    assert broker.llen("celery") == 1
+    assert broker.llen("deliveries") == 1
 
 
 def test_a_silent_broker_loses_no_request_and_is_called_without_a_retry(

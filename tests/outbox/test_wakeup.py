@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 import redis
 from django.conf import settings
 
@@ -13,7 +14,13 @@ KEY = f"profilecenter:wakeup:{PARENT}:0"
 
 def waiting(client: redis.Redis) -> int:
     """Return the number of tasks in the queue."""
-    return int(client.llen("celery"))
+    return int(client.llen("deliveries"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_gathered() -> None:
+    """Let no wake-up of an earlier test gather those of this one."""
+    wakeup.forget_gathered()
 
 
 def test_a_lone_wake_up_is_sent_at_once() -> None:

@@ -69,11 +69,20 @@ def _send_gathered(mid: int, key: str, due: int, seconds: float) -> None:
     _send(mid, key, due, seconds)
 
 
+def forget_gathered() -> None:
+    """Forget which wake-ups this process has sent and gathered. For tests."""
+    with _lock:
+        _next_at.clear()
+        _waiting.clear()
+
+
 def _send(mid: int, key: str, due: int, seconds: float) -> None:
     try:
-        if _client.set(key, 1, nx=True, ex=math.ceil(seconds) + settings.SWEEP_SECONDS):
+        # Both end together: else the same wake-up would be queued again and again.
+        lifetime = math.ceil(seconds) + settings.SWEEP_SECONDS
+        if _client.set(key, 1, nx=True, ex=lifetime):
             later: dict[str, Any] = {"countdown": due - time.time()} if due else {}
-            current_app.send_task("unsub.tasks.deliver", (mid, key), **later)
+            current_app.send_task("unsub.tasks.deliver", (mid, key), expires=lifetime, **later)
     except (redis.RedisError, KombuError, OSError) as err:
         log.warning("wakeup_failed", mid=mid, error=type(err).__name__)
         clear(key)

@@ -20,15 +20,17 @@ ENV PATH="/opt/venv/bin:$PATH" \
 WORKDIR /srv/profilecenter
 
 FROM base AS builder
-COPY requirements/base.txt requirements/build.txt requirements/
+COPY requirements/base.txt requirements/build.txt requirements/telemetry.txt requirements/
+# "yes": with the packages for Sentry and OpenTelemetry.
+ARG TELEMETRY=no
 # Two environments: the first goes into the image, the second compiles the translations and does
 # not. Both are without pip: the base image's pip fills them.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=ca \
     python -m venv --without-pip /opt/venv \
     && python -m venv --without-pip /opt/build \
-    && for name in base build; do \
-        venv=/opt/venv; [ "$name" = base ] || venv=/opt/build; \
+    && for name in base $([ "$TELEMETRY" != yes ] || echo telemetry) build; do \
+        venv=/opt/venv; [ "$name" != build ] || venv=/opt/build; \
         /usr/local/bin/python -m pip --python "$venv" install \
             --no-cache-dir --disable-pip-version-check \
             --only-binary :all: --require-hashes -r "requirements/$name.txt" || exit 1; \

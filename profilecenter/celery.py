@@ -6,6 +6,9 @@ from typing import Any
 
 from celery import Celery
 from celery.utils.imports import symbol_by_name
+from django.conf import settings
+
+from .counters_folder import make_folder
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "profilecenter.settings")
 
@@ -17,7 +20,9 @@ class Application(Celery):
 
     @cached_property
     def Worker(self) -> Any:  # noqa: N802 - Celery's name for it
-        """The class of `celery worker`."""
+        """The class of `celery worker`. Accessed before anything imports prometheus_client."""
+        if settings.WORKER_METRICS_ADDRESS is not None:
+            make_folder()
         return self.subclass_with_self(symbol_by_name("profilecenter.programs:Worker"))
 
     @cached_property

@@ -9,6 +9,7 @@ import math
 import os
 import re
 from collections.abc import Collection, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -129,6 +130,26 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
             begins = " or ".join(f"{scheme}://" for scheme in schemes)
             raise self._wrong(var, f"an address that begins with {begins}, {_ENCODED}")
         return text
+
+    def optional_address(self, var: str, *, module: str) -> str:
+        """Return a URL, or "" where it is not set. It needs a module of
+        requirements/telemetry.txt."""
+        if not self.str(var, default=""):
+            return ""
+        if find_spec(module) is None:
+            needs = "needs the packages of requirements/telemetry.txt"
+            raise SettingError(f"{self._named(var)} {needs}: {module} cannot be imported.")
+        return self.address(var, schemes=("https", "http"), default="")
+
+    def listener(self, var: str) -> tuple[str, int] | None:
+        """Return host and port to listen on, or None where it is not set."""
+        text: str = self.str(var, default="")
+        host, _, port = text.rpartition(":")
+        if not text:
+            return None
+        if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+            raise self._wrong(var, "host and port, such as 127.0.0.1:9100 or 0.0.0.0:9100")
+        return host.strip("[]"), int(port)
 
     def redis(self, var: str, *, default: str) -> str:
         """Return the address of a Redis, or of its Sentinels."""

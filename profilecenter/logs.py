@@ -32,6 +32,11 @@ STYLES = ("json", "console")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
+def clean(text: str) -> str:
+    """Return a text without tokens, email addresses and credentials of URLs."""
+    return scrub(_TOKEN_PATH.sub(r"/\1/[token]", text))
+
+
 class ScrubbingFormatter(structlog.stdlib.ProcessorFormatter):
     """Formatter that removes tokens and email addresses from each line, tracebacks included."""
 
@@ -45,7 +50,7 @@ class ScrubbingFormatter(structlog.stdlib.ProcessorFormatter):
             line = super().format(record)
         except Exception as err:  # noqa: BLE001 - logging would print message and arguments as they are
             line = super().format(_unwritten(record, err))
-        return scrub(_TOKEN_PATH.sub(r"/\1/[token]", line))
+        return clean(line)
 
 
 def _unwritten(record: logging.LogRecord, error: Exception) -> logging.LogRecord:
@@ -70,9 +75,11 @@ def default_style() -> str:
     return "console" if os.isatty(2) else "json"
 
 
-def logging_config(style: str, level: str) -> dict[str, Any]:
-    """Return the dictConfig for `style` ("json" or "console"). Side effect: configures structlog to
-    match."""
+def logging_config(
+    style: str, level: str, *, sentry_dsn: str = "", release: str = ""
+) -> dict[str, Any]:
+    """Return the dictConfig for `style` ("json" or "console"); errors also go to Sentry where there
+    is a DSN. Side effect: configures structlog to match."""
     structlog.configure(
         processors=[*_BEFORE, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -91,12 +98,18 @@ def logging_config(style: str, level: str) -> dict[str, Any]:
         # The logger of a worker's child processes; it does not propagate to the root.
         "multiprocessing": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
     }
+    handlers: dict[str, Any] = {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}}
+    if sentry_dsn:
+        handlers["sentry"] = {
+            "class": "profilecenter.sentry.SentryHandler", "level": "ERROR", "dsn": sentry_dsn,
+            "release": release,
+        }  # fmt: skip
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": formatter},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-        "root": {"handlers": ["stderr"], "level": level},
+        "handlers": handlers,
+        "root": {"handlers": [*handlers], "level": level},
         "loggers": quiet,
     }
 

@@ -16,6 +16,7 @@ from celery.utils.log import reset_multiprocessing_logger
 from unsub.infra import heartbeat
 from unsub.infra.redis_client import require_transport
 
+from . import worker_metrics
 from .logs import write_line
 
 log = structlog.get_logger(__name__)
@@ -48,6 +49,11 @@ class Worker(worker.Worker):
         logging.captureWarnings(True)
         require_transport()
         super().on_before_init(*args, **options)
+
+    def on_consumer_ready(self, consumer: Any) -> None:
+        """Begin to serve the metrics."""
+        super().on_consumer_ready(consumer)
+        worker_metrics.serve()
 
     def emit_banner(self) -> None:
         """Log the line."""

@@ -67,8 +67,9 @@ INSTALLED_APPS = [
     "unsub",
 ]
 
-# Recipients' pages pass the first two alone (docs/adr/0030).
+# Recipients' pages pass the first three alone (docs/adr/0030).
 MIDDLEWARE = [
+    "unsub.web.request_ids.RequestIdMiddleware",
     "unsub.web.middleware.SchemeMiddleware",
     "unsub.web.middleware.RecipientMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -406,10 +407,23 @@ vars().update(env.email_server("EMAIL_URL", default="consolemail://"))
 # Set by gunicorn.conf.py: the folder in which all processes share their counters.
 PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 
+# Where a worker answers Prometheus, for all of its processes.
+WORKER_METRICS_ADDRESS = env.listener("WORKER_METRICS_ADDRESS")
+
 ALERT_WEBHOOK_URL = env.str("ALERT_WEBHOOK_URL", default="")
 ALERT_WEBHOOK_SECRET = env.str("ALERT_WEBHOOK_SECRET", default="")
 # Requested after each completed look for alarms; the service behind it notices when that stops.
 WATCH_PING_URL = env.str("WATCH_PING_URL", default="")
 
 LOG_FORMAT = env.choice("LOG_FORMAT", STYLES, default=default_style())
-LOGGING = logging_config(LOG_FORMAT, env.choice("LOG_LEVEL", LEVELS, default="INFO"))
+# Errors of the log go to Sentry, and spans to an OpenTelemetry collector, where these are set and
+# the packages of requirements/telemetry.txt are installed. OpenTelemetry reads its other variables
+# itself.
+SENTRY_DSN = env.optional_address("SENTRY_DSN", module="sentry_sdk")
+OTEL_EXPORTER_OTLP_ENDPOINT = env.optional_address(
+    "OTEL_EXPORTER_OTLP_ENDPOINT", module="opentelemetry"
+)
+LOGGING = logging_config(
+    LOG_FORMAT, env.choice("LOG_LEVEL", LEVELS, default="INFO"), sentry_dsn=SENTRY_DSN,
+    release=PROFILECENTER_VERSION,
+)  # fmt: skip

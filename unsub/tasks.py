@@ -5,7 +5,7 @@ from functools import partial, wraps
 from typing import ParamSpec
 
 import structlog
-from celery import shared_task
+from celery import Task, shared_task
 from django.db import (
     DatabaseError,
     DataError,
@@ -21,7 +21,7 @@ from .audit import sealing
 from .delivery import sweep as delivery_sweep
 from .delivery import worker
 from .gateway import all_subscribers
-from .infra import heartbeat
+from .infra import heartbeat, request_id, tracing
 from .outbox import event_import, pauses, retention, spool, store
 from .outbox.wakeup import clear, wake
 from .reporting import daily_counts, weekly_digest
@@ -52,19 +52,23 @@ def stops_without_database(run: Callable[_P, None]) -> Callable[_P, None]:
     return stopping
 
 
-@shared_task
+@shared_task(bind=True)
 @stops_without_database
-def deliver(mid: int, key: str) -> None:
+def deliver(self: Task, mid: int, key: str) -> None:  # type: ignore[type-arg]
     """Deliver the due requests of one business unit, and send a wake-up for those that are due
     soon.
 
     `key` is the key of the wake-up, which is cleared *before* the requests are claimed, so that a
-    request that is committed meanwhile wakes a worker again.
+    request that is committed meanwhile wakes a worker again. The log lines have the id of the HTTP
+    request that sent the wake-up; rows of others may be delivered with its row.
     """
-    clear(key)
-    again = worker.drain(mid, more=partial(wake, mid))
-    if again is not None:
-        wake(mid, again)
+    sent_by = request_id.accepted(self.request.get(request_id.FIELD))
+    trace = {tracing.CARRIED: str(self.request.get(tracing.CARRIED) or "")}
+    with request_id.bound(sent_by), tracing.span("deliver", parent=trace, mid=mid):
+        clear(key)
+        again = worker.drain(mid, more=partial(wake, mid))
+        if again is not None:
+            wake(mid, again)
     # During a backlog, workers may not get to a sweep for minutes.
     heartbeat.record("worker")
 

@@ -1,8 +1,10 @@
 """The commands of the image and of the compose file, run as real processes without a container."""
 
 import re
+import socket
 import subprocess
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +69,44 @@ def test_a_worker_starts_passes_its_health_check_and_stops(image: Image) -> None
         assert healthy(image, health_command("worker"))
         assert not healthy(image, health_command("worker"), HOSTNAME="another-worker")
         assert worker.terminate() == 0
+
+
+WAKE = "import django; django.setup(); from unsub.outbox.wakeup import wake; wake(510001)"
+
+
+def test_a_worker_answers_prometheus_for_its_processes_and_leaves_no_folder(
+    image: Image, tmp_path: Path
+) -> None:
+    port = free_port()
+    address = f"{HOST}:{port}"
+    image = image.with_settings(WORKER_METRICS_ADDRESS=address, TMPDIR=str(tmp_path))
+    with image.started("worker", command("worker")) as worker:
+        worker.wait_until(lambda: answers(f"http://{address}/"))
+        done = image.run("python", "-c", WAKE, DJANGO_SETTINGS_MODULE="profilecenter.settings")
+        assert done.returncode == 0, done.stderr[-2000:]
+        # A child of the process that answers has claimed.
+        worker.wait_until(lambda: "unsub_claim_seconds_count 1.0" in ask(f"http://{address}/"))
+        assert list(tmp_path.glob("profilecenter-metrics-*"))
+        assert worker.terminate() == 0
+    assert not list(tmp_path.glob("profilecenter-metrics-*"))
+
+
+def test_a_worker_whose_port_for_prometheus_is_taken_delivers_all_the_same(image: Image) -> None:
+    with socket.create_server((HOST, 0)) as taken:
+        address = f"{HOST}:{taken.getsockname()[1]}"
+        other = image.with_settings(WORKER_METRICS_ADDRESS=address)
+        with other.started("worker", command("worker")) as worker:
+            worker.wait_until(lambda: "worker_metrics_unavailable" in worker.log)
+            worker.wait_until(lambda: " ready." in worker.log)
+            assert worker.terminate() == 0
+
+
+def test_sentry_and_opentelemetry_need_packages_that_the_image_does_not_have(image: Image) -> None:
+    for name in ("SENTRY_DSN", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+        done = image.run("python", "manage.py", "check", **{name: "https://key@example.com/1"})
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"{name} needs the packages of requirements/telemetry.txt")
 
 
 def test_beat_starts_passes_its_health_check_and_stops(image: Image) -> None:

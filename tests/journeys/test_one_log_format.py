@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -55,6 +56,16 @@ def send_raw(deployment: Deployment, request: bytes) -> bytes:
         while received := connection.recv(4096):
             answer += received
     return answer
+
+
+def test_the_id_of_a_request_is_in_the_worker_s_line_about_its_delivery(
+    json_logs: Deployment,
+) -> None:
+    _, headers = json_logs.one_click(json_logs.link(1001))
+    mine = {name.lower(): value for name, value in headers.items()}["x-request-id"]
+    json_logs.event_of(1001)
+    found = json_logs.worker.wait_for_words(re.compile(r".*attempt_settled.*\n"), seconds=30)
+    assert json.loads(found[0])["http_request_id"] == mine
 
 
 def test_every_log_line_of_every_process_is_json(

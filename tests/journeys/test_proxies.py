@@ -14,12 +14,13 @@ from tests.journeys.deployment import Deployment
 from tests.journeys.front import NAME, Proxy
 from tests.journeys.talk import FORM, answer, ask, one_click, open_half_sent, request
 from tests.journeys.webs import Web, web
+from unsub.infra.request_id import accepted
 
 KINDS = ("nginx", "caddy")
 # What a client may write, so that the application takes it for something else.
 LIES = (
     "X-Forwarded-Proto: ftp", "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: evil.example",
-    "X-Forwarded-Ssl: off", "Forwarded: for=192.0.2.1;proto=ftp",
+    "X-Forwarded-Ssl: off", "Forwarded: for=192.0.2.1;proto=ftp", f"X-Request-ID: {'a' * 32}",
 )  # fmt: skip
 
 
@@ -155,6 +156,7 @@ def test_a_request_is_passed_on_when_it_is_complete_and_with_the_proxy_s_own_hea
     headers = {name.lower(): value for name, value in headers.items()}
     assert (headers["host"], headers["x-forwarded-proto"]) == (NAME, "https")
     assert headers["x-forwarded-for"] == HOST
+    assert accepted(headers["x-request-id"]).strip("a")
     assert not headers.keys() & {"forwarded", "x-forwarded-host", "x-forwarded-ssl"}
 
 

@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 
 from unsub.domain.outcomes import Backpressure, Outcome, Verdict
 from unsub.domain.retry import delay
+from unsub.infra import metrics
 from unsub.models import (
     BusinessUnit,
     MessageType,
@@ -190,6 +191,7 @@ def _record_results(mid: int, verdicts: Sequence[Verdict], message_type: Message
     queue = queue_state.lock(mid)
     if queue.is_held and not _is_held_for_unsubscribes(mid):
         queue_state.release(mid)
+        metrics.QUEUE_CHANGES.labels("released").inc()
         log.info("queue_released", mid=mid)
     if limiting:
         _pause_queue(mid, limiting)
@@ -240,6 +242,7 @@ def _hold(mid: int, verdict: Verdict, message_type: MessageType) -> None:
         queue_state.hold_type(mid, message_type, verdict.detail)
     if message_type is MessageType.UNSUBSCRIBES or not verdict.of_call:
         queue_state.hold(mid, verdict.detail)
+    metrics.QUEUE_CHANGES.labels("held").inc()
     log.error(
         "queue_held", mid=mid, error_code=verdict.error_code,
         message_type=message_type.value if verdict.of_call else "all",
@@ -256,6 +259,7 @@ def _pause_queue(mid: int, verdict: Verdict) -> None:
         paused_reason=verdict.backpressure.value,
         unknowns_in_a_row=0,
     )
+    metrics.QUEUE_CHANGES.labels("paused").inc()
     log.warning("queue_paused", mid=mid, reason=verdict.backpressure.value, seconds=round(seconds))
 
 
@@ -265,6 +269,7 @@ def _count_unknown(queue: QueueState) -> None:
     mine.update(unknowns_in_a_row=unknowns)
     if unknowns >= CIRCUIT_OPENS_AT:
         mine.update(paused_until=Now() + CIRCUIT_PAUSE, paused_reason=CIRCUIT_OPEN)
+        metrics.QUEUE_CHANGES.labels("circuit_opened").inc()
         log.error("circuit_opened", mid=queue.pk, unknowns=unknowns)
 
 
@@ -276,6 +281,7 @@ def _count_unknown_of_type(mid: int, message_type: MessageType) -> None:
     mine.update(unknowns_in_a_row=unknowns)
     if unknowns >= CIRCUIT_OPENS_AT:
         mine.update(paused_until=Now() + CIRCUIT_PAUSE)
+        metrics.QUEUE_CHANGES.labels("circuit_opened").inc()
         log.error("circuit_opened", mid=mid, unknowns=unknowns, message_type=message_type.value)
 
 
@@ -285,4 +291,5 @@ def send_singly(mid: int) -> None:
     with transaction.atomic():
         queue_state.lock(mid)
         QueueState.objects.filter(pk=mid).update(singly_until=Now() + SINGLY)
+    metrics.QUEUE_CHANGES.labels("singly").inc()
     log.warning("batching_suspended", mid=mid)

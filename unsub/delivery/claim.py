@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from unsub.domain.call_method import CallMethod
 from unsub.domain.outcomes import Outcome
+from unsub.infra import metrics
 from unsub.models import (
     BusinessUnit,
     DeliveryAttempt,
@@ -37,6 +38,7 @@ Examine = Callable[[list[int]], list[int]]
 POSTPONED = timedelta(minutes=5)  # for a row that cannot be examined
 
 
+@metrics.CLAIM_TIME.time()
 def claim(mid: int, *, probing: bool = False) -> Batch[Row] | None:
     """Return due rows of a unit, leased to this worker and committed, or None. After a restore of
     the database unsubscribes alone, until a user releases the hold. With `probing`, one

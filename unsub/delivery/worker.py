@@ -27,12 +27,13 @@ from unsub.domain.outcomes import (
 from unsub.domain.retry import delay
 from unsub.gateway import calls as gateway
 from unsub.gateway import concurrency
+from unsub.infra import metrics
 from unsub.models import BusinessUnit, LinkEmail, MessageType, Status, SubscriberRequest
 from unsub.models.queue_state import queue_of
 from unsub.sfmc import MisconfiguredError, PermanentError, SfmcError, UnknownOutcomeError
 from unsub.units.queue_state import HOLD_PROBE
 
-from . import circuit, isolation, late_calls
+from . import circuit, isolation, late_calls, measures
 from .batch import Batch, Row
 from .claim import claim
 from .kinds import link_email, unsubscribe, update
@@ -148,6 +149,7 @@ def _refused_alone(row: Row, refusal: Verdict) -> Verdict:
     return replace(refusal, outcome=Outcome.TRY_LATER)
 
 
+@metrics.SETTLE_TIME.time()
 def settle(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> None:
     """Complete the attempts, set the next state of the rows for which this worker still holds the
     lease, and record the results in the unit's queue. One transaction; locks the rows and, after
@@ -190,6 +192,7 @@ def _settle(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> None:
             late_calls.record(batch, lost)
         if answers := [verdict for verdict in verdicts if verdict.is_of_marketing_cloud]:
             circuit.record_results(batch.mid, answers, batch.call_type)
+    measures.count(batch, verdicts, lost=[row for row, _ in lost])
     # Outside the transaction: a failure to write the log must not roll back the results.
     for row, verdict in zip(batch.rows, verdicts, strict=True):
         log.info(

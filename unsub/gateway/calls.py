@@ -47,6 +47,7 @@ from unsub.sfmc import (
 from unsub.sfmc.client import Before, Client
 
 from .credentials import credentials
+from .watching import watch_call
 
 Parameters = tuple[tuple[str, str], ...]
 Row = TypeVar("Row")
@@ -293,6 +294,7 @@ def client() -> Client:
         soap_url=settings.SFMC_SOAP_URL or None,
         timeout=settings.SFMC_TIMEOUT,
         pool_size=settings.SFMC_CONCURRENCY,
+        watch=watch_call,
     )
 
 

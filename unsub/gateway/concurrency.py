@@ -1,7 +1,7 @@
 """Limit on concurrent calls to Marketing Cloud, over all processes.
 
 A counting semaphore in Redis: a sorted set of holders, scored by the expiry of their slot on
-Redis's clock. The slot of a crashed holder expires by itself.
+Redis's clock (`unsub/infra/call_slots.py`). The slot of a crashed holder expires by itself.
 
 The reads of pages have slots of their own (docs/adr/0022), so that visitors never stop deliveries,
 nor a backlog the pages.
@@ -9,30 +9,18 @@ nor a backlog the pages.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from uuid import uuid4
 
 import redis
 import structlog
 from django.conf import settings
 
+from unsub.infra.call_slots import Caller
 from unsub.infra.redis_client import quick_client
 
 log = structlog.get_logger(__name__)
 
-
-class Caller(StrEnum):
-    """Whose calls share slots. The value is the key of their semaphore."""
-
-    WORKERS = "profilecenter:calls"  # deliveries, the import of events, reading All Subscribers
-    PAGES = "profilecenter:calls:pages"  # while somebody waits for a page
-
-    @property
-    def limit(self) -> int:
-        """The number of slots: together SFMC_CONCURRENCY, but each has at least one."""
-        pages: int = max(1, settings.SFMC_PAGE_CONCURRENCY)
-        return pages if self is Caller.PAGES else max(1, settings.SFMC_CONCURRENCY - pages)
-
+__all__ = ["Caller", "call_slot"]
 
 _ACQUIRE = """
 local time = redis.call('TIME')

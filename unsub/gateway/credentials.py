@@ -7,6 +7,7 @@ from unsub.sfmc import MisconfiguredError
 from unsub.sfmc.auth import Auth, OAuth, UsernameToken
 
 from .token_store import CachedTokenStore
+from .watching import watch_renewal
 
 
 def credentials(account_id: int | None) -> Auth:
@@ -21,6 +22,7 @@ def credentials(account_id: int | None) -> Auth:
             account_id=account_id,
             store=CachedTokenStore(_credentials_name(account_id)),
             timeout=settings.SFMC_TIMEOUT,
+            watch=watch_renewal,
         )
     if settings.SFMC_USERNAME and settings.SFMC_PASSWORD and settings.SFMC_SOAP_URL:
         return UsernameToken(username=settings.SFMC_USERNAME, password=settings.SFMC_PASSWORD)

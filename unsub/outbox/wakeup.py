@@ -14,6 +14,7 @@ from celery import current_app
 from django.conf import settings
 from kombu.exceptions import KombuError
 
+from unsub.infra import metrics, request_id, tracing
 from unsub.infra.redis_client import quick_client
 
 log = structlog.get_logger(__name__)
@@ -21,6 +22,9 @@ log = structlog.get_logger(__name__)
 # Many requests within this time share one wake-up. A lone request waits for nothing.
 GATHERED_FOR = 0.02  # seconds
 
+_SENT, _ALREADY_SET, _GATHERED, _FAILED = (
+    metrics.WAKEUPS.labels(result) for result in ("sent", "already_set", "gathered", "failed")
+)
 _client = quick_client()
 _lock = threading.Lock()
 # When the next wake-up of a key may be sent, by this process's monotonic clock; and the keys for
@@ -39,8 +43,16 @@ def wake(mid: int, seconds: float = 0.0) -> None:
     # One key per second in which a wake-up is due: many requests share one wake-up.
     due = math.ceil(time.time() + seconds) if seconds > 0 else 0
     key = f"profilecenter:wakeup:{mid}:{due}"
-    if not _is_gathered(mid, key, due, seconds):
-        _send(mid, key, due, seconds)
+    if _is_gathered(mid, key, due, seconds):
+        _GATHERED.inc()
+    else:
+        _send(mid, key, due, seconds, _headers())
+
+
+def _headers() -> dict[str, str]:
+    """Return what the task continues: the id of the HTTP request, and the trace."""
+    mine = request_id.current()
+    return ({request_id.FIELD: mine} if mine else {}) | tracing.carried()
 
 
 def _is_gathered(mid: int, key: str, due: int, seconds: float) -> bool:
@@ -56,17 +68,17 @@ def _is_gathered(mid: int, key: str, due: int, seconds: float) -> bool:
             _next_at[key] = now + GATHERED_FOR
             return False
         _waiting.add(key)
-    timer = threading.Timer(wait, _send_gathered, (mid, key, due, seconds))
+    timer = threading.Timer(wait, _send_gathered, (mid, key, due, seconds, _headers()))
     timer.daemon = True
     timer.start()
     return True
 
 
-def _send_gathered(mid: int, key: str, due: int, seconds: float) -> None:
+def _send_gathered(mid: int, key: str, due: int, seconds: float, headers: dict[str, str]) -> None:
     with _lock:
         _waiting.discard(key)
         _next_at[key] = time.monotonic() + GATHERED_FOR
-    _send(mid, key, due, seconds)
+    _send(mid, key, due, seconds, headers)
 
 
 def forget_gathered() -> None:
@@ -76,14 +88,20 @@ def forget_gathered() -> None:
         _waiting.clear()
 
 
-def _send(mid: int, key: str, due: int, seconds: float) -> None:
+def _send(mid: int, key: str, due: int, seconds: float, headers: dict[str, str]) -> None:
     try:
         # Both end together: else the same wake-up would be queued again and again.
         lifetime = math.ceil(seconds) + settings.SWEEP_SECONDS
-        if _client.set(key, 1, nx=True, ex=lifetime):
-            later: dict[str, Any] = {"countdown": due - time.time()} if due else {}
-            current_app.send_task("unsub.tasks.deliver", (mid, key), expires=lifetime, **later)
+        if not _client.set(key, 1, nx=True, ex=lifetime):
+            _ALREADY_SET.inc()
+            return
+        later: dict[str, Any] = {"countdown": due - time.time()} if due else {}
+        current_app.send_task(
+            "unsub.tasks.deliver", (mid, key), headers=headers, expires=lifetime, **later
+        )
+        _SENT.inc()
     except (redis.RedisError, KombuError, OSError) as err:
+        _FAILED.inc()
         log.warning("wakeup_failed", mid=mid, error=type(err).__name__)
         clear(key)
 

@@ -13,6 +13,7 @@ from lxml import etree
 from .errors import MisconfiguredError, SfmcError, TransientError, UnknownOutcomeError
 from .http import Reply, new_session, post
 from .tokens import Token, TokenStore
+from .watch import Watch, no_watch
 
 _FUELOAUTH = "{http://exacttarget.com}fueloauth"
 _WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
@@ -72,7 +73,7 @@ class UsernameToken:
 
 class OAuth:
     """Server-to-server integration of an installed package. The token is shared through `store` and
-    renewed early, by one process at a time."""
+    renewed early, by one process at a time. `watch` is entered around each request for a token."""
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class OAuth:
         store: TokenStore,
         timeout: float,
         clock: Callable[[], float] = time.time,
+        watch: Watch = no_watch,
     ) -> None:
         self._auth_url = auth_url
         self._url = f"{auth_url.rstrip('/')}/v2/token"
@@ -95,6 +97,7 @@ class OAuth:
         self._store = store
         self._timeout = timeout
         self._clock = clock
+        self._watch = watch
         self._session = new_session(pool_size=2)
         self._not_early_before = 0.0
 
@@ -160,12 +163,13 @@ class OAuth:
         body = json.dumps(self._asked).encode()
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         asked_at = self._clock()
-        try:
-            reply = post(self._session, self._url, body, headers, timeout=self._timeout)
-        except UnknownOutcomeError:
-            # Fetching a second token is harmless: no call was made to the SOAP API.
-            raise TransientError("the token endpoint does not answer") from None
-        token = _read(reply, asked_at)
+        with self._watch("token"):
+            try:
+                reply = post(self._session, self._url, body, headers, timeout=self._timeout)
+            except UnknownOutcomeError:
+                # Fetching a second token is harmless: no call was made to the SOAP API.
+                raise TransientError("the token endpoint does not answer") from None
+            token = _read(reply, asked_at)
         self._store.put(token)
         return token
 

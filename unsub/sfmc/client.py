@@ -36,6 +36,7 @@ from .retrieve import Page, RetrieveRequest, read_page
 from .rights import says_no_right
 from .subscribers import SubscriberUpdate
 from .transport import Transport
+from .watch import Watch, no_watch
 
 T = TypeVar("T")
 Before = Callable[[], None]
@@ -54,14 +55,23 @@ class Client:
     `soap_url` is the tenant's, with or without `/Service.asmx`; None uses the URL in the token.
     `timeout` is in seconds and applies to each HTTP exchange as a whole.
 
+    `watch` is entered around each message, with the name of its operation.
+
     Calls that change something take `before`: it runs directly before each message is sent, after
     the credentials were obtained. What it raises is raised, and nothing is sent.
     """
 
     def __init__(
-        self, *, auth: Auth, soap_url: str | None, timeout: float, pool_size: int = 20
+        self,
+        *,
+        auth: Auth,
+        soap_url: str | None,
+        timeout: float,
+        pool_size: int = 20,
+        watch: Watch = no_watch,
     ) -> None:
         self._auth = auth
+        self._watch = watch
         self._soap_url = soap_url
         # strict=False: an element that the vendor adds must not turn a success into an error. It
         # also accepts broken XML, but `faults.check` has refused that before. Element order is
@@ -175,6 +185,18 @@ class Client:
         operation = getattr(self._service(login), name)
         if before is not None:
             before()
+        with self._watch(name):
+            return self._exchange(operation, login, name, read, arguments)
+
+    @staticmethod
+    def _exchange(
+        operation: Callable[..., Any],
+        login: Login,
+        name: str,
+        read: Callable[[Any], T],
+        arguments: dict[str, Any],
+    ) -> T:
+        """Send one message and return what `read` makes of the reply. Raises an SfmcError."""
         try:
             # A copy: an lxml element has one parent, and threads share logins.
             reply = operation(_soapheaders=[deepcopy(login.header)], **arguments)

@@ -10,6 +10,8 @@ import structlog
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
+from unsub.infra import request_id
+
 from .http import page
 
 log = structlog.get_logger(__name__)
@@ -37,5 +39,6 @@ def not_found(_request: HttpRequest, exception: Any = None) -> HttpResponse:  # 
 
 
 def server_error(_request: HttpRequest) -> HttpResponse:
-    """Return the 500 page."""
-    return page("unsub/error.html", {"kind": "server_error"}, status=500)
+    """Return the 500 page, with the id of the request, by which its log lines are found."""
+    context = {"kind": "server_error", "code": request_id.current()}
+    return page("unsub/error.html", context, status=500)

@@ -24,7 +24,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from unsub.audit import sealing
-from unsub.infra import heartbeat, write_probe
+from unsub.infra import call_slots, heartbeat, write_probe
 from unsub.infra.redis_client import quick_client
 from unsub.infra.spool_queue import Size, SpoolQueue
 from unsub.models import (
@@ -32,6 +32,8 @@ from unsub.models import (
     BusinessUnit,
     EmailStatus,
     LinkEmail,
+    MessageTypeState,
+    QueueState,
     SealCursor,
     Status,
     SubscriberRequest,
@@ -41,6 +43,7 @@ from unsub.models.statuses import in_states
 from unsub.reporting import unsubscribe_rate
 from unsub.reporting.late_calls import late_calls
 from unsub.reporting.latency import late, processing_time
+from unsub.units.queue_state import CIRCUIT_OPEN
 
 Figures = dict[str, tuple[float | None, float | None, float | None, float | None, int]]
 _FIGURES = "processing_time"
@@ -80,6 +83,7 @@ class _Queues(Collector):
                 _link_emails(),
                 _oldest(),
                 *_units(),
+                _circuits(),
                 *_processing_time(),
                 _alarms(),
                 _late_calls(),
@@ -115,12 +119,29 @@ class _Processes(Collector):
         with suppress(redis.RedisError):
             ages = heartbeat.ages(_broker)
         with suppress(redis.RedisError):
-            yield from _spooled()
+            yield from (*_spooled(), *_slots())
         for name, gauge in _heartbeats().items():
             age = ages.get(name)
             if age is not None:
                 gauge.add_metric((), age)
                 yield gauge
+
+
+def _slots() -> Iterator[Metric]:
+    """Yield how many calls to Marketing Cloud are under way, and how many there may be. Raises
+    RedisError."""
+    labels = ("caller",)
+    used = GaugeMetricFamily(
+        "unsub_call_slots_in_use", "Calls to Marketing Cloud under way.", labels=labels
+    )
+    allowed = GaugeMetricFamily(
+        "unsub_call_slots", "Concurrent calls that are allowed.", labels=labels
+    )
+    for caller in call_slots.Caller:
+        label = (caller.name.lower(),)
+        used.add_metric(label, call_slots.in_use(_broker, caller))
+        allowed.add_metric(label, caller.limit)
+    yield from (used, allowed)
 
 
 def _spooled() -> Iterator[Metric]:
@@ -220,6 +241,20 @@ def _units() -> tuple[Metric, Metric]:
         held.add_metric(label, queue.is_held)
         paused.add_metric(label, queue.is_paused(unit.now))
     return held, paused
+
+
+def _circuits() -> Metric:
+    """Return the open circuits; the message type is `all` for that of the whole queue."""
+    gauge = GaugeMetricFamily(
+        "unsub_circuit_open", "1 while a circuit is open.", labels=("mid", "message_type")
+    )
+    queues = QueueState.objects.filter(paused_reason=CIRCUIT_OPEN).values_list("pk", flat=True)
+    for mid in queues:
+        gauge.add_metric((str(mid), "all"), 1)
+    types = MessageTypeState.objects.filter(paused_until__isnull=False, held_since=None)
+    for mid, message_type in types.values_list("unit_id", "message_type"):
+        gauge.add_metric((str(mid), message_type), 1)
+    return gauge
 
 
 def _processing_time() -> Iterator[Metric]:

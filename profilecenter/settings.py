@@ -224,6 +224,8 @@ CELERY_TASK_IGNORE_RESULT = True
 # late acknowledgement over a broken connection would end the worker.
 CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 0}
+# A delivery waits for Marketing Cloud nearly all of its time (docs/adr/0031).
+CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True

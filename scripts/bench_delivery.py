@@ -42,11 +42,9 @@ SPAN = """
     SELECT extract(epoch FROM max(a.finished_at) - min(a.started_at)), count(*),
         avg(a.batch_size) FROM unsub_deliveryattempt a
 """
-# Of the calls of each second: how many were under way in its middle.
-FIRST_SECONDS = """
-    SELECT extract(epoch FROM min(started_at)) FROM (SELECT started_at, row_number() OVER (ORDER BY
-        started_at) AS number FROM (SELECT DISTINCT lease, started_at FROM unsub_deliveryattempt) c)
-        n WHERE number IN (1, %s) GROUP BY number ORDER BY number
+CALLED = """
+    SELECT extract(epoch FROM min(started_at)), extract(epoch FROM max(finished_at))
+    FROM unsub_deliveryattempt GROUP BY lease
 """
 
 
@@ -87,7 +85,9 @@ def worker_command() -> list[str]:
     """Return the command of docker-compose.yml's worker, with the defaults of its variables."""
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     words = yaml.safe_load(text)["services"]["worker"]["command"]
-    return [word.partition(":-")[2].rstrip("}") if word.startswith("${") else word for word in words]
+    return [
+        word.partition(":-")[2].rstrip("}") if word.startswith("${") else word for word in words
+    ]
 
 
 def _measure(latency: float, requests: int) -> Line:
@@ -120,7 +120,7 @@ def _deliver(
         used = cpu_seconds(pid) - before
         most = stand_in.most_at_once()
     seconds, attempts, size = map(float, _one(database, SPAN))
-    busy = [float(row[0]) for row in database.execute(FIRST_SECONDS, (CALLS,))]
+    calls = [(float(row[0]), float(row[1])) for row in database.execute(CALLED)]
     ceiling = CALLS * BATCH / latency if latency else BATCH * _raw(stand_in)
     return Line(
         latency=latency,
@@ -130,8 +130,19 @@ def _deliver(
         worker_cpu_ms=1000 * used / attempts,
         requests_per_message=size,
         calls_at_once=most,
-        seconds_until_all_busy=busy[1] - busy[0] if len(busy) == 2 and most >= CALLS else None,
+        seconds_until_all_busy=_until_all_busy(calls),
     )
+
+
+def _until_all_busy(calls: list[tuple[float, float]]) -> float | None:
+    """Return the seconds from the first claim to that with which CALLS batches were under way."""
+    edges = sorted([(begin, 1) for begin, _ in calls] + [(end, -1) for _, end in calls])
+    running = 0
+    for at, step in edges:
+        running += step
+        if running == CALLS:
+            return at - edges[0][0]
+    return None
 
 
 def _raw(stand_in: Vendor) -> float:

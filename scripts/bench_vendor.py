@@ -8,7 +8,6 @@ same message again and again, which is the most that a client of this stand-in c
 import asyncio
 import http.client
 import json
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -158,9 +157,7 @@ def raw_rate(url: str, message: Message, *, connections: int, seconds: float) ->
     return rate
 
 
-def _send(
-    url: str, message: Message, connections: int, seconds: float, pipe: Connection
-) -> None:
+def _send(url: str, message: Message, connections: int, seconds: float, pipe: Connection) -> None:
     done: list[int] = []
     until = time.monotonic() + seconds
     threads = [
@@ -181,5 +178,3 @@ def _send_until(url: str, message: Message, until: float, done: list[int]) -> No
         connection.getresponse().read()
         number += 1
     done.append(number)
-
-

@@ -151,7 +151,7 @@ def commands(ports: Ports) -> dict[str, list[str]]:
             tool("gunicorn"), "profilecenter.wsgi", "-c", "profilecenter/gunicorn.conf.py",
             "--bind", f"{HOST}:{ports.web}", "--workers", "2",
         ],
-        "worker": [*celery, "worker", "--concurrency", "2", "--without-mingle"],
+        "worker": [*celery, "worker", "--concurrency", "8", "--without-mingle"],
         "beat": [*celery, "beat", "--schedule", schedule],
     }  # fmt: skip
 

@@ -64,5 +64,5 @@ def middle_of_the_jitter(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     queue.
     """
     if request.config.pluginmanager.hasplugin("django"):
-        for module in ("circuit", "worker"):
+        for module in ("circuit", "settlement"):
             monkeypatch.setattr(f"unsub.delivery.{module}.random", lambda: 0.5)

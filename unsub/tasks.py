@@ -6,6 +6,7 @@ from typing import ParamSpec
 
 import structlog
 from celery import Task, shared_task
+from celery.worker import state
 from django.db import (
     DatabaseError,
     DataError,
@@ -66,11 +67,16 @@ def deliver(self: Task, mid: int, key: str) -> None:  # type: ignore[type-arg]
     trace = {tracing.CARRIED: str(self.request.get(tracing.CARRIED) or "")}
     with request_id.bound(sent_by), tracing.span("deliver", parent=trace, mid=mid):
         clear(key)
-        again = worker.drain(mid, more=partial(wake, mid))
+        again = worker.drain(mid, more=partial(wake, mid), is_stopping=_is_stopping)
         if again is not None:
             wake(mid, again)
     # During a backlog, workers may not get to a sweep for minutes.
     heartbeat.record("worker")
+
+
+def _is_stopping() -> bool:
+    """Return whether this worker was told to stop. Its tasks are threads of its only process."""
+    return state.should_stop not in (None, False) or state.should_terminate not in (None, False)
 
 
 @shared_task

@@ -50,10 +50,11 @@ STATUS_FIRST = frozenset({CIRCUIT_OPEN, MAINTENANCE})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendPermit:
     """How many due rows may be claimed now. With 0, none; `until` is when the pause ends, if there
-    is one."""
+    is one. Which list of the unit is All Subscribers, as far as that is known."""
 
     limit: int
     until: datetime | None = None
+    all_subscribers_list_id: int | None = None
 
 
 def acquire_probe(mid: int) -> str | None:
@@ -79,20 +80,22 @@ def permit(mid: int, *, probing: bool = False) -> SendPermit:
     """Return how many rows a business unit's queue may send now: none for an unknown MID or a held
     or paused queue, one for the worker that acquired the probe (`probing`). Creates the unit of
     SFMC_ACCOUNT_ID if it is missing."""
-    if mid == settings.SFMC_ACCOUNT_ID:
+    units = BusinessUnit.objects.select_related("queue_state").annotate(now=Now()).filter(mid=mid)
+    unit = units.first()
+    if unit is None and mid == settings.SFMC_ACCOUNT_ID:
         ensure_own_unit()
-    units = BusinessUnit.objects.select_related("queue_state").annotate(now=Now())
-    unit = units.filter(mid=mid).first()
+        unit = units.first()
     if unit is None:
         log.error("unknown_unit_requests_held", mid=mid)
         return SendPermit(limit=0)
     queue = queue_of(unit)
+    permit = SendPermit(limit=1, all_subscribers_list_id=unit.all_subscribers_list_id)
     if probing:
-        return SendPermit(limit=1)
+        return permit
     if queue.is_held or queue.is_paused(unit.now):
         return SendPermit(limit=0, until=queue.paused_until)
     singly = queue.singly_until and queue.singly_until > unit.now
-    return SendPermit(limit=1 if singly else settings.SFMC_BATCH_SIZE)
+    return permit if singly else replace(permit, limit=settings.SFMC_BATCH_SIZE)
 
 
 def stopped_types(mid: int) -> Mapping[MessageType, bool]:

@@ -16,7 +16,6 @@ from unsub.domain.call_method import CallMethod
 from unsub.domain.outcomes import Outcome
 from unsub.infra import metrics
 from unsub.models import (
-    BusinessUnit,
     DeliveryAttempt,
     EmailStatus,
     Kind,
@@ -73,11 +72,10 @@ def _claim(mid: int, *, probing: bool, together: bool) -> Batch[Row] | None:
         else:
             return None
         _write_attempts(rows, lease)
-        unit = BusinessUnit.objects.get(mid=mid)
     return Batch(
         mid=mid,
         lease=lease,
-        all_subscribers_list_id=unit.all_subscribers_list_id,
+        all_subscribers_list_id=permit.all_subscribers_list_id,
         rows=rows,
         message_type=message_type,
         full=(len(rows) == permit.limit and permit.limit > 1)

@@ -5,35 +5,30 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from random import random
 from typing import Any
-from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Case, Min, Q, Value, When
+from django.db.models import Min, Q
 from django.db.models.functions import Now
 
-from unsub.domain.call_method import CallMethod
 from unsub.domain.outcomes import (
     NOT_CALLED,
+    STOPPING,
     Outcome,
-    Step,
     Verdict,
     read_error,
     read_status,
 )
-from unsub.domain.retry import delay
 from unsub.gateway import calls as gateway
 from unsub.gateway import concurrency
 from unsub.infra import metrics
 from unsub.models import BusinessUnit, LinkEmail, MessageType, Status, SubscriberRequest
 from unsub.models.queue_state import queue_of
 from unsub.sfmc import MisconfiguredError, PermanentError, SfmcError, UnknownOutcomeError
-from unsub.units.queue_state import HOLD_PROBE
 
-from . import circuit, isolation, late_calls, measures
+from . import circuit, isolation, late_calls, measures, settlement
 from .batch import Batch, Row
 from .claim import claim
 from .kinds import link_email, unsubscribe, update
@@ -47,11 +42,15 @@ JUST_NOW = timedelta(seconds=1)
 NO_SLOT_SECONDS = 0.5  # until the next try where all call slots are in use
 
 
-def drain(mid: int, *, more: Callable[[], None]) -> float | None:
-    """Deliver the due rows of a business unit for a few seconds. Return the seconds after which to
-    look again, or None where the next sweep is soon enough. `more` wakes another worker."""
+def drain(
+    mid: int, *, more: Callable[[], None], is_stopping: Callable[[], bool] = lambda: False
+) -> float | None:
+    """Deliver the due rows of a business unit for a few seconds, or until the worker is to stop:
+    rows that are claimed and not yet called are then pending again at once. Return the seconds
+    after which to look again, or None where the next sweep is soon enough. `more` wakes another
+    worker, or another thread of this one."""
     until = time.monotonic() + DRAIN_SECONDS
-    while time.monotonic() < until:
+    while time.monotonic() < until and not is_stopping():
         with concurrency.call_slot() as free:
             if not free:
                 return NO_SLOT_SECONDS
@@ -60,7 +59,9 @@ def drain(mid: int, *, more: Callable[[], None]) -> float | None:
                 return _seconds_to_next(mid)
             if batch.full:
                 more()
-            settle(batch, call(batch))
+            verdicts = (STOPPING,) * len(batch.rows) if is_stopping() else call(batch)
+        # Without the slot, so that another call is under way meanwhile.
+        settle(batch, verdicts)
     return 0.0
 
 
@@ -183,11 +184,7 @@ def _settle_alone(batch: Batch[Row], verdict: Verdict) -> None:
 def _settle(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> None:
     with transaction.atomic(durable=True):
         verdicts = circuit.hold_if_alike(batch, verdicts)
-        lost = []
-        for row, verdict in zip(batch.rows, verdicts, strict=True):
-            _complete_attempt(row, batch.lease, verdict)
-            if not _advance(row, batch.lease, verdict):
-                lost.append((row, verdict))
+        lost = settlement.write(batch, verdicts)
         if lost and batch.calls:
             late_calls.record(batch, lost)
         if answers := [verdict for verdict in verdicts if verdict.is_of_marketing_cloud]:
@@ -206,90 +203,6 @@ def _named(row: Row) -> dict[str, Any]:
     if isinstance(row, LinkEmail):
         return {"link_email_id": row.pk, "purpose": row.purpose}
     return {"request_id": row.pk, "kind": row.kind}
-
-
-def _complete_attempt(row: Row, lease: UUID, verdict: Verdict) -> None:
-    """Write the result of the attempt, once: an attempt that the sweep completed stays as it is."""
-    row.delivery_attempts.filter(lease=lease, finished_at=None).update(
-        finished_at=Now(),
-        outcome=verdict.outcome.value,
-        status_code=verdict.status_code,
-        error_code=verdict.error_code,
-        detail=verdict.detail,
-        sfmc_request_id=verdict.sfmc_request_id,
-    )
-
-
-# A row whose configuration is wrong stays pending: it is the unit's queue that is held.
-_NEXT = {
-    Step.FINISH: Status.DONE,
-    Step.REFUSE: Status.REFUSED,
-    Step.RETRY: Status.PENDING,
-    Step.HOLD: Status.PENDING,
-}
-
-
-def _advance(row: Row, lease: UUID, verdict: Verdict) -> bool:
-    """Set the next state of a request or email, where this worker still holds the lease. Return
-    whether it does."""
-    step = verdict.step(row.attempts)
-    ended = step in (Step.FINISH, Step.REFUSE)
-    changes = {
-        "status": _NEXT[step],
-        "lease": None,
-        "lease_until": None,
-        "outcome": verdict.outcome.value,
-        "error_code": verdict.error_code,
-        "sfmc_request_id": verdict.sfmc_request_id,
-        "next_attempt_at": Now() + _wait(row, verdict),
-        "finished_at": Now() if ended else None,
-    }
-    if isinstance(row, SubscriberRequest):
-        changes |= _changes_of_request(row, step, verdict)
-    held = type(row).objects.filter(pk=row.pk, lease=lease, status=Status.SENDING)
-    return bool(held.update(**changes))
-
-
-def _changes_of_request(row: SubscriberRequest, step: Step, verdict: Verdict) -> dict[str, Any]:
-    """Return what changes in a request beside what changes in an email: how it is sent next, the
-    error code after a fallback in vain, and one more round where it is to be sent again
-    (`unsub/outbox/reassertion.py`)."""
-    if verdict.fallback is not None:
-        return {"call_method": verdict.fallback}
-    if step is Step.REFUSE and row.call_method != CallMethod.EVENT:
-        return {"error_code": _first_code(row) or verdict.error_code}
-    if step is not Step.FINISH:
-        return {}
-    again = Q(send_again=True)
-    return {
-        "status": Case(When(again, then=Value(Status.PENDING)), default=Value(Status.DONE)),
-        "finished_at": Case(When(again, then=None), default=Now()),
-        "next_attempt_at": Now(),
-        "send_again": False,
-    }
-
-
-def _first_code(row: SubscriberRequest) -> int | None:
-    """Return the error code of the last LogUnsubEvent that was sent as the link says: the cause
-    that a marketer has to know, where the fallbacks were refused, too."""
-    codes = row.delivery_attempts.filter(call_method=CallMethod.EVENT).exclude(error_code=None)
-    return codes.order_by("-number").values_list("error_code", flat=True).first()
-
-
-def _wait(row: Row, verdict: Verdict) -> timedelta:
-    """Return how long a row waits for its next attempt, if there is one."""
-    if verdict.at_once or verdict.fallback is not None:
-        return timedelta()
-    wait = timedelta(
-        seconds=delay(
-            row.attempts,
-            draw=random,
-            backpressure=verdict.backpressure,
-            retry_after=verdict.retry_after,
-        )
-    )
-    # A held queue needs a due row for its next probe, and a release must send what is pending.
-    return min(wait, HOLD_PROBE) if verdict.step(row.attempts) is Step.HOLD else wait
 
 
 def _seconds_to_next(mid: int) -> float | None:

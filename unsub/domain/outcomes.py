@@ -83,7 +83,8 @@ class Verdict:
     def is_of_marketing_cloud(self) -> bool:
         """Whether the verdict says anything about Marketing Cloud: not where no call was made, nor
         where this application failed."""
-        return self is not NOT_CALLED and self.outcome is not Outcome.INTERNAL_ERROR
+        is_called = self not in (NOT_CALLED, STOPPING)
+        return is_called and self.outcome is not Outcome.INTERNAL_ERROR
 
     def step(self, attempts: int) -> Step:
         """Return the next step of a request after attempt number `attempts` (from 1)."""
@@ -98,6 +99,8 @@ class Verdict:
 NO_TIME_LEFT = Verdict(outcome=Outcome.TRY_LATER, detail="no time left", at_once=True)
 # For a batch whose lease had ended, or was about to end, directly before its call.
 NOT_CALLED = Verdict(outcome=Outcome.TRY_LATER, detail="the lease ended before the call")
+# For a batch whose worker was told to stop before its call.
+STOPPING = Verdict(outcome=Outcome.TRY_LATER, detail="the worker stopped", at_once=True)
 
 _STEPS = {
     Outcome.POSTED: Step.FINISH,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from threading import Lock
 from typing import Any, TypeVar
 
 import structlog
@@ -52,6 +53,7 @@ from .watching import watch_call
 Parameters = tuple[tuple[str, str], ...]
 Row = TypeVar("Row")
 log = structlog.get_logger(__name__)
+_loading = Lock()
 
 
 def log_unsub_events(
@@ -71,7 +73,7 @@ def log_unsub_events(
 def system_status() -> SystemStatus:
     """Return GetSystemStatus: a probe that changes nothing. Raises an SfmcError."""
     _outside()
-    return client().system_status()
+    return _own_client().system_status()
 
 
 def unsub_events(mid: int, since: datetime) -> Iterator[list[UnsubEvent]]:
@@ -269,7 +271,7 @@ class _Route:
 def _route(mid: int) -> _Route:
     """Return how to address a unit, as its setting `token_by` says. Raises MisconfiguredError where
     credentials are missing, TransientError while the database does not answer."""
-    base = client()
+    base = _own_client()
     if mid == settings.SFMC_ACCOUNT_ID:
         return _Route(client=base, mid=None)
     if base.has_tokens and _token_by(mid) == TokenBy.OWN:
@@ -284,6 +286,13 @@ def _token_by(mid: int) -> str | None:
     except DatabaseError:
         # Not `from err`: a call by the wrong token would be worse than one later.
         raise TransientError("the unit's setting cannot be read") from None
+
+
+def _own_client() -> Client:
+    """Return the process's client, which the first of its threads makes for all of them: they begin
+    together, and loading the WSDL takes half a second."""
+    with _loading:
+        return client()
 
 
 @cache

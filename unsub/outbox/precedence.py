@@ -100,8 +100,10 @@ def claimable(ids: Sequence[int]) -> list[int]:
     Rows that a later request supersedes become `superseded`; rows of subscribers whose earlier
     request another worker is claiming stay as they are. All rows of these subscribers move to one
     digest first."""
-    ids, elsewhere = _under_one_digest(ids)
     rows = SubscriberRequest.objects.in_bulk(ids)
+    free, elsewhere = _under_one_digest(rows)
+    ids = [pk for pk in ids if pk in free]
+    rows = {pk: free[pk] for pk in ids}
     superseded = _superseded(rows) if rows else {}
     for pk, by in superseded.items():
         SubscriberRequest.objects.filter(pk=pk).update(
@@ -111,35 +113,33 @@ def claimable(ids: Sequence[int]) -> list[int]:
     return [pk for pk in ids if pk not in superseded and rows[pk].subscriber_digest not in busy]
 
 
-def _under_one_digest(ids: Sequence[int]) -> tuple[Sequence[int], set[str]]:
-    """Move all rows of the subscribers of the rows `ids`, of whom several digests are known, to the
-    digest of the SubscriberID. Return those of `ids` that still need not wait, and the digests of
-    subscribers of whom another worker holds a row under another digest."""
-    rows = SubscriberRequest.objects.filter(pk__in=ids).only(
-        "pk", "unit_id", "subscriber_id", "subscriber_key", "subscriber_digest"
-    )
+def _under_one_digest(
+    rows: Mapping[int, SubscriberRequest],
+) -> tuple[Mapping[int, SubscriberRequest], set[str]]:
+    """Move all requests of the subscribers of these rows, of whom several digests are known, to the
+    digest of the SubscriberID. Return those of the rows that still need not wait, as they are now,
+    and the digests of subscribers of whom another worker holds a row under another digest."""
     pairs: dict[int, set[tuple[int, str]]] = {}
-    for row in rows:
+    for row in rows.values():
         if row.subscriber_id is not None and row.subscriber_key:
             pairs.setdefault(row.unit_id, set()).add((row.subscriber_id, row.subscriber_key))
     for mid, told in pairs.items():
         identity.learn(mid, told)
-    aliases = identity.aliases_of({row.subscriber_digest for row in rows} - {""})
+    aliases = identity.aliases_of({row.subscriber_digest for row in rows.values()} - {""})
     if not aliases:
-        return ids, set()
+        return rows, set()
     others = SubscriberRequest.objects.filter(subscriber_digest__in=aliases)
     found = dict(others.values_list("pk", "subscriber_digest"))
     if not found:
-        return ids, set()
+        return rows, set()
     mine = set(lock_skipping(others.filter(pk__in=found)).values_list("pk", flat=True))
     for alias in {found[pk] for pk in mine}:
         moving = [pk for pk in mine if found[pk] == alias]
         SubscriberRequest.objects.filter(pk__in=moving).update(subscriber_digest=aliases[alias])
     # What `ready` saw of these subscribers is out of date.
-    again = ready(SubscriberRequest.objects.filter(pk__in=ids)).values_list("pk", flat=True)
-    still = set(again)
+    still = ready(SubscriberRequest.objects.filter(pk__in=rows)).in_bulk()
     left = {found[pk] for pk in found.keys() - mine}
-    return [pk for pk in ids if pk in still], left | {aliases[alias] for alias in left}
+    return still, left | {aliases[alias] for alias in left}
 
 
 def is_superseded(row: SubscriberRequest) -> bool:

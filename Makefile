@@ -8,7 +8,7 @@ SEED ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install run manage test coverage image one-click screenshots chaos bench bench-backlog bench-centre \
-	bench-queue bench-web mutants check fuzz sbom lock pin-images format clean
+	bench-delivery bench-queue bench-web mutants check fuzz sbom lock pin-images format clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench-queue: install ## Measure holding and releasing a queue of 300,000 request
 
 bench-backlog: install ## Measure every look at, and change of, a queue of a million requests
 	@exec $(BIN)/python -m scripts.bench_backlog $(ARGS)
+
+bench-delivery: install ## Measure how fast one worker delivers a backlog
+	@exec $(BIN)/python -m scripts.bench_delivery $(ARGS)
 
 bench-centre: install ## Measure the profile centre over a slow Marketing Cloud
 	@exec $(BIN)/python -m scripts.bench_centre $(ARGS)

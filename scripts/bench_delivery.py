@@ -103,30 +103,37 @@ def _measure(latency: float, requests: int) -> Line:
         say(f"{latency:g} s: writing {requests:,} requests ...")
         _shell(environ, f"fill({requests})")
         with psycopg.connect(postgres.url, autocommit=True) as database:
-            return _deliver(environ, valkey, stand_in, database, latency, requests)
+            run = _Run(environ=environ, valkey=valkey, stand_in=stand_in, database=database)
+            return _deliver(run, latency, requests)
 
 
-def _deliver(
-    environ: dict[str, str], valkey: Valkey, stand_in: Vendor,
-    database: psycopg.Connection[tuple[float, ...]], latency: float, requests: int,
-) -> Line:  # fmt: skip
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """The servers of one measurement."""
+
+    environ: dict[str, str]
+    valkey: Valkey
+    stand_in: Vendor
+    database: psycopg.Connection[tuple[float, ...]]
+
+
+def _deliver(run: _Run, latency: float, requests: int) -> Line:
     """Start a worker, let it deliver everything, and return what was measured."""
-    with _worker(environ, valkey) as pid:
+    with _worker(run.environ, run.valkey) as pid:
         before = cpu_seconds(pid)
-        _shell(environ, "wake_worker()")
+        _shell(run.environ, "wake_worker()")
         until = time.monotonic() + LONGEST
-        while _one(database, DONE)[0] < requests and time.monotonic() < until:
+        while _one(run.database, DONE)[0] < requests and time.monotonic() < until:
             time.sleep(0.2)
         used = cpu_seconds(pid) - before
-        most = stand_in.most_at_once()
-    seconds, attempts, size = map(float, _one(database, SPAN))
-    calls = [(float(row[0]), float(row[1])) for row in database.execute(CALLED)]
-    ceiling = CALLS * BATCH / latency if latency else BATCH * _raw(stand_in)
+        most = run.stand_in.most_at_once()
+    seconds, attempts, size = map(float, _one(run.database, SPAN))
+    calls = [(float(row[0]), float(row[1])) for row in run.database.execute(CALLED)]
     return Line(
         latency=latency,
         requests=requests,
-        rate=_one(database, DONE)[0] / seconds,
-        floor=ceiling,
+        rate=_one(run.database, DONE)[0] / seconds,
+        floor=CALLS * BATCH / latency if latency else BATCH * _raw(run.stand_in),
         worker_cpu_ms=1000 * used / attempts,
         requests_per_message=size,
         calls_at_once=most,

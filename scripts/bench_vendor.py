@@ -54,7 +54,7 @@ class Vendor(NamedTuple):
         return found
 
     def most_at_once(self) -> int:
-        """Return the largest number of calls that were under way at once since the last question."""
+        """Return the largest number of calls under way at once since the last question."""
         self.pipe.send("most")
         found: int = self.pipe.recv()
         return found

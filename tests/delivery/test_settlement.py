@@ -1,13 +1,16 @@
 """Claiming and settling whole batches: the number of statements, and each row's own result."""
 
 from collections.abc import Sequence
+from os import EX_OK
 
 import pytest
+from celery.worker import state
 from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from tests.helpers import PARENT, MakeSubmission
+from unsub import tasks
 from unsub.delivery import late_calls, worker
 from unsub.delivery.batch import Batch, Row
 from unsub.delivery.claim import claim
@@ -137,3 +140,15 @@ def test_a_worker_that_is_to_stop_gives_back_what_it_has_claimed(
     assert due.filter(lease=None).count() == 2
     assert worker.drain(PARENT, more=no_more) is None
     assert len(sandbox.events()) == 2
+
+
+def test_a_wake_up_during_the_stop_of_a_worker_makes_no_call(
+    sandbox: Sandbox, make_submission: MakeSubmission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write(make_submission(1001))
+    monkeypatch.setattr(state, "should_stop", EX_OK)  # as Celery does on SIGTERM
+    tasks.deliver(PARENT, "key")
+    assert sandbox.events() == []
+    monkeypatch.setattr(state, "should_stop", None)
+    tasks.deliver(PARENT, "key")
+    assert len(sandbox.events()) == 1

@@ -67,6 +67,11 @@ class Process:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} did not end in {seconds:.0f} s") from None
 
+    def signal_main(self, number: signal.Signals) -> None:
+        """Send a signal to the process, not to its children."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def signal_all(self, number: signal.Signals) -> None:
         """Send a signal to the process and its children."""
         assert self._process is not None

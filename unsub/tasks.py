@@ -77,7 +77,7 @@ def deliver(self: Task, mid: int, key: str) -> None:  # type: ignore[type-arg]
 def _is_stopping() -> bool:
     """Return whether this worker was told to stop. Its tasks are threads of its only process."""
     # The value is an exit status, and 0 for SIGTERM.
-    told = (state.should_stop, state.should_terminate)
+    told: tuple[object, ...] = (state.should_stop, state.should_terminate)
     return any(one is not None and one is not False for one in told)
 
 

@@ -5,7 +5,7 @@ from os import EX_OK
 
 import pytest
 from celery.worker import state
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
@@ -85,7 +85,7 @@ def test_late_replies_to_twenty_take_as_many_statements_as_one(
 
 
 def _captured(batch: Batch[Row], pairs: Sequence[tuple[Row, Verdict]]) -> list[dict[str, str]]:
-    with CaptureQueriesContext(connection) as queries:
+    with transaction.atomic(), CaptureQueriesContext(connection) as queries:
         late_calls.record(batch, pairs)
     return list(queries.captured_queries)
 

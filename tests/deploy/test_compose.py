@@ -32,6 +32,7 @@ CONFIGURATION = {"/run/secrets/redis_conf"}
 # Used while the image is built, and in no container.
 BUILD = {"pip", "ca"}
 DEFAULT_TIMEOUT = 30  # seconds, SFMC_TIMEOUT
+DEFAULT_CONCURRENCY = 20  # SFMC_CONCURRENCY
 
 
 def test_the_file_is_a_valid_compose_file() -> None:
@@ -238,3 +239,8 @@ def test_the_database_does_not_log_the_values_of_a_statement() -> None:
         "log_parameter_max_length_on_error=0",
     ):
         assert setting in command
+
+
+def test_a_worker_has_a_thread_for_each_call_and_more_for_other_tasks() -> None:
+    words = services()["worker"]["command"]
+    assert int(words[words.index("--concurrency") + 1]) > DEFAULT_CONCURRENCY

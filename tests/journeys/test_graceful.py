@@ -49,12 +49,16 @@ def test_a_rolling_restart_of_the_web_processes_answers_every_request(deploy: De
     for thread in threads:
         thread.start()
     for share in (1, 2, 3):
-        wait_for("answers", lambda share=share: len(statuses) > share * POSTS // 5, seconds=120)
+        _wait_for_answers(statuses, share * POSTS // 5)
         _replace_web_processes(deployment)
     for thread in threads:
         thread.join()
     assert [status for status in statuses if status != 200] == []
     assert len(statuses) == POSTS
+
+
+def _wait_for_answers(statuses: list[int | str], number: int) -> None:
+    wait_for("answers", lambda: len(statuses) > number, seconds=120)
 
 
 def _post(links: list[str], statuses: list[int | str]) -> None:

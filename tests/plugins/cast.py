@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import caches
-from django.db import close_old_connections, connection
+from django.db import close_old_connections, connection, connections
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -118,7 +118,9 @@ class WithoutWrites:
             self._limit(1_073_741_823)
         else:
             self._alter("RESET default_transaction_read_only")
-        # As Django does it between two requests and between two tasks.
+        # As Django does it between two requests and between two tasks, a second after it last asked
+        # whether the session is usable.
+        vars(connections["default"])["_checked_until"] = 0.0
         close_old_connections()
         database_timeout.reset()
         write_probe.forget()

@@ -100,7 +100,11 @@ def test_hsts_is_for_the_host_alone_unless_more_is_asked_for(
     module = {"DJANGO_SETTINGS_MODULE": "profilecenter.settings"}
     assert image.run("python", "-c", SHOW_HSTS, **module, **environ).stdout.strip() == found
     if environ.get("PUBLIC_URL") is None:
-        done = image.run("python", "manage.py", "check", "--deploy", **environ)
+        stores = {
+            "REDIS_URL": "redis://:a-password@broker.example.com/0",
+            "CACHE_URL": "redis://:a-password@cache.example.com/0",
+        }
+        done = image.run("python", "manage.py", "check", "--deploy", **stores, **environ)
         assert "no issues" in done.stdout, done.stderr
 
 

@@ -104,7 +104,7 @@ def test_an_id_in_a_message_that_is_none_is_not_logged(
 def queued() -> list[dict[str, Any]]:
     """Return the messages that wait in the broker."""
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
-        found: list[bytes] = broker.lrange("celery", 0, -1)
+        found: list[bytes] = broker.lrange("deliveries", 0, -1)
     return [json.loads(one) for one in found]
 
 

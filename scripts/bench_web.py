@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> int:
         page = _get(f"{ours.url}{(folder / 'page').read_text().splitlines()[0]}")
         (folder / "page.html").write_bytes(page)
         floor = _gunicorn(
-            stack, "scripts.bench_floor", environ | {"BENCH_PAGE": str(folder / "page.html")}
+            stack, "scripts.bench_floor", environ | {"BENCH_PAGE": str(folder / "page.html")}, PLAIN
         )
         results = _measure(ours, floor, folder, rounds)
     _show(results, len(page))
@@ -123,12 +123,19 @@ class Web:
         return sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
 
 
-def _gunicorn(stack: ExitStack, module: str, environ: dict[str, str]) -> Web:
-    """Start gunicorn as it is shipped."""
+SHIPPED = ("-c", "profilecenter/gunicorn.conf.py")
+# The shipped configuration starts our worker class, which needs our settings.
+PLAIN = ("--worker-class", "gthread", "--threads", "4", "--keep-alive", "75")
+
+
+def _gunicorn(
+    stack: ExitStack, module: str, environ: dict[str, str], options: tuple[str, ...] = SHIPPED
+) -> Web:
+    """Start gunicorn, as it is shipped unless `options` say otherwise."""
     port = free_port()
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "gunicorn", f"{module}:application",
-         "-c", "profilecenter/gunicorn.conf.py", "--bind", f"{HOST}:{port}"],
+         *options, "--bind", f"{HOST}:{port}"],
         cwd=ROOT, env=environ, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip

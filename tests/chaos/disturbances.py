@@ -12,11 +12,13 @@ from random import Random
 import redis
 
 from scripts.servers import free_port
+from tests.chaos.disk import DISK_FULL
 from tests.chaos.world import LEASE_SECONDS, World
 from unsub.infra.database_timeout import RETRY_AFTER
 from unsub.infra.spool_queue import UNITS
 
 Action = Callable[[World, float], None]
+FULL_AT_LATEST = 20.0  # seconds, after which no statement needs a new page
 SPOOL_SECONDS = 60.0  # in which the workers have read the spool, while nothing else fails
 
 
@@ -263,10 +265,15 @@ def make_database_read_only(world: World, seconds: float) -> None:
 
 @_named("database full")
 def fill_database(world: World, seconds: float) -> None:
-    """Leave no room for tables and indexes: what needs a new page is refused."""
+    """Leave no room for tables and indexes: what needs a new page is refused. Pages that are there
+    are filled first, so it lasts until a statement was refused."""
+    before = world.postgres.refusals(DISK_FULL)
     world.postgres.disk.fill()
     try:
         time.sleep(seconds)
+        deadline = time.monotonic() + FULL_AT_LATEST
+        while world.postgres.refusals(DISK_FULL) == before and time.monotonic() < deadline:
+            time.sleep(0.2)
     finally:
         world.postgres.disk.empty()
 

@@ -73,6 +73,10 @@ def run(fuzz: Fuzz, client: Client, paths: list[str], bodies: tuple[bytes, ...])
     def check(data: tuple[str, str, bytes, bytes, str, dict[str, str]]) -> None:
         method, path, body, query, kind, headers = data
         caches["shared"].clear()  # rate limits
+        length = headers.get("CONTENT_LENGTH", "")
+        if length.isdecimal() and int(length) > len(body):
+            # The web process waits for the whole body, and Django's test client refuses to read on.
+            headers = {name: text for name, text in headers.items() if name != "CONTENT_LENGTH"}
         extra: dict[str, Any] = headers | {"QUERY_STRING": query.decode("latin-1")}
         answer = client.generic(method, path, body, kind, **extra)
         assert answer.status_code < 500, answer.status_code

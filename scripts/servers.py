@@ -93,6 +93,13 @@ def _tied_to_us(*options: str) -> list[str]:
     return ["setpriv", "--pdeathsig", "TERM", *options, "--"]
 
 
+def _wait_for_end(processes: tuple[int, ...]) -> None:
+    """Wait until none of these processes is there, 15 seconds at most."""
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline and any(Path(f"/proc/{pid}").exists() for pid in processes):
+        time.sleep(0.01)
+
+
 class Server(ABC):
     """A server process with its own folder. `url` stays the same after a restart."""
 
@@ -176,6 +183,7 @@ class Server(ABC):
     def _end(self, number: int) -> None:
         if self._process is None:
             return
+        children = self.children()
         process, self._process = self._process, None
         if process.poll() is None:
             if number == signal.SIGKILL:
@@ -187,6 +195,8 @@ class Server(ABC):
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(timeout=15)
+        # PostgreSQL does not start while a process of the killed one has its shared memory.
+        _wait_for_end(children)
 
     def restart(self) -> None:
         """Stop the server and start it again on the same port with the same data."""

@@ -17,7 +17,10 @@ from unsub.sfmc import MemoryTokenStore, Token
 log = structlog.get_logger(__name__)
 _shared = caches["shared"]
 
-LOCK_SECONDS = 60  # longer than a renewal takes; a crashed process blocks the others no longer
+# Longer than a renewal usually takes, and shorter than anybody waits for one: a process killed
+# during a renewal stops nobody for long. Where a renewal takes longer, another process fetches a
+# second token, which is harmless.
+LOCK_SECONDS = 10
 _FIELDS = ("value", "expires_at", "renew_at", "soap_url")
 
 

@@ -8,7 +8,7 @@ SEED ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install run manage test coverage image one-click screenshots chaos bench bench-backlog bench-centre \
-	bench-delivery bench-queue bench-web mutants check fuzz sbom lock pin-images format clean
+	bench-delivery bench-queue bench-web mutants check fuzz docs sbom lock pin-images format clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ pin-images: install ## Pin the images of others to the digests of today; needs D
 
 fuzz: install ## Try random input on everything that reads input of others: DURATION=600 SEED=7
 	@exec $(BIN)/python -m tests.fuzz $(or $(DURATION),600) $(SEED) $(ARGS)
+
+docs: install ## Build the site of the documents, and check every link in it: var/site
+	@exec $(BIN)/python -m scripts.docs
 
 sbom: install ## List what a deployment is made of, with licences and known vulnerabilities, in var/sbom
 	@exec $(BIN)/python -m scripts.sbom

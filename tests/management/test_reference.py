@@ -1,0 +1,17 @@
+"""The reference pages of the documents say what the code says."""
+
+import pytest
+
+from scripts import reference
+
+
+@pytest.mark.parametrize("name", ["settings.md", "commands.md", "metrics.md", "log-events.md"])
+def test_a_page_of_the_reference_is_that_of_the_code(name: str) -> None:
+    assert (reference.FOLDER / name).read_text(encoding="utf-8") == reference.pages()[name]
+
+
+def test_every_setting_has_a_default_or_says_what_happens_without_it() -> None:
+    page = reference.pages()["settings.md"]
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    assert len(rows) > 40
+    assert not [row[0] for row in rows if len(row) < 3 or len(row[2].strip(" |")) < 3]

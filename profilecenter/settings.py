@@ -258,6 +258,7 @@ _PERIODIC = {
     "apply_retention": (3600, 3600),
     "seal_audit": (300, 300),
     "find_all_subscribers_lists": (300, 300),
+    "read_sends": (300, 300),
 }
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"unsub.tasks.{name}", "schedule": every, "options": {"expires": expires}}

@@ -91,6 +91,7 @@ UNFOLD = {
                         _("Requests"), "outbox", "unsub_subscriberrequest_changelist",
                         "unsub.view_subscriberrequest",
                     ),
+                    _link(_("Sends"), "campaign", "unsub_send_changelist", "unsub.view_send"),
                     _link(
                         _("Delivery attempts"), "send", "unsub_deliveryattempt_changelist",
                         "unsub.view_deliveryattempt",

@@ -21,7 +21,7 @@ from .alerting import dead_mans_switch, detection, notifications, without_databa
 from .audit import sealing
 from .delivery import sweep as delivery_sweep
 from .delivery import worker
-from .gateway import all_subscribers
+from .gateway import all_subscribers, sends
 from .infra import heartbeat, request_id, tracing
 from .outbox import event_import, pauses, retention, spool, store
 from .outbox.wakeup import clear, wake
@@ -175,6 +175,21 @@ def find_all_subscribers_lists() -> None:
 def find_all_subscribers_list_of(mid: int) -> None:
     """Read from Marketing Cloud which list of a unit is All Subscribers."""
     all_subscribers.refresh(mid)
+
+
+@shared_task
+@stops_without_database
+def read_sends() -> None:
+    """Start reading the names and numbers of sends, for each unit with some that are due."""
+    for mid in sends.due_units():
+        read_sends_of.delay(mid)
+
+
+@shared_task
+@stops_without_database
+def read_sends_of(mid: int) -> None:
+    """Read from Marketing Cloud what the sends of a unit are called, and to how many they went."""
+    sends.refresh(mid)
 
 
 @shared_task

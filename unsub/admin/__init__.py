@@ -15,6 +15,7 @@ from .pauses import PauseAdmin
 from .reasons import ReasonAdmin
 from .requests import SubscriberRequestAdmin
 from .restore_holds import RestoreHoldAdmin
+from .sends import SendAdmin
 from .units import BusinessUnitAdmin
 from .users import GroupAdmin, UserAdmin
 
@@ -30,6 +31,7 @@ __all__ = [
     "PauseAdmin",
     "ReasonAdmin",
     "RestoreHoldAdmin",
+    "SendAdmin",
     "SubscriberRequestAdmin",
     "UserAdmin",
 ]

@@ -10,13 +10,17 @@ GAP = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """A row with a bar of `width` percent of the longest."""
+    """A row with a bar of `width` percent of the longest. `detail` is a line below the label."""
 
     label: str
     number: int
+    key: str = ""
     before: int = 0
     url: str = ""
     note: str = ""
+    detail: str = ""
+    detail_url: str = ""
+    rate: str = ""
     width: float = 0.0
 
 

@@ -14,14 +14,16 @@ from django.utils.translation import gettext, ngettext
 from unsub.models import Channel, Kind, MailingList, Reason
 from unsub.models.daily_count import NONE
 from unsub.outbox import restoring
-from unsub.reporting import overview
+from unsub.reporting import overview, send_rates
 from unsub.reporting.latency import NEWEST
 from unsub.reporting.overview import Count, Overview
+from unsub.reporting.send_rates import SendFacts
 from unsub.units.access import mids_of, units_of
 
 from .charts import Bar, Columns, bars, columns
 from .filters import WITHOUT
 from .formatting import unit_words
+from .sends import percent
 
 LIST = "admin:unsub_subscriberrequest_changelist"
 TOP = 10  # rows of a table before it is shown in full
@@ -41,7 +43,8 @@ _PARAMETERS = {
 class Card:
     """A table with a bar in each row. `counts` is the name of what it counts. `hidden` is how many
     further values there are, `hidden_number` what they count together, and `full_url` the address
-    of the whole table."""
+    of the whole table. `remark` says what the rates, where it `has_rates`, are to be compared
+    with."""
 
     title: str
     key: str
@@ -50,6 +53,8 @@ class Card:
     hidden: int = 0
     hidden_number: int = 0
     full_url: str = ""
+    has_rates: bool = False
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,17 +148,77 @@ def _cards(request: HttpRequest, found: Overview, chosen: Chosen) -> list[Card]:
     reasons = {str(reason.pk): reason.label for reason in chosen_reasons}
     reasons[NONE] = gettext("No reason given")
     channels = {channel.value: str(channel.label) for channel in Channel}
+    mids = list(units) if chosen.mid is None else [chosen.mid]
+    counted = send_rates.job_ids(one.key for one in found.by_job)
+    known = send_rates.of_jobs_and_recent(mids, counted)
+    sends = {job: known[job] for job in counted if job in known}
     jobs = {one.key: gettext("Job %s") % one.key for one in found.by_job}
+    jobs |= {str(job): send.email_name for job, send in sends.items()}
     jobs[NONE] = gettext("No job in the link")
     table = partial(_card, found, chosen)
     return [
         table("unit", gettext("By business unit"), found.by_unit, names),
-        table("job", gettext("By send"), found.by_job, jobs),
+        _with_rates(
+            table("job", gettext("By send"), found.by_job, jobs),
+            sends,
+            send_rates.usual_rate(known),
+        ),
+        *_emails(sends),
         table("list", gettext("By list"), found.by_list, lists),
         table("reason", gettext("By reason"), found.by_reason, reasons),
         table("channel", gettext("By channel"), found.by_channel, channels),
         *_centre(found, chosen, is_offered=any(unit.profile_centre for unit in seen)),
     ]
+
+
+def _with_rates(card: Card, sends: Mapping[int, SendFacts], usual: float | None) -> Card:
+    """Return the table of sends with their rates, and what is usual."""
+    remark = gettext("Usual rate: %s, the median of the sends of 90 days.") % percent(usual)
+    return replace(
+        card,
+        rows=[_of_send(row, sends.get(int(row.key))) if row.key else row for row in card.rows],
+        has_rates=bool(sends),
+        remark=remark if usual is not None else "",
+    )
+
+
+def _of_send(row: Bar, send: SendFacts | None) -> Bar:
+    """Return the row of a send: what it was, when, to how many, and its rate."""
+    if send is None:
+        return row
+    parts = [
+        send.subject,
+        date_format(send.sent_at, "j N Y") if send.sent_at else "",
+        _sent_to(send.number_sent),
+    ]
+    return replace(
+        row,
+        detail=" · ".join(filter(None, parts)),
+        detail_url=f"{reverse('admin:unsub_send_changelist')}?q={send.job_id}",
+        rate=percent(send.rate),
+    )
+
+
+def _sent_to(number: int | None) -> str:
+    return gettext("to %s") % number_format(number, force_grouping=True) if number else ""
+
+
+def _emails(sends: Mapping[int, SendFacts]) -> list[Card]:
+    """Return the table of emails that were sent several times, where there are any: which of them
+    people leave by."""
+    found = [one for one in send_rates.by_email(sends.values()) if one.sends > 1][:TOP]
+    rows = [
+        Bar(
+            label=one.email_name,
+            number=one.unsubscribes,
+            url=f"{reverse('admin:unsub_send_changelist')}?{urlencode({'q': one.email_name})}",
+            detail=ngettext("%d send", "%d sends", one.sends) % one.sends,
+            rate=percent(one.rate),
+        )
+        for one in found
+    ]
+    title = gettext("By email, all its sends")
+    return [Card(title=title, key="email", rows=bars(rows), has_rates=True)] if rows else []
 
 
 def _ids(counts: list[Count]) -> list[Any]:
@@ -189,6 +254,7 @@ def _card(  # noqa: PLR0917
         rows=bars(
             [
                 Bar(
+                    key=str(one.key),
                     label=names.get(one.key) or str(one.key),
                     number=one.number,
                     before=one.before,

@@ -23,6 +23,7 @@ from unsub.sfmc import (
     LIST_SUBSCRIBER_PROPERTIES,
     LOG_UNSUB_EVENT,
     PROFILE_PROPERTIES,
+    SEND_PROPERTIES,
     SUBSCRIBER_PROPERTIES,
     UNSUB_EVENT_PROPERTIES,
     CallReply,
@@ -33,6 +34,7 @@ from unsub.sfmc import (
     Membership,
     Profile,
     RetrieveRequest,
+    SentEmail,
     SubscriberName,
     SubscriberUpdate,
     SystemStatus,
@@ -42,6 +44,7 @@ from unsub.sfmc import (
     read_list,
     read_membership,
     read_profile,
+    read_sent_email,
     read_subscriber_name,
     read_unsub_event,
 )
@@ -107,6 +110,13 @@ def subscribers_called(mid: int, name: str) -> list[SubscriberName]:
 def mail_lists(mid: int) -> list[MailList]:
     """Return the unit's lists, groups and suppression lists included. Raises an SfmcError."""
     return _all(_pages(mid, "List", LIST_PROPERTIES, None, read_list))
+
+
+def sent_emails(mid: int, job_ids: Sequence[int]) -> list[SentEmail]:
+    """Return the unit's sends with these JobIDs; unknown ones are left out. Raises an SfmcError."""
+    operator = "IN" if len(job_ids) > 1 else "equals"
+    condition = Filter(property="ID", operator=operator, values=tuple(map(str, job_ids)))
+    return _all(_pages(mid, "Send", SEND_PROPERTIES, condition, read_sent_email))
 
 
 def memberships(mid: int, subscriber_key: str) -> list[Membership]:

@@ -997,6 +997,46 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Send",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("job_id", models.BigIntegerField(verbose_name="JobID")),
+                ("email_name", models.CharField(blank=True, max_length=200, verbose_name="email")),
+                ("subject", models.CharField(blank=True, max_length=200, verbose_name="subject")),
+                ("sent_at", models.DateTimeField(blank=True, null=True, verbose_name="sent")),
+                (
+                    "number_sent",
+                    models.PositiveBigIntegerField(blank=True, null=True, verbose_name="sent to"),
+                ),
+                (
+                    "number_delivered",
+                    models.PositiveBigIntegerField(
+                        blank=True, null=True, verbose_name="delivered to"
+                    ),
+                ),
+                ("read_at", models.DateTimeField(verbose_name="read")),
+                (
+                    "unit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sends",
+                        to="unsub.businessunit",
+                        verbose_name="business unit",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "send",
+                "verbose_name_plural": "sends",
+                "ordering": ("-job_id",),
+            },
+        ),
+        migrations.CreateModel(
             name="SubscriberAlias",
             fields=[
                 (
@@ -1935,6 +1975,12 @@ class Migration(migrations.Migration):
             model_name="restorehold",
             constraint=models.UniqueConstraint(
                 models.Value(1), condition=models.Q(("released_at", None)), name="restore_hold_once"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="send",
+            constraint=models.UniqueConstraint(
+                fields=("unit", "job_id"), name="send_once_per_unit"
             ),
         ),
         migrations.AddIndex(

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_noop as _
 
 _READ = (
     "subscriberrequest", "deliveryattempt", "businessunit", "reason", "reasonlabel", "mailinglist",
-    "lostlink", "alarm", "pagetext", "logo", "pause", "consenttext", "erasure", "linkemail",
+    "lostlink", "alarm", "pagetext", "logo", "pause", "consenttext", "erasure", "linkemail", "send",
 )  # fmt: skip
 _WRITTEN = ("reason", "reasonlabel", "mailinglist")
 _VIEW = tuple(f"view_{name}" for name in _READ)

@@ -30,6 +30,7 @@ from .reason import Reason, ReasonLabel
 from .request import Channel, SubscriberRequest
 from .resolution_note import ResolutionNote
 from .restore_hold import RestoreHold
+from .send import Send
 from .statuses import Status
 from .subscriber_alias import SubscriberAlias
 from .weekly_digest import WeeklyDigest
@@ -76,6 +77,7 @@ __all__ = [
     "RestoreHold",
     "SealCursor",
     "SealedTable",
+    "Send",
     "Status",
     "SubscriberAlias",
     "SubscriberRequest",

@@ -99,8 +99,22 @@ class Membership:
     subscriber_key: str = field(default="", repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentEmail:
+    """A send: the email of a job. `sent_at` is aware. Numbers are None where Marketing Cloud does
+    not say."""
+
+    job_id: int
+    email_name: str
+    subject: str
+    sent_at: datetime | None
+    number_sent: int | None
+    number_delivered: int | None
+
+
 LIST_PROPERTIES = ("ID", "ListName", "Type", "Description", "ListClassification")
 LIST_SUBSCRIBER_PROPERTIES = ("Status", "ListID", "SubscriberKey")
+SEND_PROPERTIES = ("ID", "EmailName", "Subject", "SentDate", "NumberSent", "NumberDelivered")
 UNSUB_EVENT_PROPERTIES = (
     "SendID", "SubscriberKey", "EventDate", "BatchID", "List.ID", "IsMasterUnsubscribed",
 )  # fmt: skip
@@ -152,6 +166,18 @@ def read_list(row: Any) -> MailList:
         description=str(row.Description or "").strip(),
         is_public=row.Type == "Public" and row.ListClassification == "PublicationList",
         is_all_subscribers=row.Type == "Master",
+    )
+
+
+def read_sent_email(row: Any) -> SentEmail:
+    """Convert a row. Raises AttributeError or TypeError without an ID."""
+    return SentEmail(
+        job_id=int(row.ID),
+        email_name=str(row.EmailName or "").strip(),
+        subject=str(row.Subject or "").strip(),
+        sent_at=aware(row.SentDate) if isinstance(row.SentDate, datetime) else None,
+        number_sent=row.NumberSent,
+        number_delivered=row.NumberDelivered,
     )
 
 

@@ -15,8 +15,11 @@ Predicate: TypeAlias = Callable[[Row], bool]
 # A value in the form in which it is compared.
 Value: TypeAlias = datetime | int | str
 
-NUMBERS = frozenset({"ID", "SendID", "BatchID", "ListID", "List.ID", "Client.ID"})
-TIMES = frozenset({"EventDate", "UnsubscribedDate", "CreatedDate", "ModifiedDate"})
+NUMBERS = frozenset({
+    "ID", "NumberSent", "NumberDelivered", "Unsubscribes", "SendID", "BatchID", "ListID", "List.ID",
+    "Client.ID",
+})  # fmt: skip
+TIMES = frozenset({"EventDate", "SentDate", "UnsubscribedDate", "CreatedDate", "ModifiedDate"})
 _JOINS: Mapping[str, Callable[[Sequence[bool]], bool]] = {"AND": all, "OR": any}
 
 

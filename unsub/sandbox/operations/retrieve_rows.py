@@ -1,10 +1,11 @@
-"""Rows that Retrieve returns: a unit's UnsubEvents, Subscribers, lists and memberships.
+"""Rows that Retrieve returns: a unit's UnsubEvents, sends, Subscribers, lists and memberships.
 
 A row maps property names to texts, in the order of the schema. `List.ID` is an ID inside a List.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from unsub.sandbox.soap.requests import Retrieve
 from unsub.sandbox.soap.xml_nodes import Node
@@ -47,6 +48,7 @@ OWN_PROPERTIES: Mapping[str, tuple[str, ...]] = {
         "Status",
         "EmailTypePreference",
     ),
+    "Send": ("NumberSent", "NumberDelivered", "Unsubscribes", "Subject", "SentDate", "EmailName"),
     "List": ("ListName", "Category", "Type", "Description", "ListClassification"),
     "ListSubscriber": ("Status", "ListID", "SubscriberKey"),
 }
@@ -75,6 +77,24 @@ def unsub_events(memory: Memory, mid: int, _request: Retrieve) -> Iterator[Row]:
                 "IsMasterUnsubscribed": "true" if entry.master else "false",
             }
             yield {name: str(value) for name, value in found.items() if value is not None}
+
+
+def sends(memory: Memory, mid: int, _request: Retrieve) -> Iterator[Row]:
+    """Yield the unit's sends, newest first. Assumption: all that was sent was delivered."""
+    left = Counter(entry.job_id for entry in memory.entries("event"))
+    for job in memory.jobs.values():
+        if job.mid == mid:
+            number = str(len(memory.subscribers) - len(job.not_sent_to & set(memory.subscribers)))
+            yield {
+                "Client.ID": str(mid),
+                "ID": str(job.job_id),
+                "NumberSent": number,
+                "NumberDelivered": number,
+                "Unsubscribes": str(left[job.job_id]),
+                "Subject": job.subject,
+                "SentDate": _server_time(_days_ago(job.days_ago)),
+                "EmailName": job.name,
+            }
 
 
 def subscribers(memory: Memory, mid: int, request: Retrieve) -> Iterator[Row]:
@@ -125,6 +145,7 @@ def list_subscribers(memory: Memory, mid: int, request: Retrieve) -> Iterator[Ro
 
 KINDS: Mapping[str, Callable[[Memory, int, Retrieve], Iterator[Row]]] = {
     "UnsubEvent": unsub_events,
+    "Send": sends,
     "Subscriber": subscribers,
     "List": lists,
     "ListSubscriber": list_subscribers,
@@ -144,6 +165,10 @@ def _people(memory: Memory, request: Retrieve, names: Mapping[str, str]) -> Iter
 
 def _attributes(known: Iterable[Attribute], subscriber: Subscriber) -> Sequence[Node]:
     return [{"Name": x.name, "Value": subscriber.attributes.get(x.name, "")} for x in known]
+
+
+def _days_ago(days: int) -> str:
+    return (datetime.now(UTC) - timedelta(days=days)).isoformat()
 
 
 def _server_time(at: str) -> str:

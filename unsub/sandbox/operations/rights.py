@@ -10,8 +10,9 @@ READ = "list_and_subscribers_read"
 WRITE = "list_and_subscribers_write"
 TRACKING = "tracking_events_read"
 SEND = "email_send"
+EMAILS = "email_read"
 # Of a package as the documentation asks for it.
-SCOPES = frozenset({READ, WRITE, TRACKING, SEND})
+SCOPES = frozenset({READ, WRITE, TRACKING, SEND, EMAILS})
 
 # In the vendor's logs, for Retrieve. That Execute gets the same is our assumption.
 _TEXT = "API Permission Failed."
@@ -20,6 +21,8 @@ _NEEDED = {
     "Execute": WRITE,
     "Retrieve": READ,
     "Retrieve:UnsubEvent": TRACKING,
+    # Our assumption: the manual names no scope for it.
+    "Retrieve:Send": EMAILS,
     "Update": WRITE,
     "Create": WRITE,
     "Create:TriggeredSend": SEND,

@@ -90,6 +90,18 @@ _PEOPLE = (
     ),
 )
 _SENDS = (
+    complex_type(
+        "Send",
+        """
+        NumberSent int ? nil
+        NumberDelivered int ? nil
+        Unsubscribes int ?
+        Subject string ?
+        SentDate dateTime ? nil
+        EmailName string ?
+        """,
+        base="APIObject",
+    ),
     complex_type("TriggeredSendDefinition", base="APIObject"),
     complex_type(
         "TriggeredSend",

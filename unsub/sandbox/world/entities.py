@@ -47,7 +47,7 @@ class Job:
     """A send to one list. A higher JobID is a newer job.
 
     Sends are computed, not stored: every subscriber received every job, except those in
-    `not_sent_to` (SubscriberIDs).
+    `not_sent_to` (SubscriberIDs). `name` is that of the email, which was sent `days_ago`.
     """
 
     job_id: int
@@ -56,6 +56,8 @@ class Job:
     name: str
     batches: tuple[int, ...] = (0,)
     not_sent_to: frozenset[int] = frozenset()
+    subject: str = ""
+    days_ago: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

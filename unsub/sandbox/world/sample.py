@@ -65,11 +65,23 @@ def sample_lists() -> tuple[MailList, ...]:
 def sample_jobs() -> tuple[Job, ...]:
     """Return the jobs. Two went to the weekly offers, so that tests can tell the newest."""
     return (
-        Job(job_id=88001, mid=PARENT, list_id=7001, name="Weekly offers, last week"),
-        Job(job_id=88002, mid=PARENT, list_id=7001, name="Weekly offers, this week"),
-        Job(job_id=88003, mid=PARENT, list_id=7002, name="Product news, spring"),
-        Job(job_id=88101, mid=CHILD, list_id=7101, name="Kids club, welcome"),
-    )
+        Job(
+            job_id=88001, mid=PARENT, list_id=7001, name="Weekly offers",
+            subject="Coats and boots, and what else is new", days_ago=8,
+        ),
+        Job(
+            job_id=88002, mid=PARENT, list_id=7001, name="Weekly offers",
+            subject="Rain is coming: be dry", days_ago=1,
+        ),
+        Job(
+            job_id=88003, mid=PARENT, list_id=7002, name="Product news",
+            subject="What we made this spring", days_ago=3,
+        ),
+        Job(
+            job_id=88101, mid=CHILD, list_id=7101, name="Kids club welcome",
+            subject="Welcome to the club", days_ago=2,
+        ),
+    )  # fmt: skip
 
 
 def sample_attributes() -> tuple[Attribute, ...]:

@@ -1,0 +1,131 @@
+"""How many of those who got a send unsubscribed from it, and how that compares with the others."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+
+from django.db.models import Q, Sum
+from django.utils import timezone
+
+from unsub.models import By, DailyCount, Send
+from unsub.models.daily_count import NONE
+
+# The sends that a rate is compared with: at least so many, of the last 90 days, each to at least so
+# many people. One unsubscribe of ten test addresses is no rate.
+COMPARED, AT_LEAST, BIG_ENOUGH = timedelta(days=90), 5, 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendFacts:
+    """What is known of a job: its email, when and to how many it was sent, and all its
+    unsubscribes. `rate` is unsubscribes by number sent, None where that is not known."""
+
+    job_id: int
+    email_name: str
+    subject: str
+    sent_at: datetime | None
+    number_sent: int | None
+    unsubscribes: int
+
+    @property
+    def rate(self) -> float | None:
+        """The share of those who got it; None where the number sent is not known."""
+        return self.unsubscribes / self.number_sent if self.number_sent else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailFacts:
+    """The sends of one email (by its name) within a period: how many there were, to how many they
+    went, and their unsubscribes."""
+
+    email_name: str
+    sends: int
+    number_sent: int
+    unsubscribes: int
+
+    @property
+    def rate(self) -> float | None:
+        """The share of those who got them; None where the number sent is not known."""
+        return self.unsubscribes / self.number_sent if self.number_sent else None
+
+
+def of_jobs(mids: Sequence[int] | None, job_ids: Iterable[int]) -> dict[int, SendFacts]:
+    """Return what is known of these jobs. Jobs that were not read yet are left out."""
+    return _read(mids, Q(job_id__in=list(job_ids)))
+
+
+def of_jobs_and_recent(mids: Sequence[int] | None, job_ids: Iterable[int]) -> dict[int, SendFacts]:
+    """Return what is known of these jobs, and of the sends of the last 90 days."""
+    return _read(mids, Q(job_id__in=list(job_ids)) | _is_recent())
+
+
+def recent(mids: Sequence[int] | None) -> dict[int, SendFacts]:
+    """Return the sends of the last 90 days that anybody unsubscribed from."""
+    return _read(mids, _is_recent())
+
+
+def _is_recent() -> Q:
+    return Q(sent_at__gt=timezone.now() - COMPARED)
+
+
+def _read(mids: Sequence[int] | None, condition: Q) -> dict[int, SendFacts]:
+    """Return the sends that meet a condition. Two queries."""
+    sends = Send.objects.filter(condition).exclude(email_name="")
+    if mids is not None:
+        sends = sends.filter(unit_id__in=mids)
+    found = list(sends)
+    counts = DailyCount.objects.filter(by=By.JOB, key__in=[str(send.job_id) for send in found])
+    if mids is not None:
+        counts = counts.filter(mid__in=mids)
+    numbers = dict(counts.order_by().values_list("key").annotate(sum=Sum("number")))
+    return {send.job_id: _facts(send, numbers.get(str(send.job_id), 0)) for send in found}
+
+
+def _facts(send: Send, unsubscribes: int) -> SendFacts:
+    return SendFacts(
+        job_id=send.job_id,
+        email_name=send.email_name,
+        subject=send.subject,
+        sent_at=send.sent_at,
+        number_sent=send.number_sent,
+        unsubscribes=unsubscribes,
+    )
+
+
+def usual_rate(sends: Mapping[int, SendFacts]) -> float | None:
+    """Return the median rate of the sends of the last 90 days among these; None where there are
+    fewer than AT_LEAST that went to BIG_ENOUGH people or more."""
+    first = timezone.now() - COMPARED
+    rates = [
+        one.rate
+        for one in sends.values()
+        if one.rate is not None
+        and (one.number_sent or 0) >= BIG_ENOUGH
+        and one.sent_at is not None
+        and one.sent_at > first
+    ]
+    return median(rates) if len(rates) >= AT_LEAST else None
+
+
+def by_email(sends: Iterable[SendFacts]) -> list[EmailFacts]:
+    """Return the sends summed by the name of their email, most unsubscribes first."""
+    groups: dict[str, list[SendFacts]] = defaultdict(list)
+    for send in sends:
+        groups[send.email_name].append(send)
+    found = [
+        EmailFacts(
+            email_name=name,
+            sends=len(group),
+            number_sent=sum(one.number_sent or 0 for one in group),
+            unsubscribes=sum(one.unsubscribes for one in group if one.number_sent),
+        )
+        for name, group in groups.items()
+    ]
+    return sorted(found, key=lambda one: (-one.unsubscribes, one.email_name))
+
+
+def job_ids(keys: Iterable[str]) -> list[int]:
+    """Return the JobIDs among the keys of daily counts."""
+    return [int(key) for key in keys if key != NONE]

@@ -3,6 +3,7 @@
 from typing import Any
 from unittest import mock
 
+import pytest
 import redis
 from django.conf import settings
 from hypothesis import strategies as st
@@ -14,6 +15,10 @@ from tests.links.strategies import json_values
 from unsub.models import BusinessUnit
 from unsub.outbox import spool
 from unsub.outbox.submission import Submission
+
+# The spool is drained outside a transaction: what an entry raises while it is written ends its own
+# transaction, and would end the test's with it.
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 LAST = 1009  # the subscriber whose request is behind everything else
 

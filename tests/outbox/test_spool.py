@@ -184,8 +184,9 @@ def test_an_unreadable_entry_becomes_a_dead_letter_and_stops_no_other(
     [
         {"channel": "carrier_pigeon"}, {"kind": "of_tomorrow"}, {"pause_days": "many"},
         {"pause_days": [1]}, {"list_id": {}, "channel": "profile"}, {"reason": 1, "words": 2},
+        {"words": None},
     ],
-    ids=range(6),
+    ids=range(7),
 )  # fmt: skip
 def test_an_entry_of_another_version_becomes_a_dead_letter(
     unit: BusinessUnit, make_submission: MakeSubmission, changes: dict[str, Any]

@@ -115,12 +115,12 @@ def test_identifiers_without_a_subscriber_id_are_not_tried_again(
         (None, {"job": JobContext(job_id=88002)}),
         (None, {"job": None}),
         (None, {"scope": Scope.ALL}),
-        (ALL_SUBSCRIBERS, {"scope": Scope.ALL}),
-        (ALL_SUBSCRIBERS, {"job": JobContext(job_id=88002, list_id=ALL_SUBSCRIBERS)}),
+        (ALL_SUBSCRIBERS, {"job": None}),
+        # Shown and stored as an unsubscribe from this list: which list it is, was not known.
         (None, {"job": JobContext(job_id=88002, list_id=ALL_SUBSCRIBERS)}),
     ],
 )
-def test_nothing_but_one_list_is_left_without_an_event(
+def test_nothing_but_the_list_of_the_call_is_left_without_an_event(
     sandbox: Sandbox,
     make_submission: MakeSubmission,
     setting: int | None,
@@ -133,6 +133,48 @@ def test_nothing_but_one_list_is_left_without_an_event(
     drain()
     assert end(request) == (Status.REFUSED, "refused", 400)
     assert (sandbox.person(1001), sandbox.updates(), sandbox.masters()) == (before, [], [])
+
+
+@pytest.mark.parametrize(
+    ("known", "link"),
+    [
+        ({"all_subscribers_list_id": ALL_SUBSCRIBERS}, {"scope": Scope.ALL}),
+        (
+            {"all_subscribers_list_id": ALL_SUBSCRIBERS},
+            {"job": JobContext(job_id=88002, list_id=ALL_SUBSCRIBERS)},
+        ),
+        (
+            {"found_all_subscribers_list_id": ALL_SUBSCRIBERS},
+            {"job": JobContext(job_id=88002, list_id=ALL_SUBSCRIBERS)},
+        ),
+    ],
+)
+def test_without_a_job_who_asked_for_everything_is_unsubscribed_from_all_subscribers(
+    sandbox: Sandbox,
+    make_submission: MakeSubmission,
+    known: dict[str, int],
+    link: dict[str, object],
+) -> None:
+    BusinessUnit.objects.update(**known)
+    sandbox.cue("refuse_400")
+    request, _ = store.write(make_submission(**link))
+    drain()
+    assert end(request) == (Status.DONE, WITHOUT_EVENT, None)
+    assert calls(request) == [("event", "refused"), ("update", WITHOUT_EVENT)]
+    found = [sandbox.person(number)["status"] for number in (1001, 1002)]
+    assert (found, sandbox.events()) == (["Unsubscribed", "Active"], [])
+
+
+def test_a_list_that_is_all_subscribers_only_now_is_left_by_no_update(
+    sandbox: Sandbox, make_submission: MakeSubmission
+) -> None:
+    job = JobContext(job_id=88002, list_id=ALL_SUBSCRIBERS)
+    request, _ = store.write(make_submission(job=job))
+    BusinessUnit.objects.update(all_subscribers_list_id=ALL_SUBSCRIBERS)
+    sandbox.cue("refuse_400")
+    drain()
+    assert end(request) == (Status.REFUSED, "refused", 400)
+    assert (sandbox.person(1001)["status"], sandbox.updates()) == ("Active", [])
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,9 @@ def fallback(
 ) -> CallMethod | None:
     """Return how to send a refused unsubscribe once more, or None where a person must look.
 
-    `has_id_and_more`: it has a SubscriberID beside another identifier. `names_a_list`: it is for
-    one list with a known ListID, which is not the list of all subscribers. Each method is tried at
-    most once, in the order of `CallMethod`.
+    `has_id_and_more`: it has a SubscriberID beside another identifier. `names_a_list`: its call
+    named a list, which may be that of all subscribers where it is for everything. Each method is
+    tried at most once, in the order of `CallMethod`.
     """
     if method == CallMethod.EVENT and error_code in _MISMATCH and has_id_and_more:
         return CallMethod.EVENT_BY_ID

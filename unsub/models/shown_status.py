@@ -7,6 +7,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 
 from unsub.domain.call_method import CallMethod
 from unsub.domain.context import Scope
+from unsub.domain.target import TargetType
 
 from .business_unit import BusinessUnit
 from .kinds import Kind
@@ -46,7 +47,8 @@ def can_be_sent_as(method: CallMethod) -> Q:
     """Return Q for the refused unsubscribes that a user may have sent by this method.
 
     By SubscriberID: those with another identifier beside it. As an Update: those for one list with
-    a known ListID, which is not the list of all subscribers.
+    a known ListID, which is not the list of all subscribers; those for everything are sent so by
+    themselves.
     """
     refused = Q(status=Status.REFUSED, kind=Kind.UNSUBSCRIBE)
     if method is CallMethod.EVENT:
@@ -57,7 +59,8 @@ def can_be_sent_as(method: CallMethod) -> Q:
     everything = BusinessUnit.objects.filter(
         mid=OuterRef("unit_id"), all_subscribers_list_id=OuterRef("list_id")
     )
-    return refused & Q(~Exists(everything), scope=Scope.LIST, list_id__isnull=False)
+    one_list = Q(target_type=TargetType.LIST, scope=Scope.LIST, list_id__isnull=False)
+    return refused & one_list & Q(~Exists(everything))
 
 
 def shown_status() -> Case:

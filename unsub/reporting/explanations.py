@@ -74,7 +74,8 @@ OUTCOMES: Mapping[str, str] = {
     "posted": _("Marketing Cloud confirmed it."),
     "unsubscribed_without_event": _(
         "Marketing Cloud found no job to track an event against, so an Update took the person off "
-        "this list. Marketing Cloud confirmed it; its tracking shows no unsubscribe."
+        "the list that the call named. Marketing Cloud confirmed it; its tracking shows no "
+        "unsubscribe."
     ),
     "already_unsubscribed": _("The subscriber was already unsubscribed: nothing was left to do."),
     "already_subscribed": _("The subscriber was on this list already: nothing was left to do."),

@@ -29,8 +29,7 @@ _CALLS = {
     MessageType.MAILS: "Call %d, a triggered send, was sent to Marketing Cloud.",
 }
 _WITHOUT_EVENT = (
-    "Call %d, an Update that takes the person off the list without an event, was sent to Marketing "
-    "Cloud."
+    "Call %d, an Update that unsubscribes the person without an event, was sent to Marketing Cloud."
 )
 _BY_ID = (
     "Call %d of LogUnsubEvent, with the SubscriberID alone of the person's details, was sent to "

@@ -6,11 +6,12 @@ can be carried out in another way, the verdict names that way, and the row is se
 
 - 405-407, the identifiers belong to different subscribers: LogUnsubEvent by SubscriberID alone.
 - 400, no such job was sent to the subscriber: an Update that unsubscribes them from the list that
-  the request names. Jobs are purged after months, and to a list that was subscribed to just now no
-  email was ever sent. There is no event then.
+  the call named. Jobs are purged after months, and to a list that was subscribed to just now no
+  email was ever sent. There is no event then. The list of all subscribers is the subscriber's own
+  status, so that list is left by an Update of the status.
 
-Neither reaches further than the request: a request for everything, or for the list of all
-subscribers, is never sent as an Update.
+Neither reaches further than the request: the status is changed only where the request is stored,
+and was shown, as one for everything.
 """
 
 from dataclasses import replace
@@ -20,6 +21,7 @@ from unsub.delivery.batch import Batch, send_planned
 from unsub.domain.call_method import CallMethod, fallback
 from unsub.domain.context import Scope, SubscriberContext, unsub_parameters
 from unsub.domain.outcomes import Outcome, Verdict, read_reply
+from unsub.domain.target import EVERYTHING
 from unsub.gateway import calls as gateway
 from unsub.gateway import catalogue
 from unsub.models import SubscriberRequest
@@ -30,7 +32,7 @@ from .lookups import UNSUBSCRIBED
 
 Plan = SubscriberUpdate | Verdict
 _NOBODY = Verdict(outcome=Outcome.REFUSED, detail="nobody by these details")
-_EVERYTHING = Verdict(outcome=Outcome.REFUSED, detail="no single list")
+_NO_LIST = Verdict(outcome=Outcome.REFUSED, detail="no single list")
 
 
 def send(batch: Batch[SubscriberRequest]) -> tuple[Verdict, ...] | None:
@@ -78,20 +80,28 @@ def _with_fallback(
         row.call_method,
         verdict.error_code,
         has_id_and_more=row.subscriber_id is not None and has_more,
-        names_a_list=_names_a_list(batch, row),
+        names_a_list=_names_a_list(batch, row) or _names_all_subscribers(batch, row),
     )
     return replace(verdict, fallback=way)
 
 
 def _names_a_list(batch: Batch[SubscriberRequest], row: SubscriberRequest) -> bool:
     """Return whether a row is for one list with a known ListID, other than that of all
-    subscribers as the unit's setting has it."""
-    is_everything = row.list_id == batch.all_subscribers_list_id
+    subscribers."""
+    is_everything = row.target == EVERYTHING or row.list_id == batch.all_subscribers_list_id
     return row.scope_value is Scope.LIST and row.list_id is not None and not is_everything
 
 
+def _names_all_subscribers(batch: Batch[SubscriberRequest], row: SubscriberRequest) -> bool:
+    """Return whether a row is for everything, and its call named the list of all subscribers: that
+    of the link, or of the unit's setting."""
+    by_link = row.scope_value is Scope.LIST
+    named = row.list_id if by_link else batch.all_subscribers_list_id
+    return row.target == EVERYTHING and named is not None
+
+
 def _send_without_event(batch: Batch[SubscriberRequest]) -> tuple[Verdict, ...] | None:
-    """Send the only row of a batch as an Update of its list. Return its verdict. Raises SfmcError
+    """Send the only row of a batch as an Update. Return its verdict. Raises SfmcError
     and LeaseLostError."""
     verdicts = send_planned(
         [_plan(batch, batch.rows[0])],
@@ -105,16 +115,21 @@ def _plan(batch: Batch[SubscriberRequest], row: SubscriberRequest) -> Plan:
     no call is needed. Raises SfmcError.
 
     A subscriber whom the list does not have yet is put down there as Unsubscribed: a send to a data
-    extension with that list would reach them.
+    extension with that list would reach them. Nobody is unsubscribed from everything who asked for
+    one list, also where Marketing Cloud says now that this is the list of all subscribers.
     """
-    if not _names_a_list(batch, row) or _is_all_subscribers(batch.mid, row.list_id):
-        return _EVERYTHING
+    is_everything = _names_all_subscribers(batch, row)
+    is_list = _names_a_list(batch, row) and not _is_all_subscribers(batch.mid, row.list_id)
+    if not (is_everything or is_list):
+        return _NO_LIST
     who = _strongest(row)
     key = who.subscriber_key or gateway.key_of(batch.mid, who)
     if not key:
         return _NOBODY
     if who.subscriber_id is not None:
         identity.learn(batch.mid, {(who.subscriber_id, key)})
+    if is_everything:
+        return SubscriberUpdate(subscriber_key=key, status=UNSUBSCRIBED)
     found = gateway.memberships_of(batch.mid, [key])[key]
     membership = next((one for one in found if one.list_id == row.list_id), None)
     if membership is not None and membership.status == UNSUBSCRIBED:

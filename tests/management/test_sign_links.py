@@ -228,7 +228,10 @@ def test_a_file_without_job_and_list_columns_signs_nothing_but_scope_all(
     assert refused.count("neither a job nor a list") == 2
 
 
-@pytest.mark.parametrize("value", ["1.23E+17", "1,23E+17", "9E5", '="000123"', "=A1", '=" 12"'])
+@pytest.mark.parametrize(
+    "value",
+    ["1.23E+17", "1,23E+17", "9E5", '="000123"', "=A1", '=" 12"', "#N/A", "#REF!", "########"],
+)
 @pytest.mark.parametrize("column", ["sid", "sk", "jid"])
 def test_what_a_spreadsheet_changed_is_refused_with_the_reason(
     unit: BusinessUnit, tmp_path: Path, value: str, column: str
@@ -244,6 +247,24 @@ def test_what_a_spreadsheet_changed_is_refused_with_the_reason(
     assert f"{column} " in refused
     assert "spreadsheet" in refused
     assert "formatted as text" in refused
+
+
+def test_an_address_that_a_spreadsheet_changed_is_refused_beside_a_key(
+    unit: BusinessUnit, tmp_path: Path
+) -> None:
+    content = b"sk;em;jid\nsub-1;#N/A;88002\nsub-2;=HYPERLINK(x@example.com);88002\nsub-3;;88002\n"
+    _, rows, refused = sign(tmp_path, content)
+    assert [row["sk"] for row in rows] == ["sub-3"]
+    assert refused.count("em is a spreadsheet's") == 2
+
+
+def test_the_unit_on_whose_behalf_an_account_sent_is_that_of_the_link(
+    unit: BusinessUnit, tmp_path: Path
+) -> None:
+    content = b"AccountID,OYBAccountID,SubscriberID,JobID\n510001,510002,1001,1\n510001,,1002,1\n"
+    sign(tmp_path, content)
+    links = re.findall(r"/u/([\w.-]+)", (tmp_path / "out.csv").read_text())
+    assert [open_link(link).mid for link in links] == [510002, 510001]
 
 
 def test_a_run_with_other_options_is_not_resumed(

@@ -18,7 +18,7 @@ from .csv_lines import LINE_MAX, Line
 # Accepted column names, in lower case and without blanks, hyphens and underscores: those of
 # sign_link's options, the claims themselves, and the vendor's own.
 COLUMNS = {
-    "mid": "mid", "clientid": "mid", "memberid": "mid", "accountid": "mid",
+    "mid": "mid", "clientid": "mid", "memberid": "mid", "accountid": "mid", "oybaccountid": "oyb",
     "subscriberid": "sid", "sid": "sid",
     "subscriberkey": "sk", "contactkey": "sk", "sk": "sk",
     "email": "em", "emailaddress": "em", "emailaddr": "em", "em": "em",
@@ -29,11 +29,15 @@ COLUMNS = {
     "ctx": "ctx", "messagecontext": "ctx", "exp": "exp",
 }  # fmt: skip
 _WHO = {"sid", "sk", "em"}
+# Of Marketing Cloud's data views: the business unit on whose behalf the account of AccountID, its
+# parent, sent the email. It takes precedence where it is given.
+_ON_BEHALF = "oyb"
 _DELIMITERS = ",;\t|"
 _SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 # What a spreadsheet does to long numbers, and to texts that must stay texts.
 _SHORTENED = re.compile(r"[+-]?\d+([.,]\d+)?[eE]\+?\d+")
 _FORMULA = re.compile(r'=\s*"?.*"?')
+_FAILED = re.compile(r"#+|#(N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!)", re.IGNORECASE)
 # Why a row has no link, by the claim that cannot be used.
 _WHY = {
     "mid": "mid is missing or is no MID",
@@ -154,8 +158,8 @@ def _cells_of(line: Line, header: Header) -> tuple[str, ...]:
 
 def _refuse_spreadsheet_damage(claims: Mapping[str, str]) -> None:
     """Raise ValueError for a value that a spreadsheet has changed: its digits are lost, or it is a
-    formula."""
-    for claim in ("mid", "sid", "sk", "jid", "lid", "bid"):
+    formula or an error."""
+    for claim in ("mid", "sid", "sk", "em", "jid", "lid", "bid"):
         value = claims.get(claim, "")
         if _SHORTENED.fullmatch(value):
             raise ValueError(
@@ -165,6 +169,11 @@ def _refuse_spreadsheet_damage(claims: Mapping[str, str]) -> None:
         if value.startswith("=") and _FORMULA.fullmatch(value):
             raise ValueError(
                 f"{claim} is a spreadsheet's formula: export the value alone, formatted as text"
+            )
+        if _FAILED.fullmatch(value):
+            raise ValueError(
+                f"{claim} is a spreadsheet's error, or was cut by a narrow column: "
+                "export it again, with that column formatted as text"
             )
 
 
@@ -178,7 +187,10 @@ def _refuse_everything_unasked(context: UnsubContext) -> None:
 def _claims(header: Header, cells: Sequence[str]) -> Mapping[str, str]:
     """Return the claims of a row, stripped of surrounding white space."""
     pairs = zip(header.claims, cells, strict=True)
-    return {claim: cell.strip() for claim, cell in pairs if claim}
+    claims = {claim: cell.strip() for claim, cell in pairs if claim}
+    if on_behalf := claims.pop(_ON_BEHALF, ""):
+        claims["mid"] = on_behalf
+    return claims
 
 
 def _plain(name: str) -> str:

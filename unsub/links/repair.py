@@ -25,9 +25,11 @@ _BEGIN = re.compile(r"e[wy][A-Za-z0-9_-]{8}")
 # Quoted-printable (RFC 2045, section 6.7): soft line breaks, and octets that tokens consist of.
 _SOFT_BREAK = re.compile(r"=[ \t]*(\r\n|\r|\n|=0D=0A|=0A|=0D)", re.IGNORECASE)
 _OCTET = re.compile(r"=([2-7][0-9A-F]|0[AD])", re.IGNORECASE)
+# Markup that programs put into long words, such as <wbr> and <br/>. Shorter than any token.
+_TAG = re.compile(r"</?[A-Za-z][^<>]{0,60}>")
 _RSA_SIZES = (342, 512, 683)  # characters of a signature under 2048, 3072 and 4096 bits
 _SIZES = {"HS256": (43,), "HS384": (64,), "HS512": (86,), "RS256": _RSA_SIZES}
-_NONCE, _TAG = 16, 22  # characters of the nonce and the tag of A256GCM
+_NONCE, _MAC = 16, 22  # characters of the nonce and the tag of A256GCM
 
 
 def candidates(text: str) -> Iterator[str]:
@@ -67,8 +69,9 @@ def _begin_of(text: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    """Return the text percent-decoded up to twice more, with character references resolved."""
-    return html.unescape(unquote(unquote(text)))
+    """Return the text percent-decoded up to twice more, with character references resolved and
+    without markup."""
+    return _TAG.sub("", html.unescape(unquote(unquote(text))))
 
 
 def _without_octets(text: str) -> str:
@@ -121,9 +124,9 @@ def _sealed(text: str, flat: str, length: int) -> Iterator[str]:
     segments = [part for part in _DOTS.split(text) if part]
     if len(segments) >= 4 and segments[0] == head:
         _, nonce, ciphertext, tag = segments[:4]
-        yield f"{head}..{nonce}.{ciphertext}.{tag[:_TAG]}"
-    if len(rest) > _NONCE + _TAG:
-        yield f"{head}..{rest[:_NONCE]}.{rest[_NONCE:-_TAG]}.{rest[-_TAG:]}"
+        yield f"{head}..{nonce}.{ciphertext}.{tag[:_MAC]}"
+    if len(rest) > _NONCE + _MAC:
+        yield f"{head}..{rest[:_NONCE]}.{rest[_NONCE:-_MAC]}.{rest[-_MAC:]}"
 
 
 def _object(text: str) -> tuple[dict[str, Any] | None, int]:

@@ -92,6 +92,8 @@ def test_each_use_has_a_form_of_its_own(
     assert USES[Use(use)] == page.context["advice"]
     words = seen(page.content)
     assert "%%profile_center_url%% or %%unsub_center_url%%" in words
+    assert "Transactional email: the same forms." in words
+    assert "Not served: SMS and push" in words
     # What stands before the link is the same in each form.
     assert page.context["snippet"].startswith(snippet(
         address=unit.url, key_name="spring-key", scope="list", with_subscriber_key=False

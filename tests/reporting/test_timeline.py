@@ -122,9 +122,8 @@ def test_consent_is_shown_with_its_text_and_confirmation(
     after = page(admin_client, one)
     assert "The person confirmed it from the mail." in after
     proof = page(admin_client, one, "proof")
-    assert (
-        f"Agreed to “{WORDS}” Wording version {one.consent_text.pk}, English, first used" in proof
-    )
+    version = f"Consent text version {one.consent_text.pk}, English, first used"
+    assert f"Agreed to “{WORDS}” {version}" in proof
     assert re.search(r"Confirmed by mail \d{4}-\d\d-\d\d", proof)
     assert "Join Weekly offers (7001)" in proof
 

@@ -31,8 +31,6 @@ NAMES = frozenset(
     }
 )  # fmt: skip
 ALLOWED = {
-    # A text of the admin that is written anew later.
-    "templates/admin/index.html": {"honour"},
     # A keyring.
     "tests/links/": {"ring"},
 }

@@ -552,8 +552,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "wording",
-                "verbose_name_plural": "wordings",
+                "verbose_name": "consent text",
+                "verbose_name_plural": "consent texts",
                 "ordering": ("unit", "pk"),
             },
         ),

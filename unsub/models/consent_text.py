@@ -26,8 +26,8 @@ class ConsentText(models.Model):
 
     class Meta:
         ordering = ("unit", "pk")
-        verbose_name = _("wording")
-        verbose_name_plural = _("wordings")
+        verbose_name = _("consent text")
+        verbose_name_plural = _("consent texts")
         constraints = (
             models.UniqueConstraint(
                 fields=("unit", "language", "text_digest"), name="consent_text_once"

@@ -1,7 +1,9 @@
 """Links that were damaged on their way, or that the email's template made wrong."""
 
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -15,10 +17,11 @@ from joserfc import jws
 from joserfc.jwk import OctKey
 from pytest_django.fixtures import Settings
 
-from tests.helpers import PARENT, hidden, link, seen
+from tests.helpers import CHILD, PARENT, hidden, link, seen
 from unsub.admin.links import explain_link
 from unsub.alerting import detection
 from unsub.domain.context import Scope
+from unsub.links.keyring import LinkKey
 from unsub.models import BusinessUnit, Cause, LostLink, SubscriberRequest
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -32,12 +35,13 @@ def no_counts(settings: Settings) -> None:
             broker.delete(key)
 
 
-def signed(claims: dict[str, Any]) -> str:
-    """Return the path of a link with these claims."""
-    key = next(one for one in django_settings.LINK_KEYRING.keys if not one.is_pem)
+def signed(claims: dict[str, Any] | str, secret: str = "") -> str:
+    """Return the path of a link with these claims, or this payload, signed by one of our keys."""
+    ours = next(one for one in django_settings.LINK_KEYRING.keys if not one.is_pem)
     header = {"alg": "HS256", "typ": "JWT"}
-    secret = OctKey.import_key(key.text)
-    return "/u/" + jws.serialize_compact(header, json.dumps(claims), secret)
+    payload = claims if isinstance(claims, str) else json.dumps(claims)
+    key = OctKey.import_key(secret or ours.text)
+    return "/u/" + jws.serialize_compact(header, payload, key)
 
 
 def raw(path: str) -> str:
@@ -122,6 +126,58 @@ def test_a_claim_that_cannot_be_used_is_an_alarm_with_the_lost_link_form(
     assert client.post("/lost-link", fields).status_code == 303
     assert LostLink.objects.get().unit_id == PARENT
     assert client.post("/lost-link", fields | {"unit": f"{child.mid}:x"}).status_code == 404
+
+
+KEY_OF_CHILD = "a key that the child unit alone has, of 32 bytes"
+UNUSABLE = {
+    "no JSON": ('{"mid":"510001","jid":"88002",}', "payload, no job", "no JSON object"),
+    "a quote": ('{"mid":"510001","sk":"a"b","jid":"88002"}', "payload, no job", "no JSON object"),
+    "no object": ('["510001"]', "payload, no job", "no JSON object"),
+    "a claim twice": (
+        '{"mid":"510001","sid":"1","sid":"2","jid":"88002"}', "claim sid, no job", "Claim: sid.",
+    ),
+    "another unit": (
+        '{"mid":"510001","sid":"1001","jid":"88002"}', "claim mid, job 88002", "of job 88002",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("payload", UNUSABLE)
+def test_signed_claims_that_cannot_be_read_are_an_alarm_of_the_key_s_unit(
+    client: Client,
+    child: BusinessUnit,
+    settings: Settings,
+    admin_user: User,
+    payload: str,
+) -> None:
+    keys = settings.LINK_KEYRING
+    own = LinkKey(owner=str(CHILD), position=0, text=KEY_OF_CHILD)
+    settings.LINK_KEYRING = replace(keys, keys=(*keys.keys, own))
+    text, detail, explained = UNUSABLE[payload]
+    path = signed(text, KEY_OF_CHILD)
+    page = client.get(path)
+    assert (page.status_code, client.post(path).status_code) == (404, 404)
+    assert hidden(page.content.decode())["unit"].startswith(f"{CHILD}:")
+    [found] = [one for one in detection.find() if one.cause is Cause.BAD_CLAIM]
+    assert (found.mid, found.number, found.detail) == (CHILD, 2, detail)
+    report = explain_link(f"https://mail.example.com{path}", user=admin_user)
+    assert not report.is_good
+    assert explained in report.sentence
+
+
+def test_a_key_of_all_units_names_no_unit_where_the_claims_cannot_be_read(
+    client: Client, unit: BusinessUnit
+) -> None:
+    assert client.get(signed("{")).status_code == 404
+    [found] = [one for one in detection.find() if one.cause is Cause.BAD_CLAIM]
+    assert (found.mid, found.detail) == (0, "payload, no job")
+
+
+def test_a_header_that_nobody_signed_is_no_alarm(client: Client, unit: BusinessUnit) -> None:
+    _, _, rest = signed({"mid": PARENT, "sid": 1001}).partition(".")
+    header = urlsafe_b64encode(b'{"alg":"HS256","alg":"HS256"}').decode().rstrip("=")
+    assert client.get(f"/u/{header}.{rest}").status_code == 404
+    assert not [one for one in detection.find() if one.cause is Cause.BAD_CLAIM]
 
 
 def test_a_bad_signature_is_no_alarm(client: Client, unit: BusinessUnit) -> None:

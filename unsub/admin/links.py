@@ -20,7 +20,7 @@ from unfold.widgets import (
 from unsub.domain.context import Effect, JobContext, Scope, SubscriberContext, UnsubContext
 from unsub.domain.masking import mask
 from unsub.links.ampscript import Use, is_key_name, snippet
-from unsub.links.tokens import LinkError, sign_link
+from unsub.links.tokens import LinkError, LinkFault, sign_link
 from unsub.models import BusinessUnit
 from unsub.reporting.explanations import CLAIM_FAULTS, LINK_FAULTS
 from unsub.units.access import sees_all, units_of
@@ -200,10 +200,12 @@ def explain_link(text: str, *, user: Any) -> LinkReport:
 def _explained(err: LinkError) -> str:
     """Return why a link is refused, as text; of a claim that cannot be used, which and why."""
     sentence = gettext(LINK_FAULTS[err.reason.value])
-    if not err.claim:
-        return sentence
+    if err.reason in (LinkFault.BAD_CLAIM, LinkFault.NO_UNIT):
+        sentence = f"{sentence} {gettext(CLAIM_FAULTS[err.claim])}"
+    elif err.reason is LinkFault.DUPLICATE_NAME and err.claim:
+        sentence = f"{sentence} {gettext('Claim: %s.') % err.claim}"
     job = gettext("It is of job %s.") % err.job_id if err.job_id else ""
-    return f"{sentence} {gettext(CLAIM_FAULTS[err.claim])} {job}".rstrip()
+    return f"{sentence} {job}".rstrip()
 
 
 def _effect(context: UnsubContext) -> str:

@@ -19,6 +19,7 @@ from unsub.infra.inserts import insert_unless_present
 from unsub.infra.link_counts import Counted, Name
 from unsub.infra.redis_client import quick_client
 from unsub.infra.spool_queue import SpoolQueue
+from unsub.links.tokens import PAYLOAD
 from unsub.models import (
     OUTAGES,
     Alarm,
@@ -142,20 +143,21 @@ def find_spooled() -> Iterator[Finding]:
 
 
 def _bad_claims() -> Iterator[Finding]:
-    """Yield the units with links whose signature is good and of which a claim cannot be used. The
-    detail names the claim and the job of most of them."""
+    """Yield the units with links whose signature is good and of which a claim cannot be used, or
+    none can be read. The detail names the claim and the job of most of them."""
     found: Counter[Name] = Counter()
     for hour in link_counts.by_hour(Counted.BAD_CLAIM, BAD_CLAIM_HOURS):
         found.update(hour)
     for mid in sorted({name.mid for name in found}):
         mine = Counter({name: number for name, number in found.items() if name.mid == mid})
         [(worst, _)] = mine.most_common(1)
+        claim = PAYLOAD if worst.claim == PAYLOAD else f"claim {worst.claim}"
         job = f"job {worst.job_id}" if worst.job_id else "no job"
         yield Finding(
             cause=Cause.BAD_CLAIM,
             mid=mid,
             number=mine.total(),
-            detail=f"claim {worst.claim}, {job}",
+            detail=f"{claim}, {job}",
         )
 
 

@@ -23,7 +23,7 @@ _client = quick_client()
 class Counted(StrEnum):
     """What is counted."""
 
-    BAD_CLAIM = "bad_claim"  # signed, with a claim that cannot be used
+    BAD_CLAIM = "bad_claim"  # signed, with a claim or a payload that cannot be used
     TEST_LINK = "test_link"
 
 

@@ -45,6 +45,7 @@ __all__ = [
 Value = TypeVar("Value")
 
 TOKEN_MAX = 2048
+PAYLOAD = "payload"  # in place of a claim's name: no claim can be read
 _SEALED_DOTS = 4  # of a compact JWE
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]*){1,3}")
 # Unknown header parameters are not refused: AMPscript and other issuers may add `kid` and the like.
@@ -85,9 +86,10 @@ SIGNED = frozenset(
 class LinkError(Exception):
     """A link was refused for `reason`. The message contains nothing of the token.
 
-    Where the signature is good and a claim cannot be used, `claim` is its name, and `mid` and
-    `job_id` are those of the link where it has them: a mistake in the email's template refuses the
-    links of a whole send.
+    Where the signature is good and a claim cannot be used, `claim` is its name (PAYLOAD: all of
+    them), and `mid` and `job_id` are those of the link where it has them: a mistake in the email's
+    template refuses the links of a whole send. Where the link's own `mid` cannot be believed, it is
+    the unit of the key.
     """
 
     def __init__(
@@ -133,7 +135,7 @@ def read_link(token: str, *, keys: Keyring, default_mid: int | None) -> UnsubCon
     except ClaimError as err:
         raise _unusable(claims, err.claim, owners) from None
     if not owners & {ANY_UNIT, str(context.mid)}:
-        raise LinkError(LinkFault.WRONG_UNIT)
+        raise _of_another_unit(claims, owners)
     return context
 
 
@@ -142,12 +144,25 @@ def _unusable(claims: Mapping[str, Any], claim: str, owners: frozenset[str]) -> 
     nobody is nobody's mistake."""
     mid, job_id = mid_of(claims), job_of(claims)
     if mid is not None and not owners & {ANY_UNIT, str(mid)}:
-        return LinkError(LinkFault.WRONG_UNIT)
+        return _of_another_unit(claims, owners)
     if message_context_of(claims).upper() in TESTS:
         return LinkError(LinkFault.EMPTY_TEST, mid=mid)
     if claim == "mid" and has_no_mid(claims):
         return LinkError(LinkFault.NO_UNIT, claim=claim, job_id=job_id)
     return LinkError(LinkFault.BAD_CLAIM, claim=claim, mid=mid, job_id=job_id)
+
+
+def _of_another_unit(claims: Mapping[str, Any], owners: frozenset[str]) -> LinkError:
+    """Return the error for a key that does not speak for the link's unit: a template that was
+    copied from unit to unit has it in each email."""
+    return LinkError(LinkFault.WRONG_UNIT, claim="mid", mid=_unit_of(owners), job_id=job_of(claims))
+
+
+def _unit_of(owners: frozenset[str]) -> int | None:
+    """Return the unit of the key that verified a token; None where the key is for all units, or
+    that of several."""
+    units = owners - {ANY_UNIT}
+    return int(next(iter(units))) if len(units) == 1 else None
 
 
 def verify(token: str, keys: Keyring) -> dict[str, Any]:
@@ -197,7 +212,8 @@ def _open(token: str, keys: Keyring) -> tuple[dict[str, Any], frozenset[str]]:
     ]
     if not proofs:
         raise LinkError(LinkFault.BAD_SIGNATURE)
-    return _claims(proofs[0][0]), frozenset(owner for _, owner in proofs)
+    owners = frozenset(owner for _, owner in proofs)
+    return _claims(proofs[0][0], owners), owners
 
 
 def _header(token: str) -> Mapping[str, Any]:
@@ -238,18 +254,18 @@ def _decrypted(token: str, _header: Mapping[str, Any], key: LinkKey) -> bytes | 
         return None
 
 
-def _claims(payload: bytes) -> dict[str, Any]:
+def _claims(payload: bytes, owners: frozenset[str]) -> dict[str, Any]:
     """Return the payload as a dict. Raises LinkError where a claim is there twice: AMPscript
     inserts values into the JSON text unescaped, so a crafted SubscriberKey can add a second one.
     Names that are no claims are ignored, however often they are there."""
     try:
         claims = json.loads(payload.decode(), object_pairs_hook=_Claims)
     except (ValueError, RecursionError):
-        raise LinkError(LinkFault.NOT_AN_OBJECT) from None
+        claims = None
     if not isinstance(claims, _Claims):
-        raise LinkError(LinkFault.NOT_AN_OBJECT)
-    if claims.repeated & NAMES:
-        raise LinkError(LinkFault.DUPLICATE_NAME)
+        raise LinkError(LinkFault.NOT_AN_OBJECT, claim=PAYLOAD, mid=_unit_of(owners))
+    if repeated := sorted(claims.repeated & NAMES):
+        raise LinkError(LinkFault.DUPLICATE_NAME, claim=repeated[0], mid=_unit_of(owners))
     return claims
 
 

@@ -99,9 +99,9 @@ def _measure(latency: float, requests: int) -> Line:
     ):
         postgres.start()
         valkey.start()
-        environ = _environ(postgres, valkey, stand_in)
+        environ = worker_environ(postgres, valkey, stand_in)
         say(f"{latency:g} s: writing {requests:,} requests ...")
-        _shell(environ, f"fill({requests})")
+        in_shell(environ, f"fill({requests})")
         with psycopg.connect(postgres.url, autocommit=True) as database:
             run = _Run(environ=environ, valkey=valkey, stand_in=stand_in, database=database)
             return _deliver(run, latency, requests)
@@ -119,9 +119,9 @@ class _Run:
 
 def _deliver(run: _Run, latency: float, requests: int) -> Line:
     """Start a worker, let it deliver everything, and return what was measured."""
-    with _worker(run.environ, run.valkey) as pid:
+    with running_worker(run.environ, run.valkey) as pid:
         before = cpu_seconds(pid)
-        _shell(run.environ, "wake_worker()")
+        in_shell(run.environ, "wake_worker()")
         until = time.monotonic() + LONGEST
         while _one(run.database, DONE)[0] < requests and time.monotonic() < until:
             time.sleep(0.2)
@@ -160,7 +160,8 @@ def _raw(stand_in: Vendor) -> float:
     )
 
 
-def _environ(postgres: Postgres, valkey: Valkey, stand_in: Vendor) -> dict[str, str]:
+def worker_environ(postgres: Postgres, valkey: Valkey, stand_in: Vendor) -> dict[str, str]:
+    """Return the environment of a worker with these servers, which leaves CALLS calls to it."""
     return os.environ | {
         "DATABASE_URL": postgres.url,
         "REDIS_URL": valkey.url,
@@ -183,9 +184,9 @@ def _environ(postgres: Postgres, valkey: Valkey, stand_in: Vendor) -> dict[str, 
     }
 
 
-def _shell(environ: dict[str, str], call: str) -> None:
-    """Call a function of scripts/bench_delivery_steps.py in Django's shell."""
-    statement = f"from scripts import bench_delivery_steps as steps; steps.{call}"
+def in_shell(environ: dict[str, str], call: str, *, module: str = "bench_delivery_steps") -> None:
+    """Call a function of a module of scripts/ in Django's shell."""
+    statement = f"from scripts import {module} as steps; steps.{call}"
     subprocess.run(  # noqa: S603
         [sys.executable, "manage.py", "shell", "--no-imports", "-c", statement],
         cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, check=True,
@@ -193,7 +194,7 @@ def _shell(environ: dict[str, str], call: str) -> None:
 
 
 @contextmanager
-def _worker(environ: dict[str, str], valkey: Valkey) -> Iterator[int]:
+def running_worker(environ: dict[str, str], valkey: Valkey) -> Iterator[int]:
     """Yield the process id of a running worker. Its log goes to var/bench/worker.log."""
     name, *words = worker_command()
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)

@@ -43,6 +43,32 @@ def test_a_killed_run_can_be_resumed_and_uses_little_memory(
     assert [line.split(",")[1] for line in lines[1:]] == [str(n) for n in range(1, ROWS + 1)]
 
 
+def test_a_long_file_takes_no_more_memory_than_its_first_lines(shared: Deployment) -> None:
+    command = [sys.executable, "manage.py", "sign_links", "-", "-"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=shared.environ,
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        assert process.stdin
+        process.stdin.write(b"mid,sid,jid\n")
+        # What was written was read, but for some thousand lines in the pipe.
+        resident = [
+            _write_rows(process, range(1, 10_000)), _write_rows(process, range(10_000, 80_000))
+        ]  # fmt: skip
+    assert process.returncode == 0
+    assert resident[1] < 1.25 * resident[0]
+
+
+def _write_rows(process: subprocess.Popen[bytes], numbers: range) -> int:
+    """Write rows to the process; return its resident memory in kB then."""
+    rows = (f"{PARENT},{number},{NEWEST_WEEKLY_JOB}\n".encode() for number in numbers)
+    assert process.stdin
+    process.stdin.writelines(rows)
+    process.stdin.flush()
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0])
+
+
 PEOPLE = "\ufeffSubscriber Key;mid;Job ID;Ort\r\nsub-1;{mid};{job};Köln\r\nsub-2;x;{job};東京\r\n"
 CONTENT = PEOPLE.format(mid=PARENT, job=NEWEST_WEEKLY_JOB).encode()
 

@@ -61,15 +61,15 @@ class Vendor(NamedTuple):
 
 
 @contextmanager
-def vendor(latency: float) -> Iterator[Vendor]:
-    """Yield a stand-in whose calls take `latency` seconds."""
+def vendor(latency: float, *, host: str = HOST) -> Iterator[Vendor]:
+    """Yield a stand-in at this address whose calls take `latency` seconds."""
     port, context = free_port(), get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(port, latency, theirs), daemon=True)
+    process = context.Process(target=_serve, args=((host, port), latency, theirs), daemon=True)
     process.start()
     try:
         ours.recv()
-        yield Vendor(f"http://{HOST}:{port}", ours)
+        yield Vendor(f"http://{host}:{port}", ours)
     finally:
         ours.send("stop")
         process.join(10)
@@ -130,14 +130,14 @@ def _reply(results: int) -> bytes:
     return f"{_HEAD}{found}{_TAIL}".encode()
 
 
-def _serve(port: int, latency: float, pipe: Connection) -> None:
-    asyncio.run(_run(port, latency, pipe))
+def _serve(place: tuple[str, int], latency: float, pipe: Connection) -> None:
+    asyncio.run(_run(place, latency, pipe))
 
 
-async def _run(port: int, latency: float, pipe: Connection) -> None:
+async def _run(place: tuple[str, int], latency: float, pipe: Connection) -> None:
     """Serve until the pipe says stop."""
     counts, loop = _Counts(), asyncio.get_running_loop()
-    await loop.create_server(lambda: _Http(latency, counts), HOST, port)
+    await loop.create_server(lambda: _Http(latency, counts), *place)
     pipe.send("ready")
     while (asked := await loop.run_in_executor(None, pipe.recv)) != "stop":
         pipe.send(counts.message if asked == "message" else counts.most)

@@ -74,6 +74,15 @@ class Watch:
         )
 
 
+def eventually(what: str, probe: Callable[[], bool], *, seconds: float = 180.0) -> None:
+    """Wait until the probe says yes. Raises TimeoutError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not probe():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds:.0f} s for {what}")
+        time.sleep(0.1)
+
+
 def answers(url: str) -> bool:
     """Return whether a GET of this URL is answered with 200 within two seconds."""
     try:

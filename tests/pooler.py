@@ -1,82 +1,19 @@
-"""A real PgBouncer in front of a PostgreSQL server, where one is installed."""
+"""A real PgBouncer in front of a PostgreSQL server. Tests are skipped where none is installed."""
 
-import os
-import pwd
-import shutil
-from pathlib import Path
-from urllib.parse import urlsplit
-
-import psycopg
 import pytest
 
-from scripts.servers import HOST, UNPRIVILEGED, Server, _tied_to_us
+from scripts import pooler
+from scripts.pooler import installed
 
-CONFIGURATION = """
-[databases]
-* = host={host} port={server}
-[pgbouncer]
-listen_addr = {host}
-listen_port = {port}
-unix_socket_dir =
-auth_type = plain
-auth_file = {users}
-pool_mode = transaction
-default_pool_size = {sessions}
-server_login_retry = 1
-max_client_conn = 200
-"""
+__all__ = ("PgBouncer", "installed")
 
 
-class PgBouncer(Server):
-    """PgBouncer in transaction mode, in front of the server of `database`. All clients together
-    have so many sessions of the server: two by default, so that none has one of its own."""
+class PgBouncer(pooler.PgBouncer):
+    """PgBouncer in transaction mode, of two sessions by default, so that no client has one of its
+    own."""
 
-    name = "pgbouncer"
-
-    def __init__(self, database: str, *, sessions: int = 2) -> None:
-        super().__init__()
-        self._database = urlsplit(database)
-        users, self._file = self.folder / "users.txt", self.folder / "pgbouncer.ini"
-        users.write_text(f'"{self._database.username}" "{self._database.password}"\n')
-        self._file.write_text(
-            CONFIGURATION.format(
-                host=HOST, server=self._database.port, port=self.port, users=users,
-                sessions=sessions,
-            )
-        )  # fmt: skip
-        self._options: list[str] = []
-        if os.geteuid() == 0:  # PgBouncer does not run as root
-            user = pwd.getpwnam(UNPRIVILEGED)
-            for path in (self.folder, users, self._file):
-                os.chown(path, user.pw_uid, user.pw_gid)
-            self._options = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-
-    @property
-    def url(self) -> str:
-        """The address of the same database, by the pooler."""
-        place = self._database.netloc.replace(f":{self._database.port}", f":{self.port}")
-        return self._database._replace(netloc=place).geturl()
-
-    def _command(self) -> list[str]:
-        return [*_tied_to_us(*self._options), str(program()), str(self._file)]
-
-    def _answers(self) -> bool:
-        try:
-            psycopg.connect(self.url, connect_timeout=2).close()
-        except psycopg.OperationalError:
-            return False
-        return True
-
-
-def program() -> Path:
-    """Return the path of the program. Skips the test where none is installed."""
-    found = installed()
-    if not found:
-        pytest.skip("no pgbouncer is installed")
-    return found
-
-
-def installed() -> Path | None:
-    """Return the path of the program, or None."""
-    found = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
-    return Path(found) if found else None
+    def start(self) -> None:
+        """Start it. Skips the test where none is installed."""
+        if not installed():
+            pytest.skip("no pgbouncer is installed")
+        super().start()

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 import redis
+from celery import Celery
+from kombu.exceptions import KombuError
 
+from scripts.ready import IMPATIENT
 from scripts.servers import HOST, Valkey
 from tests.journeys.conftest import ROUGH, Deploy, NewDatabase
 from tests.journeys.deployment import Deployment
@@ -63,6 +66,16 @@ def replicate(server: Valkey, *master: str) -> None:
     """Send REPLICAOF."""
     with closing(redis.Redis.from_url(server.url)) as client:
         client.replicaof(*master)
+
+
+def workers(server: Valkey) -> int:
+    """Return how many workers answer by this broker."""
+    with Celery(broker=f"redis://{HOST}:{server.port}/1", set_as_current=False) as app:
+        app.conf.broker_transport_options = IMPATIENT
+        try:
+            return len(app.control.ping(timeout=2, limit=2) or ())
+        except (OSError, KombuError, redis.RedisError):
+            return 0
 
 
 def still_runs(deployment: Deployment) -> bool:
@@ -130,6 +143,8 @@ def watched(new_database: NewDatabase, tmp_path: Path, other: Valkey) -> Iterato
 def test_after_a_failover_by_sentinel_everything_uses_the_new_master(
     watched: Deployment, other: Valkey
 ) -> None:
+    second = watched.second_worker()
+    wait_for("both workers", lambda: workers(watched.valkey) == 2, seconds=60)
     watched.shell(BOTH_STORE)
     watched.one_click(watched.link(1001))
     wait_until(watched, 1001, "done")
@@ -137,6 +152,8 @@ def test_after_a_failover_by_sentinel_everything_uses_the_new_master(
     assert watched.one_click(watched.link(1002))[0] == 200
     wait_until(watched, 1002, "done", seconds=90)
     watched.shell(BOTH_STORE)
+    wait_for("both workers at the new master", lambda: workers(other) == 2, seconds=90)
     assert still_runs(watched)
+    assert second.is_running
     with closing(redis.Redis(port=other.port, db=1)) as client:
         assert client.exists("profilecenter:heartbeat", "failover") == 2

@@ -122,7 +122,7 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
             parts = urlsplit(text)
             # A / or # in a password ends the host early; the port then raises ValueError.
             _ = parts.port
-            has_host = bool(parts.hostname) or not parts.scheme.startswith("http")
+            has_host = bool(parts.hostname) or not parts.scheme.startswith(("http", "amqp"))
             good = parts.scheme in schemes and has_host and not _is_cut(parts)
         except ValueError:
             good = False
@@ -163,6 +163,12 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
         except (AddressError, ValueError):
             raise self._wrong(var, f"{_SENTINEL}, {_ENCODED}") from None
         return self.address(var, schemes=("redis", "rediss", "unix", "sentinel"), default=default)
+
+    def rabbitmq(self, var: str) -> str:
+        """Return the address of a RabbitMQ, or "" where it is not set."""
+        if not self.str(var, default=""):
+            return ""
+        return self.address(var, schemes=("amqp", "amqps"), default="")
 
     def choice(self, var: str, choices: Collection[str], *, default: str) -> str:
         """Return one of `choices`."""

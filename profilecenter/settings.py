@@ -4,6 +4,7 @@ Each name can also be given as NAME_FILE, the path of a file that contains the v
 Kubernetes secrets. docs/operations.md has the table.
 """
 
+import ssl
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -109,9 +110,9 @@ TEMPLATES = [
 ]
 
 
-def _database() -> dict[str, Any]:
-    """Return the database to use: PostgreSQL from DATABASE_URL, or SQLite under var/."""
-    config = env.database("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/db.sqlite3")
+def _database(name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration of the database that the variable `name` gave: PostgreSQL, or
+    SQLite."""
     options: dict[str, Any] = config.setdefault("OPTIONS", {})
     if config["ENGINE"].endswith("sqlite3"):
         # IMMEDIATE takes the write lock first: a transaction that reads and then writes
@@ -125,7 +126,7 @@ def _database() -> dict[str, Any]:
         config["ENGINE"] = "profilecenter.postgresql"
         if "pool" in options:
             raise SettingError(
-                "DATABASE_URL: remove `pool`. Each thread keeps its connection; for a pooler such "
+                f"{name}: remove `pool`. Each thread keeps its connection; for a pooler such "
                 "as PgBouncer set DATABASE_POOLER=true."
             )
         # A database that hangs counts as down after two seconds (design, invariant 1).
@@ -137,15 +138,27 @@ def _database() -> dict[str, Any]:
     return config | {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 
 
-DATABASES = {"default": _database()}
+_main = env.database("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/db.sqlite3")
+DATABASES = {"default": _database("DATABASE_URL", _main)}
+if env.str("REPLICA_DATABASE_URL", default=""):
+    # For exports of the audit alone (docs/adr/0033).
+    _replica = _database("REPLICA_DATABASE_URL", env.database("REPLICA_DATABASE_URL", default=""))
+    DATABASES["replica"] = _replica | {"TEST": {"MIRROR": "default"}}
+    if any(one["ENGINE"] != "profilecenter.postgresql" for one in DATABASES.values()):
+        raise SettingError("REPLICA_DATABASE_URL: both databases must be PostgreSQL.")
+# Seconds that it may be behind; then exports read from the primary.
+REPLICA_MAX_LAG = env.int("REPLICA_MAX_LAG", default=60)
 # For migrate, which runs as the owner of the tables: the DATABASE_URL of the other processes.
 RUN_DATABASE = env.database("RUN_DATABASE_URL", default="sqlite:///none")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.redis("REDIS_URL", default="redis://localhost:6379/0")
+# Carries the wake-ups and tasks instead of Redis; everything else stays in Redis (docs/adr/0033).
+RABBITMQ_URL = env.rabbitmq("RABBITMQ_URL")
 # The cache may be another Redis than the broker: one that writes nothing to a disk.
 CACHE_URL = env.redis("CACHE_URL", default=REDIS_URL)
 REDIS_TIMEOUT = 0.2  # seconds; a broker that does not answer must not delay a visitor
+RABBITMQ_TIMEOUT = 0.5  # seconds; a connection takes several replies
 _CACHE = {
     "BACKEND": "django.core.cache.backends.redis.RedisCache",
     # A list: Django would split a string at each comma.
@@ -210,20 +223,36 @@ SPOOL_MAX_PER_UNIT = env.int("SPOOL_MAX_PER_UNIT", default=100_000)
 
 # Celery: the row is the request, a task is only a wake-up, so no result and no retry is kept there.
 # Celery logs it; the transport itself reads REDIS_URL, which may name Sentinels.
-CELERY_BROKER_URL = read_address(REDIS_URL).url
-CELERY_BROKER_TRANSPORT = "profilecenter.transport:Transport"
+CELERY_BROKER_URL = RABBITMQ_URL or read_address(REDIS_URL).url
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "socket_connect_timeout": REDIS_TIMEOUT,
-    "socket_timeout": 5,
-    # After this time a delayed wake-up of a killed worker is delivered to another one.
-    "visibility_timeout": LEASE_SECONDS + 120,
-}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 0}
+if RABBITMQ_URL:
+    CELERY_BROKER_TRANSPORT = urlsplit(RABBITMQ_URL).scheme
+    CELERY_BROKER_CONNECTION_TIMEOUT = RABBITMQ_TIMEOUT
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "max_retries": 1,  # the first connection of a process, too
+        "write_timeout": RABBITMQ_TIMEOUT,
+    }
+    # A web process sends no heartbeats between two wake-ups: RabbitMQ would end its connection, and
+    # the next wake-up would be lost. TCP's keepalive finds a peer that is gone.
+    CELERY_BROKER_HEARTBEAT = 0
+    # One retry: the connection may be of before a restart of RabbitMQ.
+    CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0}
+    if CELERY_BROKER_TRANSPORT == "amqps":
+        # None: the host of the address. Without this the certificate could be any host's.
+        CELERY_BROKER_USE_SSL = {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}
+else:
+    CELERY_BROKER_TRANSPORT = "profilecenter.transport:Transport"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "socket_connect_timeout": REDIS_TIMEOUT,
+        "socket_timeout": 5,
+        # After this time a delayed wake-up of a killed worker is delivered to another one.
+        "visibility_timeout": LEASE_SECONDS + 120,
+    }
 CELERY_TASK_IGNORE_RESULT = True
 # A task is acknowledged before it runs. The sweep replaces the wake-up of a killed worker; and a
 # late acknowledgement over a broken connection would end the worker.
 CELERY_TASK_ACKS_LATE = False
-CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 0}
 # A delivery waits for Marketing Cloud nearly all of its time (docs/adr/0031).
 CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

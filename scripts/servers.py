@@ -105,6 +105,7 @@ class Server(ABC):
 
     name: str
     stop_signal = signal.SIGTERM
+    start_seconds = START_SECONDS
 
     def __init__(self, *, port: int | None = None, folder: Path | None = None) -> None:
         self.port = port or free_port()
@@ -131,13 +132,14 @@ class Server(ABC):
         return self._process.pid
 
     def start(self) -> None:
-        """Start the server and wait until it answers. Raises ServerError after 30 seconds."""
+        """Start the server and wait until it answers. Raises ServerError after
+        `start_seconds`."""
         if self._process is not None:
             return
         atexit.register(self.close)
         with self.log.open("ab") as log:
             self._process = self._spawn(log)
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self.start_seconds
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 tail = self.log.read_text(errors="replace")[-2000:]

@@ -192,19 +192,21 @@ def _unsigned() -> Iterator[CheckMessage]:
 
 
 def _open_redis() -> Iterator[CheckMessage]:
-    """Yield W021 where the cache is in the broker, W022 where anybody may write to one of them."""
+    """Yield W021 where the cache is in the broker, W022 where anybody may write to one of them
+    or to RabbitMQ."""
     if _place(settings.REDIS_URL) == _place(settings.CACHE_URL):
         yield Warning(
             "The cache is in the broker's Redis, whose append-only file keeps what a cache drops.",
             hint="Set CACHE_URL to another Redis, which writes nothing to a disk.",
             id="unsub.W021",
         )
-    for name in ("REDIS_URL", "CACHE_URL"):
+    for name in ("REDIS_URL", "CACHE_URL", "RABBITMQ_URL"):
         url = urlsplit(getattr(settings, name))
-        if url.scheme != "unix" and not url.password:
+        if url.scheme not in {"", "unix"} and not url.password:
             yield Warning(
                 f"{name} has no password: whoever reaches it can make workers run any task.",
-                hint=f"Set requirepass, or an ACL user, in Redis, and the password in {name}.",
+                hint=f"Set requirepass, or an ACL user, in Redis (in RabbitMQ a user), and the "
+                f"password in {name}.",
                 id="unsub.W022",
             )
 

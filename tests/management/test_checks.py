@@ -63,6 +63,7 @@ def test_a_complete_configuration_passes(whole: Settings) -> None:
         ("CACHE_URL", "redis://cache.example.com:6379/0", "unsub.W022"),
         ("REDIS_URL", "rediss://user@redis.example.com:6379/0", "unsub.W022"),
         ("REDIS_URL", "sentinel://one.example.com,two.example.com:26380/main/0", "unsub.W022"),
+        ("RABBITMQ_URL", "amqp://guest@rabbit.example.com/", "unsub.W022"),
         ("SPOOL_MAX_PER_UNIT", 0, "unsub.W023"),
         ("ADMINS", [], "unsub.W016"),
     ],

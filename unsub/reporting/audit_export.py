@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError
+from django.db.models import F, QuerySet
 
 from unsub.domain.target import Target, TargetType
+from unsub.infra import replica
 from unsub.models.request import RequestQuerySet
 
 # Public contract (design 3.4): column of the export, and the field it comes from. The last column,
@@ -40,16 +42,28 @@ def iter_rows(requests: RequestQuerySet, *, named: bool = False) -> Iterator[Row
     """Yield one row of `columns(named=named)` per request, oldest first.
 
     Each chunk is a query of its own: one cursor over everything would read all of it first, and the
-    database cancels statements after 15 s.
+    database cancels statements after 15 s. Read from the replica, where there is a usable one.
     """
     # The first column is the key that the next chunk starts after.
     who = SUBSCRIBER_COLUMNS if named else ()
     sources = (F(source) for source in (*_FIELDS.values(), *_TARGET, *who))
     found = requests.with_shown_status().order_by("pk").values_list(*sources)
     last = 0
-    while chunk := list(found.filter(pk__gt=last)[:CHUNK]):
+    while chunk := _read(found.filter(pk__gt=last)[:CHUNK]):
         yield from map(_with_target, chunk)
         last = chunk[-1][0]
+
+
+def _read(chunk: QuerySet[Any, Row]) -> list[Row]:
+    """Return the rows; from the primary where the replica fails in the middle of an export."""
+    alias = replica.for_exports()
+    try:
+        return list(chunk.using(alias))
+    except (OperationalError, InterfaceError) as err:
+        if alias == DEFAULT_DB_ALIAS:
+            raise
+        replica.avoid(type(err).__name__)
+        return list(chunk.using(DEFAULT_DB_ALIAS))
 
 
 def _with_target(row: Row) -> Row:

@@ -8,7 +8,8 @@ SEED ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install run manage test coverage image one-click screenshots chaos bench bench-backlog bench-centre \
-	bench-delivery bench-queue bench-web mutants check fuzz docs sbom lock pin-images format clean
+	bench-delivery bench-machines bench-memory bench-queue bench-restart bench-web mutants check fuzz docs sbom \
+	lock pin-images format clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +55,15 @@ bench-backlog: install ## Measure every look at, and change of, a queue of a mil
 
 bench-delivery: install ## Measure how fast one worker delivers a backlog
 	@exec $(BIN)/python -m scripts.bench_delivery $(ARGS)
+
+bench-memory: install ## Watch the memory of a worker, sign_links and export_audit over a million rows
+	@exec $(BIN)/python -m scripts.bench_memory $(ARGS)
+
+bench-machines: install ## Measure one, two and four worker machines, in network namespaces (needs root)
+	@exec $(BIN)/python -m scripts.bench_machines $(ARGS)
+
+bench-restart: install ## Count requests without an answer during restarts under load (needs wrk, nginx)
+	@exec $(BIN)/python -m scripts.bench_restart $(ARGS)
 
 bench-centre: install ## Measure the profile centre over a slow Marketing Cloud
 	@exec $(BIN)/python -m scripts.bench_centre $(ARGS)

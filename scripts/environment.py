@@ -77,7 +77,7 @@ def _settings(ports: Ports) -> dict[str, str]:
         "SFMC_CLIENT_SECRET": "sandbox",
         "SFMC_ACCOUNT_ID": str(min(UNITS)),
         # Short, so that newcomers see the event soon, and still see the undo button.
-        "UNDO_SECONDS": "3",
+        "UNDO_SECONDS": "15",
         "SWEEP_SECONDS": "5",
         "LOG_FORMAT": "console",
         # The password is printed and the port is local, so no second factor is needed. The banner

@@ -3,7 +3,7 @@
     python -m scripts.messages update     write new messages into locale/*/LC_MESSAGES/django.po
     python -m scripts.messages check      fail if a translation is missing or cannot be right
 
-The admin is not included: recipients have sixteen languages, marketers one.
+The admin is not included: recipients have seventeen languages, marketers one.
 """
 
 import re

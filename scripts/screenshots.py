@@ -30,7 +30,7 @@ SIZES = {"phone": (390, 844), "desktop": (1100, 900)}
 MAKE_STATES = "from scripts import states; states.main()"
 STATES = (
     "choose", "choose_everything", "error", "on_its_way", "done", "again", "withdrawn", "refused",
-    "test", "bad_link", "lost", "lost_error", "why", "brand",
+    "told", "too_late", "test", "bad_link", "not_found", "lost", "lost_error", "brand",
     "centre", "forwarded", "centre_asked", "centre_away", "centre_old", "details", "details_error",
     "yours", "new_link", "confirm", "confirm_over",
 )  # fmt: skip

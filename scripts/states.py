@@ -23,6 +23,7 @@ from unsub.links.tokens import sign_link
 from unsub.models import (
     BusinessUnit,
     Channel,
+    DarkLogo,
     Kind,
     Logo,
     MailingList,
@@ -40,9 +41,16 @@ SUBMISSIONS = {
     "again": Status.DONE,
     "withdrawn": Status.WITHDRAWN,
     "refused": Status.REFUSED,
-    "why": Status.DONE,
+    "told": Status.DONE,
+    "too_late": Status.DONE,
 }
-PATHS = {"on_its_way": "/done", "done": "/done", "withdrawn": "/done", "why": "/done?why=1"}
+PATHS = {
+    "on_its_way": "/done",
+    "done": "/done",
+    "withdrawn": "/done",
+    "told": "/done?told=1",
+    "too_late": "/done?late=1",
+}
 
 
 def main() -> None:
@@ -73,11 +81,17 @@ def main() -> None:
         "lost": f"{settings.PUBLIC_URL}/lost-link?kept=1",
         "lost_error": f"{settings.PUBLIC_URL}/lost-link",
         "brand": _link(_context("brand", mid=BRAND)),
+        "not_found": f"{settings.PUBLIC_URL}/lost",
     }
     links |= _centre()
     for state, status in SUBMISSIONS.items():
         context = _context(state)
-        submission = Submission(token="", context=context, channel=Channel.PAGE)
+        submission = Submission(
+            token="",
+            context=context,
+            channel=Channel.PAGE,
+            reason="too-many" if state == "told" else "",
+        )
         request = submit(submission)
         SubscriberRequest.objects.filter(pk=request.pk if request else 0).update(
             status=status,
@@ -99,14 +113,14 @@ def _centre() -> dict[str, str]:
     joining = grace.for_list(7004)
     change = Change(
         kind=Kind.SUBSCRIBE,
-        consent_text="By joining you agree to get mail.",
+        consent_text="By subscribing, you agree to get emails.",
         needs_confirmation=True,
     )
     common: dict[str, Any] = {"token": "", "channel": Channel.PROFILE, "language": "en"}
     waiting = submit(Submission(context=joining, change=change, **common))
     submit(Submission(context=grace.for_list(7001), **common))
     submit(Submission(context=emil.for_everything(), pause_days=30, **common))
-    old = _context("", subscriber=ada.subscriber)
+    old = _context("", subscriber=ada.subscriber, issued_at=None)
     there, graces, emils, olds = (
         _link(one).replace("/u/", "/p/") for one in (ada, grace, emil, old)
     )
@@ -142,14 +156,8 @@ def _brand() -> None:
         contact_email="hello@example.com",
         accent="#2f6b3a",
     )
-    image = Image.new("RGBA", (480, 128), "#ffffff00")
-    pen = ImageDraw.Draw(image)
-    pen.ellipse((8, 8, 120, 120), fill="#2f6b3a")
-    pen.polygon(((64, 20), (96, 96), (64, 76), (32, 96)), fill="#ffffff")
-    pen.text((144, 36), "garden", fill="#1f4427", font_size=60)
-    written = io.BytesIO()
-    image.save(written, "PNG")
-    Logo.objects.create(unit=unit, **dataclasses.asdict(logo_image.encode(written.getvalue())))
+    Logo.objects.create(unit=unit, **_picture("#2f6b3a", "#ffffff", "#1f4427"))
+    DarkLogo.objects.create(unit=unit, **_picture("#8fd19b", "#0e1014", "#e6f4e8"))
     texts = {
         Place.INTRO: "In winter we write once a month.",
         Place.FOOTER: "Example Garden Ltd, 1 Example Street, Exampleton",
@@ -158,13 +166,26 @@ def _brand() -> None:
         PageText.objects.create(unit=unit, language="en", place=place, text=text)
 
 
+def _picture(ground: str, arrow: str, words: str) -> dict[str, Any]:
+    """Return the fields of a logo in these colours."""
+    image = Image.new("RGBA", (480, 128), "#ffffff00")
+    pen = ImageDraw.Draw(image)
+    pen.ellipse((8, 8, 120, 120), fill=ground)
+    pen.polygon(((64, 20), (96, 96), (64, 76), (32, 96)), fill=arrow)
+    pen.text((144, 36), "garden", fill=words, font_size=60)
+    written = io.BytesIO()
+    image.save(written, "PNG")
+    return dataclasses.asdict(logo_image.encode(written.getvalue()))
+
+
 def _context(name: str, **changes: object) -> UnsubContext:
-    """Return the context of an email."""
+    """Return the context of an email, which was sent just now."""
     fields: dict[str, object] = {
         "mid": MID,
         "subscriber": SubscriberContext(subscriber_key=f"{name}@example.com"),
         "job": JobContext(job_id=88002, list_id=7001, batch_id=0),
         "scope_is_explicit": True,
+        "issued_at": int(time.time()),
     }
     return UnsubContext(**(fields | changes))  # type: ignore[arg-type]
 

@@ -7,7 +7,15 @@ from unsub.infra.kept import forget_when_saved
 from . import checks
 
 # The models of which the recipients' pages keep what they have read (unsub/infra/kept.py).
-KEPT_BY_PAGES = ("BusinessUnit", "MailingList", "PageText", "Logo", "Reason", "ReasonLabel")
+KEPT_BY_PAGES = (
+    "BusinessUnit",
+    "MailingList",
+    "PageText",
+    "Logo",
+    "DarkLogo",
+    "Reason",
+    "ReasonLabel",
+)
 
 
 class UnsubConfig(AppConfig):

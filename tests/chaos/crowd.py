@@ -19,7 +19,7 @@ PAUSES = (0.05, 0.3, 1.0, 2.0, 4.0)
 CHANCES = {"list": 5, "name": 4, "everything": 1}
 EVENTS = "7004"
 # Text of the page shown when Marketing Cloud does not answer: no request was made.
-UNREAD = "cannot be shown right now"
+UNREAD = "We can’t show your mailing lists right now."
 
 
 class Crowd:

@@ -36,7 +36,7 @@ def test_a_request_becomes_an_event_tracked_against_its_job(
     assert request.finished_at
     (event,) = sandbox.events()
     assert (event["job_id"], event["list_id"], event["batch_id"]) == (88002, 7001, 0)
-    assert event["reason"] == "I get too many messages: Every day!"
+    assert event["reason"] == "I get too many emails: Every day!"
 
 
 def test_without_a_reason_the_parameter_is_omitted(

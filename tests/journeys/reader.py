@@ -54,7 +54,7 @@ class Reader:
         """Choose the first reason. Return its label."""
         radio = self.page.locator("input[type=radio][name=reason]").first
         radio.check()
-        label = self.page.locator(f"label[for='{radio.get_attribute('id')}']")
+        label = self.page.locator(f"label:has(#{radio.get_attribute('id')})")
         return label.inner_text().strip()
 
     def tab_to(self, selector: str, *, most: int = 30) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import axe_playwright_python
 import pytest
+from django.conf import settings
 from playwright.sync_api import Browser, Page
 
 from tests.journeys.deployment import Deployment
@@ -14,44 +15,77 @@ AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SMALL = """
 () => [...document.querySelectorAll(
-    'main button, main .choice, summary, li a, .words input, .field input')]
+    'main button, main .pick, summary, li a, .field input, .button')]
   .filter(one => one.checkVisibility() && one.getBoundingClientRect().height < 44)
   .map(one => one.outerHTML.slice(0, 80))
 """
+# Elements whose text is wider than they are, so that a part of it cannot be read.
+CUT = """
+() => [...document.querySelectorAll('h1, h2, p, legend, label, a, button, b, span')]
+  .filter(one => one.checkVisibility() && one.scrollWidth > one.clientWidth + 1
+    && getComputedStyle(one).display != 'inline')
+  .map(one => one.outerHTML.slice(0, 80))
+"""
+# Elements that stay where they are and would hide others while the page scrolls.
+FIXED = """
+() => [...document.querySelectorAll('*')]
+  .filter(one => ['fixed', 'sticky'].includes(getComputedStyle(one).position))
+  .map(one => one.outerHTML.slice(0, 80))
+"""
 STATES = (
-    "choose", "everything", "error", "done", "again", "why", "why_error", "test", "bad", "lost",
-    "lost_error",
+    "choose", "everything", "error", "done", "too_late", "again", "told", "why_error", "test",
+    "bad", "not_found", "lost", "lost_error",
 )  # fmt: skip
 
 
-BARE = {"bad": "/u/cut", "lost": "/lost-link?kept=1", "lost_error": "/lost-link"}
+BARE = {
+    "bad": "/u/cut",
+    "not_found": "/nowhere",
+    "lost": "/lost-link?kept=1",
+    "lost_error": "/lost-link",
+}
+CHANGES: dict[str, dict[str, Any]] = {
+    "everything": {"scope": Scope.ALL},
+    "test": {"message_context": "PREVIEW"},
+}
+AFTER_ONE_CLICK = frozenset({"again", "too_late", "told", "why_error"})
 
 
 def _open(page: Page, shared: Deployment, state: str, language: str, number: int) -> None:
     """Open a page in a state."""
-    changes: dict[str, Any] = {"scope": Scope.ALL} if state == "everything" else {}
-    changes |= {"message_context": "PREVIEW"} if state == "test" else {}
     if state in BARE:
-        page.goto(f"{shared.url}{BARE[state]}")
+        page.goto(f"{shared.url}{BARE[state]}?lang={language}".replace("?kept=1?", "?kept=1&"))
         if state == "lost_error":
             page.locator("input[name=email_address]").fill("nobody")
             page.locator("main form button[type=submit]").first.click()
         return
-    link = shared.link(number, **changes)
-    if state in {"again", "why", "why_error"}:
+    link = shared.link(number, **CHANGES.get(state, {}))
+    if state in AFTER_ONE_CLICK:
         shared.one_click(link)
-    if state.startswith("why"):
-        page.goto(f"{link}/done?lang={language}&why=1")
-        if state == "why_error":
-            _choose_what_is_gone(page)
+    if state in AFTER_ONE_CLICK - {"again"}:
+        _open_status(page, shared, link, state, language, number)
         return
     page.goto(f"{link}?lang={language}")
-    if state in {"error", "done"}:
-        if state == "error":
-            _choose_what_is_gone(page)
-        else:
-            page.locator("input[name=reason]").last.check()
-            page.locator("main form button[type=submit]").first.click()
+    if state == "error":
+        _choose_what_is_gone(page)
+    elif state == "done":
+        page.locator("input[name=reason]").last.check()
+        page.locator("main form button[type=submit]").first.click()
+
+
+def _open_status(
+    page: Page, shared: Deployment, link: str, state: str, language: str, number: int
+) -> None:
+    """Open the page after the unsubscribe in a state."""
+    if state == "too_late":
+        assert shared.audit_of(number)["status"] == "done"
+    page.goto(f"{link}/done?lang={language}&late=1")
+    if state == "why_error":
+        _choose_what_is_gone(page)
+    elif state == "told":
+        page.locator("input[name=reason]").first.check()
+        page.locator("form:has(input[name=reason]) button[type=submit]").click()
+        page.wait_for_url("**told=1**")
 
 
 def _choose_what_is_gone(page: Page) -> None:
@@ -93,13 +127,61 @@ def test_every_page_passes_axe_core_and_fits_a_small_screen(
     context.close()
 
 
-def test_the_page_fits_with_text_of_twice_the_size(shared: Deployment, browser: Browser) -> None:
-    context = browser.new_context(viewport={"width": 640, "height": 900})
+@pytest.mark.parametrize("width", [320, 390, 640])
+@pytest.mark.parametrize("state", ["choose", "everything", "again"])
+def test_text_of_twice_the_size_loses_nothing(
+    shared: Deployment, browser: Browser, state: str, width: int
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900})
     page = context.new_page()
-    _open(page, shared, "choose", "de", 2100)
-    page.evaluate("document.documentElement.style.fontSize = '200%'")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 640
-    assert _violations(page) == []
+    for at, (language, _) in enumerate(settings.LANGUAGES):
+        _open(page, shared, state, language, 2200 + at)
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(CUT) == []
+    context.close()
+
+
+@pytest.mark.parametrize("state", ["choose", "everything", "again"])
+def test_a_zoom_of_400_percent_loses_nothing(
+    shared: Deployment, browser: Browser, state: str
+) -> None:
+    context = browser.new_context(viewport={"width": 320, "height": 256})
+    page = context.new_page()
+    _open(page, shared, state, "de", 2250)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert page.evaluate(CUT) == []
+    assert page.evaluate(FIXED) == []
+    context.close()
+
+
+@pytest.mark.parametrize("state", ["choose", "everything"])
+def test_the_button_is_visible_on_the_smallest_screen_without_scrolling(
+    shared: Deployment, browser: Browser, state: str
+) -> None:
+    context = browser.new_context(viewport={"width": 320, "height": 480})
+    page = context.new_page()
+    for at, (language, _) in enumerate(settings.LANGUAGES):
+        _open(page, shared, state, language, 2260 + at)
+        found = page.locator("main button.go").bounding_box()
+        assert found is not None
+        assert found["y"] + found["height"] <= 480, language
+    context.close()
+
+
+def test_a_second_button_follows_the_reasons_once_one_is_chosen(
+    shared: Deployment, browser: Browser
+) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    _open(page, shared, "choose", "en", 2290)
+    buttons = page.get_by_role("button", name="Unsubscribe", exact=True)
+    assert buttons.count() == 1
+    page.locator("input[name=reason]").first.check()
+    assert buttons.count() == 2
+    buttons.last.click()
+    page.wait_for_url("**/done**")
+    assert shared.event_of(2290)["reason"] == "I no longer want these emails"
     context.close()
 
 
@@ -111,19 +193,11 @@ def test_the_page_passes_with_forced_colours(shared: Deployment, browser: Browse
     context.close()
 
 
-def test_the_button_never_covers_the_focused_element(shared: Deployment, browser: Browser) -> None:
-    context = browser.new_context(viewport={"width": 320, "height": 480})
+def test_nothing_is_printed_that_can_only_be_pressed(shared: Deployment, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
-    _open(page, shared, "choose", "en", 2102)
-    hidden = """
-    () => {
-      const one = document.activeElement.getBoundingClientRect();
-      const bar = document.querySelector('.act').getBoundingClientRect();
-      const inBar = document.activeElement.closest('.act');
-      return !inBar && one.bottom > bar.top + 1 && one.top < bar.bottom - 1;
-    }"""
-    page.keyboard.press("Tab")
-    for _ in range(9):
-        page.keyboard.press("ArrowDown")
-        assert not page.evaluate(hidden)
+    _open(page, shared, "done", "en", 2103)
+    page.emulate_media(media="print")
+    assert page.get_by_role("heading", name="You’re unsubscribed").is_visible()
+    assert page.locator("button:visible, input:visible, summary:visible").count() == 0
     context.close()

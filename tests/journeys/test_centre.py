@@ -41,6 +41,11 @@ def person(deployment: Deployment, subscriber: int) -> dict[str, Any]:
     return found
 
 
+def unfold(page: Page, name: str) -> None:
+    """Open a folded part of the page."""
+    page.locator("summary", has_text=name).click()
+
+
 def mail_to(deployment: Deployment, address: str) -> str:
     """Wait for an email to an address and return its link."""
 
@@ -59,8 +64,8 @@ def test_unsubscribing_from_a_list_without_scripts_ends_as_an_event(
     plain_reader.open(address)
     page = plain_reader.page
     box(page, "Weekly offers").uncheck()
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("We have your request")).to_be_visible()
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.get_by_text("Your changes are saved.")).to_be_visible()
     expect(box(page, "Weekly offers")).not_to_be_checked()
     event = shared.event_of(1071)
     assert (event["list_id"], event["job_id"], event["master"]) == (WEEKLY, 88002, False)
@@ -75,7 +80,7 @@ def test_the_unsubscribe_page_links_to_the_profile_centre(
     shared: Deployment, reader: Reader
 ) -> None:
     reader.open(shared.link(1072, issued_at=int(time.time())))
-    reader.page.get_by_role("link", name="Your lists").click()
+    reader.page.get_by_role("link", name="Get fewer emails instead").click()
     expect(box(reader.page, "Weekly offers")).to_be_checked()
     reader.page.get_by_role("button", name="Unsubscribe from all marketing emails").click()
     expect(reader.page.get_by_text("no longer get marketing emails")).to_be_visible()
@@ -89,14 +94,14 @@ def test_a_list_is_subscribed_to_once_it_is_confirmed_by_email(
     plain_reader.open(centre(shared, 1075))
     expect(box(page, "Events near you")).not_to_be_checked()
     box(page, "Events near you").check()
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Waits for your confirmation")).to_be_visible()
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.get_by_text("Waiting for you to confirm")).to_be_visible()
     link = mail_to(shared, "sub1075@example.com")
     plain_reader.open(link)
-    expect(page.get_by_text("You want Events near you")).to_be_visible()
+    expect(page.get_by_text("Confirm that you want “Events near you”")).to_be_visible()
     assert "7004" not in person(shared, 1075)["lists"]
-    page.get_by_role("button", name="Yes, confirm").click()
-    expect(page.get_by_role("heading", name="Confirmed")).to_be_visible()
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("heading", name="Thanks, that’s confirmed")).to_be_visible()
     wait_for("the list", lambda: person(shared, 1075)["lists"].get("7004") == "Active")
 
 
@@ -106,20 +111,22 @@ def test_details_can_be_changed_and_errors_are_reported_at_the_field(
     page = plain_reader.page
     address = mailed(shared, 1076)
     plain_reader.open(address)
-    page.get_by_role("link", name="Change it").click()
+    unfold(page, "Your details")
+    page.get_by_role("link", name="Edit your details").click()
     page.get_by_label("First Name").fill("Łada")
     page.get_by_label("City").select_option("Köln")
     page.get_by_label("Birthday").fill("1990-02-03")
     page.get_by_label("Plain text").check()
     plain_reader.expected = ("status of 422",)
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save changes").click()
     # The error names its field, and all other input is kept.
-    expect(page.get_by_role("alert")).to_contain_text("First Name: These characters cannot be kept")
+    expect(page.get_by_role("alert")).to_contain_text("“First Name” can’t include Ł")
     expect(page.get_by_label("City")).to_have_value("Köln")
     expect(page.get_by_label("Birthday")).to_have_value("1990-02-03")
     page.get_by_label("First Name").fill("Lada")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("We have your request")).to_be_visible()
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.get_by_text("Your changes are saved.")).to_be_visible()
+    unfold(page, "Your details")
     expect(page.get_by_text("Lada")).to_be_visible()
     wait_for("the change", lambda: person(shared, 1076)["email_type"] == "Text")
     known = wait_for("it", lambda: person(shared, 1076)["attributes"])
@@ -136,12 +143,12 @@ def test_a_new_address_is_confirmed_by_an_email_to_it(
     page = plain_reader.page
     plain_reader.open(f"{centre(shared, 1081)}/details")
     page.get_by_label("New email address").fill("new1081@example.org")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Please look into your mail")).to_be_visible()
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.get_by_text("Check your inbox and follow the link to confirm.")).to_be_visible()
     plain_reader.open(mail_to(shared, "new1081@example.org"))
     expect(page.get_by_text("n•••@example.org")).to_be_visible()
     assert person(shared, 1081)["email"] == "sub1081@example.com"
-    page.get_by_role("button", name="Yes, confirm").click()
+    page.get_by_role("button", name="Confirm").click()
     wait_for("it", lambda: person(shared, 1081)["email"] == "new1081@example.org")
 
 
@@ -164,9 +171,9 @@ def test_a_forwarded_link_takes_nobody_over(
     page.screenshot(path=shared.folder / "forwarded_export.png", full_page=True)
     plain_reader.open(f"{forwarded}/details")
     page.get_by_label("New email address").fill("attacker@example.org")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save changes").click()
     plain_reader.open(mail_to(shared, "attacker@example.org"))
-    page.get_by_role("button", name="Yes, confirm").click()
+    page.get_by_role("button", name="Confirm").click()
     wait_for("it", lambda: person(shared, 1082)["email"] == "attacker@example.org")
     # Now the link by email would go to the attacker: it waits.
     plain_reader.open(f"{forwarded}/details")
@@ -199,10 +206,10 @@ def test_a_subscriber_unsubscribes_from_everything_and_resubscribes(
     page.get_by_role("button", name="Unsubscribe from all marketing emails").click()
     wait_for("it", lambda: person(shared, 1077)["status"] == "Unsubscribed")
     plain_reader.open(address)
-    page.get_by_role("button", name="Subscribe again").click()
-    expect(page.get_by_text("Please look into your mail")).to_be_visible()
+    page.get_by_role("button", name="Resubscribe").click()
+    expect(page.get_by_text("Check your inbox and follow the link to confirm.")).to_be_visible()
     plain_reader.open(mail_to(shared, "sub1077@example.com"))
-    page.get_by_role("button", name="Yes, confirm").click()
+    page.get_by_role("button", name="Confirm").click()
     wait_for("it", lambda: person(shared, 1077)["status"] == "Active")
 
 
@@ -210,22 +217,24 @@ def test_a_pause_can_be_begun_and_ended(shared: Deployment, plain_reader: Reader
     page = plain_reader.page
     address = centre(shared, 1078)
     plain_reader.open(address)
-    page.get_by_text("Take a break instead").click()
-    page.get_by_label("From what?").select_option(label="Product news")
+    unfold(page, "Pause emails")
+    page.get_by_label("Which emails?", exact=True).select_option(label="Product news")
     page.get_by_label("For how long?").select_option("60")
-    page.get_by_role("button", name="Take a break").click()
-    expect(page.get_by_text("You take a break until")).to_be_visible()
+    page.get_by_role("button", name="Pause emails").click()
+    expect(page.get_by_text("Paused until")).to_be_visible()
     wait_for("it", lambda: person(shared, 1078)["lists"]["7002"] == "Unsubscribed")
     plain_reader.open(address)
-    page.get_by_role("button", name="End the break now").click()
+    page.get_by_role("button", name="End pause now").click()
     wait_for("it", lambda: person(shared, 1078)["lists"]["7002"] == "Active")
 
 
 def test_an_old_link_is_exchanged_for_a_new_one(shared: Deployment, reader: Reader) -> None:
     reader.open(centre(shared, 1079, issued_at=int(time.time()) - 100 * 86_400))
-    expect(reader.page.get_by_text("This link is too old for that")).to_have_count(1)
-    reader.page.get_by_role("button", name="Send me a new link").click()
-    expect(reader.page.get_by_role("heading", name="Look into your mail")).to_be_visible()
+    expect(
+        reader.page.get_by_role("heading", name="This link is too old to open your preferences")
+    ).to_have_count(1)
+    reader.page.get_by_role("button", name="Email me a new link").click()
+    expect(reader.page.get_by_role("heading", name="Check your inbox")).to_be_visible()
     reader.open(mail_to(shared, "sub1079@example.com"))
     expect(box(reader.page, "Weekly offers")).to_be_checked()
 
@@ -238,11 +247,11 @@ def test_a_subscriber_reads_their_data_and_asks_for_erasure(
     page.get_by_role("link", name="Your data").click()
     expect(page.get_by_role("definition").filter(has_text="s•••@example.com")).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Take it along").click()
+        page.get_by_role("link", name="Download your data (JSON)").click()
     held = json.loads(download.value.path().read_text())
     assert held["marketing_cloud"]["email_address"] == "sub1080@example.com"
-    page.get_by_role("button", name="Ask for it").click()
-    expect(page.get_by_text("within a month at the latest")).to_be_visible()
+    page.get_by_role("button", name="Request deletion").click()
+    expect(page.get_by_text("We’ve received your deletion request.")).to_be_visible()
 
 
 def test_while_marketing_cloud_is_away_the_page_shows_and_unsubscribing_works(
@@ -253,7 +262,7 @@ def test_while_marketing_cloud_is_away_the_page_shows_and_unsubscribing_works(
     try:
         reader.open(centre(shared, 1073))
         # A page that waited for Marketing Cloud's eight seconds would have it all.
-        assert "cannot be shown right now" in reader.text
+        assert "We can’t show your mailing lists right now." in reader.text
         assert "Unsubscribe from all marketing emails" in reader.text
         box(reader.page, "Weekly offers").check()
         reader.page.get_by_role("button", name="Unsubscribe", exact=True).click()
@@ -283,7 +292,8 @@ def test_the_profile_centre_passes_axe_core(
     expect(page.locator(".error[role=alert]")).to_be_focused()
     _holds(page)
     page.goto(f"{address}?lang={language}")
-    page.locator("summary").first.click()
+    for summary in page.locator("main summary").all():
+        summary.click()
     _holds(page)
     for path in (old, "/c/nothing"):
         page.goto(f"{shared.url}{path}?lang={language}")

@@ -37,4 +37,4 @@ def test_a_chunked_form_is_read(shared: Deployment) -> None:
     )  # fmt: skip
     problem, _ = one_click.ask(shared.link(1023), case)
     assert problem == "303: a redirect, which RFC 8058 forbids"
-    assert shared.event_of(1023)["reason"] == "I get too many messages"
+    assert shared.event_of(1023)["reason"] == "I get too many emails"

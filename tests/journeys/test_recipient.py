@@ -10,11 +10,11 @@ def test_a_reason_can_be_given_after_a_one_click(shared: Deployment, plain_reade
     link = shared.link(1031)
     shared.one_click(link)
     plain_reader.open(link)
-    plain_reader.page.get_by_role("link", name="Would you tell us why?").click()
+    assert "Why did you unsubscribe?" in plain_reader.text
     words = plain_reader.choose_first_reason()
-    plain_reader.page.get_by_role("button", name="Send").click()
+    plain_reader.page.get_by_role("button", name="Send feedback").click()
     plain_reader.page.wait_for_url("**told=1")
-    assert "Thank you for telling us why." in plain_reader.text
+    assert "Thanks for your feedback." in plain_reader.text
     assert shared.query(REASON, 1031) == [(words,)]
 
 
@@ -24,11 +24,11 @@ def test_the_lost_link_form_of_a_bad_link_stores_an_entry(
     # The page's status is 404, which the console logs as an error.
     reader.expected = ("status of 404",)
     reader.page.goto(f"{shared.url}/u/cut-in-two")
-    assert "This link does not work" in reader.text
-    reader.page.get_by_label("E-mail address").fill("grace@example.com")
-    reader.page.get_by_role("button", name="Send").click()
+    assert "This link is incomplete" in reader.text
+    reader.page.get_by_label("Email address").fill("grace@example.com")
+    reader.page.get_by_role("button", name="Send request").click()
     reader.page.wait_for_url("**/lost-link?kept=1")
-    assert "Your request needs a person" in reader.text
+    assert "We’ve received your request" in reader.text
     assert shared.query("SELECT email_address FROM unsub_lostlink") == [("grace@example.com",)]
 
 

@@ -13,7 +13,7 @@ def test_the_preview_follows_the_input_before_it_is_saved(shared: Deployment, de
     page = desk
     sign_in(page, shared, f"{TEXTS}?language=de", name="texts")
     preview = page.frame_locator("iframe[name=preview]")
-    expect(preview.get_by_role("heading", name="Abmelden")).to_be_visible()
+    expect(preview.get_by_role("heading", name="abmelden")).to_be_visible()
     page.get_by_label("Above the button").fill("Im Winter schreiben wir <selten>.")
     expect(preview.get_by_text("Im Winter schreiben wir <selten>.")).to_be_visible()
     assert shared.query(WRITTEN, CHILD) == []

@@ -96,7 +96,7 @@ def test_the_audit_has_the_documented_columns_in_both_formats(
         "batch_id", "scope", "reason", "channel", "received_at", "finished_at", "sfmc_request_id",
         "kind", "about",
     ]  # fmt: skip
-    assert from_json["reason"] == from_csv["reason"] == "I get too many messages"
+    assert from_json["reason"] == from_csv["reason"] == "I get too many emails"
     assert from_json["finished_at"] is None
     assert from_json["batch_id"] == 0
     assert from_csv["mid"] == str(PARENT)

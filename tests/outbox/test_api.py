@@ -197,7 +197,7 @@ def test_a_spooled_request_becomes_the_same_row(
     spool.push(make_submission(reason="other", words="bye", channel=Channel.PAGE))
     tasks.record()
     row = SubscriberRequest.objects.get()
-    assert (row.reason_text, row.channel) == ("Something else: bye", "page")
+    assert (row.reason_text, row.channel) == ("Other reason: bye", "page")
     assert abs(row.received_at - before) < timedelta(seconds=5)
     tasks.record()
     assert SubscriberRequest.objects.count() == 1
@@ -218,14 +218,14 @@ def test_requeue_changes_only_refused_requests(
 @pytest.mark.parametrize(
     ("words", "sent"),
     [
-        ("", "Something else"),
-        ("zu viel 😀", "Something else: zu viel 😀"),
-        ("a\x00b\x1f\ud800c\n\td", "Something else: a b c d"),
-        ("x" * 300, ("Something else: " + "x" * 300)[:100]),
+        ("", "Other reason"),
+        ("zu viel 😀", "Other reason: zu viel 😀"),
+        ("a\x00b\x1f\ud800c\n\td", "Other reason: a b c d"),
+        ("x" * 300, ("Other reason: " + "x" * 300)[:100]),
     ],
 )
 def test_the_reason_is_cleaned_and_truncated_to_a_hundred_characters(words: str, sent: str) -> None:
-    assert store.reason_text("Something else", words) == sent
+    assert store.reason_text("Other reason", words) == sent
 
 
 def test_a_spooled_unsubscribe_from_everything_keeps_its_scope(

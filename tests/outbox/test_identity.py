@@ -172,7 +172,7 @@ def test_a_single_key_needs_no_query_besides_the_insert(
 
 def test_the_same_consent_text_stays_the_same_version(settings: Settings) -> None:
     for number in (1001, 1002):
-        change = Change(kind=Kind.SUBSCRIBE, consent_text="By joining you agree.")
+        change = Change(kind=Kind.SUBSCRIBE, consent_text="By subscribing, you agree.")
         store.write(_profile(context(number).for_list(7004), change))
         settings.SECRET_KEY = "another-secret-key-" * 4
         rotate_digest_key(settings)

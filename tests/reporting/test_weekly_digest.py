@@ -48,7 +48,7 @@ def read(unit: BusinessUnit) -> BusinessUnit:
 
 def test_the_digest_has_numbers_reasons_and_free_texts(read: BusinessUnit, week: date) -> None:
     other = Reason.objects.get(code="other")
-    often = Reason.objects.get(label="I get too many messages")
+    often = Reason.objects.get(label="I get too many emails")
     for _ in range(3):
         request(ago(week), reason=often, reason_text=often.label)
     request(ago(week), reason=other, reason_text=f"{other.label}: too loud")
@@ -57,11 +57,11 @@ def test_the_digest_has_numbers_reasons_and_free_texts(read: BusinessUnit, week:
     daily_counts.refresh()
     text = weekly_digest.compose(read, week)
     for words in (
-        "Unsubscribes: 5 (the week before: 1)", "  3  I get too many messages",
-        "need a person: 1", "  - Something else: too loud", "  5  job 88002",
+        "Unsubscribes: 5 (the week before: 1)", "  3  I get too many emails",
+        "need a person: 1", "  - Other reason: too loud", "  5  job 88002",
     ):  # fmt: skip
         assert words in text
-    assert "  - I get too many messages" not in text
+    assert "  - I get too many emails" not in text
 
 
 def test_the_digest_is_sent_once_from_monday_seven_o_clock(

@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 
 from tests.helpers import CHILD, FORM, PARENT, link, seen, sign_in
 from unsub.domain import logo_image
-from unsub.models import BusinessUnit, Logo, MailingList, PageText, Reason, ReasonLabel
+from unsub.models import BusinessUnit, DarkLogo, Logo, MailingList, PageText, Reason, ReasonLabel
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 CHANGE = f"/admin/unsub/businessunit/{PARENT}/change/"
@@ -70,6 +70,34 @@ def test_a_logo_is_encoded_again_and_shown(
         assert (shown.format, shown.size) == ("WEBP", (384, 128))
     admin_client.post(CHANGE, unit_form(remove_logo="on"))
     assert client.get(f"/brand/{logo.content_digest}.webp").status_code == 404
+
+
+def test_a_logo_for_the_dark_scheme_takes_the_place_of_the_white_ground(
+    admin_client: Client, client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    upload(admin_client, picture())
+    assert 'class="plate"' in client.get(link(settings)).content.decode()
+    file = SimpleUploadedFile("dark.png", picture(size=(300, 300)), "image/png")
+    admin_client.post(CHANGE, unit_form(new_dark_logo=file))
+    digest = DarkLogo.objects.get().content_digest
+    html = client.get(link(settings)).content.decode()
+    assert f'<source srcset="/brand/{digest}.webp" width="64" height="64"' in html
+    assert 'media="(prefers-color-scheme:dark)"' in html
+    assert 'class="plate"' not in html
+    assert client.get(f"/brand/{digest}.webp").status_code == 200
+    admin_client.post(CHANGE, unit_form(remove_dark_logo="on"))
+    assert client.get(f"/brand/{digest}.webp").status_code == 404
+    assert Logo.objects.exists()
+
+
+@pytest.mark.parametrize("zone", ["Europe/Nowhere", "../etc", "CET+1"])
+def test_a_time_zone_that_there_is_not_is_refused(
+    admin_client: Client, unit: BusinessUnit, zone: str
+) -> None:
+    answer = admin_client.post(CHANGE, unit_form(time_zone=zone))
+    assert "Write the name of a time zone" in seen(answer.content)
+    unit.refresh_from_db()
+    assert unit.time_zone == "UTC"
 
 
 def test_two_units_may_have_the_same_logo(
@@ -171,7 +199,7 @@ def test_texts_show_in_their_language_only_and_the_footer_in_every_language(
         assert words in english
     german = client.get(f"{path}?lang=de").content.decode()
     assert "We are sorry." not in german
-    assert "Möchten Sie uns sagen, warum?" in german
+    assert "Warum melden Sie sich ab?" in german
     assert "1 Example Street" in german
     client.post(path, FORM)
     assert "Farewell." in seen(client.get(f"{path}/done").content)

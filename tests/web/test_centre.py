@@ -41,7 +41,7 @@ def test_only_public_lists_are_shown(client: Client, settings: Settings, sandbox
     assert not SubscriberRequest.objects.exists()
     assert not client.cookies
     # The links to other languages lead to the same page.
-    assert f'href="{there}?lang=de"' in answer.content.decode()
+    assert 'href="?lang=de"' in answer.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -58,14 +58,14 @@ def test_unsubscribing_from_a_list_is_an_event_of_the_email_s_job(
     row = SubscriberRequest.objects.get()
     assert (row.channel, row.job_id, row.list_id, row.scope) == ("profile", 88002, 7001, "list")
     page = client.get(answer["Location"])
-    assert "Weekly offers You are leaving" in seen(page.content)
+    assert "Weekly offers Unsubscribing" in seen(page.content)
     assert ticked(page.content) == ["7002"]
     deliver()
     (event,) = sandbox.events()
     assert (event["job_id"], event["list_id"]) == (88002, 7001)
     cache.clear()
     page = client.get(there)
-    assert "You are leaving" not in seen(page.content)
+    assert "Unsubscribing" not in seen(page.content)
     assert "7001" in offered(page.content)
 
 
@@ -95,7 +95,7 @@ def test_an_unchanged_or_invalid_form_makes_no_request(
     for form in forms:
         answer = client.post(there, form)
         assert answer.status_code == 409
-        assert "look at it and save again" in seen(answer.content)
+        assert "Check your choices and save again." in seen(answer.content)
     client.post(there, {"snapshot": of, "keep": ["x", "-1", "0", "9" * 30, "7001", "7002", "7003"]})
     assert not SubscriberRequest.objects.exists()
 
@@ -141,7 +141,7 @@ def test_without_marketing_cloud_the_page_shows_and_unsubscribing_works(
     page = client.get(path(settings))
     assert page.status_code == 200
     words = seen(page.content)
-    assert "cannot be shown right now" in words
+    assert "We can’t show your mailing lists right now." in words
     assert "Unsubscribe from all marketing emails" in words
     assert client.post(path(settings), {"everything": "1"}).status_code == 303
     assert SubscriberRequest.objects.get().scope == "all"

@@ -76,8 +76,8 @@ def test_attributes_are_shown_and_addresses_masked(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     words = seen(client.get(path(settings)).content)
-    for shown in ("First Name Ada", "Birthday May 17, 1990", "City London", "Loyalty ID L-20417",
-                  "Newsletter by post Yes", "Mail to a•••@example.com"):  # fmt: skip
+    for shown in ("First Name Ada", "Birthday 17 May 1990", "City London", "Loyalty ID L-20417",
+                  "Newsletter by post Yes", "Email address: a•••@example.com"):  # fmt: skip
         assert shown in words
     for hidden in ("Internal score", "ada@example.com"):
         assert hidden not in words
@@ -100,7 +100,7 @@ def test_only_changed_values_are_sent(client: Client, settings: Settings, sandbo
         "First Name", "Birthday",
     }  # fmt: skip
     cache.clear()
-    assert "Birthday Jan. 2, 1991" in seen(client.get(path(settings)).content)
+    assert "Birthday 2 January 1991" in seen(client.get(path(settings)).content)
 
 
 def test_an_unchanged_form_makes_no_request(
@@ -113,13 +113,13 @@ def test_an_unchanged_form_makes_no_request(
 @pytest.mark.parametrize(
     ("name", "typed", "says"),
     [
-        ("First_Name", "x" * 51, "at most 50 characters"),
-        ("First_Name", "Łada", "These characters cannot be kept: Ł"),
-        ("Last_Name", "", "This is needed"),
+        ("First_Name", "x" * 51, "“First Name” must be 50 characters or fewer"),
+        ("First_Name", "Łada", "“First Name” can’t include Ł"),
+        ("Last_Name", "", "Enter a value for “Last Name”"),
         ("Shoe_size", "large", "Enter a number"),
-        ("Birthday", "the first of May", "Enter a valid date"),
+        ("Birthday", "the first of May", "Enter a date, like 05/17/1990"),
         ("City", "Atlantis", "Select a valid choice"),
-        ("Second_address", "ada at example", "Enter a valid email address"),
+        ("Second_address", "ada at example", "Enter an email address, like name@example.com"),
     ],
 )
 def test_an_invalid_value_is_reported_at_its_field_and_all_input_is_kept(
@@ -165,7 +165,7 @@ def test_a_value_that_another_tab_changed_is_shown_and_not_overwritten(
     # It changes the same field: that is reported, and the input is kept.
     answer = change(client, there, second, First_Name="Ada-Maria")
     assert answer.status_code == 422
-    assert "changed meanwhile, to: Adele" in seen(answer.content)
+    assert "“First Name” was changed to “Adele” while you were editing." in seen(answer.content)
     assert values(answer.content)[field("First Name")] == "Ada-Maria"
     # Submitted again, it is stored.
     assert client.post(there, values(answer.content)).status_code == 303
@@ -246,7 +246,7 @@ def test_without_marketing_cloud_the_details_form_is_unavailable(
     sandbox.cue("http_500", times=None)
     answer = client.get(details(settings))
     assert (answer.status_code, answer["Retry-After"]) == (503, "120")
-    assert "cannot be shown right now" in seen(answer.content)
+    assert "We can’t show this right now." in seen(answer.content)
 
 
 def test_a_unit_can_switch_the_details_off(

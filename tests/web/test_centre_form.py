@@ -98,9 +98,9 @@ def test_errors_are_described_at_their_field_and_linked_from_the_summary() -> No
     # A group of radio buttons has no id of its own: the link leads to the first of them.
     assert 'href="#id_format_0"' in whole
     assert 'id="id_format_0"' in whole
-    assert '<fieldset class="send" aria-describedby="id_format_error">' in whole
+    assert '<fieldset aria-describedby="id_format_error">' in whole
     assert 'id="id_format_error"' in whole
-    assert "confirmed it from a mail" in str(sent["address"].help_text)
+    assert "We’ll send a link to the new address." in str(sent["address"].help_text)
     assert "id_address_helptext" in str(sent["address"])
 
 

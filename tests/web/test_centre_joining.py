@@ -54,7 +54,9 @@ def confirming(offering: BusinessUnit) -> None:
 def test_no_list_is_preselected(client: Client, settings: Settings, sandbox: Sandbox) -> None:
     page = client.get(path(settings))
     assert EVENTS in offered(page.content)
-    assert "By joining you agree that Example Outfitters sends you its mail" in seen(page.content)
+    assert "By subscribing, you agree to get marketing emails from Example Outfitters" in seen(
+        page.content
+    )
 
 
 def test_subscribing_stores_the_consent_text(
@@ -63,7 +65,7 @@ def test_subscribing_stores_the_consent_text(
     there = path(settings)
     answer = save(client, there, join=(EVENTS,))
     page = client.get(answer["Location"])
-    assert "You are joining" in seen(page.content)
+    assert "Subscribing" in seen(page.content)
     assert EVENTS in ticked(page.content)
     deliver()
     row = SubscriberRequest.objects.get()
@@ -71,7 +73,7 @@ def test_subscribing_stores_the_consent_text(
         "subscribe", "list:7004", "done", "posted",
     )  # fmt: skip
     assert row.consent_text
-    assert row.consent_text.text.startswith("By joining you agree that Example Outfitters")
+    assert row.consent_text.text.startswith("By subscribing, you agree")
     assert row.consent_text.language == "en"
     assert lists_of(sandbox)[EVENTS] == "Active"
     (update,) = sandbox.updates()
@@ -91,12 +93,12 @@ def test_a_changed_consent_text_is_a_new_version_and_has_to_be_shown_before_it_c
     PageText.objects.create(unit=offering, language="en", place="consent", text="New words.")
     answer = save(client, path(settings), join=(EVENTS,), page=old)
     assert answer.status_code == 409
-    assert "written anew while you were here" in seen(answer.content)
+    assert "The consent text changed while this page was open." in seen(answer.content)
     # The ticked list is still ticked.
     assert EVENTS in ticked(answer.content)
     assert save(client, path(settings), page=answer.content).status_code == 303
     first, second = ConsentText.objects.order_by("pk")
-    assert first.text.startswith("By joining you agree")
+    assert first.text.startswith("By subscribing, you agree")
     assert second.text == "New words."
     agreed = dict(SubscriberRequest.objects.values_list("subscriber_id", "consent_text"))
     assert agreed == {1002: first.pk, 1001: second.pk}
@@ -107,7 +109,7 @@ def test_with_double_opt_in_a_subscription_is_sent_once_it_is_confirmed(
 ) -> None:
     answer = save(client, path(settings), join=(EVENTS,))
     page = client.get(answer["Location"])
-    assert "Waits for your confirmation" in seen(page.content)
+    assert "Waiting for you to confirm" in seen(page.content)
     assert EVENTS in offered(page.content)
     deliver()
     (email,) = sandbox.mails()
@@ -118,16 +120,18 @@ def test_with_double_opt_in_a_subscription_is_sent_once_it_is_confirmed(
     # A scanner opens the link.
     for look in (client.get, client.head):
         assert look(link).status_code == look(f"{link}.").status_code == 200
-    assert "You want Events near you from" in seen(client.get(link).content)
+    assert "Confirm that you want “ Events near you ” from Example Outfitters." in seen(
+        client.get(link).content
+    )
     deliver()
     assert EVENTS not in lists_of(sandbox)
-    assert "Confirmed" in seen(client.post(link).content)
+    assert "Thanks, that’s confirmed" in seen(client.post(link).content)
     deliver()
     row = SubscriberRequest.objects.get(kind="subscribe")
     assert (row.status, row.confirmed_at is not None) == ("done", True)
     assert lists_of(sandbox)[EVENTS] == "Active"
     # Confirming again, or opening the page again, changes nothing.
-    assert "Confirmed" in seen(client.post(link).content)
+    assert "Thanks, that’s confirmed" in seen(client.post(link).content)
     assert SubscriberRequest.objects.filter(kind="subscribe").count() == 1
 
 
@@ -154,7 +158,7 @@ def test_an_invalid_confirmation_link_shows_a_page_that_says_so(
     for send in (client.get, client.post):
         answer = send(f"/c/{token}")
         assert answer.status_code == 404
-        assert "nothing to confirm" in seen(answer.content)
+        assert "This link is no longer valid" in seen(answer.content)
 
 
 def test_a_subscriber_who_unsubscribed_from_everything_can_resubscribe(
@@ -166,7 +170,7 @@ def test_a_subscriber_who_unsubscribed_from_everything_can_resubscribe(
     assert sandbox.person(1001)["status"] == "Unsubscribed"
     cache.clear()
     page = client.get(there)
-    assert "Subscribe again" in seen(page.content)
+    assert "Resubscribe" in seen(page.content)
     assert "Weekly offers" not in seen(page.content)
     client.post(there, {"snapshot": snapshot_of(page.content), "again": "1"})
     deliver()
@@ -185,9 +189,7 @@ def test_a_refused_subscription_needs_a_person_and_holds_no_unsubscribe(
     deliver()
     row = SubscriberRequest.objects.get(kind="subscribe")
     assert (row.status, row.error_code) == ("refused", 12018)
-    assert "A person at Example Outfitters is asked to look at it" in seen(
-        client.get(there).content
-    )
+    assert "We couldn’t make all your changes automatically." in seen(client.get(there).content)
     assert len(sandbox.events()) == 1
     assert not queue().is_held
 
@@ -275,7 +277,7 @@ def test_an_unsubscribe_voids_an_earlier_unconfirmed_subscription(
     for send in (client.get, client.post):
         answer = send(mailed_link(sandbox))
         assert answer.status_code == 404
-        assert "nothing to confirm" in seen(answer.content)
+        assert "This link is no longer valid" in seen(answer.content)
     deliver()
     assert EVENTS not in lists_of(sandbox)
 

@@ -66,7 +66,7 @@ def test_a_pause_unsubscribes_and_later_subscribes_again(
     deliver()
     assert lists_of(sandbox)["7001"] == "Unsubscribed"
     cache.clear()
-    assert "You take a break until" in seen(client.get(there).content)
+    assert "Paused until" in seen(client.get(there).content)
     pass_time(29)
     assert list(pauses.end_due()) == []
     pass_time(1)
@@ -84,7 +84,7 @@ def test_at_the_end_of_a_pause_the_subscriber_is_asked_by_email(
     there = path(settings)
     BusinessUnit.objects.update(pause_end_action="ask")
     # Without an email to ask by, pauses are not offered.
-    assert "Take a break" not in seen(client.get(there).content)
+    assert "Pause emails" not in seen(client.get(there).content)
     BusinessUnit.objects.update(ask_back_key="ask-back")
     kept.forget_all()
     pause(client, there)
@@ -148,10 +148,10 @@ def test_a_pause_ends_with_a_new_subscription(
     BusinessUnit.objects.update(confirm_key="confirm-subscription")
     save(client, there, join=("7001",))
     # An unconfirmed subscription changes nothing.
-    assert "You take a break until" in seen(client.get(there).content)
+    assert "Paused until" in seen(client.get(there).content)
     subscription = SubscriberRequest.objects.get(kind="subscribe")
     SubscriberRequest.objects.filter(pk=subscription.pk).update(status="pending")
-    assert "You take a break until" not in seen(client.get(there).content)
+    assert "Paused until" not in seen(client.get(there).content)
     SubscriberRequest.objects.filter(pk=subscription.pk).update(status="waiting")
     pass_time(30)
     assert list(pauses.end_due()) == [subscription.unit_id]
@@ -178,10 +178,10 @@ def old(settings: Settings, subscriber: int = 1001) -> str:
 def test_an_old_link_gets_a_new_one_by_email_and_the_page_reveals_nothing(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
-    assert "Send me a new link" not in seen(client.get(old(settings)).content)
+    assert "Email me a new link" not in seen(client.get(old(settings)).content)
     BusinessUnit.objects.update(new_link_key="new-link")
     kept.forget_all()
-    assert "Send me a new link" in seen(client.get(old(settings)).content)
+    assert "Email me a new link" in seen(client.get(old(settings)).content)
     answers = set()
     for subscriber in (1001, 1001, 999_999):
         answer = client.post(f"{old(settings, subscriber)}/new-link", follow=True)
@@ -217,8 +217,8 @@ def test_subscribers_can_read_and_download_their_data(
     deliver()
     cache.clear()
     words = seen(client.get(f"{there}/yours").content)
-    assert "to leave ( Weekly offers ) — done" in words
-    assert "to join ( Events near you ) — done By joining you agree" in words
+    assert "Unsubscribe: Weekly offers Done" in words
+    assert "Subscribe: Events near you Done 26" in words
     assert "ada@example.com" not in words
     answer = client.get(f"{there}/yours.json")
     held = json.loads(answer.content)
@@ -242,7 +242,7 @@ def test_emails_with_links_are_held_of_a_person_too_and_erased(
     client.post(f"{there}/new-link")
     deliver()
     cache.clear()
-    assert "a mail with a link — done" in seen(client.get(f"{there}/yours").content)
+    assert "New link by email Done" in seen(client.get(f"{there}/yours").content)
     save(client, there, join=("7004",))
     held = json.loads(client.get(f"{there}/yours.json").content)
     assert [
@@ -341,5 +341,5 @@ def test_erasing_removes_the_identifiers_and_keeps_the_proof(
     assert (erasure.subscriber, erasure.granted_at is not None) == (None, True)
     assert LostLink.objects.count() == 1
     # With the link, the subscriber can still see the remaining data.
-    assert "to leave ( Weekly offers )" in seen(client.get(f"{there}/yours").content)
+    assert "Unsubscribe: Weekly offers" in seen(client.get(f"{there}/yours").content)
     assert sweep.sweep() == []

@@ -157,10 +157,14 @@ def test_a_host_that_is_not_allowed_is_400_and_one_line_in_the_log(
         assert record.exc_info is None
 
 
-def test_an_unknown_url_shows_the_page_for_broken_links(client: Client) -> None:
+def test_an_unknown_url_shows_a_page_with_a_way_on(client: Client, unit: BusinessUnit) -> None:
     answer = client.get("/nowhere")
     assert answer.status_code == 404
-    assert "This link does not work" in answer.content.decode()
+    for words in ("Page not found", "open the link in the email again", "Example Outfitters"):
+        assert words in answer.content.decode()
+    assert 'href="?lang=de"' in answer.content.decode()
+    german = client.get("/nowhere?lang=de").content.decode()
+    assert "Seite nicht gefunden" in german
 
 
 def test_cookies_of_the_admin_are_neither_read_nor_set(

@@ -126,7 +126,7 @@ def test_a_server_error_sends_no_email_with_the_link(
     monkeypatch.setattr("unsub.web.signed_link.open_damaged_link", fails)
     answer = Client(raise_request_exception=False).get(f"/u/{TOKEN}")
     assert answer.status_code == 500
-    assert "That was our mistake" in answer.content.decode()
+    assert "The problem is on our side." in answer.content.decode()
     assert mail.outbox == []
     assert not answer.cookies
     assert answer["Referrer-Policy"] == "no-referrer"

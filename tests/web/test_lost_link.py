@@ -60,7 +60,7 @@ def test_every_address_gets_the_same_response_and_no_one_is_unsubscribed(
         answer = client.post(PATH, {"email_address": address}, follow=True)
         answers.append((answer.redirect_chain, seen(answer.content)))
     assert answers[0] == answers[1] == answers[2]
-    assert "looks whether mail goes" in answers[0][1]
+    assert "Our team will check this address" in answers[0][1]
     assert LostLink.objects.count() == 2
     assert not SubscriberRequest.objects.exists()
 
@@ -72,7 +72,7 @@ def test_an_invalid_address_is_reported_at_the_field_and_kept(
     answer = client.post(PATH, {"email_address": address})
     assert answer.status_code == 422
     html = answer.content.decode()
-    assert "Write an address such as" in html
+    assert "Enter an email address, like name@example.com" in html
     assert 'aria-invalid="true"' in html
     assert f'value="{address}"' in html
     assert not LostLink.objects.exists()

@@ -104,7 +104,7 @@ def test_without_a_database_the_request_is_spooled(client: Client, settings: Set
     assert client.post(path).status_code == 200
     answer = client.post(path, {"form": "page", "reason": "too-many"})
     assert answer.status_code == 303
-    assert "We have your request" in client.get(answer["Location"]).content.decode()
+    assert "You’re unsubscribed" in client.get(answer["Location"]).content.decode()
 
 
 @pytest.mark.usefixtures("database_away")

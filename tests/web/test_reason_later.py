@@ -1,14 +1,18 @@
 """A reason that is given after the unsubscribe."""
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import FORM, link, seen, settle
+from tests.helpers import FORM, link, rewrite, seen, settle
 from unsub.models import BusinessUnit, Status, SubscriberRequest
+from unsub.sandbox import Sandbox
+
+from .helpers import deliver
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-WHY = "Would you tell us why?"
+WHY = "Why did you unsubscribe?"
 
 
 def test_a_later_reason_is_offered_stored_and_acknowledged(
@@ -18,18 +22,14 @@ def test_a_later_reason_is_offered_stored_and_acknowledged(
     client.post(path)
     done = client.get(f"{path}/done")
     assert WHY in seen(done.content)
-    assert b'type="radio"' not in done.content
-    asked = client.get(f"{path}/done?why=1")
-    assert b'type="radio"' in asked.content
-    assert "Refresh" in done
-    assert "Refresh" not in asked  # a form that is being filled in must not be reloaded
+    assert b'type="radio"' in done.content
     answer = client.post(f"{path}/reason", FORM | {"reason": "other", "words": "too loud"})
     assert (answer.status_code, answer["Location"]) == (303, f"{path}/done?told=1")
     told = seen(client.get(answer["Location"]).content)
-    assert "Thank you for telling us why." in told
+    assert "Thanks for your feedback." in told
     assert WHY not in told
     row = SubscriberRequest.objects.get()
-    assert row.reason_text == "Something else: too loud"
+    assert row.reason_text == "Other reason: too loud"
     assert row.reason_added_at
 
 
@@ -40,7 +40,20 @@ def test_a_reason_is_given_once_and_not_overwritten(
     client.post(path, FORM | {"reason": "other"})
     assert WHY not in seen(client.get(f"{path}/done").content)
     client.post(f"{path}/reason", FORM | {"reason": "too_many"})
-    assert SubscriberRequest.objects.get().reason_text == "Something else"
+    assert SubscriberRequest.objects.get().reason_text == "Other reason"
+
+
+def test_a_reason_given_while_undo_is_offered_goes_with_the_call(
+    client: Client, unit: BusinessUnit, settings: Settings, sandbox: Sandbox
+) -> None:
+    settings.UNDO_SECONDS = 120
+    path = link(settings)
+    client.post(path, FORM)
+    client.post(f"{path}/reason", FORM | {"reason": "never-signed-up"})
+    rewrite(SubscriberRequest.objects.all(), next_attempt_at=Now())
+    deliver()
+    (event,) = sandbox.events()
+    assert event["reason"] == "I never signed up for these emails"
 
 
 def test_a_reason_can_be_given_after_delivery_and_is_stored_here(

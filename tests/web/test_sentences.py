@@ -104,25 +104,25 @@ def stage(client: Client, settings: Settings, sandbox: Sandbox, unit: BusinessUn
     return found
 
 
-BUTTON = '<button type="submit">Unsubscribe</button>'
-EVERYTHING_TOO = "Unsubscribe from all marketing emails"
+BUTTON = '<button type="submit" class="go">Unsubscribe</button>'
+EVERYTHING_TOO = 'name="everything"'
 MARKETING = "You’ll no longer get marketing emails from Example Outfitters."
 ORDERS = "You may still get emails about orders or your account."
 THIS_LIST = "You’ll no longer get emails from this mailing list."
 OTHERS_STAY = "Your other mailing lists don’t change."
 SISTERS_COVERED = "This also covers our other brands."
 SISTERS_SPARED = "You may still get marketing emails from our other brands."
-ALREADY = "You are already unsubscribed since"
-ONCE_MORE = "press the button once more"
+ALREADY = "You unsubscribed on"
+ONCE_MORE = "If you still get these emails, unsubscribe again."
 STILL_SENT = "Emails already on their way can still arrive"
 LATE = "This is taking longer than usual."
 UNDONE = "Your request was undone"
-TOO_LATE = "It was too late to take it back"
+TOO_LATE = "It’s too late to undo. You can resubscribe instead."
 CHOOSE_NOW = "You can get marketing emails from Example Outfitters again. Now choose"
-CHECK_INBOX = "Please look into your mail"
-WAITS = "Waits for your confirmation"
+CHECK_INBOX = "Check your inbox and follow the link to confirm."
+WAITS = "Waiting for you to confirm"
 SILENCE = "If you do nothing, you stay unsubscribed."
-THEN_AGAIN = "Then you get it again."
+THEN_AGAIN = "After that, your emails start again automatically."
 NOTHING_SAVED = "Nothing was saved."
 SOME_SAVED = "Only some of your changes were saved."
 LINK_WORKS = "Your link still works"
@@ -404,6 +404,16 @@ def too_many_changes(stage: Stage) -> HttpResponse:
 
 
 def a_bad_link(stage: Stage) -> HttpResponse:
+    stage.unit(contact_email="post@example.com")
+    return stage.see("/u/x")
+
+
+def a_bad_link_of_a_sender_without_an_address(stage: Stage) -> HttpResponse:
+    return stage.see("/u/x")
+
+
+def a_bad_link_with_the_form(stage: Stage) -> HttpResponse:
+    stage.unit(lost_link_form=True)
     return stage.see("/u/x")
 
 
@@ -421,7 +431,7 @@ TABLE: tuple[tuple[State, tuple[str, ...], tuple[str, ...]], ...] = (
     (just_unsubscribed, (THIS_LIST, STILL_SENT), (LATE, MARKETING, ALREADY)),
     (unsubscribed_from_everything, (MARKETING, ORDERS, STILL_SENT), (THIS_LIST,)),
     (unsubscribed_three_days_ago_and_not_sent, (LATE,), (STILL_SENT,)),
-    (unsubscribed, (ALREADY,), (BUTTON, STILL_SENT)),
+    (unsubscribed, (ALREADY, STILL_SENT), (BUTTON, LATE)),
     (unsubscribed_two_days_ago, (ALREADY, ONCE_MORE, BUTTON), ()),
     (refused_two_days_ago, (BUTTON,), (ALREADY, ONCE_MORE)),
     (subscribed_again, (BUTTON,), (ALREADY,)),
@@ -430,19 +440,23 @@ TABLE: tuple[tuple[State, tuple[str, ...], tuple[str, ...]], ...] = (
     (ticked_again_and_confirmed, (BUTTON,), (ALREADY,)),
     (pause_ended, (BUTTON,), (ALREADY,)),
     (pause_over, (BUTTON,), (ALREADY,)),
-    (done_page_of_somebody_who_came_back, (BUTTON,), (ALREADY, "You are unsubscribed")),
+    (done_page_of_somebody_who_came_back, (BUTTON,), (ALREADY, "You’re unsubscribed")),
     (undone_twice, (UNDONE, "Nothing has changed."), (TOO_LATE, "still subscribed", STILL_SENT)),
-    (undone_too_late, (TOO_LATE, "You are unsubscribed"), (UNDONE,)),
+    (undone_too_late, (TOO_LATE, "You’re unsubscribed"), (UNDONE,)),
     (confirmation_of_a_list, ("You’re now subscribed to “ Events near you ”.",), (CHOOSE_NOW,)),
-    (confirmation_of_a_list_left_since, ("There is nothing to confirm",), ("now subscribed",)),
+    (confirmation_of_a_list_left_since, ("This link is no longer valid",), ("now subscribed",)),
     (
         confirming_to_subscribe_again,
         ("Confirm that you want marketing emails from Example Outfitters again.",),
         ("Weekly offers", CHOOSE_NOW),
     ),
-    (confirmed_to_subscribe_again, (CHOOSE_NOW, "Your lists"), ("Weekly offers", "You’re now")),
+    (
+        confirmed_to_subscribe_again,
+        (CHOOSE_NOW, "Email preferences"),
+        ("Weekly offers", "You’re now"),
+    ),
     (centre_after_subscribing_again, (CHOOSE_NOW,), ("You’re unsubscribed", STILL_SENT)),
-    (centre_after_unticking_a_list, (STILL_SENT, "You are leaving"), (CHOOSE_NOW,)),
+    (centre_after_unticking_a_list, (STILL_SENT, "Unsubscribing"), (CHOOSE_NOW,)),
     (
         centre_of_somebody_away,
         ("You’re unsubscribed from all marketing emails from Example Outfitters.", ORDERS),
@@ -456,17 +470,23 @@ TABLE: tuple[tuple[State, tuple[str, ...], tuple[str, ...]], ...] = (
     (pauses_that_put_back, (THEN_AGAIN,), (SILENCE,)),
     (
         own_data,
-        ("E-mail address a•••@example.com", "How mails look With pictures and colours"),
+        ("Email address a•••@example.com", "Email format HTML (with images)"),
         (RECORD, "Everything that is held"),
     ),
-    (own_data_after_an_unsubscribe, (RECORD,), ("Nothing yet.",)),
-    (own_data_after_a_confirmation_email, ("to join",), ("a mail with a link", RECORD)),
-    (own_data_after_a_new_link, ("a mail with a link",), ()),
-    (own_data_with_an_expired_request, ("Not confirmed",), ("taken back", WAITS)),
-    (own_data_after_a_change_of_format, ("known of you ( How mails look )", "Plain text"), ()),
-    (own_data_after_asking_for_erasure, ("within a month at the latest",), ("Have it erased",)),
+    (own_data_after_an_unsubscribe, (RECORD,), ("No requests yet.",)),
+    (own_data_after_a_confirmation_email, ("Subscribe: ",), ("New link by email", RECORD)),
+    (own_data_after_a_new_link, ("New link by email",), ()),
+    (own_data_with_an_expired_request, ("Not confirmed in time",), ("Undone", WAITS)),
+    (own_data_after_a_change_of_format, ("Change of “Email format”", "Plain text"), ()),
+    (
+        own_data_after_asking_for_erasure,
+        ("We’ve received your deletion request.",),
+        ("Delete your data",),
+    ),
     (too_many_changes, ("try again in:",), ()),
-    (a_bad_link, ("Open the link in the email again",), ("reply",)),
+    (a_bad_link, ("Open the link in the email again", "post@example.com"), ("reply",)),
+    (a_bad_link_of_a_sender_without_an_address, ("You can also reply to the email",), ()),
+    (a_bad_link_with_the_form, ("No working link?", "Send request"), ("reply",)),
 )
 
 
@@ -583,7 +603,7 @@ def test_a_pause_can_be_undone_before_it_is_sent(stage: Stage, what: str) -> Non
     row = SubscriberRequest.objects.get()
     assert (row.status, row.attempts, Pause.objects.get().result) == ("withdrawn", 0, "cancelled")
     assert not stage.sandbox.events()
-    assert "You take a break" not in seen(stage.centre().content)
+    assert "Paused until" not in seen(stage.centre().content)
 
 
 def test_everything_in_the_profile_centre_can_be_undone(stage: Stage) -> None:

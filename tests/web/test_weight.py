@@ -15,7 +15,7 @@ from unsub.gateway import calls as gateway
 from unsub.models import BusinessUnit, MailingList, PageText, Place
 from unsub.models.page_text import LENGTH
 from unsub.sandbox import Sandbox
-from unsub.sandbox.world.entities import Attribute, MailList
+from unsub.sandbox.world.entities import Attribute, MailList, Subscriber
 
 from .helpers import path as centre
 
@@ -80,7 +80,11 @@ def much(unit: BusinessUnit, settings: Settings) -> Iterator[BusinessUnit]:
         )
         for n in range(40)
     ]
-    with Sandbox(lists=lists, jobs=(), attributes=attributes) as running:
+    # With a value of each: a page leaves out what is empty.
+    known = {one.name: "Two" for one in attributes}
+    ada = Subscriber(subscriber_id=1001, key="ada-1001", email="ada@example.com", attributes=known)
+    people = (ada,)
+    with Sandbox(lists=lists, jobs=(), attributes=attributes, subscribers=people) as running:
         settings.SFMC_AUTH_URL = settings.SFMC_SOAP_URL = running.url
         settings.SFMC_CLIENT_ID = settings.SFMC_CLIENT_SECRET = "sandbox"
         settings.SFMC_ACCOUNT_ID = PARENT

@@ -39,11 +39,11 @@ class LabelInline(LabelInlineBase):
 class ReasonAdmin(OfUnits, ReasonAdminBase):
     """The reasons."""
 
-    list_display = ("label", "code", "unit", "asks_text", "active")
+    list_display = ("label", "code", "unit", "asks_text", "is_abuse", "active")
     # Rows are ordered by dragging; the number behind it is hidden.
     ordering_field = "position"
     hide_ordering_field = True
-    list_filter = ("active", ("unit", UnitFilter))
+    list_filter = ("active", "is_abuse", ("unit", UnitFilter))
     list_select_related = ("unit",)
     search_fields = ("label", "code")
     inlines = (LabelInline,)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldBooleanWidget
 
 from unsub.domain import logo_image
-from unsub.models import BusinessUnit, Logo, PauseEndAction
+from unsub.models import BusinessUnit, DarkLogo, Logo, PauseEndAction
 
 if TYPE_CHECKING:
     UnitFormBase = forms.ModelForm[BusinessUnit]
@@ -28,11 +28,25 @@ class LogoForm(UnitFormBase):
         ),
         help_text=_(
             "PNG, JPEG, WebP or GIF, at most 2 MB. It is made to fit 240 x 64 pixels and stored as "
-            "a new picture. In the dark it stands on white."
+            "a new picture. In the dark scheme it stands on white, unless there is a logo for it."
         ),
     )
     remove_logo = forms.BooleanField(
         label=_("Remove the logo"), required=False, widget=UnfoldBooleanWidget
+    )
+
+    new_dark_logo = forms.FileField(
+        label=_("Logo for the dark scheme"),
+        required=False,
+        widget=UnfoldAdminFileFieldWidget(
+            attrs={"accept": "image/png,image/jpeg,image/webp,image/gif"}
+        ),
+        help_text=_("Readable on a nearly black ground, without a ground of its own."),
+    )
+    remove_dark_logo = forms.BooleanField(
+        label=_("Remove the logo for the dark scheme"),
+        required=False,
+        widget=UnfoldBooleanWidget,
     )
 
     class Meta:
@@ -41,30 +55,38 @@ class LogoForm(UnitFormBase):
 
     def clean_new_logo(self) -> logo_image.Encoded | None:
         """Return the re-encoded image, or None where none was uploaded. Raises ValidationError."""
-        uploaded = self.cleaned_data.get("new_logo")
-        if not isinstance(uploaded, UploadedFile):
-            return None
-        # The size is checked first: a file that is too large was truncated during the upload.
-        if (uploaded.size or 0) > logo_image.BYTES_MAX:
-            raise ValidationError(_("The file is larger than 2 MB."))
-        try:
-            return logo_image.encode(uploaded.read())
-        except logo_image.LogoError as err:
-            raise ValidationError(str(err)) from err
+        return _encode(self.cleaned_data.get("new_logo"))
 
-    def save_logo(self) -> None:
-        """Store or delete the logo. The unit has to be saved before."""
-        encoded: Any = self.cleaned_data.get("new_logo")
+    def clean_new_dark_logo(self) -> logo_image.Encoded | None:
+        """Return the re-encoded image, or None where none was uploaded. Raises ValidationError."""
+        return _encode(self.cleaned_data.get("new_dark_logo"))
+
+    def save_logos(self) -> None:
+        """Store or delete the logos. The unit has to be saved before."""
+        self._save(Logo, "logo")
+        self._save(DarkLogo, "dark_logo")
+
+    def _save(self, model: type[Logo | DarkLogo], name: str) -> None:
+        encoded: Any = self.cleaned_data.get(f"new_{name}")
         if encoded:
-            fields = {name: getattr(encoded, name) for name in Logo.WRITTEN}
-            Logo.objects.bulk_create(
-                [Logo(unit=self.instance, **fields)],
-                update_conflicts=True,
-                unique_fields=["unit"],
-                update_fields=Logo.WRITTEN,
-            )
-        elif self.cleaned_data.get("remove_logo"):
-            Logo.objects.filter(unit=self.instance).delete()
+            fields = {name: getattr(encoded, name) for name in model.WRITTEN}
+            model.objects.update_or_create(unit=self.instance, defaults=fields)
+        elif self.cleaned_data.get(f"remove_{name}"):
+            model.objects.filter(unit=self.instance).delete()
+
+
+def _encode(uploaded: Any) -> logo_image.Encoded | None:
+    """Return the re-encoded image of an upload, or None where there is none. Raises
+    ValidationError."""
+    if not isinstance(uploaded, UploadedFile):
+        return None
+    # The size is checked first: a file that is too large was truncated during the upload.
+    if (uploaded.size or 0) > logo_image.BYTES_MAX:
+        raise ValidationError(_("The file is larger than 2 MB."))
+    try:
+        return logo_image.encode(uploaded.read())
+    except logo_image.LogoError as err:
+        raise ValidationError(str(err)) from err
 
 
 class UnitForm(LogoForm):
@@ -73,8 +95,9 @@ class UnitForm(LogoForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         # A form without it leaves it as it is: a script that posts the form need not know it.
-        if "token_by" in self.fields:
-            self.fields["token_by"].required = False
+        for name in ("token_by", "reasons_asked", "time_zone"):
+            if name in self.fields:
+                self.fields[name].required = False
 
     def clean(self) -> dict[str, Any]:
         """Check that pauses that end with an email are offered only with a key for that email."""

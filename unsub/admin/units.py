@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
-from unsub.models import BusinessUnit, LinkEmail, Logo, MailingList, SubscriberRequest
+from unsub.models import BusinessUnit, DarkLogo, LinkEmail, Logo, MailingList, SubscriberRequest
 from unsub.models.import_state import import_of
 from unsub.models.queue_state import queue_of
 from unsub.models.request import any_status
@@ -77,6 +77,20 @@ class MailingListInline(ListInlineBase):
         return field
 
 
+def _picture(model: type[Logo | DarkLogo], unit: BusinessUnit) -> SafeString | str:
+    """Return a picture of a unit, or a dash."""
+    found = model.objects.filter(unit=unit).values("content_digest", "width", "height").first()
+    if found is None:
+        return formatting.NOTHING
+    return format_html(
+        '<img class="unsub-logo" src="{}" width="{}" height="{}" alt="{}">',
+        reverse("unsub:logo", args=(found["content_digest"],)),
+        found["width"],
+        found["height"],
+        unit.name,
+    )
+
+
 def _has_rows(mid: int) -> bool:
     """Return whether there are requests, or emails with links, of a unit."""
     tables = (SubscriberRequest.objects.filter(any_status()), LinkEmail.objects.all())
@@ -92,14 +106,25 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
     list_display = ("mid", "name", "language", "queue", "held_requests")
     search_fields = ("name",)
     form = UnitForm
-    readonly_fields = (*_STATE, *_READ, "logo_now")
+    readonly_fields = (*_STATE, *_READ, "logo_now", "dark_logo_now")
     fieldsets = (
-        (None, {"fields": ("mid", "name", "language", "contact_email")}),
+        (None, {"fields": ("mid", "name", "language", "time_zone", "contact_email")}),
         (
             _("Brand"),
-            {"fields": ("accent", "logo_now", "new_logo", "remove_logo", "domain")},
+            {
+                "fields": (
+                    "accent",
+                    "logo_now",
+                    "new_logo",
+                    "remove_logo",
+                    "dark_logo_now",
+                    "new_dark_logo",
+                    "remove_dark_logo",
+                    "domain",
+                )
+            },
         ),
-        (_("Pages"), {"fields": ("lost_link_form",)}),
+        (_("Pages"), {"fields": ("reasons_asked", "lost_link_form")}),
         (_("Profile centre"), {"fields": _CENTRE}),
         (_("Forwarded links"), {"fields": _PROTECTION}),
         (
@@ -138,6 +163,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
             *_STATE,
             *_READ,
             "logo_now",
+            "dark_logo_now",
             *(() if sees_all(request.user) else _TECHNICAL),
         )
         return readonly if obj is None else ("mid", *readonly)
@@ -150,20 +176,19 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         return super().has_delete_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: BusinessUnit, form: Any, change: Any) -> None:
-        """Save a unit and its logo."""
+        """Save a unit and its logos."""
         super().save_model(request, obj, form, change)
-        form.save_logo()
+        form.save_logos()
 
     @admin.display(description=_("logo now"))
     def logo_now(self, unit: BusinessUnit) -> SafeString | str:
         """Return the current logo, or a dash."""
-        logo = Logo.objects.filter(unit=unit).defer("image").first() if unit.pk else None
-        if logo is None:
-            return formatting.NOTHING
-        return format_html(
-            '<img class="unsub-logo" src="{}" width="{}" height="{}" alt="{}">',
-            reverse("unsub:logo", args=(logo.content_digest,)), logo.width, logo.height, unit.name,
-        )  # fmt: skip
+        return _picture(Logo, unit)
+
+    @admin.display(description=_("logo for the dark scheme now"))
+    def dark_logo_now(self, unit: BusinessUnit) -> SafeString | str:
+        """Return the current logo for the dark scheme, or a dash."""
+        return _picture(DarkLogo, unit)
 
     def get_urls(self) -> list[URLPattern]:
         """Return the admin's URLs, and those of the texts and of the page on links."""

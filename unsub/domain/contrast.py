@@ -8,7 +8,7 @@ from functools import lru_cache
 AA = 4.5
 WHITE, BLACK = "#ffffff", "#000000"
 # Background of the page's cards in the light and dark scheme: see templates/unsub/_style.css.
-LIGHT_CARD, DARK_CARD = "#ffffff", "#211f1d"
+LIGHT_CARD, DARK_CARD = "#ffffff", "#181b21"
 _HEX = re.compile(r"#[0-9a-f]{6}")
 _STEPS = 50
 

@@ -74,6 +74,17 @@ class Migration(migrations.Migration):
                     models.CharField(default="en", max_length=10, verbose_name="language"),
                 ),
                 (
+                    "time_zone",
+                    models.CharField(
+                        db_default="UTC",
+                        default="UTC",
+                        help_text="Of the times and dates on your pages, such as Europe/Berlin.",
+                        max_length=40,
+                        validators=[unsub.models.business_unit.validate_time_zone],
+                        verbose_name="time zone",
+                    ),
+                ),
+                (
                     "contact_email",
                     models.EmailField(
                         blank=True,
@@ -100,6 +111,17 @@ class Migration(migrations.Migration):
                         max_length=253,
                         validators=[unsub.models.business_unit.validate_domain],
                         verbose_name="own domain",
+                    ),
+                ),
+                (
+                    "reasons_asked",
+                    models.CharField(
+                        choices=[("below", "below the button"), ("after", "after the press only")],
+                        db_default="below",
+                        default="below",
+                        help_text="Below the button of the unsubscribe page, or on the page after it. Where none was given below the button, the page after it asks once more.",
+                        max_length=10,
+                        verbose_name="reasons are asked",
                     ),
                 ),
                 (
@@ -902,6 +924,15 @@ class Migration(migrations.Migration):
                 ("code", models.SlugField(max_length=40, verbose_name="code")),
                 ("label", models.CharField(max_length=80, verbose_name="label")),
                 ("asks_text", models.BooleanField(default=False, verbose_name="asks for words")),
+                (
+                    "is_abuse",
+                    models.BooleanField(
+                        db_default=False,
+                        default=False,
+                        help_text="Whoever gives it did not ask for these emails. The overview counts these requests.",
+                        verbose_name="says abuse",
+                    ),
+                ),
                 ("position", models.PositiveSmallIntegerField(default=0, verbose_name="position")),
                 ("active", models.BooleanField(default=True, verbose_name="offered")),
                 (
@@ -1816,8 +1847,39 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="DarkLogo",
+            fields=[
+                ("image", models.BinaryField(verbose_name="picture")),
+                ("content_digest", models.CharField(max_length=32)),
+                ("width", models.PositiveSmallIntegerField(verbose_name="width")),
+                ("height", models.PositiveSmallIntegerField(verbose_name="height")),
+                (
+                    "unit",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="dark_logo",
+                        serialize=False,
+                        to="unsub.businessunit",
+                        verbose_name="business unit",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "logo for the dark scheme",
+                "verbose_name_plural": "logos for the dark scheme",
+                "indexes": [
+                    models.Index(fields=["content_digest"], name="dark_logo_content_digest")
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Logo",
             fields=[
+                ("image", models.BinaryField(verbose_name="picture")),
+                ("content_digest", models.CharField(max_length=32)),
+                ("width", models.PositiveSmallIntegerField(verbose_name="width")),
+                ("height", models.PositiveSmallIntegerField(verbose_name="height")),
                 (
                     "unit",
                     models.OneToOneField(
@@ -1829,10 +1891,6 @@ class Migration(migrations.Migration):
                         verbose_name="business unit",
                     ),
                 ),
-                ("image", models.BinaryField(verbose_name="picture")),
-                ("content_digest", models.CharField(max_length=32)),
-                ("width", models.PositiveSmallIntegerField(verbose_name="width")),
-                ("height", models.PositiveSmallIntegerField(verbose_name="height")),
             ],
             options={
                 "verbose_name": "logo",

@@ -10,7 +10,8 @@ from django.utils.translation import gettext_noop as _
 
 _READ = (
     "subscriberrequest", "deliveryattempt", "businessunit", "reason", "reasonlabel", "mailinglist",
-    "lostlink", "alarm", "pagetext", "logo", "pause", "consenttext", "erasure", "linkemail", "send",
+    "lostlink", "alarm", "pagetext", "logo", "darklogo", "pause", "consenttext", "erasure",
+    "linkemail", "send",
 )  # fmt: skip
 _WRITTEN = ("reason", "reasonlabel", "mailinglist")
 _VIEW = tuple(f"view_{name}" for name in _READ)
@@ -37,15 +38,19 @@ GROUPS = {
 
 # Every unit offers these until it has reasons of its own.
 REASONS = (
-    ("too-many", _("I get too many messages")),
-    ("not-relevant", _("It is not relevant to me")),
-    ("never-signed-up", _("I never signed up for this")),
-    ("content", _("The content is not what I expected")),
+    ("no-longer", _("I no longer want these emails")),
+    ("too-many", _("I get too many emails")),
+    ("not-relevant", _("The emails are not relevant to me")),
+    ("never-signed-up", _("I never signed up for these emails")),
+    ("spam", _("These emails look like spam")),
+    ("other", _("Other reason")),
+)
+# There, but not offered: a marketer can switch them on.
+NOT_OFFERED = (
     ("situation", _("My situation has changed")),
     ("other-channel", _("I prefer another channel")),
-    ("display", _("It does not display well for me")),
+    ("display", _("Emails do not display properly")),
     ("privacy", _("I have privacy concerns")),
-    ("other", _("Something else")),
 )
 
 
@@ -69,9 +74,14 @@ def create_groups(apps: Any, _schema_editor: Any) -> None:
 def create_reasons(apps: Any, _schema_editor: Any) -> None:
     """Create the common reasons, in the order in which the page shows them."""
     reason = apps.get_model("unsub", "Reason")
-    for position, (code, label) in enumerate(REASONS, start=1):
+    for position, (code, label) in enumerate((*REASONS, *NOT_OFFERED), start=1):
         reason.objects.create(
-            code=code, label=label, position=position * 10, asks_text=code == "other"
+            code=code,
+            label=label,
+            position=position * 10,
+            asks_text=code == "other",
+            active=(code, label) in REASONS,
+            is_abuse=code in {"never-signed-up", "spam"},
         )
 
 

@@ -11,6 +11,7 @@ from .business_unit import (
     AddressGuard,
     BusinessUnit,
     PauseEndAction,
+    ReasonsAsked,
     TokenBy,
     UnsubscribeReach,
 )
@@ -20,7 +21,7 @@ from .erasure import ErasedIdentifier, Erasure
 from .import_state import ImportState
 from .kinds import Kind, MessageType
 from .link_email import EmailStatus, LinkEmail, Purpose
-from .logo import Logo
+from .logo import DarkLogo, Logo
 from .lost_link import LostLink
 from .mailing_list import MailingList
 from .page_text import PageText, Place
@@ -50,6 +51,7 @@ __all__ = [
     "ConsentText",
     "CountCursor",
     "DailyCount",
+    "DarkLogo",
     "DeliveryAttempt",
     "EmailStatus",
     "ErasedIdentifier",
@@ -73,6 +75,7 @@ __all__ = [
     "QueueState",
     "Reason",
     "ReasonLabel",
+    "ReasonsAsked",
     "ResolutionNote",
     "RestoreHold",
     "SealCursor",

@@ -1,6 +1,7 @@
 """A business unit of Marketing Cloud: the sender of emails."""
 
 import re
+import zoneinfo
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -49,6 +50,19 @@ class UnsubscribeReach(models.TextChoices):
     UNIT = "unit", _("this business unit only")
 
 
+def validate_time_zone(name: str) -> None:
+    """Raise ValidationError for a text that is not the name of a time zone."""
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(_("Write the name of a time zone, such as Europe/Berlin."))
+
+
+class ReasonsAsked(models.TextChoices):
+    """Where the page asks for the reason of an unsubscribe. It is optional in either place."""
+
+    BELOW = "below", _("below the button")
+    AFTER = "after", _("after the press only")
+
+
 class TokenBy(models.TextChoices):
     """Which token the calls for a unit carry."""
 
@@ -90,6 +104,14 @@ class BusinessUnit(models.Model):
         _("name"), max_length=100, help_text=_("The brand, as recipients know it.")
     )
     language = models.CharField(_("language"), max_length=10, default="en")
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=40,
+        default="UTC",
+        db_default="UTC",
+        validators=[validate_time_zone],
+        help_text=_("Of the times and dates on your pages, such as Europe/Berlin."),
+    )
     contact_email = models.EmailField(
         _("contact address"),
         blank=True,
@@ -118,6 +140,17 @@ class BusinessUnit(models.Model):
         blank=True,
         related_name="units",
         help_text=_("Who sees this unit. Operators and administrators see every unit."),
+    )
+    reasons_asked = models.CharField(
+        _("reasons are asked"),
+        max_length=10,
+        choices=ReasonsAsked.choices,
+        default=ReasonsAsked.BELOW,
+        db_default=ReasonsAsked.BELOW,
+        help_text=_(
+            "Below the button of the unsubscribe page, or on the page after it. Where none was "
+            "given below the button, the page after it asks once more."
+        ),
     )
     lost_link_form = models.BooleanField(
         _("form for a lost link"),

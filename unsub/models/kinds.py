@@ -69,7 +69,7 @@ class Words:
     Marketers, who have one language: `listed` in the list of requests, `timeline` in the timeline
     after "The person", or `timeline_by_value` where the value is one of these. In both,
     `%(target)s` is the target in words. Recipients, in theirs: `page` in the list of their own
-    requests.
+    requests, where `%(what)s` is the list, or all marketing emails, and `%(label)s` the detail.
     """
 
     listed: str
@@ -99,7 +99,8 @@ class KindSpec:
     words: Words
 
 
-_CHANGE_OF_DATA = gettext_noop("a change of what is known of you")
+# Translators: %(label)s is which detail, such as City.
+_CHANGE_OF_DATA = gettext_noop("Change of “%(label)s”")
 
 KINDS: Mapping[str, KindSpec] = {
     # Two unsubscribes never supersede each other: each is an event of its own job.
@@ -116,7 +117,7 @@ KINDS: Mapping[str, KindSpec] = {
             }
         ),
         waits_for_sent=SUBSCRIBING,
-        words=Words(listed="leave %(target)s", page=gettext_noop("to leave")),
+        words=Words(listed="leave %(target)s", page=gettext_noop("Unsubscribe: %(what)s")),
     ),
     Kind.SUBSCRIBE: KindSpec(
         message=MessageType.CHANGES,
@@ -137,7 +138,7 @@ KINDS: Mapping[str, KindSpec] = {
         words=Words(
             listed="join %(target)s",
             timeline="asked to join %(target)s",
-            page=gettext_noop("to join"),
+            page=gettext_noop("Subscribe: %(what)s"),
         ),
     ),
     Kind.RESUBSCRIBE: KindSpec(
@@ -152,7 +153,7 @@ KINDS: Mapping[str, KindSpec] = {
         words=Words(
             listed="subscribe again",
             timeline="asked to be subscribed again, after having left everything,",
-            page=gettext_noop("to join"),
+            page=gettext_noop("Subscribe: %(what)s"),
         ),
     ),
     Kind.ATTRIBUTE: KindSpec(

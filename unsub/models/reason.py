@@ -32,6 +32,14 @@ class Reason(models.Model):
     code = models.SlugField(_("code"), max_length=40)
     label = models.CharField(_("label"), max_length=80)
     asks_text = models.BooleanField(_("asks for words"), default=False)
+    is_abuse = models.BooleanField(
+        _("says abuse"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "Whoever gives it did not ask for these emails. The overview counts these requests."
+        ),
+    )
     position = models.PositiveSmallIntegerField(_("position"), default=0)
     active = models.BooleanField(_("offered"), default=True)
 

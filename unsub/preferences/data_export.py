@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext, gettext_noop
 
 from unsub.domain.context import UnsubContext
 from unsub.domain.target import Target, TargetType
 from unsub.infra.database_timeout import fail_fast
-from unsub.models import EmailStatus, Kind, LinkEmail, Purpose, Status, SubscriberRequest
+from unsub.models import EmailStatus, Kind, LinkEmail, Pause, Purpose, Status, SubscriberRequest
 from unsub.models.statuses import ON_THEIR_WAY
 from unsub.outbox import identity
 
@@ -19,23 +21,22 @@ from .current_state import CurrentState
 
 REQUESTS_MAX = 500
 _LABELS = {
-    TargetType.ADDRESS: gettext_noop("E-mail address"),
-    TargetType.FORMAT: gettext_noop("How mails look"),
+    TargetType.ADDRESS: gettext_noop("Email address"),
+    TargetType.FORMAT: gettext_noop("Email format"),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedRequest:
-    """One request, or one email with a link (kind `email`), for display to its subscriber. `words`
-    (not yet translated) and `name` say what it is; `state` is `done`, `on_its_way`, `waiting`,
+    """One request, or one email with a link (kind `email`), for display to its subscriber. `title`
+    says what it is, in the language of the page; `state` is `done`, `on_its_way`, `waiting`,
     `refused`, `withdrawn`, `expired`, `superseded` or `cancelled`. `is_own`: the subscriber asked
     for it, which is not so for an email that another request sent."""
 
     at: datetime
     kind: str
-    words: str
+    title: str
     about: str
-    name: str
     state: str
     reason: str = field(repr=False)
     ended_at: datetime | None
@@ -54,7 +55,9 @@ def exported_requests(context: UnsubContext, names: Mapping[int, str]) -> list[E
     """Return the requests of the subscriber that a link identifies, and the emails with links to
     them, newest first, at most MOST. `names` maps ListID to list name. Raises DatabaseError."""
     with fail_fast():
-        rows = identity.requests_of(context.mid, context.subscriber).select_related("consent_text")
+        rows = identity.requests_of(context.mid, context.subscriber).select_related(
+            "consent_text", "pause"
+        )
         emails = identity.emails_of(context.mid, context.subscriber)
         found = [_exported(row, names) for row in rows.order_by("-pk")[:REQUESTS_MAX]]
         found += [_held_email(email) for email in emails.order_by("-pk")[:REQUESTS_MAX]]
@@ -66,9 +69,8 @@ def _exported(row: SubscriberRequest, names: Mapping[int, str]) -> ExportedReque
     return ExportedRequest(
         at=row.received_at,
         kind=row.kind,
-        words=row.spec.words.page,
+        title=_title(row, names),
         about=str(row.target),
-        name=_name(row.target, names),
         state="on_its_way" if on_its_way else _ended_state(row),
         reason=row.reason_text,
         ended_at=row.finished_at,
@@ -91,9 +93,8 @@ def _held_email(email: LinkEmail) -> ExportedRequest:
     return ExportedRequest(
         at=email.received_at,
         kind="email",
-        words=gettext_noop("a mail with a link"),
+        title=gettext("New link by email"),
         about=email.purpose,
-        name="",
         state="on_its_way" if on_its_way else email.status,
         reason="",
         ended_at=email.finished_at,
@@ -104,16 +105,32 @@ def _held_email(email: LinkEmail) -> ExportedRequest:
     )
 
 
+def _title(row: SubscriberRequest, names: Mapping[int, str]) -> str:
+    """Return what a request asks for, in the language of the page."""
+    name = _name(row.target, names)
+    if row.target.type is TargetType.JOB:
+        return gettext("Unsubscribe")
+    if row.kind == Kind.UNSUBSCRIBE and (pause := _pause_of(row)):
+        day = date_format(timezone.localtime(pause.until))
+        return gettext("Pause until %(day)s: %(what)s") % {"day": day, "what": name}
+    return gettext(row.spec.words.page) % {"what": name, "label": name}
+
+
+def _pause_of(row: SubscriberRequest) -> Pause | None:
+    """Return the pause that the request began, or None."""
+    return getattr(row, "pause", None)
+
+
 def _name(target: Target, names: Mapping[int, str]) -> str:
     """Return the name of a list or attribute, or of what else is changed, in the language of the
-    page; "" for everything and for a job."""
+    page; "" for a job."""
     if target.type in _LABELS:
         return gettext(_LABELS[target.type])
     if target.type is TargetType.ATTRIBUTE:
         return target.name
     if target.type is TargetType.LIST and target.id is not None:
         return names.get(target.id, str(target.id))
-    return ""
+    return gettext("All marketing emails") if target.type is TargetType.EVERYTHING else ""
 
 
 def as_json(

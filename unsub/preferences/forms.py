@@ -1,5 +1,6 @@
 """The form for profile attributes, email format and address. Fields come from Describe."""
 
+import datetime
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -7,7 +8,8 @@ from enum import Enum, auto
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext
+from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from unsub.domain.text import clean
@@ -16,10 +18,11 @@ from .attributes import NO, YES, Field, InputType, date_of, unsupported
 from .form_snapshot import fingerprint, is_mark_of
 
 FORMAT, ADDRESS = "format", "address"
-FORMATS = (("HTML", _("With pictures and colours")), ("Text", _("Plain text")))
+FORMATS = (("HTML", _("HTML (with images)")), ("Text", _("Plain text")))
 ADDRESS_MAX = 254
 # Applies to 1e9, too, which is written out: without a limit, such a number could fill memory.
 DIGITS_MAX = 38
+EXAMPLE_DAY = datetime.date(1990, 5, 17)
 # HTML: "valid floating-point number".
 _NUMBER = re.compile(r"-?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 # HTML autocomplete tokens (WCAG 2.2, 1.3.5), by the attribute names that accounts commonly use.
@@ -43,7 +46,7 @@ class AddressRule(Enum):
 
 _ADDRESS_HELP = {
     AddressRule.NEW_CONFIRMS: _(
-        "A new address counts once you have confirmed it from a mail that we send there."
+        "We’ll send a link to the new address. Follow it to confirm the change."
     ),
     AddressRule.FORMER_IS_TOLD: _(
         "The change takes effect once you confirm it from an email to the new address. Your "
@@ -56,12 +59,19 @@ _ADDRESS_HELP = {
 }
 
 
-class Line(forms.CharField):
-    """A single line of text, without characters that Marketing Cloud or XML cannot hold."""
+_ADDRESS_ERRORS = {
+    name: _("Enter an email address, like name@example.com") for name in ("invalid", "max_length")
+}
 
-    def __init__(self, *, any_alphabet: bool, **kwargs: Any) -> None:
+
+class Line(forms.CharField):
+    """A single line of text of at most `longest` characters, without those that Marketing Cloud or
+    XML cannot hold."""
+
+    def __init__(self, *, any_alphabet: bool, longest: int, **kwargs: Any) -> None:
+        kwargs["widget"].attrs["maxlength"] = longest
         super().__init__(**kwargs)
-        self.any_alphabet = any_alphabet
+        self.any_alphabet, self.longest = any_alphabet, longest
 
     def to_python(self, value: Any) -> str:
         """Return the text on one line, cleaned by `unsub.domain.text.clean`."""
@@ -71,10 +81,19 @@ class Line(forms.CharField):
         """Raise ValidationError for characters that are not documented as supported, unless
         `any_alphabet`."""
         super().validate(value)
+        if len(value) > self.longest:
+            raise forms.ValidationError(
+                ngettext(
+                    "“%(label)s” must be %(max)s character or fewer",
+                    "“%(label)s” must be %(max)s characters or fewer",
+                    self.longest,
+                )
+                % {"label": self.label, "max": self.longest}
+            )
         if not self.any_alphabet and (bad := unsupported(value)):
             raise forms.ValidationError(
-                gettext("These characters cannot be kept: %(characters)s")
-                % {"characters": " ".join(bad[:10])}
+                gettext("“%(label)s” can’t include %(characters)s")
+                % {"label": self.label, "characters": " ".join(bad[:10])}
             )
 
 
@@ -110,15 +129,16 @@ class DetailsForm(forms.Form):
             if one.is_editable:
                 self.fields[one.id] = _form_field(one, now.get(one.id, ""), any_alphabet)
         self.fields[FORMAT] = forms.ChoiceField(
-            label=_("How mails look"), choices=FORMATS, widget=forms.RadioSelect, required=False
+            label=_("Email format"), choices=FORMATS, widget=forms.RadioSelect, required=False
         )
         if address is not AddressRule.FIXED:
             hides = ADDRESS in now and not now[ADDRESS]
             self.fields[ADDRESS] = forms.EmailField(
-                label=_("New email address") if hides else _("E-mail address"),
+                label=_("New email address") if hides else _("Email address"),
                 max_length=ADDRESS_MAX,
                 required=False,
                 help_text=_ADDRESS_HELP[address],
+                error_messages=_ADDRESS_ERRORS,
                 widget=forms.EmailInput(attrs={"autocomplete": "email", "dir": "ltr"}),
             )
             if not hides:
@@ -141,7 +161,7 @@ class DetailsForm(forms.Form):
             return
         value = _text(self.cleaned_data.get(name))
         if not value and name in self.required:
-            self.add_error(name, gettext("This is needed."))
+            self.add_error(name, self._missing(name))
         elif self._was_changed_by_others(name, value):
             self.add_error(name, self._conflict(name))
         elif value != self.now.get(name, ""):
@@ -159,14 +179,23 @@ class DetailsForm(forms.Form):
         now = self.now.get(name, "")
         return not is_mark_of(self.fingerprints.get(name, fingerprint("")), now) and value != now
 
+    def _missing(self, name: str) -> str:
+        """Return the message for a required field that is empty."""
+        if name == ADDRESS:
+            return str(_ADDRESS_ERRORS["invalid"])
+        return gettext("Enter a value for “%(label)s”") % {"label": self.fields[name].label}
+
     def _conflict(self, name: str) -> str:
         """Return the message for a field that changed elsewhere since the page was rendered."""
-        now = self.now.get(name, "")
+        label, now = self.fields[name].label, self.now.get(name, "")
         if not now:
-            return gettext("This was emptied meanwhile. Save again to keep what you wrote.")
+            return gettext(
+                "“%(label)s” was cleared while you were editing. Save again to keep your version."
+            ) % {"label": label}
         return gettext(
-            "This was changed meanwhile, to: %(value)s. Save again to keep what you wrote."
-        ) % {"value": now}
+            "“%(label)s” was changed to “%(value)s” while you were editing. Save again to keep "
+            "your version."
+        ) % {"label": label, "value": now}
 
     def attributes(self) -> Iterator[tuple[Field, str]]:
         """Yield the changed attributes with their new values."""
@@ -190,19 +219,31 @@ def _form_field(one: Field, now: str, any_alphabet: bool) -> forms.Field:
         kept = [(now, now)] if now not in {"", YES, NO} else []
         return forms.ChoiceField(choices=[*choices, *kept], **common)
     if one.input_type is InputType.DATE:
-        return forms.DateField(widget=_date_input(now), **common)
+        invalid = gettext("Enter a date, like %(example)s") % {
+            "example": date_format(EXAMPLE_DAY, "SHORT_DATE_FORMAT")
+        }
+        errors = {"invalid": invalid}
+        return forms.DateField(widget=_date_input(now), error_messages=errors, **common)
     if one.input_type is InputType.NUMBER:
         digits = min(one.length, DIGITS_MAX)
-        return forms.DecimalField(max_digits=digits, widget=_number_input(now), **common)
+        errors = {"invalid": gettext("Enter a number")}
+        return forms.DecimalField(
+            max_digits=digits, widget=_number_input(now), error_messages=errors, **common
+        )
     if one.input_type is InputType.EMAIL:
         attrs = {"autocomplete": "email", "dir": "ltr"}
         length = min(one.length, ADDRESS_MAX)
-        return forms.EmailField(max_length=length, widget=forms.EmailInput(attrs=attrs), **common)
+        return forms.EmailField(
+            max_length=length,
+            widget=forms.EmailInput(attrs=attrs),
+            error_messages=_ADDRESS_ERRORS,
+            **common,
+        )
     purpose = _PURPOSES.get(one.name.replace(" ", "").replace("_", "").casefold(), "")
     widget = forms.TextInput(attrs={"autocomplete": purpose} if purpose else {})
     if one.input_type is InputType.PHONE:
         widget = forms.TextInput(attrs={"type": "tel", "autocomplete": "tel", "dir": "ltr"})
-    return Line(any_alphabet=any_alphabet, max_length=one.length, widget=widget, **common)
+    return Line(any_alphabet=any_alphabet, longest=one.length, widget=widget, **common)
 
 
 def _date_input(now: str) -> forms.Widget:

@@ -18,6 +18,7 @@ from unsub.infra.kept import Kept
 from unsub.models import (
     AddressGuard,
     BusinessUnit,
+    DarkLogo,
     Logo,
     MailingList,
     PageText,
@@ -25,6 +26,7 @@ from unsub.models import (
     Place,
     Reason,
     ReasonLabel,
+    ReasonsAsked,
     UnsubscribeReach,
 )
 
@@ -47,7 +49,8 @@ class Brand:
     """Brand and settings of a unit that its pages depend on.
 
     `all_subscribers` is None where the unit was not read; `has_sisters`: there are other units.
-    `reasons` is None where the database did not answer. `texts` maps (language, place) to the
+    `asks_below`: reasons are asked below the button,
+    too. `reasons` is None where the database did not answer. `texts` maps (language, place) to the
     unit's own text.
     """
 
@@ -58,6 +61,9 @@ class Brand:
     list_name: str = ""
     accent: str = ""
     logo: Picture | None = None
+    dark_logo: Picture | None = None
+    time_zone: str = "UTC"
+    asks_below: bool = True
     lost_link_form: bool = False
     profile_centre: bool = False
     profile_days: int = 90
@@ -102,7 +108,7 @@ class Brand:
     @property
     def name(self) -> str:
         """The brand's name, or a translated placeholder."""
-        return self.unit_name or gettext("the sender")
+        return self.unit_name or gettext("this sender")
 
     @property
     def intro(self) -> str:
@@ -129,7 +135,8 @@ class Brand:
     def consent(self) -> str:
         """The text that a person agrees to by subscribing, in the language of the page."""
         return self._text(Place.CONSENT) or gettext(
-            "By joining you agree that %(name)s sends you its mail. You can leave at any time."
+            "By subscribing, you agree to get marketing emails from %(name)s. You can unsubscribe "
+            "at any time."
         ) % {"name": self.name}
 
     def _text(self, place: Place) -> str:
@@ -213,7 +220,6 @@ def _brand(
     reasons: tuple[ReasonChoice, ...] | None = None,
     has_sisters: bool = False,
 ) -> Brand:
-    logo = Logo.objects.filter(unit=unit).values("content_digest", "width", "height").first()
     texts = PageText.objects.filter(unit=unit).values_list("language", "place", "text")
     return Brand(
         mid=unit.mid,
@@ -221,7 +227,10 @@ def _brand(
         contact_email=unit.contact_email,
         language=unit.language,
         accent=unit.accent,
-        logo=Picture(**logo) if logo else None,
+        logo=_picture(Logo, unit),
+        dark_logo=_picture(DarkLogo, unit),
+        time_zone=unit.time_zone,
+        asks_below=unit.reasons_asked == ReasonsAsked.BELOW,
         lost_link_form=unit.lost_link_form,
         texts={(language, place): text for language, place, text in texts.order_by()},
         profile_centre=unit.profile_centre,
@@ -242,6 +251,12 @@ def _brand(
         puts_back=unit.pause_end_action == PauseEndAction.PUT_BACK,
         reasons=reasons,
     )
+
+
+def _picture(model: type[Logo | DarkLogo], unit: BusinessUnit) -> Picture | None:
+    """Return a unit's picture, or None."""
+    found = model.objects.filter(unit=unit).values("content_digest", "width", "height").first()
+    return Picture(**found) if found else None
 
 
 def _choices(mid: int) -> tuple[ReasonChoice, ...]:

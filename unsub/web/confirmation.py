@@ -1,40 +1,72 @@
 """The page after an unsubscribe: its status, the reason given later, and undo."""
 
+import time
+from typing import Any
+
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 
+from unsub.domain.context import Effect
 from unsub.outbox import api as outbox
+from unsub.preferences import form_snapshot
+from unsub.preferences.access import is_fresh
+from unsub.preferences.form_snapshot import FormSnapshot
 
 from .forms import ReasonForm
 from .http import Saved, SeeOther, TooLargeError, page, plain, read_form, unavailable
-from .page_context import page_for
+from .page_context import PageContext, page_for
 from .signed_link import Link, linked
 from .status import RequestStatus, status_of
-
-REFRESH_SECONDS = (10, 30, 120)  # seconds
 
 
 @linked("GET", "HEAD")
 def done(request: HttpRequest, link: Link) -> HttpResponse:
-    """Return the page with the status of the request. Redirects to the unsubscribe page where there
-    is no request."""
+    """Return the page with the status of the request, and the form for its reason where none was
+    given. Redirects to the unsubscribe page where there is no request."""
     request_status = _status(link)
     if request_status is None:
         return SeeOther(link.url("unsubscribe"))
-    asks_why = request_status.can_tell_why and "why" in request.GET
     with page_for(request, link) as page_context:
-        context = page_context.as_context() | request_status.as_context()
-        context |= {
-            "too_late": "late" in request.GET and request_status.is_in_force,
+        is_late = "late" in request.GET and request_status.is_in_force
+        context = done_context(page_context, request_status) | {
+            "too_late": is_late and not request_status.can_undo,
             "was_told_why": "told" in request.GET and not request_status.can_tell_why,
         }
-        if asks_why:
-            context["form"] = ReasonForm(reasons=page_context.brand.reasons)
-        answer = page("unsub/done.html", context)
-    # A form that is being filled in must not be reloaded.
-    if request_status.kind == "on_its_way" and not asks_why:
-        _schedule_refresh(request, answer, link)
-    return answer
+        return page("unsub/done.html", context)
+
+
+def done_context(
+    page_context: PageContext, request_status: RequestStatus, form: ReasonForm | None = None
+) -> dict[str, Any]:
+    """Return the template context of the status page. `form`: as it was filled in."""
+    context = page_context.as_context() | request_status.as_context()
+    if request_status.is_in_force and not request_status.can_undo:
+        context["resubscribe"] = _resubscribing(page_context)
+        context["shows_contact"] = (
+            page_context.brand.contact_email and not page_context.brand.profile_centre
+        )
+    # A test link has no request to which a reason could be added.
+    if request_status.can_tell_why and not page_context.link.context.is_test:
+        context["form"] = form or ReasonForm(reasons=page_context.brand.reasons)
+    return context
+
+
+def _resubscribing(page_context: PageContext) -> dict[str, Any] | None:
+    """Return what the form to subscribe again to the same is made of, or None where it is not
+    offered: it is the profile centre's, and a link by a job alone names no list."""
+    brand, context = page_context.brand, page_context.link.context
+    is_open = brand.profile_centre and is_fresh(context, days=brand.profile_days, now=time.time())
+    list_id = None if context.effect is Effect.FROM_EVERYTHING else context.job.list_id
+    if not is_open or not (list_id or context.effect is Effect.FROM_EVERYTHING):
+        return None
+    shown = FormSnapshot(
+        off=(list_id,) if list_id else (), consent=form_snapshot.fingerprint(brand.consent)
+    )
+    return {
+        "url": page_context.link.url("centre"),
+        "list_id": list_id,
+        "snapshot": form_snapshot.dumps(context, shown),
+    }
 
 
 @linked("POST")
@@ -50,11 +82,11 @@ def reason(request: HttpRequest, link: Link) -> HttpResponse:
         try:
             form = ReasonForm(read_form(request), reasons=page_context.brand.reasons)
             if not form.is_valid():
-                context = page_context.as_context() | request_status.as_context() | {"form": form}
+                context = done_context(page_context, request_status, form)
                 return page("unsub/done.html", context, status=422)
             was_kept = outbox.add_reason(link.context, **_given(form))
         except TooLargeError:
-            return plain("The request is too large.", status=413)
+            return plain("Request body too large.", status=413)
         except (DatabaseError, InterfaceError):
             return unavailable(page_context.as_context(), saved=Saved.NOTHING)
     return SeeOther(link.url("done", told="1" if was_kept else ""))
@@ -63,17 +95,6 @@ def reason(request: HttpRequest, link: Link) -> HttpResponse:
 def _given(form: ReasonForm) -> dict[str, str]:
     """Return the reason's code and the free text."""
     return {name: form.cleaned_data[name] for name in ("reason", "words")}
-
-
-def _schedule_refresh(request: HttpRequest, answer: HttpResponse, link: Link) -> None:
-    """Make the browser reload the page after 10, 30 and 120 seconds, then no more.
-
-    A Refresh header needs no script, and few reloads do not disturb people who are reading.
-    """
-    looks = request.GET.get("look", "0")
-    look = int(looks) if looks in {"0", "1", "2"} else len(REFRESH_SECONDS)
-    if look < len(REFRESH_SECONDS):
-        answer["Refresh"] = f"{REFRESH_SECONDS[look]}; url={link.url('done', look=str(look + 1))}"
 
 
 def _status(link: Link) -> RequestStatus | None:

@@ -1,4 +1,5 @@
-"""Error pages for requests without a link. They need neither database nor session.
+"""Error pages for requests without a link. They need no session, and only the 404 page asks the
+database.
 
 Django passes the second argument by name: it has to be called `exception`.
 """
@@ -8,13 +9,19 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import DisallowedHost
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
+from django.utils import translation
 
 from unsub.infra import request_id
 
+from .brand import Brand, find_host_brand
 from .http import page
+from .language import choose_language
+from .lost_link import not_found_context
 
 log = structlog.get_logger(__name__)
+_LINK = re.compile(r"[\s/]*/[\s/]*[upc](?:/|\Z)")
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,100}")
 
 
@@ -32,10 +39,19 @@ def forbidden(_request: HttpRequest, exception: Any = None) -> HttpResponse:  # 
     return page("unsub/error.html", {"kind": "forbidden"}, status=403)
 
 
-def not_found(_request: HttpRequest, exception: Any = None) -> HttpResponse:  # noqa: ARG001
-    """Return the 404 page. It is about broken links: most unknown URLs are links that were cut
-    off."""
-    return page("unsub/link_invalid.html", status=404)
+def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:  # noqa: ARG001
+    """Return the 404 page, with the brand of the host where that is known. Below the paths of
+    signed links it is about a link that was cut off."""
+    try:
+        brand = find_host_brand(request.get_host())
+    except (DatabaseError, InterfaceError, DisallowedHost):
+        brand = Brand()
+    language = choose_language(request, unit=brand.language)
+    context = not_found_context(brand, language)
+    if _LINK.match(request.path_info):
+        context["problem"] = "incomplete"
+    with translation.override(language):
+        return page("unsub/link_invalid.html", context, status=404)
 
 
 def server_error(_request: HttpRequest) -> HttpResponse:

@@ -43,17 +43,22 @@ class ReasonForm(forms.Form):
     # Distinguishes this form from a one-click POST to the same URL.
     form = forms.CharField(initial=FORM_MARKER, widget=forms.HiddenInput, required=False)
     reason = forms.ChoiceField(
-        label=_("Would you tell us why?"),
+        label=_("Why did you unsubscribe?"),
         widget=forms.RadioSelect,
         required=False,
-        error_messages={
-            "invalid_choice": _("That reason is no longer on the list. Choose another, or none.")
-        },
+        error_messages={"invalid_choice": _("Choose one of the reasons below")},
     )
     words = WordsField(
-        label=_("In your own words"),
+        label=_("Tell us more"),
+        help_text=_("Up to 100 characters. Don’t include personal details."),
         required=False,
-        widget=forms.TextInput(attrs={"maxlength": WORDS_MAX, "autocomplete": "off"}),
+        widget=forms.TextInput(
+            attrs={
+                "maxlength": WORDS_MAX,
+                "autocomplete": "off",
+                "aria-describedby": "words-hint",
+            }
+        ),
     )
 
     def __init__(self, *args: Any, reasons: Sequence[ReasonChoice] | None, **kwargs: Any) -> None:
@@ -83,10 +88,10 @@ class LostLinkForm(forms.Form):
     """An email address, which a marketer then checks."""
 
     email_address = forms.EmailField(
-        label=_("E-mail address"),
+        label=_("Email address"),
         max_length=254,
         error_messages={
-            name: _("Write an address such as name@example.com.")
+            name: _("Enter an email address, like name@example.com")
             for name in ("required", "invalid", "max_length")
         },
         widget=forms.EmailInput(attrs={"autocomplete": "email", "dir": "ltr"}),

@@ -26,7 +26,7 @@ from .http import (
     too_many,
     unavailable,
 )
-from .language import choose_language
+from .language import choose_language, language_items
 
 UNIT = "unit"  # field of the form: the unit, signed
 _signer = Signer(salt="unsub.lost_link")
@@ -46,15 +46,20 @@ def lost_link(request: HttpRequest) -> HttpResponse:
     try:
         brand, of_unit = _brand_of(request)
     except TooLargeError:
-        return plain("The request is too large.", status=413)
+        return plain("Request body too large.", status=413)
     except (DatabaseError, InterfaceError):
         with translation.override(choose_language(request)):
             return unavailable(saved=saved_nothing(request), has_link=False)
-    with translation.override(choose_language(request, unit=brand.language)):
+    language = choose_language(request, unit=brand.language)
+    with translation.override(language):
         if brand.mid is None or not (brand.lost_link_form or of_unit):
-            return page("unsub/link_invalid.html", lost_link_context(brand), status=404)
+            return page("unsub/link_invalid.html", not_found_context(brand, language), status=404)
         if request.method != "POST":
-            context = lost_link_context(brand) | {"was_kept": "kept" in request.GET}
+            was_kept = "kept" in request.GET
+            context = lost_link_context(brand) | {
+                "was_kept": was_kept,
+                "languages": language_items(language, "?kept=1" if was_kept else ""),
+            }
             return page("unsub/lost_link.html", context)
         return _take(request, brand, brand.mid)
 
@@ -76,7 +81,7 @@ def _take(request: HttpRequest, brand: Brand, mid: int) -> HttpResponse:
     try:
         form = LostLinkForm(read_form(request))
     except TooLargeError:
-        return plain("The request is too large.", status=413)
+        return plain("Request body too large.", status=413)
     if not form.is_valid():
         return page("unsub/lost_link.html", lost_link_context(brand, form), status=422)
     try:
@@ -91,6 +96,12 @@ def _take(request: HttpRequest, brand: Brand, mid: int) -> HttpResponse:
     if wait:
         return too_many({"brand": brand}, wait)
     return SeeOther(f"{lost_link_context(brand)['lost_link_url']}?kept=1")
+
+
+def not_found_context(brand: Brand, language: str) -> dict[str, Any]:
+    """Return the template context for a path that is no page of ours."""
+    languages = language_items(language, "")
+    return lost_link_context(brand) | {"problem": "not_found", "languages": languages}
 
 
 def lost_link_context(

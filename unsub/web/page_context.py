@@ -4,32 +4,28 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
-from django.utils import translation
-from django.utils.html import conditional_escape, format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils import timezone, translation
 
 from unsub.domain.context import Effect
 from unsub.domain.masking import mask
 
 from .brand import Brand, find_brand
-from .language import choose_language
-from .signed_link import LANGUAGE, Link
-
-_URL = "URL"
+from .language import choose_language, language_items
+from .signed_link import Link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageContext:
-    """A link with its unit's brand and the language of the page."""
+    """A link with its unit's brand and the language of the page. `is_get`: the page can be fetched
+    again, so that its links to other languages need not repeat the token."""
 
     link: Link
     brand: Brand
     language: str
+    is_get: bool = False
 
     @property
     def shows_details(self) -> bool:
@@ -63,38 +59,25 @@ class PageContext:
             "yours_json_url": self.link.url("yours_json"),
             "erase_url": self.link.url("erase"),
             "new_link_url": self.link.url("new_link"),
-            "why_url": self.link.url("done", why="1"),
             "languages": self.languages(),
         }
 
     def languages(self, page: str = "unsubscribe") -> str:
-        """Return a list item for each available language: its name, linked to `page` in that
-        language."""
-        return _language_items(self.language, replace(self.link, language="").url(page))
+        """Return a list item for each available language: its name, linked to the same page in
+        that language, or to `page` where it is the answer to a POST."""
+        url = replace(self.link, language="").url(page)
+        return language_items(self.language, _query_of(url) if self.is_get else url)
 
 
-@lru_cache(maxsize=len(settings.LANGUAGES))
-def _items_for(current: str) -> SafeString:
-    """Return the list items of the languages, with _URL for the URL up to the language."""
-    here = format_html(' aria-current="{}"', "true")
-    return format_html_join(
-        "",
-        '<li><a href="{}{}" hreflang="{}" lang="{}"{}>{}</a></li>',
-        (
-            (_URL, code, code, code, here if code == current else "", name)
-            for code, name in settings.LANGUAGES
-        ),
-    )
-
-
-def _language_items(current: str, url: str) -> SafeString:
-    before = conditional_escape(f"{url}{'&' if '?' in url else '?'}{LANGUAGE}=")
-    return mark_safe(_items_for(current).replace(_URL, before))  # noqa: S308 - both are escaped
+def _query_of(url: str) -> str:
+    """Return the query of a URL with its question mark, or "" where it has none."""
+    _, mark, query = url.partition("?")
+    return mark + query
 
 
 @contextmanager
 def page_for(request: HttpRequest, link: Link) -> Iterator[PageContext]:
-    """Yield the context of a page with its language activated.
+    """Yield the context of a page with its language and the unit's time zone activated.
 
     Queries the database for the brand, which a one-click POST does not need.
     """
@@ -104,5 +87,6 @@ def page_for(request: HttpRequest, link: Link) -> Iterator[PageContext]:
     language = link.language or choose_language(
         request, link=link.context.language, unit=brand.language
     )
-    with translation.override(language):
-        yield PageContext(link=link, brand=brand, language=language)
+    is_get = request.method in {"GET", "HEAD"}
+    with translation.override(language), timezone.override(brand.time_zone):
+        yield PageContext(link=link, brand=brand, language=language, is_get=is_get)

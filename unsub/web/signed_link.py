@@ -7,7 +7,6 @@ from functools import lru_cache, wraps
 from urllib.parse import urlencode
 
 import structlog
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -16,19 +15,21 @@ from django.views.decorators.csrf import csrf_exempt
 
 from unsub.domain.context import UnsubContext
 from unsub.infra import link_counts, metrics
-from unsub.links.tokens import LinkError
+from unsub.links.tokens import LinkError, LinkFault
 from unsub.models import Channel
 from unsub.units.opening import open_damaged_link
 
 from .brand import Brand, find_host_brand, find_unit_brand
 from .http import page, saved_nothing, unavailable
-from .language import choose_language
+from .language import LANGUAGE, choose_language, chosen_language, language_items
 from .lost_link import lost_link_context
 
 log = structlog.get_logger(__name__)
 
 _MARK = "TOKEN"
-EVERYTHING, LANGUAGE = "everything", "lang"
+# What a link that lost its end is refused for.
+_CUT = frozenset({LinkFault.MALFORMED, LinkFault.BAD_SIGNATURE})
+EVERYTHING = "everything"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,7 @@ def _open(request: HttpRequest, text: str) -> Link | HttpResponse:
     except (DatabaseError, InterfaceError):
         with translation.override(choose_language(request)):
             return unavailable(saved=saved_nothing(request))
-    link = Link(token=token, context=context, signed=context, language=_language(request))
+    link = Link(token=token, context=context, signed=context, language=chosen_language(request))
     return link.for_everything() if request.GET.get(EVERYTHING) == "1" else link
 
 
@@ -123,7 +124,11 @@ def _refuse(request: HttpRequest, err: LinkError) -> HttpResponse:
         )
     except (DatabaseError, InterfaceError):
         context = lost_link_context(Brand())
-    with translation.override(choose_language(request, unit=context["brand"].language)):
+    language = choose_language(request, unit=context["brand"].language)
+    context["problem"] = "incomplete" if err.reason in _CUT else "bad"
+    if request.method in {"GET", "HEAD"}:
+        context["languages"] = language_items(language, "")
+    with translation.override(language):
         return page("unsub/link_invalid.html", context, status=404)
 
 
@@ -132,12 +137,6 @@ def count_test_link(link: Link, channel: Channel) -> None:
     email's template."""
     metrics.TEST_LINKS.labels(channel=channel.value).inc()
     link_counts.count(link_counts.Counted.TEST_LINK, link_counts.Name(mid=link.signed.mid))
-
-
-def _language(request: HttpRequest) -> str:
-    """Return the language chosen on the page, or "" where it is not supported."""
-    code = request.GET.get(LANGUAGE, "")
-    return code if code in dict(settings.LANGUAGES) else ""
 
 
 def _other_method(request: HttpRequest, methods: tuple[str, ...]) -> HttpResponse:

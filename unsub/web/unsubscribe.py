@@ -14,6 +14,7 @@ from unsub.models.statuses import SETTLED
 from unsub.outbox import api as outbox
 from unsub.outbox.api import Submission
 
+from .confirmation import done_context
 from .forms import FORM_MARKER, ReasonForm
 from .http import (
     Saved,
@@ -39,7 +40,7 @@ def unsubscribe(request: HttpRequest, link: Link) -> HttpResponse:
     try:
         form = read_form(request)
     except TooLargeError:
-        return plain("The request is too large.", status=413)
+        return plain("Request body too large.", status=413)
     if form.get("form") != FORM_MARKER:
         return _one_click(link)
     with page_for(request, link) as page_context:
@@ -56,8 +57,7 @@ def _choose_reason(page_context: PageContext) -> HttpResponse:
     for candidate in (everything, page_context) if _may_have_earlier(page_context.link) else ():
         earlier = _earlier(candidate)
         if earlier and not _may_submit_again(earlier):
-            status_context = status_of(earlier, again=True).as_context()
-            return page("unsub/done.html", candidate.as_context() | status_context)
+            return page("unsub/done.html", done_context(candidate, status_of(earlier, again=True)))
         if earlier and earlier.status == Status.DONE:
             done = done or earlier
     return _form_page(page_context, ReasonForm(reasons=page_context.brand.reasons), earlier=done)
@@ -134,10 +134,10 @@ def _one_click(link: Link) -> HttpResponse:
     422 for a test link, of which nothing is stored. Nothing in the query counts."""
     if link.signed.is_test:
         count_test_link(link, Channel.ONE_CLICK)
-        return plain("Not accepted: this is a test link. Nothing was recorded.", status=422)
+        return plain("Not accepted: this is a test link. Nothing was saved.", status=422)
     submission = Submission(token=link.token, context=link.signed, channel=Channel.ONE_CLICK)
     try:
         outbox.submit(submission)
     except outbox.UnavailableError:
-        return with_retry(plain("Not accepted: please try again later.", status=503))
+        return with_retry(plain("Not accepted. Try again later.", status=503))
     return plain("Unsubscribe request accepted.")

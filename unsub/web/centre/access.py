@@ -64,4 +64,4 @@ def _run_view(view: View, request: HttpRequest, page_context: PageContext) -> Ht
     try:
         return view(request, page_context)
     except TooLargeError:
-        return plain("The request is too large.", status=413)
+        return plain("Request body too large.", status=413)

@@ -51,8 +51,8 @@ def own_facts(page_context: PageContext, state: CurrentState) -> list[tuple[str,
     masked = mask_email(state.snapshot.profile.email_address)
     chosen = dict(FORMATS).get(state.email_type, state.email_type)
     return [
-        (gettext("E-mail address"), masked if state.snapshot.profile.email_address else ""),
-        (gettext("How mails look"), str(chosen) if page_context.shows_details else HIDDEN),
+        (gettext("Email address"), masked if state.snapshot.profile.email_address else ""),
+        (gettext("Email format"), str(chosen) if page_context.shows_details else HIDDEN),
     ]
 
 

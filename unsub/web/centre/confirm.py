@@ -3,12 +3,13 @@ offer to undo it. A GET does nothing, because scanners follow links in emails.""
 
 import time
 from dataclasses import replace
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
@@ -20,7 +21,7 @@ from unsub.outbox.api import LinkPurpose
 from unsub.preferences.confirmation import confirmation_of
 from unsub.web.brand import Brand, find_brand, find_host_brand
 from unsub.web.http import page, saved_nothing, unavailable
-from unsub.web.language import choose_language
+from unsub.web.language import choose_language, language_items
 
 _TEMPLATES = {
     LinkPurpose.CONFIRM: "unsub/confirm.html",
@@ -44,14 +45,19 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
             # Read again: another POST, or the expiry of the request, may have come first.
             found = outbox.find_by_email(token)
         brand, confirmation = find_brand(found.request.context), confirmation_of(found)
-        context = {"brand": brand, "confirmation": confirmation}
+        context: dict[str, Any] = {"brand": brand, "confirmation": confirmation}
         if confirmation.is_confirmed and confirmation.is_again and brand.profile_centre:
             context["centre_url"] = _centre_url(found.request)
-        with translation.override(choose_language(request, link=found.request.language)):
+        language = choose_language(request, link=found.request.language)
+        context["languages"] = language_items(language, "")
+        with translation.override(language), timezone.override(brand.time_zone):
             return page(_TEMPLATES[found.purpose], context)
     except outbox.NotConfirmedError:
-        with translation.override(choose_language(request)):
-            return page("unsub/confirm_over.html", {"brand": _brand(request)}, status=404)
+        brand = _brand(request)
+        language = choose_language(request, unit=brand.language)
+        context = {"brand": brand, "languages": language_items(language, "")}
+        with translation.override(language):
+            return page("unsub/confirm_over.html", context, status=404)
     except (DatabaseError, InterfaceError):
         with translation.override(choose_language(request)):
             return unavailable(saved=saved_nothing(request))

@@ -7,8 +7,8 @@ import json
 import os
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import django
 from django.apps import apps
@@ -52,7 +52,12 @@ def _link(
     mid: int, subscriber: SubscriberContext, job: JobContext, scope: Scope = Scope.LIST
 ) -> UnsubContext:
     return UnsubContext(
-        mid=mid, subscriber=subscriber, job=job, scope=scope, scope_is_explicit=True
+        mid=mid,
+        subscriber=subscriber,
+        job=job,
+        scope=scope,
+        scope_is_explicit=True,
+        issued_at=int(time.time()),
     )
 
 
@@ -62,8 +67,15 @@ def prepare() -> None:
     unit_model = apps.get_model("unsub", "BusinessUnit")
     for mid, name in UNITS.items():
         # Changes made in the admin since are kept.
-        centre = {} if unit_model.objects.filter(mid=mid).exists() else CENTRE
+        is_new = not unit_model.objects.filter(mid=mid).exists()
+        centre = CENTRE if is_new else {}
         call_command("add_unit", mid=mid, name=name, verbosity=0, stdout=sys.stderr, **centre)
+        if is_new:
+            _name_lists(mid)
+        if is_new and mid == PARENT:
+            # So that a bad link shows a brand, and the form for a lost link.
+            host = urlsplit(settings.PUBLIC_URL).hostname
+            unit_model.objects.filter(mid=mid).update(domain=host, lost_link_form=True)
     admin, _ = get_user_model().objects.get_or_create(
         username=ADMIN, defaults={"is_staff": True, "is_superuser": True}
     )
@@ -71,10 +83,17 @@ def prepare() -> None:
     admin.save()
 
 
+def _name_lists(mid: int) -> None:
+    """Give the lists of the samples' emails their names."""
+    lists = {PARENT: (WEEKLY.list_id, "Weekly offers"), CHILD: (KIDS.list_id, "Kids club")}
+    number, name = lists[mid]
+    apps.get_model("unsub", "MailingList").objects.create(unit_id=mid, list_id=number, name=name)
+
+
 def _centre() -> str:
     """Return a link to Ada's profile centre, valid for 90 days."""
     ada = _link(PARENT, SubscriberContext(subscriber_id=1001), WEEKLY)
-    token = sign_link(replace(ada, issued_at=int(time.time())), keys=settings.LINK_KEYRING)
+    token = sign_link(ada, keys=settings.LINK_KEYRING)
     return f"{settings.PUBLIC_URL}/p/{token}"
 
 

@@ -153,6 +153,19 @@ def listed(client: Client, url: str) -> int:
     return int(client.get(url).context["cl"].result_count)
 
 
+def test_reasons_that_say_abuse_are_counted_and_open_their_requests(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
+    by_code = {reason.code: reason for reason in Reason.objects.all()}
+    for code in ("never-signed-up", "never-signed-up", "spam", "too-many"):
+        request(reason=by_code[code])
+    request()
+    daily_counts.refresh()
+    answer = admin_client.get("/admin/")
+    assert "3 say abuse" in seen(answer.content)
+    assert listed(admin_client, answer.context["abuse"].url) == 3
+
+
 def test_every_number_opens_exactly_its_requests(
     admin_client: Client, unit: BusinessUnit, child: BusinessUnit
 ) -> None:

@@ -96,6 +96,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "cards": _cards(request, found, chosen),
         "tasks": [*_release(request), *_tasks(found, chosen)],
         "change": _change(found),
+        "abuse": _abuse(found, chosen),
         "processing_time": _processing_time(found),
         "processing_time_newest": NEWEST if found.processing_time.number >= NEWEST else 0,
     }
@@ -219,6 +220,20 @@ def _emails(sends: Mapping[int, SendFacts]) -> list[Card]:
     ]
     title = gettext("By email, all its sends")
     return [Card(title=title, key="email", rows=bars(rows), has_rates=True)] if rows else []
+
+
+def _abuse(found: Overview, chosen: Chosen) -> Task | None:
+    """Return the number of unsubscribes whose reason says that the emails were not asked for, with
+    a link to exactly these; None where there are none."""
+    numbers = {str(one.key): one.number for one in found.by_reason}
+    given = Reason.objects.filter(is_abuse=True, pk__in=_ids(found.by_reason)).order_by("pk")
+    keys = [str(key) for key in given.values_list("pk", flat=True)]
+    number = sum(numbers[key] for key in keys)
+    if not number:
+        return None
+    url = _requests_url(found, chosen, "reason__id__in", ",".join(keys))
+    text = ngettext("%d says abuse", "%d say abuse", number) % number
+    return Task(text=text, url=url)
 
 
 def _ids(counts: list[Count]) -> list[Any]:

@@ -81,7 +81,7 @@ def snippet(
         claims = _SUBSCRIBER_KEY.sub("", claims)
     links = [_link(use, "unsubscribe", "Unsubscribe")]
     if with_centre:
-        links.append(_link(use, "lists", "Your lists"))
+        links.append(_link(use, "lists", "Email preferences"))
     text = f"{claims}{_ADDRESSES if with_centre else _ADDRESS}]%%\n" + "\n".join(links)
     return text.replace("SCOPE", scope).replace("ADDRESS", address).replace("KEY", key_name)
 

@@ -108,8 +108,8 @@ ERRORS: dict[str, Callable[[Page], None]] = {
 
 
 def _weigh(links: dict[str, str]) -> str:
-    """Return a table of the size of each page, plain and compressed."""
-    rows = ["| page | HTML and style | compressed (gzip) |", "| --- | ---: | ---: |"]
+    """Return a table of the size of each page, plain and as sent to a browser that takes gzip."""
+    rows = ["| page | HTML and style | as sent |", "| --- | ---: | ---: |"]
     for state in STATES:
         plain, packed = (_body(links[state], encoding) for encoding in ("identity", "gzip"))
         rows.append(f"| {state} | {len(plain):,} | {len(packed):,} |")

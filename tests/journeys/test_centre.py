@@ -160,6 +160,8 @@ def test_a_forwarded_link_takes_nobody_over(
     plain_reader.expected = ("status of 403",)
     for at, path in enumerate(("", "/details", "/yours")):
         plain_reader.open(f"{forwarded}{path}")
+        if not path:
+            unfold(page, "Your details")
         text = plain_reader.text
         assert "s•••@example.com" in text
         assert "sub1082" not in text

@@ -85,9 +85,10 @@ def prepare() -> None:
 
 def _name_lists(mid: int) -> None:
     """Give the lists of the samples' emails their names."""
-    lists = {PARENT: (WEEKLY.list_id, "Weekly offers"), CHILD: (KIDS.list_id, "Kids club")}
-    number, name = lists[mid]
-    apps.get_model("unsub", "MailingList").objects.create(unit_id=mid, list_id=number, name=name)
+    job, name = (WEEKLY, "Weekly offers") if mid == PARENT else (KIDS, "Kids club")
+    apps.get_model("unsub", "MailingList").objects.create(
+        unit_id=mid, list_id=job.list_id or 0, name=name
+    )
 
 
 def _centre() -> str:

@@ -455,6 +455,7 @@ def test_whoever_presses_undo_too_late_can_resubscribe_there(
     kind, target = ("resubscribe", "everything") if everything else ("subscribe", "list:7001")
     newest = SubscriberRequest.objects.latest("pk")
     assert (newest.kind, str(newest.target)) == (kind, target)
+    assert newest.consent_text
     assert newest.consent_text.text.startswith("By subscribing, you agree")
 
 

@@ -251,6 +251,15 @@ def test_the_preview_shows_unsaved_texts_and_cannot_submit(
     assert not PageText.objects.exists()
 
 
+def test_the_preview_of_the_page_after_the_button_has_the_question_and_the_reasons(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
+    drafted = {"question": "Was war der Grund?", "language": "de", "page": "done"}
+    words = seen(admin_client.post(PREVIEW, drafted).content)
+    for text in ("Sie sind abgemeldet", "Was war der Grund?", "Ich erhalte zu viele E-Mails"):
+        assert text in words
+
+
 def test_users_without_the_right_see_no_preview_and_edit_no_texts(
     client: Client, unit: BusinessUnit, django_user_model: Any
 ) -> None:

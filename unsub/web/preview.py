@@ -18,12 +18,14 @@ from unsub.models.page_text import LENGTH
 from unsub.units.access import units_of
 
 from .brand import Brand, find_brand, with_texts
+from .confirmation import done_context
 from .forms import ReasonChoice, ReasonForm
 from .http import page
 from .lost_link import lost_link_context
 from .page_context import PageContext
 from .preview_sample import sample
 from .signed_link import Link
+from .status import RequestStatus
 
 LABELS_MAX = 32  # more than there are languages
 # A preview cannot submit anything, and may be shown in a frame of the admin.
@@ -100,8 +102,9 @@ def _render(which: str, context: UnsubContext, brand: Brand, language: str) -> H
     page_context = PageContext(link=link, brand=brand, language=language)
     known: dict[str, Any] = page_context.as_context() | {"languages": ()}
     if which == "done":
-        known |= {"kind": "done", "since": timezone.now(), "can_tell_why": True}
-        return page("unsub/done.html", known)
+        status = RequestStatus(kind="done", since=timezone.now(), can_tell_why=True)
+        done = done_context(page_context, status, ReasonForm(reasons=brand.reasons))
+        return page("unsub/done.html", done | {"languages": ()})
     if which == "centre":
         return page("unsub/centre.html", known | sample(page_context))
     return page("unsub/choose_reason.html", known | {"form": ReasonForm(reasons=brand.reasons)})

@@ -22,7 +22,7 @@ from .steps import ROOT, say
 LOCALE = ROOT / "locale"
 SOURCES = (
     "unsub/models/kinds.py", "unsub/preferences/*.py", "unsub/web/**/*.py",
-    "unsub/migrations/0003_data.py",
+    "unsub/migrations/0003_data.py", "profilecenter/formats/months.py",
 )  # fmt: skip
 TEMPLATES = "templates/unsub/*.html"
 KEYWORDS = {

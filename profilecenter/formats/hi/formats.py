@@ -1,0 +1,3 @@
+"""Times of 24 hours."""
+
+TIME_FORMAT = "H:i"

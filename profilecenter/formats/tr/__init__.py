@@ -1,0 +1,1 @@
+"""Turkish: days without a leading zero."""

@@ -1,0 +1,3 @@
+"""As Django has it, without a leading zero."""
+
+DATE_FORMAT = "j F Y"

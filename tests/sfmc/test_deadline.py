@@ -1,5 +1,8 @@
 """The time-out ends a whole exchange, whatever the other side sends meanwhile."""
 
+import subprocess
+import sys
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -22,7 +25,7 @@ from tests.sfmc.vendor import (
 from tests.stand_in import Answer, Handler
 from unsub.sfmc import TransientError, UnknownOutcomeError
 from unsub.sfmc.client import Client
-from unsub.sfmc.deadline import exchange
+from unsub.sfmc.deadline import Exchange, exchange
 from unsub.sfmc.http import new_session, post
 
 Behaviour = Callable[[Handler], bool]
@@ -84,3 +87,36 @@ def test_nothing_is_sent_after_the_deadline(vendor: Vendor) -> None:
 def test_compressed_replies_are_not_asked_for(new_auth: NewAuth, vendor: Vendor) -> None:
     Client(auth=new_auth(), soap_url=vendor.url, timeout=30.0).execute([request()])
     assert vendor.headers[0]["Accept-Encoding"] == "identity"
+
+
+def _is_over(running: Exchange) -> bool:
+    """Wait for the deadline of an exchange. Return whether it passed."""
+    until = time.monotonic() + 60
+    while not running.is_over and time.monotonic() < until:
+        time.sleep(0.005)
+    return running.is_over
+
+
+def test_a_deadline_that_is_nearer_than_those_before_ends_its_exchange_first() -> None:
+    with exchange(3600) as far, exchange(0.01) as near:
+        assert _is_over(near)
+        assert not far.is_over
+
+
+FORK = """
+import os, time
+from unsub.sfmc.deadline import Exchange, exchange
+with exchange(3600):
+    child = os.fork()
+    if not child:
+        with exchange(0.01) as running:
+            until = time.monotonic() + 60
+            while not running.is_over and time.monotonic() < until:
+                time.sleep(0.005)
+            os._exit(0 if running.is_over else 1)
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_a_child_process_has_deadlines_of_its_own() -> None:
+    subprocess.run([sys.executable, "-c", FORK], check=True, timeout=120)

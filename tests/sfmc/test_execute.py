@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+import zeep
 from lxml import etree
 
 from tests.sfmc.conftest import NewAuth, request
@@ -35,8 +36,11 @@ from unsub.sfmc import (
     UnknownOutcomeError,
 )
 from unsub.sfmc.auth import UsernameToken
-from unsub.sfmc.client import Client
+from unsub.sfmc.client import WSDL, Client
+from unsub.sfmc.messages import ExecuteRequest
+from unsub.sfmc.ready import ReadyRequest
 
+BINDING = "{http://exacttarget.com/wsdl/partnerAPI}SoapBinding"
 API = "{http://exacttarget.com/wsdl/partnerAPI}"
 SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 HTML = b"<!doctype html><html><body>Service Unavailable</body></html>"
@@ -69,6 +73,27 @@ def test_the_message_is_as_the_vendor_documents_it(client: Client, vendor: Vendo
     assert second.find(f"{API}Client") is None
     assert vendor.headers[0]["SOAPAction"] == '"Execute"'
     assert vendor.headers[0]["Content-Type"].startswith("text/xml")
+
+
+@pytest.mark.parametrize("mid", [None, 510002])
+@pytest.mark.parametrize(
+    "text", ["Weekly", "", " a  b ", "a & <b> ]]> \"'", "\t\n\r", "😀 ä\u2028"]
+)
+def test_requests_are_written_as_zeep_writes_them(text: str, mid: int | None) -> None:
+    client = zeep.Client(str(WSDL))  # type: ignore[no-untyped-call]
+    service = client.create_service(BINDING, "http://127.0.0.1/")  # type: ignore[no-untyped-call]
+    requests = [
+        ExecuteRequest(name="LogUnsubEvent", parameters=pairs, client_mid=mid)
+        for pairs in ((("SubscriberID", "1001"), ("Reason", text)), (("SubscriberKey", text),))
+    ]
+    theirs, ours = (
+        etree.tostring(client.create_message(service, "Execute", Requests=elements))  # type: ignore[no-untyped-call]
+        for elements in (
+            [one.as_element() for one in requests],
+            [ReadyRequest(one) for one in requests],
+        )
+    )
+    assert ours == theirs
 
 
 def test_results_keep_code_ordinal_and_order(client: Client, vendor: Vendor) -> None:

@@ -32,6 +32,7 @@ from .messages import (
     read_system_status,
     text,
 )
+from .ready import ReadyRequest
 from .retrieve import Page, RetrieveRequest, read_page
 from .rights import says_no_right
 from .subscribers import SubscriberUpdate
@@ -106,7 +107,7 @@ class Client:
             raise ValueError("an Execute message needs a request")
         if not all(request.fits_xml for request in requests):
             raise PermanentError("a parameter holds what XML cannot carry")
-        elements = [request.as_element() for request in requests]
+        elements = [ReadyRequest(request) for request in requests]
         return self._call("Execute", read_call, before, Requests=elements)
 
     def system_status(self) -> SystemStatus:

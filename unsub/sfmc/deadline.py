@@ -2,13 +2,16 @@
 
 Socket time-outs limit the wait for the next byte only: a header every few seconds, `100 Continue`
 again and again, or empty gzip blocks keep an exchange alive for as long as the other side likes. At
-the deadline a timer shuts the socket down, which ends every wait for it.
+the deadline a thread shuts the socket down, which ends every wait for it.
 """
 
+import math
+import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock, Timer, local
+from threading import Condition, Lock, Thread, local
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -60,20 +63,77 @@ def _shut_down(connected: socket.socket) -> None:
         return
 
 
+class _Timer:
+    """One thread of the process that ends the exchanges whose deadline has passed. A thread for
+    each exchange would take longer to start than its message to be written."""
+
+    def __init__(self) -> None:
+        self._deadlines: dict[Exchange, float] = {}
+        self._changed = Condition()
+        self._thread: Thread | None = None
+        # When the thread wakes up by itself.
+        self._wakes_at = math.inf
+
+    def begin(self, running: Exchange, at: float) -> None:
+        """End an exchange at this time of the monotonic clock."""
+        with self._changed:
+            self._deadlines[running] = at
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="deadlines", daemon=True)
+                self._thread.start()
+            elif at < self._wakes_at:
+                self._changed.notify()
+
+    def forget(self, running: Exchange) -> None:
+        """Forget an exchange that is over."""
+        with self._changed:
+            self._deadlines.pop(running, None)
+
+    def _run(self) -> None:
+        while True:
+            for running in self._overdue():
+                running.end()
+
+    def _overdue(self) -> list[Exchange]:
+        """Wait for the next deadline, or for one that is earlier. Return the exchanges that are
+        past theirs, which are then forgotten."""
+        with self._changed:
+            self._wakes_at = min(self._deadlines.values(), default=math.inf)
+            wait = self._wakes_at - time.monotonic()
+            if wait > 0:
+                self._changed.wait(None if math.isinf(wait) else wait)
+            self._wakes_at = -math.inf  # it looks at all of them now
+            now = time.monotonic()
+            found = [one for one, at in self._deadlines.items() if at <= now]
+            for one in found:
+                del self._deadlines[one]
+            return found
+
+
+_timer = _Timer()
+
+
+def _after_fork() -> None:
+    """A child has no thread of its parent."""
+    global _timer  # noqa: PLW0603 - one for each process
+    _timer = _Timer()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
 @contextmanager
 def exchange(seconds: float) -> Iterator[Exchange]:
     """Yield the exchange that this thread makes in the block. After `seconds` its connection is
     shut down; whoever reads or writes then gets the end of the stream, or an OSError."""
     running = Exchange()
-    timer = Timer(seconds, running.end)
-    timer.daemon = True
-    timer.start()
+    _timer.begin(running, time.monotonic() + seconds)
     _running.exchange = running
     try:
         yield running
     finally:
         _running.exchange = None
-        timer.cancel()
+        _timer.forget(running)
         running.close()
 
 

@@ -4,6 +4,7 @@ Marketing Cloud asks for at most one token request per 20 minutes and client mac
 process reuses the shared token. Without Redis each process keeps its own.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
@@ -21,6 +22,7 @@ _shared = caches["shared"]
 # during a renewal stops nobody for long. Where a renewal takes longer, another process fetches a
 # second token, which is harmless.
 LOCK_SECONDS = 10
+READ_SECONDS = 1.0  # a message needs a token, and reading it takes a query and a decryption
 _FIELDS = ("value", "expires_at", "renew_at", "soap_url")
 
 
@@ -31,19 +33,30 @@ class CachedTokenStore:
         self._key = f"sfmc-token:{name}"
         self._lock_key = f"sfmc-token-renewal:{name}"
         self._own = MemoryTokenStore()
+        # What `get` has read, and until when it need not be read again.
+        self._read: tuple[float, Token] | None = None
 
     def get(self) -> Token | None:
-        """Return the token that any process fetched last, or None. It may have expired."""
+        """Return the token that any process fetched last, as of READ_SECONDS ago; or None. It may
+        have expired."""
+        known = self._read
+        if known is not None and time.monotonic() < known[0]:
+            return known[1]
         try:
             shared = _shared.get(self._key)
         except redis.RedisError as err:
             log.warning("token_cache_unavailable", error=type(err).__name__)
             return self._own.get()
-        return Token(**shared) if shared else self._own.get()
+        if not shared:
+            return self._own.get()
+        token = Token(**shared)
+        self._read = time.monotonic() + READ_SECONDS, token
+        return token
 
     def put(self, token: Token) -> None:
         """Store a token here and for all processes. The shared copy is dropped after one hour."""
         self._own.put(token)
+        self._read = None
         fields = {name: getattr(token, name) for name in _FIELDS}
         try:
             _shared.set(self._key, fields, timeout=3600)
@@ -53,7 +66,9 @@ class CachedTokenStore:
     @contextmanager
     def lock(self) -> Iterator[bool]:
         """Yield True to the one process that may renew, False to the others. The lock expires after
-        LOCK_SECONDS. Yields True where Redis does not answer."""
+        LOCK_SECONDS. Yields True where Redis does not answer. What `get` returns next was read
+        after it was called."""
+        self._read = None
         mark = uuid4().hex
         try:
             mine = _shared.add(self._lock_key, mark, timeout=LOCK_SECONDS)

@@ -1,5 +1,6 @@
 """No more concurrent calls than the vendor allows, from all processes together."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Barrier
@@ -54,6 +55,34 @@ def test_concurrent_calls_never_exceed_the_limit(settings: Settings) -> None:
     with ThreadPoolExecutor(16) as pool:
         assert sum(pool.map(ask, range(16))) == 4
         assert sum(pool.map(ask, range(16))) == 4
+
+
+def test_a_thread_that_was_refused_a_slot_waits_until_this_process_releases_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(concurrency, "_refused_at", {})
+    monkeypatch.setattr(concurrency, "REFUSED_FOR", 3600.0)
+    settings.SFMC_CONCURRENCY, settings.SFMC_PAGE_CONCURRENCY = 2, 1
+    with ThreadPoolExecutor(1) as pool, concurrency.call_slot() as mine:
+        assert mine
+        with concurrency.call_slot() as free:
+            assert not free
+        assert concurrency.were_in_use()
+        assert not concurrency.were_in_use(concurrency.Caller.PAGES)
+        assert not concurrency.wait_for_slot(0.01)
+        waiting = pool.submit(_slot_after_waiting)
+    assert waiting.result(60)
+
+
+def _slot_after_waiting() -> bool:
+    """Return whether a slot was free after this process had released one."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with concurrency.call_slot() as free:
+            if free:
+                return True
+        concurrency.wait_for_slot(0.05)
+    return False
 
 
 def test_without_redis_calls_are_made_uncounted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,3 +43,11 @@ def test_a_wake_up_soon_after_another_is_sent_later_so_that_no_request_waits_for
             time.sleep(0.005)
         assert waiting(client) == 2
         assert client.exists(KEY)
+
+
+def test_of_a_unit_with_a_backlog_several_threads_are_woken_and_no_more() -> None:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        for _ in range(3 * wakeup.LANES):
+            wakeup.forget_gathered()
+            wakeup.wake_another(PARENT)
+        assert waiting(client) == wakeup.LANES

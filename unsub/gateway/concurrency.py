@@ -7,8 +7,11 @@ The reads of pages have slots of their own (docs/adr/0022), so that visitors nev
 nor a backlog the pages.
 """
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Condition
 from uuid import uuid4
 
 import redis
@@ -33,6 +36,10 @@ return 1
 """
 _client = quick_client(1.0)
 _acquire = _client.register_script(_ACQUIRE)
+REFUSED_FOR = 0.5  # seconds
+# When this process was last refused a slot.
+_refused_at: dict[Caller, float] = {}
+_released = Condition()
 
 
 @contextmanager
@@ -47,11 +54,26 @@ def call_slot(caller: Caller = Caller.WORKERS) -> Iterator[bool]:
     except redis.RedisError as err:
         log.warning("call_slots_unavailable", error=type(err).__name__)
         mine, holder = True, ""
+    if not mine:
+        _refused_at[caller] = time.monotonic()
     try:
         yield mine
     finally:
         if mine and holder:
             _release(caller, holder)
+            with _released:
+                _released.notify()
+
+
+def were_in_use(caller: Caller = Caller.WORKERS) -> bool:
+    """Return whether this process was refused a slot a moment ago."""
+    return time.monotonic() - _refused_at.get(caller, -math.inf) < REFUSED_FOR
+
+
+def wait_for_slot(seconds: float) -> bool:
+    """Wait until this process releases a slot. Return False after `seconds` without one."""
+    with _released:
+        return _released.wait(seconds)
 
 
 def _seconds() -> float:

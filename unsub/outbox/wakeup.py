@@ -3,6 +3,7 @@
 A wake-up carries no personal data and may be lost: the sweep sends another.
 """
 
+import itertools
 import math
 import threading
 import time
@@ -21,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 # Many requests within this time share one wake-up. A lone request waits for nothing.
 GATHERED_FOR = 0.02  # seconds
+LANES = 4
+_lanes = itertools.count()
 
 _SENT, _ALREADY_SET, _GATHERED, _FAILED = (
     metrics.WAKEUPS.labels(result) for result in ("sent", "already_set", "gathered", "failed")
@@ -33,8 +36,15 @@ _next_at: dict[str, float] = {}
 _waiting: set[str] = set()
 
 
-def wake(mid: int, seconds: float = 0.0) -> None:
-    """Send a wake-up for a business unit now or in `seconds`, unless the same one is already set.
+def wake_another(mid: int) -> None:
+    """Send a wake-up for a business unit of which one thread alone cannot send all that is due. As
+    many as LANES may be under way at once, so that the threads of a worker begin soon."""
+    wake(mid, lane=next(_lanes) % LANES)
+
+
+def wake(mid: int, seconds: float = 0.0, *, lane: int = 0) -> None:
+    """Send a wake-up for a business unit now or in `seconds`, unless the same one is already set;
+    those of another lane are others.
 
     One Redis command where it is set; none where this process sent the same one within
     GATHERED_FOR: a timer sends it at the end of that time. A broker that does not answer is only
@@ -42,7 +52,7 @@ def wake(mid: int, seconds: float = 0.0) -> None:
     """
     # One key per second in which a wake-up is due: many requests share one wake-up.
     due = math.ceil(time.time() + seconds) if seconds > 0 else 0
-    key = f"profilecenter:wakeup:{mid}:{due}"
+    key = f"profilecenter:wakeup:{mid}:{due}" + (f":{lane}" if lane else "")
     if _is_gathered(mid, key, due, seconds):
         _GATHERED.inc()
     else:

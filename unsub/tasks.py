@@ -24,7 +24,7 @@ from .delivery import worker
 from .gateway import all_subscribers, sends
 from .infra import heartbeat, request_id, tracing
 from .outbox import event_import, pauses, retention, spool, store
-from .outbox.wakeup import clear, wake
+from .outbox.wakeup import clear, wake, wake_another
 from .reporting import daily_counts, weekly_digest
 
 # Of 500 rows each: a first run over a large table must not keep a worker from delivering.
@@ -67,7 +67,7 @@ def deliver(self: Task, mid: int, key: str) -> None:  # type: ignore[type-arg]
     trace = {tracing.CARRIED: str(self.request.get(tracing.CARRIED) or "")}
     with request_id.bound(sent_by), tracing.span("deliver", parent=trace, mid=mid):
         clear(key)
-        again = worker.drain(mid, more=partial(wake, mid), is_stopping=_is_stopping)
+        again = worker.drain(mid, more=partial(wake_another, mid), is_stopping=_is_stopping)
         if again is not None:
             wake(mid, again)
     # During a backlog, workers may not get to a sweep for minutes.

@@ -8,10 +8,11 @@ from celery.worker import state
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
+from structlog.testing import capture_logs
 
 from tests.helpers import PARENT, MakeSubmission
 from unsub import tasks
-from unsub.delivery import late_calls, worker
+from unsub.delivery import late_calls, lease, worker
 from unsub.delivery.batch import Batch, Row
 from unsub.delivery.claim import claim
 from unsub.domain.outcomes import Outcome, Verdict
@@ -58,6 +59,35 @@ def test_a_claim_of_twenty_takes_as_many_statements_as_a_claim_of_one(
     assert statements(lambda: claim(PARENT)) <= one + 1  # which of them are sent alone
     sizes = DeliveryAttempt.objects.values_list("batch_size", flat=True)
     assert set(sizes) == {1, 20}
+
+
+def test_a_message_takes_at_most_fifteen_statements(make_submission: MakeSubmission) -> None:
+    claimed(make_submission, 1, first=1001)
+    for subscriber in range(2001, 2021):
+        store.write(make_submission(subscriber))
+    batches: list[Batch[Row]] = []
+
+    def deliver() -> None:
+        batch = worker._next_batch(PARENT)
+        assert batch is not None
+        batches.append(batch)
+        lease.check(batch)
+        worker.settle(batch, (POSTED,) * 20)
+
+    assert statements(deliver) <= 15
+    assert [len(batch.rows) for batch in batches] == [20]
+
+
+def test_rows_that_end_alike_are_one_line_of_the_log(make_submission: MakeSubmission) -> None:
+    batch = claimed(make_submission, 4)
+    with capture_logs() as lines:
+        worker.settle(batch, (POSTED, REFUSED, POSTED, POSTED))
+    first, second, *others = (row.pk for row in batch.rows)
+    settled = [line for line in lines if line["event"] == "attempt_settled"]
+    assert [line.get("request_ids") for line in settled] == [[first, *others], None]
+    assert [line.get("request_id") for line in settled] == [None, second]
+    assert [line["outcome"] for line in settled] == ["posted", "refused"]
+    assert settled[0]["job_ids"] == [batch.rows[0].job_id]
 
 
 @pytest.mark.parametrize("verdict", [POSTED, LATER, REFUSED], ids=["posted", "later", "refused"])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 
 from tests.helpers import CHILD, PARENT, context, made
 from unsub.domain.context import SubscriberContext
@@ -19,7 +20,7 @@ from unsub.models import (
     SubscriberRequest,
 )
 from unsub.models.request import any_status
-from unsub.outbox import identity, store
+from unsub.outbox import identity, precedence, store
 from unsub.reporting.latency import is_late
 
 pytestmark = pytest.mark.django_db
@@ -145,6 +146,18 @@ def test_requests_are_found_by_indexes(many: None) -> None:
         assert "Seq Scan on unsub_subscriberrequest" not in plan, (what, plan)
         for index in indexes:
             assert f" {index} " in f"{plan} ".replace("\n", " "), (what, plan)
+
+
+def test_related_requests_of_twenty_subscribers_are_found_by_indexes(many: None) -> None:
+    given = {
+        "digests": [f"digest-{number}" for number in range(20)], "ids": list(range(20)),
+        "kinds": ["subscribe"], "since": datetime.now(UTC),
+    }  # fmt: skip
+    with connection.cursor() as cursor, CaptureQueriesContext(connection) as queries:
+        precedence._RELATED.rows(**given)
+        cursor.execute(f"EXPLAIN {queries[0]['sql']}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "Seq Scan on unsub_subscriberrequest" not in plan, plan
 
 
 # The indexes that hold a pending unsubscribe with a SubscriberID and a JobID, as most links are.

@@ -6,26 +6,27 @@ a missing right, refusals of every message alike, calls without a reply.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from random import random
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models import CharField, FilteredRelation, IntegerField, Q, QuerySet, Value
 from django.db.models.functions import Now
 
 from unsub.domain.outcomes import Backpressure, Outcome, Verdict
 from unsub.domain.retry import delay
 from unsub.infra import metrics
+from unsub.infra.queries import Given, PreparedSelect
 from unsub.models import (
     BusinessUnit,
     MessageType,
     MessageTypeState,
     QueueState,
 )
-from unsub.models.queue_state import queue_of
 from unsub.units import queue_state
 from unsub.units.opening import ensure_own_unit
 from unsub.units.queue_state import CIRCUIT_OPEN, HELD, MAINTENANCE
@@ -49,12 +50,15 @@ STATUS_FIRST = frozenset({CIRCUIT_OPEN, MAINTENANCE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendPermit:
-    """How many due rows may be claimed now. With 0, none; `until` is when the pause ends, if there
-    is one. Which list of the unit is All Subscribers, as far as that is known."""
+    """How many due rows may be claimed now. With 0, none; `probe_is_due` says whether a worker may
+    acquire the probe of the queue then. Which list of the unit is All Subscribers, as far as that
+    is known. `stopped` are the message types that send nothing but probes, each with whether its
+    probe is due."""
 
     limit: int
-    until: datetime | None = None
+    probe_is_due: bool = False
     all_subscribers_list_id: int | None = None
+    stopped: Mapping[MessageType, bool] = field(default_factory=dict)
 
 
 def acquire_probe(mid: int) -> str | None:
@@ -79,42 +83,51 @@ def close_circuit_when_idle(mid: int) -> None:
 def permit(mid: int, *, probing: bool = False) -> SendPermit:
     """Return how many rows a business unit's queue may send now: none for an unknown MID or a held
     or paused queue, one for the worker that acquired the probe (`probing`). Creates the unit of
-    SFMC_ACCOUNT_ID if it is missing."""
-    units = BusinessUnit.objects.select_related("queue_state").annotate(now=Now()).filter(mid=mid)
-    unit = units.first()
-    if unit is None and mid == settings.SFMC_ACCOUNT_ID:
+    SFMC_ACCOUNT_ID if it is missing. One query."""
+    found = _STATE.rows(mid=mid)
+    if not found and mid == settings.SFMC_ACCOUNT_ID:
         ensure_own_unit()
-        unit = units.first()
-    if unit is None:
+        found = _STATE.rows(mid=mid)
+    if not found:
         log.error("unknown_unit_requests_held", mid=mid)
         return SendPermit(limit=0)
-    queue = queue_of(unit)
-    permit = SendPermit(limit=1, all_subscribers_list_id=unit.all_subscribers_list_id)
-    if probing:
-        return permit
-    if queue.is_held or queue.is_paused(unit.now):
-        return SendPermit(limit=0, until=queue.paused_until)
-    singly = queue.singly_until and queue.singly_until > unit.now
-    return permit if singly else replace(permit, limit=settings.SFMC_BATCH_SIZE)
-
-
-def stopped_types(mid: int) -> Mapping[MessageType, bool]:
-    """Return the message types of a unit that send nothing but probes, each with whether its probe
-    is due."""
-    due = ExpressionWrapper(Q(paused_until__lte=Now()), output_field=BooleanField())
-    # A hold of unsubscribes is the queue's.
-    paused = MessageTypeState.objects.filter(unit_id=mid, paused_until__isnull=False).exclude(
-        message_type=MessageType.UNSUBSCRIBES.value
+    list_id, now, held_since, until, reason, singly_until, _, _ = found[0]
+    permit = SendPermit(
+        limit=1 if probing or (singly_until and singly_until > now) else settings.SFMC_BATCH_SIZE,
+        all_subscribers_list_id=list_id,
+        stopped={MessageType(row[6]): row[7] <= now for row in found if row[6] is not None},
     )
-    return {MessageType(name): is_due for name, is_due in paused.values_list("message_type", due)}
+    if probing or (held_since is None and (until is None or until <= now)):
+        is_due = not probing and until is not None and reason in PROBED
+        return replace(permit, probe_is_due=is_due)
+    return replace(permit, limit=0, probe_is_due=until is not None and until <= now)
 
 
-def limit_of_type(
-    mid: int, message_type: MessageType, permit: SendPermit, stopped: Mapping[MessageType, bool]
-) -> int:
+def _state() -> QuerySet[Any, Any]:
+    """Return the state of a unit's queue: one row, or one for each of its stopped message types."""
+    # A hold of unsubscribes is the queue's.
+    stopped = Q(message_type_states__paused_until__isnull=False) & ~Q(
+        message_type_states__message_type=MessageType.UNSUBSCRIBES.value
+    )
+    return (
+        BusinessUnit.objects.filter(mid=Given("mid", IntegerField()))
+        .order_by()
+        .annotate(stopped=FilteredRelation("message_type_states", condition=stopped))
+        .values_list(
+            "all_subscribers_list_id", Now(),
+            "queue_state__held_since", "queue_state__paused_until", "queue_state__paused_reason",
+            "queue_state__singly_until", "stopped__message_type", "stopped__paused_until",
+        )
+    )  # fmt: skip
+
+
+_STATE = PreparedSelect(_state)
+
+
+def limit_of_type(mid: int, message_type: MessageType, permit: SendPermit) -> int:
     """Return how many rows of a message type may be claimed now: of a stopped one, one by the
     worker that acquires its probe."""
-    if message_type not in stopped:
+    if message_type not in permit.stopped:
         return permit.limit
     due = _type(mid, message_type).filter(paused_until__lte=Now())
     return 1 if due.update(paused_until=Now() + CIRCUIT_PAUSE) else 0
@@ -169,7 +182,8 @@ def record_results(
     """Apply the verdicts of one message, or of a probe, to the state of the unit's queue and of the
     message type. Locks both states until the end of the transaction, where there is something to
     change."""
-    with transaction.atomic():
+    # Without a savepoint: where it raises, the caller's transaction is rolled back as a whole.
+    with transaction.atomic(savepoint=False):
         _record_results(mid, verdicts, message_type)
 
 
@@ -186,9 +200,14 @@ def _record_results(mid: int, verdicts: Sequence[Verdict], message_type: Message
     if unanswered and not limiting and not is_unsubscribe:
         _count_unknown_of_type(mid, message_type)
         return
-    if not unanswered and not all(verdict.names_nobody for verdict in verdicts):
+    trouble = _TROUBLE.column(mid=mid, message_type=message_type.value)
+    if (
+        _OF_TYPE in trouble
+        and not unanswered
+        and not all(verdict.names_nobody for verdict in verdicts)
+    ):
         _type(mid, message_type).delete()
-    if not (limiting or unanswered or _is_in_trouble(mid)):
+    if not (limiting or unanswered or _OF_QUEUE in trouble):
         # The usual case takes no lock: workers that send for one unit at once do not wait here.
         return
     queue = queue_state.lock(mid)
@@ -218,12 +237,25 @@ def _misconfigured(verdicts: Sequence[Verdict]) -> Verdict | None:
     )
 
 
-def _is_in_trouble(mid: int) -> bool:
-    """Return whether an answered message would change the state of the unit's queue."""
-    queue = QueueState.objects.filter(pk=mid).first()
-    return queue is not None and bool(
-        queue.is_held or queue.unknowns_in_a_row or queue.paused_reason
+_OF_QUEUE, _OF_TYPE = "queue", "type"
+
+
+def _trouble() -> QuerySet[Any, Any]:
+    """Return what an answered message would change: _OF_QUEUE where it is the state of the unit's
+    queue, _OF_TYPE where it is that of the message type."""
+    mid = Given("mid", IntegerField())
+    of_queue = QueueState.objects.filter(
+        Q(held_since__isnull=False) | Q(unknowns_in_a_row__gt=0) | ~Q(paused_reason=""), pk=mid
     )
+    of_type = MessageTypeState.objects.filter(
+        unit_id=mid, message_type=Given("message_type", CharField())
+    )
+    return of_queue.order_by().values_list(Value(_OF_QUEUE)).union(
+        of_type.order_by().values_list(Value(_OF_TYPE)), all=True
+    )  # fmt: skip
+
+
+_TROUBLE = PreparedSelect(_trouble)
 
 
 def _is_unanswered(verdict: Verdict) -> bool:

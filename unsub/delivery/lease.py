@@ -9,20 +9,43 @@ Between this check and Marketing Cloud nothing can be checked: what arrives ther
 when the batch is settled (`late_calls`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db.models import BigIntegerField, DurationField, UUIDField, Value
 from django.db.models.functions import Now
 
-from unsub.models import Status
+from unsub.infra.queries import Given, OneOf, PreparedSelect
+from unsub.models import LinkEmail, Status, SubscriberRequest
 
-from .batch import Batch
+from .batch import Batch, Row
 
 log = structlog.get_logger(__name__)
+
+
+def _held(model: type[Row]) -> PreparedSelect:
+    """Return the query for the rows whose lease holds for a while."""
+    return PreparedSelect(
+        lambda: (
+            model.objects.order_by()
+            .filter(
+                OneOf("pk", Given("ids", BigIntegerField(), many=True)),
+                lease=Given("lease", UUIDField()),
+                status=Status.SENDING,
+                lease_until__gt=Now() + Given("needed", DurationField()),
+            )
+            .values_list(Value(1))
+        )
+    )
+
+
+_HELD: Mapping[type[Row], PreparedSelect] = {
+    model: _held(model) for model in (SubscriberRequest, LinkEmail)
+}
 
 
 class LeaseLostError(Exception):
@@ -36,14 +59,12 @@ def check(batch: Batch[Any]) -> None:
     A call needs the last third of the lease; the first is for lookups, the second for the last of
     these and the access token (LEASE_SECONDS is at least 4 x SFMC_TIMEOUT).
     """
-    needed = timedelta(seconds=settings.LEASE_SECONDS / 3)
-    held = type(batch.rows[0]).objects.filter(
-        pk__in=[row.pk for row in batch.rows],
+    held = _HELD[type(batch.rows[0])].rows(
+        ids=[row.pk for row in batch.rows],
         lease=batch.lease,
-        status=Status.SENDING,
-        lease_until__gt=Now() + needed,
+        needed=timedelta(seconds=settings.LEASE_SECONDS / 3),
     )
-    if held.count() < len(batch.rows):
+    if len(held) < len(batch.rows):
         log.warning("lease_ended_before_call", mid=batch.mid, requests=len(batch.rows))
         raise LeaseLostError
     batch.calls.append(batch.lease)

@@ -6,13 +6,25 @@ from datetime import timedelta
 from random import random
 from typing import Any
 
-from django.db.models import Case, DateTimeField, Q, QuerySet, Value, When
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    CharField,
+    DateTimeField,
+    Field,
+    Q,
+    QuerySet,
+    UUIDField,
+    Value,
+    When,
+)
 from django.db.models.functions import Now
 
 from unsub.domain.call_method import CallMethod
 from unsub.domain.outcomes import Step, Verdict
 from unsub.domain.retry import delay
-from unsub.models import DeliveryAttempt, Status, SubscriberRequest
+from unsub.infra.queries import Given, OneOf, PreparedChange, PreparedSelect
+from unsub.models import DeliveryAttempt, LinkEmail, Status, SubscriberRequest
 from unsub.units.queue_state import HOLD_PROBE
 
 from .batch import Batch, Row
@@ -32,17 +44,78 @@ def write(batch: Batch[Row], verdicts: Sequence[Verdict]) -> list[Settled]:
     still holds the lease. Return the others, each with its verdict. In the caller's transaction;
     locks the rows, in the order of their ids."""
     pairs = list(zip(batch.rows, verdicts, strict=True))
-    mine = _held(batch)
-    held = mine.filter(pk__in=_ids(batch.rows)).order_by("pk")
-    ids = set(held.select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))
+    model = type(batch.rows[0])
+    ids = set(_LOCKED[model].column(ids=_ids(batch.rows), lease=batch.lease))
     for result, alike in _grouped(pairs, _result).items():
-        _attempts(batch, alike).filter(finished_at=None).update(finished_at=Now(), **dict(result))
+        some = _ids(row for row, _ in alike)
+        _ENDED[model].execute(ids=some, lease=batch.lease, **dict(result))
     kept = [pair for pair in pairs if pair[0].pk in ids]
     for changes, alike in _grouped(kept, _changes).items():
-        mine.filter(pk__in=_ids(row for row, _ in alike)).update(
-            lease=None, lease_until=None, **(dict(changes) | _times(alike))
-        )
+        some = _ids(row for row, _ in alike)
+        if model is SubscriberRequest and changes[0] == ("status", Status.DONE):
+            _DONE.execute(ids=some, lease=batch.lease, **dict(changes[1:]))
+        else:
+            _held(batch).filter(pk__in=some).update(
+                lease=None, lease_until=None, **(dict(changes) | _times(alike))
+            )
     return [pair for pair in pairs if pair[0].pk not in ids]
+
+
+_IDS, _LEASE = Given("ids", BigIntegerField(), many=True), Given("lease", UUIDField())
+
+
+def _locked(model: type[Row]) -> PreparedSelect:
+    """Return the query for the rows for which this worker still holds the lease, locked."""
+    return PreparedSelect(
+        lambda: (
+            model.objects.filter(OneOf("pk", _IDS), lease=_LEASE, status=Status.SENDING)
+            .order_by("pk")
+            .select_for_update(of=("self",), no_key=True)
+            .values_list("pk")
+        )
+    )
+
+
+def _ended(column: str) -> PreparedChange:
+    """Return the statement that completes attempts. One that the sweep completed stays as it is."""
+    result: dict[str, Field[Any, Any]] = {
+        "outcome": CharField(), "status_code": CharField(), "error_code": BigIntegerField(),
+        "detail": CharField(), "sfmc_request_id": CharField(),
+    }  # fmt: skip
+    return PreparedChange(
+        lambda: (
+            DeliveryAttempt.objects.filter(OneOf(column, _IDS), lease=_LEASE, finished_at=None),
+            {"finished_at": Now()} | {name: Given(name, one) for name, one in result.items()},
+        )
+    )
+
+
+def _done() -> tuple[QuerySet[Any], dict[str, Any]]:
+    """Return how requests become done; those that are to be sent again (`outbox/reassertion.py`)
+    become pending once more."""
+    again = Q(send_again=True)
+    return SubscriberRequest.objects.filter(
+        OneOf("pk", _IDS), lease=_LEASE, status=Status.SENDING
+    ), {
+        "lease": None,
+        "lease_until": None,
+        "status": Case(When(again, then=Value(Status.PENDING)), default=Value(Status.DONE)),
+        "outcome": Given("outcome", CharField()),
+        "error_code": Given("error_code", BigIntegerField()),
+        "sfmc_request_id": Given("sfmc_request_id", CharField()),
+        "finished_at": Case(When(again, then=None), default=Now()),
+        "next_attempt_at": Now(),
+        "send_again": False,
+    }
+
+
+_LOCKED: Mapping[type[Row], PreparedSelect] = {
+    model: _locked(model) for model in (SubscriberRequest, LinkEmail)
+}
+_ENDED: Mapping[type[Row], PreparedChange] = {
+    SubscriberRequest: _ended("request_id"), LinkEmail: _ended("link_email_id")
+}  # fmt: skip
+_DONE = PreparedChange(_done)
 
 
 def write_late(batch: Batch[Row], lost: Sequence[Settled]) -> None:
@@ -121,18 +194,9 @@ def _first_code(row: SubscriberRequest) -> int | None:
 
 
 def _times(alike: Sequence[Settled]) -> dict[str, Any]:
-    """Return the times of rows that change alike; and one more round for requests that are done,
-    where they are to be sent again (`unsub/outbox/reassertion.py`)."""
+    """Return the times of rows that change alike."""
     row, verdict = alike[0]
     step = verdict.step(row.attempts)
-    if step is Step.FINISH and isinstance(row, SubscriberRequest):
-        again = Q(send_again=True)
-        return {
-            "status": Case(When(again, then=Value(Status.PENDING)), default=Value(Status.DONE)),
-            "finished_at": Case(When(again, then=None), default=Now()),
-            "next_attempt_at": Now(),
-            "send_again": False,
-        }
     if step in (Step.FINISH, Step.REFUSE):
         return {"finished_at": Now(), "next_attempt_at": Now()}
     return {"finished_at": None, "next_attempt_at": _next_attempt(alike)}

@@ -40,6 +40,8 @@ log = structlog.get_logger(__name__)
 DRAIN_SECONDS = 5.0
 JUST_NOW = timedelta(seconds=1)
 NO_SLOT_SECONDS = 0.5  # until the next try where all call slots are in use
+# One for each thread of this process that delivers.
+_draining: set[object] = set()
 
 
 def drain(
@@ -48,26 +50,51 @@ def drain(
     """Deliver the due rows of a business unit for a few seconds, or until the worker is to stop:
     rows that are claimed and not yet called are then pending again at once. Return the seconds
     after which to look again, or None where the next sweep is soon enough. `more` wakes another
-    worker, or another thread of this one."""
+    worker, or another thread of this one; it is called after each full batch while that helps."""
+    me = object()
+    _draining.add(me)
+    try:
+        return _drain(mid, more, is_stopping)
+    finally:
+        _draining.discard(me)
+
+
+def _drain(mid: int, more: Callable[[], None], is_stopping: Callable[[], bool]) -> float | None:
     until = time.monotonic() + DRAIN_SECONDS
     while time.monotonic() < until and not is_stopping():
         with concurrency.call_slot() as free:
-            if not free:
-                return NO_SLOT_SECONDS
-            batch = _next_batch(mid)
-            if batch is None:
+            batch = _next_batch(mid) if free else None
+            if free and batch is None:
                 return _seconds_to_next(mid)
-            if batch.full:
+            if batch and batch.full and _another_helps():
                 more()
-            verdicts = (STOPPING,) * len(batch.rows) if is_stopping() else call(batch)
-        # Without the slot, so that another call is under way meanwhile.
-        settle(batch, verdicts)
+            verdicts = _send(batch, is_stopping) if batch else ()
+        if batch:
+            # Without the slot, so that another call is under way meanwhile.
+            settle(batch, verdicts)
+        elif not concurrency.wait_for_slot(NO_SLOT_SECONDS):
+            return NO_SLOT_SECONDS
     return 0.0
+
+
+def _send(batch: Batch[Row], is_stopping: Callable[[], bool]) -> tuple[Verdict, ...]:
+    """Return the verdicts on the rows of a batch, which is sent unless the worker is to stop."""
+    return (STOPPING,) * len(batch.rows) if is_stopping() else call(batch)
+
+
+def _another_helps() -> bool:
+    """Return whether another thread could have a slot: none was refused a moment ago, and those of
+    this process do not use all of them, even if some are settling."""
+    enough = concurrency.Caller.WORKERS.limit * 1.2
+    return not concurrency.were_in_use() and len(_draining) < enough
 
 
 def _next_batch(mid: int) -> Batch[Row] | None:
     """Return the batch to send now: after trouble a single row as a half-open probe, and only where
     GetSystemStatus does not report that Marketing Cloud is unavailable."""
+    permit = circuit.permit(mid)
+    if not permit.probe_is_due:
+        return claim(mid, permit=permit)
     trouble = circuit.acquire_probe(mid)
     if trouble is None:
         return claim(mid)
@@ -191,18 +218,33 @@ def _settle(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> None:
             circuit.record_results(batch.mid, answers, batch.call_type)
     measures.count(batch, verdicts, lost=[row for row, _ in lost])
     # Outside the transaction: a failure to write the log must not roll back the results.
+    _log(batch, verdicts)
+
+
+def _log(batch: Batch[Row], verdicts: tuple[Verdict, ...]) -> None:
+    """Log one line for all rows of a message that ended alike: writing a line takes as long as a
+    query."""
+    alike: dict[tuple[Any, ...], list[Row]] = {}
     for row, verdict in zip(batch.rows, verdicts, strict=True):
+        what = row.purpose if isinstance(row, LinkEmail) else row.kind
+        key = what, row.attempts, verdict.outcome.value, verdict.error_code
+        alike.setdefault(key, []).append(row)
+    for (what, attempt, outcome, error_code), rows in alike.items():
         log.info(
-            "attempt_settled", **_named(row), mid=batch.mid, job_id=row.job_id,
-            attempt=row.attempts, outcome=verdict.outcome.value, error_code=verdict.error_code,
+            "attempt_settled", **_named(rows, what), mid=batch.mid,
+            attempt=attempt, outcome=outcome, error_code=error_code,
         )  # fmt: skip
 
 
-def _named(row: Row) -> dict[str, Any]:
-    """Return the log fields that identify a row."""
-    if isinstance(row, LinkEmail):
-        return {"link_email_id": row.pk, "purpose": row.purpose}
-    return {"request_id": row.pk, "kind": row.kind}
+def _named(rows: list[Row], what: str) -> dict[str, Any]:
+    """Return the log fields that identify rows: a value for one row, else a list."""
+    id_field, kind = ("request_id", "kind")
+    if isinstance(rows[0], LinkEmail):
+        id_field, kind = "link_email_id", "purpose"
+    if len(rows) == 1:
+        return {id_field: rows[0].pk, kind: what, "job_id": rows[0].job_id}
+    jobs = sorted({row.job_id for row in rows if row.job_id is not None})
+    return {f"{id_field}s": [row.pk for row in rows], kind: what, "job_ids": jobs}
 
 
 def _seconds_to_next(mid: int) -> float | None:

@@ -12,13 +12,15 @@ one of the subscriber's rows moves all of them to the digest of the SubscriberID
 (`precedence.claimable`); until then they are looked up under all digests (`digests_of`).
 """
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, TextField
 
 from unsub.domain.context import SubscriberContext
 from unsub.infra import digests
+from unsub.infra.queries import Given, PreparedText
 from unsub.models import Erasure, LinkEmail, Purpose, SubscriberAlias, SubscriberRequest
 from unsub.models.request import HAS_OTHER_IDENTIFIER, RequestQuerySet
 
@@ -78,20 +80,32 @@ def learn(mid: int, pairs: Iterable[tuple[int, str]]) -> None:
         digests.key_digests(mid, key)[0]: digests.id_digests(mid, number)[0]
         for number, key in pairs
     }
-    known = SubscriberAlias.objects.filter(alias__in=told).values_list("alias", "subscriber_digest")
-    new = told.items() - set(known)
-    _store(dict(new))
+    _store(told)
 
 
 def _store(aliases: Mapping[str, str]) -> None:
-    """Insert or update these aliases, in one statement; in one order, so that two processes cannot
-    deadlock."""
-    SubscriberAlias.objects.bulk_create(
-        [SubscriberAlias(alias=a, subscriber_digest=b) for a, b in sorted(aliases.items())],
-        update_conflicts=True,
-        unique_fields=["alias"],
-        update_fields=["subscriber_digest"],
-    )
+    """Insert or update those of these aliases that are not known, in one statement; in one order,
+    so that two processes cannot deadlock. Locks none that is known."""
+    if aliases:
+        _STORE.execute(aliases=json.dumps(aliases))
+
+
+def _storing(vendor: str) -> str:
+    """Return the statement that stores a JSON object of aliases."""
+    each = "json_each_text(%s::json)" if vendor == "postgresql" else "json_each(%s)"
+    return f"""
+        INSERT INTO unsub_subscriberalias (alias, subscriber_digest)
+        SELECT told.key, told.value FROM {each} AS told
+        WHERE NOT EXISTS (
+            SELECT 1 FROM unsub_subscriberalias AS known
+            WHERE known.alias = told.key AND known.subscriber_digest = told.value
+        )
+        ORDER BY told.key
+        ON CONFLICT (alias) DO UPDATE SET subscriber_digest = EXCLUDED.subscriber_digest
+    """  # noqa: S608 - the name of a function
+
+
+_STORE = PreparedText(_storing, (Given("aliases", TextField()),))
 
 
 def digests_of(

@@ -13,16 +13,26 @@ from functools import reduce
 from operator import or_
 from typing import Any, Protocol, TypeVar
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import (
+    BigIntegerField,
+    CharField,
+    DateTimeField,
+    Exists,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+)
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import Exact, GreaterThan, LessThan
 
 from unsub.domain.outcomes import MASTER_UNSUBSCRIBED
 from unsub.domain.target import Target, TargetType
-from unsub.models import Kind, LinkEmail, Status, SubscriberRequest
+from unsub.infra.queries import Given, OneOf, PreparedSelect
+from unsub.models import Kind, LinkEmail, Status, SubscriberAlias, SubscriberRequest
 from unsub.models.kinds import KINDS, KindSpec, superseding
 from unsub.models.request import target_columns
-from unsub.models.statuses import NOT_IN_FORCE, ON_THEIR_WAY
+from unsub.models.statuses import NOT_IN_FORCE, ON_THEIR_WAY, in_states
 
 from . import identity
 
@@ -95,12 +105,69 @@ def _either(conditions: Iterable[Q]) -> Q:
     return reduce(or_, conditions)
 
 
-def claimable(ids: Sequence[int]) -> list[int]:
-    """Return those of the due rows `ids` that may be sent now. The caller must hold locks on them.
-    Rows that a later request supersedes become `superseded`; rows of subscribers whose earlier
-    request another worker is claiming stay as they are. All rows of these subscribers move to one
-    digest first."""
-    rows = SubscriberRequest.objects.in_bulk(ids)
+def claimable(ids: Sequence[int] | Mapping[int, SubscriberRequest]) -> list[int]:
+    """Return those of the due rows `ids` that may be sent now. The caller must hold locks on them,
+    and may pass the rows with their ids. Rows that a later request supersedes become `superseded`;
+    rows of subscribers whose earlier request another worker is claiming stay as they are. All rows
+    of these subscribers move to one digest first.
+
+    Two statements where nothing else is known of these subscribers, as of most."""
+    rows = ids if isinstance(ids, Mapping) else SubscriberRequest.objects.in_bulk(ids)
+    _learn(rows)
+    if not rows or _are_alone(rows):
+        return list(ids)
+    return _claimable(list(ids), rows)
+
+
+def _learn(rows: Mapping[int, SubscriberRequest]) -> None:
+    """Store which SubscriberIDs and SubscriberKeys these rows name together."""
+    pairs: dict[int, set[tuple[int, str]]] = {}
+    for row in rows.values():
+        if row.subscriber_id is not None and row.subscriber_key:
+            pairs.setdefault(row.unit_id, set()).add((row.subscriber_id, row.subscriber_key))
+    for mid, told in pairs.items():
+        identity.learn(mid, told)
+
+
+def _are_alone(rows: Mapping[int, SubscriberRequest]) -> bool:
+    """Return whether no other request of these subscribers, under any of their digests, needs a
+    closer look, nor one of these rows because of another. What is not alone may still be free."""
+    kinds = {row.kind for row in rows.values()}
+    related = superseding(kinds).union(*(KINDS[kind].waits_for_sent for kind in kinds))
+    subscriber_digests = {row.subscriber_digest for row in rows.values()}
+    if related & kinds and len(subscriber_digests) < len(rows):
+        return False
+    return not _RELATED.rows(
+        ids=list(rows), digests=list(subscriber_digests - {""}), kinds=sorted(related),
+        since=min(row.asked_at for row in rows.values()),
+    )  # fmt: skip
+
+
+def _related() -> QuerySet[Any, Any]:
+    """Return up to one row where the subscribers with these digests have requests or digests that
+    matter: a digest of a SubscriberKey whose SubscriberID is known; requests under such a one;
+    requests of a kind that concerns the rows, and which are on their way, or later."""
+    theirs = Given("digests", CharField(), many=True)
+    since = Given("since", DateTimeField())
+    requests = SubscriberRequest.objects.order_by().values_list(Value(1))
+    aliases = SubscriberAlias.objects.order_by()
+    matters = in_states(*ON_THEIR_WAY) | Q(received_at__gte=since) | Q(repeated_at__gte=since)
+    known = aliases.filter(OneOf("alias", theirs)).values_list(Value(1))
+    elsewhere = aliases.filter(OneOf("subscriber_digest", theirs)).values("alias")
+    others = requests.filter(
+        OneOf("subscriber_digest", theirs),
+        OneOf("kind", Given("kinds", CharField(), many=True)),
+        ~OneOf("pk", Given("ids", BigIntegerField(), many=True)),
+        matters,
+    )
+    return known.union(requests.filter(OneOf("subscriber_digest", elsewhere)), others, all=True)[:1]
+
+
+_RELATED = PreparedSelect(_related)
+
+
+def _claimable(ids: Sequence[int], rows: Mapping[int, SubscriberRequest]) -> list[int]:
+    """Do as `claimable` does, where other requests of these subscribers may matter."""
     free, elsewhere = _under_one_digest(rows)
     ids = [pk for pk in ids if pk in free]
     rows = {pk: free[pk] for pk in ids}
@@ -119,12 +186,6 @@ def _under_one_digest(
     """Move all requests of the subscribers of these rows, of whom several digests are known, to the
     digest of the SubscriberID. Return those of the rows that still need not wait, as they are now,
     and the digests of subscribers of whom another worker holds a row under another digest."""
-    pairs: dict[int, set[tuple[int, str]]] = {}
-    for row in rows.values():
-        if row.subscriber_id is not None and row.subscriber_key:
-            pairs.setdefault(row.unit_id, set()).add((row.subscriber_id, row.subscriber_key))
-    for mid, told in pairs.items():
-        identity.learn(mid, told)
     aliases = identity.aliases_of({row.subscriber_digest for row in rows.values()} - {""})
     if not aliases:
         return rows, set()

@@ -8,7 +8,7 @@ SEED ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install run manage test coverage image one-click screenshots chaos bench bench-backlog bench-centre \
-	bench-delivery bench-machines bench-memory bench-queue bench-restart bench-web mutants check fuzz docs sbom \
+	bench-delivery bench-idle bench-machines bench-memory bench-queue bench-restart bench-web mutants check fuzz docs sbom \
 	lock pin-images format clean
 
 help: ## List these commands
@@ -64,6 +64,9 @@ bench-machines: install ## Measure one, two and four worker machines, in network
 
 bench-restart: install ## Count requests without an answer during restarts under load (needs wrk, nginx)
 	@exec $(BIN)/python -m scripts.bench_restart $(ARGS)
+
+bench-idle: install ## Measure the time from the press to the event in an idle system
+	@exec $(BIN)/python -m scripts.bench_idle $(ARGS)
 
 bench-centre: install ## Measure the profile centre over a slow Marketing Cloud
 	@exec $(BIN)/python -m scripts.bench_centre $(ARGS)

@@ -91,6 +91,22 @@ def worker_command() -> list[str]:
 
 
 def _measure(latency: float, requests: int) -> Line:
+    with _backlog(latency, requests) as run:
+        return _deliver(run, latency, requests)
+
+
+@contextmanager
+def busy_worker(latency: float = 0.3, requests: int = 20_000) -> Iterator[int]:
+    """Yield the process id of a worker that delivers a backlog, for a profile of it."""
+    with _backlog(latency, requests) as run, running_worker(run.environ, run.valkey) as pid:
+        in_shell(run.environ, "wake_worker()")
+        time.sleep(3)
+        yield pid
+
+
+@contextmanager
+def _backlog(latency: float, requests: int) -> Iterator["_Run"]:
+    """Yield servers with a backlog of requests."""
     settings = {"fsync": "on", "full_page_writes": "on"}
     with (
         closing(Postgres(settings=settings)) as postgres,
@@ -103,8 +119,7 @@ def _measure(latency: float, requests: int) -> Line:
         say(f"{latency:g} s: writing {requests:,} requests ...")
         in_shell(environ, f"fill({requests})")
         with psycopg.connect(postgres.url, autocommit=True) as database:
-            run = _Run(environ=environ, valkey=valkey, stand_in=stand_in, database=database)
-            return _deliver(run, latency, requests)
+            yield _Run(environ=environ, valkey=valkey, stand_in=stand_in, database=database)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

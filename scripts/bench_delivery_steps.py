@@ -1,15 +1,19 @@
 """Write a backlog of unsubscribes that wait, and wake a worker.
 
-Run by scripts/bench_delivery.py in Django's shell.
+Run by scripts/bench_delivery.py and scripts/bench_idle.py in Django's shell.
 """
 
+from pathlib import Path
+
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.models.functions import Now
 
-from unsub.domain.context import SubscriberContext
+from unsub.domain.context import JobContext, SubscriberContext, UnsubContext
 from unsub.domain.retry import HORIZON
 from unsub.infra import digests
+from unsub.links.tokens import sign_link
 from unsub.models import BusinessUnit, SubscriberRequest
 from unsub.outbox.wakeup import wake
 
@@ -67,3 +71,16 @@ def _request(number: int) -> SubscriberRequest:
 def wake_worker() -> None:
     """Send the wake-up of the unit."""
     wake(MID)
+
+
+def links(path: str, number: int) -> None:
+    """Write to a file the paths of this many links, each of a subscriber of its own."""
+    call_command("migrate", verbosity=0)
+    BusinessUnit.objects.get_or_create(mid=MID, defaults={"name": "Example Outfitters"})
+    job = JobContext(job_id=88002, list_id=7001, batch_id=0)
+    contexts = (
+        UnsubContext(mid=MID, subscriber=SubscriberContext(subscriber_id=1001 + one), job=job)
+        for one in range(number)
+    )
+    signed = (f"/u/{sign_link(one, keys=settings.LINK_KEYRING)}\n" for one in contexts)
+    Path(path).write_text("".join(signed))

@@ -59,6 +59,12 @@ class Vendor(NamedTuple):
         found: int = self.pipe.recv()
         return found
 
+    def ended(self) -> list[float]:
+        """Return when calls were answered since the last question, by the monotonic clock."""
+        self.pipe.send("ended")
+        found: list[float] = self.pipe.recv()
+        return found
+
 
 @contextmanager
 def vendor(latency: float, *, host: str = HOST) -> Iterator[Vendor]:
@@ -81,6 +87,7 @@ class _Counts:
     def __init__(self) -> None:
         self.running = self.most = 0
         self.message = Message("", {}, b"")
+        self.ended: list[float] = []
 
 
 class _Http(asyncio.Protocol):
@@ -119,6 +126,7 @@ class _Http(asyncio.Protocol):
     def _done(self, body: bytes) -> None:
         self._counts.running -= 1
         self._answer("text/xml; charset=utf-8", _reply(body.count(_REQUEST)))
+        self._counts.ended.append(time.monotonic())
 
     def _answer(self, kind: str, body: bytes) -> None:
         head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -140,8 +148,24 @@ async def _run(place: tuple[str, int], latency: float, pipe: Connection) -> None
     await loop.create_server(lambda: _Http(latency, counts), *place)
     pipe.send("ready")
     while (asked := await loop.run_in_executor(None, pipe.recv)) != "stop":
+        if asked == "ended":
+            pipe.send(counts.ended)
+            counts.ended = []
+            continue
         pipe.send(counts.message if asked == "message" else counts.most)
         counts.most = counts.running
+
+
+def raw_times(url: str, message: Message, *, calls: int) -> list[float]:
+    """Return the seconds of so many calls, one after the other, of a client that only sends these
+    bytes and reads the replies."""
+    connection, times = http.client.HTTPConnection(url.removeprefix("http://")), []
+    for _ in range(calls):
+        begin = time.monotonic()
+        connection.request("POST", message.path, message.body, message.headers)
+        connection.getresponse().read()
+        times.append(time.monotonic() - begin)
+    return times
 
 
 def raw_rate(url: str, message: Message, *, connections: int, seconds: float) -> float:

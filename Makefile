@@ -8,7 +8,7 @@ SEED ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install run manage test coverage image one-click screenshots chaos bench bench-backlog bench-centre \
-	bench-delivery bench-idle bench-machines bench-memory bench-queue bench-restart bench-web mutants check fuzz docs sbom \
+	bench-delivery bench-idle bench-machines bench-memory bench-queue bench-restart bench-scale bench-web mutants check fuzz docs sbom \
 	lock pin-images format clean
 
 help: ## List these commands
@@ -52,6 +52,9 @@ bench-queue: install ## Measure holding and releasing a queue of 300,000 request
 
 bench-backlog: install ## Measure every look at, and change of, a queue of a million requests
 	@exec $(BIN)/python -m scripts.bench_backlog $(ARGS)
+
+bench-scale: install ## Measure everything over ten thousand, a million and ten million requests: ARGS="10000 1000000"
+	@exec $(BIN)/python -m scripts.bench_scale $(ARGS)
 
 bench-delivery: install ## Measure how fast one worker delivers a backlog
 	@exec $(BIN)/python -m scripts.bench_delivery $(ARGS)

@@ -11,6 +11,7 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 
 from .servers import Postgres, Valkey
@@ -27,9 +28,10 @@ def main(arguments: list[str]) -> int:
     return in_shell(MEASURE.format(number=number))
 
 
-def in_shell(statement: str) -> int:
-    """Return the exit code of a statement in Django's shell, on servers of its own."""
-    with closing(Postgres()) as postgres, closing(Valkey()) as valkey:
+def in_shell(statement: str, settings: Mapping[str, str] | None = None) -> int:
+    """Return the exit code of a statement in Django's shell, on servers of its own; `settings` are
+    PostgreSQL's."""
+    with closing(Postgres(settings=settings)) as postgres, closing(Valkey()) as valkey:
         postgres.start()
         valkey.start()
         environ = os.environ | {

@@ -61,18 +61,18 @@ def _verified() -> int:
 
 
 def _measure(what: str, work: Callable[[], int]) -> None:
-    started, used, server = time.perf_counter(), time.process_time(), _server_seconds()
+    started, used, server = time.perf_counter(), time.process_time(), server_seconds()
     rows = work()
     seconds, own = time.perf_counter() - started, time.process_time() - used
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     say(
         f"{what:<9} {rows:>10,} rows in {seconds:6.1f} s: {rows / seconds:>9,.0f} rows/s;"
-        f" CPU {own:.1f} s in Python, {_server_seconds() - server:.1f} s in PostgreSQL,"
+        f" CPU {own:.1f} s in Python, {server_seconds() - server:.1f} s in PostgreSQL,"
         f" {memory} MB at most"
     )
 
 
-def _server_seconds() -> float:
+def server_seconds() -> float:
     """Return the CPU time that the connection's server process has used; 0 where the system does
     not say."""
     with connection.cursor() as cursor:

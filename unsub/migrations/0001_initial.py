@@ -2150,6 +2150,15 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="subscriberrequest",
             index=models.Index(
+                condition=models.Q(("status", "refused")),
+                fields=["id"],
+                include=("unit",),
+                name="request_refused_newest",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="subscriberrequest",
+            index=models.Index(
                 condition=models.Q(("status", "waiting")),
                 fields=["received_at"],
                 name="request_waiting",

@@ -231,8 +231,41 @@ def _execute(
             schema_editor.execute(statement.format(**{**names, "changed": changed}))
 
 
+# PostgreSQL's default waits until a fifth of the rows has changed: of ten million two million, and
+# until then each look at the queue reads the entries of rows that left it long ago, counts by index
+# read the rows, too, and the planner plans for the rows of months ago (docs/adr/0029).
+GROWING = ("unsub_subscriberrequest", "unsub_deliveryattempt", "unsub_dailycount")
+OFTEN_ENOUGH = {
+    "autovacuum_vacuum_scale_factor": "0.005",
+    "autovacuum_vacuum_threshold": "10000",
+    "autovacuum_vacuum_insert_scale_factor": "0.01",
+    "autovacuum_vacuum_insert_threshold": "10000",
+    "autovacuum_analyze_scale_factor": "0.005",
+    "autovacuum_analyze_threshold": "10000",
+}
+
+
+def vacuum_often(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Have PostgreSQL clean up the growing tables after some ten thousand changes."""
+    if schema_editor.connection.vendor == "postgresql":
+        settings = ", ".join(f"{name} = {value}" for name, value in OFTEN_ENOUGH.items())
+        for table in GROWING:
+            schema_editor.execute(f"ALTER TABLE {table} SET ({settings})")
+
+
+def vacuum_as_usual(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Return to PostgreSQL's defaults."""
+    if schema_editor.connection.vendor == "postgresql":
+        for table in GROWING:
+            schema_editor.execute(f"ALTER TABLE {table} RESET ({', '.join(OFTEN_ENOUGH)})")
+
+
 class Migration(migrations.Migration):
-    """Triggers on the tables of attempts, notes, seals, requests and emails with links."""
+    """Triggers on the tables of attempts, notes, seals, requests and emails with links, and how
+    often PostgreSQL cleans up the growing tables."""
 
     dependencies = (("unsub", "0001_initial"),)
-    operations = (migrations.RunPython(create, drop, elidable=False),)
+    operations = (
+        migrations.RunPython(create, drop, elidable=False),
+        migrations.RunPython(vacuum_often, vacuum_as_usual, elidable=False),
+    )

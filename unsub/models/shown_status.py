@@ -4,6 +4,7 @@
 
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models.expressions import Combinable
 
 from unsub.domain.call_method import CallMethod
 from unsub.domain.context import Scope
@@ -70,3 +71,11 @@ def shown_status() -> Case:
         default=F("status"),
         output_field=models.CharField(choices=Status.choices),
     )
+
+
+def shown_as_held(status: str) -> Combinable:
+    """Return the expression for the status to show of rows that are known to have this one. It
+    reads nothing of a row but its unit."""
+    if status != Status.PENDING:
+        return Value(status)
+    return Case(When(queue_is_held(), then=Value(Status.HELD)), default=Value(status))

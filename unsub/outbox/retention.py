@@ -26,7 +26,7 @@ from unsub.models import (
     SubscriberRequest,
 )
 from unsub.models.link_email import ENDED as EMAIL_ENDED
-from unsub.models.statuses import ON_THEIR_WAY
+from unsub.models.statuses import ON_THEIR_WAY, in_states
 
 from . import erased, precedence
 from .forgetting import Row, forget, pseudonymise, save
@@ -122,9 +122,9 @@ def _requests() -> QuerySet[SubscriberRequest]:
     when the request that counts instead can no longer be withdrawn."""
     noted = Exists(ResolutionNote.objects.filter(request=OuterRef("pk")))
     paused = Exists(Pause.objects.filter(request=OuterRef("pk"), ended_at=None))
-    instead = Exists(
-        SubscriberRequest.objects.filter(pk=OuterRef("superseded_by"), status__in=ON_THEIR_WAY)
-    )
+    # PostgreSQL may read all requests on their way at once: by their indexes, not by `IN`.
+    on_their_way = SubscriberRequest.objects.filter(in_states(*ON_THEIR_WAY))
+    instead = Exists(on_their_way.filter(pk=OuterRef("superseded_by")))
     ended = (
         Q(status__in=(Status.DONE, Status.WITHDRAWN))
         | (Q(status=Status.SUPERSEDED) & ~instead)

@@ -101,9 +101,7 @@ def build(*, mids: Mids, days: int) -> Overview:
         by_reason=_by(now, earlier, By.REASON),
         by_channel=_by(now, earlier, By.CHANNEL),
         by_kind=[one for one in _by(now, earlier, By.KIND) if one.key != Kind.UNSUBSCRIBE],
-        processing_time=processing_time_of(
-            _of(SubscriberRequest.objects.unsubscribes(), "unit_id", mids)
-        ),
+        processing_time=processing_time_of(mids),
         waiting=_waiting(mids),
         upto=CountCursor.objects.values_list("upto", flat=True).first(),
     )

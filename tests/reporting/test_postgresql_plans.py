@@ -113,7 +113,10 @@ QUERIES: dict[str, tuple[Callable[[], Requests | QuerySet[Any]], tuple[str, ...]
         lambda: _rows().filter(any_status(), list_id=7009).order_by("-pk")[:100],
         ("request_list",),
     ),
-    "refused ones": (lambda: _rows().filter(status=Status.REFUSED), ("request_refused",)),
+    "the newest refused ones": (
+        lambda: _rows().filter(status=Status.REFUSED).order_by("-pk")[:100],
+        ("request_refused_newest",),
+    ),
     "unconfirmed ones": (
         lambda: _rows().filter(
             status=Status.WAITING, received_at__lt=datetime.now(UTC) - timedelta(days=7)

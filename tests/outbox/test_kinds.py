@@ -180,7 +180,8 @@ def test_each_message_type_has_its_own_kinds_and_unsubscribes_are_sent_first(
 @pytest.mark.parametrize("kind", Kind)
 def test_every_kind_has_its_labels_and_sentences(kind: Kind) -> None:
     one, _ = store.write(submission(kind))
-    words = (sentences.summary(one), sentences.sentence(one, ""), KINDS[kind].words.page)
+    page = KINDS[kind].words.page % {"what": "Weekly offers", "label": "City"}
+    words = (sentences.summary(one), sentences.sentence(one, ""), page)
     assert all(words)
     assert not any("%" in text or "  " in text for text in words)
 

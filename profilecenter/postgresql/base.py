@@ -67,6 +67,17 @@ _direct = SimpleNamespace(**vars(psycopg) | {"connect": TimeoutConnection.connec
 _pooled = SimpleNamespace(**vars(psycopg) | {"connect": PooledConnection.connect})
 
 
+class Operations(base.DatabaseOperations):
+    """Django's own, which reads the statement that was executed from its own cursors only."""
+
+    def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str | None:
+        """Return the statement, without the values of a prepared one."""
+        if isinstance(cursor, psycopg.RawCursor):
+            return str(sql)
+        executed: str | None = super().last_executed_query(cursor, sql, params)
+        return executed
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's own, with our connection classes and time-outs, without sessions that stay
     read-only, and with fewer round trips.
@@ -76,6 +87,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     noticed by the statement itself, and the request is spooled as in any other outage.
     """
 
+    ops_class = Operations
     _checked_until = 0.0
     Database = _direct  # type: ignore[assignment]  # it stands for the module
 
@@ -91,6 +103,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.has_pooler:
             # A statement prepared in one session of the server is unknown to the next.
             return params | {"prepare_threshold": None}
+        # Of the statements of `prepared_cursor` alone: Django's own cursors prepare none.
+        params["prepare_threshold"] = 0
         ours = " ".join(f"-c {name}={value}" for name, value in TIMEOUTS.items())
         return params | {"options": f"{ours} {params.get('options', '')}".strip()}
 
@@ -107,6 +121,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
                     "remove `options` from DATABASE_URL."
                 ) from err
             raise
+
+    def prepared_cursor(self) -> Any:
+        """Return a cursor whose statements have numbered parameters (`$1`), and are prepared where
+        there is no pooler: planned once for each connection."""
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            return self._prepare_cursor(psycopg.RawCursor(self.connection))  # type: ignore[attr-defined]
 
     def is_usable(self) -> bool:
         """Return whether the connection answers and takes writes.

@@ -4,7 +4,7 @@ PostgreSQL logs failing statements with their values: names and addresses of peo
 So no insert is used to find out whether a row exists.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -73,20 +73,53 @@ def _statement(
     it out; `vendor` is part of what it is kept by.
     """
     fields = _fields(model, has_key)
+    compiled = _compiled(model, expressions)
+    places = [compiled[number][0] if number in compiled else "%s" for number in range(len(fields))]
+    key = connection.ops.quote_name(str(model._meta.pk.column))  # noqa: SLF001 - see above
+    sql = f"{_insert_into(model, fields, places)} ON CONFLICT DO NOTHING RETURNING {key}"
+    return sql, {number: parameters for number, (_, parameters) in compiled.items()}
+
+
+def insert_statement(row: Model, stand_ins: Mapping[str, str]) -> tuple[str, Sequence[Any]]:
+    """Return the INSERT of a row without a primary key, and its parameters: those of `stand_ins`
+    for the columns that it names by their attributes, and the row's own for all others."""
+    fields = _fields(type(row), False)
+    values = [stand_ins.get(field.attname, getattr(row, field.attname)) for field in fields]
+    compiled = _compiled(
+        type(row),
+        tuple((at, value) for at, value in enumerate(values) if isinstance(value, Expression)),
+    )
+    places, parameters = list[str](), list[Any]()
+    for at, (field, value) in enumerate(zip(fields, values, strict=True)):
+        place, known = compiled.get(at, ("%s", (value,)))
+        if at not in compiled and field.attname not in stand_ins:
+            known = (field.get_db_prep_save(value, connection),)
+        places.append(place)
+        parameters += known
+    return _insert_into(type(row), fields, places), parameters
+
+
+def _compiled(
+    model: type[Model], expressions: _Expressions
+) -> dict[int, tuple[str, Sequence[Any]]]:
+    """Return the SQL and the parameters of each expression, by its number in the row."""
     query = InsertQuery(model)
     compiler: Any = query.get_compiler(connection=connection)
-    places = ["%s"] * len(fields)
-    parameters: dict[int, Sequence[Any]] = {}
-    for number, expression in expressions:
-        value = expression.resolve_expression(query, allow_joins=False, for_save=True)
-        places[number], parameters[number] = compiler.compile(value)
+    return {
+        number: compiler.compile(
+            expression.resolve_expression(query, allow_joins=False, for_save=True)
+        )
+        for number, expression in expressions
+    }
+
+
+def _insert_into(
+    model: type[Model], fields: Sequence["Field[Any, Any]"], places: Sequence[str]
+) -> str:
     quote = connection.ops.quote_name
-    meta = model._meta  # noqa: SLF001 - Django has no public name for it
     names = ", ".join(quote(str(field.column)) for field in fields)
-    key = quote(str(meta.pk.column))
-    into = f"{quote(meta.db_table)} ({names})"
-    sql = f"INSERT INTO {into} VALUES ({', '.join(places)}) ON CONFLICT DO NOTHING RETURNING {key}"  # noqa: S608 - names of columns
-    return sql, parameters
+    table = quote(model._meta.db_table)  # noqa: SLF001 - Django has no public name for it
+    return f"INSERT INTO {table} ({names}) VALUES ({', '.join(places)})"  # noqa: S608 - names of columns
 
 
 def find_or_insert(rows: QuerySet[_Row], row: _Row) -> tuple[_Row, bool]:

@@ -1,46 +1,76 @@
 """Statements that Django writes once and that are executed many times.
 
-Django takes longer to write a statement with subqueries than the database to carry it out.
+Django takes longer to write a statement of forty columns, or one with subqueries, than the database
+to carry it out; and PostgreSQL takes longer to plan it.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.db.models.sql import UpdateQuery
 
+# How a value that varies is written into the statement before it is known: as a text that no
+# statement of ours contains.
+_STAND_IN = re.compile("'\N{SYMBOL FOR NULL}([a-z_0-9]+)'")
+Written = tuple[str, Sequence[Any]]
 
-class PreparedUpdate:
-    """An UPDATE of at most one row. `build` gets a stand-in for each of `names`, all of them texts,
-    and returns the rows and the values of their columns, as for `QuerySet.update`."""
 
-    def __init__(
-        self, build: Callable[..., tuple[QuerySet[Any], dict[str, Any]]], names: tuple[str, ...]
-    ) -> None:
-        self._build = build
-        self._stand_ins = {f"\N{SYMBOL FOR NULL}{name}": name for name in names}
+class Prepared:
+    """A statement that is written once for each kind of database, and that PostgreSQL prepares once
+    for each connection.
+
+    `write` gets a stand-in for each of `names`, and returns the statement and its parameters, of
+    which some are stand-ins.
+    """
+
+    def __init__(self, write: Callable[[Mapping[str, str]], Written], names: Sequence[str]) -> None:
+        self._write = write
+        self._stand_ins = {name: f"\N{SYMBOL FOR NULL}{name}" for name in names}
+        self._names = {text: name for name, text in self._stand_ins.items()}
         # By the kind of the database.
-        self._written: dict[str, tuple[str, tuple[Any, ...]]] = {}
+        self._written: dict[str, Written] = {}
 
-    def execute(self, **values: str) -> int | None:
-        """Return the primary key of the updated row, or None where no row was. Raises
-        DatabaseError."""
-        if connection.vendor not in self._written:
-            self._written[connection.vendor] = self._write()
-        sql, parameters = self._written[connection.vendor]
-        given = [values[self._stand_ins[one]] if one in self._stand_ins else one
-                 for one in parameters]  # fmt: skip
-        with connection.cursor() as cursor:
-            cursor.execute(sql, given)
-            found = cursor.fetchone()
-        return int(found[0]) if found else None
+    def fetch(self, values: Mapping[str, str | int | None]) -> tuple[Any, ...] | None:
+        """Execute the statement with these values, and return its first row, or None where there is
+        none. Raises DatabaseError."""
+        vendor = connection.vendor
+        written = self._written.get(vendor)
+        if written is None:
+            written = self._written[vendor] = self._for(vendor)
+        sql, parameters = written
+        if vendor == "postgresql":
+            # As texts, of which PostgreSQL derives the types: psycopg would give numbers of
+            # different sizes different types, and each combination is a statement of its own.
+            given = [None if (one := values[name]) is None else str(one) for name in parameters]
+            return _fetch(connection.prepared_cursor(), sql, given)  # type: ignore[attr-defined]
+        names = self._names
+        given = [values[names[one]] if one in names else one for one in parameters]
+        return _fetch(connection.cursor(), sql, given)
 
-    def _write(self) -> tuple[str, tuple[Any, ...]]:
-        rows, columns = self._build(**{name: text for text, name in self._stand_ins.items()})
-        query: Any = rows.query.chain(UpdateQuery)
-        query.add_update_values(columns)
-        sql, parameters = query.get_compiler(connection=connection).as_sql()
-        model: type[Model] = rows.model
-        key = connection.ops.quote_name(str(model._meta.pk.column))  # noqa: SLF001
-        return f"{sql} RETURNING {key}", tuple(parameters)
+    def _for(self, vendor: str) -> Written:
+        """Return the statement and its parameters; for PostgreSQL with the constant ones in the
+        statement, and the names of the others."""
+        sql, parameters = self._write(self._stand_ins)
+        if vendor != "postgresql":
+            return sql, parameters
+        sql = connection.ops.compose_sql(sql, parameters)  # type: ignore[attr-defined]
+        names = list(dict.fromkeys(_STAND_IN.findall(sql)))
+        return _STAND_IN.sub(lambda found: f"${names.index(found[1]) + 1}", sql), names
+
+
+def _fetch(cursor: Any, sql: str, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
+    with cursor:
+        cursor.execute(sql, parameters)
+        found: tuple[Any, ...] | None = cursor.fetchone()
+    return found
+
+
+def update_statement(rows: QuerySet[Any], columns: Mapping[str, Any]) -> Written:
+    """Return the UPDATE of `rows.update(**columns)`, and its parameters."""
+    query: Any = rows.query.chain(UpdateQuery)
+    query.add_update_values(dict(columns))
+    sql, parameters = query.get_compiler(connection=connection).as_sql()
+    return sql, parameters

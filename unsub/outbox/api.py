@@ -3,6 +3,8 @@ intake, which views, admin and commands call."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 import redis
 import structlog
@@ -17,7 +19,15 @@ from unsub.domain.retry import HORIZON
 from unsub.infra import database_timeout, metrics
 from unsub.infra.database_timeout import DatabaseUnavailableError
 from unsub.links.confirmation import LinkPurpose, NotConfirmedError
-from unsub.models import EmailStatus, LinkEmail, Pause, PauseResult, Status, SubscriberRequest
+from unsub.models import (
+    Channel,
+    EmailStatus,
+    LinkEmail,
+    Pause,
+    PauseResult,
+    Status,
+    SubscriberRequest,
+)
 from unsub.models.shown_status import can_be_requeued, can_be_sent_as
 from unsub.units import queue_state
 
@@ -120,15 +130,20 @@ def _write(submission: Submission) -> SubscriberRequest:
             with transaction.atomic():
                 request, is_new = store.write(submission)
                 if is_new:
-                    _wake_on_commit(request)
+                    _wake_on_commit(submission)
         else:
             request, is_new = written
             if is_new:
-                _wake_on_commit(request)
-    metrics.REQUESTS.labels(
-        channel=submission.channel.value, repeated=str(not is_new).lower()
-    ).inc()
+                _wake_on_commit(submission)
+    _accepted(submission.channel, is_new).inc()
     return request
+
+
+@cache
+def _accepted(channel: Channel, is_new: bool) -> Any:
+    """Return the counter of accepted requests. Kept, because finding it takes longer than
+    counting."""
+    return metrics.REQUESTS.labels(channel=channel.value, repeated=str(not is_new).lower())
 
 
 def _push_to_spool(submission: Submission) -> bool:
@@ -158,10 +173,10 @@ def _not_storable(submission: Submission) -> NotStorableError:
     return NotStorableError("The request cannot be stored.")
 
 
-def _wake_on_commit(request: SubscriberRequest) -> None:
-    """Send a wake-up for the request's unit after the commit, when a worker can see the row."""
-    mid = request.unit_id
-    seconds = store.undo_seconds(request.channel)
+def _wake_on_commit(submission: Submission) -> None:
+    """Send a wake-up for the submission's unit after the commit, when a worker can see the row."""
+    mid = submission.context.mid
+    seconds = store.undo_seconds(submission.channel)
 
     # A named function: Django 5.2 cannot log a failing partial under robust=True.
     def wake_worker() -> None:
@@ -275,8 +290,9 @@ def end_pause(pause: Pause, *, token: str, subscribe: bool) -> bool:
     with database_timeout.fail_fast(), transaction.atomic():
         ended = pauses.end(pause.pk, PauseResult.CANCELLED if subscribe else PauseResult.STAYED)
         if ended and subscribe and not _withdraw([pause.request_id]):
-            request, _ = store.write(pauses.resume_submission(pause, token=token))
-            _wake_on_commit(request)
+            submission = pauses.resume_submission(pause, token=token)
+            store.write(submission)
+            _wake_on_commit(submission)
     return ended
 
 

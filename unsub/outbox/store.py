@@ -2,12 +2,13 @@
 is drained and when a pause ends. The only other writer of new requests is `event_import`."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache, reduce
 from operator import or_
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -22,8 +23,8 @@ from unsub.domain.retry import HORIZON
 from unsub.domain.target import EVERYTHING
 from unsub.domain.text import clean
 from unsub.infra import digests
-from unsub.infra.inserts import find_or_insert, insert_unless_present
-from unsub.infra.prepared import PreparedUpdate
+from unsub.infra.inserts import find_or_insert, insert_statement, insert_unless_present
+from unsub.infra.prepared import Prepared, Written, update_statement
 from unsub.models import (
     BusinessUnit,
     Channel,
@@ -72,12 +73,20 @@ def has_row(contexts: Iterable[UnsubContext]) -> bool:
     """Return whether a row holds the idempotency key of an unsubscribe by one of these contexts,
     whether or not it still answers for it."""
     asked = (Submission(token="", context=one, channel=Channel.PAGE) for one in contexts)
-    keys = [key for one in asked for key in identity.idempotency_keys(one)]
-    # Without the ORM, which takes longer to write the statement than the database to answer it.
-    places = ", ".join(["%s"] * len(keys))
-    with connection.cursor() as cursor:
-        cursor.execute(f"{_HAS_ROW} ({places}) LIMIT 1", keys)
-        return cursor.fetchone() is not None
+    keys = {key for one in asked for key in identity.idempotency_keys(one)}
+    return _has_row(len(keys)).fetch({f"key{at}": key for at, key in enumerate(keys)}) is not None
+
+
+@lru_cache(maxsize=32)
+def _has_row(number: int) -> Prepared:
+    """Return the query for any row that holds one of so many keys. Without the ORM, which takes
+    longer to write it than the database to answer it."""
+
+    def write(stand_ins: Mapping[str, str]) -> Written:
+        places = ", ".join(["%s"] * number)
+        return f"{_HAS_ROW} ({places}) LIMIT 1", list(stand_ins.values())
+
+    return Prepared(write, [f"key{at}" for at in range(number)])
 
 
 def recent(context: UnsubContext, since: timedelta) -> list[SubscriberRequest]:
@@ -100,11 +109,12 @@ def recent(context: UnsubContext, since: timedelta) -> list[SubscriberRequest]:
 
 
 def write_at_once(submission: Submission) -> tuple[SubscriberRequest, bool] | None:
-    """Return what `write` returns, by one statement for a new unsubscribe and two for a repeated
-    one; None, with nothing written, where more is to be done: for a change, a pause, digest keys
-    that were replaced, and a row that no longer answers for the submission.
+    """Return what `write` returns, by one statement for an unsubscribe, or two for one that
+    another process has stored; of the row nothing but the primary key was read. None, with nothing
+    written, where more is to be done: for a change, a pause, digest keys that were replaced, and a
+    row that no longer answers for the submission.
 
-    Outside a transaction each statement is one of its own.
+    Outside a transaction each statement commits itself.
     """
     is_plain = submission.change is None and not submission.pause_days
     if not is_plain or submission.received_at is not None:
@@ -113,31 +123,75 @@ def write_at_once(submission: Submission) -> tuple[SubscriberRequest, bool] | No
     key, *former = identity.idempotency_keys(submission)
     if former:
         return None
-    request = _insert(submission, key)
-    if request:
-        return request, True
-    found = _repeat_at_once(submission.context, key)
-    return (found, False) if found else None
-
-
-def _repeat_at_once(context: UnsubContext, key: str) -> SubscriberRequest | None:
-    """Store that the unsubscribe with this idempotency key was requested again, and return its row,
-    of which nothing but the primary key was read. None where the row no longer answers for it, or
-    is a pause."""
-    who = context.subscriber
-    (digest,) = digests.subscriber_digests(context.mid, who)
-    other = digest
-    if who.subscriber_id is not None and who.subscriber_key is not None:
-        (other,) = digests.key_digests(context.mid, who.subscriber_key)
-    pk = _REPEAT.execute(key=key, digest=digest, other=other)
-    if pk is None:
+    columns = _columns(submission, key)
+    values = columns | {
+        "seal_salt": uuid4().hex,
+        "other_digest": _other_digest(submission.context, columns["subscriber_digest"]),
+    }
+    undo = _undo_seconds(submission)
+    found = None if key in _stored else _insert_at_once(undo).fetch(values)
+    found = found or _repeat_at_once(undo).fetch(values)
+    if found is None:
         return None
-    return SubscriberRequest.from_db(connection.alias, ["id"], [pk])
+    if len(_stored) >= _STORED_MAX:
+        _stored.clear()
+    _stored.add(key)
+    pk, is_new = found
+    return SubscriberRequest.from_db(connection.alias, ["id"], [pk]), bool(is_new)
 
 
-def _repeated(key: str, digest: str, other: str) -> tuple[RequestQuerySet, dict[str, Any]]:
-    """Return the row that answers for an unsubscribe now, and what its repetition changes. `digest`
-    and `other` are two digests of the subscriber, or the same twice."""
+# Idempotency keys that this process has lately stored, or found stored. The statement that also
+# notes a repetition takes PostgreSQL half as long again as a plain INSERT, so the first request
+# goes without. Where this set is wrong, two statements are executed, and the result is the same.
+_STORED_MAX = 10_000
+_stored: set[str] = set()
+
+
+def _other_digest(context: UnsubContext, digest: str) -> str:
+    """Return the other digest under which rows of a subscriber may be: of the SubscriberKey, beside
+    a SubscriberID; else the same again."""
+    who = context.subscriber
+    if who.subscriber_id is None or who.subscriber_key is None:
+        return digest
+    return digests.key_digests(context.mid, who.subscriber_key)[0]
+
+
+@lru_cache(maxsize=4)
+def _insert_at_once(undo: int) -> Prepared:
+    """Return the statement that inserts an unsubscribe which can be withdrawn for `undo` seconds,
+    unless its idempotency key is stored. It returns the primary key, and that the row is new."""
+
+    def write(stand_ins: Mapping[str, str]) -> Written:
+        insert, parameters = _new_row(undo, stand_ins)
+        return f"{insert} ON CONFLICT DO NOTHING RETURNING id, TRUE", parameters
+
+    return Prepared(write, _VALUES)
+
+
+@lru_cache(maxsize=4)
+def _repeat_at_once(undo: int) -> Prepared:
+    """Return the statement that inserts an unsubscribe which can be withdrawn for `undo` seconds;
+    or stores that the one with its idempotency key was requested again, unless that no longer
+    answers for it, or is a pause. It returns the primary key, and whether the row is new."""
+
+    def write(stand_ins: Mapping[str, str]) -> Written:
+        insert, parameters = _new_row(undo, stand_ins)
+        rows = _repeated(stand_ins["subscriber_digest"], stand_ins["other_digest"])
+        update, more = update_statement(rows, {"repeated_at": Now()})
+        _, _, change = update.partition(" SET ")
+        text = f"{insert} ON CONFLICT (idempotency_key) DO UPDATE SET {change}"
+        return f"{text} RETURNING id, repeated_at IS NULL", (*parameters, *more)
+
+    return Prepared(write, _VALUES)
+
+
+def _new_row(undo: int, stand_ins: Mapping[str, str]) -> Written:
+    return insert_statement(SubscriberRequest(**_times(undo), value=""), stand_ins)
+
+
+def _repeated(digest: str, other: str) -> RequestQuerySet:
+    """Return the rows that answer for an unsubscribe now, of a subscriber with these two
+    digests."""
     old = Q(received_at__lt=Now() - KINDS[Kind.UNSUBSCRIBE].same_within, status__in=SETTLED)
     unsubscribe = SubscriberRequest(kind=Kind.UNSUBSCRIBE)
     contrary = reduce(
@@ -148,9 +202,8 @@ def _repeated(key: str, digest: str, other: str) -> tuple[RequestQuerySet, dict[
         ),
     )
     is_paused = Exists(Pause.objects.filter(request=OuterRef("pk"), ended_at=None))
-    rows = SubscriberRequest.objects.filter(~is_paused, idempotency_key=key)
-    rows = rows.exclude(old | Q(status=Status.WITHDRAWN) | contrary)
-    return rows, {"repeated_at": Now()}
+    rows = SubscriberRequest.objects.filter(~is_paused)
+    return rows.exclude(old | Q(status=Status.WITHDRAWN) | contrary)
 
 
 def write(submission: Submission) -> tuple[SubscriberRequest, bool]:
@@ -211,37 +264,13 @@ def _is_latest(found: SubscriberRequest, submission: Submission) -> bool:
 
 def _insert(submission: Submission, key: str) -> SubscriberRequest | None:
     """Return a new row, or None where a row with this idempotency key exists."""
-    context, who = submission.context, submission.context.subscriber
-    reason = None
-    if submission.reason:
-        reason = Reason.objects.offered_to(context.mid).filter(code=submission.reason).first()
     request = SubscriberRequest(
-        unit_id=context.mid,
-        subscriber_id=who.subscriber_id,
-        subscriber_key=who.subscriber_key or "",
-        email_address=who.email_address or "",
-        address_digest=digests.address_digest(who.email_address or ""),
-        address_mask=address_mask(who.email_address or ""),
-        job_id=context.job.job_id,
-        list_id=context.job.list_id,
-        batch_id=context.job.batch_id,
-        scope=context.scope.value,
-        channel=submission.channel,
-        reason=reason,
-        reason_text=reason_text(reason.label if reason else "", submission.words),
-        language=submission.language,
-        link_age=_link_age(submission),
-        scanner=submission.scanner,
-        received_at=submission.received_at or _now_and(timedelta()),
-        next_attempt_at=_now_and(timedelta(seconds=_undo_seconds(submission))),
-        give_up_at=_now_and(HORIZON),
-        idempotency_key=key,
-        **target_columns(submission.target),
-        subscriber_digest=digests.subscriber_digests(context.mid, who)[0],
-        subscriber_id_digest="",
-        subscriber_key_digest="",
+        **_columns(submission, key),
+        **_times(_undo_seconds(submission)),
         **_change_columns(submission),
     )
+    if submission.received_at:
+        request.received_at = submission.received_at
     if not insert_unless_present(request):
         return None
     if submission.pause_days:
@@ -251,6 +280,54 @@ def _insert(submission: Submission, key: str) -> SubscriberRequest | None:
             address_rules.supersede_waiting(request)
         link_emails.request_confirmation(request, submission.received_at)
     return request
+
+
+_COLUMNS = (
+    "unit_id", "subscriber_id", "subscriber_key", "email_address", "address_digest", "address_mask",
+    "subscriber_digest", "job_id", "list_id", "batch_id", "scope", "channel", "reason_id",
+    "reason_text", "language", "link_age", "scanner", "idempotency_key", "target_type", "target_id",
+    "target_name",
+)  # fmt: skip
+_VALUES = (*_COLUMNS, "seal_salt", "other_digest")
+
+
+def _columns(submission: Submission, key: str) -> dict[str, Any]:
+    """Return the columns of a row that depend on the submission: those of _COLUMNS."""
+    context, who = submission.context, submission.context.subscriber
+    address = who.email_address or ""
+    reason = None
+    if submission.reason:
+        reason = Reason.objects.offered_to(context.mid).filter(code=submission.reason).first()
+    return {
+        "unit_id": context.mid,
+        "subscriber_id": who.subscriber_id,
+        "subscriber_key": who.subscriber_key or "",
+        "email_address": address,
+        "address_digest": digests.address_digest(address),
+        "address_mask": address_mask(address),
+        "subscriber_digest": digests.subscriber_digests(context.mid, who)[0],
+        "job_id": context.job.job_id,
+        "list_id": context.job.list_id,
+        "batch_id": context.job.batch_id,
+        "scope": context.scope.value,
+        "channel": submission.channel.value,
+        "reason_id": reason.pk if reason else None,
+        "reason_text": reason_text(reason.label if reason else "", submission.words),
+        "language": submission.language,
+        "link_age": _link_age(submission),
+        "scanner": submission.scanner,
+        "idempotency_key": key,
+        **target_columns(submission.target),
+    }
+
+
+def _times(undo: int) -> dict[str, Any]:
+    """Return the times of a row that is received now and can be withdrawn for `undo` seconds."""
+    return {
+        "received_at": _now_and(timedelta()),
+        "next_attempt_at": _now_and(timedelta(seconds=undo)),
+        "give_up_at": _now_and(HORIZON),
+    }
 
 
 @lru_cache(maxsize=8)
@@ -325,9 +402,6 @@ def _update_pause(request: SubscriberRequest, submission: Submission) -> None:
         unique_fields=["request"],
         update_fields=["began_at", "until", "end_action", "ended_at", "result"],
     )
-
-
-_REPEAT = PreparedUpdate(_repeated, ("key", "digest", "other"))
 
 
 def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:

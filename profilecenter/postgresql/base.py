@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 from django.db import OperationalError
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, operations
 from psycopg import generators
 from psycopg.pq import ExecStatus, TransactionStatus
 
@@ -67,15 +67,14 @@ _direct = SimpleNamespace(**vars(psycopg) | {"connect": TimeoutConnection.connec
 _pooled = SimpleNamespace(**vars(psycopg) | {"connect": PooledConnection.connect})
 
 
-class Operations(base.DatabaseOperations):
+class Operations(operations.DatabaseOperations):
     """Django's own, which reads the statement that was executed from its own cursors only."""
 
-    def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str | None:
+    def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str:
         """Return the statement, without the values of a prepared one."""
         if isinstance(cursor, psycopg.RawCursor):
             return str(sql)
-        executed: str | None = super().last_executed_query(cursor, sql, params)
-        return executed
+        return super().last_executed_query(cursor, sql, params)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

@@ -44,8 +44,8 @@ class Prepared:
         if vendor == "postgresql":
             # As texts, of which PostgreSQL derives the types: psycopg would give numbers of
             # different sizes different types, and each combination is a statement of its own.
-            given = [None if (one := values[name]) is None else str(one) for name in parameters]
-            return _fetch(connection.prepared_cursor(), sql, given)  # type: ignore[attr-defined]
+            texts = [None if (one := values[name]) is None else str(one) for name in parameters]
+            return _fetch(connection.prepared_cursor(), sql, texts)  # type: ignore[attr-defined]
         names = self._names
         given = [values[names[one]] if one in names else one for one in parameters]
         return _fetch(connection.cursor(), sql, given)

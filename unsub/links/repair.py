@@ -51,7 +51,9 @@ def _guesses(text: str) -> Iterator[str]:
     if not _may_be_damaged(text):
         return
     plain = _unescaped(text)
-    for variant in (text, plain, _without_octets(plain), plain.replace("=", "")):
+    # Most are the same text: nothing was escaped.
+    variants = dict.fromkeys((text, plain, _without_octets(plain), plain.replace("=", "")))
+    for variant in variants:
         yield _begin_of(_stripped(variant)).rstrip(".")
         yield from _rebuilt(_stripped(variant))
 

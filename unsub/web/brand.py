@@ -145,7 +145,7 @@ class Brand:
 
 # A marketer's change shows after this time at the latest.
 KEPT_FOR = 2.0  # seconds
-_kept: Kept[int, tuple[Brand, Mapping[int | None, str]]] = Kept(seconds=KEPT_FOR)
+_kept: Kept[int, tuple[Brand, Mapping[int | None, Brand]]] = Kept(seconds=KEPT_FOR)
 _kept_by_host: Kept[str, Brand] = Kept(seconds=KEPT_FOR)
 
 
@@ -159,19 +159,18 @@ def find_brand(context: UnsubContext) -> Brand:
     """
     mid = context.mid
     try:
-        brand, list_names = _kept(mid, lambda: _read(mid))
+        brand, with_list = _kept(mid, lambda: _read(mid))
     except (DatabaseError, InterfaceError) as err:
         log.warning("page_rendered_without_database", mid=mid, error=type(err).__name__)
         return Brand()
     if brand.mid is None:
         _report_unknown_unit(mid)
-    name = list_names.get(context.job.list_id, "")
-    return replace(brand, list_name=name) if name else brand
+    return with_list.get(context.job.list_id, brand)
 
 
-def _read(mid: int) -> tuple[Brand, Mapping[int | None, str]]:
-    """Return the brand of a unit, without a MID where there is no such unit, and the names that it
-    has given its lists. Raises DatabaseError, InterfaceError."""
+def _read(mid: int) -> tuple[Brand, Mapping[int | None, Brand]]:
+    """Return the brand of a unit, without a MID where there is no such unit; and the same with the
+    name of each list that the unit has named. Raises DatabaseError, InterfaceError."""
     with fail_fast():
         sisters = BusinessUnit.objects.order_by().exclude(mid=mid)
         found = BusinessUnit.objects.annotate(has_sisters=Exists(sisters)).filter(mid=mid)
@@ -180,7 +179,8 @@ def _read(mid: int) -> tuple[Brand, Mapping[int | None, str]]:
         if unit is None:
             return Brand(reasons=reasons), {}
         names = MailingList.objects.filter(unit=unit).order_by().values_list("list_id", "name")
-        return _brand(unit, reasons=reasons, has_sisters=unit.has_sisters), dict(names)
+        brand = _brand(unit, reasons=reasons, has_sisters=unit.has_sisters)
+        return brand, {pk: replace(brand, list_name=name) if name else brand for pk, name in names}
 
 
 def with_texts(brand: Brand, *, language: str, drafted: Mapping[str, str]) -> Brand:

@@ -40,14 +40,29 @@ def page(
 
     The template gets no HttpRequest: the pages have no session, no messages and no cookies.
     """
-    nonce = secrets.token_urlsafe(16)
-    known = {
+    nonce = new_nonce()
+    text = render_to_string(template, page_basics(nonce) | (context or {}))
+    return html_page(text, nonce, status=status)
+
+
+def new_nonce() -> str:
+    """Return a new nonce for the style of a page."""
+    return secrets.token_urlsafe(16)
+
+
+def page_basics(nonce: str) -> dict[str, Any]:
+    """Return the context that all pages share, in the current language."""
+    return {
         "nonce": nonce,
         "language": get_language() or "en",
         "direction": "rtl" if get_language_bidi() else "ltr",
     }
-    response = HttpResponse(render_to_string(template, known | (context or {})), status=status)
-    response["Content-Security-Policy"] = _POLICY.format(nonce)
+
+
+def html_page(text: str, nonce: str, *, status: int = 200) -> HttpResponse:
+    """Return a rendered page with its policy, which allows the style with this nonce."""
+    response = HttpResponse(text, status=status)
+    response.headers["Content-Security-Policy"] = _POLICY.format(nonce)
     return response
 
 

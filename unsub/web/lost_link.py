@@ -26,6 +26,7 @@ from .http import (
     too_many,
     unavailable,
 )
+from .kept_pages import kept_page
 from .language import choose_language, language_items
 
 UNIT = "unit"  # field of the form: the unit, signed
@@ -102,6 +103,22 @@ def not_found_context(brand: Brand, language: str) -> dict[str, Any]:
     """Return the template context for a path that is no page of ours."""
     languages = language_items(language, "")
     return lost_link_context(brand) | {"problem": "not_found", "languages": languages}
+
+
+def link_invalid(
+    brand: Brand, *, problem: str, languages: str, of_unit: bool = False
+) -> HttpResponse:
+    """Return the page for a bad link (404), with the form where the unit offers it. `of_unit`: as
+    for `lost_link_context`."""
+    known = lost_link_context(brand, of_unit=of_unit)
+    form = known.pop("form", None)
+    return kept_page(
+        "unsub/link_invalid.html",
+        known | {"has_form": form is not None, "problem": problem, "languages": languages},
+        own=("signed_unit",) if of_unit else (),
+        more=lambda: {"form": form},
+        status=404,
+    )
 
 
 def lost_link_context(

@@ -3,7 +3,8 @@ links."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, wraps
+from functools import cache, lru_cache, wraps
+from typing import Any
 from urllib.parse import urlencode
 
 import structlog
@@ -20,9 +21,9 @@ from unsub.models import Channel
 from unsub.units.opening import open_damaged_link
 
 from .brand import Brand, find_host_brand, find_unit_brand
-from .http import page, saved_nothing, unavailable
+from .http import saved_nothing, unavailable
 from .language import LANGUAGE, choose_language, chosen_language, language_items
-from .lost_link import lost_link_context
+from .lost_link import link_invalid
 
 log = structlog.get_logger(__name__)
 
@@ -46,10 +47,12 @@ class Link:
     def url(self, name: str, **more: str) -> str:
         """Return the URL of a page of this link (`unsubscribe`, `done`, `centre`, ...). Its query
         has the choices of the link, and `more`."""
-        chosen = {EVERYTHING: "1" if self.everything else "", LANGUAGE: self.language} | more
-        query = urlencode({key: value for key, value in chosen.items() if value})
         before, behind = _around_token(name)
         path = f"{before}{self.token}{behind}"
+        if not (more or self.everything or self.language):
+            return path
+        chosen = {EVERYTHING: "1" if self.everything else "", LANGUAGE: self.language} | more
+        query = urlencode({key: value for key, value in chosen.items() if value})
         return f"{path}?{query}" if query else path
 
     def for_everything(self) -> "Link":
@@ -110,26 +113,29 @@ def _refuse(request: HttpRequest, err: LinkError) -> HttpResponse:
     """Return the page for a bad link, with brand and lost-link form where the host identifies a
     unit. Where the signature is good and a claim cannot be used, the whole send may be so: it is
     counted for an alarm, and the form is that of the unit in the link."""
-    metrics.BAD_LINKS.labels(reason=err.reason.value).inc()
+    _refused(err.reason).inc()
     if err.claim:
         log.warning("link_claim_unusable", mid=err.mid, claim=err.claim, job_id=err.job_id)
         name = link_counts.Name(mid=err.mid or 0, claim=err.claim, job_id=err.job_id)
         link_counts.count(link_counts.Counted.BAD_CLAIM, name)
+    brand = None
     try:
         brand = find_unit_brand(err.mid) if err.mid else None
-        context = (
-            lost_link_context(brand, of_unit=True)
-            if brand
-            else lost_link_context(find_host_brand(request.get_host()))
-        )
+        of_unit = brand is not None
+        brand = brand or find_host_brand(request.get_host())
     except (DatabaseError, InterfaceError):
-        context = lost_link_context(Brand())
-    language = choose_language(request, unit=context["brand"].language)
-    context["problem"] = "incomplete" if err.reason in _CUT else "bad"
-    if request.method in {"GET", "HEAD"}:
-        context["languages"] = language_items(language, "")
+        brand, of_unit = Brand(), False
+    language = choose_language(request, unit=brand.language)
+    problem = "incomplete" if err.reason in _CUT else "bad"
+    languages = language_items(language, "") if request.method in {"GET", "HEAD"} else ""
     with translation.override(language):
-        return page("unsub/link_invalid.html", context, status=404)
+        return link_invalid(brand, problem=problem, languages=languages, of_unit=of_unit)
+
+
+@cache
+def _refused(reason: LinkFault) -> Any:
+    """Return the counter of links that were refused for this reason."""
+    return metrics.BAD_LINKS.labels(reason=reason.value)
 
 
 def count_test_link(link: Link, channel: Channel) -> None:

@@ -26,6 +26,7 @@ from .http import (
     unavailable,
     with_retry,
 )
+from .kept_pages import kept_page
 from .page_context import PageContext, page_for
 from .signed_link import EVERYTHING, Link, count_test_link, linked
 from .status import status_of
@@ -52,15 +53,31 @@ def unsubscribe(request: HttpRequest, link: Link) -> HttpResponse:
 def _choose_reason(page_context: PageContext) -> HttpResponse:
     """Return the page with its button, or the status page where a recent request is still what the
     subscriber asked last."""
+    if not _may_have_earlier(page_context.link):
+        return _empty_form_page(page_context)
     everything = replace(page_context, link=page_context.link.for_everything())
     done = None
-    for candidate in (everything, page_context) if _may_have_earlier(page_context.link) else ():
+    for candidate in (everything, page_context):
         earlier = _earlier(candidate)
         if earlier and not _may_submit_again(earlier):
             return page("unsub/done.html", done_context(candidate, status_of(earlier, again=True)))
         if earlier and earlier.status == Status.DONE:
             done = done or earlier
-    return _form_page(page_context, ReasonForm(reasons=page_context.brand.reasons), earlier=done)
+    form = ReasonForm(reasons=page_context.brand.reasons)
+    return _form_page(page_context, form, earlier=done)
+
+
+def _empty_form_page(page_context: PageContext) -> HttpResponse:
+    """Return the page as nearly all readers see it."""
+    context = page_context.as_context()
+    token = page_context.link.token
+    own = [name for name, one in context.items() if isinstance(one, str) and token in one]
+    return kept_page(
+        "unsub/choose_reason.html",
+        context,
+        own=("masked", *own),
+        more=lambda: {"form": ReasonForm(reasons=page_context.brand.reasons), "earlier": None},
+    )
 
 
 def _form_page(

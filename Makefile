@@ -9,7 +9,7 @@ SEED ?=
 .DEFAULT_GOAL := help
 .PHONY: help install run manage test coverage image one-click screenshots chaos bench bench-backlog bench-centre \
 	bench-delivery bench-idle bench-machines bench-memory bench-queue bench-restart bench-scale bench-web mutants check fuzz docs sbom \
-	lock pin-images format clean
+	flame lock pin-images format clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench: install ## Measure the admin over a million requests
 
 bench-web: install ## Measure the recipients' paths against bare Django views (needs wrk)
 	@exec $(BIN)/python -m scripts.bench_web $(ARGS)
+
+flame: install ## Draw where the CPU of a one-click and of a page goes (needs wrk and py-spy)
+	@exec $(BIN)/python -m scripts.flame $(ARGS)
 
 bench-queue: install ## Measure holding and releasing a queue of 300,000 requests
 	@exec $(BIN)/python -m scripts.bench_queue $(ARGS)

@@ -70,13 +70,13 @@ def main(arguments: list[str]) -> int:
     rounds = int(arguments[0]) if arguments else 5
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        environ = _servers(stack)
+        environ = servers(stack)
         say(f"signing {LINKS:,} links ...")
-        _manage(environ, SIGN.format(folder=str(folder), number=LINKS))
-        ours = _gunicorn(stack, "profilecenter.wsgi", environ)
+        sign(environ, folder)
+        ours = gunicorn(stack, "profilecenter.wsgi", environ)
         page = _get(f"{ours.url}{(folder / 'page').read_text().splitlines()[0]}")
         (folder / "page.html").write_bytes(page)
-        floor = _gunicorn(
+        floor = gunicorn(
             stack, "scripts.bench_floor", environ | {"BENCH_PAGE": str(folder / "page.html")}, PLAIN
         )
         results = _measure(ours, floor, folder, rounds)
@@ -84,7 +84,8 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _servers(stack: ExitStack) -> dict[str, str]:
+def servers(stack: ExitStack) -> dict[str, str]:
+    """Start PostgreSQL and Valkey; return the environment of processes that use them."""
     postgres = stack.enter_context(closing(Postgres()))
     valkey = stack.enter_context(closing(Valkey()))
     postgres.start()
@@ -101,7 +102,9 @@ def _servers(stack: ExitStack) -> dict[str, str]:
     }
 
 
-def _manage(environ: dict[str, str], statement: str) -> None:
+def sign(environ: dict[str, str], folder: Path, number: int = LINKS) -> None:
+    """Write the paths that are requested to files in a folder, with so many for new requests."""
+    statement = SIGN.format(folder=str(folder), number=number)
     subprocess.run(  # noqa: S603
         [sys.executable, "manage.py", "shell", "--no-imports", "-c", statement],
         cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, check=True,
@@ -128,7 +131,7 @@ SHIPPED = ("-c", "profilecenter/gunicorn.conf.py")
 PLAIN = ("--worker-class", "gthread", "--threads", "4", "--keep-alive", "75")
 
 
-def _gunicorn(
+def gunicorn(
     stack: ExitStack, module: str, environ: dict[str, str], options: tuple[str, ...] = SHIPPED
 ) -> Web:
     """Start gunicorn, as it is shipped unless `options` say otherwise."""
@@ -179,13 +182,15 @@ def _measure(
                 ("floor", floor, folder / f"floor-{line.floor}", 0),
             )
             for name, web, paths, start in pairs:
-                result = _wrk(web, line.method, paths, start, seconds)
+                result = wrk(web, line.method, paths, start, seconds)
                 if number:
                     results[line.title][name].append(result)
     return results
 
 
-def _wrk(web: Web, method: str, paths: Path, first: int, seconds: int) -> Result:
+def wrk(web: Web, method: str, paths: Path, first: int, seconds: int) -> Result:
+    """Return the result of requests for the paths of a file, from the first one on. Raises
+    RuntimeError where one failed."""
     before = web.cpu()
     done = subprocess.run(  # noqa: S603
         ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "5s",  # noqa: S607
@@ -196,7 +201,7 @@ def _wrk(web: Web, method: str, paths: Path, first: int, seconds: int) -> Result
     requests, microseconds, p50, p99, errors = map(int, text.split()[1:])
     if errors:
         raise RuntimeError(f"{errors} requests failed")
-    cpu = (web.cpu() - before) / requests * 1000
+    cpu = (web.cpu() - before) / max(requests, 1) * 1000
     return Result(requests / microseconds * 1e6, p50 / 1000, p99 / 1000, cpu)
 
 

@@ -12,6 +12,7 @@ from pytest_django.fixtures import Settings
 
 from tests.helpers import link, seen
 from unsub.models import BusinessUnit, PageText, Place, SubscriberRequest
+from unsub.outbox import store
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -46,6 +47,16 @@ def test_the_same_one_click_again_is_the_same_statement_which_conflicts(
     assert found.repeated_at is None
     assert statements(lambda: client.post(link(settings), ONE_CLICK)) == ["INSERT"]
     found.refresh_from_db()
+    assert found.repeated_at
+
+
+def test_a_one_click_that_another_process_has_stored_is_two_statements(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.post(link(settings), ONE_CLICK)
+    monkeypatch.setattr(store, "_stored", set())
+    assert statements(lambda: client.post(link(settings), ONE_CLICK)) == ["INSERT", "INSERT"]
+    (found,) = SubscriberRequest.objects.exclude(subscriber_id=1099)
     assert found.repeated_at
 
 

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
         with SUBJECTS[name]() as pid:
             stacks = record(pid)
         file = ROOT / "docs" / "images" / f"flame-{name}.svg"
-        file.write_text(drawn(stacks, name))
+        file.write_text(svg_of(stacks, name))
         say(f"{file.relative_to(ROOT)}: {sum(stacks.values()):,} samples")
     return 0
 
@@ -117,7 +117,7 @@ class _Node:
     calls: dict[str, "_Node"] = field(default_factory=dict)
 
 
-def drawn(stacks: Counter[tuple[str, ...]], title: str) -> str:
+def svg_of(stacks: Counter[tuple[str, ...]], title: str) -> str:
     """Return the SVG of a flame graph: the outermost frames at the top, a frame as wide as its
     share of the samples."""
     root = _Node(samples=sum(stacks.values()))

@@ -124,23 +124,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
             self.poller.register(self.health_listener, selectors.EVENT_READ, self._accept_probe)
         super().run()
 
-    def accept(self, listener: socket.socket) -> bool:
-        """Accept a connection and begin to receive its request. Return whether there was one."""
-        found = _accepted(listener)
-        if found:
+    def accept(self, listener: socket.socket) -> None:
+        """Accept a connection and begin to receive its request."""
+        if found := _accepted(listener):
             client, address = found
             self._begin(Connection(self.cfg, client, address, listener.getsockname()))
             self._make_room()
-        return bool(found)
-
-    def set_accept_enabled(self, enabled: bool) -> None:
-        """Begin or cease to accept connections; before the end accept those that wait, which would
-        be cut off when the listener is closed."""
-        if not (enabled or self.alive):
-            for listener in self.sockets:
-                while self.nr_conns < self.worker_connections and self.accept(listener):
-                    pass
-        super().set_accept_enabled(enabled)
 
     def _accept_probe(self, listener: socket.socket) -> None:
         if found := _accepted(listener):

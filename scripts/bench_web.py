@@ -176,7 +176,7 @@ def _measure(
         say(f"round {number} of {rounds}" if number else "warming up")
         for line in LINES:
             first = LINKS * number // (rounds + 1) if line.fresh else 0
-            seconds = SECONDS if number else 1
+            seconds = SECONDS if number else 3
             pairs = (
                 ("ours", ours, folder / line.paths, first),
                 ("floor", floor, folder / f"floor-{line.floor}", 0),

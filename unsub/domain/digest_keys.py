@@ -35,8 +35,8 @@ class DigestKey:
         """
         # JSON separates the parts whatever they contain, and can encode lone surrogates.
         message = json.dumps([purpose, *parts]).encode()
-        made = hmac.new(self.secret.encode(), message, hashlib.sha256)
-        return f"{self.id}:{made.hexdigest()[:32]}"
+        made = hmac.digest(self.secret.encode(), message, "sha256")
+        return f"{self.id}:{made[:16].hex()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

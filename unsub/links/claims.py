@@ -188,6 +188,8 @@ def _moment(claims: Mapping[str, Any], name: str) -> int | None:
     where it names no zone). None for anything else."""
     value = claims.get(name)
     text = str(value).strip() if isinstance(value, str | int | float) else ""
+    if not text:
+        return None
     try:
         seconds = float(text)
     except ValueError:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from . import bench_web
+from . import bench_delivery, bench_web
 from .steps import ROOT, say
 
 SECONDS, RATE = 10, 400
@@ -82,6 +82,7 @@ def _web(paths: str) -> Callable[[], AbstractContextManager[int]]:
 SUBJECTS: dict[str, Callable[[], AbstractContextManager[int]]] = {
     "one-click": _web("new"),
     "page": _web("page"),
+    "worker": bench_delivery.busy_worker,
 }
 
 

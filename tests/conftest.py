@@ -56,13 +56,17 @@ def empty_broker(request: pytest.FixtureRequest) -> Iterator[None]:
             client.flushdb()
 
 
-@pytest.fixture(autouse=True)
-def middle_of_the_jitter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw the middle of every retry delay.
+# Beyond what is ever drawn: 100 seconds instead of up to 5 before the second attempt.
+JITTER = 20.0
 
-    With full jitter one failed attempt in thirty is due again while the same test still drains the
-    queue.
+
+@pytest.fixture(autouse=True)
+def same_jitter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw the same, long delay before every retry.
+
+    Else a failed attempt may be due again while the same test still drains the queue: with full
+    jitter one in thirty, and more of them on a slow machine.
     """
     if request.config.pluginmanager.hasplugin("django"):
         for module in ("circuit", "settlement"):
-            monkeypatch.setattr(f"unsub.delivery.{module}.random", lambda: 0.5)
+            monkeypatch.setattr(f"unsub.delivery.{module}.random", lambda: JITTER)

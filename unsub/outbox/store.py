@@ -310,7 +310,7 @@ def _columns(submission: Submission, key: str) -> dict[str, Any]:
         "list_id": context.job.list_id,
         "batch_id": context.job.batch_id,
         "scope": context.scope.value,
-        "channel": submission.channel.value,
+        "channel": Channel(submission.channel).value,
         "reason_id": reason.pk if reason else None,
         "reason_text": reason_text(reason.label if reason else "", submission.words),
         "language": submission.language,

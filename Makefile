@@ -7,7 +7,7 @@ DURATION ?=
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run manage test coverage image one-click screenshots chaos bench bench-backlog bench-centre \
+.PHONY: help install run manage test coverage image one-click screenshots chaos bench bench-admin bench-backlog bench-centre \
 	bench-delivery bench-idle bench-machines bench-memory bench-queue bench-restart bench-scale bench-web mutants check fuzz docs sbom \
 	flame lock pin-images format clean
 
@@ -41,7 +41,10 @@ screenshots: install ## Take pictures of every page, in four languages, into var
 chaos: install ## Kill every process in turn under load and reconcile: DURATION=600 SEED=7 POOLER=yes
 	@exec $(BIN)/python -m tests.chaos $(if $(POOLER),--pooler=$(POOLER)) $(or $(DURATION),120) $(SEED)
 
-bench: install ## Measure the admin over a million requests
+bench: install ## Measure all targets of speed, each against its floor, in one table (needs wrk)
+	@exec $(BIN)/python -m scripts.bench $(ARGS)
+
+bench-admin: install ## Measure the admin over a million requests
 	@exec $(BIN)/python -m scripts.bench_admin $(ARGS)
 
 bench-web: install ## Measure the recipients' paths against bare Django views (needs wrk)

@@ -336,7 +336,7 @@ if WHITENOISE_USE_FINDERS:
 
 # Requests
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 500  # a page of the admin has a hundred checkboxes
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 600  # a page of the admin has up to 500 checkboxes
 FILE_UPLOAD_HANDLERS = ["profilecenter.uploads.BoundedUploadHandler"]
 
 # Security
@@ -435,6 +435,7 @@ SOCIALACCOUNT_PROVIDERS = {
 ADMINS = [("operator", address) for address in env.list("ADMINS", default=[])]
 SERVER_EMAIL = DEFAULT_FROM_EMAIL = env.str("SERVER_EMAIL", default="profile-center@localhost")
 EMAIL_TIMEOUT = 10  # seconds
+EMAIL_SUBJECT_PREFIX = "Profile Center: "  # of emails to ADMINS
 vars().update(env.email_server("EMAIL_URL", default="consolemail://"))
 
 # Set by gunicorn.conf.py: the folder in which all processes share their counters.

@@ -66,7 +66,7 @@ _BLUE = {
 UNFOLD = {
     "SITE_TITLE": "Profile Center",
     "SITE_HEADER": "Profile Center",
-    "SITE_SUBHEADER": _("Unsubscribes and their delivery"),
+    "SITE_SUBHEADER": _("Unsubscribes and preferences"),
     "SITE_SYMBOL": "unsubscribe",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
     "STYLES": [_style],
@@ -76,7 +76,7 @@ UNFOLD = {
     "ACCOUNT": {
         "navigation": [
             {"title": _("Password"), "link": reverse_lazy("account_change_password")},
-            {"title": _("Second factor"), "link": reverse_lazy("mfa_index")},
+            {"title": _("Two-factor authentication"), "link": reverse_lazy("mfa_index")},
         ]
     },
     "DASHBOARD_CALLBACK": "unsub.admin.dashboard.fill",
@@ -84,7 +84,7 @@ UNFOLD = {
     "SIDEBAR": {
         "navigation": [
             {
-                "title": _("Audit"),
+                "title": _("Activity"),
                 "items": [
                     _link(_("Overview"), "monitoring", "index", "unsub.view_subscriberrequest"),
                     _link(
@@ -105,25 +105,25 @@ UNFOLD = {
                         "unsub.view_pause",
                     ),
                     _link(
-                        _("Scanner-like"), "smart_toy", "unsub_subscriberrequest_scanners",
+                        _("Suspected bots"), "smart_toy", "unsub_subscriberrequest_scanners",
                         "unsub.view_subscriberrequest",
                     ),
                 ],
             },
             {
-                "title": _("For a person"),
+                "title": _("Needs attention"),
                 "separator": True,
                 "items": [
                     _link(
-                        _("Lost links"), "link_off", "unsub_lostlink_changelist",
+                        _("Manual requests"), "link_off", "unsub_lostlink_changelist",
                         "unsub.view_lostlink",
                     ),
                     _link(
-                        _("Erasures"), "person_remove", "unsub_erasure_changelist",
+                        _("Deletion requests"), "person_remove", "unsub_erasure_changelist",
                         "unsub.view_erasure",
                     ),
                     _link(
-                        _("Alarms"), "notifications_active", "unsub_alarm_changelist",
+                        _("Alerts"), "notifications_active", "unsub_alarm_changelist",
                         "unsub.view_alarm",
                     ),
                     _link(_("Spool"), "inbox", "unsub_alarm_spool", "unsub.view_alarm"),
@@ -134,7 +134,7 @@ UNFOLD = {
                 ],
             },
             {
-                "title": _("Pages"),
+                "title": _("Setup"),
                 "separator": True,
                 "items": [
                     _link(
@@ -143,7 +143,7 @@ UNFOLD = {
                     ),
                     _link(_("Reasons"), "forum", "unsub_reason_changelist", "unsub.view_reason"),
                     _link(
-                        _("Words agreed to"), "handshake", "unsub_consenttext_changelist",
+                        _("Consent texts"), "handshake", "unsub_consenttext_changelist",
                         "unsub.view_consenttext",
                     ),
                     _link(
@@ -152,11 +152,11 @@ UNFOLD = {
                 ],
             },
             {
-                "title": _("People"),
+                "title": _("Team"),
                 "separator": True,
                 "items": [
                     _link(_("Users"), "person", "auth_user_changelist", "auth.view_user"),
-                    _link(_("Groups"), "groups", "auth_group_changelist", "auth.view_group"),
+                    _link(_("Roles"), "groups", "auth_group_changelist", "auth.view_group"),
                 ],
             },
         ]

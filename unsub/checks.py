@@ -146,14 +146,13 @@ def _credentials() -> Iterator[CheckMessage]:
     password = (settings.SFMC_USERNAME, settings.SFMC_PASSWORD, settings.SFMC_SOAP_URL)
     if not all(oauth) and not all(password):
         yield Error(
-            "There are no credentials for Marketing Cloud: requests are accepted and held.",
+            "Marketing Cloud credentials are missing. Requests are accepted and put on hold.",
             hint="Set SFMC_SUBDOMAIN, SFMC_CLIENT_ID and SFMC_CLIENT_SECRET.",
             id="unsub.E001",
         )
     elif not settings.SFMC_ACCOUNT_ID:
         yield Warning(
-            "SFMC_ACCOUNT_ID is not set: the token is for the package's own unit, and each call "
-            "names its unit.",
+            "SFMC_ACCOUNT_ID is not set. The token is issued for the package’s own business unit.",
             hint="Set SFMC_ACCOUNT_ID to the MID of the installed package's business unit.",
             id="unsub.W001",
         )
@@ -163,7 +162,7 @@ def _no_keys() -> Iterator[CheckMessage]:
     """Yield E002 where no link can be read."""
     if not settings.LINK_KEYRING:
         yield Error(
-            "LINK_KEYS is empty: every link is refused.",
+            "LINK_KEYS is empty. All links are rejected.",
             hint='Set LINK_KEYS to {"*": ["the key of Key Management in Marketing Cloud"]}.',
             id="unsub.E002",
         )
@@ -175,7 +174,7 @@ def _plain_text() -> Iterator[CheckMessage]:
         url = getattr(settings, name)
         if url and not url.startswith("https://"):
             yield Warning(
-                f"{name} is not https: credentials would be sent unencrypted.",
+                f"{name} does not use HTTPS. Credentials would be sent unencrypted.",
                 hint=f"Set {name} to an https URL, or remove it and set SFMC_SUBDOMAIN.",
                 id="unsub.W002",
             )
@@ -185,7 +184,7 @@ def _unsigned() -> Iterator[CheckMessage]:
     """Yield W007 for a webhook whose messages could be forged."""
     if settings.ALERT_WEBHOOK_URL and not settings.ALERT_WEBHOOK_SECRET:
         yield Warning(
-            "ALERT_WEBHOOK_SECRET is not set: anyone who knows the URL can forge alarms.",
+            "ALERT_WEBHOOK_SECRET is not set. Anyone who knows the URL can send fake alerts.",
             hint="Set it to a long random text, here and at the receiver.",
             id="unsub.W007",
         )
@@ -223,7 +222,7 @@ def _nobody_told() -> Iterator[CheckMessage]:
     by_email = settings.ADMINS and settings.EMAIL_BACKEND not in _UNSENT
     if not by_email and not settings.ALERT_WEBHOOK_URL:
         yield Warning(
-            "Nobody would be told of an alarm: "
+            "Alerts reach no one. "
             + ("EMAIL_URL names no mail server." if settings.ADMINS else "ADMINS is not set.")
             + " ALERT_WEBHOOK_URL is not set either.",
             hint="Set ADMINS and EMAIL_URL, or ALERT_WEBHOOK_URL.",
@@ -235,7 +234,7 @@ def _one_factor() -> Iterator[CheckMessage]:
     """Yield W008 where a password alone gives access to the admin."""
     if not settings.SECOND_FACTOR:
         yield Warning(
-            "SECOND_FACTOR is off: a password alone gives access to the admin.",
+            "SECOND_FACTOR is off. The admin is protected by passwords only.",
             hint="Remove SECOND_FACTOR, or set it to true.",
             id="unsub.W008",
         )
@@ -246,7 +245,7 @@ def _printed_emails() -> Iterator[CheckMessage]:
     if settings.EMAIL_BACKEND.endswith(".console.EmailBackend") and not settings.DEBUG:
         yield Warning(
             "EMAIL_URL is not set: emails are written to standard output, with the links that set "
-            "passwords in them, and alarms reach nobody by email.",
+            "passwords in them, and alerts reach no one by email.",
             hint="Set EMAIL_URL to a mail server.",
             id="unsub.W017",
         )
@@ -302,17 +301,17 @@ def _ranges() -> Iterator[CheckMessage]:
     """Yield W003 to W006, and W023, for numbers out of range."""
     rules = (
         ("W003", 1 <= settings.SFMC_BATCH_SIZE <= BATCH_MOST,
-         f"SFMC_BATCH_SIZE must be 1 to {BATCH_MOST}."),
+         f"Set SFMC_BATCH_SIZE to 1–{BATCH_MOST}."),
         ("W004", 1 <= settings.SFMC_CONCURRENCY <= CONCURRENCY_MOST,
-         f"SFMC_CONCURRENCY must be 1 to {CONCURRENCY_MOST}."),
+         f"Set SFMC_CONCURRENCY to 1–{CONCURRENCY_MOST}."),
         ("W004", settings.SFMC_CONCURRENCY < 2
          or 1 <= settings.SFMC_PAGE_CONCURRENCY < settings.SFMC_CONCURRENCY,
-         "SFMC_PAGE_CONCURRENCY must be 1 or more, and less than SFMC_CONCURRENCY."),
+         "Set SFMC_PAGE_CONCURRENCY to 1 or more, and less than SFMC_CONCURRENCY."),
         ("W005", settings.UNDO_SECONDS >= 0 and settings.SWEEP_SECONDS >= 1,
-         "UNDO_SECONDS must not be negative, and SWEEP_SECONDS at least 1."),
+         "Set UNDO_SECONDS to 0 or more and SWEEP_SECONDS to 1 or more."),
         ("W006", settings.LEASE_SECONDS >= 4 * settings.SFMC_TIMEOUT,
-         "LEASE_SECONDS must be 4 x SFMC_TIMEOUT or more, or running calls are repeated."),
-        ("W023", settings.SPOOL_MAX_PER_UNIT >= 1, "SPOOL_MAX_PER_UNIT must be at least 1."),
+         "Set LEASE_SECONDS to at least 4 × SFMC_TIMEOUT. Otherwise requests may be sent twice."),
+        ("W023", settings.SPOOL_MAX_PER_UNIT >= 1, "Set SPOOL_MAX_PER_UNIT to 1 or more."),
     )  # fmt: skip
     for number, fulfilled, sentence in rules:
         if not fulfilled:

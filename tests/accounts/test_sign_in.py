@@ -198,7 +198,7 @@ class TestSecondFactor:
         for page in ("/admin/", "/admin/unsub/subscriberrequest/", "/admin/preview/510001/"):
             answer = client.get(page)
             assert answer["Location"] == "/admin/account/second-factor/", page
-        assert "Set up a second factor first" in seen(
+        assert "Set up two-factor authentication first" in seen(
             client.get("/admin/account/second-factor/").content
         )
 
@@ -262,7 +262,7 @@ class TestSecondFactor:
         )
         assert not Authenticator.objects.exists()
         history = admin_client.get(f"/admin/auth/user/{ada.pk}/history/")
-        assert "The second factor was forgotten" in seen(history.content)
+        assert "Two-factor authentication was reset" in seen(history.content)
 
 
 class TestCompany:
@@ -299,7 +299,7 @@ class TestCompany:
     ) -> None:
         EmailAddress.objects.create(user=boss, email="former@example.com")
         provider.claims |= {"email": "former@example.com", "email_verified": True}
-        assert "Nobody here knows this account" in through(client, COMPANY)[1]
+        assert "You don’t have access yet" in through(client, COMPANY)[1]
         assert not is_in(client)
 
     @pytest.mark.parametrize(
@@ -315,14 +315,14 @@ class TestCompany:
     ) -> None:
         provider.claims = {"sub": "x-1"} | claims
         page = through(client, COMPANY)[1]
-        assert "Nobody here knows this account" in page
+        assert "You don’t have access yet" in page
         assert not is_in(client)
         assert User.objects.count() == 1
 
     def test_an_unknown_state_is_refused(self, client: Client, provider: IdentityProvider) -> None:
         provider.claims |= {"email": "boss@example.com", "email_verified": True}
         answer = client.get(f"{COMPANY}callback/?code=code&state=forged", follow=True)
-        assert "That did not work" in seen(answer.content)
+        assert "Sign-in failed" in seen(answer.content)
         assert not is_in(client)
 
     @pytest.mark.usefixtures("provider")
@@ -332,7 +332,7 @@ class TestCompany:
         apps = settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"]
         apps[0]["settings"]["server_url"] = "http://127.0.0.1:1"
         answer = client.get(COMPANY, follow=True)
-        assert "That did not work" in seen(answer.content)
+        assert "Sign-in failed" in seen(answer.content)
 
 
 class TestForgotten:
@@ -465,7 +465,7 @@ class TestAddresses:
         ada = User.objects.create_user("ada", "ada@example.com")
         page = f"/admin/auth/user/{ada.pk}/change/"
         answer = admin_client.post(page, self.form(ada, email="BOSS@example.com"))
-        assert "Another user has this address" in seen(answer.content)
+        assert "Another user has this email address" in seen(answer.content)
         ada.refresh_from_db()
         assert ada.email == "ada@example.com"
         # Users who share an address already can still be edited.

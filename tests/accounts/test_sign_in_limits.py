@@ -27,7 +27,7 @@ from .pages import (
 
 pytestmark = pytest.mark.django_db
 AUTHENTICATE = "/admin/account/second-factor/authenticate/"
-BUSY = "Try again in some seconds"
+BUSY = "Try again in a few seconds"
 
 
 @pytest.fixture(autouse=True)

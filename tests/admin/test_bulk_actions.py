@@ -34,8 +34,8 @@ def test_an_action_on_all_filtered_rows_runs_in_chunks(admin_client: Client) -> 
         "action": "try_selected_again", "select_across": "1", "_selected_action": refused[0].pk,
     }  # fmt: skip
     asked = html(admin_client.post(LIST, data))
-    assert "5 requests will be sent" in asked
-    assert "1 request is left as it is" in asked
+    assert "Send 5 requests to Marketing Cloud" in asked
+    assert "1 request won’t change" in asked
     steps = []
     page = asked
     for _ in range(9):
@@ -46,8 +46,8 @@ def test_an_action_on_all_filtered_rows_runs_in_chunks(admin_client: Client) -> 
         steps.append(re.search(r'<progress[^>]* value="(\d+)" max="(\d+)"', page).groups())  # type: ignore[union-attr]
         assert "unsub/steps.js" in page
     assert steps == [("2", "5"), ("4", "5")]
-    assert "5 requests are on their way again." in page
-    assert "1 request is left as it is" in page
+    assert "5 requests queued for retry." in page
+    assert "1 request won’t change" in page
     assert SubscriberRequest.objects.filter(status=Status.PENDING).count() == 5
     assert LogEntry.objects.count() == 5
     done.refresh_from_db()
@@ -70,7 +70,7 @@ def test_a_whole_page_of_rows_can_be_selected(admin_client: Client, unit: Busine
     ids = [request(status=Status.REFUSED).pk for _ in range(100)]
     data = {"action": "try_selected_again", "_selected_action": ids, "confirmed": "1"}
     answer = admin_client.post(LIST, data, follow=True)
-    assert "100 requests are on their way again." in html(answer)
+    assert "100 requests queued for retry." in html(answer)
 
 
 def test_forged_numbers_in_the_form_are_harmless(admin_client: Client, unit: BusinessUnit) -> None:
@@ -80,4 +80,4 @@ def test_forged_numbers_in_the_form_are_harmless(admin_client: Client, unit: Bus
         "after": "x", "done": "-1", "left": "1e9", "total": "",
     }  # fmt: skip
     answer = admin_client.post(LIST, data, follow=True)
-    assert "1 request is on its way again." in html(answer)
+    assert "1 request queued for retry." in html(answer)

@@ -47,34 +47,38 @@ def test_the_list_masks_subscribers_and_the_page_shows_them_in_full(
     assert f'href="/admin/unsub/subscriberrequest/{row.pk}/change/">#{row.pk}</a> (done)' in html
     assert 'value="grant"' in html
     overview = admin_client.get("/admin/").content.decode()
-    assert f'<a href="{QUEUE}">1 person asks to be erased</a>' in overview
+    assert f'<a href="{QUEUE}">1 deletion request is open</a>' in overview
 
 
 def test_granting_explains_the_effect_and_keeps_the_proof(
     admin_client: Client, asked: Erasure
 ) -> None:
     words = act(admin_client, "grant", asked)
-    assert "Their requests name nobody any more" in words
-    assert "The proof stays" in words
-    assert "(Contact Delete) is your own job" in words
+    assert "Removed: SubscriberID, SubscriberKey" in words
+    assert "Kept: when the subscriber unsubscribed" in words
+    assert "Delete the contact there yourself (Contact Delete)" in words
     assert Erasure.objects.open().exists()
-    assert "1 is answered." in act(admin_client, "grant", asked, note="Contact deleted", **SURE)
+    assert "1 deletion request answered." in act(
+        admin_client, "grant", asked, note="Contact deleted", **SURE
+    )
     asked.refresh_from_db()
     assert asked.granted_at
     assert asked.handled_by
     assert asked.note == "Contact deleted"
     row = SubscriberRequest.objects.get()
     assert (row.email_address, row.subscriber_id, row.status) == ("", None, "done")
-    assert "Granted: 1 requests name nobody any more." in LogEntry.objects.get().change_message
-    assert "erased" in seen(admin_client.get("/admin/unsub/subscriberrequest/").content)
+    assert (
+        "Approved: personal data removed from 1 requests." in LogEntry.objects.get().change_message
+    )
+    assert "deleted" in seen(admin_client.get("/admin/unsub/subscriberrequest/").content)
     assert "a•••" not in seen(admin_client.get(QUEUE).content)
     assert "Contact deleted" in seen(admin_client.get(f"{QUEUE}?state=granted").content)
     again = admin_client.get(f"{QUEUE}{asked.pk}/change/").content.decode()
     assert 'value="grant"' not in again
     late = act(admin_client, "grant", asked)
-    assert "0 people will be erased" in late
-    assert "1 other was answered before." in late
-    assert "name nobody any more:" not in late
+    assert "personal data of 0 subscribers" in late
+    assert "1 more was already answered" in late
+    assert "Removed: SubscriberID" not in late
 
 
 def test_an_erasure_is_not_granted_while_a_request_is_on_its_way(
@@ -82,8 +86,8 @@ def test_an_erasure_is_not_granted_while_a_request_is_on_its_way(
 ) -> None:
     open_, _ = store.write(make_submission(1001, job=88003))
     words = act(admin_client, "grant", asked, **SURE)
-    assert f"#{asked.pk} is not granted yet" in words
-    assert f"has to go out under their name: #{open_.pk} (pending)." in words
+    assert f"#{asked.pk} can’t be approved yet" in words
+    assert f"are still being sent: #{open_.pk} (pending)." in words
     assert "answered." not in words
     asked.refresh_from_db()
     assert asked.granted_at is None
@@ -94,14 +98,14 @@ def test_an_erasure_is_not_granted_while_a_request_is_on_its_way(
 def test_declining_needs_a_note_and_erases_nothing(admin_client: Client, asked: Erasure) -> None:
     assert "This field is required" in act(admin_client, "decline", asked, note="", **SURE)
     note = "Bookkeeping has to keep it"
-    assert "1 is answered." in act(admin_client, "decline", asked, note=note, **SURE)
+    assert "1 deletion request answered." in act(admin_client, "decline", asked, note=note, **SURE)
     asked.refresh_from_db()
     assert asked.declined_at
     assert asked.email_address == "ada@example.com"
-    assert f"Answered otherwise: {note}" in LogEntry.objects.get().change_message
+    assert f"Declined: {note}" in LogEntry.objects.get().change_message
     assert note in seen(admin_client.get(f"{QUEUE}?state=declined").content)
-    assert "asks to be erased" not in seen(admin_client.get("/admin/").content)
-    assert "1 is answered." not in act(admin_client, "grant", asked, **SURE)
+    assert "deletion request is open" not in seen(admin_client.get("/admin/").content)
+    assert "1 deletion request answered." not in act(admin_client, "grant", asked, **SURE)
 
 
 def test_erasures_cannot_be_added_edited_or_deleted(admin_client: Client, asked: Erasure) -> None:
@@ -121,7 +125,7 @@ def test_a_viewer_sees_erasures_and_cannot_answer_them(
     act(viewer, "grant", asked, **SURE)
     other = person("marketer", child)
     assert "a•••" not in seen(other.get(QUEUE).content)
-    assert "asks to be erased" not in seen(other.get("/admin/").content)
+    assert "deletion request is open" not in seen(other.get("/admin/").content)
     act(other, "grant", asked, **SURE)
     asked.refresh_from_db()
     assert asked.granted_at is None
@@ -139,8 +143,8 @@ def test_pauses_are_listed_with_their_end(
     Pause.objects.filter(pk=ended.pk).update(ended_at=Now(), result="cancelled")
     words = seen(admin_client.get("/admin/unsub/pause/").content)
     assert "list 7001" in words
-    assert "it runs" in words
-    assert "came back before its end" in words
+    assert "active" in words
+    assert "ended early" in words
     for end, number in (("running", 1), ("cancelled", 1), ("asked", 0)):
         listed = seen(admin_client.get(f"/admin/unsub/pause/?end={end}").content)
         assert f"{number} pause" in listed
@@ -163,7 +167,7 @@ def test_consent_texts_link_to_the_requests_that_agreed_to_them(
     assert "Deutsch" in html or "German" in html
     link = f"/admin/unsub/subscriberrequest/?consent_text__id__exact={version.pk}"
     assert link in html
-    assert "1 unsubscribe request" in seen(admin_client.get(link).content)
+    assert "1 request" in seen(admin_client.get(link).content)
     assert admin_client.get(f"/admin/unsub/consenttext/{version.pk}/change/").status_code == 200
     assert admin_client.get("/admin/unsub/consenttext/add/").status_code == 403
 
@@ -184,4 +188,4 @@ def test_pauses_and_consent_texts_of_another_unit_are_not_visible(
         assert "Kids" not in words
     version = ConsentText.objects.get()
     answer = client.get(f"/admin/unsub/subscriberrequest/?consent_text__id__exact={version.pk}")
-    assert "0 unsubscribe requests" in seen(answer.content)
+    assert "0 requests" in seen(answer.content)

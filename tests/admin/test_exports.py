@@ -62,10 +62,10 @@ def test_the_timeline_of_a_request_is_in_order(
 ) -> None:
     words = seen(admin_client.get(f"{LIST}{told.pk}/change/").content)
     moments = (
-        "unsubscribed by one click in the mail program (RFC 8058): from the list.",
-        "Call 1 of LogUnsubEvent was sent",
-        "We called and got no readable answer.",
-        "Call 2 of LogUnsubEvent was sent",
+        "Unsubscribed from the mailing list with one click in the email program (RFC 8058).",
+        "Attempt 1: LogUnsubEvent sent",
+        "No readable response.",
+        "Attempt 2: LogUnsubEvent sent",
         "Marketing Cloud confirmed the unsubscribe. (request ID req-7)",
     )
     places = [words.index(moment) for moment in moments]
@@ -82,7 +82,7 @@ def test_a_proof_has_all_requests_of_one_person_and_none_of_others(
     other, _ = store.write(make_submission(1002))
     elsewhere, _ = store.write(make_submission(1001, mid=CHILD, job=88101))
     words = seen(admin_client.get(f"{LIST}{told.pk}/proof/").content)
-    assert "in business unit Example Outfitters (510001), and what was done" in words
+    assert "in business unit Example Outfitters (510001), as of" in words
     assert f"#{told.pk} · done · JobID 88002" in words
     assert f"#{again.pk} · pending · JobID 88003" in words
     assert f"#{other.pk} ·" not in words
@@ -104,7 +104,7 @@ def test_who_took_data_out_is_in_the_history_and_in_the_log(
     assert exported.change_message == "Exported requests as csv, with identifiers."
     assert (opened.user, opened.object_id) == (admin_user, str(told.pk))
     history = seen(admin_client.get(f"{LIST}{told.pk}/history/").content)
-    assert "Opened the proof for one person." in history
+    assert "Opened a subscriber record." in history
 
 
 def test_a_truncated_proof_says_so(
@@ -115,10 +115,10 @@ def test_a_truncated_proof_says_so(
 ) -> None:
     store.write(make_submission(1001, job=88003))
     address = f"{LIST}{told.pk}/proof/"
-    assert "there are more" not in seen(admin_client.get(address).content)
+    assert "Showing the latest" not in seen(admin_client.get(address).content)
     monkeypatch.setattr(exports, "PROOF_MAX", 1)
     words = seen(admin_client.get(address).content)
-    assert "These are the newest 1 requests; there are more." in words
+    assert "Showing the latest 1 requests." in words
     assert "JobID 88003" in words
 
 
@@ -162,8 +162,8 @@ def test_the_timeline_says_how_a_withdrawn_or_refused_request_ended(
     admin_client: Client, told: SubscriberRequest
 ) -> None:
     for status, words in (
-        (Status.WITHDRAWN, "The person took it back."),
-        (Status.REFUSED, "Set aside for a person to look at."),
+        (Status.WITHDRAWN, "Undone by the subscriber."),
+        (Status.REFUSED, "Moved to “Needs attention”."),
     ):
         rewrite(SubscriberRequest.objects.all(), status=status)
         assert words in seen(admin_client.get(f"{LIST}{told.pk}/change/").content)

@@ -52,7 +52,7 @@ def test_a_refused_unsubscribe_is_sent_in_another_way_and_that_is_logged(
     assert "1 " in admin_client.post(LIST, data).content.decode()
     refused.refresh_from_db()
     assert refused.status == Status.REFUSED
-    assert "1 request is on its way again" in act(admin_client, action, refused)
+    assert "1 request queued for retry" in act(admin_client, action, refused)
     refused.refresh_from_db()
     assert (refused.status, refused.call_method) == (Status.PENDING, method)
     assert LogEntry.objects.get().object_id == str(refused.pk)
@@ -86,8 +86,8 @@ def test_an_action_leaves_alone_what_it_does_not_apply_to(
     job = refuse(store.write(make_submission(1002, job=JobContext(job_id=88001)))[0])
     data = {"action": WITHOUT_EVENT, "_selected_action": [refused.pk, job.pk]}
     asked = admin_client.post(LIST, data).content.decode()
-    assert "1 person will be unsubscribed from the list of their request" in asked
-    assert "1 other is left as it is" in asked
+    assert "Unsubscribe 1 subscriber from the list of their request" in asked
+    assert "1 more won’t change" in asked
     act(admin_client, WITHOUT_EVENT, refused, job)
     job.refresh_from_db()
     assert (job.status, job.call_method) == (Status.REFUSED, "event")

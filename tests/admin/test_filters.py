@@ -1,6 +1,7 @@
 """Search and filters of requests: address, job, error code, days."""
 
 from datetime import UTC, datetime
+from urllib.parse import parse_qs
 
 import pytest
 from django.test import Client
@@ -102,7 +103,7 @@ def test_an_invalid_filter_is_reported_and_logged(
     query: str,
 ) -> None:
     answer = admin_client.get(f"{LIST}?{query}", follow=True)
-    assert "The filter in the address cannot be right." in answer.content.decode()
+    assert "The filter in this URL isn’t valid." in answer.content.decode()
     assert "filter_rejected" in caplog.text
     assert admin_client.get(f"{LIST}export.csv?{query}").status_code == 404
 
@@ -112,3 +113,37 @@ def test_a_nul_character_in_a_filter_is_no_server_error(
     three: list[SubscriberRequest], admin_client: Client, model: str
 ) -> None:
     assert admin_client.get(f"/admin/unsub/{model}=%00", follow=True).status_code == 200
+
+
+def test_the_filters_in_use_are_named_and_each_can_be_removed(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
+    query = {
+        "q": "1001", "status__exact": "refused", "job_id": "88002",
+        "received_at_from": "2026-11-01",
+    }  # fmt: skip
+    changes = admin_client.get(LIST, query).context["cl"]
+    named = {one.name: (one.value, one.url) for one in changes.active_filters}
+    assert {name: value for name, (value, _url) in named.items()} == {
+        "": "“1001”", "received": "from 2026-11-01", "JobID": "88002", "status": "refused",
+    }  # fmt: skip
+    for name, parameter in (("JobID", "job_id"), ("status", "status__exact"), ("", "q")):
+        left = set(parse_qs(named[name][1].removeprefix("?")))
+        assert left == set(query) - {parameter}
+    assert changes.unfiltered == "?"
+
+
+def test_the_size_of_a_page_can_be_chosen_and_stays_with_the_filters(
+    admin_client: Client, make_submission: MakeSubmission, unit: BusinessUnit
+) -> None:
+    for number in range(26):
+        store.write(make_submission(3000 + number))
+    for size, rows in (("25", 25), ("100", 26), ("7", 26), ("x", 26), ("", 26)):
+        changes = admin_client.get(LIST, {"per_page": size, "channel__exact": "one_click"}).context[
+            "cl"
+        ]
+        assert len(changes.result_list) == rows
+    chosen = admin_client.get(LIST, {"per_page": "25", "channel__exact": "one_click"}).context["cl"]
+    assert [one.value for one in chosen.page_sizes if one.is_chosen] == ["25"]
+    assert [one.name for one in chosen.active_filters] == ["channel"]
+    assert parse_qs(chosen.page_sizes[2].url.removeprefix("?"))["channel__exact"] == ["one_click"]

@@ -22,26 +22,26 @@ def test_requests_are_marked_with_a_note_after_confirmation(
     ids = [row.pk for row in (*refused, done)]
     data = {"action": "mark_handled", "_selected_action": ids}
     asked = seen(admin_client.post(LIST, data).content)
-    assert "2 refused requests will be marked" in asked
-    assert "1 other is left as it is." in asked
+    assert "Mark 2 refused requests" in asked
+    assert "1 more won’t change." in asked
     assert not ResolutionNote.objects.exists()
     empty = admin_client.post(LIST, data | {"confirmed": "1", "note": ""})
     assert "This field is required." in seen(empty.content)
     answer = admin_client.post(
         LIST, data | {"confirmed": "1", "note": "Taken off by hand"}, follow=True
     )
-    assert "2 requests are dealt with." in seen(answer.content)
+    assert "2 requests marked as resolved." in seen(answer.content)
     assert ResolutionNote.objects.count() == LogEntry.objects.count() == 2
     story = seen(admin_client.get(f"{LIST}{refused[0].pk}/change/").content)
-    assert "Dealt with by admin: Taken off by hand" in story
+    assert "Resolved by admin: Taken off by hand" in story
     again = admin_client.post(LIST, data | {"confirmed": "1", "note": "again"}, follow=True)
-    assert "0 requests are dealt with." in seen(again.content)
+    assert "0 requests marked as resolved." in seen(again.content)
 
 
 def test_a_request_is_marked_from_its_own_page(admin_client: Client, unit: BusinessUnit) -> None:
     one, done = request(status=Status.REFUSED), request()
     page = admin_client.get(f"{LIST}{one.pk}/change/").content.decode()
-    assert "1 refused request will be marked" in seen(admin_client.post(LIST, hidden(page)).content)
+    assert "Mark 1 refused request" in seen(admin_client.post(LIST, hidden(page)).content)
     ResolutionNote.objects.create(request=one, note="done")
     for row in (one, done):
         assert "mark_handled" not in admin_client.get(f"{LIST}{row.pk}/change/").content.decode()
@@ -59,7 +59,7 @@ def test_a_resolved_request_does_not_need_a_person_any_more(
     assert overview.build(mids=None, days=7).waiting.refused == 0
     for side, number in (("yes", 1), ("no", 0)):
         words = seen(admin_client.get(f"{LIST}?handled={side}").content)
-        assert f"{number} unsubscribe request" in words
+        assert f"{number} request" in words
 
 
 def test_a_viewer_cannot_mark_requests(unit: BusinessUnit) -> None:

@@ -92,8 +92,8 @@ def test_each_use_has_a_form_of_its_own(
     assert USES[Use(use)] == page.context["advice"]
     words = seen(page.content)
     assert "%%profile_center_url%% or %%unsub_center_url%%" in words
-    assert "Transactional email: the same forms." in words
-    assert "Not served: SMS and push" in words
+    assert "Transactional emails use the same forms." in words
+    assert "Not supported: SMS and push" in words
     # What stands before the link is the same in each form.
     assert page.context["snippet"].startswith(snippet(
         address=unit.url, key_name="spring-key", scope="list", with_subscriber_key=False
@@ -133,21 +133,21 @@ def test_a_pasted_link_is_explained(
     who = SubscriberContext(subscriber_key="ada@example.com")
     pasted = dressed.format(link(settings, subscriber=who))
     words = seen(admin_client.post(PAGE, {"link": pasted}).content)
-    assert "valid Whoever presses the button leaves this one list." in words
+    assert "Valid Unsubscribes the subscriber from this mailing list only." in words
     assert "a•••@example.com" in words
     assert "ada@example.com" not in words
-    assert "LogUnsubEvent with SubscriberKey, JobID, ListID, BatchID" in words
-    assert "UnsubEvent tracked" in words
+    assert "LogUnsubEvent parameters SubscriberKey, JobID, ListID, BatchID" in words
+    assert "UnsubEvent Tracked" in words
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"scope": Scope.ALL}, "leaves everything of this unit"),
-        ({"message_context": "PREVIEW"}, "A test link"),
+        ({"scope": Scope.ALL}, "from all marketing emails of this business unit"),
+        ({"message_context": "PREVIEW"}, "Test link."),
         (
             {"subscriber": SubscriberContext(email_address="a@example.com")},
-            "em must be an address; alone it names the subscriber only where",
+            "em must be an email address. Alone, it identifies the subscriber only",
         ),
     ],
 )
@@ -163,8 +163,8 @@ def test_a_link_that_does_not_open_is_explained(
     admin_client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
     for pasted, why in (
-        (link(settings)[:-4], "No key of this deployment signed it"),
-        ("hello", "This is no link of ours"),
+        (link(settings)[:-4], "The signature doesn’t match any key in LINK_KEYS"),
+        ("hello", "Not a valid link"),
         ("x" * 4001, "at most 4000 characters"),
     ):
         assert why in seen(admin_client.post(PAGE, {"link": pasted}).content)
@@ -175,7 +175,7 @@ def test_a_link_of_another_unit_is_not_explained(
 ) -> None:
     client = person("viewer", unit)
     html = client.post(PAGE, {"link": link(settings, mid=CHILD, job=88101)}).content.decode()
-    assert "a unit that you do not see" in html
+    assert "a business unit you don’t have access to" in html
     for trace in ("Example Kids", "88101", str(CHILD)):
         assert trace not in html
     assert "Example Kids" not in client.get(PAGE, {"unit": str(CHILD), "key": "k"}).content.decode()

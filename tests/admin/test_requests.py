@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from tests.helpers import PARENT, MakeSubmission, rewrite, settle, shown
+from tests.helpers import PARENT, MakeSubmission, rewrite, seen, settle, shown
 from unsub.models import BusinessUnit, DeliveryAttempt, Outcome, Status, SubscriberRequest
 from unsub.outbox import store
 from unsub.units import queue_state
@@ -46,8 +46,8 @@ def test_a_request_s_page_explains_its_status(
     admin_client: Client, refused: SubscriberRequest
 ) -> None:
     html = admin_client.get(f"{LIST}{refused.pk}/change/").content.decode()
-    assert "not among those whom this job was sent to" in html
-    assert "Try again" in html
+    assert "wasn’t part of this send" in html
+    assert "Retry" in html
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_try_again_requeues_a_refused_request_and_is_logged(
     url = reverse("admin:unsub_subscriberrequest_try_again", args=(refused.pk,))
     assert admin_client.get(url).status_code == 405
     answer = admin_client.post(url, follow=True)
-    assert "1 request is on its way again" in answer.content.decode()
+    assert "1 request queued for retry" in answer.content.decode()
     refused.refresh_from_db()
     assert refused.status == Status.PENDING
     assert LogEntry.objects.get().object_id == str(refused.pk)
@@ -82,7 +82,7 @@ def test_try_again_of_a_selection_needs_a_confirmation(
 ) -> None:
     data = {"action": "try_selected_again", "_selected_action": [refused.pk]}
     asked = admin_client.post(LIST, data)
-    assert "1 request will be sent to Marketing Cloud again." in asked.content.decode()
+    assert "Send 1 request to Marketing Cloud again?" in asked.content.decode()
     refused.refresh_from_db()
     assert refused.status == Status.REFUSED
     admin_client.post(LIST, data | {"confirmed": "1"})
@@ -115,7 +115,7 @@ def test_requests_of_an_unknown_unit_are_shown(
     admin_client: Client, db: None, make_submission: MakeSubmission
 ) -> None:
     request, _ = store.write(make_submission(mid=599_999))
-    assert "599999: unknown unit" in admin_client.get(LIST).content.decode()
+    assert "599999 (unknown business unit)" in admin_client.get(LIST).content.decode()
     assert admin_client.get(f"{LIST}{request.pk}/change/").status_code == 200
 
 
@@ -126,17 +126,17 @@ def test_releasing_a_unit_requeues_its_held_requests(
     queue_state.hold(PARENT, "credentials refused")
     data = {"action": "release", "_selected_action": [unit.mid]}
     asked = admin_client.post("/admin/unsub/businessunit/", data)
-    assert "The queue of 1 business unit will be opened" in asked.content.decode()
+    assert "Resume the queue of 1 business unit?" in asked.content.decode()
     assert shown() == [Status.HELD]
     answer = admin_client.post("/admin/unsub/businessunit/", data | {"confirmed": "1"}, follow=True)
-    assert "1 held request is on its way again" in answer.content.decode()
+    assert "Queue resumed. 1 request is being sent." in answer.content.decode()
     assert shown() == [Status.PENDING]
 
 
 def test_an_empty_list_explains_itself(admin_client: Client, unit: BusinessUnit) -> None:
-    assert "They appear here by themselves." in admin_client.get(LIST).content.decode()
+    assert "They appear here automatically." in admin_client.get(LIST).content.decode()
     html = admin_client.get(f"{LIST}?job_id=1").content.decode()
-    assert "Nothing fits what you searched and filtered by." in html
+    assert "Try another search or remove a filter." in html
 
 
 def test_times_have_seconds_and_a_time_zone(
@@ -147,3 +147,17 @@ def test_times_have_seconds_and_a_time_zone(
     )
     html = admin_client.get(f"{LIST}{refused.pk}/change/").content.decode()
     assert "2026-11-02 09:31:07 UTC" in html
+
+
+@pytest.mark.parametrize("path", [LIST, "/admin/auth/user/", "/admin/account/password/change/"])
+def test_the_admin_is_in_english_whatever_the_browser_asks_for(
+    admin_client: Client, path: str
+) -> None:
+    admin_client.cookies["django_language"] = "de"
+    answer = admin_client.get(path, headers={"accept-language": "de"})
+    assert answer.status_code == 200
+    assert '<html lang="en' in answer.content.decode()
+    words = seen(answer.content)
+    assert "Password" in words
+    assert "Passwort" not in words
+    assert "Filter aufheben" not in words

@@ -232,7 +232,7 @@ def test_a_user_with_log_entries_cannot_be_deleted(unit: BusinessUnit) -> None:
     one = User.objects.create_user("one")
     gone = f"/admin/auth/user/{one.pk}/delete/"
     assert client.get(gone).status_code == 200
-    LogEntry.objects.log_actions(one.pk, [unit], CHANGE, "Queue released.")
+    LogEntry.objects.log_actions(one.pk, [unit], CHANGE, "Queue resumed.")
     assert client.post(gone, {"post": "yes"}).status_code == 403
     many = {"action": "delete_selected", "_selected_action": [one.pk], "post": "yes"}
     client.post("/admin/auth/user/", many)

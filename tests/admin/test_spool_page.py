@@ -44,9 +44,9 @@ def test_the_page_says_what_waits_and_why_something_could_not_be_stored(
     spool.push(make_submission(1004))
     text = seen(admin_client.get(PAGE).content)
     assert "Example Outfitters (510001) 1 " in text
-    assert "2 requests. They were accepted, and are kept." in text
-    assert "1 request. It was accepted, and is kept." in text
-    assert text.count("The key of its link is not in LINK_KEYS.") == 3
+    assert "2 requests. They were accepted and are kept." in text
+    assert "1 request. It was accepted and is kept." in text
+    assert text.count("The key of its link isn’t in LINK_KEYS.") == 3
     assert "ada" not in text
     assert "1001" not in text.replace("510001", "")
 
@@ -101,4 +101,4 @@ def test_without_redis_the_page_says_so(
     away = SpoolQueue(redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
     monkeypatch.setattr(spool_page, "_spool", away)
     for answer in (admin_client.get(PAGE), admin_client.post(PAGE, {"mid": PARENT, "all": "1"})):
-        assert "Redis does not answer" in seen(answer.content)
+        assert "Redis doesn’t respond" in seen(answer.content)

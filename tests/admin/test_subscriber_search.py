@@ -51,7 +51,7 @@ def test_requests_are_found_by_what_marketing_cloud_knows(
 ) -> None:
     ids, words = found(admin_client, f"q={typed}")
     assert ids == [ada.pk]
-    told = "Marketing Cloud was asked: in Example Outfitters this is SubscriberID 1001."
+    told = "Searched Marketing Cloud: in Example Outfitters this is SubscriberID 1001."
     assert words.count(told) == 1
 
 
@@ -60,7 +60,7 @@ def test_an_unknown_address_finds_nothing_and_says_that_it_was_asked(
 ) -> None:
     ids, words = found(admin_client, "q=nobody@example.com")
     assert ids == []
-    assert "Marketing Cloud was asked, and has no such subscriber." in words
+    assert "Searched Marketing Cloud: no such subscriber." in words
 
 
 def test_an_address_once_asked_for_is_found_without_marketing_cloud(
@@ -75,7 +75,7 @@ def test_an_address_once_asked_for_is_found_without_marketing_cloud(
     monkeypatch.setattr(subscriber_search, "TIMEOUT", 0.5)
     ids, words = found(admin_client, "q=ada@example.com")
     assert ids == [ada.pk]
-    assert "did not say which SubscriberID this is in Example Outfitters" in words
+    assert "returned no SubscriberID for Example Outfitters" in words
 
 
 def test_only_the_units_of_the_user_are_asked(
@@ -97,8 +97,8 @@ def test_only_the_units_of_the_user_are_asked(
 def test_a_number_is_asked_for_where_it_is_nothing_here(
     admin_client: Client, ada: SubscriberRequest, sandbox: Sandbox
 ) -> None:
-    assert "Marketing Cloud was asked" not in found(admin_client, "q=1001")[1]
-    assert "Marketing Cloud was asked" in found(admin_client, "q=77077077")[1]
+    assert "Searched Marketing Cloud" not in found(admin_client, "q=1001")[1]
+    assert "Searched Marketing Cloud" in found(admin_client, "q=77077077")[1]
 
 
 def test_the_proof_says_who_the_subscriber_is_in_marketing_cloud(
@@ -114,7 +114,7 @@ def test_the_proof_says_that_marketing_cloud_did_not_answer(
     admin_client: Client, ada: SubscriberRequest, settings: Settings
 ) -> None:
     words = seen(admin_client.get(f"{LIST}{ada.pk}/proof/").content)
-    assert "Marketing Cloud did not answer, or does not know this subscriber." in words
+    assert "Marketing Cloud didn’t respond, or has no such subscriber." in words
 
 
 def test_a_role_without_the_right_sees_nobody_named(
@@ -132,4 +132,4 @@ def test_a_role_without_the_right_sees_nobody_named(
         assert ("ada@example.com" in words) is is_named
         assert ("ada-1001" in words) is is_named
         assert (line.get("subscriber_key") == "ada-1001") is is_named
-        assert ("does not include the right" in words) is not is_named
+        assert ("doesn’t include permission" in words) is not is_named

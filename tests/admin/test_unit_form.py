@@ -46,7 +46,7 @@ def save(client: Client, unit: BusinessUnit, **changes: str) -> Any:
 def test_an_operator_edits_all_settings_and_a_marketer_only_some(unit: BusinessUnit) -> None:
     for group, shown in (("operator", (*TECHNICAL, *OWN)), ("marketer", OWN)):
         html = person(group, unit).get(UNIT).content.decode()
-        assert "Profile centre" in seen(html.encode())
+        assert "Preference center" in seen(html.encode())
         for name in (*TECHNICAL, *OWN):
             assert (f'name="{name}"' in html) is (name in shown), (group, name)
 
@@ -63,7 +63,7 @@ def test_a_pause_that_ends_by_asking_needs_the_email_to_ask_by(
     admin_client: Client, unit: BusinessUnit
 ) -> None:
     answer = save(admin_client, unit, pause_offered="on")
-    assert "there is no such mail" in seen(answer.content)
+    assert "Enter the “pause ended” email" in seen(answer.content)
     assert not unit.pause_offered
     save(admin_client, unit, pause_offered="on", pause_end_action="put_back")
     assert (unit.pause_offered, unit.pause_end_action) == (True, "put_back")
@@ -73,7 +73,7 @@ def test_a_pause_that_ends_by_asking_needs_the_email_to_ask_by(
 
 def test_a_marketer_is_told_that_an_operator_enters_the_key(unit: BusinessUnit) -> None:
     client = person("marketer", unit)
-    assert "an operator enters the key" in seen(save(client, unit, pause_offered="on").content)
+    assert "Enter the “pause ended” email" in seen(save(client, unit, pause_offered="on").content)
     BusinessUnit.objects.update(ask_back_key="come-back")
     assert save(client, unit, pause_offered="on").status_code == 302
     assert unit.pause_offered

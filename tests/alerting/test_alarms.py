@@ -307,9 +307,9 @@ def test_the_admins_get_an_email(alarm: Alarm, settings: Settings) -> None:
     look()
     raised, over = mail.outbox
     assert str(PARENT) in raised.subject
-    assert "a queue is held" in raised.subject
+    assert "[open] Queue on hold" in raised.subject
     assert "advice: Check the credentials" in raised.body
-    assert "over: " in over.subject
+    assert "[resolved] Queue on hold" in over.subject
     assert "ada" not in raised.body
 
 
@@ -369,7 +369,7 @@ def test_while_the_database_is_away_people_are_told_of_the_spool_once_an_hour(
     for _ in range(3):
         tasks.watch()
     (email,) = mail.outbox
-    assert email.subject.endswith("requests wait in the spool (510001)")
+    assert email.subject.endswith("Requests waiting in the spool (510001)")
     assert "ada" not in email.body
     ((body, _),) = receiver.received
     content = json.loads(body)

@@ -129,8 +129,8 @@ def test_an_outage_shows_in_admin_and_metrics(
     text = client.get("/metrics").content.decode()
     assert 'unsub_alarms_open{cause="beat",mid="0"} 1.0' in text
     page = person("operator").get("/admin/unsub/alarm/").content.decode()
-    assert "beat is silent" in page
-    assert "the deployment" in page
+    assert "beat isn’t running" in page
+    assert "all business units" in page
 
 
 def test_an_outage_counts_only_after_a_while(

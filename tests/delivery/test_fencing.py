@@ -255,7 +255,7 @@ def test_a_late_call_is_on_the_attempt_in_the_timeline_the_alarms_and_the_metric
     ]
     assert f'unsub_late_calls{{mid="{PARENT}"}} 1.0' in client.get("/metrics").content.decode()
     told = [moment.what for moment in events_of(request, [attempt])]
-    assert any("came after the worker's time for it was over" in one for one in told)
+    assert any("came after its lease had ended" in one for one in told)
     drain()
     assert (status_of(request), request.outcome) == (Status.DONE, "already_unsubscribed")
     assert len(sandbox.events()) == 1

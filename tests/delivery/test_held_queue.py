@@ -239,13 +239,13 @@ def test_held_is_shown_where_pending_is_stored(
         rows = list(csv.DictReader(io.StringIO(b"".join(lines).decode())))
         assert [(int(row["id"]), row["status"]) for row in rows] == [(pk, query) for pk in expected]
     for pk, why in (
-        (held, "The queue is held: credentials refused"),
-        (unknown, "There is no business unit with this MID here."),
+        (held, "The queue is on hold: credentials refused"),
+        (unknown, "This business unit isn’t set up here."),
     ):
         page = seen(admin_client.get(f"{ADMIN}{pk}/change/").content)
         assert why in page
-        assert "Try again" in page
-    assert "Try again" not in seen(admin_client.get(f"{ADMIN}{pending}/change/").content)
+        assert "Retry" in page
+    assert "Retry" not in seen(admin_client.get(f"{ADMIN}{pending}/change/").content)
     metrics = client.get("/metrics").content.decode()
     assert 'unsub_requests{mid="510001",status="pending"} 1.0' in metrics
     assert 'unsub_requests{mid="510002",status="held"} 1.0' in metrics

@@ -65,7 +65,7 @@ def test_only_unsubscribes_are_sent_until_the_release(
     unsubscribe(1005)
     assert claimed_types() == [MessageType.UNSUBSCRIBES]
     assert "database was restored" in seen(admin_client.get("/admin/").content)
-    assert "Changes and emails are sent again." in release(admin_client, discard=False)
+    assert "Changes and emails are being sent." in release(admin_client, discard=False)
     assert claimed_types() == [MessageType.CHANGES, MessageType.MAILS]
     assert {status_of(joined), status_of(later)} == {Status.SENDING}
     assert "database was restored" not in seen(admin_client.get("/admin/").content)
@@ -110,7 +110,7 @@ def test_only_operators_and_administrators_release(
     user = person(group, unit)
     user.post(HOLDS, {"action": "release", "_selected_action": [1], "confirmed": "1"})
     if may:
-        assert "Changes and emails are sent again." in release(user, discard=True)
+        assert "Changes and emails are being sent." in release(user, discard=True)
     else:
         assert user.get(HOLDS).status_code == 403
     assert restoring.is_holding() is not may

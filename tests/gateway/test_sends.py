@@ -121,7 +121,7 @@ def test_the_overview_names_sends_and_their_page_says_why_people_left(
     page = admin_client.get("/admin/").content.decode()
     assert "Weekly offers" in page
     assert "Rain is coming" in page
-    assert "By email, all its sends" in page
+    assert "By email (all its sends)" in page
     newest = Send.objects.get(job_id=88002)
     listed = admin_client.get("/admin/unsub/send/").content.decode()
     assert "Rain is coming" in listed

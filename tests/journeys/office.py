@@ -48,7 +48,7 @@ def sign_in(
 
 def enter(page: Page, name: str, password: str = PASSWORD) -> None:
     """Submit name and password on the sign-in page."""
-    page.get_by_label("Name or e-mail address").fill(name)
+    page.get_by_label("Username or email address").fill(name)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name="Sign in", exact=True).click()
 

@@ -50,7 +50,7 @@ def test_an_unsubscribe_from_elsewhere_is_imported_into_the_audit(
     expect(row).to_contain_text("import")
     expect(row).to_contain_text("s•••@example.com")
     row.locator("a").first.click()
-    expect(desk.get_by_text("taken over from Marketing Cloud").first).to_be_visible()
+    expect(desk.get_by_text("in Marketing Cloud. Imported.").first).to_be_visible()
 
 
 def test_filters_can_be_typed_in_the_panel(shared: Deployment, desk: Page) -> None:

@@ -52,16 +52,14 @@ def test_a_marketer_requeues_all_filtered_requests(shared: Deployment, desk: Pag
     desk.locator("select[name=action]").select_option("try_selected_again")
     desk.locator(".question a, .question button, span.question").first.click()
     desk.get_by_role("button", name="Run").click()
-    expect(desk.get_by_text(f"{MANY} requests will be sent to Marketing Cloud")).to_be_visible()
+    expect(desk.get_by_text(f"Send {MANY} requests to Marketing Cloud again?")).to_be_visible()
     # Without its script the first step waits, so that it can be looked at; the others go on alone.
     desk.route(STEPS, lambda route: route.abort())
-    desk.get_by_role("button", name="Try again").click()
+    desk.get_by_role("button", name="Retry").click()
     expect(desk.locator("progress")).to_be_visible()
     desk.unroute(STEPS)
-    desk.get_by_role("button", name="Go on").click()
-    expect(desk.get_by_text(f"{MANY} requests are on their way again.")).to_be_visible(
-        timeout=60_000
-    )
+    desk.get_by_role("button", name="Continue").click()
+    expect(desk.get_by_text(f"{MANY} requests queued for retry.")).to_be_visible(timeout=60_000)
 
 
 def test_a_marketer_adds_a_reason_and_sees_it_in_the_preview(
@@ -80,7 +78,7 @@ def test_a_marketer_adds_a_reason_and_sees_it_in_the_preview(
     row.locator("input.action-select").check()
     desk.locator("select[name=action]").select_option("retire")
     desk.get_by_role("button", name="Run").click()
-    expect(desk.get_by_text("1 reason retired.")).to_be_visible()
+    expect(desk.get_by_text("1 reason hidden.")).to_be_visible()
     desk.goto(f"{shared.url}{UNIT}")
     # Technical settings are for operators.
     assert desk.locator("input[name=all_subscribers_list_id]").count() == 0
@@ -92,8 +90,8 @@ def test_an_operator_releases_queues_and_adds_units(shared: Deployment, desk: Pa
     desk.locator("#result_list tbody tr").first.locator("input.action-select").check()
     desk.locator("select[name=action]").select_option("release")
     desk.get_by_role("button", name="Run").click()
-    desk.get_by_role("button", name="Release").click()
-    expect(desk.get_by_text("held requests are on their way again.")).to_be_visible()
+    desk.get_by_role("button", name="Resume queue").click()
+    expect(desk.get_by_text("requests are being sent.")).to_be_visible()
     desk.goto(f"{shared.url}/admin/unsub/businessunit/add/")
     desk.get_by_label("MID").fill("510077")
     desk.locator("input[name=name]").fill("Example Garden")

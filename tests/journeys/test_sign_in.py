@@ -28,7 +28,7 @@ def add_user(desk: Page, deployment: Deployment, email: str, base: str) -> None:
     desk.goto(f"{base}/admin/")
     enter(desk, email)
     desk.wait_for_url(f"**{FACTORS}")
-    expect(desk.get_by_text("Set up a second factor first").first).to_be_visible()
+    expect(desk.get_by_text("Set up two-factor authentication first").first).to_be_visible()
 
 
 def test_a_user_made_by_the_command_signs_in_with_an_authenticator_app(
@@ -90,7 +90,7 @@ def test_a_user_signs_in_by_single_sign_on(deploy: Deploy, desk: Page) -> None:
         leave(desk, own.url)
         provider.claims |= {"sub": "b-2", "email": "stranger@example.com"}
         desk.get_by_role("link", name="Sign in with Example SSO").click()
-        expect(desk.get_by_text("no administrator has let this address in")).to_be_visible()
+        expect(desk.get_by_text("it hasn’t been added here")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

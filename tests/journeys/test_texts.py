@@ -20,6 +20,6 @@ def test_the_preview_follows_the_input_before_it_is_saved(shared: Deployment, de
     page.get_by_label("after it", exact=True).check()
     expect(preview.get_by_role("heading", name="Sie sind abgemeldet")).to_be_visible()
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("The texts are saved")).to_be_visible()
+    expect(page.get_by_text("Texts saved")).to_be_visible()
     assert shared.query(WRITTEN, CHILD) == [("Im Winter schreiben wir <selten>.",)]
     page.screenshot(path=shared.folder / "texts.png", full_page=True)

@@ -190,7 +190,7 @@ def test_the_timeline_says_where_the_event_happened(
     unsubscribe_elsewhere(sandbox, 1001)
     event_import.import_unit(PARENT)
     page = admin_client.get(f"/admin/unsub/subscriberrequest/{imported()[0].pk}/change/")
-    assert "unsubscribed elsewhere; taken over from Marketing Cloud" in page.content.decode()
+    assert "in Marketing Cloud. Imported." in page.content.decode()
     listed = admin_client.get("/admin/unsub/subscriberrequest/?channel__exact=import")
     assert f"/admin/unsub/subscriberrequest/{imported()[0].pk}/change/" in listed.content.decode()
 

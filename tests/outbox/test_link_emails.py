@@ -183,11 +183,11 @@ def test_a_refused_email_is_tried_again_in_the_admin(
     drain()
     there = "/admin/unsub/linkemail/"
     page = admin_client.get(f"{there}{email.pk}/change/").content.decode()
-    assert "names no triggered send definition" in page
+    assert "has no triggered send for this email" in page
     BusinessUnit.objects.update(new_link_key="new-link")
     action = {"action": "try_selected_again", "_selected_action": [email.pk], "confirmed": "1"}
     answer = admin_client.post(there, action, follow=True)
-    assert "1 email is on its way again." in answer.content.decode()
+    assert "1 email queued for retry." in answer.content.decode()
     drain()
     email.refresh_from_db()
     assert email.status == EmailStatus.DONE

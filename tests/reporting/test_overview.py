@@ -136,16 +136,20 @@ def test_a_job_that_stands_out_is_marked(unit: BusinessUnit) -> None:
 def test_the_overview_links_to_what_needs_a_person(
     admin_client: Client, unit: BusinessUnit
 ) -> None:
-    assert "Nothing needs a person" in seen(admin_client.get("/admin/").content)
+    assert "All clear." in seen(admin_client.get("/admin/").content)
     request(3, status=Status.PENDING, finished_at=None)
     queue_state.hold(PARENT, "credentials refused")
     request(1, status=Status.REFUSED)
     html = admin_client.get("/admin/").content.decode()
-    for words in ("1 request is older than 48 hours", "1 request is held", "1 request was refused"):
+    for words in (
+        "1 request is overdue (more than 48 hours)",
+        "1 request is on hold",
+        "1 request was refused",
+    ):
         assert words in html
     for query in ("late=yes", "status__exact=held", "status__exact=refused"):
         listed = seen(admin_client.get(f"/admin/unsub/subscriberrequest/?{query}").content)
-        assert "1 unsubscribe request" in listed, query
+        assert "1 request" in listed, query
 
 
 def listed(client: Client, url: str) -> int:
@@ -201,7 +205,7 @@ def test_a_request_without_a_reason_list_or_job_has_a_row(
     request(job_id=None, list_id=None, reason=None)
     daily_counts.refresh()
     words = seen(admin_client.get("/admin/").content)
-    for row in ("No reason given 1", "No list in the link 1", "No job in the link 1"):
+    for row in ("No reason given 1", "No list in the link 1", "No send in the link 1"):
         assert row in words
 
 
@@ -214,7 +218,7 @@ def test_a_table_says_what_it_leaves_out_and_opens_in_full(
     page = admin_client.get("/admin/?days=7")
     [card] = [card for card in page.context["cards"] if card.key == "job"]
     assert (len(card.rows), card.hidden, card.hidden_number) == (10, 2, 2)
-    assert "2 more with 2 in all. Show all" in seen(page.content)
+    assert "2 more, with 2 unsubscribes. Show all" in seen(page.content)
     page = admin_client.get("/admin/" + card.full_url.partition("#")[0])
     [card] = [card for card in page.context["cards"] if card.key == "job"]
     assert (len(card.rows), card.hidden) == (12, 0)
@@ -248,9 +252,9 @@ def test_the_overview_says_how_many_requests_the_processing_time_is_of(
 ) -> None:
     for _ in range(2):
         request()
-    assert "of the last seven days." in seen(admin_client.get("/admin/").content)
+    assert "last 7 days." in seen(admin_client.get("/admin/").content)
     monkeypatch.setattr(dashboard, "NEWEST", 2)
-    assert "of the newest 2 of the last seven days." in seen(admin_client.get("/admin/").content)
+    assert "latest 2 requests of the last 7 days." in seen(admin_client.get("/admin/").content)
 
 
 def test_a_unit_that_does_not_exist_is_shown_as_unknown(
@@ -258,7 +262,7 @@ def test_a_unit_that_does_not_exist_is_shown_as_unknown(
 ) -> None:
     request(unit_id=599_999)
     daily_counts.refresh()
-    assert "599999: unknown unit" in seen(admin_client.get("/admin/").content)
+    assert "599999 (unknown business unit)" in seen(admin_client.get("/admin/").content)
 
 
 def test_a_marketer_sees_the_numbers_of_their_units_only(
@@ -296,14 +300,14 @@ def test_the_profile_centre_s_card_links_to_its_requests(
 ) -> None:
     request()
     daily_counts.refresh()
-    assert "Profile centre" not in seen(admin_client.get("/admin/").content)
+    assert "Preference center" not in seen(admin_client.get("/admin/").content)
     request(kind=Kind.SUBSCRIBE)
     daily_counts.refresh()
     html = admin_client.get("/admin/").content.decode()
     assert 'kind__exact=subscribe">join a list</a>' in html
-    assert "Profile centre" in html
+    assert "Preference center" in html
     listed = seen(admin_client.get("/admin/unsub/subscriberrequest/?kind__exact=subscribe").content)
-    assert "1 unsubscribe request" in listed
+    assert "1 request" in listed
 
 
 @pytest.mark.parametrize("days", ["0", "x", "-1", "1000000", ""])

@@ -107,12 +107,12 @@ def test_a_spooled_request_keeps_the_scanner_and_may_lack_it(
 def test_a_marketer_sees_the_report_and_finds_the_requests(
     client: Client, admin_client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:
-    assert "nothing in the last 30 days" in seen(admin_client.get(REPORT).content)
+    assert "No suspected bots in the last 30 days" in seen(admin_client.get(REPORT).content)
     client.post(link(settings), FORM, headers={"user-agent": "curl/8"})
     client.post(link(settings, 1002, job=88001), FORM, headers={"user-agent": "Mozilla/5.0"})
     html = seen(admin_client.get(REPORT).content)
     assert "88002 Example Outfitters (510001) 1 1 0 0 100%" in html
     assert "88001" not in html
-    assert "1 unsubscribe request" in seen(admin_client.get(f"{LIST}?scanner=yes").content)
-    assert "1 unsubscribe request" in seen(admin_client.get(f"{LIST}?scanner=no").content)
+    assert "1 request" in seen(admin_client.get(f"{LIST}?scanner=yes").content)
+    assert "1 request" in seen(admin_client.get(f"{LIST}?scanner=no").content)
     assert client.get(REPORT).status_code == 302

@@ -62,18 +62,18 @@ def attempt(one: SubscriberRequest | None, outcome: str, **more: object) -> None
 @pytest.mark.parametrize(
     ("change", "row", "story"),
     [
-        (Change(kind=Kind.SUBSCRIBE), "join Weekly offers (7001)",
-         "The person asked to join Weekly offers (7001) in the profile centre."),
-        (Change(kind=Kind.RESUBSCRIBE), "subscribe again",
-         "The person asked to be subscribed again"),
+        (Change(kind=Kind.SUBSCRIBE), "subscribe to Weekly offers (7001)",
+         "The subscriber asked to subscribe to Weekly offers (7001) in the preference center."),
+        (Change(kind=Kind.RESUBSCRIBE), "resubscribe",
+         "The subscriber asked to resubscribe"),
         (Change(kind=Kind.ATTRIBUTE, name="City", value="Geheimstadt"), "City",
-         "The person changed the detail City in the profile centre."),
-        (Change(kind=Kind.FORMAT, value="Text"), "HTML or text",
-         "The person asked for plain text instead of HTML"),
-        (Change(kind=Kind.ADDRESS, value="new@example.org"), "another address",
-         "The person asked for another address (n•••@example.org)"),
-        (None, "leave Weekly offers (7001)",
-         "The person unsubscribed in the profile centre: from Weekly offers (7001)."),
+         "The subscriber changed City in the preference center."),
+        (Change(kind=Kind.FORMAT, value="Text"), "change email format",
+         "The subscriber changed the email format to plain text"),
+        (Change(kind=Kind.ADDRESS, value="new@example.org"), "change email address",
+         "The subscriber asked to change the email address (n•••@example.org)"),
+        (None, "unsubscribe from Weekly offers (7001)",
+         "Unsubscribed from Weekly offers (7001) in the preference center."),
     ],
 )  # fmt: skip
 def test_each_kind_is_described_and_its_value_shown_on_its_own_page_only(
@@ -113,19 +113,17 @@ def test_consent_is_shown_with_its_text_and_confirmation(
     assert one.consent_text
     before = page(admin_client, one)
     assert "waiting for confirmation" in before
-    assert (
-        f"They agreed to version {one.consent_text.pk} of the words (English): “{WORDS}”" in before
-    )
-    assert "It counts only once the person has confirmed it from a mail." in before
-    assert "Confirmed by mail not yet" in page(admin_client, one, "proof")
+    assert f"Agreed to consent text version {one.consent_text.pk} (English): “{WORDS}”" in before
+    assert "Waiting for the subscriber to confirm by email." in before
+    assert "Confirmed by email Not confirmed" in page(admin_client, one, "proof")
     outbox.confirm(one)
     after = page(admin_client, one)
-    assert "The person confirmed it from the mail." in after
+    assert "The subscriber confirmed by email." in after
     proof = page(admin_client, one, "proof")
-    version = f"Consent text version {one.consent_text.pk}, English, first used"
-    assert f"Agreed to “{WORDS}” {version}" in proof
-    assert re.search(r"Confirmed by mail \d{4}-\d\d-\d\d", proof)
-    assert "Join Weekly offers (7001)" in proof
+    version = f"Version {one.consent_text.pk}, English, first used"
+    assert f"Consent text “{WORDS}” {version}" in proof
+    assert re.search(r"Confirmed by email \d{4}-\d\d-\d\d", proof)
+    assert "Subscribe to Weekly offers (7001)" in proof
 
 
 def test_an_unconfirmed_request_says_so(
@@ -136,8 +134,8 @@ def test_an_unconfirmed_request_says_so(
     )
     SubscriberRequest.objects.filter(pk=one.pk).update(status=Status.WITHDRAWN, finished_at=Now())
     words = page(admin_client, one)
-    assert "It was never confirmed from the mail, and so not carried out." in words
-    assert "The person took it back." not in words
+    assert "Not confirmed in time. Not sent." in words
+    assert "Undone by the subscriber." not in words
 
 
 def test_a_superseded_request_links_to_the_one_that_counts(
@@ -150,7 +148,7 @@ def test_a_superseded_request_links_to_the_one_that_counts(
     )
     html = admin_client.get(f"{LIST}{old.pk}/change/").content.decode()
     assert f'href="{LIST}{new.pk}/change/">#{new.pk}</a>' in html
-    assert f"Not sent: request #{new.pk}, made later, counts instead." in html
+    assert f"Replaced by request #{new.pk}. Not sent." in html
     assert "unsub-badge-superseded" in admin_client.get(LIST).content.decode()
 
 
@@ -160,8 +158,8 @@ def test_calls_are_named_by_their_message(
     one = asked(make_submission, Change(kind=Kind.FORMAT, value="Text"))
     attempt(one, Outcome.POSTED, sfmc_request_id="req-7")
     words = page(admin_client, one)
-    assert "Call 1, an Update of Subscriber, was sent" in words
-    assert "Marketing Cloud confirmed it. (request ID req-7)" in words
+    assert "Attempt 1: subscriber update sent" in words
+    assert "Confirmed by Marketing Cloud. (request ID req-7)" in words
     assert "LogUnsubEvent" not in words
 
 
@@ -175,8 +173,8 @@ def test_the_timeline_of_a_request_that_waits_shows_its_confirmation_email(
     attempt(None, Outcome.POSTED, link_email=email, sfmc_request_id="req-7")
     settle(LinkEmail.objects.all(), "done")
     words = page(admin_client, one)
-    assert f"by which the person confirms it. #{email.pk}" in words
-    assert f"Call 1, a triggered send, was sent to Marketing Cloud. #{email.pk}" in words
+    assert f"A confirmation email was requested. #{email.pk}" in words
+    assert f"Attempt 1: triggered send sent to Marketing Cloud. #{email.pk}" in words
     assert "Marketing Cloud accepted the email for sending. (request ID req-7)" in words
     there = f"/admin/unsub/linkemail/{email.pk}/change/"
     assert f'href="{there}"' in admin_client.get(f"{LIST}{one.pk}/change/").content.decode()
@@ -196,7 +194,7 @@ def test_the_timeline_says_that_an_email_was_no_longer_needed(
         make_submission, Change(kind=Kind.SUBSCRIBE, consent_text=WORDS, needs_confirmation=True)
     )
     LinkEmail.objects.update(status="cancelled", finished_at=Now())
-    assert "The email was not sent: what it was for was over." in page(admin_client, one)
+    assert "The email wasn’t sent: it was no longer needed." in page(admin_client, one)
 
 
 def test_no_call_is_shown_where_none_was_made(
@@ -206,10 +204,10 @@ def test_no_call_is_shown_where_none_was_made(
     attempt(one, Outcome.REFUSED, detail="no such attribute")
     SubscriberRequest.objects.update(status=Status.REFUSED, outcome="refused", finished_at=Now())
     words = page(admin_client, one)
-    assert "was sent to Marketing Cloud" not in words
-    assert "looked up in Marketing Cloud" in words
-    assert words.count("has no such attribute any more") == 3  # in words, timeline and attempt
-    assert "Try again" in words
+    assert "sent to Marketing Cloud" not in words
+    assert "looked up the subscriber in Marketing Cloud" in words
+    assert words.count("This attribute no longer exists") == 3  # in words, timeline and attempt
+    assert "Retry" in words
 
 
 def test_a_refused_change_can_be_requeued(
@@ -230,22 +228,22 @@ def test_a_pause_is_shown_from_its_beginning_to_its_end(
     unit.save()
     left = asked(make_submission, None, pause_days=30)
     words = page(admin_client, left)
-    assert re.search(r"It is a pause until \d{4}-\d\d-\d\d; after it the person is", words)
+    assert re.search(r"Paused until \d{4}-\d\d-\d\d. Then:", words)
     Pause.objects.update(until=Now() - timedelta(seconds=1))
     settle(SubscriberRequest.objects.all(), Status.DONE)
     list(pauses.end_due())
     if ends == "ask":
         words = page(admin_client, left)
-        assert "a mail is to ask the person whether they come back" in words
+        assert "An email asks whether to restart" in words
         email = LinkEmail.objects.get()
-        assert f"asks whether the person comes back. #{email.pk}" in words
+        assert f"asks whether the subscriber wants to restart. #{email.pk}" in words
         assert not SubscriberRequest.objects.exclude(pk=left.pk).exists()
         return
     after = SubscriberRequest.objects.exclude(pk=left.pk).get()
-    assert "the person is put back, as they were told" in page(admin_client, left)
+    assert "Resubscribed automatically, as announced" in page(admin_client, left)
     words = page(admin_client, after)
-    assert f"The pause #{left.pk} was over: the person is put back to Weekly offers" in words
-    assert "The person asked" not in words
+    assert f"Pause #{left.pk} ended. The subscriber is resubscribed to Weekly offers" in words
+    assert "The subscriber asked" not in words
 
 
 def test_the_timeline_says_that_the_subscriber_ended_a_pause(
@@ -258,7 +256,9 @@ def test_the_timeline_says_that_the_subscriber_ended_a_pause(
     pause = Pause.objects.get()
     outbox.end_pause(pause, token=make_submission().token, subscribe=True)
     back = SubscriberRequest.objects.exclude(pk=left.pk).get()
-    assert f"The person ended the pause #{left.pk}: back to Weekly" in page(admin_client, back)
+    assert f"The subscriber ended pause #{left.pk} and is resubscribed to Weekly" in page(
+        admin_client, back
+    )
 
 
 def test_every_status_outcome_and_detail_has_an_explanation() -> None:
@@ -274,9 +274,9 @@ def test_every_status_outcome_and_detail_has_an_explanation() -> None:
         for detail in found:
             assert explain("", None, detail), detail
             assert f"| `{detail}` |" in table, detail
-    assert "an Update took the person off" in explain("unsubscribed_without_event", None)
+    assert "Unsubscribed through an Update" in explain("unsubscribed_without_event", None)
 
 
 def test_a_missing_right_is_explained_by_its_effect() -> None:
-    assert "has not the right" in explain("refused", 12)
-    assert "No request is lost" in explain("misconfigured", 12)
+    assert "doesn’t have permission" in explain("refused", 12)
+    assert "No requests are lost" in explain("misconfigured", 12)

@@ -57,8 +57,8 @@ def test_the_digest_has_numbers_reasons_and_free_texts(read: BusinessUnit, week:
     daily_counts.refresh()
     text = weekly_digest.compose(read, week)
     for words in (
-        "Unsubscribes: 5 (the week before: 1)", "  3  I get too many emails",
-        "need a person: 1", "  - Other reason: too loud", "  5  job 88002",
+        "Unsubscribes: 5 (previous week: 1)", "  3  I get too many emails",
+        "Need attention: 1", "  - Other reason: too loud", "  5  Send 88002",
     ):  # fmt: skip
         assert words in text
     assert "  - I get too many emails" not in text
@@ -75,7 +75,7 @@ def test_the_digest_is_sent_once_from_monday_seven_o_clock(
     (sent,) = mail.outbox
     assert sent.bcc == ["reader@example.com"]
     assert sent.to == []
-    assert f"{week:%Y-%m-%d}" in sent.subject
+    assert f"–{week + timedelta(days=6):%-d %B %Y}" in sent.subject
     assert list(weekly_digest.due(eight + timedelta(days=3))) == []
 
 

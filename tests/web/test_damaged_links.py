@@ -130,14 +130,14 @@ def test_a_claim_that_cannot_be_used_is_an_alarm_with_the_lost_link_form(
 
 KEY_OF_CHILD = "a key that the child unit alone has, of 32 bytes"
 UNUSABLE = {
-    "no JSON": ('{"mid":"510001","jid":"88002",}', "payload, no job", "no JSON object"),
-    "a quote": ('{"mid":"510001","sk":"a"b","jid":"88002"}', "payload, no job", "no JSON object"),
-    "no object": ('["510001"]', "payload, no job", "no JSON object"),
+    "no JSON": ('{"mid":"510001","jid":"88002",}', "payload, no job", "a JSON object"),
+    "a quote": ('{"mid":"510001","sk":"a"b","jid":"88002"}', "payload, no job", "a JSON object"),
+    "no object": ('["510001"]', "payload, no job", "a JSON object"),
     "a claim twice": (
         '{"mid":"510001","sid":"1","sid":"2","jid":"88002"}', "claim sid, no job", "Claim: sid.",
     ),
     "another unit": (
-        '{"mid":"510001","sid":"1001","jid":"88002"}', "claim mid, job 88002", "of job 88002",
+        '{"mid":"510001","sid":"1001","jid":"88002"}', "claim mid, job 88002", "Send: 88002",
     ),
 }  # fmt: skip
 
@@ -210,8 +210,8 @@ def test_the_link_checker_names_the_claim_and_repairs_the_link(
     bad = signed({"mid": PARENT, "sid": 1001, "jid": "88002", "scope": "everybody"})
     report = explain_link(f"https://x.example.com{bad}", user=admin_user)
     assert not report.is_good
-    assert report.sentence.endswith("scope must be list or all. It is of job 88002.")
+    assert report.sentence.endswith("scope must be list or all. Send: 88002.")
     good = link(settings, 1001)
     report = explain_link(f"<https://x.example.com{good[:40]}\r\n {good[40:]}>", user=admin_user)
     assert report.is_good
-    assert "leaves this one list" in report.sentence
+    assert "from this mailing list only" in report.sentence

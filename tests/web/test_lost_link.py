@@ -148,5 +148,5 @@ def test_many_entries_are_marked_at_once(admin_client: Client, open_unit: Busine
     LostLink.objects.filter(pk=rows[2].pk).update(handled_at=Now())
     data = {"action": "mark_handled", "_selected_action": [row.pk for row in rows]}
     answer = admin_client.post(f"{QUEUE}?state=all", data, follow=True)
-    assert "2 are dealt with." in seen(answer.content)
+    assert "2 manual requests resolved." in seen(answer.content)
     assert not LostLink.objects.filter(handled_at=None).exists()

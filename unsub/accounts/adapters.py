@@ -28,7 +28,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     page."""
 
     error_messages = DefaultAccountAdapter.error_messages | {
-        "sign_in_busy": "Many people are signing in just now. Try again in some seconds."
+        "sign_in_busy": "Too many sign-ins at the moment. Try again in a few seconds."
     }
 
     def is_open_for_signup(self, _request: HttpRequest) -> bool:

@@ -26,7 +26,9 @@ class SecondFactorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Return the response, or the redirect."""
         if settings.SECOND_FACTOR and _is_inside(request) and _lacks_one(request):
-            messages.warning(request, _("Set up a second factor first: an app or a passkey."))
+            messages.warning(
+                request, _("Set up two-factor authentication first, with an app or a passkey.")
+            )
             return redirect("mfa_index")
         return self._get_response(request)
 

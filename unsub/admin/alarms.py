@@ -1,6 +1,6 @@
 """Alarms: what operators were notified of, and whether it is over."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin
 
 from unsub.models import DEPLOYMENT, Alarm
 
+from .alarm_advice import advice_on
 from .read_only import ReadOnly
 from .spool_page import spool_page
 from .unit_scope import NamingUnits
@@ -39,13 +40,21 @@ class AlarmAdmin(ReadOnly, NamingUnits, AlarmAdminBase):
     def unit_label(self, row: Alarm) -> SafeString:
         """Return the unit's name and MID; for an outage, which is of no unit, words."""
         if row.mid == DEPLOYMENT:
-            return conditional_escape(gettext("the deployment"))
+            return conditional_escape(gettext("all business units"))
         return super().unit_label(row)
 
     def get_urls(self) -> list[URLPattern]:
         """Return the admin's URLs, and that of the page of the spool."""
         inside = self.admin_site.admin_view
         return [path("spool/", inside(self.spool), name="unsub_alarm_spool"), *super().get_urls()]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Return the page of one alarm, with what to do about it."""
+        one: Alarm | None = kwargs.get("obj")
+        context["advice"] = advice_on(one, request.user) if one else None
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def spool(self, request: HttpRequest) -> HttpResponse:
         """Return the page of the spool. 403 without the right to see alarms."""

@@ -32,7 +32,7 @@ class AttemptColumns:
         """Return when the call was made."""
         return formatting.fine_moment(attempt.started_at)
 
-    @admin.display(description=_("took"))
+    @admin.display(description=_("duration"))
     def took(self, attempt: DeliveryAttempt) -> str:
         """Return the duration of the call."""
         return formatting.seconds(attempt.started_at, attempt.finished_at)
@@ -42,7 +42,7 @@ class AttemptColumns:
         """Return the outcome as a badge. An attempt without one is still under way."""
         return formatting.badge(attempt.outcome or "sending", attempt.outcome or "…")
 
-    @admin.display(description=_("in words"))
+    @admin.display(description=_("explanation"))
     def words(self, attempt: DeliveryAttempt) -> str:
         """Return what Marketing Cloud's result means."""
         return formatting.in_words(attempt.outcome, attempt.error_code, attempt.detail)
@@ -77,7 +77,7 @@ class DeliveryAttemptAdmin(AttemptColumns, ReadOnly, Bounded, OfUnits, AttemptAd
         "late_outcome",
     )  # fmt: skip
     search_fields = ("request_id",)
-    search_help_text = _("Search by the ID of a request.")
+    search_help_text = _("Search by request ID.")
     ordering = ("-pk",)
     sortable_by: ClassVar[tuple[str, ...]] = ("id",)
 

@@ -42,7 +42,7 @@ class ConsentTextAdmin(ReadOnly, NamingUnits, ConsentTextAdminBase):
         """Return when a request first agreed to it."""
         return formatting.moment(consent_text.first_used_at)
 
-    @admin.display(description=_("who agreed"))
+    @admin.display(description=_("consents"))
     def agreed(self, consent_text: ConsentText) -> SafeString:
         """Return a link to the requests that agreed to it. There is no count: it would cost a query
         per row."""

@@ -115,11 +115,11 @@ def _chosen(request: HttpRequest) -> Chosen:
 
 def _periods(chosen: Chosen) -> list[tuple[str, str, bool]]:
     """Return the selectable periods: address, label, whether it is chosen."""
-    texts = {1: gettext("today")}
+    texts = {1: gettext("Today")}
     return [
         (
             chosen.url(days=days, full=""),
-            texts.get(days) or gettext("%d days") % days,
+            texts.get(days) or gettext("Last %d days") % days,
             days == chosen.days,
         )
         for days in overview.PERIODS
@@ -153,9 +153,9 @@ def _cards(request: HttpRequest, found: Overview, chosen: Chosen) -> list[Card]:
     counted = send_rates.job_ids(one.key for one in found.by_job)
     known = send_rates.of_jobs_and_recent(mids, counted)
     sends = {job: known[job] for job in counted if job in known}
-    jobs = {one.key: gettext("Job %s") % one.key for one in found.by_job}
+    jobs = {one.key: gettext("Send %s") % one.key for one in found.by_job}
     jobs |= {str(job): send.email_name for job, send in sends.items()}
-    jobs[NONE] = gettext("No job in the link")
+    jobs[NONE] = gettext("No send in the link")
     table = partial(_card, found, chosen)
     return [
         table("unit", gettext("By business unit"), found.by_unit, names),
@@ -165,7 +165,7 @@ def _cards(request: HttpRequest, found: Overview, chosen: Chosen) -> list[Card]:
             send_rates.usual_rate(known),
         ),
         *_emails(sends),
-        table("list", gettext("By list"), found.by_list, lists),
+        table("list", gettext("By mailing list"), found.by_list, lists),
         table("reason", gettext("By reason"), found.by_reason, reasons),
         table("channel", gettext("By channel"), found.by_channel, channels),
         *_centre(found, chosen, is_offered=any(unit.profile_centre for unit in seen)),
@@ -174,7 +174,7 @@ def _cards(request: HttpRequest, found: Overview, chosen: Chosen) -> list[Card]:
 
 def _with_rates(card: Card, sends: Mapping[int, SendFacts], usual: float | None) -> Card:
     """Return the table of sends with their rates, and what is usual."""
-    remark = gettext("Usual rate: %s, the median of the sends of 90 days.") % percent(usual)
+    remark = gettext("Usual rate: %s (median of the sends of the last 90 days).") % percent(usual)
     return replace(
         card,
         rows=[_of_send(row, sends.get(int(row.key))) if row.key else row for row in card.rows],
@@ -218,7 +218,7 @@ def _emails(sends: Mapping[int, SendFacts]) -> list[Card]:
         )
         for one in found
     ]
-    title = gettext("By email, all its sends")
+    title = gettext("By email (all its sends)")
     return [Card(title=title, key="email", rows=bars(rows), has_rates=True)] if rows else []
 
 
@@ -247,7 +247,7 @@ def _centre(found: Overview, chosen: Chosen, *, is_offered: bool) -> list[Card]:
     if not (is_offered or found.by_kind):
         return []
     kinds = {kind.value: str(kind.label) for kind in Kind}
-    card = _card(found, chosen, "kind", gettext("Profile centre"), found.by_kind, kinds)
+    card = _card(found, chosen, "kind", gettext("Preference center"), found.by_kind, kinds)
     return [replace(card, counts=gettext("Requests"))]
 
 
@@ -273,7 +273,7 @@ def _card(  # noqa: PLR0917
                     label=names.get(one.key) or str(one.key),
                     number=one.number,
                     before=one.before,
-                    note=gettext("stands out") if one.stands_out else "",
+                    note=gettext("Unusually high") if one.stands_out else "",
                     url=_requests_url(found, chosen, _PARAMETERS[key], one.key),
                 )
                 for one in shown
@@ -306,7 +306,9 @@ def _release(request: HttpRequest) -> list[Task]:
     """Return the task to release what is held after a restore, for users who may see it."""
     if not (request.user.has_perm("unsub.view_restorehold") and restoring.is_holding()):
         return []
-    text = gettext("The database was restored: changes and emails are held until you release them")
+    text = gettext(
+        "The database was restored. Changes and emails are on hold until you release them"
+    )
     return [Task(text=text, url=reverse("admin:unsub_restorehold_changelist"))]
 
 
@@ -317,14 +319,15 @@ def _tasks(found: Overview, chosen: Chosen) -> list[Task]:
         (
             waiting.late,
             ngettext(
-                "%d request is older than 48 hours", "%d requests are older than 48 hours",
+                "%d request is overdue (more than 48 hours)",
+                "%d requests are overdue (more than 48 hours)",
                 waiting.late,
             ),
             f"{requests}?late=yes",
         ),
         (
             waiting.held,
-            ngettext("%d request is held", "%d requests are held", waiting.held),
+            ngettext("%d request is on hold", "%d requests are on hold", waiting.held),
             f"{requests}?status__exact=held",
         ),
         (
@@ -334,19 +337,21 @@ def _tasks(found: Overview, chosen: Chosen) -> list[Task]:
         ),
         (
             waiting.lost_links,
-            ngettext("%d lost link waits", "%d lost links wait", waiting.lost_links),
+            ngettext(
+                "%d manual request is open", "%d manual requests are open", waiting.lost_links
+            ),
             reverse("admin:unsub_lostlink_changelist"),
         ),
         (
             waiting.erasures,
             ngettext(
-                "%d person asks to be erased", "%d people ask to be erased", waiting.erasures
+                "%d deletion request is open", "%d deletion requests are open", waiting.erasures
             ),
             reverse("admin:unsub_erasure_changelist"),
         ),
         (
             waiting.alarms,
-            ngettext("%d alarm is open", "%d alarms are open", waiting.alarms),
+            ngettext("%d alert is open", "%d alerts are open", waiting.alarms),
             reverse("admin:unsub_alarm_changelist"),
         ),
     )  # fmt: skip
@@ -367,9 +372,9 @@ def _of_unit(url: str, chosen: Chosen) -> str:
 def _change(found: Overview) -> str:
     """Return the change against the period before, as text."""
     if not found.before:
-        return gettext("none in the time before")
+        return gettext("none in the previous period")
     percent = round((found.number - found.before) / found.before * 100)
-    return gettext("%(sign)s%(percent)d%% against %(before)s in the time before") % {
+    return gettext("%(sign)s%(percent)d%% compared with %(before)s in the previous period") % {
         "sign": "+" if percent >= 0 else "-",
         "percent": abs(percent),
         "before": number_format(found.before, force_grouping=True),
@@ -382,10 +387,10 @@ def _processing_time(found: Overview) -> list[tuple[str, str]]:
     if not processing_time.number:
         return []
     return [
-        (gettext("median"), _span(processing_time.p50)),
-        (gettext("95 of 100 within"), _span(processing_time.p95)),
-        (gettext("longest"), _span(processing_time.longest)),
-        (gettext("within 48 hours"), f"{(processing_time.within or 0) * 100:.1f}%"),
+        (gettext("Median"), _span(processing_time.p50)),
+        (gettext("95th percentile"), _span(processing_time.p95)),
+        (gettext("Longest"), _span(processing_time.longest)),
+        (gettext("Within 48 hours"), f"{(processing_time.within or 0) * 100:.1f}%"),
     ]
 
 

@@ -26,7 +26,10 @@ class GrantForm(forms.Form):
         max_length=200,
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("It stays: name nobody in it. Such as: contact deleted in Marketing Cloud."),
+        help_text=_(
+            "Kept permanently, so don’t include names or addresses. "
+            "Example: Contact deleted in Marketing Cloud."
+        ),
     )
 
 
@@ -34,10 +37,10 @@ class DeclineForm(forms.Form):
     """What the person was told."""
 
     note = forms.CharField(
-        label=_("What did you answer, and why?"),
+        label=_("What did you tell the subscriber, and why?"),
         max_length=200,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("It stays: name nobody in it."),
+        help_text=_("Kept permanently, so don’t include names or addresses."),
     )
 
 
@@ -57,7 +60,7 @@ def _grant_one(request: HttpRequest, pk: int, note: str) -> bool:
                 return False
             contexts = erasure_requests.contexts_of(erasure)
             number = erasure_requests.grant(erasure, user_id=who, note=note)
-            text = f"Granted: {number} requests name nobody any more. {note}".rstrip()
+            text = f"Approved: personal data removed from {number} requests. {note}".rstrip()
             LogEntry.objects.log_actions(who, [erasure], CHANGE, text)
     except erasure_requests.StillOpenError:
         messages.error(request, _still_open(Erasure.objects.get(pk=pk)))
@@ -82,8 +85,9 @@ def _still_open(erasure: Erasure) -> str:
     }
     return (
         gettext(
-            "%(erasure)s is not granted yet: what the person asked for is still on its way and has "
-            "to go out under their name: %(requests)s. Grant it once that is done."
+            "%(erasure)s can’t be approved yet. These requests of the same "
+            "subscriber are still being sent: %(requests)s. Approve it when "
+            "they’re done."
         )
         % known
     )
@@ -98,14 +102,16 @@ def _decline(request: HttpRequest, ids: list[int], note: str) -> int:
         )
         for erasure in rows:
             erasure_requests.decline(erasure, user_id=who, note=note)
-        LogEntry.objects.log_actions(who, rows, CHANGE, f"Answered otherwise: {note}")
+        LogEntry.objects.log_actions(who, rows, CHANGE, f"Declined: {note}")
     return len(rows)
 
 
 def _what_granting_does(number: int) -> str:
     who = ngettext(
-        "%d person will be erased from our rows. This cannot be undone.",
-        "%d people will be erased from our rows. This cannot be undone.",
+        "Delete the personal data of %d subscriber from Profile Center? This "
+        "can’t be undone.",
+        "Delete the personal data of %d subscribers from Profile Center? This "
+        "can’t be undone.",
         number,
     ) % number  # fmt: skip
     if not number:
@@ -113,17 +119,18 @@ def _what_granting_does(number: int) -> str:
     parts = (
         who,
         gettext(
-            "Their requests name nobody any more: subscriber ID, key, address, new values and what "
-            "they wrote are gone, lost links with their address, too. A pause that runs ends, and "
-            "what waits for a confirmation by mail is not carried out."
+            "Removed: SubscriberID, SubscriberKey, email address, changed "
+            "values, free-text reasons and manual requests with the same "
+            "address. Active pauses end. Requests that wait for confirmation are "
+            "canceled."
         ),
         gettext(
-            "The proof stays: when somebody asked, for which job and list, and that Marketing "
-            "Cloud confirmed it. A link of the same person still finds it."
+            "Kept: when the subscriber unsubscribed, from which send and list, "
+            "and Marketing Cloud’s confirmation. The subscriber’s own link still "
+            "finds this record."
         ),
         gettext(
-            "Marketing Cloud keeps what it holds. Erasing the person there (Contact Delete) is "
-            "your own job."
+            "Marketing Cloud isn’t changed. Delete the contact there yourself (Contact Delete)."
         ),
     )
     return "\n\n".join(parts)
@@ -131,23 +138,28 @@ def _what_granting_does(number: int) -> str:
 
 def _what_declining_does(number: int) -> str:
     return ngettext(
-        "%d request for erasure will be marked as answered otherwise. Nothing is erased, and "
-        "nothing is sent to the person: tell them yourself.",
-        "%d requests for erasure will be marked as answered otherwise. Nothing is erased, and "
-        "nothing is sent to the people: tell them yourself.",
+        "Decline %d deletion request? No data is deleted and no email is sent. "
+        "Reply to the subscriber yourself.",
+        "Decline %d deletion requests? No data is deleted and no emails are "
+        "sent. Reply to the subscribers yourself.",
         number,
     ) % number  # fmt: skip
 
 
 def _others(number: int) -> str:
-    return ngettext(
-        "%d other was answered before.", "%d others were answered before.", number
-    ) % number  # fmt: skip
+    return (
+        ngettext(
+            "%d more was already answered and won’t change.",
+            "%d more were already answered and won’t change.",
+            number,
+        )
+        % number
+    )
 
 
 GRANT = BulkAction(
     name="grant",
-    title=_("Grant: our rows name nobody any more"),
+    title=_("Approve and delete data here"),
     question=_what_granting_does,
     others=_others,
     eligible=lambda rows: rows.filter(granted_at=None, declined_at=None),
@@ -156,7 +168,7 @@ GRANT = BulkAction(
 )
 DECLINE = BulkAction(
     name="decline",
-    title=_("Answer otherwise"),
+    title=_("Decline"),
     question=_what_declining_does,
     others=_others,
     eligible=lambda rows: rows.filter(granted_at=None, declined_at=None),

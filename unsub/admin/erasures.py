@@ -35,7 +35,7 @@ class StateFilter(WaitingFilter):
     """Filter by how the erasure was answered."""
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> Iterable[tuple[str, Any]]:
-        return [("all", _("all")), ("granted", _("granted")), ("declined", _("otherwise"))]
+        return [("all", _("All")), ("granted", _("approved")), ("declined", _("declined"))]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Erasure]) -> QuerySet[Erasure]:
         """Return the rows of the chosen state."""
@@ -78,23 +78,23 @@ class ErasureAdmin(ReadOnly, NamingUnits, ErasureAdminBase):
     @admin.display(description=_("subscriber"))
     def who(self, erasure: Erasure) -> str:
         """Return the masked subscriber, or a word for "erased"."""
-        return mask(erasure.subscriber) if erasure.subscriber else gettext("erased")
+        return mask(erasure.subscriber) if erasure.subscriber else gettext("deleted")
 
-    @admin.display(description=_("state"))
+    @admin.display(description=_("status"))
     def state(self, erasure: Erasure) -> SafeString:
         """Return whether it is waiting, granted or declined."""
         if erasure.granted_at:
-            return formatting.badge("done", gettext("granted"))
+            return formatting.badge("done", gettext("approved"))
         if erasure.declined_at:
-            return formatting.badge("declined", gettext("answered otherwise"))
-        return formatting.badge("pending", gettext("waiting"))
+            return formatting.badge("declined", gettext("declined"))
+        return formatting.badge("pending", gettext("open"))
 
     @admin.display(description=_("answered"))
     def answered(self, erasure: Erasure) -> str:
         """Return when it was answered."""
         return formatting.moment(erasure.granted_at or erasure.declined_at)
 
-    @admin.display(description=_("their requests"))
+    @admin.display(description=_("related requests"))
     def requests(self, erasure: Erasure) -> SafeString | str:
         """Return links to the subscriber's requests, with the status of each."""
         rows = erasure_requests.requests_of(erasure).with_shown_status()
@@ -120,7 +120,9 @@ class ErasureAdmin(ReadOnly, NamingUnits, ErasureAdminBase):
         if isinstance(done, HttpResponse):
             return done
         if done[0]:
-            text = ngettext("%d is answered.", "%d are answered.", done[0])
+            text = ngettext(
+                "%d deletion request answered.", "%d deletion requests answered.", done[0]
+            )
             self.message_user(request, text % done[0], messages.SUCCESS)
         return None
 

@@ -85,7 +85,7 @@ def proof(
         "proof_opened",
         user=request.user.pk, request_id=one.pk, client=client_address(request),
     )  # fmt: skip
-    _record(request, "Opened the proof for one person.", about=one)
+    _record(request, "Opened a subscriber record.", about=one)
     theirs = requests.filter(_same_subscriber(one)).select_related("consent_text", "pause")
     theirs = theirs.prefetch_related(*_EVENTS).order_by("-received_at", "-pk")[: PROOF_MAX + 1]
     found = list(theirs)
@@ -96,7 +96,7 @@ def proof(
     who = one.known_subscriber if is_named else None
     more = {
         "most": PROOF_MAX if len(found) > PROOF_MAX else 0,
-        "title": gettext("Proof for one person"),
+        "title": gettext("Subscriber record"),
         "one": one,
         "is_named": is_named,
         "masked": masked(one),

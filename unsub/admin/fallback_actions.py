@@ -33,47 +33,49 @@ def send_as(
 
 def _off_the_list(number: int) -> str:
     return ngettext(
-        "%d person will be unsubscribed from the list of their request, and from no other. Reports "
-        "in Marketing Cloud will not show it, because there is no event.",
-        "%d people will be unsubscribed from the lists of their requests, and from no others. "
-        "Reports in Marketing Cloud will not show it, because there are no events.",
+        "Unsubscribe %d subscriber from the list of their request, and from no "
+        "other? No UnsubEvent is tracked, so reports in Marketing Cloud won’t "
+        "show it.",
+        "Unsubscribe %d subscribers from the lists of their requests, and from "
+        "no others? No UnsubEvents are tracked, so reports in Marketing Cloud "
+        "won’t show it.",
         number,
     ) % number  # fmt: skip
 
 
 def _without_a_list(number: int) -> str:
     return ngettext(
-        "%d other is left as it is: only a refused unsubscribe from one list with a known ListID "
-        "can be sent in this way.",
-        "%d others are left as they are: only refused unsubscribes from one list with a known "
-        "ListID can be sent in this way.",
+        "%d more won’t change. Only refused unsubscribes from one list with a "
+        "known ListID can be sent this way.",
+        "%d more won’t change. Only refused unsubscribes from one list with a "
+        "known ListID can be sent this way.",
         number,
     ) % number  # fmt: skip
 
 
 def _by_id(number: int) -> str:
     return ngettext(
-        "%d request will be sent again with the SubscriberID of its link alone, without the "
-        "subscriber key and the address.",
-        "%d requests will be sent again with the SubscriberIDs of their links alone, without the "
-        "subscriber keys and the addresses.",
+        "Send %d request again with only the SubscriberID of its link? "
+        "SubscriberKey and email address are left out.",
+        "Send %d requests again with only the SubscriberIDs of their links? "
+        "SubscriberKeys and email addresses are left out.",
         number,
     ) % number  # fmt: skip
 
 
 def _without_an_id(number: int) -> str:
     return ngettext(
-        "%d other is left as it is: only a refused unsubscribe with a SubscriberID beside another "
-        "identifier can be sent in this way.",
-        "%d others are left as they are: only refused unsubscribes with a SubscriberID beside "
-        "another identifier can be sent in this way.",
+        "%d more won’t change. Only refused unsubscribes with a SubscriberID and "
+        "another identifier can be sent this way.",
+        "%d more won’t change. Only refused unsubscribes with a SubscriberID and "
+        "another identifier can be sent this way.",
         number,
     ) % number  # fmt: skip
 
 
 WITHOUT_EVENT = BulkAction(
     name="unsubscribe_without_event",
-    title=_("Unsubscribe from this list without an event"),
+    title=_("Unsubscribe from this list without tracking"),
     question=_off_the_list,
     others=_without_a_list,
     eligible=lambda rows: rows.filter(can_be_sent_as(CallMethod.UPDATE)),
@@ -83,12 +85,12 @@ WITHOUT_EVENT = BulkAction(
 )
 BY_ID = BulkAction(
     name="try_again_by_id",
-    title=_("Try again with SubscriberID only"),
+    title=_("Retry with SubscriberID only"),
     question=_by_id,
     others=_without_an_id,
     eligible=lambda rows: rows.filter(can_be_sent_as(CallMethod.EVENT_BY_ID)),
     do=lambda request, ids, _given: send_as(
-        request.user, ids, CallMethod.EVENT_BY_ID, "Tried again with SubscriberID only."
+        request.user, ids, CallMethod.EVENT_BY_ID, "Retried with SubscriberID only."
     ),
 )
 FALLBACKS = (WITHOUT_EVENT, BY_ID)

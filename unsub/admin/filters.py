@@ -15,6 +15,7 @@ from unsub.models import Channel, MailingList, Outcome, ResolutionNote, Status, 
 from unsub.models.request import any_status
 from unsub.models.shown_status import shows
 from unsub.models.statuses import NOT_COUNTED, in_states
+from unsub.reporting.explanations import outcome_in_words
 from unsub.reporting.latency import is_late
 from unsub.reporting.scanner_report import SCANNER_LIKE, SOON
 from unsub.units.access import units_of
@@ -49,13 +50,13 @@ class FixedFilter(admin.SimpleListFilter):
 class WaitingFilter(admin.SimpleListFilter):
     """Base of filters by state that show the waiting rows where no state is chosen."""
 
-    title = _("state")
+    title = _("status")
     parameter_name = "state"
 
     def choices(self, changelist: Any) -> Any:
         """Yield the choices, with "waiting" as the default in place of "all"."""
         first, *rest = super().choices(changelist)
-        yield {**first, "display": _("waiting")}
+        yield {**first, "display": _("open")}
         yield from rest
 
 
@@ -81,7 +82,10 @@ class OutcomeFilter(FixedFilter):
     title = _("outcome")
     parameter_name = "outcome"
     options: ClassVar = {"none": (_("none yet"), lambda rows: rows.filter(outcome=""))} | {
-        outcome.value: (outcome.value, lambda rows, one=outcome.value: rows.filter(outcome=one))
+        outcome.value: (
+            outcome_in_words(outcome),
+            lambda rows, one=outcome.value: rows.filter(outcome=one),
+        )
         for outcome in Outcome
     }
 
@@ -90,15 +94,15 @@ class ScannerFilter(FixedFilter):
     """By whether a scanner may have submitted the page. It is information only: no request is
     treated differently."""
 
-    title = _("scanner-like")
+    title = _("suspected bot")
     parameter_name = "scanner"
     options: ClassVar = {
         "yes": (
-            _("looks like a scanner"),
+            _("Yes"),
             lambda rows: rows.filter(SCANNER_LIKE, channel=Channel.PAGE),
         ),
         "no": (
-            _("does not"),
+            _("No"),
             lambda rows: rows.filter(
                 Q(link_age=None) | Q(link_age__gt=SOON), scanner="", channel=Channel.PAGE
             ),
@@ -122,27 +126,27 @@ class LateFilter(FixedFilter):
     """By whether a request is on its way for more than the 48 hours that mailbox providers
     allow."""
 
-    title = _("late")
+    title = _("overdue")
     parameter_name = "late"
-    options: ClassVar = {"yes": (_("older than 48 hours"), lambda rows: rows.filter(is_late()))}
+    options: ClassVar = {"yes": (_("More than 48 hours"), lambda rows: rows.filter(is_late()))}
 
 
 class HandledFilter(FixedFilter):
     """By whether a person has resolved a refused request."""
 
-    title = _("dealt with")
+    title = _("resolved")
     parameter_name = "handled"
     _NOTES = Exists(ResolutionNote.objects.filter(request=OuterRef("pk")))
     options: ClassVar = {
-        "no": (_("not yet"), lambda rows: rows.filter(~HandledFilter._NOTES)),
-        "yes": (_("dealt with"), lambda rows: rows.filter(HandledFilter._NOTES)),
+        "no": (_("Not resolved"), lambda rows: rows.filter(~HandledFilter._NOTES)),
+        "yes": (_("resolved"), lambda rows: rows.filter(HandledFilter._NOTES)),
     }
 
 
 class ListFilter(admin.SimpleListFilter):
     """By list ID, or WITHOUT. Offers the lists that units have named; the URL may have others."""
 
-    title = _("list")
+    title = _("mailing list")
     parameter_name = "list"
 
     def lookups(

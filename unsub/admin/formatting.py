@@ -21,6 +21,11 @@ def badge(kind: str, text: str) -> SafeString:
     return format_html('<span class="unsub-badge unsub-badge-{}">{}</span>', kind, text)
 
 
+def titled(text: str, title: str) -> SafeString:
+    """Return `text` with a title, which browsers show on hover."""
+    return format_html('<span title="{}">{}</span>', title, text)
+
+
 def link(address: str, text: object) -> SafeString:
     """Return an HTML link with the admin's style."""
     return format_html('<a class="unsub-link" href="{}">{}</a>', address, text)
@@ -57,7 +62,7 @@ def seconds(start: datetime, end: datetime | None) -> str:
 
 def unit_words(mid: int, name: str | None) -> str:
     """Return a unit's name, or a warning where the MID has no business unit here."""
-    return name or gettext("%(mid)s: unknown unit") % {"mid": mid}
+    return name or gettext("%(mid)s (unknown business unit)") % {"mid": mid}
 
 
 def unit_label(mid: int, name: str | None) -> SafeString:

@@ -33,29 +33,29 @@ def mark_handled(user: AbstractBaseUser | AnonymousUser, ids: list[int], note: s
         ResolutionNote.objects.bulk_create(
             ResolutionNote(request=row, user_id=who, note=note) for row in rows
         )
-        LogEntry.objects.log_actions(who, rows, CHANGE, f"Dealt with: {note}")
+        LogEntry.objects.log_actions(who, rows, CHANGE, f"Resolved: {note}")
     return len(rows)
 
 
 def _question(number: int) -> str:
     return ngettext(
-        "%d refused request will be marked as dealt with, and not be counted any more as one that "
-        "needs a person.",
-        "%d refused requests will be marked as dealt with, and not be counted any more as ones "
-        "that need a person.",
+        "Mark %d refused request as resolved? It leaves the “Needs attention” "
+        "list. Nothing is sent to Marketing Cloud.",
+        "Mark %d refused requests as resolved? They leave the “Needs attention” "
+        "list. Nothing is sent to Marketing Cloud.",
         number,
     ) % number  # fmt: skip
 
 
 def _others(number: int) -> str:
     return ngettext(
-        "%d other is left as it is.", "%d others are left as they are.", number
+        "%d more won’t change.", "%d more won’t change.", number
     ) % number  # fmt: skip
 
 
 MARK_HANDLED = BulkAction(
     name="mark_handled",
-    title=_("Mark as dealt with"),
+    title=_("Mark as resolved"),
     question=_question,
     others=_others,
     eligible=lambda rows: rows.filter(status=Status.REFUSED, resolution_notes=None),

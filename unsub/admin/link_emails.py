@@ -40,23 +40,23 @@ def try_again(user: AbstractBaseUser | AnonymousUser, ids: list[int]) -> int:
 
 def _question(number: int) -> str:
     return ngettext(
-        "%d email will be sent to Marketing Cloud again.",
-        "%d emails will be sent to Marketing Cloud again.",
+        "Send %d email to Marketing Cloud again?",
+        "Send %d emails to Marketing Cloud again?",
         number,
     ) % number  # fmt: skip
 
 
 def _others(number: int) -> str:
     return ngettext(
-        "%d email is left as it is: only refused ones can be tried again.",
-        "%d emails are left as they are: only refused ones can be tried again.",
+        "%d email won’t change. You can retry only refused emails.",
+        "%d emails won’t change. You can retry only refused emails.",
         number,
     ) % number  # fmt: skip
 
 
 TRY_AGAIN = BulkAction(
     name="try_selected_again",
-    title=_("Try again"),
+    title=_("Retry"),
     question=_question,
     others=_others,
     eligible=_refused,
@@ -82,7 +82,7 @@ class LinkEmailAdmin(ReadOnly, Bounded, NamingUnits, LinkEmailAdminBase):
     )  # fmt: skip
     sortable_by: ClassVar[tuple[str, ...]] = ("id",)
     search_fields = ("request_id",)
-    search_help_text = _("Search by the ID of a request.")
+    search_help_text = _("Search by request ID.")
     inlines = (AttemptInline,)
     actions = ("try_selected_again",)
 
@@ -122,7 +122,7 @@ class LinkEmailAdmin(ReadOnly, Bounded, NamingUnits, LinkEmailAdminBase):
         code = "" if email.error_code is None else str(email.error_code)
         return " ".join(filter(None, (email.outcome, code))) or formatting.NOTHING
 
-    @admin.display(description=_("in words"))
+    @admin.display(description=_("explanation"))
     def words(self, email: LinkEmail) -> str:
         """Return where the email stands, in a sentence or two."""
         attempts = email.delivery_attempts.order_by("-number")
@@ -133,7 +133,7 @@ class LinkEmailAdmin(ReadOnly, Bounded, NamingUnits, LinkEmailAdminBase):
         """Return whether the user may have emails tried again: as with requests."""
         return request.user.has_perm("unsub.change_subscriberrequest")
 
-    @admin.action(description=_("Try again (refused ones)"), permissions=["try_again"])
+    @admin.action(description=_("Retry refused emails"), permissions=["try_again"])
     def try_selected_again(
         self, request: HttpRequest, queryset: QuerySet[LinkEmail]
     ) -> HttpResponse | None:
@@ -141,8 +141,6 @@ class LinkEmailAdmin(ReadOnly, Bounded, NamingUnits, LinkEmailAdminBase):
         done = bulk_actions.run(request, queryset, self.admin_site.each_context(request), TRY_AGAIN)
         if isinstance(done, HttpResponse):
             return done
-        text = ngettext(
-            "%d email is on its way again.", "%d emails are on their way again.", done[0]
-        )
+        text = ngettext("%d email queued for retry.", "%d emails queued for retry.", done[0])
         self.message_user(request, text % done[0], messages.SUCCESS)
         return None

@@ -33,20 +33,23 @@ _TOKEN = re.compile(r"(?s:/[up]/+(.+))")
 # What each form costs, and how long its links live. docs/links.md has the sources.
 USES = {
     Use.TRACKED: _(
-        "Clicks are counted. The link ends with the account's URL expiration, 60 to 730 days after "
-        "the send; then nobody can unsubscribe by it. CAN-SPAM asks for 30 days, CASL for 60."
+        "Clicks are counted. The link stops working at the account’s URL "
+        "expiration, 60 to 730 days after the send. CAN-SPAM requires 30 days, "
+        "CASL 60."
     ),
     Use.UNTRACKED: _(
-        "Clicks are not counted. The link works for as long as its key is in LINK_KEYS. See in a "
-        "test send that the address begins with this service's own host."
+        "Clicks aren’t counted. The link works as long as its key is in "
+        "LINK_KEYS. Check in a test send that the URL starts with the host name "
+        "of this service."
     ),
     Use.TEXT: _(
-        "In the text part RedirectTo needs http:// before it. The link is tracked, and ends with "
-        "the account's URL expiration."
+        "In the text part, RedirectTo needs http:// before it. Clicks are "
+        "counted, and the link stops working at the account’s URL expiration."
     ),
     Use.CLOUDPAGE: _(
-        "For a page that CloudPagesURL opens from an email: the page has the context of the email, "
-        "and leads on at once. It costs one page view for each click."
+        "For a page that CloudPagesURL opens from an email. The page has the "
+        "context of the email and redirects at once. Each click costs one page "
+        "view."
     ),
 }
 
@@ -58,27 +61,30 @@ class SnippetForm(forms.Form):
         label=_("Business unit"), queryset=None, empty_label=None, widget=UnfoldAdminSelectWidget
     )
     key = forms.CharField(
-        label=_("External key in Key Management"),
+        label=_("External key (Key Management)"),
         widget=UnfoldAdminTextInputWidget,
     )
     scope = forms.ChoiceField(
-        label=_("Leaves"),
-        choices=[(Scope.LIST.value, _("the list")), (Scope.ALL.value, _("everything"))],
+        label=_("Unsubscribes from"),
+        choices=[
+            (Scope.LIST.value, _("the mailing list of the send")),
+            (Scope.ALL.value, _("all marketing emails")),
+        ],
         widget=UnfoldAdminSelectWidget,
     )
     use = forms.ChoiceField(
-        label=_("Where"),
+        label=_("Used in"),
         choices=[
             (Use.TRACKED.value, _("HTML of an email, tracked")),
             (Use.UNTRACKED.value, _("HTML of an email, not tracked")),
             (Use.TEXT.value, _("text part of an email")),
-            (Use.CLOUDPAGE.value, _("CloudPage that leads on")),
+            (Use.CLOUDPAGE.value, _("CloudPage that redirects")),
         ],
         widget=UnfoldAdminSelectWidget,
         required=False,
     )
     sk = forms.BooleanField(
-        label=_("with the SubscriberKey (readable in the link)"),
+        label=_("Include SubscriberKey"),
         required=False,
         widget=UnfoldBooleanWidget,
     )
@@ -94,7 +100,9 @@ class SnippetForm(forms.Form):
         """Return the key's name. Raises ValidationError for a name that would need escaping."""
         name = str(self.cleaned_data["key"]).strip()
         if not is_key_name(name):
-            raise forms.ValidationError(_("Letters, digits, - and _ only, at most 36."))
+            raise forms.ValidationError(
+                _("Use only letters, numbers, hyphens and underscores, up to 36 characters")
+            )
         return name
 
 
@@ -102,7 +110,7 @@ class CheckForm(forms.Form):
     """A pasted link or token."""
 
     link = forms.CharField(
-        label=_("A link, or its token"),
+        label=_("Link or token"),
         max_length=4000,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),
     )
@@ -190,7 +198,8 @@ def explain_link(text: str, *, user: Any) -> LinkReport:
     unit = units_of(user).filter(mid=context.mid).first()
     if unit is None and not sees_all(user):
         return LinkReport(
-            is_good=False, sentence=gettext("It belongs to a unit that you do not see.")
+            is_good=False,
+            sentence=gettext("This link belongs to a business unit you don’t have access to."),
         )
     if unit is not None:
         context = replace(context, all_subscribers=unit.all_subscribers_list_ids)
@@ -204,17 +213,19 @@ def _explained(err: LinkError) -> str:
         sentence = f"{sentence} {gettext(CLAIM_FAULTS[err.claim])}"
     elif err.reason is LinkFault.DUPLICATE_NAME and err.claim:
         sentence = f"{sentence} {gettext('Claim: %s.') % err.claim}"
-    job = gettext("It is of job %s.") % err.job_id if err.job_id else ""
+    job = gettext("Send: %s.") % err.job_id if err.job_id else ""
     return f"{sentence} {job}".rstrip()
 
 
 def _effect(context: UnsubContext) -> str:
     """Return the effect of unsubscribing with the link, as text."""
     if context.is_test:
-        return gettext("A test link: the page shows, and nothing is recorded or sent.")
+        return gettext("Test link. The page opens, but nothing is saved or sent.")
     if context.effect is Effect.FROM_EVERYTHING:
-        return gettext("Whoever presses the button leaves everything of this unit.")
-    return gettext("Whoever presses the button leaves this one list.")
+        return gettext(
+            "Unsubscribes the subscriber from all marketing emails of this business unit."
+        )
+    return gettext("Unsubscribes the subscriber from this mailing list only.")
 
 
 def _facts(context: UnsubContext, unit: BusinessUnit | None) -> tuple[tuple[str, str], ...]:
@@ -234,10 +245,10 @@ def _facts(context: UnsubContext, unit: BusinessUnit | None) -> tuple[tuple[str,
     called = [name for name, _ in context.parameters(all_subscribers_list_id=listed)]
     logs = "JobID" in called or "ListID" in called
     facts += [
-        (gettext("LogUnsubEvent with"), ", ".join(called)),
+        (gettext("LogUnsubEvent parameters"), ", ".join(called)),
         (
             gettext("UnsubEvent"),
-            gettext("tracked") if logs else gettext("none: a master unsubscribe"),
+            gettext("Tracked") if logs else gettext("Not tracked (master unsubscribe)"),
         ),
     ]
     return tuple(facts)

@@ -30,7 +30,7 @@ class HandledFilter(WaitingFilter):
     """Filter by whether the lost link was resolved."""
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
-        return [("all", _("all")), ("handled", _("dealt with"))]
+        return [("all", _("All")), ("handled", _("resolved"))]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[LostLink]) -> QuerySet[LostLink]:
         """Return the rows of the chosen state."""
@@ -64,17 +64,17 @@ class LostLinkAdmin(OfUnits, LostLinkAdminBase):
         """Return when it was received."""
         return formatting.moment(lost.received_at)
 
-    @admin.display(description=_("e-mail address"))
+    @admin.display(description=_("email address"))
     def who(self, lost: LostLink) -> str:
         """Return the address, masked: lists may be seen over a user's shoulder."""
         return mask_email(lost.email_address)
 
-    @admin.display(description=_("state"))
+    @admin.display(description=_("status"))
     def state(self, lost: LostLink) -> str:
         """Return whether it is waiting or resolved."""
         if lost.handled_at:
-            return formatting.badge("done", str(_("dealt with")))
-        return formatting.badge("pending", str(_("waiting")))
+            return formatting.badge("done", str(_("resolved")))
+        return formatting.badge("pending", str(_("open")))
 
     def save_model(self, request: HttpRequest, obj: LostLink, form: Any, change: Any) -> None:
         """Save the entry. One with a note counts as resolved."""
@@ -82,11 +82,11 @@ class LostLinkAdmin(OfUnits, LostLinkAdminBase):
         if obj.note:
             self._handle(request, LostLink.objects.filter(pk=obj.pk))
 
-    @admin.action(description=_("Mark as dealt with"), permissions=["change"])
+    @admin.action(description=_("Mark as resolved"), permissions=["change"])
     def mark_handled(self, request: HttpRequest, queryset: QuerySet[LostLink]) -> None:
         """Mark the selected entries as resolved."""
         number = self._handle(request, queryset)
-        text = ngettext("%d is dealt with.", "%d are dealt with.", number)
+        text = ngettext("%d manual request resolved.", "%d manual requests resolved.", number)
         self.message_user(request, text % number)
 
     def _handle(self, request: HttpRequest, queryset: QuerySet[LostLink]) -> int:
@@ -94,5 +94,5 @@ class LostLinkAdmin(OfUnits, LostLinkAdminBase):
         with transaction.atomic():
             waiting = list(queryset.filter(handled_at=None))
             handled = LostLink.objects.filter(pk__in=[lost.pk for lost in waiting])
-            LogEntry.objects.log_actions(actor(request.user), waiting, CHANGE, "Dealt with.")
+            LogEntry.objects.log_actions(actor(request.user), waiting, CHANGE, "Resolved.")
             return handled.update(handled_at=Now(), handled_by=actor(request.user))

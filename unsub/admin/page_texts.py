@@ -21,9 +21,9 @@ from .bulk_actions import actor
 
 _HELP = {
     Place.CONSENT: _(
-        "Kept with each request that agrees to it. New words are a new version: who joined before "
-        "agreed to the old one. Without any, the page says whose mail it is, and that it can be "
-        "left at any time."
+        "Saved with each subscription. If you change it, a new version is "
+        "created. Existing subscribers keep the version they agreed to. If "
+        "empty, the default text shown here is used."
     ),
 }
 
@@ -79,19 +79,19 @@ def edit_texts(
             form.save(unit, language)
             note = f"Texts in {language} changed."
             LogEntry.objects.log_actions(actor(request.user), [unit], CHANGE, note)
-        messages.success(request, gettext("The texts are saved, and on the page now."))
+        messages.success(request, gettext("Texts saved. They’re live now."))
         return HttpResponseRedirect(f"{back}?language={language}")
     more = {
-        "title": gettext("Texts of %s") % unit.name,
+        "title": gettext("Page texts: %s") % unit.name,
         "unit": unit,
         "form": form,
         "language": language,
         "language_form": LanguageForm(initial={"language": language}),
         "pages": (
-            ("choose", _("before the button")),
-            ("done", _("after it")),
-            ("centre", _("the profile centre")),
-            ("lost", _("a link that does not work")),
+            ("choose", _("Unsubscribe page")),
+            ("done", _("Confirmation page")),
+            ("centre", _("Email preferences")),
+            ("lost", _("Link that doesn’t work")),
         ),
     }
     return TemplateResponse(request, "admin/unsub/businessunit/texts.html", context | more)

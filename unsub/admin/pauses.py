@@ -30,11 +30,11 @@ RUNNING = "running"
 class EndFilter(admin.SimpleListFilter):
     """By whether a pause runs, or how it ended."""
 
-    title = _("how it ended")
+    title = _("ended by")
     parameter_name = "end"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> Iterable[tuple[str, Any]]:
-        return [(RUNNING, _("it runs")), *PauseResult.choices]
+        return [(RUNNING, _("active")), *PauseResult.choices]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Pause]) -> QuerySet[Pause]:
         """Return the pauses that ended in the chosen way."""
@@ -80,7 +80,7 @@ class PauseAdmin(ReadOnly, NamingUnits, PauseAdminBase):
         """Return a link to the unsubscribe that began the pause."""
         return formatting.request_link(pause.request_id)
 
-    @admin.display(description=_("began"))
+    @admin.display(description=_("started"))
     def began(self, pause: Pause) -> str:
         """Return when it began."""
         return formatting.moment(pause.began_at)
@@ -90,7 +90,7 @@ class PauseAdmin(ReadOnly, NamingUnits, PauseAdminBase):
         """Return the masked subscriber."""
         return masked(pause.request)
 
-    @admin.display(description=_("from"))
+    @admin.display(description=_("mailing list"))
     def what(self, pause: Pause) -> str:
         """Return the list, or a word for "everything"."""
         return target_in_words(pause.request, getattr(pause, "list_name", None) or "")
@@ -100,11 +100,11 @@ class PauseAdmin(ReadOnly, NamingUnits, PauseAdminBase):
         """Return when it ends."""
         return formatting.moment(pause.until)
 
-    @admin.display(description=_("how it ended"))
+    @admin.display(description=_("ended by"))
     def how(self, pause: Pause) -> SafeString:
         """Return how it ended, or that it runs."""
         if pause.ended_at is None:
-            return formatting.badge("pending", gettext("it runs"))
+            return formatting.badge("pending", gettext("active"))
         return formatting.badge(pause.result, pause.get_result_display())
 
     @admin.display(description=_("ended"))

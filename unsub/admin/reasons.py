@@ -69,18 +69,18 @@ class ReasonAdmin(OfUnits, ReasonAdminBase):
             return False
         return super().has_delete_permission(request, obj)
 
-    @admin.action(description=_("Retire: offer no longer"), permissions=["change"])
+    @admin.action(description=_("Hide from page"), permissions=["change"])
     def retire(self, request: HttpRequest, queryset: QuerySet[Reason]) -> None:
         """Stop offering the selected reasons. Past requests keep them."""
         number = self._set_active(request, queryset, active=False)
-        text = ngettext("%d reason retired.", "%d reasons retired.", number)
+        text = ngettext("%d reason hidden.", "%d reasons hidden.", number)
         self.message_user(request, text % number)
 
-    @admin.action(description=_("Offer again"), permissions=["change"])
+    @admin.action(description=_("Show on page"), permissions=["change"])
     def offer(self, request: HttpRequest, queryset: QuerySet[Reason]) -> None:
         """Offer the selected reasons again."""
         number = self._set_active(request, queryset, active=True)
-        text = ngettext("%d reason offered again.", "%d reasons offered again.", number)
+        text = ngettext("%d reason shown.", "%d reasons shown.", number)
         self.message_user(request, text % number)
 
     def _set_active(self, request: HttpRequest, queryset: QuerySet[Reason], *, active: bool) -> int:

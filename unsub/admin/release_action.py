@@ -20,9 +20,11 @@ def release(request: HttpRequest, mids: list[int], _given: dict[str, Any]) -> in
     with transaction.atomic():
         units = list(BusinessUnit.objects.filter(mid__in=mids))
         sent = outbox.release(mids)
-        LogEntry.objects.log_actions(actor(request.user), units, CHANGE, "Queue released.")
+        LogEntry.objects.log_actions(actor(request.user), units, CHANGE, "Queue resumed.")
     text = ngettext(
-        "%d held request is on its way again.", "%d held requests are on their way again.", sent
+        "Queue resumed. %d request is being sent.",
+        "Queue resumed. %d requests are being sent.",
+        sent,
     )
     messages.success(request, text % sent)
     return len(units)
@@ -30,15 +32,15 @@ def release(request: HttpRequest, mids: list[int], _given: dict[str, Any]) -> in
 
 def _question(number: int) -> str:
     return ngettext(
-        "The queue of %d business unit will be opened, and what is held in it be sent.",
-        "The queues of %d business units will be opened, and what is held in them be sent.",
+        "Resume the queue of %d business unit? Requests on hold will be sent.",
+        "Resume the queues of %d business units? Requests on hold will be sent.",
         number,
     ) % number  # fmt: skip
 
 
 RELEASE = BulkAction(
     name="release",
-    title=_("Release"),
+    title=_("Resume queue"),
     question=_question,
     others=str,
     eligible=lambda units: units,

@@ -20,6 +20,7 @@ from unsub.models import (
 )
 from unsub.models.request import RequestQuerySet
 from unsub.outbox.forgetting import ERASED
+from unsub.reporting.explanations import outcome_in_words
 from unsub.reporting.sentences import summary
 
 from . import formatting
@@ -61,9 +62,9 @@ def masked(request: SubscriberRequest | LinkEmail) -> str:
     """Return the masked subscriber of a request or email: lists may be seen over a user's
     shoulder."""
     if request.subscriber_key.startswith(ERASED):
-        return gettext("erased")
+        return gettext("deleted")
     who = request.known_subscriber
-    return request.address_mask or (mask(who) if who else gettext("no longer kept"))
+    return request.address_mask or (mask(who) if who else gettext("removed after retention"))
 
 
 def sections(request: SubscriberRequest | None) -> list[tuple[Any, dict[str, Any]]]:
@@ -74,15 +75,15 @@ def sections(request: SubscriberRequest | None) -> list[tuple[Any, dict[str, Any
     is_superseded = request is not None and request.superseded_by_id is not None
     found: list[tuple[Any, dict[str, Any]]] = [
         (None, {"fields": ("words", *_DELIVERY, *(_SUPERSEDED if is_superseded else ()))}),
-        (_("What was asked"), {"fields": request_fields}),
+        (_("Request"), {"fields": request_fields}),
     ]
     if request is not None and (request.consent_text_id or request.confirmed_at):
         found.append((_("Consent"), {"fields": _CONSENT}))
     return [
         *found,
-        (_("By whom"), {"fields": _WHO}),
-        (_("For which mail"), {"fields": _MAIL}),
-        (_("Queue"), {"fields": _QUEUE, "classes": ("collapse",)}),
+        (_("Subscriber"), {"fields": _WHO}),
+        (_("Email send"), {"fields": _MAIL}),
+        (_("Delivery queue"), {"fields": _QUEUE, "classes": ("collapse",)}),
     ]
 
 
@@ -97,8 +98,8 @@ def _why_held(request: SubscriberRequest) -> str:
         return ""
     queue = QueueState.objects.filter(pk=request.unit_id).first()
     if queue is None or not queue.is_held:
-        return gettext("There is no business unit with this MID here.")
-    return gettext("The queue is held: %s") % queue.held_reason
+        return gettext("This business unit isn’t set up here.")
+    return gettext("The queue is on hold: %s") % queue.held_reason
 
 
 class RequestColumns:
@@ -114,7 +115,7 @@ class RequestColumns:
         """Return the masked subscriber."""
         return masked(request)
 
-    @admin.display(description=_("asks for"))
+    @admin.display(description=_("request"))
     def asks_for(self, request: SubscriberRequest) -> str:
         """Return what is requested. The new value is shown on the request's own page only."""
         return summary(request, getattr(request, "list_name", None) or "")
@@ -124,7 +125,22 @@ class RequestColumns:
         """Return the status as a badge."""
         return formatting.badge(_shown(request), request.get_shown_status_display())
 
-    @admin.display(description=_("in words"))
+    @admin.display(description=_("outcome"))
+    def outcome_label(self, request: SubscriberRequest) -> SafeString | str:
+        """Return the outcome in one or two words, with the explanation as its title."""
+        if not request.outcome:
+            return formatting.NOTHING
+        return formatting.titled(
+            outcome_in_words(request.outcome),
+            formatting.in_words(request.outcome, request.error_code, ""),
+        )
+
+    @admin.display(description=_("error"))
+    def error_label(self, request: SubscriberRequest) -> str:
+        """Return Marketing Cloud's error code."""
+        return formatting.NOTHING if request.error_code is None else str(request.error_code)
+
+    @admin.display(description=_("explanation"))
     def words(self, request: SubscriberRequest) -> str:
         """Return the status and the last result as sentences; of a held request also why."""
         attempts = DeliveryAttempt.objects.filter(request=request).order_by("-number")
@@ -134,7 +150,7 @@ class RequestColumns:
         )
         return f"{story} {_why_held(request)}".rstrip()
 
-    @admin.display(description=_("version of the words"))
+    @admin.display(description=_("consent text version"))
     def consent_version(self, request: SubscriberRequest) -> str:
         """Return the version and language of the consent text."""
         consent_text = request.consent_text
@@ -144,17 +160,17 @@ class RequestColumns:
             else formatting.NOTHING
         )
 
-    @admin.display(description=_("the words"))
+    @admin.display(description=_("consent text"))
     def consent_words(self, request: SubscriberRequest) -> str:
         """Return the consent text."""
         return request.consent_text.text if request.consent_text else formatting.NOTHING
 
-    @admin.display(description=_("confirmed by mail"))
+    @admin.display(description=_("confirmed by email"))
     def confirmed(self, request: SubscriberRequest) -> str:
         """Return when it was confirmed by email."""
         return formatting.moment(request.confirmed_at)
 
-    @admin.display(description=_("superseded by"))
+    @admin.display(description=_("replaced by"))
     def superseded(self, request: SubscriberRequest) -> SafeString | str:
         """Return a link to the later request that counts instead."""
         if request.superseded_by_id is None:

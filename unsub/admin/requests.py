@@ -68,8 +68,8 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
     """The audit of requests. Users with the right to change requests may have them tried again."""
 
     list_display = (
-        "id", "received", "status_badge", "unit_label", "who", "asks_for", "job_id", "channel",
-        "reason", "outcome", "error_code", "attempts",
+        "id", "received", "status_badge", "outcome_label", "error_label", "unit_label", "who",
+        "asks_for", "job_id", "channel", "reason",
     )  # fmt: skip
     # Filters with an input come first: below the choices they would be overlooked.
     list_filter = (
@@ -96,7 +96,7 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
     # The value only switches the search box on; get_search_results has the fields.
     search_fields = ("id",)
     search_help_text = _(
-        "The whole value: a request's ID, a JobID, SubscriberID, SubscriberKey or e-mail address."
+        "Exact match: request ID, JobID, SubscriberID, SubscriberKey or email address."
     )
     fields = readonly_fields = FIELDS
     inlines = (AttemptInline,)
@@ -166,24 +166,24 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
     ) -> None:
         """Show what Marketing Cloud said, and which units did not answer or were not asked."""
         for mid, ids in answer.found.items():
-            text = gettext("Marketing Cloud was asked: in %(unit)s this is SubscriberID %(ids)s.")
+            text = gettext("Searched Marketing Cloud: in %(unit)s this is SubscriberID %(ids)s.")
             words = {"unit": units[mid], "ids": ", ".join(map(str, ids))}
             self.message_user(request, text % words, messages.INFO)
         silent = ", ".join(units[mid] for mid in answer.silent)
         if silent:
             text = gettext(
-                "Marketing Cloud did not say which SubscriberID this is in %s: requests whose link "
-                "carried a SubscriberID alone may be missing here."
+                "Marketing Cloud returned no SubscriberID for %s. Requests with "
+                "only a SubscriberID in their link may be missing from this list."
             )
             self.message_user(request, text % silent, messages.WARNING)
         if answer.not_asked:
             text = gettext(
-                "Only %d business units were asked for the SubscriberID. Filter by business unit "
-                "to ask another one."
+                "Only %d business units were searched for the SubscriberID. "
+                "Filter by business unit to search another one."
             )
             self.message_user(request, text % subscriber_search.UNITS_ASKED, messages.WARNING)
         if not (answer.found or answer.silent or answer.not_asked):
-            text = gettext("Marketing Cloud was asked, and has no such subscriber.")
+            text = gettext("Searched Marketing Cloud: no such subscriber.")
             self.message_user(request, text, messages.INFO)
 
     def has_try_again_permission(self, request: HttpRequest) -> bool:
@@ -191,7 +191,7 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
         which has no other effect here."""
         return request.user.has_perm("unsub.change_subscriberrequest")
 
-    @admin.action(description=_("Try again (refused and held ones)"), permissions=["try_again"])
+    @admin.action(description=_("Retry refused and held requests"), permissions=["try_again"])
     def try_selected_again(
         self, request: HttpRequest, queryset: QuerySet[SubscriberRequest]
     ) -> HttpResponse | None:
@@ -199,7 +199,7 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
         return self._run(request, queryset, TRY_AGAIN)
 
     @admin.action(
-        description=_("Unsubscribe from the list without an event (refused ones)"),
+        description=_("Unsubscribe from the list without tracking (refused requests)"),
         permissions=["try_again"],
     )
     def unsubscribe_without_event(
@@ -209,7 +209,7 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
         return self._run(request, queryset, WITHOUT_EVENT)
 
     @admin.action(
-        description=_("Try again with SubscriberID only (refused ones)"), permissions=["try_again"]
+        description=_("Retry refused requests with SubscriberID only"), permissions=["try_again"]
     )
     def try_again_by_id(
         self, request: HttpRequest, queryset: QuerySet[SubscriberRequest]
@@ -230,7 +230,7 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
         self._say(request, *done, action.others)
         return None
 
-    @admin.action(description=_("Mark as dealt with (refused ones)"), permissions=["try_again"])
+    @admin.action(description=_("Mark refused requests as resolved"), permissions=["try_again"])
     def mark_handled(
         self, request: HttpRequest, queryset: QuerySet[SubscriberRequest]
     ) -> HttpResponse | None:
@@ -240,7 +240,9 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
         )
         if isinstance(done, HttpResponse):
             return done
-        text = ngettext("%d request is dealt with.", "%d requests are dealt with.", done[0])
+        text = ngettext(
+            "%d request marked as resolved.", "%d requests marked as resolved.", done[0]
+        )
         self.message_user(request, text % done[0], messages.SUCCESS)
         return None
 
@@ -284,7 +286,7 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
         names = dict(units_of(request.user).values_list("mid", "name"))
         signs = scanner_report.signs(self.get_queryset(request))
         context = self.admin_site.each_context(request) | {
-            "title": gettext("Scanner-like unsubscribes"),
+            "title": gettext("Suspected bot unsubscribes"),
             "jobs": [(job, formatting.unit_label(job.mid, names.get(job.mid))) for job in signs],
             "soon": scanner_report.SOON,
             "crowd": scanner_report.CROWD,
@@ -307,9 +309,7 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
     ) -> None:
         """Show how many requests were queued again, how many were not, and why."""
         if sent:
-            text = ngettext(
-                "%d request is on its way again.", "%d requests are on their way again.", sent
-            )
+            text = ngettext("%d request queued for retry.", "%d requests queued for retry.", sent)
             self.message_user(request, text % sent, messages.SUCCESS)
         if left:
             self.message_user(request, others(left), messages.WARNING)

@@ -31,14 +31,14 @@ class ReleaseForm(forms.Form):
     """What happens to what was open in the backup."""
 
     discard = forms.BooleanField(
-        label=_("Do not carry out what was open in the backup"),
+        label=_("Cancel what was open in the backup"),
         required=False,
         initial=True,
         widget=UnfoldBooleanWidget,
         help_text=_(
-            "Changes from before the restore are withdrawn, emails cancelled, and pauses do not "
-            "put anybody back. Without it they are sent now, also where a person has asked for "
-            "something else since the backup."
+            "Withdraws changes from before the restore, cancels emails, and ends "
+            "pauses without resubscribing. Otherwise they are sent now, even if "
+            "the subscriber has requested something else since the backup."
         ),
     )
 
@@ -57,9 +57,9 @@ def _release(request: HttpRequest, ids: list[int], given: dict[str, Any]) -> int
 
 def _question(_number: int) -> str:
     return gettext(
-        "The database was restored from a backup, which does not know what people asked for after "
-        "it. Changes and emails wait since then; unsubscribes do not. They will be sent again from "
-        "now on."
+        "Release changes and emails? The database was restored from a backup, so "
+        "newer requests are missing. Changes and emails have been on hold since "
+        "then; unsubscribes haven’t."
     )
 
 
@@ -67,7 +67,7 @@ RELEASE = BulkAction(
     name="release",
     title=_("Release"),
     question=_question,
-    others=lambda _number: gettext("Some were released before."),
+    others=lambda _number: gettext("Some were already released."),
     eligible=lambda holds: holds.filter(released_at=None),
     do=_release,
     form=ReleaseForm,
@@ -94,11 +94,11 @@ class RestoreHoldAdmin(ReadOnly, RestoreHoldAdminBase):
         """Return when the database was restored."""
         return formatting.moment(hold.began_at)
 
-    @admin.display(description=_("state"))
+    @admin.display(description=_("status"))
     def state(self, hold: RestoreHold) -> SafeString:
         """Return whether the hold is in force."""
         if hold.released_at is None:
-            return formatting.badge("held", gettext("changes and emails are held"))
+            return formatting.badge("held", gettext("changes and emails are on hold"))
         when = formatting.moment(hold.released_at)
         return formatting.badge("done", gettext("released %s") % when)
 
@@ -110,6 +110,6 @@ class RestoreHoldAdmin(ReadOnly, RestoreHoldAdminBase):
         if isinstance(done, HttpResponse):
             return done
         if done[0]:
-            text = gettext("Changes and emails are sent again.")
+            text = gettext("Released. Changes and emails are being sent.")
             self.message_user(request, text, messages.SUCCESS)
         return None

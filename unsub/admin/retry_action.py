@@ -27,7 +27,7 @@ def queue_again(
     with transaction.atomic():
         locked = list(rows.select_for_update(of=("self",)).order_by("pk"))
         sent = requeue([row.pk for row in locked])
-        LogEntry.objects.log_actions(actor(user), locked, CHANGE, "Tried again.")
+        LogEntry.objects.log_actions(actor(user), locked, CHANGE, "Retried.")
     return sent
 
 
@@ -39,8 +39,8 @@ def try_again(user: AbstractBaseUser | AnonymousUser, ids: list[int]) -> int:
 
 def _question(number: int) -> str:
     return ngettext(
-        "%d request will be sent to Marketing Cloud again.",
-        "%d requests will be sent to Marketing Cloud again.",
+        "Send %d request to Marketing Cloud again?",
+        "Send %d requests to Marketing Cloud again?",
         number,
     ) % number  # fmt: skip
 
@@ -48,15 +48,15 @@ def _question(number: int) -> str:
 def not_retryable(number: int) -> str:
     """Return the message about requests that are neither refused nor held."""
     return ngettext(
-        "%d request is left as it is: only refused and held ones can be tried again.",
-        "%d requests are left as they are: only refused and held ones can be tried again.",
+        "%d request won’t change. You can retry only refused and held requests.",
+        "%d requests won’t change. You can retry only refused and held requests.",
         number,
     ) % number  # fmt: skip
 
 
 TRY_AGAIN = BulkAction(
     name="try_selected_again",
-    title=_("Try again"),
+    title=_("Retry"),
     question=_question,
     others=not_retryable,
     eligible=lambda rows: rows.filter(can_be_requeued()),

@@ -45,7 +45,7 @@ class SendAdmin(ReadOnly, NamingUnits, SendAdminBase):
     )  # fmt: skip
     list_filter = (("unit", UnitFilter),)
     search_fields = ("email_name", "subject", "=job_id")
-    search_help_text = _("A part of the email's name or subject, or a JobID.")
+    search_help_text = _("Part of the email’s name or subject, or a JobID.")
     fields = readonly_fields = (
         "email", "subject", "job_id", "unit_label", "sent", "to", "delivered", "unsubscribes",
         "rate", "usual", "read",
@@ -125,8 +125,10 @@ class SendAdmin(ReadOnly, NamingUnits, SendAdminBase):
         """Return the median rate of the unit's sends."""
         rate = send_rates.usual_rate(send_rates.recent([send.unit_id]))
         if rate is None:
-            return gettext("Not known: fewer than five sends in 90 days")
-        return gettext("%s, the median of the unit's sends of 90 days") % percent(rate)
+            return gettext("Not known: fewer than five sends in the last 90 days")
+        return gettext(
+            "%s, the median of this business unit’s sends of the last 90 days"
+        ) % percent(rate)
 
     @admin.display(description=_("read from Marketing Cloud"))
     def read(self, send: Send) -> str:

@@ -30,12 +30,12 @@ _CHUNK = 500
 _spool = SpoolQueue(quick_client(1.0))
 # By the name of the exception. Whatever else it was: another version wrote it, or it is damaged.
 _WHY = {
-    "LinkError": _("The key of its link is not in LINK_KEYS."),
-    "SealError": _("The key that encrypted it is not in DIGEST_KEYS."),
-    "DataError": _("The database refuses a value of it."),
-    "IntegrityError": _("The database refuses a value of it."),
+    "LinkError": _("The key of its link isn’t in LINK_KEYS."),
+    "SealError": _("The key that encrypted it isn’t in DIGEST_KEYS."),
+    "DataError": _("The database rejects one of its values."),
+    "IntegrityError": _("The database rejects one of its values."),
 }
-_OTHER = _("It cannot be read: another version wrote it, or it is damaged.")
+_OTHER = _("Can’t be read: written by another version, or damaged.")
 
 
 def spool_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
@@ -111,9 +111,8 @@ def _try_again(request: HttpRequest) -> HttpResponse:
         note = f"Spool: {number} dead letter(s) are tried again."
         LogEntry.objects.log_actions(actor(request.user), [unit], CHANGE, note)
     text = ngettext(
-        "%d request returned to the spool. It is stored within a minute, if its cause is mended.",
-        "%d requests returned to the spool. They are stored within a minute, if their cause is "
-        "mended.",
+        "%d request returned to the spool. It’s stored within a minute if the cause is fixed.",
+        "%d requests returned to the spool. They’re stored within a minute if the cause is fixed.",
         number,
     )
     messages.success(request, text % number)

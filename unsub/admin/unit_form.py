@@ -27,24 +27,25 @@ class LogoForm(UnitFormBase):
             attrs={"accept": "image/png,image/jpeg,image/webp,image/gif"}
         ),
         help_text=_(
-            "PNG, JPEG, WebP or GIF, at most 2 MB. It is made to fit 240 x 64 pixels and stored as "
-            "a new picture. In the dark scheme it stands on white, unless there is a logo for it."
+            "PNG, JPEG, WebP or GIF, up to 2 MB. Resized to fit 240 × 64 pixels, "
+            "without metadata. In dark mode it gets a white background, unless "
+            "there is a logo for dark mode."
         ),
     )
     remove_logo = forms.BooleanField(
-        label=_("Remove the logo"), required=False, widget=UnfoldBooleanWidget
+        label=_("Remove logo"), required=False, widget=UnfoldBooleanWidget
     )
 
     new_dark_logo = forms.FileField(
-        label=_("Logo for the dark scheme"),
+        label=_("Logo for dark mode"),
         required=False,
         widget=UnfoldAdminFileFieldWidget(
             attrs={"accept": "image/png,image/jpeg,image/webp,image/gif"}
         ),
-        help_text=_("Readable on a nearly black ground, without a ground of its own."),
+        help_text=_("Must be readable on a nearly black background. Use a transparent one."),
     )
     remove_dark_logo = forms.BooleanField(
-        label=_("Remove the logo for the dark scheme"),
+        label=_("Remove logo for dark mode"),
         required=False,
         widget=UnfoldBooleanWidget,
     )
@@ -82,7 +83,7 @@ def _encode(uploaded: Any) -> logo_image.Encoded | None:
         return None
     # The size is checked first: a file that is too large was truncated during the upload.
     if (uploaded.size or 0) > logo_image.BYTES_MAX:
-        raise ValidationError(_("The file is larger than 2 MB."))
+        raise ValidationError(_("Choose a file of up to 2 MB"))
     try:
         return logo_image.encode(uploaded.read())
     except logo_image.LogoError as err:
@@ -114,9 +115,6 @@ class UnitForm(LogoForm):
 
 def _no_mail() -> ValidationError:
     return ValidationError(
-        _(
-            "People who pause are asked by mail whether they come back, and there is no such mail: "
-            "an operator enters the key of the mail at the end of a pause. Or have people put back."
-        ),
+        _("Enter the “pause ended” email, or choose to resubscribe recipients automatically."),
         code="no_mail_for_it",
     )

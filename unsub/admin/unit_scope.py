@@ -68,7 +68,7 @@ class OfUnits(ScopedBase):
             return super().get_changelist_instance(request)
         except (IncorrectLookupParameters, DataError, ValueError, OverflowError) as err:
             log.warning("filter_rejected", user=request.user.pk, model=self.opts.model_name)
-            messages.error(request, gettext("The filter in the address cannot be right."))
+            messages.error(request, gettext("The filter in this URL isn’t valid."))
             raise IncorrectLookupParameters from err
 
     def _is_there(self, object_id: str) -> bool:

@@ -124,11 +124,11 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
                 )
             },
         ),
-        (_("Pages"), {"fields": ("reasons_asked", "lost_link_form")}),
-        (_("Profile centre"), {"fields": _CENTRE}),
+        (_("Setup"), {"fields": ("reasons_asked", "lost_link_form")}),
+        (_("Preference center"), {"fields": _CENTRE}),
         (_("Forwarded links"), {"fields": _PROTECTION}),
         (
-            _("In Marketing Cloud"),
+            _("Marketing Cloud account"),
             {
                 "fields": (
                     "subscriber_key_permission",
@@ -139,8 +139,8 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
                 )
             },
         ),
-        (_("From elsewhere"), {"fields": ("import_events", *_IMPORTED)}),
-        (_("People"), {"fields": ("members", "weekly_digest")}),
+        (_("Import"), {"fields": ("import_events", *_IMPORTED)}),
+        (_("Team"), {"fields": ("members", "weekly_digest")}),
         (_("Retention"), {"fields": ("retention_days",)}),
         (_("Delivery"), {"fields": _STATE}),
     )
@@ -180,12 +180,12 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         super().save_model(request, obj, form, change)
         form.save_logos()
 
-    @admin.display(description=_("logo now"))
+    @admin.display(description=_("current logo"))
     def logo_now(self, unit: BusinessUnit) -> SafeString | str:
         """Return the current logo, or a dash."""
         return _picture(Logo, unit)
 
-    @admin.display(description=_("logo for the dark scheme now"))
+    @admin.display(description=_("current logo for dark mode"))
     def dark_logo_now(self, unit: BusinessUnit) -> SafeString | str:
         """Return the current logo for the dark scheme, or a dash."""
         return _picture(DarkLogo, unit)
@@ -223,24 +223,24 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         if queue.is_held:
             return formatting.badge("held", gettext("held"))
         if queue.is_paused(timezone.now()):
-            return formatting.badge("pending", gettext("paused"))
-        return formatting.badge("done", gettext("open"))
+            return formatting.badge("pending", gettext("sending paused"))
+        return formatting.badge("done", gettext("active"))
 
-    @admin.display(description=_("held requests"))
+    @admin.display(description=_("requests on hold"))
     def held_requests(self, unit: BusinessUnit) -> int:
         """Return how many requests wait for a correction of the configuration."""
         return number_pending(unit.mid) if queue_of(unit).is_held else 0
 
-    @admin.display(description=_("held since"))
+    @admin.display(description=_("on hold since"))
     def held_since(self, unit: BusinessUnit) -> str:
         """Return since when the queue is held."""
         return formatting.moment(queue_of(unit).held_since)
 
-    @admin.display(description=_("why it is held"))
+    @admin.display(description=_("reason for hold"))
     def held_reason(self, unit: BusinessUnit) -> str:
         """Return why the queue is held, or the changes or emails in it alone."""
         of_types = [
-            gettext("%(message)s alone: %(reason)s")
+            gettext("%(message)s only: %(reason)s")
             % {"message": one.message_type, "reason": one.held_reason}
             for one in held_types(unit.mid)
         ]
@@ -248,32 +248,32 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         reasons = [queue.held_reason, *of_types] if queue.is_held else of_types
         return "; ".join(reasons) or formatting.NOTHING
 
-    @admin.display(description=_("paused until"))
+    @admin.display(description=_("sending paused until"))
     def paused_until(self, unit: BusinessUnit) -> str:
         """Return until when the queue is paused."""
         return formatting.moment(queue_of(unit).paused_until)
 
-    @admin.display(description=_("why it is paused"))
+    @admin.display(description=_("reason sending is paused"))
     def paused_reason(self, unit: BusinessUnit) -> str:
         """Return why the queue is paused."""
         return queue_of(unit).paused_reason or formatting.NOTHING
 
-    @admin.display(description=_("sends one by one until"))
+    @admin.display(description=_("no batches until"))
     def singly_until(self, unit: BusinessUnit) -> str:
         """Return until when each message has one request."""
         return formatting.moment(queue_of(unit).singly_until)
 
-    @admin.display(description=_("taken over up to"))
+    @admin.display(description=_("imported up to"))
     def imported_upto(self, unit: BusinessUnit) -> str:
         """Return up to when events were imported."""
         return formatting.moment(import_of(unit).imported_upto)
 
-    @admin.display(description=_("why nothing is taken over"))
+    @admin.display(description=_("import error"))
     def import_error(self, unit: BusinessUnit) -> str:
         """Return the error of the last import."""
         return import_of(unit).error or formatting.NOTHING
 
-    @admin.action(description=_("Release held queues"), permissions=["change"])
+    @admin.action(description=_("Resume held queues"), permissions=["change"])
     def release(
         self, request: HttpRequest, queryset: QuerySet[BusinessUnit]
     ) -> HttpResponse | None:

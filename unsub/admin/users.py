@@ -55,7 +55,7 @@ class UserChangeForm(BaseUserChangeForm):  # type: ignore[misc]  # unfold's type
         email = str(self.cleaned_data["email"])
         others = User.objects.exclude(pk=self.instance.pk).filter(email__iexact=email)
         if email and "email" in self.changed_data and others.exists():
-            raise ValidationError(_("Another user has this address."))
+            raise ValidationError(_("Another user has this email address"))
         return email
 
 
@@ -86,7 +86,7 @@ class UserAdmin(UserBase):
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         (_("Personal info"), {"fields": ("first_name", "last_name", "email")}),
-        (_("May do"), {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+        (_("Permissions"), {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
         (_("Important dates"), {"fields": ("last_login", "date_joined")}),
     )
     readonly_fields = ("last_login", "date_joined")
@@ -103,12 +103,12 @@ class UserAdmin(UserBase):
         readonly = super().get_readonly_fields(request, obj)
         return readonly if request.user.is_superuser else (*readonly, *_MIGHT)
 
-    @admin.display(description=_("second factor"), boolean=True)
+    @admin.display(description=_("two-factor authentication"), boolean=True)
     def has_second_factor(self, user: User) -> bool:
         """Return whether the user has an authenticator app or a passkey."""
         return bool(getattr(user, "second_factor", False))
 
-    @admin.action(description=_("Forget the second factor (a lost phone)"), permissions=["change"])
+    @admin.action(description=_("Reset two-factor authentication"), permissions=["change"])
     def forget_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Delete the users' authenticators and recovery codes: the next sign-in sets up new
         ones."""
@@ -117,8 +117,10 @@ class UserAdmin(UserBase):
         for user in people:
             events.factors_forgotten(user)
         text = ngettext(
-            "%d person sets up a new one at the next sign-in.",
-            "%d people set up new ones at the next sign-in.",
+            "Two-factor authentication was reset for %d user. They’ll set it up "
+            "again when they next sign in.",
+            "Two-factor authentication was reset for %d users. They’ll set it up "
+            "again when they next sign in.",
             len(people),
         )
         self.message_user(request, text % len(people), messages.SUCCESS)
@@ -146,6 +148,8 @@ class UserAdmin(UserBase):
 @admin.register(Group)
 class GroupAdmin(GroupBase):
     """Groups and their permissions. A migration creates them; only superusers change them."""
+
+    filter_horizontal = ()  # its two lists fail WCAG: contrast, and names of their icons
 
     def has_change_permission(self, request: HttpRequest, _obj: Group | None = None) -> bool:
         """Return whether the user may change groups: otherwise administrators could grant

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.core.mail import mail_admins
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
+from django.utils.text import capfirst
 
 from unsub.infra.inserts import insert_unless_present
 from unsub.models import DEPLOYMENT, OUTAGES, Alarm, AlarmNotification, Cause, NotificationChannel
@@ -39,37 +40,40 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(minutes=15)  # after 
 END_TRIED_FOR = timedelta(days=7)
 # What to do. docs/operations.md has more under the same headings.
 ADVICE = {
-    Cause.LATE: "Look at the unit's queue: manage.py delivery_status.",
-    Cause.REFUSED: "Look at them in the admin; mend what is wrong, then choose Try again.",
-    Cause.GIVEN_UP: "They could not be sent for ten days. Mend the cause, then choose Try again.",
-    Cause.HELD: "Check the credentials and permissions in Marketing Cloud. Nothing is lost.",
-    Cause.CIRCUIT_OPEN: "Marketing Cloud does not answer. We ask once a minute; nothing is lost.",
-    Cause.RESTORED: "Look at what is open, then release it in the admin: Holds after a restore.",
-    Cause.LATE_CALL: "A worker was frozen past its lease. What people asked last is sent again.",
-    Cause.SPOOLED: "The database does not answer, or no worker reads the spool. Keep Redis up: it "
-    "has the only copy.",
-    Cause.DEAD_LETTER: "See why on the page Spool of the admin; mend it, then choose Try again.",
-    Cause.INTERNAL_ERROR: "An error here stops these requests, and no others. Look for "
-    "delivery_raised in the log; they are tried again.",
-    Cause.NOT_SEALED: "Changes to the audit would not be noticed. Look for the event "
+    Cause.LATE: "Check the queue of this business unit. Operators: manage.py delivery_status.",
+    Cause.REFUSED: "Open the refused requests, fix the cause, then retry or mark them as resolved.",
+    Cause.GIVEN_UP: "These requests couldn’t be sent for 10 days. Fix the cause, then retry.",
+    Cause.HELD: "Check the credentials and permissions of the installed package, then resume the "
+    "queue. No requests are lost.",
+    Cause.CIRCUIT_OPEN: "Marketing Cloud isn’t responding. We check again every minute. No "
+    "requests are lost.",
+    Cause.RESTORED: "Check what is open, then release it under Holds after a restore.",
+    Cause.LATE_CALL: "A worker was frozen past its lease. What was requested last is sent again.",
+    Cause.SPOOLED: "The database doesn’t respond, or no worker reads the spool. Keep Redis "
+    "running: it has the only copy.",
+    Cause.DEAD_LETTER: "See the reason under Spool, fix it, then choose Retry.",
+    Cause.INTERNAL_ERROR: "An error in this application stops these requests only. Operators: look "
+    "for delivery_raised in the log. They are retried automatically.",
+    Cause.NOT_SEALED: "Changes to the audit wouldn’t be noticed. Operators: look for "
     "audit_sealing_stopped in the log of the workers.",
-    Cause.UNKNOWN_UNIT: "Create the unit with manage.py add_unit. Its requests are then sent.",
-    Cause.BAD_CLAIM: "Links of this send do not work: correct the email's snippet. The link "
-    "checker in the admin says what is wrong; people see the lost-link form.",
-    Cause.TEST_LINKS: "Nothing is recorded for test links: see which value of _messagecontext the "
-    "email's links carry.",
-    Cause.SPIKE: "Look in the overview at the jobs and reasons of today; nothing is held back.",
+    Cause.UNKNOWN_UNIT: "Add this business unit. Its requests will then be sent. Operators: "
+    "manage.py add_unit.",
+    Cause.BAD_CLAIM: "Links of this send don’t work. Check one under Links, then fix the email’s "
+    "snippet. Recipients see the unsubscribe form for broken links.",
+    Cause.TEST_LINKS: "Nothing is recorded for test links. Check which value of _messagecontext "
+    "the links of this email carry.",
+    Cause.SPIKE: "Check the sends and reasons of today. Nothing is held back.",
     Cause.DATABASE: "Look for a failover, a full disk or a read-only setting. Requests are kept in "
-    "the spool in Redis until the database takes writes: do not flush Redis.",
-    Cause.BROKER: "Look for a failover, a full memory or disk. Requests are stored in the database "
-    "and sent when the broker takes writes.",
-    Cause.BEAT: "Start beat: nothing is retried without it. Requests are stored.",
-    Cause.WORKER: "Start the workers, or see what they are busy with: nothing is sent without "
-    "them. Requests are stored.",
-    Cause.SWEEP: "Look at the log of the workers for task_stopped_by_database and exceptions; "
-    "nothing is retried without sweeps.",
-    Cause.WATCH: "Look at the log of the workers for task_stopped_by_database and exceptions; "
-    "no other alarm is raised meanwhile.",
+    "the spool in Redis until the database accepts writes. Don’t flush Redis.",
+    Cause.BROKER: "Look for a failover, full memory or a full disk. Requests are stored in the "
+    "database and sent when the broker accepts writes.",
+    Cause.BEAT: "Start beat. Requests are stored, but nothing is retried without it.",
+    Cause.WORKER: "Start the workers, or check what keeps them busy. Requests are stored, but "
+    "nothing is sent without workers.",
+    Cause.SWEEP: "Look for task_stopped_by_database and exceptions in the log of the workers. "
+    "Nothing is retried without sweeps.",
+    Cause.WATCH: "Look for task_stopped_by_database and exceptions in the log of the workers. "
+    "No other alert is raised until it works again.",
 }
 
 
@@ -163,11 +167,11 @@ def payload(alarm: Alarm) -> dict[str, Any]:
 def send_mail(alarm: Alarm) -> None:
     """Email an alarm to ADMINS. Raises OSError where the mail server does not accept it."""
     content = payload(alarm)
-    label = Cause(alarm.cause).label
-    state = "over: " if content["state"] == "over" else ""
+    label = capfirst(str(Cause(alarm.cause).label))
+    state = "resolved" if content["state"] == "over" else "open"
     unit = "" if alarm.mid == DEPLOYMENT else f" ({alarm.mid})"
     lines = (f"{name}: {value}" for name, value in content.items() if value not in {"", None})
-    mail_admins(f"{state}{label}{unit}", "\n".join(lines))
+    mail_admins(f"[{state}] {label}{unit}", "\n".join(lines))
 
 
 def send_webhook(alarm: Alarm) -> None:

@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                 (
                     "mid",
                     models.BigIntegerField(
-                        help_text="The business unit's member ID, from Setup in Marketing Cloud.",
+                        help_text="Member ID of the business unit. In Marketing Cloud, go to Setup > Business Units.",
                         primary_key=True,
                         serialize=False,
                         validators=[
@@ -64,21 +64,21 @@ class Migration(migrations.Migration):
                 (
                     "name",
                     models.CharField(
-                        help_text="The brand, as recipients know it.",
+                        help_text="Brand name as recipients know it.",
                         max_length=100,
                         verbose_name="name",
                     ),
                 ),
                 (
                     "language",
-                    models.CharField(default="en", max_length=10, verbose_name="language"),
+                    models.CharField(default="en", max_length=10, verbose_name="default language"),
                 ),
                 (
                     "time_zone",
                     models.CharField(
                         db_default="UTC",
                         default="UTC",
-                        help_text="Of the times and dates on your pages, such as Europe/Berlin.",
+                        help_text="Of the times and dates on your pages, like Europe/Berlin.",
                         max_length=40,
                         validators=[unsub.models.business_unit.validate_time_zone],
                         verbose_name="time zone",
@@ -88,29 +88,29 @@ class Migration(migrations.Migration):
                     "contact_email",
                     models.EmailField(
                         blank=True,
-                        help_text="Where a person whose link does not work can write to.",
+                        help_text="Shown to recipients who need help.",
                         max_length=254,
-                        verbose_name="contact address",
+                        verbose_name="contact email",
                     ),
                 ),
                 (
                     "accent",
                     models.CharField(
                         blank=True,
-                        help_text="Of the button, such as #1d4f91. White words must be readable on it.",
+                        help_text="Hex code, like #1d4f91. White text must be readable on it.",
                         max_length=7,
                         validators=[unsub.models.business_unit.validate_colour],
-                        verbose_name="colour",
+                        verbose_name="button color",
                     ),
                 ),
                 (
                     "domain",
                     models.CharField(
                         blank=True,
-                        help_text="A host name that leads here, such as mail.example.com: links made here use it, and a bad link opened there shows this brand.",
+                        help_text="Host name that points to this server, like mail.example.com. Used for new links, and to show this brand when a link doesn’t work.",
                         max_length=253,
                         validators=[unsub.models.business_unit.validate_domain],
-                        verbose_name="own domain",
+                        verbose_name="custom domain",
                     ),
                 ),
                 (
@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
                         choices=[("below", "below the button"), ("after", "after the press only")],
                         db_default="below",
                         default="below",
-                        help_text="Below the button of the unsubscribe page, or on the page after it. Where none was given below the button, the page after it asks once more.",
+                        help_text="Below the button of the unsubscribe page, or on the page after it. If no reason was given below the button, the page after it asks once more.",
                         max_length=10,
                         verbose_name="reasons are asked",
                     ),
@@ -128,8 +128,8 @@ class Migration(migrations.Migration):
                     "lost_link_form",
                     models.BooleanField(
                         default=False,
-                        help_text="Where a link does not work, offer a form that takes an address. What is written there waits for you under Lost links; nobody is unsubscribed by it.",
-                        verbose_name="form for a lost link",
+                        help_text="If a link doesn’t work, ask for the email address. You find these under Manual requests. Nobody is unsubscribed automatically.",
+                        verbose_name="unsubscribe form for broken links",
                     ),
                 ),
                 (
@@ -137,8 +137,8 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         db_default=False,
                         default=False,
-                        help_text="A page at /p/… on which people see their lists and what is known of them, and change it. The package needs the rights to read and write lists and subscribers.",
-                        verbose_name="profile centre",
+                        help_text="Page where recipients choose their mailing lists and edit their details (/p/…). The installed package needs List and Subscribers: Read, Write.",
+                        verbose_name="preference center",
                     ),
                 ),
                 (
@@ -146,9 +146,9 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(
                         db_default=90,
                         default=90,
-                        help_text="An older link still unsubscribes, but does not show what somebody gets.",
+                        help_text="Older links still unsubscribe, but don’t open the preference center.",
                         validators=[django.core.validators.MinValueValidator(1)],
-                        verbose_name="links open it for (days)",
+                        verbose_name="link validity (days)",
                     ),
                 ),
                 (
@@ -156,8 +156,8 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         db_default=True,
                         default=True,
-                        help_text="Show the profile attributes that Marketing Cloud marks as viewable, and let people change those that it marks as editable, and HTML or text.",
-                        verbose_name="details in the profile centre",
+                        help_text="Shows viewable profile attributes. Recipients can edit the editable ones, and the email format.",
+                        verbose_name="show details",
                     ),
                 ),
                 (
@@ -165,8 +165,8 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         db_default=False,
                         default=False,
-                        help_text="Marketing Cloud documents characters 32 to 254 alone for attributes: without this, others are refused at the field. Switch it on where your account holds them.",
-                        verbose_name="details in any alphabet",
+                        help_text="Marketing Cloud documents only characters 32–254 for attributes. Turn this on if your account stores others, like Ł or 東.",
+                        verbose_name="allow all characters",
                     ),
                 ),
                 (
@@ -174,9 +174,9 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         db_default="",
-                        help_text="Customer key of a triggered send definition. With it, joining a list counts only once the person has confirmed it from that mail (double opt-in).",
+                        help_text="Customer key of a triggered send. If set, recipients must confirm by email before they’re subscribed (double opt-in).",
                         max_length=36,
-                        verbose_name="mail that confirms joining",
+                        verbose_name="subscription confirmation email",
                     ),
                 ),
                 (
@@ -184,9 +184,9 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         db_default="",
-                        help_text="Sent to the new address. Without it, people cannot change their address here.",
+                        help_text="Customer key of a triggered send. Sent to the new address. If empty, recipients can’t change their address.",
                         max_length=36,
-                        verbose_name="mail that confirms a new address",
+                        verbose_name="address confirmation email",
                     ),
                 ),
                 (
@@ -194,9 +194,9 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         db_default="",
-                        help_text="Sent to the address on file when somebody changes it in the profile centre: tells of the change or asks for consent, as chosen below. Without it, people cannot change their address here, unless the former address is not told.",
+                        help_text="Customer key of a triggered send. Sent to the address on file when it’s changed in the preference center: announces the change or asks for consent, as chosen below. If empty, recipients can change their address only if the former address isn’t told.",
                         max_length=36,
-                        verbose_name="mail to the former address",
+                        verbose_name="email to the former address",
                     ),
                 ),
                 (
@@ -204,9 +204,9 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         db_default="",
-                        help_text="Offered to people whose link is too old for the profile centre, and to those who want to see or change their details.",
+                        help_text="Customer key of a triggered send. Offered when a link is too old for the preference center, and to recipients who want to see or edit their details.",
                         max_length=36,
-                        verbose_name="mail with a new link",
+                        verbose_name="new link email",
                     ),
                 ),
                 (
@@ -214,9 +214,9 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         db_default="",
-                        help_text="Needed where people are asked whether they want to come back.",
+                        help_text="Customer key of a triggered send. Required if recipients are asked whether to restart.",
                         max_length=36,
-                        verbose_name="mail at the end of a pause",
+                        verbose_name="pause ended email",
                     ),
                 ),
                 (
@@ -224,21 +224,21 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         db_default=False,
                         default=False,
-                        help_text="Let people stop a list, or everything, for 30, 60 or 90 days.",
-                        verbose_name="pause",
+                        help_text="Recipients can pause one mailing list, or all marketing emails, for 30, 60 or 90 days.",
+                        verbose_name="offer pause",
                     ),
                 ),
                 (
                     "pause_end_action",
                     models.CharField(
                         choices=[
-                            ("ask", "asked by mail whether they want to come back"),
-                            ("put_back", "put back"),
+                            ("ask", "ask by email whether to restart"),
+                            ("put_back", "resubscribe automatically"),
                         ],
                         db_default="ask",
                         default="ask",
                         max_length=10,
-                        verbose_name="after a pause people are",
+                        verbose_name="when a pause ends",
                     ),
                 ),
                 (
@@ -246,7 +246,7 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         db_default=True,
                         default=True,
-                        help_text="A newsletter may be forwarded, and its links with it. So the profile centre hides the values of the details, and shows, changes and exports them for one hour after the person has opened a link that was sent to the address on file. Unsubscribing and lists need no such link. Needs the mail with a new link; without it the details stay hidden.",
+                        help_text="Emails get forwarded, and their links with them. If on, the preference center shows, changes and exports details only for one hour after the recipient opened a link sent to the address on file. Unsubscribing and mailing lists need no such link. Requires the new link email; without it, details stay hidden.",
                         verbose_name="details only after an email",
                     ),
                 ),
@@ -254,13 +254,13 @@ class Migration(migrations.Migration):
                     "address_guard",
                     models.CharField(
                         choices=[
-                            ("told", "told, and can undo it"),
+                            ("told", "told, and can undo the change"),
                             ("asked", "asked first"),
                             ("none", "not told"),
                         ],
                         db_default="told",
                         default="told",
-                        help_text="The new address always has to confirm. Told: the former address gets an email with a link that restores it. Asked first: nothing changes until the former address agrees; people who have lost it cannot change it here.",
+                        help_text="The new address always has to be confirmed. Told: the former address gets an email with a link that restores it. Asked first: nothing changes until the former address agrees; recipients who lost it can’t change it here.",
                         max_length=5,
                         verbose_name="when the address changes, the former one is",
                     ),
@@ -270,7 +270,7 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(
                         db_default=14,
                         default=14,
-                        help_text="After it was undone, the address cannot be changed for as long without a link that was sent to the address on file.",
+                        help_text="After an undo, the address can’t be changed for the same time without a link sent to the address on file.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(90),
@@ -283,7 +283,7 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(
                         db_default=72,
                         default=72,
-                        help_text="Emails with a new link wait for this long after a change of address, so that the owner of the former address can undo it first. 0: they do not wait.",
+                        help_text="New link emails wait this long after a change of address, so that the owner of the former address can undo it first. 0: no wait.",
                         validators=[django.core.validators.MaxValueValidator(168)],
                         verbose_name="no new links to a changed address for (hours)",
                     ),
@@ -292,15 +292,15 @@ class Migration(migrations.Migration):
                     "weekly_digest",
                     models.BooleanField(
                         default=False,
-                        help_text="On Mondays, by e-mail to the people of this unit: numbers, reasons, words.",
-                        verbose_name="weekly digest",
+                        help_text="Email to this business unit’s team every Monday: unsubscribes, reasons and comments.",
+                        verbose_name="weekly summary",
                     ),
                 ),
                 (
                     "subscriber_key_permission",
                     models.BooleanField(
                         default=True,
-                        help_text="Where it is on, an e-mail address alone identifies nobody (error 404).",
+                        help_text="If your account has this permission, an email address alone doesn’t identify a subscriber (error 404).",
                         verbose_name="SubscriberKey permission",
                     ),
                 ),
@@ -308,10 +308,10 @@ class Migration(migrations.Migration):
                     "all_subscribers_list_id",
                     models.BigIntegerField(
                         blank=True,
-                        help_text="With it, an unsubscribe from everything is tracked against the job. Without it, Marketing Cloud unsubscribes the person but logs no event. The page knows the list without it, once it was read from Marketing Cloud.",
+                        help_text="If set, unsubscribes from all marketing emails are tracked against the send. If empty, they work but aren’t tracked. The page knows this list even without it, once it was read from Marketing Cloud.",
                         null=True,
                         validators=[django.core.validators.MinValueValidator(1)],
-                        verbose_name="All Subscribers list ID",
+                        verbose_name="All Subscribers ListID",
                     ),
                 ),
                 (
@@ -341,21 +341,21 @@ class Migration(migrations.Migration):
                         ],
                         db_default="enterprise",
                         default="enterprise",
-                        help_text="As the Unsubscribe Settings of the business unit in Marketing Cloud say. The page tells people whether your other brands can still email them.",
+                        help_text="Set it as in the Unsubscribe Settings of the business unit in Marketing Cloud. The page tells recipients whether your other brands can still email them.",
                         max_length=10,
-                        verbose_name="an unsubscribe from everything covers",
+                        verbose_name="unsubscribing from all marketing emails covers",
                     ),
                 ),
                 (
                     "token_by",
                     models.CharField(
                         choices=[
-                            ("parent", "the deployment's token, which names the unit in each call"),
-                            ("own", "a token of the unit's own"),
+                            ("parent", "the deployment’s token; each call names the business unit"),
+                            ("own", "the business unit’s own token"),
                         ],
                         db_default="parent",
                         default="parent",
-                        help_text="Where Marketing Cloud refuses calls for this unit by the token of the package's own unit, get one by the unit's MID. The package must be available to the unit.",
+                        help_text="If Marketing Cloud rejects calls for this business unit, use a token for its own MID. The installed package must be available to the business unit.",
                         max_length=10,
                         verbose_name="token",
                     ),
@@ -365,8 +365,8 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         db_default=False,
                         default=False,
-                        help_text="Four times an hour, read the unsubscribes that happened in Marketing Cloud without us (its own header and centre), so that the audit has them, too. The package needs the right to read tracking events and subscribers.",
-                        verbose_name="take over unsubscribes from elsewhere",
+                        help_text="Every 15 minutes, imports unsubscribes that happened in Marketing Cloud itself. The installed package needs Tracking Events: Read, and List and Subscribers: Read.",
+                        verbose_name="import unsubscribes from Marketing Cloud",
                     ),
                 ),
                 (
@@ -375,20 +375,20 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default=365,
                         default=365,
-                        help_text="Counted from the end of a request. Then SubscriberID, SubscriberKey, address and new values are removed from it. The proof stays, and a search for the whole address or key still finds it. Empty: they are kept.",
+                        help_text="Counted from the end of a request. After that, SubscriberID, SubscriberKey, email address and new values are removed. The record of the request stays, and an exact search for the address or key still finds it. If empty, nothing is removed.",
                         null=True,
                         validators=[django.core.validators.MinValueValidator(1)],
-                        verbose_name="keep people in clear for (days)",
+                        verbose_name="keep subscriber data for (days)",
                     ),
                 ),
                 (
                     "members",
                     models.ManyToManyField(
                         blank=True,
-                        help_text="Who sees this unit. Operators and administrators see every unit.",
+                        help_text="Who can see this business unit. Operators and administrators see all of them.",
                         related_name="units",
                         to=settings.AUTH_USER_MODEL,
-                        verbose_name="people",
+                        verbose_name="team members",
                     ),
                 ),
             ],
@@ -396,7 +396,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "business unit",
                 "verbose_name_plural": "business units",
                 "ordering": ("mid",),
-                "permissions": (("all_units", "Can see every business unit"),),
+                "permissions": (("all_units", "Can see all business units"),),
             },
         ),
         migrations.CreateModel(
@@ -446,27 +446,27 @@ class Migration(migrations.Migration):
                     "cause",
                     models.CharField(
                         choices=[
-                            ("late", "requests are late"),
-                            ("refused", "requests were refused"),
-                            ("given_up", "requests were given up"),
-                            ("held", "a queue is held"),
-                            ("circuit_open", "a circuit is open"),
-                            ("restored", "changes are held after a restore"),
+                            ("late", "overdue requests"),
+                            ("refused", "refused requests"),
+                            ("given_up", "requests that expired after 10 days"),
+                            ("held", "queue on hold"),
+                            ("circuit_open", "Marketing Cloud isn’t responding"),
+                            ("restored", "changes on hold after a restore"),
                             ("unknown_unit", "requests for an unknown business unit"),
-                            ("bad_claim", "links with a claim that cannot be used"),
-                            ("test_links", "many test links"),
-                            ("spooled", "requests wait in the spool"),
-                            ("dead_letter", "spooled requests could not be stored"),
-                            ("late_call", "calls were made after their lease"),
-                            ("internal_error", "requests cannot be processed"),
-                            ("not_sealed", "the audit is not sealed"),
+                            ("bad_claim", "links with an invalid claim"),
+                            ("test_links", "many test links opened"),
+                            ("spooled", "requests waiting in the spool"),
+                            ("dead_letter", "spooled requests that can’t be stored"),
+                            ("late_call", "calls made after their lease"),
+                            ("internal_error", "requests that can’t be processed"),
+                            ("not_sealed", "audit not sealed"),
                             ("unsubscribe_spike", "far more unsubscribes than usual"),
-                            ("database", "the database takes no writes"),
-                            ("broker", "the broker takes no writes"),
-                            ("beat", "beat is silent"),
-                            ("worker", "the workers are silent"),
-                            ("sweep", "no sweep is completed"),
-                            ("watch", "no look for alarms is completed"),
+                            ("database", "database doesn’t accept writes"),
+                            ("broker", "broker doesn’t accept writes"),
+                            ("beat", "beat isn’t running"),
+                            ("worker", "workers aren’t responding"),
+                            ("sweep", "sweeps don’t complete"),
+                            ("watch", "checks for alerts don’t complete"),
                         ],
                         max_length=20,
                         verbose_name="cause",
@@ -474,11 +474,11 @@ class Migration(migrations.Migration):
                 ),
                 ("mid", models.BigIntegerField(verbose_name="MID")),
                 ("number", models.PositiveIntegerField(default=0, verbose_name="requests")),
-                ("detail", models.CharField(blank=True, max_length=100, verbose_name="detail")),
+                ("detail", models.CharField(blank=True, max_length=100, verbose_name="details")),
                 (
                     "raised_at",
                     models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now(), verbose_name="raised"
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="started"
                     ),
                 ),
                 (
@@ -487,12 +487,12 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "cleared_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="over since"),
+                    models.DateTimeField(blank=True, null=True, verbose_name="resolved"),
                 ),
             ],
             options={
-                "verbose_name": "alarm",
-                "verbose_name_plural": "alarms",
+                "verbose_name": "alert",
+                "verbose_name_plural": "alerts",
                 "ordering": ("-pk",),
                 "constraints": [
                     models.UniqueConstraint(
@@ -521,15 +521,12 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "imported_upto",
-                    models.DateTimeField(blank=True, null=True, verbose_name="taken over up to"),
+                    models.DateTimeField(blank=True, null=True, verbose_name="imported up to"),
                 ),
                 (
                     "error",
                     models.CharField(
-                        blank=True,
-                        db_default="",
-                        max_length=100,
-                        verbose_name="why nothing is taken over",
+                        blank=True, db_default="", max_length=100, verbose_name="import error"
                     ),
                 ),
             ],
@@ -594,15 +591,15 @@ class Migration(migrations.Migration):
                     "by",
                     models.CharField(
                         choices=[
-                            ("state", "state"),
+                            ("state", "status"),
                             ("channel", "channel"),
-                            ("job", "job"),
-                            ("list", "list"),
+                            ("job", "send"),
+                            ("list", "mailing list"),
                             ("reason", "reason"),
-                            ("kind", "kind"),
+                            ("kind", "type"),
                         ],
                         max_length=10,
-                        verbose_name="by",
+                        verbose_name="grouped by",
                     ),
                 ),
                 ("key", models.CharField(blank=True, max_length=20, verbose_name="value")),
@@ -643,8 +640,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "erased identifier",
-                "verbose_name_plural": "erased identifiers",
+                "verbose_name": "deleted identifier",
+                "verbose_name_plural": "deleted identifiers",
             },
         ),
         migrations.CreateModel(
@@ -680,12 +677,12 @@ class Migration(migrations.Migration):
                 (
                     "granted_at",
                     models.DateTimeField(
-                        blank=True, editable=False, null=True, verbose_name="granted"
+                        blank=True, editable=False, null=True, verbose_name="approved"
                     ),
                 ),
                 (
                     "declined_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="answered otherwise"),
+                    models.DateTimeField(blank=True, null=True, verbose_name="declined"),
                 ),
                 ("note", models.CharField(blank=True, max_length=200, verbose_name="note")),
                 (
@@ -697,7 +694,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
-                        verbose_name="by",
+                        verbose_name="handled by",
                     ),
                 ),
                 (
@@ -712,8 +709,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "request for erasure",
-                "verbose_name_plural": "requests for erasure",
+                "verbose_name": "deletion request",
+                "verbose_name_plural": "deletion requests",
                 "ordering": ("-pk",),
             },
         ),
@@ -726,7 +723,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("email_address", models.EmailField(max_length=254, verbose_name="e-mail address")),
+                ("email_address", models.EmailField(max_length=254, verbose_name="email address")),
                 ("address_digest", models.CharField(editable=False, max_length=49)),
                 ("language", models.CharField(blank=True, max_length=35, verbose_name="language")),
                 (
@@ -739,7 +736,7 @@ class Migration(migrations.Migration):
                 (
                     "handled_at",
                     models.DateTimeField(
-                        blank=True, editable=False, null=True, verbose_name="dealt with"
+                        blank=True, editable=False, null=True, verbose_name="resolved"
                     ),
                 ),
                 ("note", models.CharField(blank=True, max_length=200, verbose_name="note")),
@@ -752,7 +749,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
-                        verbose_name="by",
+                        verbose_name="handled by",
                     ),
                 ),
                 (
@@ -766,8 +763,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "lost link",
-                "verbose_name_plural": "lost links",
+                "verbose_name": "manual request",
+                "verbose_name_plural": "manual requests",
                 "ordering": ("-pk",),
             },
         ),
@@ -790,7 +787,7 @@ class Migration(migrations.Migration):
                 (
                     "name",
                     models.CharField(
-                        help_text="As recipients know it, such as Weekly offers.",
+                        help_text="As recipients know it, like Weekly offers. Also per language.",
                         max_length=100,
                         verbose_name="name",
                     ),
@@ -834,17 +831,19 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "held_since",
-                    models.DateTimeField(blank=True, null=True, verbose_name="held since"),
+                    models.DateTimeField(blank=True, null=True, verbose_name="on hold since"),
                 ),
                 (
                     "held_reason",
                     models.CharField(
-                        blank=True, db_default="", max_length=100, verbose_name="why it is held"
+                        blank=True, db_default="", max_length=100, verbose_name="reason for hold"
                     ),
                 ),
                 (
                     "paused_until",
-                    models.DateTimeField(blank=True, null=True, verbose_name="paused until"),
+                    models.DateTimeField(
+                        blank=True, null=True, verbose_name="sending paused until"
+                    ),
                 ),
                 ("unknowns_in_a_row", models.PositiveIntegerField(db_default=0, default=0)),
                 ("refusal", models.CharField(blank=True, db_default="", max_length=250)),
@@ -885,14 +884,14 @@ class Migration(migrations.Migration):
                     "place",
                     models.CharField(
                         choices=[
-                            ("intro", "above the button"),
-                            ("question", "the question for the reason"),
-                            ("done", "after the unsubscribe"),
-                            ("consent", "what people agree to when they join a list"),
-                            ("footer", "at the foot of every page"),
+                            ("intro", "Above the button"),
+                            ("question", "Reason question"),
+                            ("done", "After unsubscribing"),
+                            ("consent", "Consent text"),
+                            ("footer", "Footer"),
                         ],
                         max_length=10,
-                        verbose_name="place",
+                        verbose_name="position on page",
                     ),
                 ),
                 ("text", models.CharField(max_length=400, verbose_name="text")),
@@ -908,7 +907,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "text",
-                "verbose_name_plural": "texts",
+                "verbose_name_plural": "page texts",
                 "ordering": ("unit", "language", "place"),
             },
         ),
@@ -923,23 +922,23 @@ class Migration(migrations.Migration):
                 ),
                 ("code", models.SlugField(max_length=40, verbose_name="code")),
                 ("label", models.CharField(max_length=80, verbose_name="label")),
-                ("asks_text", models.BooleanField(default=False, verbose_name="asks for words")),
+                ("asks_text", models.BooleanField(default=False, verbose_name="ask for a comment")),
                 (
                     "is_abuse",
                     models.BooleanField(
                         db_default=False,
                         default=False,
-                        help_text="Whoever gives it did not ask for these emails. The overview counts these requests.",
-                        verbose_name="says abuse",
+                        help_text="For recipients who never signed up. The overview counts these requests.",
+                        verbose_name="counts as abuse",
                     ),
                 ),
-                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="position")),
-                ("active", models.BooleanField(default=True, verbose_name="offered")),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="order")),
+                ("active", models.BooleanField(default=True, verbose_name="shown")),
                 (
                     "unit",
                     models.ForeignKey(
                         blank=True,
-                        help_text="Empty: offered by every unit that has no reasons of its own.",
+                        help_text="Leave empty to offer this in all business units that have no reasons of their own.",
                         null=True,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="reasons",
@@ -981,8 +980,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "label in another language",
-                "verbose_name_plural": "labels in other languages",
+                "verbose_name": "translation",
+                "verbose_name_plural": "translations",
                 "ordering": ("language",),
             },
         ),
@@ -1017,7 +1016,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
-                        verbose_name="by",
+                        verbose_name="handled by",
                     ),
                 ),
             ],
@@ -1127,7 +1126,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         editable=False,
                         null=True,
-                        verbose_name="no longer kept in clear since",
+                        verbose_name="subscriber data removed on",
                     ),
                 ),
                 (
@@ -1160,10 +1159,10 @@ class Migration(migrations.Migration):
                         verbose_name="next attempt",
                     ),
                 ),
-                ("give_up_at", models.DateTimeField(verbose_name="given up after")),
+                ("give_up_at", models.DateTimeField(verbose_name="retries until")),
                 (
                     "lease_until",
-                    models.DateTimeField(blank=True, null=True, verbose_name="leased until"),
+                    models.DateTimeField(blank=True, null=True, verbose_name="lease until"),
                 ),
                 ("lease", models.UUIDField(blank=True, null=True, verbose_name="lease")),
                 ("attempts", models.PositiveIntegerField(default=0, verbose_name="attempts")),
@@ -1196,7 +1195,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("page", "page"),
                             ("one_click", "one-click"),
-                            ("profile", "profile centre"),
+                            ("profile", "preference center"),
                             ("import", "import"),
                         ],
                         max_length=10,
@@ -1207,26 +1206,26 @@ class Migration(migrations.Migration):
                     "reason_text",
                     models.CharField(
                         blank=True,
-                        help_text="Empty: none given.",
+                        help_text="Empty if none was given.",
                         max_length=100,
-                        verbose_name="reason as sent",
+                        verbose_name="reason sent to Marketing Cloud",
                     ),
                 ),
                 (
                     "link_age",
                     models.PositiveIntegerField(
-                        blank=True, null=True, verbose_name="age of the link in seconds"
+                        blank=True, null=True, verbose_name="link age (seconds)"
                     ),
                 ),
                 (
                     "scanner",
                     models.CharField(
-                        blank=True, db_default="", max_length=20, verbose_name="known scanner"
+                        blank=True, db_default="", max_length=20, verbose_name="detected bot"
                     ),
                 ),
                 (
                     "reason_added_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="reason given later"),
+                    models.DateTimeField(blank=True, null=True, verbose_name="reason added"),
                 ),
                 (
                     "repeated_at",
@@ -1238,15 +1237,15 @@ class Migration(migrations.Migration):
                         choices=[
                             ("unsubscribe", "unsubscribe"),
                             ("subscribe", "join a list"),
-                            ("resubscribe", "subscribe again"),
-                            ("attribute", "change a detail"),
-                            ("format", "HTML or text"),
-                            ("address", "change the address"),
+                            ("resubscribe", "resubscribe"),
+                            ("attribute", "change details"),
+                            ("format", "change email format"),
+                            ("address", "change email address"),
                         ],
                         db_default="unsubscribe",
                         default="unsubscribe",
                         max_length=12,
-                        verbose_name="kind",
+                        verbose_name="type",
                     ),
                 ),
                 (
@@ -1261,28 +1260,25 @@ class Migration(migrations.Migration):
                             ("address", "address"),
                         ],
                         max_length=10,
-                        verbose_name="about",
+                        verbose_name="target",
                     ),
                 ),
                 (
                     "target_id",
                     models.BigIntegerField(
-                        blank=True, null=True, verbose_name="about the list or job"
+                        blank=True, null=True, verbose_name="target list or send"
                     ),
                 ),
                 (
                     "target_name",
                     models.CharField(
-                        blank=True,
-                        db_default="",
-                        max_length=150,
-                        verbose_name="about the attribute",
+                        blank=True, db_default="", max_length=150, verbose_name="target attribute"
                     ),
                 ),
                 ("value", models.TextField(blank=True, db_default="", verbose_name="new value")),
                 (
                     "confirmed_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="confirmed by mail"),
+                    models.DateTimeField(blank=True, null=True, verbose_name="confirmed by email"),
                 ),
                 (
                     "status",
@@ -1331,7 +1327,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="unsub.consenttext",
-                        verbose_name="agreed to",
+                        verbose_name="consent text",
                     ),
                 ),
                 (
@@ -1354,7 +1350,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="unsub.subscriberrequest",
-                        verbose_name="superseded by",
+                        verbose_name="replaced by",
                     ),
                 ),
                 (
@@ -1383,8 +1379,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "unsubscribe request",
-                "verbose_name_plural": "unsubscribe requests",
+                "verbose_name": "request",
+                "verbose_name_plural": "requests",
                 "ordering": ("-pk",),
                 "permissions": (
                     (
@@ -1406,7 +1402,7 @@ class Migration(migrations.Migration):
                 (
                     "at",
                     models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now(), verbose_name="at"
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="date"
                     ),
                 ),
                 ("note", models.CharField(max_length=200, verbose_name="note")),
@@ -1417,7 +1413,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
-                        verbose_name="by",
+                        verbose_name="handled by",
                     ),
                 ),
                 (
@@ -1431,8 +1427,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "dealt with",
-                "verbose_name_plural": "dealt with",
+                "verbose_name": "resolved",
+                "verbose_name_plural": "resolved",
                 "ordering": ("pk",),
             },
         ),
@@ -1448,7 +1444,7 @@ class Migration(migrations.Migration):
                 (
                     "began_at",
                     models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now(), verbose_name="began"
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="started"
                     ),
                 ),
                 ("until", models.DateTimeField(verbose_name="until")),
@@ -1456,11 +1452,11 @@ class Migration(migrations.Migration):
                     "end_action",
                     models.CharField(
                         choices=[
-                            ("ask", "asked by mail whether they want to come back"),
-                            ("put_back", "put back"),
+                            ("ask", "ask by email whether to restart"),
+                            ("put_back", "resubscribe automatically"),
                         ],
                         max_length=10,
-                        verbose_name="then they are",
+                        verbose_name="when it ends",
                     ),
                 ),
                 ("ended_at", models.DateTimeField(blank=True, null=True, verbose_name="ended")),
@@ -1469,13 +1465,13 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         choices=[
-                            ("asked", "asked back by mail"),
-                            ("put_back", "put back"),
-                            ("cancelled", "came back before its end"),
-                            ("stayed", "stays away"),
+                            ("asked", "asked by email"),
+                            ("put_back", "resubscribed automatically"),
+                            ("cancelled", "ended early"),
+                            ("stayed", "unsubscribed"),
                         ],
                         max_length=10,
-                        verbose_name="how",
+                        verbose_name="ended by",
                     ),
                 ),
                 (
@@ -1535,7 +1531,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         editable=False,
                         null=True,
-                        verbose_name="no longer kept in clear since",
+                        verbose_name="subscriber data removed on",
                     ),
                 ),
                 (
@@ -1568,10 +1564,10 @@ class Migration(migrations.Migration):
                         verbose_name="next attempt",
                     ),
                 ),
-                ("give_up_at", models.DateTimeField(verbose_name="given up after")),
+                ("give_up_at", models.DateTimeField(verbose_name="retries until")),
                 (
                     "lease_until",
-                    models.DateTimeField(blank=True, null=True, verbose_name="leased until"),
+                    models.DateTimeField(blank=True, null=True, verbose_name="lease until"),
                 ),
                 ("lease", models.UUIDField(blank=True, null=True, verbose_name="lease")),
                 ("attempts", models.PositiveIntegerField(default=0, verbose_name="attempts")),
@@ -1594,11 +1590,11 @@ class Migration(migrations.Migration):
                     "purpose",
                     models.CharField(
                         choices=[
-                            ("confirm", "confirms a request"),
-                            ("new_link", "a new link"),
-                            ("ask_back", "the end of a pause"),
-                            ("consent", "asks the former address to agree to a new one"),
-                            ("notice", "tells the former address of a new one"),
+                            ("confirm", "confirmation"),
+                            ("new_link", "new link"),
+                            ("ask_back", "pause ended"),
+                            ("consent", "consent to a new address"),
+                            ("notice", "notice of a new address"),
                         ],
                         max_length=10,
                         verbose_name="purpose",
@@ -1612,7 +1608,7 @@ class Migration(migrations.Migration):
                             ("sending", "sending"),
                             ("done", "sent"),
                             ("refused", "refused"),
-                            ("cancelled", "cancelled"),
+                            ("cancelled", "canceled"),
                         ],
                         default="pending",
                         max_length=10,
@@ -1669,7 +1665,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("number", models.PositiveIntegerField(verbose_name="number")),
+                ("number", models.PositiveIntegerField(verbose_name="attempt")),
                 ("lease", models.UUIDField(editable=False, verbose_name="lease")),
                 (
                     "started_at",
@@ -1708,7 +1704,7 @@ class Migration(migrations.Migration):
                     "error_code",
                     models.BigIntegerField(blank=True, null=True, verbose_name="error code"),
                 ),
-                ("detail", models.CharField(blank=True, max_length=200, verbose_name="detail")),
+                ("detail", models.CharField(blank=True, max_length=200, verbose_name="details")),
                 (
                     "sfmc_request_id",
                     models.CharField(
@@ -1730,21 +1726,22 @@ class Migration(migrations.Migration):
                         verbose_name="call",
                     ),
                 ),
-                ("late_at", models.DateTimeField(blank=True, null=True, verbose_name="late reply")),
+                (
+                    "late_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="late response"),
+                ),
                 (
                     "late_outcome",
                     models.CharField(
                         blank=True,
                         db_default="",
                         max_length=30,
-                        verbose_name="outcome of the late reply",
+                        verbose_name="outcome of the late response",
                     ),
                 ),
                 (
                     "batch_size",
-                    models.PositiveSmallIntegerField(
-                        default=1, verbose_name="requests in the message"
-                    ),
+                    models.PositiveSmallIntegerField(default=1, verbose_name="batch size"),
                 ),
                 (
                     "link_email",
@@ -1802,8 +1799,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "weekly digest",
-                "verbose_name_plural": "weekly digests",
+                "verbose_name": "weekly summary",
+                "verbose_name_plural": "weekly summaries",
             },
         ),
         migrations.CreateModel(
@@ -1849,7 +1846,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="DarkLogo",
             fields=[
-                ("image", models.BinaryField(verbose_name="picture")),
+                ("image", models.BinaryField(verbose_name="image")),
                 ("content_digest", models.CharField(max_length=32)),
                 ("width", models.PositiveSmallIntegerField(verbose_name="width")),
                 ("height", models.PositiveSmallIntegerField(verbose_name="height")),
@@ -1876,7 +1873,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Logo",
             fields=[
-                ("image", models.BinaryField(verbose_name="picture")),
+                ("image", models.BinaryField(verbose_name="image")),
                 ("content_digest", models.CharField(max_length=32)),
                 ("width", models.PositiveSmallIntegerField(verbose_name="width")),
                 ("height", models.PositiveSmallIntegerField(verbose_name="height")),
@@ -1916,30 +1913,33 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "held_since",
-                    models.DateTimeField(blank=True, null=True, verbose_name="held since"),
+                    models.DateTimeField(blank=True, null=True, verbose_name="on hold since"),
                 ),
                 (
                     "held_reason",
                     models.CharField(
-                        blank=True, db_default="", max_length=100, verbose_name="why it is held"
+                        blank=True, db_default="", max_length=100, verbose_name="reason for hold"
                     ),
                 ),
                 (
                     "paused_until",
-                    models.DateTimeField(blank=True, null=True, verbose_name="paused until"),
+                    models.DateTimeField(
+                        blank=True, null=True, verbose_name="sending paused until"
+                    ),
                 ),
                 (
                     "paused_reason",
                     models.CharField(
-                        blank=True, db_default="", max_length=100, verbose_name="why it is paused"
+                        blank=True,
+                        db_default="",
+                        max_length=100,
+                        verbose_name="reason sending is paused",
                     ),
                 ),
                 ("unknowns_in_a_row", models.PositiveIntegerField(db_default=0, default=0)),
                 (
                     "singly_until",
-                    models.DateTimeField(
-                        blank=True, null=True, verbose_name="sends one by one until"
-                    ),
+                    models.DateTimeField(blank=True, null=True, verbose_name="no batches until"),
                 ),
             ],
             options={

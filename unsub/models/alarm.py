@@ -10,27 +10,27 @@ DEPLOYMENT = 0  # in place of a MID: the alarm is about the deployment, not abou
 class Cause(models.TextChoices):
     """Causes of alarms."""
 
-    LATE = "late", _("requests are late")
-    REFUSED = "refused", _("requests were refused")
-    GIVEN_UP = "given_up", _("requests were given up")
-    HELD = "held", _("a queue is held")
-    CIRCUIT_OPEN = "circuit_open", _("a circuit is open")
-    RESTORED = "restored", _("changes are held after a restore")
+    LATE = "late", _("overdue requests")
+    REFUSED = "refused", _("refused requests")
+    GIVEN_UP = "given_up", _("requests that expired after 10 days")
+    HELD = "held", _("queue on hold")
+    CIRCUIT_OPEN = "circuit_open", _("Marketing Cloud isn’t responding")
+    RESTORED = "restored", _("changes on hold after a restore")
     UNKNOWN_UNIT = "unknown_unit", _("requests for an unknown business unit")
-    BAD_CLAIM = "bad_claim", _("links with a claim that cannot be used")
-    TEST_LINKS = "test_links", _("many test links")
-    SPOOLED = "spooled", _("requests wait in the spool")
-    DEAD_LETTER = "dead_letter", _("spooled requests could not be stored")
-    LATE_CALL = "late_call", _("calls were made after their lease")
-    INTERNAL_ERROR = "internal_error", _("requests cannot be processed")
-    NOT_SEALED = "not_sealed", _("the audit is not sealed")
+    BAD_CLAIM = "bad_claim", _("links with an invalid claim")
+    TEST_LINKS = "test_links", _("many test links opened")
+    SPOOLED = "spooled", _("requests waiting in the spool")
+    DEAD_LETTER = "dead_letter", _("spooled requests that can’t be stored")
+    LATE_CALL = "late_call", _("calls made after their lease")
+    INTERNAL_ERROR = "internal_error", _("requests that can’t be processed")
+    NOT_SEALED = "not_sealed", _("audit not sealed")
     SPIKE = "unsubscribe_spike", _("far more unsubscribes than usual")
-    DATABASE = "database", _("the database takes no writes")
-    BROKER = "broker", _("the broker takes no writes")
-    BEAT = "beat", _("beat is silent")
-    WORKER = "worker", _("the workers are silent")
-    SWEEP = "sweep", _("no sweep is completed")
-    WATCH = "watch", _("no look for alarms is completed")
+    DATABASE = "database", _("database doesn’t accept writes")
+    BROKER = "broker", _("broker doesn’t accept writes")
+    BEAT = "beat", _("beat isn’t running")
+    WORKER = "worker", _("workers aren’t responding")
+    SWEEP = "sweep", _("sweeps don’t complete")
+    WATCH = "watch", _("checks for alerts don’t complete")
 
 
 # Found by the web processes, and about the deployment: what would find other alarms is down.
@@ -52,15 +52,15 @@ class Alarm(models.Model):
     cause = models.CharField(_("cause"), max_length=20, choices=Cause.choices)
     mid = models.BigIntegerField(_("MID"))
     number = models.PositiveIntegerField(_("requests"), default=0)
-    detail = models.CharField(_("detail"), max_length=100, blank=True)
-    raised_at = models.DateTimeField(_("raised"), db_default=Now())
+    detail = models.CharField(_("details"), max_length=100, blank=True)
+    raised_at = models.DateTimeField(_("started"), db_default=Now())
     notified_at = models.DateTimeField(_("notified"), null=True, blank=True)
-    cleared_at = models.DateTimeField(_("over since"), null=True, blank=True)
+    cleared_at = models.DateTimeField(_("resolved"), null=True, blank=True)
 
     class Meta:
         ordering = ("-pk",)
-        verbose_name = _("alarm")
-        verbose_name_plural = _("alarms")
+        verbose_name = _("alert")
+        verbose_name_plural = _("alerts")
         constraints = (
             models.UniqueConstraint(
                 fields=("cause", "mid"), condition=models.Q(cleared_at=None), name="alarm_open_once"

@@ -31,7 +31,7 @@ class DeliveryAttempt(models.Model):
         db_index=False,  # `attempt_of_email_number_once` begins with it
         related_name="delivery_attempts",
     )
-    number = models.PositiveIntegerField(_("number"))
+    number = models.PositiveIntegerField(_("attempt"))
     lease = models.UUIDField(_("lease"), editable=False)
     started_at = models.DateTimeField(_("started"), db_default=Now())
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
@@ -43,7 +43,7 @@ class DeliveryAttempt(models.Model):
     )
     status_code = models.CharField(_("status code"), max_length=40, blank=True)
     error_code = models.BigIntegerField(_("error code"), null=True, blank=True)
-    detail = models.CharField(_("detail"), max_length=200, blank=True)
+    detail = models.CharField(_("details"), max_length=200, blank=True)
     sfmc_request_id = models.CharField(_("Marketing Cloud request ID"), max_length=64, blank=True)
     call_method = models.CharField(
         _("call"),
@@ -55,11 +55,11 @@ class DeliveryAttempt(models.Model):
     )
     # For a call whose worker had lost its lease: when its reply came, and what it said. By then the
     # attempt was completed as unknown.
-    late_at = models.DateTimeField(_("late reply"), null=True, blank=True)
+    late_at = models.DateTimeField(_("late response"), null=True, blank=True)
     late_outcome = models.CharField(
-        _("outcome of the late reply"), max_length=30, blank=True, db_default=""
+        _("outcome of the late response"), max_length=30, blank=True, db_default=""
     )
-    batch_size = models.PositiveSmallIntegerField(_("requests in the message"), default=1)
+    batch_size = models.PositiveSmallIntegerField(_("batch size"), default=1)
 
     class Meta:
         ordering = ("request", "number")

@@ -25,21 +25,20 @@ def validate_colour(text: str) -> None:
     """Raise ValidationError for a text that is not a colour, or a colour on which white text is
     unreadable; the message names the nearest readable colour."""
     if not is_colour(text):
-        raise ValidationError(_("Write a colour such as #1d4f91."))
+        raise ValidationError(_("Enter a color, like #1d4f91"))
     if (near := readable(text)) != text:
-        raise ValidationError(
-            _("White words on this colour cannot be read (WCAG AA). The nearest that will do: %s")
-            % near
-        )
+        raise ValidationError(_("White text isn’t readable on this color (WCAG AA). Try %s") % near)
 
 
 def validate_domain(text: str) -> None:
     """Raise ValidationError for a text that is not a host name, or a host that is not in
     ALLOWED_HOSTS."""
     if not _HOST.fullmatch(text):
-        raise ValidationError(_("Write a host name in small letters, such as mail.example.com."))
+        raise ValidationError(_("Enter a host name in lowercase, like mail.example.com"))
     if not validate_host(text, settings.ALLOWED_HOSTS):
-        raise ValidationError(_("This host is not in ALLOWED_HOSTS: the operator has to add it."))
+        raise ValidationError(
+            _("This host name isn’t allowed yet. Ask your operator to add it to ALLOWED_HOSTS")
+        )
 
 
 class UnsubscribeReach(models.TextChoices):
@@ -66,21 +65,21 @@ class ReasonsAsked(models.TextChoices):
 class TokenBy(models.TextChoices):
     """Which token the calls for a unit carry."""
 
-    PARENT = "parent", _("the deployment's token, which names the unit in each call")
-    OWN = "own", _("a token of the unit's own")
+    PARENT = "parent", _("the deployment’s token; each call names the business unit")
+    OWN = "own", _("the business unit’s own token")
 
 
 class PauseEndAction(models.TextChoices):
     """What happens when a pause is over."""
 
-    ASK = "ask", _("asked by mail whether they want to come back")
-    PUT_BACK = "put_back", _("put back")
+    ASK = "ask", _("ask by email whether to restart")
+    PUT_BACK = "put_back", _("resubscribe automatically")
 
 
 class AddressGuard(models.TextChoices):
     """What the address on file has to do with a change of address in the profile centre."""
 
-    TOLD = "told", _("told, and can undo it")
+    TOLD = "told", _("told, and can undo the change")
     ASKED = "asked", _("asked first")
     NONE = "none", _("not told")
 
@@ -98,48 +97,52 @@ class BusinessUnit(models.Model):
         _("MID"),
         primary_key=True,
         validators=[MinValueValidator(1), MaxValueValidator(MID_MAX)],
-        help_text=_("The business unit's member ID, from Setup in Marketing Cloud."),
+        help_text=_(
+            "Member ID of the business unit. In Marketing Cloud, go to Setup > Business Units."
+        ),
     )
     name = models.CharField(
-        _("name"), max_length=100, help_text=_("The brand, as recipients know it.")
+        _("name"), max_length=100, help_text=_("Brand name as recipients know it.")
     )
-    language = models.CharField(_("language"), max_length=10, default="en")
+    language = models.CharField(_("default language"), max_length=10, default="en")
     time_zone = models.CharField(
         _("time zone"),
         max_length=40,
         default="UTC",
         db_default="UTC",
         validators=[validate_time_zone],
-        help_text=_("Of the times and dates on your pages, such as Europe/Berlin."),
+        help_text=_("Of the times and dates on your pages, like Europe/Berlin."),
     )
     contact_email = models.EmailField(
-        _("contact address"),
+        _("contact email"),
         blank=True,
-        help_text=_("Where a person whose link does not work can write to."),
+        help_text=_("Shown to recipients who need help."),
     )
     accent = models.CharField(
-        _("colour"),
+        _("button color"),
         max_length=7,
         blank=True,
         validators=[validate_colour],
-        help_text=_("Of the button, such as #1d4f91. White words must be readable on it."),
+        help_text=_("Hex code, like #1d4f91. White text must be readable on it."),
     )
     domain = models.CharField(
-        _("own domain"),
+        _("custom domain"),
         max_length=253,
         blank=True,
         validators=[validate_domain],
         help_text=_(
-            "A host name that leads here, such as mail.example.com: links made here use it, and a "
-            "bad link opened there shows this brand."
+            "Host name that points to this server, like mail.example.com. Used "
+            "for new links, and to show this brand when a link doesn’t work."
         ),
     )
     members = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
-        verbose_name=_("people"),
+        verbose_name=_("team members"),
         blank=True,
         related_name="units",
-        help_text=_("Who sees this unit. Operators and administrators see every unit."),
+        help_text=_(
+            "Who can see this business unit. Operators and administrators see all of them."
+        ),
     )
     reasons_asked = models.CharField(
         _("reasons are asked"),
@@ -148,90 +151,99 @@ class BusinessUnit(models.Model):
         default=ReasonsAsked.BELOW,
         db_default=ReasonsAsked.BELOW,
         help_text=_(
-            "Below the button of the unsubscribe page, or on the page after it. Where none was "
-            "given below the button, the page after it asks once more."
+            "Below the button of the unsubscribe page, or on the page after it. "
+            "If no reason was given below the button, the page after it asks "
+            "once more."
         ),
     )
     lost_link_form = models.BooleanField(
-        _("form for a lost link"),
+        _("unsubscribe form for broken links"),
         default=False,
         help_text=_(
-            "Where a link does not work, offer a form that takes an address. What is written "
-            "there waits for you under Lost links; nobody is unsubscribed by it."
+            "If a link doesn’t work, ask for the email address. You find these "
+            "under Manual requests. Nobody is unsubscribed automatically."
         ),
     )
     profile_centre = models.BooleanField(
-        _("profile centre"),
+        _("preference center"),
         default=False,
         db_default=False,
         help_text=_(
-            "A page at /p/… on which people see their lists and what is known of them, and change "
-            "it. The package needs the rights to read and write lists and subscribers."
+            "Page where recipients choose their mailing lists and edit their "
+            "details (/p/…). The installed package needs List and Subscribers: "
+            "Read, Write."
         ),
     )
     profile_days = models.PositiveSmallIntegerField(
-        _("links open it for (days)"),
+        _("link validity (days)"),
         default=90,
         db_default=90,
         validators=[MinValueValidator(1)],
-        help_text=_("An older link still unsubscribes, but does not show what somebody gets."),
+        help_text=_("Older links still unsubscribe, but don’t open the preference center."),
     )
     profile_details = models.BooleanField(
-        _("details in the profile centre"),
+        _("show details"),
         default=True,
         db_default=True,
         help_text=_(
-            "Show the profile attributes that Marketing Cloud marks as viewable, and let people "
-            "change those that it marks as editable, and HTML or text."
+            "Shows viewable profile attributes. Recipients can edit the editable "
+            "ones, and the email format."
         ),
     )
     unicode_attributes = models.BooleanField(
-        _("details in any alphabet"),
+        _("allow all characters"),
         default=False,
         db_default=False,
         help_text=_(
-            "Marketing Cloud documents characters 32 to 254 alone for attributes: without this, "
-            "others are refused at the field. Switch it on where your account holds them."
+            "Marketing Cloud documents only characters 32–254 for attributes. "
+            "Turn this on if your account stores others, like Ł or 東."
         ),
     )
     confirm_key = _triggered_send(
-        _("mail that confirms joining"),
+        _("subscription confirmation email"),
         _(
-            "Customer key of a triggered send definition. With it, joining a list counts only once "
-            "the person has confirmed it from that mail (double opt-in)."
+            "Customer key of a triggered send. If set, recipients must confirm "
+            "by email before they’re subscribed (double opt-in)."
         ),
     )
     confirm_address_key = _triggered_send(
-        _("mail that confirms a new address"),
-        _("Sent to the new address. Without it, people cannot change their address here."),
+        _("address confirmation email"),
+        _(
+            "Customer key of a triggered send. Sent to the new address. If empty, "
+            "recipients can’t change their address."
+        ),
     )
     address_notice_key = _triggered_send(
-        _("mail to the former address"),
+        _("email to the former address"),
         _(
-            "Sent to the address on file when somebody changes it in the profile centre: tells of "
-            "the change or asks for consent, as chosen below. Without it, people cannot change "
-            "their address here, unless the former address is not told."
+            "Customer key of a triggered send. Sent to the address on file when "
+            "it’s changed in the preference center: announces the change or asks "
+            "for consent, as chosen below. If empty, recipients can change their "
+            "address only if the former address isn’t told."
         ),
     )
     new_link_key = _triggered_send(
-        _("mail with a new link"),
+        _("new link email"),
         _(
-            "Offered to people whose link is too old for the profile centre, and to those who want "
-            "to see or change their details."
+            "Customer key of a triggered send. Offered when a link is too old "
+            "for the preference center, and to recipients who want to see or "
+            "edit their details."
         ),
     )
     ask_back_key = _triggered_send(
-        _("mail at the end of a pause"),
-        _("Needed where people are asked whether they want to come back."),
+        _("pause ended email"),
+        _("Customer key of a triggered send. Required if recipients are asked whether to restart."),
     )
     pause_offered = models.BooleanField(
-        _("pause"),
+        _("offer pause"),
         default=False,
         db_default=False,
-        help_text=_("Let people stop a list, or everything, for 30, 60 or 90 days."),
+        help_text=_(
+            "Recipients can pause one mailing list, or all marketing emails, for 30, 60 or 90 days."
+        ),
     )
     pause_end_action = models.CharField(
-        _("after a pause people are"),
+        _("when a pause ends"),
         max_length=10,
         choices=PauseEndAction.choices,
         default=PauseEndAction.ASK,
@@ -242,11 +254,11 @@ class BusinessUnit(models.Model):
         default=True,
         db_default=True,
         help_text=_(
-            "A newsletter may be forwarded, and its links with it. So the profile centre hides the "
-            "values of the details, and shows, changes and exports them for one hour after the "
-            "person has opened a link that was sent to the address on file. Unsubscribing and "
-            "lists need no such link. Needs the mail with a new link; without it the details stay "
-            "hidden."
+            "Emails get forwarded, and their links with them. If on, the "
+            "preference center shows, changes and exports details only for one "
+            "hour after the recipient opened a link sent to the address on file. "
+            "Unsubscribing and mailing lists need no such link. Requires the new "
+            "link email; without it, details stay hidden."
         ),
     )
     address_guard = models.CharField(
@@ -256,9 +268,10 @@ class BusinessUnit(models.Model):
         default=AddressGuard.TOLD,
         db_default=AddressGuard.TOLD,
         help_text=_(
-            "The new address always has to confirm. Told: the former address gets an email with a "
-            "link that restores it. Asked first: nothing changes until the former address agrees; "
-            "people who have lost it cannot change it here."
+            "The new address always has to be confirmed. Told: the former "
+            "address gets an email with a link that restores it. Asked first: "
+            "nothing changes until the former address agrees; recipients who "
+            "lost it can’t change it here."
         ),
     )
     address_undo_days = models.PositiveSmallIntegerField(
@@ -267,8 +280,8 @@ class BusinessUnit(models.Model):
         db_default=14,
         validators=[MinValueValidator(1), MaxValueValidator(90)],
         help_text=_(
-            "After it was undone, the address cannot be changed for as long without a link that "
-            "was sent to the address on file."
+            "After an undo, the address can’t be changed for the same time "
+            "without a link sent to the address on file."
         ),
     )
     address_hold_hours = models.PositiveSmallIntegerField(
@@ -277,29 +290,34 @@ class BusinessUnit(models.Model):
         db_default=72,
         validators=[MaxValueValidator(168)],
         help_text=_(
-            "Emails with a new link wait for this long after a change of address, so that the "
-            "owner of the former address can undo it first. 0: they do not wait."
+            "New link emails wait this long after a change of address, so that "
+            "the owner of the former address can undo it first. 0: no wait."
         ),
     )
     weekly_digest = models.BooleanField(
-        _("weekly digest"),
+        _("weekly summary"),
         default=False,
-        help_text=_("On Mondays, by e-mail to the people of this unit: numbers, reasons, words."),
+        help_text=_(
+            "Email to this business unit’s team every Monday: unsubscribes, reasons and comments."
+        ),
     )
     subscriber_key_permission = models.BooleanField(
         _("SubscriberKey permission"),
         default=True,
-        help_text=_("Where it is on, an e-mail address alone identifies nobody (error 404)."),
+        help_text=_(
+            "If your account has this permission, an email address alone "
+            "doesn’t identify a subscriber (error 404)."
+        ),
     )
     all_subscribers_list_id = models.BigIntegerField(
-        _("All Subscribers list ID"),
+        _("All Subscribers ListID"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
         help_text=_(
-            "With it, an unsubscribe from everything is tracked against the job. "
-            "Without it, Marketing Cloud unsubscribes the person but logs no event. The page knows "
-            "the list without it, once it was read from Marketing Cloud."
+            "If set, unsubscribes from all marketing emails are tracked against "
+            "the send. If empty, they work but aren’t tracked. The page knows "
+            "this list even without it, once it was read from Marketing Cloud."
         ),
     )
     # Read from Marketing Cloud by a task: the list of Type Master.
@@ -310,14 +328,15 @@ class BusinessUnit(models.Model):
         _("All Subscribers list read at"), null=True, blank=True, editable=False
     )
     unsubscribe_reach = models.CharField(
-        _("an unsubscribe from everything covers"),
+        _("unsubscribing from all marketing emails covers"),
         max_length=10,
         choices=UnsubscribeReach.choices,
         default=UnsubscribeReach.ENTERPRISE,
         db_default=UnsubscribeReach.ENTERPRISE,
         help_text=_(
-            "As the Unsubscribe Settings of the business unit in Marketing Cloud say. The page "
-            "tells people whether your other brands can still email them."
+            "Set it as in the Unsubscribe Settings of the business unit in "
+            "Marketing Cloud. The page tells recipients whether your other "
+            "brands can still email them."
         ),
     )
     token_by = models.CharField(
@@ -327,32 +346,34 @@ class BusinessUnit(models.Model):
         default=TokenBy.PARENT,
         db_default=TokenBy.PARENT,
         help_text=_(
-            "Where Marketing Cloud refuses calls for this unit by the token of the package's own "
-            "unit, get one by the unit's MID. The package must be available to the unit."
+            "If Marketing Cloud rejects calls for this business unit, use a "
+            "token for its own MID. The installed package must be available to "
+            "the business unit."
         ),
     )
     import_events = models.BooleanField(
-        _("take over unsubscribes from elsewhere"),
+        _("import unsubscribes from Marketing Cloud"),
         default=False,
         db_default=False,
         help_text=_(
-            "Four times an hour, read the unsubscribes that happened in Marketing Cloud without "
-            "us (its own header and centre), so that the audit has them, too. The package needs "
-            "the right to read tracking events and subscribers."
+            "Every 15 minutes, imports unsubscribes that happened in Marketing "
+            "Cloud itself. The installed package needs Tracking Events: Read, "
+            "and List and Subscribers: Read."
         ),
     )
 
     retention_days = models.PositiveSmallIntegerField(
-        _("keep people in clear for (days)"),
+        _("keep subscriber data for (days)"),
         null=True,
         blank=True,
         default=365,
         db_default=365,
         validators=[MinValueValidator(1)],
         help_text=_(
-            "Counted from the end of a request. Then SubscriberID, SubscriberKey, address and new "
-            "values are removed from it. The proof stays, and a search for the whole address or "
-            "key still finds it. Empty: they are kept."
+            "Counted from the end of a request. After that, SubscriberID, "
+            "SubscriberKey, email address and new values are removed. The record "
+            "of the request stays, and an exact search for the address or key "
+            "still finds it. If empty, nothing is removed."
         ),
     )
 
@@ -360,7 +381,7 @@ class BusinessUnit(models.Model):
         ordering = ("mid",)
         verbose_name = _("business unit")
         verbose_name_plural = _("business units")
-        permissions = (("all_units", "Can see every business unit"),)
+        permissions = (("all_units", "Can see all business units"),)
         constraints = (
             models.UniqueConstraint(
                 fields=("domain",), condition=~models.Q(domain=""), name="unit_domain_once"

@@ -35,4 +35,4 @@ class ConsentText(models.Model):
         )
 
     def __str__(self) -> str:
-        return _("version %(number)s: %(text)s") % {"number": self.pk, "text": self.text}
+        return _("Version %(number)s: %(text)s") % {"number": self.pk, "text": self.text}

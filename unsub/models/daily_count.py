@@ -14,12 +14,12 @@ class By(models.TextChoices):
     state alone. Requests of other kinds that were carried out are counted by their kind alone.
     """
 
-    STATE = "state", _("state")
+    STATE = "state", _("status")
     CHANNEL = "channel", _("channel")
-    JOB = "job", _("job")
-    LIST = "list", _("list")
+    JOB = "job", _("send")
+    LIST = "list", _("mailing list")
     REASON = "reason", _("reason")
-    KIND = "kind", _("kind")
+    KIND = "kind", _("type")
 
 
 class DailyCount(models.Model):
@@ -31,7 +31,7 @@ class DailyCount(models.Model):
 
     day = models.DateField(_("day"))
     mid = models.BigIntegerField(_("MID"))
-    by = models.CharField(_("by"), max_length=10, choices=By.choices)
+    by = models.CharField(_("grouped by"), max_length=10, choices=By.choices)
     key = models.CharField(_("value"), max_length=20, blank=True)
     number = models.PositiveIntegerField(_("requests"))
 

@@ -29,7 +29,7 @@ class Deliverable(models.Model):
     # the row is found by keyed digests: of the address, above, and of the other two, which are
     # empty until then, and after an erasure.
     forgotten_at = models.DateTimeField(
-        _("no longer kept in clear since"), null=True, blank=True, editable=False
+        _("subscriber data removed on"), null=True, blank=True, editable=False
     )
     subscriber_id_digest = models.CharField(
         max_length=DIGEST_LENGTH, blank=True, db_default="", editable=False
@@ -49,8 +49,8 @@ class Deliverable(models.Model):
     received_at = models.DateTimeField(_("received"), db_default=Now())
 
     next_attempt_at = models.DateTimeField(_("next attempt"), db_default=Now())
-    give_up_at = models.DateTimeField(_("given up after"))
-    lease_until = models.DateTimeField(_("leased until"), null=True, blank=True)
+    give_up_at = models.DateTimeField(_("retries until"))
+    lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
     lease = models.UUIDField(_("lease"), null=True, blank=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     outcome = models.CharField(_("outcome"), max_length=30, blank=True)

@@ -38,11 +38,11 @@ class Erasure(models.Model):
     email_address = models.CharField(_("EmailAddress"), max_length=254, blank=True)
     language = models.CharField(_("language"), max_length=35, blank=True)
     received_at = models.DateTimeField(_("received"), db_default=Now())
-    granted_at = models.DateTimeField(_("granted"), null=True, blank=True, editable=False)
-    declined_at = models.DateTimeField(_("answered otherwise"), null=True, blank=True)
+    granted_at = models.DateTimeField(_("approved"), null=True, blank=True, editable=False)
+    declined_at = models.DateTimeField(_("declined"), null=True, blank=True)
     handled_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        verbose_name=_("by"),
+        verbose_name=_("handled by"),
         on_delete=models.SET_NULL,
         null=True,
         blank=True,
@@ -55,8 +55,8 @@ class Erasure(models.Model):
 
     class Meta:
         ordering = ("-pk",)
-        verbose_name = _("request for erasure")
-        verbose_name_plural = _("requests for erasure")
+        verbose_name = _("deletion request")
+        verbose_name_plural = _("deletion requests")
         constraints = (
             models.UniqueConstraint(
                 fields=("unit", "subscriber_digest"),
@@ -97,8 +97,8 @@ class ErasedIdentifier(models.Model):
     erased_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        verbose_name = _("erased identifier")
-        verbose_name_plural = _("erased identifiers")
+        verbose_name = _("deleted identifier")
+        verbose_name_plural = _("deleted identifiers")
         constraints = (
             models.UniqueConstraint(fields=("digest", "unit"), name="erased_identifier_once"),
         )

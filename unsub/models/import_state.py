@@ -23,11 +23,9 @@ class ImportState(models.Model):
         db_column="mid",
         related_name="import_state",
     )
-    imported_upto = models.DateTimeField(_("taken over up to"), null=True, blank=True)
+    imported_upto = models.DateTimeField(_("imported up to"), null=True, blank=True)
     # The name of the error of the last import; empty where it succeeded.
-    error = models.CharField(
-        _("why nothing is taken over"), max_length=100, blank=True, db_default=""
-    )
+    error = models.CharField(_("import error"), max_length=100, blank=True, db_default="")
 
     class Meta:
         verbose_name = _("state of an import")

@@ -20,10 +20,10 @@ class Kind(models.TextChoices):
 
     UNSUBSCRIBE = "unsubscribe", "unsubscribe"
     SUBSCRIBE = "subscribe", "join a list"
-    RESUBSCRIBE = "resubscribe", "subscribe again"
-    ATTRIBUTE = "attribute", "change a detail"
-    FORMAT = "format", "HTML or text"
-    ADDRESS = "address", "change the address"
+    RESUBSCRIBE = "resubscribe", "resubscribe"
+    ATTRIBUTE = "attribute", "change details"
+    FORMAT = "format", "change email format"
+    ADDRESS = "address", "change email address"
 
 
 # The same subscriber, scope and job within this time is the same unsubscribe (design, invariant 4).
@@ -67,7 +67,7 @@ class Words:
     """What people read about a kind.
 
     Marketers, who have one language: `listed` in the list of requests, `timeline` in the timeline
-    after "The person", or `timeline_by_value` where the value is one of these. In both,
+    after "The subscriber", or `timeline_by_value` where the value is one of these. In both,
     `%(target)s` is the target in words. Recipients, in theirs: `page` in the list of their own
     requests, where `%(what)s` is the list, or all marketing emails, and `%(label)s` the detail.
     """
@@ -117,7 +117,9 @@ KINDS: Mapping[str, KindSpec] = {
             }
         ),
         waits_for_sent=SUBSCRIBING,
-        words=Words(listed="leave %(target)s", page=gettext_noop("Unsubscribe: %(what)s")),
+        words=Words(
+            listed="unsubscribe from %(target)s", page=gettext_noop("Unsubscribe: %(what)s")
+        ),
     ),
     Kind.SUBSCRIBE: KindSpec(
         message=MessageType.CHANGES,
@@ -136,8 +138,8 @@ KINDS: Mapping[str, KindSpec] = {
             }
         ),
         words=Words(
-            listed="join %(target)s",
-            timeline="asked to join %(target)s",
+            listed="subscribe to %(target)s",
+            timeline="asked to subscribe to %(target)s",
             page=gettext_noop("Subscribe: %(what)s"),
         ),
     ),
@@ -151,8 +153,8 @@ KINDS: Mapping[str, KindSpec] = {
             }
         ),
         words=Words(
-            listed="subscribe again",
-            timeline="asked to be subscribed again, after having left everything,",
+            listed="resubscribe",
+            timeline="asked to resubscribe",
             page=gettext_noop("Subscribe: %(what)s"),
         ),
     ),
@@ -163,7 +165,7 @@ KINDS: Mapping[str, KindSpec] = {
         has_value=True,
         words=Words(
             listed="%(target)s",
-            timeline="changed the detail %(target)s",
+            timeline="changed %(target)s",
             page=_CHANGE_OF_DATA,
         ),
     ),
@@ -173,11 +175,11 @@ KINDS: Mapping[str, KindSpec] = {
         supersedes=frozenset({(Kind.FORMAT, Relation.SAME)}),
         has_value=True,
         words=Words(
-            listed="HTML or text",
-            timeline="asked for HTML or plain text",
+            listed="change email format",
+            timeline="changed the email format",
             timeline_by_value={
-                "Text": "asked for plain text instead of HTML",
-                "HTML": "asked for HTML instead of plain text",
+                "Text": "changed the email format to plain text",
+                "HTML": "changed the email format to HTML",
             },
             page=_CHANGE_OF_DATA,
         ),
@@ -188,8 +190,8 @@ KINDS: Mapping[str, KindSpec] = {
         supersedes=frozenset({(Kind.ADDRESS, Relation.SAME)}),
         has_value=True,
         words=Words(
-            listed="another address",
-            timeline="asked for another address",
+            listed="change email address",
+            timeline="asked to change the email address",
             page=_CHANGE_OF_DATA,
         ),
     ),

@@ -13,12 +13,12 @@ from .request import SubscriberRequest
 class Purpose(models.TextChoices):
     """What the link in an email is for."""
 
-    CONFIRM = "confirm", _("confirms a request")
-    NEW_LINK = "new_link", _("a new link")
-    ASK_BACK = "ask_back", _("the end of a pause")
+    CONFIRM = "confirm", _("confirmation")
+    NEW_LINK = "new_link", _("new link")
+    ASK_BACK = "ask_back", _("pause ended")
     # Both go to the address on file, while it still is.
-    CONSENT = "consent", _("asks the former address to agree to a new one")
-    NOTICE = "notice", _("tells the former address of a new one")
+    CONSENT = "consent", _("consent to a new address")
+    NOTICE = "notice", _("notice of a new address")
 
 
 class EmailStatus(models.TextChoices):
@@ -29,7 +29,7 @@ class EmailStatus(models.TextChoices):
     SENDING = "sending", _("sending")
     DONE = "done", _("sent")
     REFUSED = "refused", _("refused")
-    CANCELLED = "cancelled", _("cancelled")
+    CANCELLED = "cancelled", _("canceled")
 
 
 ENDED = (EmailStatus.DONE, EmailStatus.REFUSED, EmailStatus.CANCELLED)

@@ -10,7 +10,7 @@ class LogoImage(models.Model):
     """One small WebP image. Stored in the database, because all web processes share that, but no
     disk."""
 
-    image = models.BinaryField(_("picture"))
+    image = models.BinaryField(_("image"))
     # Not unique: two units may have the same picture.
     content_digest = models.CharField(max_length=32)
     width = models.PositiveSmallIntegerField(_("width"))

@@ -20,15 +20,15 @@ class LostLink(models.Model):
         on_delete=models.CASCADE,
         related_name="lost_links",
     )
-    email_address = models.EmailField(_("e-mail address"), max_length=254)
+    email_address = models.EmailField(_("email address"), max_length=254)
     # Limits an address to one entry a day, ignoring case: see unsub/outbox/lost_links.py.
     address_digest = models.CharField(max_length=DIGEST_LENGTH, editable=False)
     language = models.CharField(_("language"), max_length=35, blank=True)
     received_at = models.DateTimeField(_("received"), db_default=Now())
-    handled_at = models.DateTimeField(_("dealt with"), null=True, blank=True, editable=False)
+    handled_at = models.DateTimeField(_("resolved"), null=True, blank=True, editable=False)
     handled_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        verbose_name=_("by"),
+        verbose_name=_("handled by"),
         on_delete=models.SET_NULL,
         null=True,
         blank=True,
@@ -39,8 +39,8 @@ class LostLink(models.Model):
 
     class Meta:
         ordering = ("-pk",)
-        verbose_name = _("lost link")
-        verbose_name_plural = _("lost links")
+        verbose_name = _("manual request")
+        verbose_name_plural = _("manual requests")
         indexes = (
             models.Index(fields=("unit", "address_digest", "received_at"), name="lost_link_same"),
             models.Index(fields=("unit", "received_at"), name="lost_link_received"),

@@ -18,7 +18,9 @@ class MailingList(models.Model):
     )
     list_id = models.BigIntegerField(_("ListID"), validators=[MinValueValidator(1)])
     name = models.CharField(
-        _("name"), max_length=100, help_text=_("As recipients know it, such as Weekly offers.")
+        _("name"),
+        max_length=100,
+        help_text=_("As recipients know it, like Weekly offers. Also per language."),
     )
 
     class Meta:

@@ -12,11 +12,11 @@ LENGTH = 400
 class Place(models.TextChoices):
     """The places for texts on the pages."""
 
-    INTRO = "intro", _("above the button")
-    QUESTION = "question", _("the question for the reason")
-    DONE = "done", _("after the unsubscribe")
-    CONSENT = "consent", _("what people agree to when they join a list")
-    FOOTER = "footer", _("at the foot of every page")
+    INTRO = "intro", _("Above the button")
+    QUESTION = "question", _("Reason question")
+    DONE = "done", _("After unsubscribing")
+    CONSENT = "consent", _("Consent text")
+    FOOTER = "footer", _("Footer")
 
 
 class PageText(models.Model):
@@ -29,13 +29,13 @@ class PageText(models.Model):
         related_name="texts",
     )
     language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES)
-    place = models.CharField(_("place"), max_length=10, choices=Place.choices)
+    place = models.CharField(_("position on page"), max_length=10, choices=Place.choices)
     text = models.CharField(_("text"), max_length=LENGTH)
 
     class Meta:
         ordering = ("unit", "language", "place")
         verbose_name = _("text")
-        verbose_name_plural = _("texts")
+        verbose_name_plural = _("page texts")
         constraints = (
             models.UniqueConstraint(
                 fields=("unit", "language", "place"), name="text_once_per_place_and_language"

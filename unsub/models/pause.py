@@ -12,10 +12,10 @@ from .request import SubscriberRequest
 class PauseResult(models.TextChoices):
     """How a pause ended."""
 
-    ASKED = "asked", _("asked back by mail")
-    PUT_BACK = "put_back", _("put back")
-    CANCELLED = "cancelled", _("came back before its end")
-    STAYED = "stayed", _("stays away")
+    ASKED = "asked", _("asked by email")
+    PUT_BACK = "put_back", _("resubscribed automatically")
+    CANCELLED = "cancelled", _("ended early")
+    STAYED = "stayed", _("unsubscribed")
 
 
 class Pause(models.Model):
@@ -29,12 +29,12 @@ class Pause(models.Model):
         related_name="pause",
     )
     # When the subscriber last asked for it, which may be later than the request.
-    began_at = models.DateTimeField(_("began"), db_default=Now())
+    began_at = models.DateTimeField(_("started"), db_default=Now())
     until = models.DateTimeField(_("until"))
     # The unit's setting when the subscriber chose the pause: it ends as they were told.
-    end_action = models.CharField(_("then they are"), max_length=10, choices=PauseEndAction.choices)
+    end_action = models.CharField(_("when it ends"), max_length=10, choices=PauseEndAction.choices)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
-    result = models.CharField(_("how"), max_length=10, blank=True, choices=PauseResult.choices)
+    result = models.CharField(_("ended by"), max_length=10, blank=True, choices=PauseResult.choices)
 
     class Meta:
         ordering = ("-pk",)

@@ -29,15 +29,15 @@ class QueueState(models.Model):
         related_name="queue_state",
     )
     # Held: the configuration is wrong, so nothing is sent but a probe from time to time.
-    held_since = models.DateTimeField(_("held since"), null=True, blank=True)
-    held_reason = models.CharField(_("why it is held"), max_length=100, blank=True, db_default="")
+    held_since = models.DateTimeField(_("on hold since"), null=True, blank=True)
+    held_reason = models.CharField(_("reason for hold"), max_length=100, blank=True, db_default="")
     # The circuit breaker: nothing is sent until then, and for most reasons a probe goes first.
-    paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
+    paused_until = models.DateTimeField(_("sending paused until"), null=True, blank=True)
     paused_reason = models.CharField(
-        _("why it is paused"), max_length=100, blank=True, db_default=""
+        _("reason sending is paused"), max_length=100, blank=True, db_default=""
     )
     unknowns_in_a_row = models.PositiveIntegerField(default=0, db_default=0)
-    singly_until = models.DateTimeField(_("sends one by one until"), null=True, blank=True)
+    singly_until = models.DateTimeField(_("no batches until"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("state of a queue")
@@ -82,10 +82,10 @@ class MessageTypeState(models.Model):
     message_type = models.CharField(
         _("message"), max_length=20, choices=[(one.value, one.value) for one in MessageType]
     )
-    held_since = models.DateTimeField(_("held since"), null=True, blank=True)
-    held_reason = models.CharField(_("why it is held"), max_length=100, blank=True, db_default="")
+    held_since = models.DateTimeField(_("on hold since"), null=True, blank=True)
+    held_reason = models.CharField(_("reason for hold"), max_length=100, blank=True, db_default="")
     # Nothing of this type is claimed until then; after it, one row as a probe.
-    paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
+    paused_until = models.DateTimeField(_("sending paused until"), null=True, blank=True)
     unknowns_in_a_row = models.PositiveIntegerField(default=0, db_default=0)
     # Refusals in a row that name nobody: what was said, and the ids of the rows.
     refusal = models.CharField(max_length=250, blank=True, db_default="")

@@ -27,21 +27,21 @@ class Reason(models.Model):
         null=True,
         blank=True,
         related_name="reasons",
-        help_text=_("Empty: offered by every unit that has no reasons of its own."),
+        help_text=_(
+            "Leave empty to offer this in all business units that have no reasons of their own."
+        ),
     )
     code = models.SlugField(_("code"), max_length=40)
     label = models.CharField(_("label"), max_length=80)
-    asks_text = models.BooleanField(_("asks for words"), default=False)
+    asks_text = models.BooleanField(_("ask for a comment"), default=False)
     is_abuse = models.BooleanField(
-        _("says abuse"),
+        _("counts as abuse"),
         default=False,
         db_default=False,
-        help_text=_(
-            "Whoever gives it did not ask for these emails. The overview counts these requests."
-        ),
+        help_text=_("For recipients who never signed up. The overview counts these requests."),
     )
-    position = models.PositiveSmallIntegerField(_("position"), default=0)
-    active = models.BooleanField(_("offered"), default=True)
+    position = models.PositiveSmallIntegerField(_("order"), default=0)
+    active = models.BooleanField(_("shown"), default=True)
 
     objects = ReasonQuerySet.as_manager()
 
@@ -71,8 +71,8 @@ class ReasonLabel(models.Model):
 
     class Meta:
         ordering = ("language",)
-        verbose_name = _("label in another language")
-        verbose_name_plural = _("labels in other languages")
+        verbose_name = _("translation")
+        verbose_name_plural = _("translations")
         constraints = (
             models.UniqueConstraint(fields=("reason", "language"), name="label_once_per_language"),
         )

@@ -32,7 +32,7 @@ class Channel(models.TextChoices):
 
     PAGE = "page", _("page")
     ONE_CLICK = "one_click", _("one-click")
-    PROFILE = "profile", _("profile centre")
+    PROFILE = "profile", _("preference center")
     IMPORT = "import", _("import")
 
 
@@ -112,19 +112,22 @@ class SubscriberRequest(Deliverable):
         db_index=False,  # `request_reason`
     )
     reason_text = models.CharField(
-        _("reason as sent"), max_length=REASON_LENGTH, blank=True, help_text=_("Empty: none given.")
+        _("reason sent to Marketing Cloud"),
+        max_length=REASON_LENGTH,
+        blank=True,
+        help_text=_("Empty if none was given."),
     )
     # For reports: the time since the link was made, where the link has it, and the name of a known
     # scanner, from the User-Agent.
-    link_age = models.PositiveIntegerField(_("age of the link in seconds"), null=True, blank=True)
-    scanner = models.CharField(_("known scanner"), max_length=20, blank=True, db_default="")
+    link_age = models.PositiveIntegerField(_("link age (seconds)"), null=True, blank=True)
+    scanner = models.CharField(_("detected bot"), max_length=20, blank=True, db_default="")
     # For a reason given after the button was pressed. It is sent where no call was made yet.
-    reason_added_at = models.DateTimeField(_("reason given later"), null=True, blank=True)
+    reason_added_at = models.DateTimeField(_("reason added"), null=True, blank=True)
     # When the subscriber last made the same request again, which this row answers for. It counts
     # as made at that time.
     repeated_at = models.DateTimeField(_("repeated"), null=True, blank=True)
     kind = models.CharField(
-        _("kind"),
+        _("type"),
         max_length=12,
         choices=Kind.choices,
         default=Kind.UNSUBSCRIBE,
@@ -132,26 +135,24 @@ class SubscriberRequest(Deliverable):
     )
     # What it is about, as a `Target`.
     target_type = models.CharField(
-        _("about"), max_length=10, choices=[(one.value, one.value) for one in TargetType]
+        _("target"), max_length=10, choices=[(one.value, one.value) for one in TargetType]
     )
-    target_id = models.BigIntegerField(_("about the list or job"), null=True, blank=True)
-    target_name = models.CharField(
-        _("about the attribute"), max_length=150, blank=True, db_default=""
-    )
+    target_id = models.BigIntegerField(_("target list or send"), null=True, blank=True)
+    target_name = models.CharField(_("target attribute"), max_length=150, blank=True, db_default="")
     value = models.TextField(_("new value"), blank=True, db_default="")
     consent_text = models.ForeignKey(
         ConsentText,
-        verbose_name=_("agreed to"),
+        verbose_name=_("consent text"),
         on_delete=models.PROTECT,
         null=True,
         blank=True,
         db_index=False,  # nothing looks for the requests of a text, and no text is deleted
         related_name="+",
     )
-    confirmed_at = models.DateTimeField(_("confirmed by mail"), null=True, blank=True)
+    confirmed_at = models.DateTimeField(_("confirmed by email"), null=True, blank=True)
     superseded_by = models.ForeignKey(
         "self",
-        verbose_name=_("superseded by"),
+        verbose_name=_("replaced by"),
         on_delete=models.PROTECT,
         null=True,
         blank=True,
@@ -197,8 +198,8 @@ class SubscriberRequest(Deliverable):
 
     class Meta:
         ordering = ("-pk",)
-        verbose_name = _("unsubscribe request")
-        verbose_name_plural = _("unsubscribe requests")
+        verbose_name = _("request")
+        verbose_name_plural = _("requests")
         permissions = (
             ("name_subscribers", "Can see who asked, by address and key, in exports and proofs"),
         )

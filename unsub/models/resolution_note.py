@@ -19,18 +19,18 @@ class ResolutionNote(models.Model):
     )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        verbose_name=_("by"),
+        verbose_name=_("handled by"),
         on_delete=models.SET_NULL,
         null=True,
         related_name="+",
     )
-    at = models.DateTimeField(_("at"), db_default=Now())
+    at = models.DateTimeField(_("date"), db_default=Now())
     note = models.CharField(_("note"), max_length=200)
 
     class Meta:
         ordering = ("pk",)
-        verbose_name = _("dealt with")
-        verbose_name_plural = _("dealt with")
+        verbose_name = _("resolved")
+        verbose_name_plural = _("resolved")
 
     def __str__(self) -> str:
         return self.note

@@ -25,7 +25,7 @@ class RestoreHold(models.Model):
     released_at = models.DateTimeField(_("released"), null=True, blank=True, editable=False)
     released_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        verbose_name=_("by"),
+        verbose_name=_("handled by"),
         on_delete=models.SET_NULL,
         null=True,
         blank=True,

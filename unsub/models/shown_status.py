@@ -39,7 +39,7 @@ def shows(status: str) -> Q:
 
 
 def can_be_requeued() -> Q:
-    """Return Q for the requests that "Try again" requeues: refused and held ones. Not those whose
+    """Return Q for the requests that "Retry" requeues: refused and held ones. Not those whose
     subscriber is no longer stored: Marketing Cloud could not be told who it is."""
     return (Q(status=Status.REFUSED) & Q(forgotten_at=None)) | is_held()
 

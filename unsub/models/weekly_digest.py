@@ -19,8 +19,8 @@ class WeeklyDigest(models.Model):
     sent_at = models.DateTimeField(_("sent"), null=True)
 
     class Meta:
-        verbose_name = _("weekly digest")
-        verbose_name_plural = _("weekly digests")
+        verbose_name = _("weekly summary")
+        verbose_name_plural = _("weekly summaries")
         constraints = (models.UniqueConstraint(fields=("unit", "week"), name="weekly_digest_once"),)
 
     def __str__(self) -> str:

@@ -10,83 +10,87 @@ from django.utils.translation import gettext_noop as _
 
 # Addresses and IDs that do not belong together have the same cause, hence the same sentence.
 _MISMATCH = _(
-    "The link's subscriber details belong to different subscribers. Most often the address was "
-    "changed after the mail was sent. Look the person up in Marketing Cloud and unsubscribe there."
+    "The link’s SubscriberID, SubscriberKey and email address belong to "
+    "different subscribers. Usually the address changed after the send. Find the "
+    "subscriber in Marketing Cloud and unsubscribe them there."
 )
-_OUR_MESSAGE = _("Marketing Cloud could not make sense of our message. Tell your operator.")
-_BAD_LINK = _(
-    "The link did not say clearly enough who the subscriber is. Check the link in the mail."
-)
+_OUR_MESSAGE = _("Marketing Cloud couldn’t read our request. Contact your operator.")
+_BAD_LINK = _("The link doesn’t identify a subscriber clearly. Check the link in the email.")
 _UNSUBSCRIBE_FAILED = _(
-    "Marketing Cloud could not carry out the unsubscribe. Check that the person is on that list."
+    "Marketing Cloud couldn’t unsubscribe the subscriber. Check that they’re on this list."
 )
 _CREDENTIALS = _(
-    "Marketing Cloud did not accept our credentials or their permissions. No request is lost: "
-    "all go out when an operator has corrected this."
+    "Marketing Cloud rejected our credentials or their permissions. No requests "
+    "are lost. They’ll be sent when an operator fixes this."
 )
 _NO_RIGHT = _(
-    "The installed package has not the right to do this. Nobody's unsubscribe waits for it: give "
-    "it the right in Marketing Cloud, then choose “Try again”."
+    "The installed package doesn’t have permission for this. Unsubscribes aren’t "
+    "affected. Add the permission in Marketing Cloud, then choose “Retry”."
 )
 _LEFT_FOR_GOOD = _(
-    "Marketing Cloud lets nobody be subscribed again by a call here. The person has to do it in "
-    "Marketing Cloud's own subscription centre, or its support does it for them."
+    "Marketing Cloud doesn’t allow this subscriber to be resubscribed through "
+    "the API. They have to use Marketing Cloud’s own Subscription Center, or "
+    "Salesforce Support has to do it."
 )
-_NOBODY = _("Marketing Cloud knows no subscriber by these details. Was the contact deleted?")
+_NOBODY = _("Marketing Cloud has no such subscriber. The contact may have been deleted.")
 
 ERROR_CODES: Mapping[int, str] = {
-    2: _("Marketing Cloud had an unexpected failure. We try again by ourselves."),
+    2: _("Marketing Cloud had an unexpected error. We’ll retry automatically."),
     5: _OUR_MESSAGE,
     6: _OUR_MESSAGE,
     8: _OUR_MESSAGE,
-    9: _("Marketing Cloud was in maintenance. We try again by ourselves."),
-    10: _("Marketing Cloud was not running. We try again by ourselves."),
+    9: _("Marketing Cloud was under maintenance. We’ll retry automatically."),
+    10: _("Marketing Cloud wasn’t available. We’ll retry automatically."),
     11: _CREDENTIALS,
     12: _CREDENTIALS,
-    13: _("Marketing Cloud did not process the call. We try again by ourselves."),
-    17: _("We called Marketing Cloud too often. The whole business unit slows down for a while."),
+    13: _("Marketing Cloud didn’t process the request. We’ll retry automatically."),
+    17: _("Rate limit reached. Requests of this business unit are sent more slowly for a while."),
     400: _(
-        "The subscriber is not among those whom this job was sent to. Check the link's job, or "
-        "unsubscribe the person from the list without an event."
+        "The subscriber wasn’t part of this send, or the send’s data was "
+        "deleted. Retrying won’t help. Check the JobID of the link, or "
+        "unsubscribe from the list without tracking."
     ),
-    401: _("The subscriber was already off this list: nothing was left to do."),
+    401: _("Already unsubscribed from this list. Nothing to do."),
     402: _OUR_MESSAGE,
     403: _BAD_LINK,
     404: _(
-        "The link names the person by e-mail address alone, but this account knows people by "
-        "subscriber key. Put the subscriber ID or key into the link."
+        "The link has only an email address, but this account identifies "
+        "subscribers by SubscriberKey. Add SubscriberID or SubscriberKey to the "
+        "link."
     ),
     405: _MISMATCH,
     406: _MISMATCH,
     407: _MISMATCH,
     408: _BAD_LINK,
-    409: _("The subscriber is on no list that this unsubscribe could take them off."),
+    409: _("The subscriber isn’t on a list that this request could unsubscribe them from."),
     12001: _NOBODY,
     12008: _UNSUBSCRIBE_FAILED,
-    12009: _("The subscriber is not on this list: nothing was left to do."),
-    12012: _("The subscriber was already unsubscribed from everything: nothing was left to do."),
+    12009: _("Not on this list. Nothing to do."),
+    12012: _("Already unsubscribed from all marketing emails. Nothing to do."),
     12013: _UNSUBSCRIBE_FAILED,
     12015: _NOBODY,
     12018: _LEFT_FOR_GOOD,
 }
 
 OUTCOMES: Mapping[str, str] = {
-    "posted": _("Marketing Cloud confirmed it."),
+    "posted": _("Confirmed by Marketing Cloud."),
     "unsubscribed_without_event": _(
-        "Marketing Cloud found no job to track an event against, so an Update took the person off "
-        "the list that the call named. Marketing Cloud confirmed it; its tracking shows no "
-        "unsubscribe."
+        "Unsubscribed through an Update, because Marketing Cloud found no send "
+        "to track an event against. Confirmed by Marketing Cloud; its tracking "
+        "shows no unsubscribe."
     ),
-    "already_unsubscribed": _("The subscriber was already unsubscribed: nothing was left to do."),
-    "already_subscribed": _("The subscriber was on this list already: nothing was left to do."),
-    "try_later": _("Marketing Cloud asked us to come back later. We try again by ourselves."),
-    "refused": _("Marketing Cloud refused it. A person must look at it."),
+    "already_unsubscribed": _("Already unsubscribed. Nothing to do."),
+    "already_subscribed": _("Already subscribed. Nothing to do."),
+    "try_later": _("Marketing Cloud asked us to try later. We’ll retry automatically."),
+    "refused": _("Refused by Marketing Cloud. Check the request, then resolve or retry it."),
     "misconfigured": _CREDENTIALS,
     "internal_error": _(
-        "An error in this application, not in Marketing Cloud. We try again by ourselves; an "
-        "operator was told."
+        "An error in this application, not in Marketing Cloud. We’ll retry "
+        "automatically; an operator was notified."
     ),
-    "unknown": _("We called and got no readable answer. Calling again does no harm, so we do."),
+    "unknown": _(
+        "No readable response. We’ll retry automatically; a repeated unsubscribe changes nothing."
+    ),
 }
 
 # Of a row that was refused at its horizon, or by an earlier version.
@@ -97,57 +101,76 @@ _RIGHTS = frozenset({11, 12})
 FOUND: Mapping[str, str] = {
     "nobody by these details": _NOBODY,
     "no such attribute": _(
-        "Marketing Cloud has no such attribute any more, and would have ignored the change without "
-        "a word. Was it renamed or deleted?"
+        "This attribute no longer exists in Marketing Cloud. It may have been renamed or deleted."
     ),
     "no single list": _(
-        "Not sent: it is for everything, and only an unsubscribe from one list can be sent without "
-        "an event."
+        "Not sent: only an unsubscribe from one list can be sent without "
+        "tracking, and this one is from all marketing emails."
     ),
-    "no list": _("It does not say which list. Tell your operator."),
-    "on the list already": _("The subscriber was on this list already: nothing was left to do."),
+    "no list": _("The request has no list. Contact your operator."),
+    "on the list already": _("Already subscribed. Nothing to do."),
     "the former address was not told": _(
-        "The email that tells the former address of this change was refused, so the change was not "
-        "sent. Look at that email, try it again, then choose “Try again” here."
+        "The email to the former address was refused, so this change wasn’t "
+        "sent. Fix and retry that email, then choose “Retry” here."
     ),
     "the lease ended before the call": _(
-        "Not sent: the worker was held up until its time for this request was over. It is sent "
-        "again."
+        "Not sent: the worker was delayed until its lease of this request ended. "
+        "We’ll retry automatically."
     ),
     "no key can seal the link": _(
-        "The link in this email has to be encrypted, and an RSA key cannot do that. An operator "
-        "adds a key of another type to LINK_KEYS; then choose “Try again”."
+        "The link in this email must be encrypted, and an RSA key can’t do that. "
+        "Ask your operator to add a key of another type to LINK_KEYS, then "
+        "choose “Retry”."
     ),
     "the unit has no mail for it": _(
-        "The business unit names no triggered send definition for this mail. Enter its key under "
-        "Profile centre in the unit, then choose “Try again”."
+        "This business unit has no triggered send for this email. Add its "
+        "customer key under Preference center, then choose “Retry”."
     ),
 }
 # Details found after a call, or about one that was not made.
 _DETAILS: Mapping[str, str] = {
     **FOUND,
     "the lease ran out": _(
-        "The worker did not report in time what became of the call. Calling again does no harm, so "
-        "we do."
+        "The worker didn’t report the result in time. We’ll retry automatically; "
+        "a repeated request changes nothing."
     ),
     "still unsubscribed": _(
-        "Marketing Cloud took the change, and the person is unsubscribed all the same: most often "
-        "by another level of the enterprise. Subscribe them there, or let Marketing Cloud's "
-        "support do it."
+        "Marketing Cloud accepted the change, but the subscriber is still "
+        "unsubscribed, usually at enterprise level. Resubscribe them there, or "
+        "contact Salesforce Support."
     ),
 }
 
 STATUSES: Mapping[str, str] = {
-    "waiting": _("Not sent: it counts once the person has confirmed it from a mail."),
-    "pending": _("Accepted, and waiting for its turn."),
-    "sending": _("A worker is calling Marketing Cloud now."),
+    "waiting": _("Waiting for the subscriber to confirm by email."),
+    "pending": _("Accepted and queued."),
+    "sending": _("Being sent to Marketing Cloud."),
     "done": _("Done."),
-    "refused": _("Not carried out: a person must look at it, then choose “Try again”."),
-    "held": _("Waiting until the connection to Marketing Cloud is put right."),
-    "withdrawn": _("Taken back, or never confirmed, before it was sent."),
-    "superseded": _("Not sent: the person asked for something else later, and that counts."),
-    "cancelled": _("Not sent: what the email was for was over before."),
+    "refused": _("Not completed. Check the reason, then retry or mark as resolved."),
+    "held": _("On hold until the Marketing Cloud connection is fixed."),
+    "withdrawn": _("Undone by the subscriber, or not confirmed in time. Not sent."),
+    "superseded": _("Replaced by a later request. Not sent."),
+    "cancelled": _("Not sent: the email was no longer needed."),
 }
+
+
+# For lists and filters; `OUTCOMES` has the sentences.
+_SHORT = {
+    "posted": _("confirmed"),
+    "unsubscribed_without_event": _("not tracked"),
+    "already_unsubscribed": _("already off"),
+    "already_subscribed": _("already on"),
+    "try_later": _("retrying"),
+    "refused": _("refused"),
+    "misconfigured": _("no permission"),
+    "internal_error": _("internal error"),
+    "unknown": _("no response"),
+}
+
+
+def outcome_in_words(outcome: str) -> str:
+    """Return an outcome in one or two words; one that is not known here as it is."""
+    return _SHORT.get(outcome, outcome)
 
 
 def explain(outcome: str, error_code: int | None, detail: str = "") -> str:
@@ -165,35 +188,36 @@ def explain(outcome: str, error_code: int | None, detail: str = "") -> str:
 
 
 LINK_FAULTS: Mapping[str, str] = {
-    "malformed": _("This is no link of ours: it was cut, or changed by a mail program."),
-    "too_long": _("It is longer than 2,048 characters."),
-    "bad_algorithm": _("It is signed by an algorithm that the unit's key is not for."),
+    "malformed": _("Not a valid link. It may have been cut off or changed by an email program."),
+    "too_long": _("Too long: more than 2,048 characters."),
+    "bad_algorithm": _("The signing algorithm doesn’t match the key."),
     "bad_signature": _(
-        "No key of this deployment signed it. Compare the key's value in Key Management with "
-        "LINK_KEYS, and see whether the link was cut."
+        "The signature doesn’t match any key in LINK_KEYS. Compare it with Key "
+        "Management, and check that the link is complete."
     ),
-    "wrong_unit": _("The key that signed it speaks for another business unit than the link's."),
-    "no_unit": _("It names no business unit, and there are several: write mid into the claims."),
-    "not_an_object": _("What it says is no JSON object: see how the snippet puts it together."),
+    "wrong_unit": _("Signed with a key of another business unit."),
+    "no_unit": _("No business unit in the link. Add the mid claim."),
+    "not_an_object": _("The payload isn’t a JSON object. Compare it with the snippet."),
     "duplicate_name": _(
-        "It has a claim twice. A value with a quote in it does that: keep the snippet's Replace."
+        "A claim appears twice, usually because a value contains a quote. Keep "
+        "the Replace() calls of the snippet."
     ),
-    "bad_claim": _("The signature is good, and a claim cannot be used."),
-    "empty_test": _("A preview that names no subscriber: nothing is recorded or sent."),
+    "bad_claim": _("The signature is valid, but a claim isn’t."),
+    "empty_test": _("A preview without a subscriber. Nothing is saved or sent."),
 }
 # Why a claim of a link with a good signature cannot be used.
 CLAIM_FAULTS: Mapping[str, str] = {
-    "mid": _("mid must be the number of a business unit (MID)."),
+    "mid": _("mid must be the MID of a business unit."),
     "sid": _(
-        "sid must be a SubscriberID, in digits. Without one, sk or em must name the subscriber."
+        "sid must be a SubscriberID (digits). Without it, sk or em must identify the subscriber."
     ),
-    "sk": _("sk must be a SubscriberKey of at most 254 characters, without control characters."),
+    "sk": _("sk must be a SubscriberKey of up to 254 characters, without control characters."),
     "em": _(
-        "em must be an address; alone it names the subscriber only where the unit's SubscriberKey "
-        "permission is off."
+        "em must be an email address. Alone, it identifies the subscriber only "
+        "if the business unit’s SubscriberKey permission is off."
     ),
-    "jid": _("jid must be a JobID, in digits, or empty."),
-    "lid": _("lid must be a ListID, in digits, or empty."),
-    "bid": _("bid must be a BatchID, in digits, or empty."),
+    "jid": _("jid must be a JobID (digits) or empty."),
+    "lid": _("lid must be a ListID (digits) or empty."),
+    "bid": _("bid must be a BatchID (digits) or empty."),
     "scope": _("scope must be list or all."),
 }

@@ -11,10 +11,10 @@ from unsub.domain.target import EVERYTHING, TargetType
 from unsub.models import Channel, MailingList, MessageType, Pause, PauseResult, SubscriberRequest
 
 _LEFT = {
-    Channel.PAGE: "pressed the button on the page",
-    Channel.ONE_CLICK: "unsubscribed by one click in the mail program (RFC 8058)",
-    Channel.PROFILE: "unsubscribed in the profile centre",
-    Channel.IMPORT: "unsubscribed elsewhere; taken over from Marketing Cloud",
+    Channel.PAGE: "Unsubscribed %s on the unsubscribe page.",
+    Channel.ONE_CLICK: "Unsubscribed %s with one click in the email program (RFC 8058).",
+    Channel.PROFILE: "Unsubscribed %s in the preference center.",
+    Channel.IMPORT: "Unsubscribed %s in Marketing Cloud. Imported.",
 }
 # A pause ends in the transaction that writes the request to subscribe again.
 _AT_ONCE = timedelta(seconds=2)
@@ -27,14 +27,13 @@ def sentence(request: SubscriberRequest, list_name: str, ended: Iterable[Pause] 
 
 def _left(request: SubscriberRequest, list_name: str, _ended: Iterable[Pause]) -> str:
     """Return how the subscriber unsubscribed, and from what."""
-    how = gettext(_LEFT[Channel(request.channel)])
-    what = gettext("from everything")
+    what = gettext("from all marketing emails")
     if request.target != EVERYTHING:
-        what = gettext("from the list")
+        what = gettext("from the mailing list")
         # The list that the email was sent to is clear without its name; another list is not.
         if list_name or request.channel == Channel.PROFILE:
             what = gettext("from %s") % target_in_words(request, list_name)
-    return gettext("The person %s: %s.") % (how, what)
+    return gettext(_LEFT[Channel(request.channel)]) % what
 
 
 def _changed(request: SubscriberRequest, list_name: str, ended: Iterable[Pause]) -> str:
@@ -47,7 +46,7 @@ def _changed(request: SubscriberRequest, list_name: str, ended: Iterable[Pause])
     did = ending % {"target": target_in_words(request, list_name)}
     if request.value and request.target.type is TargetType.ADDRESS:
         did = f"{did} ({mask_email(request.value)})"
-    return gettext("The person %s in the profile centre.") % did
+    return gettext("The subscriber %s in the preference center.") % did
 
 
 _SENTENCES: Mapping[MessageType, Callable[[SubscriberRequest, str, Iterable[Pause]], str]] = {
@@ -86,9 +85,14 @@ def _came_back(pause: Pause, request: SubscriberRequest, list_name: str) -> str:
     """Return how the subscriber subscribed again after a pause."""
     known = {"number": pause.request_id, "what": target_in_words(request, list_name)}
     if pause.result == PauseResult.CANCELLED:
-        return gettext("The person ended the pause #%(number)d: back to %(what)s.") % known
+        return (
+            gettext("The subscriber ended pause #%(number)d and is resubscribed to %(what)s.")
+            % known
+        )
     return (
-        gettext("The pause #%(number)d was over: the person is put back to %(what)s, as told.")
+        gettext(
+            "Pause #%(number)d ended. The subscriber is resubscribed to %(what)s, as announced."
+        )
         % known
     )
 
@@ -103,13 +107,13 @@ def target_in_words(request: SubscriberRequest, list_name: str = "") -> str:
     target = request.target
     match target.type:
         case TargetType.EVERYTHING:
-            return gettext("everything")
+            return gettext("all marketing emails")
         case TargetType.LIST if list_name:
             return f"{list_name} ({target.id})"
         case TargetType.LIST:
             return gettext("list %d") % target.id
         case TargetType.JOB:
-            return gettext("the list of job %d") % target.id
+            return gettext("the list of send %d") % target.id
     return target.name
 
 

@@ -24,21 +24,17 @@ from . import sentences
 from .explanations import FOUND, explain
 
 _CALLS = {
-    MessageType.UNSUBSCRIBES: "Call %d of LogUnsubEvent was sent to Marketing Cloud.",
-    MessageType.CHANGES: "Call %d, an Update of Subscriber, was sent to Marketing Cloud.",
-    MessageType.MAILS: "Call %d, a triggered send, was sent to Marketing Cloud.",
+    MessageType.UNSUBSCRIBES: "Attempt %d: LogUnsubEvent sent to Marketing Cloud.",
+    MessageType.CHANGES: "Attempt %d: subscriber update sent to Marketing Cloud.",
+    MessageType.MAILS: "Attempt %d: triggered send sent to Marketing Cloud.",
 }
-_WITHOUT_EVENT = (
-    "Call %d, an Update that unsubscribes the person without an event, was sent to Marketing Cloud."
-)
-_BY_ID = (
-    "Call %d of LogUnsubEvent, with the SubscriberID alone of the person's details, was sent to "
-    "Marketing Cloud."
-)
+_WITHOUT_EVENT = "Attempt %d: unsubscribe without tracking (Update) sent to Marketing Cloud."
+_BY_ID = "Attempt %d: LogUnsubEvent with only the SubscriberID sent to Marketing Cloud."
 _FALLBACKS = {CallMethod.UPDATE.value: _WITHOUT_EVENT, CallMethod.EVENT_BY_ID.value: _BY_ID}
 _LATE = (
-    "The reply to call %(number)d came after the worker's time for it was over: %(said)s What the "
-    "person asked last is sent again where this call may have undone it."
+    "The response to attempt %(number)d came after its lease had ended: %(said)s "
+    "The subscriber’s latest request is sent again where this call may have "
+    "undone it."
 )
 # What a confirmed call means, where that is more than that it was confirmed.
 _CONFIRMED = {
@@ -46,17 +42,17 @@ _CONFIRMED = {
     MessageType.MAILS: "Marketing Cloud accepted the email for sending.",
 }
 _EMAILS = {
-    Purpose.CONFIRM: "An email with a link was requested, by which the person confirms it.",
-    Purpose.CONSENT: "An email was requested that asks the address on file to agree.",
-    Purpose.NOTICE: "An email was requested that tells the address on file of the new one.",
-    Purpose.ASK_BACK: "An email was requested that asks whether the person comes back.",
+    Purpose.CONFIRM: "A confirmation email was requested.",
+    Purpose.CONSENT: "An email was requested that asks the address on file for consent.",
+    Purpose.NOTICE: "An email was requested that tells the address on file about the new one.",
+    Purpose.ASK_BACK: "An email was requested that asks whether the subscriber wants to restart.",
 }
-_LOOKED = "Attempt %d: what has to be known before the call was looked up in Marketing Cloud."
+_LOOKED = "Attempt %d: looked up the subscriber in Marketing Cloud."
 _ENDS = {
-    PauseResult.ASKED: "The pause was over: a mail is to ask the person whether they come back.",
-    PauseResult.PUT_BACK: "The pause was over: the person is put back, as they were told.",
-    PauseResult.CANCELLED: "The person ended the pause by coming back.",
-    PauseResult.STAYED: "The pause is none any more: the person stays away.",
+    PauseResult.ASKED: "Pause ended. An email asks whether to restart.",
+    PauseResult.PUT_BACK: "Pause ended. Resubscribed automatically, as announced.",
+    PauseResult.CANCELLED: "Pause ended early by the subscriber.",
+    PauseResult.STAYED: "Pause ended. The subscriber stays unsubscribed.",
 }
 
 
@@ -89,7 +85,7 @@ def _moments(
     if request.reason_added_at:
         yield Moment(
             at=request.reason_added_at,
-            what=gettext("They gave a reason: %s.") % request.reason_text,
+            what=gettext("Reason given: %s") % request.reason_text,
         )
     yield from _pause(request)
     for attempt in attempts:
@@ -98,8 +94,8 @@ def _moments(
         yield from _email(email)
     yield from _end(request)
     for note in request.resolution_notes.all():
-        known = {"who": note.user or gettext("somebody"), "note": note.note}
-        yield Moment(at=note.at, what=gettext("Dealt with by %(who)s: %(note)s") % known)
+        known = {"who": note.user or gettext("a deleted user"), "note": note.note}
+        yield Moment(at=note.at, what=gettext("Resolved by %(who)s: %(note)s") % known)
 
 
 def _agreed(request: SubscriberRequest) -> Iterator[Moment]:
@@ -109,15 +105,13 @@ def _agreed(request: SubscriberRequest) -> Iterator[Moment]:
         known = {
             "version": words.pk, "language": words.get_language_display(), "text": words.text,
         }  # fmt: skip
-        agreed = gettext(
-            "They agreed to version %(version)d of the words (%(language)s): “%(text)s”"
-        )
+        agreed = gettext("Agreed to consent text version %(version)d (%(language)s): “%(text)s”")
         yield Moment(at=request.received_at, what=agreed % known)
     if _waits(request):
-        waits = gettext("It counts only once the person has confirmed it from a mail.")
+        waits = gettext("Waiting for the subscriber to confirm by email.")
         yield Moment(at=request.received_at, what=waits)
     if request.confirmed_at:
-        confirmed = gettext("The person confirmed it from the mail.")
+        confirmed = gettext("The subscriber confirmed by email.")
         yield Moment(at=request.confirmed_at, what=confirmed)
 
 
@@ -140,7 +134,7 @@ def _pause(request: SubscriberRequest) -> Iterator[Moment]:
     if pause is None:
         return
     known = {"day": f"{pause.until:%Y-%m-%d}", "then": pause.get_end_action_display()}
-    ending = gettext("It is a pause until %(day)s; after it the person is %(then)s.")
+    ending = gettext("Paused until %(day)s. Then: %(then)s.")
     yield Moment(at=pause.began_at, what=ending % known)
     if pause.ended_at and pause.result:
         yield Moment(at=pause.ended_at, what=gettext(_ENDS[PauseResult(pause.result)]))
@@ -160,7 +154,7 @@ def _email(email: LinkEmail) -> Iterator[Moment]:
         for moment in _calls(MessageType.MAILS, attempt):
             yield replace(moment, email_id=email.pk)
     if email.status == EmailStatus.CANCELLED and email.finished_at:
-        over = gettext("The email was not sent: what it was for was over.")
+        over = gettext("The email wasn’t sent: it was no longer needed.")
         yield Moment(at=email.finished_at, what=over, email_id=email.pk)
 
 
@@ -196,14 +190,14 @@ def _end(request: SubscriberRequest) -> Iterator[Moment]:
     if request.finished_at is None:
         return
     if _is_forgotten(request):
-        ended = gettext("It was never confirmed from the mail, and so not carried out.")
+        ended = gettext("Not confirmed in time. Not sent.")
     elif request.status == Status.WITHDRAWN:
-        ended = gettext("The person took it back.")
+        ended = gettext("Undone by the subscriber.")
     elif request.status == Status.SUPERSEDED:
-        ended = gettext("Not sent: request #%d, made later, counts instead.")
+        ended = gettext("Replaced by request #%d. Not sent.")
         ended %= request.superseded_by_id
     elif request.status == Status.REFUSED:
-        ended = gettext("Set aside for a person to look at.")
+        ended = gettext("Moved to “Needs attention”.")
     else:
         return
     yield Moment(at=request.finished_at, what=ended)

@@ -62,7 +62,7 @@ def send(digest_id: int) -> bool:
     addresses = recipients(summary.unit)
     if summary.sent_at or not addresses:
         return False
-    subject = f"{summary.unit.name}: unsubscribes of the week from {summary.week:%Y-%m-%d}"
+    subject = f"{summary.unit.name}: unsubscribes, {_days(summary.week)}"
     # In bcc, so that recipients do not see each other's addresses.
     mail = EmailMessage(subject, compose(summary.unit, summary.week), bcc=addresses)
     mail.send()
@@ -89,8 +89,7 @@ def compose(unit: BusinessUnit, week: date) -> str:
     )
     context: dict[str, Any] = {
         "unit": unit,
-        "week": week,
-        "last": week + WEEK - timedelta(days=1),
+        "days": _days(week),
         "number": _sum(this),
         "before": _sum(before),
         "reasons": _reasons(this),
@@ -102,6 +101,17 @@ def compose(unit: BusinessUnit, week: date) -> str:
         "admin": f"{settings.ADMIN_URL}/admin/",
     }
     return render_to_string("unsub/weekly_digest.txt", context)
+
+
+def _days(monday: date) -> str:
+    """Return the days of a week, such as "30 November–6 December 2026"."""
+    sunday = monday + WEEK - timedelta(days=1)
+    begin = f"{monday.day}"
+    if monday.month != sunday.month:
+        begin += f" {monday:%B}"
+    if monday.year != sunday.year:
+        begin += f" {monday.year}"
+    return f"{begin}–{sunday.day} {sunday:%B %Y}"
 
 
 def _last_monday(now: datetime) -> date:

@@ -1,0 +1,51 @@
+"""The page of an alarm: what to do about it, with links to what is behind it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.db.models.functions import Now
+from django.test import Client
+
+from tests.helpers import PARENT, seen
+from unsub.admin.alarm_advice import SECTIONS
+from unsub.models import Alarm, BusinessUnit, Cause
+
+pytestmark = pytest.mark.django_db
+LINK = re.compile(r'class="unsub-quiet" href="([^"]+)"')
+
+
+def page(client: Client, alarm: Alarm) -> str:
+    """Return the alarm's page."""
+    return client.get(f"/admin/unsub/alarm/{alarm.pk}/change/").content.decode()
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_each_open_alarm_says_what_to_do_and_its_links_open(
+    admin_client: Client, unit: BusinessUnit, cause: Cause
+) -> None:
+    shown = page(admin_client, Alarm.objects.create(cause=cause, mid=PARENT))
+    assert "What to do" in shown
+    assert SECTIONS[cause] in shown
+    for url in LINK.findall(shown):
+        answer = admin_client.get(url.replace("&amp;", "&"))
+        assert answer.status_code == 200, url
+
+
+def test_each_section_is_a_heading_of_the_operator_s_guide() -> None:
+    headings = set(re.findall(r"^#+ (.+)$", Path("docs/operations.md").read_text(), re.MULTILINE))
+    assert set(SECTIONS) == set(Cause)
+    assert set(SECTIONS.values()) <= headings
+
+
+def test_an_alarm_of_a_held_queue_leads_to_the_unit_and_its_requests(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
+    shown = page(admin_client, Alarm.objects.create(cause=Cause.HELD, mid=PARENT))
+    assert f"/admin/unsub/businessunit/?mid__exact={PARENT}" in shown
+    assert f"unit__mid__exact={PARENT}&amp;status__exact=held" in shown
+
+
+def test_an_alarm_that_is_over_gives_no_advice(admin_client: Client, unit: BusinessUnit) -> None:
+    over = Alarm.objects.create(cause=Cause.HELD, mid=PARENT, cleared_at=Now())
+    assert "What to do" not in seen(page(admin_client, over).encode())

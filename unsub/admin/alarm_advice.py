@@ -1,0 +1,132 @@
+"""What to do about an alarm: advice, links to what is behind it, and its section of the runbook."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from unsub.alerting.notifications import ADVICE
+from unsub.models import Alarm, Cause
+
+REQUESTS = "unsub_subscriberrequest_changelist"
+VIEW_REQUESTS = _("View requests")
+SPOOL = _("Open the spool")
+LINKS = _("Check a link")
+
+
+class Step(NamedTuple):
+    """A link to a page of the admin. In the query, MID stands for that of the alarm."""
+
+    text: Any  # a str, or a lazy translation
+    page: str
+    permission: str
+    query: Mapping[str, str] = {}
+
+
+class Advice(NamedTuple):
+    """What to do, with links (text, URL), and the heading in docs/operations.md."""
+
+    text: str
+    links: list[tuple[str, str]]
+    section: str
+
+
+def _requests(**query: str) -> Step:
+    """Return the step to requests of the alarm's unit."""
+    return Step(
+        VIEW_REQUESTS, REQUESTS, "unsub.view_subscriberrequest",
+        {"unit__mid__exact": "MID", **query},
+    )  # fmt: skip
+
+
+_UNITS = Step(
+    _("Resume the queue"), "unsub_businessunit_changelist", "unsub.change_businessunit",
+    {"mid__exact": "MID"},
+)  # fmt: skip
+_SPOOL = Step(SPOOL, "unsub_alarm_spool", "unsub.view_alarm")
+_LINKS = Step(LINKS, "unsub_businessunit_links", "unsub.view_businessunit")
+_STEPS: Mapping[Cause, tuple[Step, ...]] = {
+    Cause.LATE: (_requests(status__exact="pending"),),
+    Cause.REFUSED: (_requests(status__exact="refused", handled="no"),),
+    Cause.GIVEN_UP: (_requests(status__exact="refused", handled="no"),),
+    Cause.HELD: (_UNITS, _requests(status__exact="held")),
+    Cause.CIRCUIT_OPEN: (_requests(status__exact="pending"),),
+    Cause.UNKNOWN_UNIT: (
+        Step(
+            _("Add business unit"), "unsub_businessunit_add", "unsub.add_businessunit",
+            {"mid": "MID"},
+        ),
+        Step(
+            VIEW_REQUESTS, REQUESTS, "unsub.view_subscriberrequest", {"status__exact": "held"},
+        ),
+    ),
+    Cause.LATE_CALL: (
+        Step(
+            _("View delivery attempts"), "unsub_deliveryattempt_changelist",
+            "unsub.view_deliveryattempt",
+        ),
+    ),
+    Cause.INTERNAL_ERROR: (_requests(outcome="internal_error"),),
+    Cause.BAD_CLAIM: (_LINKS,),
+    Cause.TEST_LINKS: (_LINKS,),
+    Cause.SPOOLED: (_SPOOL,),
+    Cause.DEAD_LETTER: (_SPOOL,),
+    Cause.DATABASE: (_SPOOL,),
+    Cause.RESTORED: (
+        Step(_("Release"), "unsub_restorehold_changelist", "unsub.view_restorehold"),
+    ),
+    Cause.SPIKE: (
+        Step(
+            _("Open the overview"), "index", "unsub.view_subscriberrequest",
+            {"days": "1", "unit": "MID"},
+        ),
+    ),
+}  # fmt: skip
+# Headings in docs/operations.md; a test compares them.
+SECTIONS: Mapping[Cause, str] = {
+    Cause.LATE: "A queue is paused",
+    Cause.REFUSED: "Alarms",
+    Cause.GIVEN_UP: "Requests were given up",
+    Cause.HELD: "A queue is held",
+    Cause.CIRCUIT_OPEN: "The circuit is open",
+    Cause.RESTORED: "After a restore",
+    Cause.UNKNOWN_UNIT: "An unknown business unit",
+    Cause.BAD_CLAIM: "Links that cannot be used",
+    Cause.TEST_LINKS: "Links that cannot be used",
+    Cause.SPOOLED: "The database is down",
+    Cause.DEAD_LETTER: "A spooled request cannot be stored",
+    Cause.LATE_CALL: "A worker was frozen",
+    Cause.INTERNAL_ERROR: "Requests that raise an error",
+    Cause.NOT_SEALED: "The audit is not sealed",
+    Cause.SPIKE: "Far more unsubscribes than usual",
+    Cause.DATABASE: "The database is down",
+    Cause.BROKER: "The broker is down",
+    Cause.BEAT: "Beat or the workers are silent",
+    Cause.WORKER: "Beat or the workers are silent",
+    Cause.SWEEP: "Beat or the workers are silent",
+    Cause.WATCH: "Beat or the workers are silent",
+}
+
+
+def advice_on(alarm: Alarm, user: User | AnonymousUser) -> Advice | None:
+    """Return what a user can do about an alarm; None for one that is over."""
+    if alarm.cleared_at is not None:
+        return None
+    cause = Cause(alarm.cause)
+    links = [
+        (gettext(step.text), _url(step, alarm.mid))
+        for step in _STEPS.get(cause, ())
+        if user.has_perm(step.permission)
+    ]
+    return Advice(ADVICE[cause], links, SECTIONS[cause])
+
+
+def _url(step: Step, mid: int) -> str:
+    """Return the URL of a step."""
+    query = {name: str(mid) if value == "MID" else value for name, value in step.query.items()}
+    address = reverse(f"admin:{step.page}")
+    return f"{address}?{urlencode(query)}" if query else address

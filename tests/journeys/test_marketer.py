@@ -19,7 +19,7 @@ PAGES = (
     f"{LIST}scanners/", f"{LIST}?status__exact=done&per_page=25", "/admin/unsub/alarm/spool/",
     "/admin/unsub/businessunit/add/", "/admin/unsub/reason/add/", "/admin/auth/user/add/",
 )  # fmt: skip
-# A row of each model that has none: over, so that nothing is sent or held because of it.
+# A row of each model that may have none. Nothing is sent or held because of them.
 ROWS = f"""
 from datetime import timedelta
 from django.db.models.functions import Now
@@ -32,7 +32,7 @@ Pause.objects.get_or_create(
     request=one,
     defaults=dict(until=now() + timedelta(30), end_action="ask", ended_at=Now(), result="stayed"),
 )
-Erasure.objects.get_or_create(unit_id={PARENT}, subscriber_id=5, defaults=dict(granted_at=Now()))
+Erasure.objects.get_or_create(unit_id={PARENT}, subscriber_id=5)
 LostLink.objects.get_or_create(unit_id={PARENT}, email_address="ada@example.com", language="en")
 ConsentText.objects.get_or_create(unit_id={PARENT}, language="en", text="You agree.")
 LinkEmail.objects.get_or_create(

@@ -330,3 +330,37 @@ def test_overview_and_list_need_few_queries(
         ) as queries:
             assert admin_client.get(path).status_code == 200
         assert len(queries) <= 30, path
+
+
+def test_the_overview_has_dates_of_its_own_and_opens_exactly_their_requests(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
+    for days_ago in (0, 3, 4, 5, 7, 8):
+        request(days_ago)
+    daily_counts.refresh()
+    last = datetime.now(UTC).date() - timedelta(days=3)
+    begin = last - timedelta(days=2)
+    dates = {"from": begin.isoformat(), "to": last.isoformat()}
+    page = admin_client.get("/admin/", dates)
+    found = page.context["overview"]
+    assert (found.first, found.last, found.number, found.before) == (begin, last, 3, 2)
+    assert not found.is_unfinished
+    assert "so far" not in seen(page.content)
+    [row] = next(card for card in page.context["cards"] if card.key == "unit").rows
+    opened = admin_client.get(row.url).context["cl"]
+    assert opened.result_count == row.number == 3
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [("2026-13-01", "2026-01-01"), ("", ""), ("0001-01-01", "9999-12-31"), ("9999-01-01", "x")],
+)
+def test_dates_that_are_no_period_are_ignored(
+    admin_client: Client, unit: BusinessUnit, begin: str, end: str
+) -> None:
+    request(0)
+    daily_counts.refresh()
+    page = admin_client.get("/admin/", {"from": begin, "to": end})
+    assert len(page.context["overview"].by_day) == 30
+    assert page.context["overview"].is_unfinished
+    assert "Today (so far): 1" in page.content.decode()

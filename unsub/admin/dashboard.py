@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -26,6 +27,7 @@ from .formatting import unit_words
 from .sends import percent
 
 LIST = "admin:unsub_subscriberrequest_changelist"
+LONGEST = 400  # days of a period with dates of its own
 TOP = 10  # rows of a table before it is shown in full
 _KIND = "kind__exact"
 # Table, and the filter of the list of requests that its rows set.
@@ -67,15 +69,21 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """What the user has chosen: the period, one unit or all (None), and the table shown in full."""
+    """What the user has chosen: the period, one unit or all (None), and the table shown in full.
+    `last` is None for a period that ends today."""
 
     days: int
+    last: date | None
     mid: int | None
     full: str
 
     def url(self, **other: Any) -> str:
         """Return the overview's address with this choice, changed by `other`."""
-        given = {"days": self.days, "unit": self.mid, "full": self.full} | other
+        period: dict[str, Any] = {"days": self.days}
+        if self.last is not None:
+            begin = self.last - timedelta(days=self.days - 1)
+            period = {"from": begin.isoformat(), "to": self.last.isoformat()}
+        given = period | {"unit": self.mid, "full": self.full} | other
         return "?" + urlencode({name: value for name, value in given.items() if value})
 
 
@@ -86,7 +94,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         return context
     chosen = _chosen(request)
     mids = mids_of(request.user) if chosen.mid is None else [chosen.mid]
-    found = overview.build(mids=mids, days=chosen.days)
+    found = overview.build(mids=mids, days=chosen.days, last=chosen.last)
     return context | {
         "overview": found,
         "periods": _periods(chosen),
@@ -106,11 +114,26 @@ def _chosen(request: HttpRequest) -> Chosen:
     """Return the user's choice; the default for every value that is not one of those offered."""
     days, unit = request.GET.get("days", ""), request.GET.get("unit", "")
     seen = {str(mid) for mid in units_of(request.user).values_list("mid", flat=True)}
+    own = _own_period(request)
     return Chosen(
-        days=int(days) if days in map(str, overview.PERIODS) else 30,
+        days=own[0] if own else int(days) if days in map(str, overview.PERIODS) else 30,
+        last=own[1] if own else None,
         mid=int(unit) if unit in seen else None,
         full=request.GET.get("full", ""),
     )
+
+
+def _own_period(request: HttpRequest) -> tuple[int, date] | None:
+    """Return the number of days and the last day of a period that the user has typed in, or None
+    where it is none, or longer than LONGEST."""
+    try:
+        begin = date.fromisoformat(request.GET.get("from", ""))
+        last = date.fromisoformat(request.GET.get("to", ""))
+    except ValueError:
+        return None
+    last = min(last, datetime.now(UTC).date())
+    days = (last - begin).days + 1
+    return (days, last) if 1 <= days <= LONGEST else None
 
 
 def _periods(chosen: Chosen) -> list[tuple[str, str, bool]]:
@@ -118,9 +141,9 @@ def _periods(chosen: Chosen) -> list[tuple[str, str, bool]]:
     texts = {1: gettext("Today")}
     return [
         (
-            chosen.url(days=days, full=""),
+            replace(chosen, days=days, last=None).url(full=""),
             texts.get(days) or gettext("Last %d days") % days,
-            days == chosen.days,
+            chosen.last is None and days == chosen.days,
         )
         for days in overview.PERIODS
     ]

@@ -55,12 +55,13 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """The overview of the days from `first` to `last`, which is today. `upto` is when the daily
+    """The overview of the days from `first` to `last`. `upto` is when the daily
     counts were last refreshed. Each `by_` list has every value, largest number first, so that it
     sums to the whole."""
 
     first: date
     last: date
+    is_unfinished: bool  # `last` is today
     by_day: list[Count]
     by_unit: list[Count]
     by_list: list[Count]
@@ -83,17 +84,19 @@ class Overview:
         return sum(day.before for day in self.by_day)
 
 
-def build(*, mids: Mids, days: int) -> Overview:
-    """Return the overview of these units. About a dozen queries, each on an index or on the daily
-    counts."""
+def build(*, mids: Mids, days: int, last: date | None = None) -> Overview:
+    """Return the overview of these units, of so many days up to `last` or today. About a dozen
+    queries, each on an index or on the daily counts."""
     today = datetime.now(UTC).date()
-    first = today - timedelta(days=days - 1)
+    last = min(last or today, today)
+    first = last - timedelta(days=days - 1)
     counts = _of(DailyCount.objects.all(), "mid", mids)
-    now = counts.filter(day__gte=first)
+    now = counts.filter(day__gte=first, day__lte=last)
     earlier = counts.filter(day__gte=first - timedelta(days=days), day__lt=first)
     return Overview(
         first=first,
-        last=today,
+        last=last,
+        is_unfinished=last == today,
         by_day=_by_day(now, earlier, first, days),
         by_unit=_by(now, earlier, By.CHANNEL, field="mid"),
         by_list=_by(now, earlier, By.LIST),

@@ -166,7 +166,7 @@ def test_reasons_that_say_abuse_are_counted_and_open_their_requests(
     request()
     daily_counts.refresh()
     answer = admin_client.get("/admin/")
-    assert "3 say abuse" in seen(answer.content)
+    assert "3 count as abuse" in seen(answer.content)
     assert listed(admin_client, answer.context["abuse"].url) == 3
 
 

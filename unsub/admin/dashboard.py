@@ -255,7 +255,7 @@ def _abuse(found: Overview, chosen: Chosen) -> Task | None:
     if not number:
         return None
     url = _requests_url(found, chosen, "reason__id__in", ",".join(keys))
-    text = ngettext("%d says abuse", "%d say abuse", number) % number
+    text = ngettext("%d counts as abuse", "%d count as abuse", number) % number
     return Task(text=text, url=url)
 
 

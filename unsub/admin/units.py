@@ -124,7 +124,7 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
                 )
             },
         ),
-        (_("Setup"), {"fields": ("reasons_asked", "lost_link_form")}),
+        (_("Unsubscribe page"), {"fields": ("reasons_asked", "lost_link_form")}),
         (_("Preference center"), {"fields": _CENTRE}),
         (_("Forwarded links"), {"fields": _PROTECTION}),
         (

@@ -116,7 +116,10 @@ class Migration(migrations.Migration):
                 (
                     "reasons_asked",
                     models.CharField(
-                        choices=[("below", "below the button"), ("after", "after the press only")],
+                        choices=[
+                            ("below", "below the button"),
+                            ("after", "after unsubscribing only"),
+                        ],
                         db_default="below",
                         default="below",
                         help_text="Below the button of the unsubscribe page, or on the page after it. If no reason was given below the button, the page after it asks once more.",
@@ -1863,8 +1866,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "logo for the dark scheme",
-                "verbose_name_plural": "logos for the dark scheme",
+                "verbose_name": "logo for dark mode",
+                "verbose_name_plural": "logos for dark mode",
                 "indexes": [
                     models.Index(fields=["content_digest"], name="dark_logo_content_digest")
                 ],

@@ -52,14 +52,14 @@ class UnsubscribeReach(models.TextChoices):
 def validate_time_zone(name: str) -> None:
     """Raise ValidationError for a text that is not the name of a time zone."""
     if name not in zoneinfo.available_timezones():
-        raise ValidationError(_("Write the name of a time zone, such as Europe/Berlin."))
+        raise ValidationError(_("Enter a time zone, like Europe/Berlin"))
 
 
 class ReasonsAsked(models.TextChoices):
     """Where the page asks for the reason of an unsubscribe. It is optional in either place."""
 
     BELOW = "below", _("below the button")
-    AFTER = "after", _("after the press only")
+    AFTER = "after", _("after unsubscribing only")
 
 
 class TokenBy(models.TextChoices):

@@ -55,6 +55,6 @@ class DarkLogo(LogoImage):
     )
 
     class Meta:
-        verbose_name = _("logo for the dark scheme")
-        verbose_name_plural = _("logos for the dark scheme")
+        verbose_name = _("logo for dark mode")
+        verbose_name_plural = _("logos for dark mode")
         indexes = (models.Index(fields=("content_digest",), name="dark_logo_content_digest"),)

@@ -17,7 +17,7 @@ from unsub.delivery.batch import Batch
 from unsub.delivery.claim import claim
 from unsub.models import BusinessUnit, Cause, Channel, Kind, LinkEmail, Status, SubscriberRequest
 from unsub.outbox import api as outbox
-from unsub.outbox import store
+from unsub.outbox import identity, store
 from unsub.outbox.api import Change, Submission
 from unsub.reporting.timeline import events_of
 from unsub.sandbox import Sandbox
@@ -188,6 +188,24 @@ def test_a_new_digest_key_since_the_claim_changes_nothing(
     assert weekly(sandbox) == "Unsubscribed"
     drain()
     assert weekly(sandbox) == "Active"
+
+
+def test_a_list_left_before_a_return_stays_left_where_the_digest_key_changes_during_the_call(
+    sandbox: Sandbox, settings: Settings
+) -> None:
+    store.write(
+        Submission(token="t", context=context().for_everything(), channel=Channel.ONE_CLICK)
+    )
+    drain()
+    unsubscribe()
+    drain()
+    resubscribe()
+    batch = claimed()
+    rotate_digest_key(settings)
+    identity.adopt(PARENT, context().subscriber)
+    worker.settle(batch, worker.call(batch))
+    assert sandbox.person(1001)["status"] == "Active"
+    assert weekly(sandbox) == "Unsubscribed"
 
 
 def test_a_stale_unsubscribe_from_everything_after_a_return_is_undone(sandbox: Sandbox) -> None:

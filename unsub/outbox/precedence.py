@@ -285,11 +285,13 @@ def _of_subscribers(
     return SubscriberRequest.objects.filter(subscriber_digest__in=subscriber_digests)
 
 
-def already_left_lists(subscriber_digests: Collection[str]) -> dict[str, set[int]]:
-    """Return {subscriber_digest: ListIDs} to unsubscribe from when these subscribers subscribe
-    again: lists that they unsubscribed from while they were unsubscribed from everything (error
-    12012), so that Marketing Cloud still has them as Active, and to which they have not subscribed
-    since."""
+def already_left_lists(ids: Collection[int]) -> dict[int, set[int]]:
+    """Return {id: ListIDs} to unsubscribe from when the subscribers of these rows subscribe again:
+    lists that they unsubscribed from while they were unsubscribed from everything (error 12012), so
+    that Marketing Cloud still has them as Active, and to which they have not subscribed since."""
+    # As they are now: another process may have moved the rows to another digest since the claim.
+    rows = SubscriberRequest.objects.filter(pk__in=ids).exclude(subscriber_digest="")
+    now = dict(rows.values_list("pk", "subscriber_digest"))
     since = SubscriberRequest.objects.filter(subscriber_digest=OuterRef("subscriber_digest"))
     joined = since.filter(
         _LATER, kind=Kind.SUBSCRIBE, target_type=TargetType.LIST, target_id=OuterRef("target_id")
@@ -301,7 +303,7 @@ def already_left_lists(subscriber_digests: Collection[str]) -> dict[str, set[int
     left = SubscriberRequest.objects.filter(
         ~Exists(joined),
         ~Exists(back),
-        subscriber_digest__in=set(subscriber_digests) - {""},
+        subscriber_digest__in=set(now.values()),
         kind=Kind.UNSUBSCRIBE,
         target_type=TargetType.LIST,
         status=Status.DONE,
@@ -311,7 +313,7 @@ def already_left_lists(subscriber_digests: Collection[str]) -> dict[str, set[int
     for subscriber_digest, list_id in left.values_list("subscriber_digest", "target_id"):
         if list_id is not None:
             found.setdefault(subscriber_digest, set()).add(list_id)
-    return found
+    return {pk: found[digest] for pk, digest in now.items() if digest in found}
 
 
 def revive(ids: Sequence[int]) -> set[int]:

@@ -56,12 +56,12 @@ def _plans(batch: Batch[SubscriberRequest]) -> list[Plan]:
     """Return, for each row, the update to send, or a verdict where no call is needed. Raises
     SfmcError."""
     mid, rows, keys = batch.mid, batch.rows, subscriber_keys(batch)
-    back = {row.subscriber_digest for row in rows if row.kind == Kind.RESUBSCRIBE}
+    back = [row.pk for row in rows if row.kind == Kind.RESUBSCRIBE]
     left = precedence.already_left_lists(back) if back else {}
     asking = {
         key
         for row in rows
-        if (row.kind == Kind.SUBSCRIBE or row.subscriber_digest in left) and (key := keys[row.pk])
+        if (row.kind == Kind.SUBSCRIBE or row.pk in left) and (key := keys[row.pk])
     }
     memberships = gateway.memberships_of(mid, sorted(asking)) if asking else {}
     named = any(row.target.type is TargetType.ATTRIBUTE for row in rows)
@@ -76,7 +76,7 @@ def _plans(batch: Batch[SubscriberRequest]) -> list[Plan]:
             key=key,
             places=memberships.get(key, []),
             attributes=attributes,
-            left=left.get(row.subscriber_digest, ()),
+            left=left.get(row.pk, ()),
         )
         plans.append(_PLANS[row.kind](row, known))
     return plans

@@ -18,6 +18,7 @@ from tests.helpers import PARENT, MakeSubmission, context, rotate_digest_key, se
 from unsub.delivery import claim, worker
 from unsub.domain.context import SubscriberContext, UnsubContext
 from unsub.domain.digest_keys import DigestKeyring
+from unsub.gateway import calls as gateway
 from unsub.infra import digests
 from unsub.models import (
     BusinessUnit,
@@ -32,6 +33,7 @@ from unsub.outbox import api as outbox
 from unsub.outbox import erasure, event_import, identity, pauses, store
 from unsub.outbox.submission import Change, Submission
 from unsub.sandbox import Sandbox
+from unsub.sfmc import UnsubEvent
 
 from .helpers import ask, subscribe, unsubscribe
 
@@ -318,21 +320,47 @@ def subscription(who: SubscriberContext, number: int = 7004) -> Submission:
     return _profile(context(who).for_list(number), Change(kind=Kind.SUBSCRIBE))
 
 
+@pytest.mark.parametrize(
+    "rotations", [(), ("before",), ("between",), ("before", "between", "after")]
+)
 @pytest.mark.parametrize(("one", "other"), [(ID, KEY), (KEY, ID), (BOTH, KEY), (KEY, BOTH)])
 def test_requests_by_two_identifiers_of_one_subscriber_are_ordered(
-    one: SubscriberContext, other: SubscriberContext
+    settings: Settings,
+    one: SubscriberContext,
+    other: SubscriberContext,
+    rotations: tuple[str, ...],
 ) -> None:
     if BOTH not in (one, other):
         identity.learn(PARENT, {(1001, "ada-1001")})
+    for name in set(rotations) & {"before"}:
+        rotate_digest_key(settings, name)
     first, _ = store.write(subscription(one))
+    for name in set(rotations) & {"between"}:
+        rotate_digest_key(settings, name)
     last, _ = store.write(unsubscription(other))
+    for name in set(rotations) & {"after"}:
+        rotate_digest_key(settings, name)
     while claim.claim(PARENT):
         pass
     first.refresh_from_db()
     assert (first.status, first.superseded_by_id) == (Status.SUPERSEDED, last.pk)
-    assert set(SubscriberRequest.objects.values_list("subscriber_digest", flat=True)) == {
-        digests.id_digests(PARENT, 1001)[0]
-    }
+    (found,) = set(SubscriberRequest.objects.values_list("subscriber_digest", flat=True))
+    assert found in digests.id_digests(PARENT, 1001)
+
+
+@pytest.mark.parametrize(("one", "other"), [(ID, KEY), (KEY, ID)])
+def test_what_is_learned_after_a_change_of_the_key_holds_for_earlier_requests(
+    settings: Settings, one: SubscriberContext, other: SubscriberContext
+) -> None:
+    first, _ = store.write(subscription(one))
+    rotate_digest_key(settings)
+    last, _ = store.write(unsubscription(other))
+    rotate_digest_key(settings, "3")
+    identity.learn(PARENT, {(1001, "ada-1001")})
+    while claim.claim(PARENT):
+        pass
+    first.refresh_from_db()
+    assert (first.status, first.superseded_by_id) == (Status.SUPERSEDED, last.pk)
 
 
 def test_requests_by_two_identifiers_are_of_two_subscribers_until_it_is_known() -> None:
@@ -423,6 +451,40 @@ def test_a_key_that_went_to_another_subscriber_does_not_make_one_of_two() -> Non
     assert theirs.subscriber_digest not in found
 
 
+def test_a_key_went_to_another_subscriber_also_where_the_digest_key_changed_meanwhile(
+    settings: Settings,
+) -> None:
+    identity.learn(PARENT, {(1002, "ada-1001")})
+    rotate_digest_key(settings)
+    identity.learn(PARENT, {(1001, "ada-1001")})
+    found = identity.digests_of(PARENT, KEY)
+    assert digests.id_digests(PARENT, 1001)[0] in found
+    assert found.isdisjoint(digests.id_digests(PARENT, 1002))
+
+
+def test_processes_with_the_digest_keys_in_two_orders_find_a_subscribers_requests(
+    settings: Settings,
+) -> None:
+    """As during the restart that makes another key the current one."""
+    rotate_digest_key(settings)
+    new, (current, former) = settings.DIGEST_KEYRING, settings.DIGEST_KEYRING.keys
+    old = DigestKeyring(keys=(former, current))
+    settings.DIGEST_KEYRING = old
+    rows = {store.write(unsubscription(KEY))[0].pk}
+    for number, keyring in enumerate((new, old, new, old, new)):
+        settings.DIGEST_KEYRING = keyring
+        rows.add(store.write(unsubscription((ID, BOTH, KEY)[number % 3], 7001 + number))[0].pk)
+        identity.learn(PARENT, {(1001, "ada-1001")})
+        for who in (KEY, ID, BOTH):
+            found = SubscriberRequest.objects.filter(
+                subscriber_digest__in=identity.digests_of(PARENT, who)
+            )
+            assert set(found.values_list("pk", flat=True)) == rows
+        while claim.claim(PARENT):
+            pass
+        assert SubscriberRequest.objects.values("subscriber_digest").distinct().count() == 1
+
+
 def test_marketing_cloud_tells_which_key_a_subscriber_id_has(sandbox: Sandbox) -> None:
     store.write(subscription(ID))
     worker.drain(PARENT, more=lambda: None)
@@ -445,6 +507,34 @@ def test_an_imported_unsubscribe_is_one_of_its_subscribers_requests(sandbox: San
     assert claim.claim(PARENT) is None
     joining.refresh_from_db()
     assert joining.status == Status.SUPERSEDED
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+@pytest.mark.parametrize("who", [ID, KEY, BOTH])
+def test_an_unsubscribe_imported_after_a_change_of_the_key_supersedes_a_subscription(
+    sandbox: Sandbox,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    who: SubscriberContext,
+    is_gone: bool,
+) -> None:
+    """Also where Marketing Cloud no longer names the subscriber, whose identifiers are known from
+    before the change."""
+    if is_gone:
+        identity.learn(PARENT, {(1001, "ada-1001")})
+        monkeypatch.setattr(gateway, "subscriber_names", lambda *_: [])
+    joining, _ = store.write(subscription(who))
+    joining.refresh_from_db()
+    rotate_digest_key(settings)
+    event = UnsubEvent(
+        subscriber_key="ada-1001", job_id=88001, list_id=7004, batch_id=None, is_master=False,
+        at=joining.received_at + timedelta(seconds=1),
+    )  # fmt: skip
+    event_import._write(PARENT, [event])
+    left = SubscriberRequest.objects.get(channel=Channel.IMPORT)
+    assert claim.claim(PARENT) is None
+    joining.refresh_from_db()
+    assert (joining.status, joining.superseded_by_id) == (Status.SUPERSEDED, left.pk)
 
 
 @pytest.mark.parametrize("name", ["subscriber_key", "email_address"])

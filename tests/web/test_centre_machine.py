@@ -739,3 +739,21 @@ def test_the_last_request_determines_the_final_state(
                 suppress_health_check=list(HealthCheck),
             ),
         )
+
+
+@pytest.mark.parametrize("how", ["id", "key", "both"])
+def test_an_unsubscribe_imported_after_a_change_of_the_digest_key_is_the_last_request(
+    monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """A sequence that the machine found: a pause of a list ends, the digest key changes, and the
+    subscriber unsubscribes from the list elsewhere before they are subscribed again."""
+    with _in_place_of_marketing_cloud(monkeypatch):
+        centre = Centre()
+        centre.begin()
+        centre.open_another_email(person=1001, how=how)
+        centre.pause(person=1001, number=EVENTS)
+        centre.pauses_end()
+        centre.change_the_digest_key()
+        centre.unsubscribe_elsewhere(person=1001, number=EVENTS)
+        centre.teardown()
+        assert centre.cloud.people["1001"].lists.get(EVENTS, LEFT) == LEFT

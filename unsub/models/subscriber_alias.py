@@ -7,8 +7,9 @@ from unsub.domain.digest_keys import LENGTH as DIGEST_LENGTH
 
 
 class SubscriberAlias(models.Model):
-    """Another digest of a subscriber: that of their SubscriberKey, while `subscriber_digest` is
-    that of their SubscriberID (unsub/outbox/identity.py). It contains no identifier."""
+    """Another digest of a subscriber: that of their SubscriberKey, or one under a former digest
+    key, while `subscriber_digest` is that of their SubscriberID (unsub/outbox/identity.py). It
+    contains no identifier."""
 
     alias = models.CharField(max_length=DIGEST_LENGTH, primary_key=True, editable=False)
     subscriber_digest = models.CharField(max_length=DIGEST_LENGTH, editable=False)

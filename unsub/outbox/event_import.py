@@ -101,6 +101,7 @@ def _write(mid: int, events: Sequence[UnsubEvent]) -> set[date]:
     identity.learn(mid, {(name.subscriber_id, key) for key, name in names.items()})
     ours = _ours(mid, names, by_key.values())
     elsewhere = {key: event for key, event in by_key.items() if not _is_ours(event, ours)}
+    _adopt(mid, {event.subscriber_key for event in elsewhere.values()} - names.keys())
     with transaction.atomic():
         lock_unit(mid)
         gone = _of_erased(mid, names, elsewhere.values())
@@ -114,6 +115,15 @@ def _write(mid: int, events: Sequence[UnsubEvent]) -> set[date]:
     if rows or gone:
         log.info("events_imported", mid=mid, events=len(rows), subscribers_erased=len(gone))
     return {row.received_at.astimezone(UTC).date() for row in rows}
+
+
+def _adopt(mid: int, keys: Iterable[str]) -> None:
+    """Move the earlier requests of subscribers of whom the SubscriberKey alone is known to the
+    current digest key, under which the events are written. Those of the others were told to
+    `identity.learn`. A transaction for each, so that none waits while it locks another."""
+    for key in keys:
+        with transaction.atomic():
+            identity.adopt(mid, SubscriberContext(subscriber_key=key))
 
 
 def _of_erased(

@@ -9,7 +9,9 @@ A link with a SubscriberID alone and one with a SubscriberKey alone give two dig
 are of one subscriber is known from links that have both, and from Marketing Cloud (`learn`). A row
 is written under the digest of its own link, so that a POST stays one insert; the worker that claims
 one of the subscriber's rows moves all of them to the digest of the SubscriberID
-(`precedence.claimable`); until then they are looked up under all digests (`digests_of`).
+(`precedence.claimable`); until then they are looked up under all digests (`digests_of`). Where the
+two are first seen together after a change of the digest key, earlier rows of either are under a
+former key: those digests become aliases, too.
 """
 
 import json
@@ -66,21 +68,42 @@ def adopt(mid: int, who: SubscriberContext, keys: Sequence[str] = ()) -> None:
 
 
 def _adopt_aliases(current: str, former: Sequence[str]) -> None:
-    """Let what is known of the former digests of a subscriber hold for the current one."""
+    """Let what is known of the former digests of a subscriber hold for the current one, unless
+    something was learned of that since."""
     SubscriberAlias.objects.filter(subscriber_digest__in=former).update(subscriber_digest=current)
-    known = SubscriberAlias.objects.filter(alias__in=former).first()
-    if known is not None:
-        _store({current: known.subscriber_digest})
+    known = _known_of((current, *former))
+    if known.get(current) == current:
+        # It was a former digest to a process that had the keys in another order.
+        SubscriberAlias.objects.filter(alias=current).delete()
+    others = [known[one] for one in former if known.get(one, current) != current]
+    if others and current not in known:
+        _store({current: others[0]})
 
 
 def learn(mid: int, pairs: Iterable[tuple[int, str]]) -> None:
     """Store that each of these pairs of SubscriberID and SubscriberKey names one subscriber of the
-    unit. Of two IDs that a key had, the one learned last counts."""
-    told = {
-        digests.key_digests(mid, key)[0]: digests.id_digests(mid, number)[0]
-        for number, key in pairs
-    }
+    unit, under the current digest key, and under former ones where rows or aliases are under these.
+    Of two IDs that a key had, the one learned last counts. Locks no request."""
+    told: dict[str, str] = {}
+    former: dict[str, str] = {}
+    for number, key in pairs:
+        current, *of_id = digests.id_digests(mid, number)
+        of_key, *of_former_keys = digests.key_digests(mid, key)
+        told[of_key] = current
+        former |= dict.fromkeys((*of_id, *of_former_keys), current)
+    if former:
+        rows = SubscriberRequest.objects.filter(subscriber_digest__in=former).order_by()
+        used = set(rows.values_list("subscriber_digest", flat=True).distinct())
+        told |= {one: former[one] for one in used | _known_of(former).keys()}
+        # Written by a process that had the keys in another order: no digest leads in a circle.
+        SubscriberAlias.objects.filter(alias__in=set(told.values())).delete()
     _store(told)
+
+
+def _known_of(aliases: Collection[str]) -> dict[str, str]:
+    """Return {alias: digest of the SubscriberID} for those of these digests that are aliases."""
+    known = SubscriberAlias.objects.filter(alias__in=aliases)
+    return dict(known.values_list("alias", "subscriber_digest"))
 
 
 def _store(aliases: Mapping[str, str]) -> None:

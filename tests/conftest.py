@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 from django.conf import settings
@@ -11,6 +12,14 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connections
 
 from unsub.infra import database_timeout, write_probe
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let each test of properties try the same examples in every run: a run says something about
+    the change at hand. `--hypothesis-seed=N` tries others, `make fuzz` and `make chaos` do so each
+    time."""
+    if config.getoption("--hypothesis-seed") is None:
+        hypothesis.settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

@@ -214,8 +214,8 @@ SFMC_BATCH_SIZE = env.int("SFMC_BATCH_SIZE", default=20)
 SFMC_CONCURRENCY = env.int("SFMC_CONCURRENCY", default=20)
 # Of these, for the reads of pages: the others are for deliveries.
 SFMC_PAGE_CONCURRENCY = env.int("SFMC_PAGE_CONCURRENCY", default=max(1, SFMC_CONCURRENCY // 4))
-SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=120)
-UNDO_SECONDS = env.int("UNDO_SECONDS", default=30)
+SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=30)
+UNDO_SECONDS = env.int("UNDO_SECONDS", default=120)
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=int(SFMC_TIMEOUT * 4 + 60))
 
 # Requests that the broker keeps for a business unit while the database is down; then 503.

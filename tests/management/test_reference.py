@@ -5,6 +5,7 @@ import re
 import pytest
 
 from scripts import reference
+from scripts.steps import ROOT
 
 
 @pytest.mark.parametrize("name", ["settings.md", "commands.md", "metrics.md", "log-events.md"])
@@ -22,7 +23,7 @@ def test_every_setting_has_a_default_or_says_what_happens_without_it() -> None:
 def test_the_readme_names_the_defaults_of_the_code() -> None:
     row = re.compile(r"^\| `([A-Z_]+)` \| `([^`]+)` \|", re.MULTILINE)
     ours = dict(row.findall(reference.pages()["settings.md"]))
-    readme = (reference.ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     told = {name: value for name, value in row.findall(readme) if name in ours}
     assert len(told) > 10
     assert told == {name: ours[name] for name in told}

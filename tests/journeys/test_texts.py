@@ -17,7 +17,7 @@ def test_the_preview_follows_the_input_before_it_is_saved(shared: Deployment, de
     page.get_by_label("Above the button").fill("Im Winter schreiben wir <selten>.")
     expect(preview.get_by_text("Im Winter schreiben wir <selten>.")).to_be_visible()
     assert shared.query(WRITTEN, CHILD) == []
-    page.get_by_label("after it", exact=True).check()
+    page.get_by_label("Confirmation page", exact=True).check()
     expect(preview.get_by_role("heading", name="Sie sind abgemeldet")).to_be_visible()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Texts saved")).to_be_visible()

@@ -506,7 +506,7 @@ def test_a_brand_s_colour_is_used_in_light_and_dark_mode(
 
 @pytest.mark.parametrize(
     ("colour", "message"),
-    [("red", "Write a colour"), ("#ffff00", "nearest that will do: #"), ("#8B1E3F", "Write a")],
+    [("red", "Enter a color"), ("#ffff00", "Try #"), ("#8B1E3F", "Enter a")],
 )
 def test_an_unreadable_colour_is_refused_with_the_nearest_readable_one(
     unit: BusinessUnit, colour: str, message: str

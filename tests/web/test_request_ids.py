@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import time
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,9 +18,21 @@ from tests.helpers import link
 from unsub import tasks
 from unsub.infra import request_id
 from unsub.models import BusinessUnit, SubscriberRequest
+from unsub.outbox import wakeup
 from unsub.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_wakeup_under_way() -> None:
+    """Wait for the wake-ups that the test before this one gathered, so that each POST sends its
+    own."""
+    time.sleep(2 * wakeup.GATHERED_FOR)
+    wakeup.forget_gathered()
+    with redis.Redis.from_url(settings.REDIS_URL) as broker:
+        broker.flushdb()
+
 
 OURS = re.compile(r"[0-9a-f]{32}")
 

@@ -45,7 +45,9 @@ def test_the_same_one_click_again_is_the_same_statement_which_conflicts(
     client.post(link(settings), ONE_CLICK)
     found = SubscriberRequest.objects.latest("pk")
     assert found.repeated_at is None
-    assert statements(lambda: client.post(link(settings), ONE_CLICK)) == ["INSERT"]
+    # SQLite gets the plain INSERT first, each time.
+    expected = ["INSERT"] * (1 if connection.vendor == "postgresql" else 2)
+    assert statements(lambda: client.post(link(settings), ONE_CLICK)) == expected
     found.refresh_from_db()
     assert found.repeated_at
 

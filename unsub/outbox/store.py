@@ -129,17 +129,15 @@ def write_at_once(submission: Submission) -> tuple[SubscriberRequest, bool] | No
         "other_digest": _other_digest(submission.context, columns["subscriber_digest"]),
     }
     undo = _undo_seconds(submission)
-    # On SQLite the second statement says of a new row that it is none: no worker would be woken.
-    known = key in _stored and connection.vendor == "postgresql"
-    found = None if known else _insert_at_once(undo).fetch(values)
+    found = None if key in _stored else _insert_at_once(undo).fetch(values)
     found = found or _repeat_at_once(undo).fetch(values)
     if found is None:
         return None
     if len(_stored) >= _STORED_MAX:
         _stored.clear()
     _stored.add(key)
-    pk, is_new = found
-    return SubscriberRequest.from_db(connection.alias, ["id"], [pk]), bool(is_new)
+    pk, repeated_at = found
+    return SubscriberRequest.from_db(connection.alias, ["id"], [pk]), repeated_at is None
 
 
 # Idempotency keys that this process has lately stored, or found stored. The statement that also
@@ -158,14 +156,18 @@ def _other_digest(context: UnsubContext, digest: str) -> str:
     return digests.key_digests(context.mid, who.subscriber_key)[0]
 
 
+# Not `repeated_at IS NULL`: SQLite says 0 to that of a row that it has just inserted without one.
+_ANSWER = "RETURNING id, repeated_at"
+
+
 @lru_cache(maxsize=4)
 def _insert_at_once(undo: int) -> Prepared:
     """Return the statement that inserts an unsubscribe which can be withdrawn for `undo` seconds,
-    unless its idempotency key is stored. It returns the primary key, and that the row is new."""
+    unless its idempotency key is stored. It returns the primary key and `repeated_at`, None."""
 
     def write(stand_ins: Mapping[str, str]) -> Written:
         insert, parameters = _new_row(undo, stand_ins)
-        return f"{insert} ON CONFLICT DO NOTHING RETURNING id, TRUE", parameters
+        return f"{insert} ON CONFLICT DO NOTHING {_ANSWER}", parameters
 
     return Prepared(write, _VALUES)
 
@@ -174,7 +176,8 @@ def _insert_at_once(undo: int) -> Prepared:
 def _repeat_at_once(undo: int) -> Prepared:
     """Return the statement that inserts an unsubscribe which can be withdrawn for `undo` seconds;
     or stores that the one with its idempotency key was requested again, unless that no longer
-    answers for it, or is a pause. It returns the primary key, and whether the row is new."""
+    answers for it, or is a pause. It returns the primary key and `repeated_at`, None for a new
+    row."""
 
     def write(stand_ins: Mapping[str, str]) -> Written:
         insert, parameters = _new_row(undo, stand_ins)
@@ -182,7 +185,7 @@ def _repeat_at_once(undo: int) -> Prepared:
         update, more = update_statement(rows, {"repeated_at": Now()})
         _, _, change = update.partition(" SET ")
         text = f"{insert} ON CONFLICT (idempotency_key) DO UPDATE SET {change}"
-        return f"{text} RETURNING id, repeated_at IS NULL", (*parameters, *more)
+        return f"{text} {_ANSWER}", (*parameters, *more)
 
     return Prepared(write, _VALUES)
 

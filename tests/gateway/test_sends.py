@@ -106,10 +106,27 @@ def test_the_usual_rate_is_the_median_of_the_sends_that_went_to_many(unit: Busin
         )  # fmt: skip
         left(100 + number, gone)
     found = send_rates.recent([PARENT])
-    assert send_rates.usual_rate(found) == pytest.approx(0.003)
+    assert send_rates.usual_rate(found.values()) == pytest.approx(0.003)
     (email,) = send_rates.by_email(found.values())
     assert (email.sends, email.number_sent, email.unsubscribes) == (6, 5010, 28)
-    assert send_rates.usual_rate({100: found[100]}) is None
+    assert send_rates.usual_rate([found[PARENT, 100]]) is None
+
+
+def test_a_job_that_links_of_two_units_name_is_counted_for_each_unit_alone(
+    unit: BusinessUnit, child: BusinessUnit
+) -> None:
+    now = datetime.now(UTC)
+    for one, number in ((unit, 1000), (child, 500)):
+        Send.objects.create(
+            unit=one, job_id=88002, email_name="Weekly offers", sent_at=now, read_at=now,
+            number_sent=number,
+        )  # fmt: skip
+    left(88002, 4)
+    left(88002, 1, unit_id=CHILD)
+    found = send_rates.of_jobs(None, [88002])
+    assert {mid: one.rate for (mid, _), one in found.items()} == {PARENT: 0.004, CHILD: 0.002}
+    assert [one.mid for one in send_rates.by_email(found.values())] == [PARENT, CHILD]
+    assert send_rates.of_jobs([CHILD], [88002]).keys() == {(CHILD, 88002)}
 
 
 def test_the_overview_names_sends_and_their_page_says_why_people_left(

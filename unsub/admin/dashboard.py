@@ -173,9 +173,11 @@ def _cards(request: HttpRequest, found: Overview, chosen: Chosen) -> list[Card]:
     reasons[NONE] = gettext("No reason given")
     channels = {channel.value: str(channel.label) for channel in Channel}
     mids = list(units) if chosen.mid is None else [chosen.mid]
-    counted = send_rates.job_ids(one.key for one in found.by_job)
+    counted = set(send_rates.job_ids(one.key for one in found.by_job))
     known = send_rates.of_jobs_and_recent(mids, counted)
-    sends = {job: known[job] for job in counted if job in known}
+    # Of two units' sends with one JobID, that of the unit with more unsubscribes.
+    ordered = sorted(known.values(), key=lambda send: send.unsubscribes)
+    sends = {send.job_id: send for send in ordered if send.job_id in counted}
     jobs = {one.key: gettext("Send %s") % one.key for one in found.by_job}
     jobs |= {str(job): send.email_name for job, send in sends.items()}
     jobs[NONE] = gettext("No send in the link")
@@ -185,7 +187,7 @@ def _cards(request: HttpRequest, found: Overview, chosen: Chosen) -> list[Card]:
         _with_rates(
             table("job", gettext("By send"), found.by_job, jobs),
             sends,
-            send_rates.usual_rate(known),
+            send_rates.usual_rate(known.values()),
         ),
         *_emails(sends),
         table("list", gettext("By mailing list"), found.by_list, lists),

@@ -80,7 +80,7 @@ class SendAdmin(ReadOnly, NamingUnits, SendAdminBase):
         """Add to each row what is known of it, as `facts`."""
         facts = send_rates.of_jobs(None, [send.job_id for send in sends])
         for send in sends:
-            send.facts = facts.get(send.job_id)  # type: ignore[attr-defined]
+            send.facts = facts.get((send.unit_id, send.job_id))  # type: ignore[attr-defined]
 
     def _facts(self, send: Send) -> SendFacts | None:
         if not hasattr(send, "facts"):
@@ -123,7 +123,7 @@ class SendAdmin(ReadOnly, NamingUnits, SendAdminBase):
     @admin.display(description=_("usual rate"))
     def usual(self, send: Send) -> str:
         """Return the median rate of the unit's sends."""
-        rate = send_rates.usual_rate(send_rates.recent([send.unit_id]))
+        rate = send_rates.usual_rate(send_rates.recent([send.unit_id]).values())
         if rate is None:
             return gettext("Not known: fewer than five sends in the last 90 days")
         return gettext(

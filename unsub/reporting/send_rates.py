@@ -1,7 +1,7 @@
 """How many of those who got a send unsubscribed from it, and how that compares with the others."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -22,6 +22,7 @@ class SendFacts:
     """What is known of a job: its email, when and to how many it was sent, and all its
     unsubscribes. `rate` is unsubscribes by number sent, None where that is not known."""
 
+    mid: int
     job_id: int
     email_name: str
     subject: str
@@ -37,9 +38,10 @@ class SendFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailFacts:
-    """The sends of one email (by its name) within a period: how many there were, to how many they
-    went, and their unsubscribes."""
+    """The sends of one email of a unit (by its name) within a period: how many there were, to how
+    many they went, and their unsubscribes."""
 
+    mid: int
     email_name: str
     sends: int
     number_sent: int
@@ -51,17 +53,21 @@ class EmailFacts:
         return self.unsubscribes / self.number_sent if self.number_sent else None
 
 
-def of_jobs(mids: Sequence[int] | None, job_ids: Iterable[int]) -> dict[int, SendFacts]:
+# By MID and JobID: a link names both, and two units' links could name the same job.
+Sends = dict[tuple[int, int], SendFacts]
+
+
+def of_jobs(mids: Sequence[int] | None, job_ids: Iterable[int]) -> Sends:
     """Return what is known of these jobs. Jobs that were not read yet are left out."""
     return _read(mids, Q(job_id__in=list(job_ids)))
 
 
-def of_jobs_and_recent(mids: Sequence[int] | None, job_ids: Iterable[int]) -> dict[int, SendFacts]:
+def of_jobs_and_recent(mids: Sequence[int] | None, job_ids: Iterable[int]) -> Sends:
     """Return what is known of these jobs, and of the sends of the last 90 days."""
     return _read(mids, Q(job_id__in=list(job_ids)) | _is_recent())
 
 
-def recent(mids: Sequence[int] | None) -> dict[int, SendFacts]:
+def recent(mids: Sequence[int] | None) -> Sends:
     """Return the sends of the last 90 days that anybody unsubscribed from."""
     return _read(mids, _is_recent())
 
@@ -70,7 +76,7 @@ def _is_recent() -> Q:
     return Q(sent_at__gt=timezone.now() - COMPARED)
 
 
-def _read(mids: Sequence[int] | None, condition: Q) -> dict[int, SendFacts]:
+def _read(mids: Sequence[int] | None, condition: Q) -> Sends:
     """Return the sends that meet a condition. Two queries."""
     sends = Send.objects.filter(condition).exclude(email_name="")
     if mids is not None:
@@ -79,12 +85,15 @@ def _read(mids: Sequence[int] | None, condition: Q) -> dict[int, SendFacts]:
     counts = DailyCount.objects.filter(by=By.JOB, key__in=[str(send.job_id) for send in found])
     if mids is not None:
         counts = counts.filter(mid__in=mids)
-    numbers = dict(counts.order_by().values_list("key").annotate(sum=Sum("number")))
-    return {send.job_id: _facts(send, numbers.get(str(send.job_id), 0)) for send in found}
+    sums = counts.order_by().values_list("mid", "key").annotate(sum=Sum("number"))
+    numbers = {(mid, int(key)): number for mid, key, number in sums}
+    keys = [(send.unit_id, send.job_id) for send in found]
+    return {key: _facts(send, numbers.get(key, 0)) for key, send in zip(keys, found, strict=True)}
 
 
 def _facts(send: Send, unsubscribes: int) -> SendFacts:
     return SendFacts(
+        mid=send.unit_id,
         job_id=send.job_id,
         email_name=send.email_name,
         subject=send.subject,
@@ -94,13 +103,13 @@ def _facts(send: Send, unsubscribes: int) -> SendFacts:
     )
 
 
-def usual_rate(sends: Mapping[int, SendFacts]) -> float | None:
+def usual_rate(sends: Iterable[SendFacts]) -> float | None:
     """Return the median rate of the sends of the last 90 days among these; None where there are
     fewer than AT_LEAST that went to BIG_ENOUGH people or more."""
     first = timezone.now() - COMPARED
     rates = [
         one.rate
-        for one in sends.values()
+        for one in sends
         if one.rate is not None
         and (one.number_sent or 0) >= BIG_ENOUGH
         and one.sent_at is not None
@@ -110,18 +119,19 @@ def usual_rate(sends: Mapping[int, SendFacts]) -> float | None:
 
 
 def by_email(sends: Iterable[SendFacts]) -> list[EmailFacts]:
-    """Return the sends summed by the name of their email, most unsubscribes first."""
-    groups: dict[str, list[SendFacts]] = defaultdict(list)
+    """Return the sends summed by unit and name of their email, most unsubscribes first."""
+    groups: dict[tuple[int, str], list[SendFacts]] = defaultdict(list)
     for send in sends:
-        groups[send.email_name].append(send)
+        groups[send.mid, send.email_name].append(send)
     found = [
         EmailFacts(
+            mid=mid,
             email_name=name,
             sends=len(group),
             number_sent=sum(one.number_sent or 0 for one in group),
             unsubscribes=sum(one.unsubscribes for one in group if one.number_sent),
         )
-        for name, group in groups.items()
+        for (mid, name), group in groups.items()
     ]
     return sorted(found, key=lambda one: (-one.unsubscribes, one.email_name))
 

@@ -207,9 +207,18 @@ class Processes(Manager):  # type: ignore[misc]
         self._process_ctor = partial(LastingProcess, stopping=self._stopping)
 
     def terminate(self) -> None:
-        """End all processes."""
-        self._stopping.set()
-        super().terminate()
+        """End all processes, each as soon as it has said that it is started."""
+        if self._all_started():
+            self._stopping.set()
+            super().terminate()
+        else:
+            # honcho signals by process ids, which the loop that this interrupts has yet to read.
+            threading.Thread(target=self._terminate_once_started, daemon=True).start()
+
+    def _terminate_once_started(self) -> None:
+        while not self._all_started():
+            time.sleep(0.05)
+        self.terminate()
 
     def _start(self) -> None:
         # Started after forking: a thread would not survive a fork, but its locks would.

@@ -29,7 +29,8 @@ def test_the_lost_link_form_of_a_bad_link_stores_an_entry(
     reader.page.get_by_role("button", name="Send request").click()
     reader.page.wait_for_url("**/lost-link?kept=1")
     assert "We’ve received your request" in reader.text
-    assert shared.query("SELECT email_address FROM unsub_lostlink") == [("grace@example.com",)]
+    # Other tests of this deployment may have sent the form, too.
+    assert ("grace@example.com",) in shared.query("SELECT email_address FROM unsub_lostlink")
 
 
 def test_the_chosen_language_is_kept_to_the_end(shared: Deployment, plain_reader: Reader) -> None:

@@ -47,9 +47,10 @@ def test_a_worker_killed_during_a_call_loses_no_request(deploy: Deploy) -> None:
     assert status_of(deployment, 1001) == "sending"
     deployment.worker.start()
     wait_until(deployment, 1001, "done")
-    *before, last = deployment.story(1001)
-    # On a busy machine, the next call may time out as well.
-    assert set(before) == {"unknown"}
+    killed, *again, last = deployment.story(1001)
+    assert killed == "unknown"
+    # On a busy machine, the next call may time out or fail as well.
+    assert set(again) <= {"unknown", "try_later"}
     assert last in {"posted", "already_unsubscribed"}
     assert deployment.event_of(1001)["job_id"] == 88002
 

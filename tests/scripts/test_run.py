@@ -81,6 +81,17 @@ def test_a_process_that_ends_is_started_again_until_the_manager_is_stopped() -> 
     assert "SIGKILL" not in rest
 
 
+def test_a_manager_stopped_while_it_starts_ends_all_processes() -> None:
+    at_once = MANAGER.replace("lambda: None", "lambda: os.kill(os.getpid(), signal.SIGINT)")
+    command = [sys.executable, "-c", at_once.replace("import os", "import os, signal")]
+    ended = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 130, ended.stderr
+    assert "SIGTERM to long" in ended.stdout
+    assert ended.stderr == ""
+
+
 def test_the_broker_gets_a_free_port() -> None:
     ports = choose_ports({"PORT": str(free_port()), "SANDBOX_PORT": str(free_port())})
     assert len({ports.web, ports.sandbox, ports.redis}) == 3

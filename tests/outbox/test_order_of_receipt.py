@@ -419,7 +419,7 @@ def test_of_two_pauses_from_a_list_the_last_one_counts(make_submission: MakeSubm
     (pause,) = outbox.running_pauses(make_submission().context)
     assert pause.request.job_id == 88001
     assert ends_of_pauses() == ["subscribe"]
-    assert set(Pause.objects.values_list("result", flat=True)) == {"stayed", "put_back"}
+    assert set(Pause.objects.values_list("result", flat=True)) == {"overridden", "put_back"}
 
 
 def test_the_difference_of_the_clocks_is_measured_and_kept(

@@ -54,7 +54,7 @@ from unsub.models import (
 from unsub.models.kinds import SUBSCRIBING
 from unsub.models.statuses import ON_THEIR_WAY
 from unsub.outbox import api as outbox
-from unsub.outbox import erasure, event_import, identity, receipt, spool
+from unsub.outbox import erasure, event_import, identity, pauses, receipt, spool
 from unsub.outbox.api import Change, Submission
 from unsub.outbox.precedence import supersedes
 from unsub.sfmc import (
@@ -739,6 +739,23 @@ def test_the_last_request_determines_the_final_state(
                 suppress_health_check=list(HealthCheck),
             ),
         )
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
+def test_a_pause_of_everything_that_ended_does_not_override_a_longer_one_of_a_list(
+    monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    with _in_place_of_marketing_cloud(monkeypatch):
+        centre = Centre()
+        centre.begin()
+        centre.pause(person=1001, number=EVENTS)
+        for _ in range(times):
+            centre.pause(person=1001, number=None)
+            centre.another_worker_sends_all()
+        Pause.objects.filter(request__target_id=None).update(until=Now())
+        assert list(pauses.end_due()) == [PARENT]
+        Pause.objects.filter(request__target_id=EVENTS).update(until=Now())
+        assert list(pauses.end_due()) == [PARENT]
 
 
 @pytest.mark.parametrize("how", ["id", "key", "both"])

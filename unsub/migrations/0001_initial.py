@@ -1472,6 +1472,7 @@ class Migration(migrations.Migration):
                             ("put_back", "resubscribed automatically"),
                             ("cancelled", "ended early"),
                             ("stayed", "unsubscribed"),
+                            ("overridden", "overridden by a later request"),
                         ],
                         max_length=10,
                         verbose_name="ended by",

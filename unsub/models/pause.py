@@ -16,6 +16,7 @@ class PauseResult(models.TextChoices):
     PUT_BACK = "put_back", _("resubscribed automatically")
     CANCELLED = "cancelled", _("ended early")
     STAYED = "stayed", _("unsubscribed")
+    OVERRIDDEN = "overridden", _("overridden by a later request")
 
 
 class Pause(models.Model):

@@ -56,7 +56,7 @@ def end_due() -> Iterator[int]:
 
 def _due() -> list[int]:
     """Return the ids of pauses whose time is over."""
-    due = Pause.objects.filter(ended_at=None, until__lte=Now()).order_by("until")
+    due = Pause.objects.filter(ended_at=None, until__lte=Now()).order_by("until", "pk")
     return list(due.values_list("pk", flat=True)[:_AT_ONCE])
 
 
@@ -70,7 +70,7 @@ def _end(pause_id: int) -> int | None:
         if pause is None:
             return None
         if _is_overtaken(pause):
-            end(pause.pk, PauseResult.STAYED)
+            end(pause.pk, PauseResult.OVERRIDDEN)
             return None
         asks = pause.end_action == PauseEndAction.ASK
         end(pause.pk, PauseResult.ASKED if asks else PauseResult.PUT_BACK)
@@ -98,7 +98,9 @@ def _is_overtaken(pause: Pause) -> bool:
     refused = Q(status=Status.REFUSED, kind__in=SUBSCRIBING)
     since = since.exclude(Q(status__in=(Status.WAITING, Status.WITHDRAWN)) | refused)
     same_target = Q(target_type=left.target_type, target_id=left.target_id)
-    is_paused = Q(Exists(Pause.objects.filter(request=OuterRef("pk"), ended_at=None)))
+    # A pause that has ended by itself was no wish to stay unsubscribed.
+    temporary = Pause.objects.filter(request=OuterRef("pk"))
+    is_paused = Q(Exists(temporary.exclude(result=PauseResult.STAYED)))
     wider = Q(target_type=TargetType.EVERYTHING)
     if left.target_type == TargetType.LIST:
         wider |= Q(target_type=TargetType.JOB)  # it may be a job of that list

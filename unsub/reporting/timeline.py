@@ -53,6 +53,7 @@ _ENDS = {
     PauseResult.PUT_BACK: "Pause ended. Resubscribed automatically, as announced.",
     PauseResult.CANCELLED: "Pause ended early by the subscriber.",
     PauseResult.STAYED: "Pause ended. The subscriber stays unsubscribed.",
+    PauseResult.OVERRIDDEN: "Pause ended. A later request overrides it.",
 }
 
 

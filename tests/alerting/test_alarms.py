@@ -313,6 +313,18 @@ def test_the_admins_get_an_email(alarm: Alarm, settings: Settings) -> None:
     assert "ada" not in raised.body
 
 
+def test_a_message_names_the_runbook_and_links_to_it_where_its_address_is_configured(
+    alarm: Alarm, settings: Settings
+) -> None:
+    settings.ADMINS = [("operator", "operator@example.com")]
+    notifications.send_mail(alarm)
+    settings.RUNBOOK_URL = "https://docs.example.com/runbooks/{name}.html"
+    notifications.send_mail(alarm)
+    named, linked = mail.outbox
+    assert f"runbook: docs/runbooks/{alarm.cause}.md" in named.body
+    assert f"runbook: https://docs.example.com/runbooks/{alarm.cause}.html" in linked.body
+
+
 def test_every_cause_has_an_advice() -> None:
     assert set(notifications.ADVICE) == set(Cause)
 

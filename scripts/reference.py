@@ -81,7 +81,7 @@ def settings_page() -> str:
         "# Settings", "", NOTE, "",
         "Each is an environment variable. Each can also be given as `NAME_FILE`, the path of a",
         "file that contains the value, except those that gunicorn itself reads. The default is",
-        "that of the code; [operations](../operations/settings.md#settings) explains more.",
+        "that of the code; [settings and secrets](../operations/settings.md#settings) has more.",
     ]  # fmt: skip
     title = ""
     for group in _groups():
@@ -202,8 +202,8 @@ def metrics_page() -> str:
     lines = [
         "# Metrics", "", NOTE, "",
         "Web processes answer `/metrics`, workers their own address",
-        "([operations](../operations/monitoring.md#metrics)). Counters end in `_total`. Labels are codes and",
-        "MIDs: no person, no token.", "",
+        "([monitoring](../operations/monitoring.md#metrics)). Counters end in `_total`. Labels are",
+        "codes and MIDs: no person, no token.", "",
         "| name | type | labels | what it is |", "| --- | --- | --- | --- |",
     ]  # fmt: skip
     for name, kind, labels, about in sorted(_metrics()):

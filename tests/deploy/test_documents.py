@@ -33,6 +33,7 @@ SECTIONS = [
     "What it means for people", "How to see it", "What to do", "It is over when",
     "What it never means",
 ]  # fmt: skip
+COMMAND = re.compile(r"(?:manage\.py (?=[a-z])|\bmake (?=[a-z])|scripts/deploy/).*")
 # Words of the items "Log:" that are values or fields.
 NO_EVENTS = {"triggered_send", "error_code", "message_type", "job_id"}
 # Of the application's own log; the sandbox is a program of its own.
@@ -179,8 +180,8 @@ def commands(document: Path) -> Iterator[list[str]]:
     """Yield the words of each command of manage.py, make or scripts/deploy in a code block or in a
     code span of a document."""
     content = document.read_text()
-    shown = re.findall(r"(?<!`)`([^`\n]+)`", content) + re.findall(r"^ {4,}(.+)$", content, re.M)
-    for line in shown:
+    spans = re.findall(r"(?<!`)`([^`\n]+)`", content)
+    for line in [*spans, *re.findall(r"^ {4,}(.+)$", content, re.MULTILINE)]:
         for part in re.split(r" [|&;>]+ | {3,}", line):
             if found := re.search(
                 r"(?:manage\.py (?=[a-z])|\bmake (?=[a-z])|scripts/deploy/).*", part

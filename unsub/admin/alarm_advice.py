@@ -28,8 +28,8 @@ class Step(NamedTuple):
 
 
 class Advice(NamedTuple):
-    """What to do, with links (text, URL), and the page of the runbook: its URL, or where that is not
-    configured its path."""
+    """What to do, with links (text, URL), and the runbook: its URL, or its path where no URL is
+    configured."""
 
     text: str
     links: list[tuple[str, str]]

@@ -33,6 +33,7 @@ from unsub.models import (
     Cause,
     DailyCount,
     QueueState,
+    ResolutionNote,
     Status,
     SubscriberRequest,
 )
@@ -327,6 +328,16 @@ def test_a_message_names_the_runbook_and_links_to_it_where_its_address_is_config
 
 def test_every_cause_has_an_advice() -> None:
     assert set(notifications.ADVICE) == set(Cause)
+
+
+def test_what_a_person_has_marked_as_resolved_is_no_alarm(row: SubscriberRequest) -> None:
+    rows, hour = SubscriberRequest.objects.filter(pk=row.pk), timedelta(hours=1)
+    rows.update(status=Status.REFUSED, finished_at=Now())
+    assert causes() == {"refused": 1}
+    ResolutionNote.objects.create(request=row, note="Done by hand")
+    assert causes() == {}
+    rows.update(give_up_at=Now() - hour)
+    assert causes() == {}
 
 
 def test_open_alarms_show_in_metrics_and_admin(

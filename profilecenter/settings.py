@@ -1,7 +1,7 @@
 """Settings, and the only reader of the environment.
 
 Each name can also be given as NAME_FILE, the path of a file that contains the value, for Docker and
-Kubernetes secrets. docs/operations.md has the table.
+Kubernetes secrets. docs/operations/settings.md has the table.
 """
 
 import ssl
@@ -448,6 +448,8 @@ ALERT_WEBHOOK_URL = env.str("ALERT_WEBHOOK_URL", default="")
 ALERT_WEBHOOK_SECRET = env.str("ALERT_WEBHOOK_SECRET", default="")
 # Requested after each completed look for alarms; the service behind it notices when that stops.
 WATCH_PING_URL = env.str("WATCH_PING_URL", default="")
+# The address of a runbook, with {name} in place of the alarm's cause.
+RUNBOOK_URL = env.str("RUNBOOK_URL", default="")
 
 LOG_FORMAT = env.choice("LOG_FORMAT", STYLES, default=default_style())
 # Errors of the log go to Sentry, and spans to an OpenTelemetry collector, where these are set and

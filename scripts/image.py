@@ -1,4 +1,4 @@
-"""`make image`: build the image, start the compose file and test what operations.md promises.
+"""`make image`: build the image, start the compose file and test what docs/operations/ promises.
 
 Needs Docker with Compose and about five minutes. It uses a copy of the checkout and another project
 name, so that a deployment on the same machine is not affected; everything is removed at the end. If
@@ -37,7 +37,7 @@ MIGRATION = '["python", "manage.py", "migrate", "--noinput"]'
 
 
 class TrialError(Exception):
-    """A promise of docs/operations.md did not hold."""
+    """A promise of docs/operations/ did not hold."""
 
 
 @dataclass(kw_only=True)
@@ -80,7 +80,7 @@ class Deployment:
 
     def post(self, path: str, body: str = ONE_CLICK) -> int:
         """Return the status of a POST. Tries the second port if the first does not answer, as the
-        proxy in docs/operations.md does."""
+        proxy in docs/operations/install.md does."""
         for port in self.ports:
             connection = http.client.HTTPConnection(HOST, port, timeout=20)
             try:
@@ -135,7 +135,7 @@ def stream(deployment: Deployment, paths: list[str]) -> Iterator[list[int]]:
 
 
 def prepare(deployment: Deployment) -> None:
-    """Copy the tracked files, create the secrets and .env, as docs/operations.md says."""
+    """Copy the tracked files, create the secrets and .env, as docs/operations/install.md says."""
     names = subprocess.run(
         ["git", "ls-files", "-z"],  # noqa: S607
         cwd=ROOT, capture_output=True, check=True,

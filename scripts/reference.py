@@ -13,6 +13,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 import django
@@ -23,6 +24,9 @@ from .steps import ROOT, say
 Node = TypeVar("Node", bound=ast.AST)
 
 FOLDER = ROOT / "docs" / "reference"
+RUNBOOKS = ROOT / "docs" / "runbooks"
+OTHER_EVENTS = RUNBOOKS / "other-events.md"
+EVENT = re.compile(r"`([a-z]+(?:_[a-z]+)+)`")
 NOTE = "<!-- Written by `python -m scripts.reference` from the code. Do not edit. -->"
 COMMANDS = ROOT / "unsub" / "management" / "commands"
 LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
@@ -77,7 +81,7 @@ def settings_page() -> str:
         "# Settings", "", NOTE, "",
         "Each is an environment variable. Each can also be given as `NAME_FILE`, the path of a",
         "file that contains the value, except those that gunicorn itself reads. The default is",
-        "that of the code; [operations](../operations.md#settings) explains more.",
+        "that of the code; [settings and secrets](../operations/settings.md#settings) has more.",
     ]  # fmt: skip
     title = ""
     for group in _groups():
@@ -198,8 +202,8 @@ def metrics_page() -> str:
     lines = [
         "# Metrics", "", NOTE, "",
         "Web processes answer `/metrics`, workers their own address",
-        "([operations](../operations.md#metrics)). Counters end in `_total`. Labels are codes and",
-        "MIDs: no person, no token.", "",
+        "([monitoring](../operations/monitoring.md#metrics)). Counters end in `_total`. Labels are",
+        "codes and MIDs: no person, no token.", "",
         "| name | type | labels | what it is |", "| --- | --- | --- | --- |",
     ]  # fmt: skip
     for name, kind, labels, about in sorted(_metrics()):
@@ -281,19 +285,25 @@ def _events() -> Iterator[tuple[str, str, set[str]]]:
 
 
 def _runbook() -> dict[str, str]:
-    """Return a link to the section of the handbook that says what to do, by event."""
+    """Return a link to the page that says what to do, by event: an entry of those without an alarm
+    goes before the pages of alarms, which may also name an event that others are behind."""
     found: dict[str, str] = {}
-    heading, inside = "", False
-    for line in (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").splitlines():
-        if line.startswith("## "):
-            inside = line == "## When something is wrong"
-        elif inside and line.startswith("### "):
-            heading = line.removeprefix("### ")
-        elif inside and heading:
-            anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-            for event in re.findall(r"`([a-z]+(?:_[a-z]+)+)`", line):
-                found.setdefault(event, f"[{heading}](../operations.md#{anchor})")
+    for entry in OTHER_EVENTS.read_text(encoding="utf-8").split("\n## ")[1:]:
+        heading, _, body = entry.partition("\n")
+        anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        for event in EVENT.findall(body):
+            found.setdefault(event, f"[{heading}](../runbooks/{OTHER_EVENTS.name}#{anchor})")
+    for page in sorted(RUNBOOKS.glob("*.md")):
+        heading = page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        for event in runbook_events(page):
+            found.setdefault(event, f"[{heading.partition(':')[0]}](../runbooks/{page.name})")
     return found
+
+
+def runbook_events(page: Path) -> list[str]:
+    """Return the log events that an alarm's runbook names: those of its items "Log:"."""
+    items = re.findall(r"^- Log: (.*(?:\n  .*)*)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return [event for item in items for event in EVENT.findall(item)]
 
 
 # What the pages share

@@ -1,81 +1,101 @@
-"""Take pictures of every page for recipients.
+"""Take pictures of every page, for recipients and of the admin.
 
     python -m scripts.screenshots [FOLDER]        default: var/screenshots
+    python -m scripts.screenshots docs            those of the documents, docs/images
 
-Each state in four languages, on a phone and on a desktop, light and dark: real gunicorn, its own
-database, a real browser.
+Each state of a recipient's page in four languages; each page in both schemes, on a phone and on a
+desktop: real gunicorn, its own database, a real browser. A sheet in the folder shows all pictures of
+one kind side by side.
 """
 
-import json
-import os
-import secrets
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import requests
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from . import browser
-from .ready import answers
-from .servers import HOST, Valkey, free_port
-from .steps import ROOT, say, tool
+from .docs_images import take_for_docs
+from .picture_site import site
+from .pictures import Look, see, sheet
+from .steps import ROOT, say
 
 LANGUAGES = ("en", "de", "ar", "ja")
 SIZES = {"phone": (390, 844), "desktop": (1100, 900)}
-# In Django's shell, because models cannot be imported before Django is set up.
-MAKE_STATES = "from scripts import states; states.main()"
+DESK = (1440, 900)
+SCHEMES = ("light", "dark")
 STATES = (
     "choose", "choose_everything", "error", "on_its_way", "done", "again", "withdrawn", "refused",
     "told", "too_late", "test", "bad_link", "not_found", "lost", "lost_error", "brand",
     "centre", "forwarded", "centre_asked", "centre_away", "centre_old", "details", "details_error",
     "yours", "new_link", "confirm", "confirm_over",
 )  # fmt: skip
+SIGNED_OUT = {
+    "sign_in": "/admin/account/login/", "forgotten_password": "/admin/account/password/reset/",
+}  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:
     """Write every picture; return 0."""
-    folder = Path(arguments[0]) if arguments else ROOT / "var" / "screenshots"
-    folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as name,
-        _site(Path(name)) as links,
+        site(Path(name)) as links,
         sync_playwright() as playwright,
     ):
         running = playwright.chromium.launch(
             executable_path=browser.ensure(), args=["--no-sandbox", "--disable-gpu"]
         )
-        for at, state in enumerate(STATES, start=1):
-            say(f"[{at}/{len(STATES)}] {state}")
-            _take_all(running, state, links[state], folder)
+        if arguments == ["docs"]:
+            take_for_docs(running, links, ROOT / "docs" / "images")
+        else:
+            folder = Path(arguments[0]) if arguments else ROOT / "var" / "screenshots"
+            folder.mkdir(parents=True, exist_ok=True)
+            _take_all(running, links, folder)
         running.close()
-        (folder / "bytes.md").write_text(_weigh(links) + "\n")
-    say(f"pictures in {folder}")
     return 0
 
 
-def _take_all(running: Browser, state: str, link: str, folder: Path) -> None:
+def _take_all(running: Browser, links: dict[str, str], folder: Path) -> None:
+    """Take every state, then make the sheets."""
+    for at, state in enumerate(STATES, start=1):
+        say(f"[{at}/{len(STATES)}] {state}")
+        _take_recipients(running, state, links[state], folder)
+    base = links["done"].partition("/u/")[0]
+    names = [one for one in links if one.startswith("admin_") and one != "admin_cookie"]
+    for at, state in enumerate(names, start=1):
+        say(f"[{at}/{len(names)}] {state}")
+        _take_admin(running, state, base + links[state], links["admin_cookie"], folder)
+    for state, path in SIGNED_OUT.items():
+        _take_admin(running, f"admin_{state}", base + path, "", folder)
+    for kind in ("phone-light", "phone-dark", "desktop-light", "desktop-dark"):
+        for language in LANGUAGES:
+            found = [folder / f"{state}-{language}-{kind}.png" for state in STATES]
+            sheet(found, folder / f"sheet-{language}-{kind}.png", width=330)
+        found = sorted(folder.glob(f"admin_*-{kind}.png"))
+        sheet(found, folder / f"sheet-admin-{kind}.png", width=720 if "desktop" in kind else 330)
+    (folder / "bytes.md").write_text(_weigh(links) + "\n")
+    say(f"pictures in {folder}")
+
+
+def _take_recipients(running: Browser, state: str, link: str, folder: Path) -> None:
     """Take a state in every language, size and scheme."""
     for language in LANGUAGES:
         for size, (width, height) in SIZES.items():
-            for scheme in ("light", "dark"):
-                context = running.new_context(
-                    viewport={"width": width, "height": height},
-                    color_scheme="dark" if scheme == "dark" else "light",
-                    locale=language,
-                )
-                page = context.new_page()
-                page.goto(link)
-                if state in ERRORS:
-                    ERRORS[state](page)
-                # As high as the page, so that the sticky button is at its end.
-                whole = page.evaluate("document.documentElement.scrollHeight")
-                page.set_viewport_size({"width": width, "height": max(height, whole)})
-                page.screenshot(path=folder / f"{state}-{language}-{size}-{scheme}.png")
-                context.close()
+            for scheme in SCHEMES:
+                look = Look(width=width, height=height, scheme=scheme, language=language)
+                with see(running, link, look, act=ERRORS.get(state)) as page:
+                    page.screenshot(path=folder / f"{state}-{language}-{size}-{scheme}.png")
+
+
+def _take_admin(running: Browser, state: str, link: str, cookie: str, folder: Path) -> None:
+    """Take a page of the admin in every size and scheme."""
+    for size, (width, height) in (SIZES | {"desktop": DESK}).items():
+        for scheme in SCHEMES:
+            look = Look(width=width, height=height, scheme=scheme, cookie=cookie)
+            with see(running, link, look) as page:
+                page.screenshot(path=folder / f"{state}-{size}-{scheme}.png")
 
 
 def _wrong_reason(page: Page) -> None:
@@ -120,53 +140,6 @@ def _body(link: str, encoding: str) -> bytes:
     """Return the raw body of a response."""
     answer = requests.get(link, headers={"Accept-Encoding": encoding}, stream=True, timeout=10)
     return bytes(answer.raw.read(decode_content=False))
-
-
-@contextmanager
-def _site(folder: Path) -> Iterator[dict[str, str]]:
-    """Yield a link for each state while a site serves them."""
-    port, sandbox_port = free_port(), free_port()
-    sandbox_url = f"http://{HOST}:{sandbox_port}"
-    with closing(Valkey()) as valkey:
-        valkey.start()
-        environ = os.environ | {
-            "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
-            "REDIS_URL": valkey.url,
-            "SECRET_KEY": secrets.token_urlsafe(50),
-            "LINK_KEYS": json.dumps({"*": [secrets.token_urlsafe(32)]}),
-            "PUBLIC_URL": f"http://{HOST}:{port}",
-            "ALLOWED_HOSTS": "garden.example.com",
-            "UNDO_SECONDS": "600",
-            "SFMC_AUTH_URL": sandbox_url,
-            "SFMC_SOAP_URL": sandbox_url,
-            "SFMC_CLIENT_ID": "sandbox",
-            "SFMC_CLIENT_SECRET": "sandbox",
-            "SFMC_ACCOUNT_ID": "510001",
-            "LOG_LEVEL": "CRITICAL",
-            "DJANGO_SETTINGS_MODULE": "profilecenter.settings",
-        }
-        command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", MAKE_STATES]
-        prepared = subprocess.run(  # noqa: S603
-            command, cwd=ROOT, env=environ, check=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        sandbox = [sys.executable, "manage.py", "sandbox", "--port", str(sandbox_port)]
-        command = [tool("gunicorn"), "profilecenter.wsgi", "-c", "profilecenter/gunicorn.conf.py"]
-        with subprocess.Popen(  # noqa: S603
-            sandbox, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        ) as cloud, subprocess.Popen(  # noqa: S603
-            [*command, "--bind", f"{HOST}:{port}", "--workers", "1", "--log-level", "error"],
-            cwd=ROOT, env=environ, stdin=subprocess.DEVNULL,
-        ) as web:  # fmt: skip
-            try:
-                while not answers(f"http://{HOST}:{port}/healthz"):
-                    web.poll()
-                while not answers(f"{sandbox_url}/healthz"):
-                    cloud.poll()
-                yield json.loads(prepared.stdout.splitlines()[-1])
-            finally:
-                web.terminate()
-                cloud.terminate()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Create a database with a request in every state, and print a link for each as JSON.
+"""Create a database with a request in every state, and print a link for each, and paths of the
+admin, as JSON.
 
 Run by scripts/screenshots.py in Django's shell, with the environment of its site.
 """
@@ -33,6 +34,8 @@ from unsub.models import (
     SubscriberRequest,
 )
 from unsub.outbox.api import Change, Submission, submit
+
+from . import admin_states
 
 MID, BRAND = 510001, 510003
 SUBMISSIONS = {
@@ -100,6 +103,7 @@ def main() -> None:
             finished_at=None if status == Status.PENDING else Now(),
         )
         links[state] = _link(context) + PATHS.get(state, "")
+    links |= {f"admin_{name}": value for name, value in admin_states.create().items()}
     sys.stdout.write(json.dumps(links) + "\n")
 
 

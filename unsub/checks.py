@@ -95,7 +95,7 @@ def check_rights(*, databases: Iterable[str] | None = None, **_: Any) -> list[Ch
         Warning(
             "This process may truncate and alter the tables of the audit: it owns them.",
             hint="Give DATABASE_URL a role of its own, and migrate as the owner: "
-            "docs/operations.md, the roles of the database.",
+            "docs/operations/scaling.md, the roles of the database.",
             id="unsub.W019",
         )
     ]
@@ -315,4 +315,4 @@ def _ranges() -> Iterator[CheckMessage]:
     )  # fmt: skip
     for number, fulfilled, sentence in rules:
         if not fulfilled:
-            yield Warning(sentence, hint="See docs/operations.md.", id=f"unsub.{number}")
+            yield Warning(sentence, hint="See docs/operations/settings.md.", id=f"unsub.{number}")

@@ -33,6 +33,7 @@ from unsub.models import (
     Cause,
     DailyCount,
     QueueState,
+    ResolutionNote,
     Status,
     SubscriberRequest,
 )
@@ -313,8 +314,30 @@ def test_the_admins_get_an_email(alarm: Alarm, settings: Settings) -> None:
     assert "ada" not in raised.body
 
 
+def test_a_message_names_the_runbook_and_links_to_it_where_its_address_is_configured(
+    alarm: Alarm, settings: Settings
+) -> None:
+    settings.ADMINS = [("operator", "operator@example.com")]
+    notifications.send_mail(alarm)
+    settings.RUNBOOK_URL = "https://docs.example.com/runbooks/{name}.html"
+    notifications.send_mail(alarm)
+    named, linked = mail.outbox
+    assert f"runbook: docs/runbooks/{alarm.cause}.md" in named.body
+    assert f"runbook: https://docs.example.com/runbooks/{alarm.cause}.html" in linked.body
+
+
 def test_every_cause_has_an_advice() -> None:
     assert set(notifications.ADVICE) == set(Cause)
+
+
+def test_what_a_person_has_marked_as_resolved_is_no_alarm(row: SubscriberRequest) -> None:
+    rows, hour = SubscriberRequest.objects.filter(pk=row.pk), timedelta(hours=1)
+    rows.update(status=Status.REFUSED, finished_at=Now())
+    assert causes() == {"refused": 1}
+    ResolutionNote.objects.create(request=row, note="Done by hand")
+    assert causes() == {}
+    rows.update(give_up_at=Now() - hour)
+    assert causes() == {}
 
 
 def test_open_alarms_show_in_metrics_and_admin(

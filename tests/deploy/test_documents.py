@@ -1,22 +1,41 @@
 """Checks of the documents against the code."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.management import get_commands, load_command_class
 
+from scripts.reference import EVENT, runbook_events
 from scripts.steps import ROOT
 from tests.deploy.files import COMPOSE, GUNICORN, example_names, settings_names, table_names, text
 from unsub.domain.outcomes import Outcome, read_result
 from unsub.links.claims import NAMES
-from unsub.models import Status
+from unsub.models import Cause, Status
 from unsub.reporting.explanations import ERROR_CODES
 from unsub.sfmc import CallResult
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 DECISIONS = sorted(ROOT.glob("docs/adr/0*.md"))
+HANDBOOK = sorted(ROOT.glob("docs/operations/*.md"))
+GUIDES = [
+    ROOT / name for name in ("README.md", "CONTRIBUTING.md", "docs/start.md", "docs/marketers.md")
+]
+RUNBOOKS = [
+    page
+    for page in sorted(ROOT.glob("docs/runbooks/*.md"))
+    if page.name not in {"README.md", "other-events.md"}
+]
+SECTIONS = [
+    "What it means for people", "How to see it", "What to do", "It is over when",
+    "What it never means",
+]  # fmt: skip
+COMMAND = re.compile(r"(?:manage\.py (?=[a-z])|\bmake (?=[a-z])|scripts/deploy/).*")
+# Words of the items "Log:" that are values or fields.
+NO_EVENTS = {"triggered_send", "error_code", "message_type", "job_id"}
 # Of the application's own log; the sandbox is a program of its own.
 LOGGING = [
     path
@@ -69,7 +88,8 @@ def test_no_document_names_a_real_machine_or_server(name: str) -> None:
 
 
 def test_every_setting_is_in_one_of_the_two_tables() -> None:
-    readme, operations = table_names("README.md"), table_names("docs/operations.md")
+    readme = table_names("README.md")
+    operations = {name for page in HANDBOOK for name in table_names(name_of(page))}
     assert not readme & operations
     assert readme == settings_names() - operations
     assert operations - settings_names() == GUNICORN | COMPOSE
@@ -90,13 +110,15 @@ def test_every_metric_is_in_the_handbook() -> None:
     gauges = re.findall(r'GaugeMetricFamily\(\s*"(\w+)"', text("unsub/web/metrics.py"))
     histograms = re.findall(r'Histogram\(\s*"(\w+)"', text("unsub/infra/metrics.py"))
     names = {f"{name}_total" for name in counters} | set(gauges) | set(histograms)
-    told = set(re.findall(r"`(unsub_\w+)", text("docs/operations.md")))
-    assert names == told
+    monitoring = text("docs/operations/monitoring.md")
+    assert names == set(re.findall(r"`(unsub_\w+)", monitoring))
+    for page in RUNBOOKS:
+        assert set(re.findall(r"`(unsub_\w+)", text(name_of(page)))) <= names
 
 
 def test_every_system_check_is_in_the_handbook() -> None:
     ids = set(re.findall(r'"(?:unsub\.)?([EW]\d{3})"', text("unsub/checks.py")))
-    told = set(re.findall(r"`unsub\.([EW]\d{3})`", text("docs/operations.md")))
+    told = set(re.findall(r"`unsub\.([EW]\d{3})`", text("docs/operations/settings.md")))
     assert ids == told
 
 
@@ -113,22 +135,78 @@ def test_a_log_event_is_an_identifier() -> None:
     assert not [event for event in sorted(events) if not re.fullmatch(r'"[a-z]+(_[a-z]+)+"', event)]
 
 
-def test_every_warning_in_the_log_is_in_the_handbook() -> None:
-    runbook = text("docs/operations.md").partition("## When something is wrong")[2]
-    told = set(re.findall(r"`([a-z_]+)`", runbook))
-    assert {event.strip('"') for event in log_events("warning|error|exception|critical")} <= told
+def other_entries() -> list[str]:
+    """Return the entries of the log events without an alarm."""
+    return text("docs/runbooks/other-events.md").split("\n## ")[1:]
 
 
-def test_the_handbook_names_no_event_that_is_never_logged() -> None:
-    runbook = text("docs/operations.md").partition("## When something is wrong")[2]
-    entries = re.findall(
-        r"^### .+\n\n((?:.+\n)+)", runbook.partition("## Key rotation")[0], re.MULTILINE
-    )
-    told = {name for entry in entries for name in re.findall(r"^`([a-z]+_[a-z_]+)`", entry)}
+def test_every_warning_in_the_log_is_in_a_runbook() -> None:
+    events = {event.strip('"') for event in log_events("warning|error|exception|critical")}
+    told = {name for page in RUNBOOKS for name in runbook_events(page)}
+    told |= {name for entry in other_entries() for name in EVENT.findall(entry)}
+    assert not events - told
+
+
+def test_the_runbooks_name_no_event_that_is_never_logged() -> None:
+    told = {name for page in RUNBOOKS for name in runbook_events(page)} - NO_EVENTS
+    told |= {
+        name
+        for entry in other_entries()
+        for name in re.findall(r"^`([a-z]+_[a-z_]+)`", entry.partition("\n\n")[2], re.MULTILINE)
+    }
     logged = {event.strip('"') for event in log_events("debug|info|warning|error|exception")}
-    metrics = set(re.findall(r"^\| `(unsub_\w+)`", text("docs/operations.md"), re.MULTILINE))
-    assert len(told) > 10
-    assert told <= logged | metrics
+    metrics = set(re.findall(r"`(unsub_\w+)", text("docs/operations/monitoring.md")))
+    assert len(told) > 40
+    assert not told - logged - metrics
+
+
+def test_every_alarm_has_a_runbook_and_every_runbook_an_alarm() -> None:
+    causes = {cause.value for cause in Cause}
+    assert {page.stem for page in RUNBOOKS} == causes
+    index = text("docs/runbooks/README.md")
+    assert set(re.findall(r"^\| \[`(\w+)`\]\(\1\.md\) \|", index, re.MULTILINE)) == causes
+    assert set(re.findall(r"docs/runbooks/(\w+)\.md", text("mkdocs.yml"))) >= causes
+
+
+@pytest.mark.parametrize("page", RUNBOOKS, ids=name_of)
+def test_a_runbook_has_every_section(page: Path) -> None:
+    content = page.read_text()
+    assert re.match(rf"# .+: `{page.stem}`\n\n\w", content)
+    assert re.findall(r"^## (.+)$", content, re.MULTILINE)[: len(SECTIONS)] == SECTIONS
+    assert re.search(r"^1\. ", content, re.MULTILINE)
+
+
+def commands(document: Path) -> Iterator[list[str]]:
+    """Yield the words of each command of manage.py, make or scripts/deploy in a code block or in a
+    code span of a document."""
+    content = document.read_text()
+    spans = re.findall(r"(?<!`)`([^`\n]+)`", content)
+    for line in [*spans, *re.findall(r"^ {4,}(.+)$", content, re.MULTILINE)]:
+        for part in re.split(r" [|&;>]+ | {3,}", line):
+            if found := re.search(
+                r"(?:manage\.py (?=[a-z])|\bmake (?=[a-z])|scripts/deploy/).*", part
+            ):
+                yield shlex.split(found[0])
+
+
+def known_options(name: str) -> set[str]:
+    """Return the options of a command of manage.py. Raises KeyError for one that does not exist."""
+    command = load_command_class(get_commands()[name], name)
+    parser = command.create_parser("manage.py", name)
+    return {option for action in parser._actions for option in action.option_strings}
+
+
+@pytest.mark.parametrize("document", [*RUNBOOKS, *HANDBOOK, *GUIDES], ids=name_of)
+def test_every_command_of_a_document_exists(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE))
+    for program, *words in commands(document):
+        if program == "manage.py" and words[0] != "--version":
+            used = {word.partition("=")[0] for word in words[1:] if word.startswith("--")}
+            assert used <= known_options(words[0]), words
+        elif program == "make":
+            assert words[0] in targets, words
+        elif program.startswith("scripts/deploy/"):
+            assert (ROOT / program).exists(), program
 
 
 def test_every_path_of_the_architecture_exists() -> None:

@@ -69,7 +69,8 @@ def test_every_metric_is_on_the_dashboard_or_in_a_rule() -> None:
 def test_every_rule_leads_to_an_entry_of_the_handbook(rule: dict[str, Any]) -> None:
     path, _, anchor = rule["annotations"]["runbook"].partition("#")
     headings = re.findall(r"^#+ (.+)$", text(path), re.MULTILINE)
-    assert anchor in {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+    slugs = {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+    assert not anchor or anchor in slugs
     assert rule["labels"]["severity"] in {"page", "ticket"}
 
 

@@ -93,7 +93,8 @@ def test_every_log_line_of_every_process_is_json(
 def names_of_machines(deployment: Deployment) -> tuple[str, str]:
     """Return the worker's node name, and the broker's host and port, as the log has them."""
     host = socket.gethostname()
-    # docs/operations.md: with a dot in the host name, the node's name looks like an address.
+    # docs/operations/monitoring.md: with a dot in the host name, the node's name looks like an
+    # address.
     node = "[address]" if "." in host else f"celery@{host}"
     return node, deployment.valkey.url.removeprefix("redis://").partition("/")[0]
 

@@ -1,4 +1,4 @@
-"""What to do about an alarm: advice, links to what is behind it, and its section of the runbook."""
+"""What to do about an alarm: advice, links to what is behind it, and its runbook."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from unsub.alerting.notifications import ADVICE
+from unsub.alerting.notifications import ADVICE, runbook
 from unsub.models import Alarm, Cause
 
 REQUESTS = "unsub_subscriberrequest_changelist"
@@ -28,11 +28,17 @@ class Step(NamedTuple):
 
 
 class Advice(NamedTuple):
-    """What to do, with links (text, URL), and the heading in docs/operations.md."""
+    """What to do, with links (text, URL), and the runbook: its URL, or its path where no URL is
+    configured."""
 
     text: str
     links: list[tuple[str, str]]
-    section: str
+    runbook: str
+
+    @property
+    def runbook_is_url(self) -> bool:
+        """Whether the runbook can be opened from here."""
+        return self.runbook.startswith(("https://", "http://"))
 
 
 def _requests(**query: str) -> Step:
@@ -86,30 +92,6 @@ _STEPS: Mapping[Cause, tuple[Step, ...]] = {
         ),
     ),
 }  # fmt: skip
-# Headings in docs/operations.md; a test compares them.
-SECTIONS: Mapping[Cause, str] = {
-    Cause.LATE: "A queue is paused",
-    Cause.REFUSED: "Alarms",
-    Cause.GIVEN_UP: "Requests were given up",
-    Cause.HELD: "A queue is held",
-    Cause.CIRCUIT_OPEN: "The circuit is open",
-    Cause.RESTORED: "After a restore",
-    Cause.UNKNOWN_UNIT: "An unknown business unit",
-    Cause.BAD_CLAIM: "Links that cannot be used",
-    Cause.TEST_LINKS: "Links that cannot be used",
-    Cause.SPOOLED: "The database is down",
-    Cause.DEAD_LETTER: "A spooled request cannot be stored",
-    Cause.LATE_CALL: "A worker was frozen",
-    Cause.INTERNAL_ERROR: "Requests that raise an error",
-    Cause.NOT_SEALED: "The audit is not sealed",
-    Cause.SPIKE: "Far more unsubscribes than usual",
-    Cause.DATABASE: "The database is down",
-    Cause.BROKER: "The broker is down",
-    Cause.BEAT: "Beat or the workers are silent",
-    Cause.WORKER: "Beat or the workers are silent",
-    Cause.SWEEP: "Beat or the workers are silent",
-    Cause.WATCH: "Beat or the workers are silent",
-}
 
 
 def advice_on(alarm: Alarm, user: User | AnonymousUser) -> Advice | None:
@@ -122,7 +104,7 @@ def advice_on(alarm: Alarm, user: User | AnonymousUser) -> Advice | None:
         for step in _STEPS.get(cause, ())
         if user.has_perm(step.permission)
     ]
-    return Advice(ADVICE[cause], links, SECTIONS[cause])
+    return Advice(ADVICE[cause], links, runbook(cause))
 
 
 def _url(step: Step, mid: int) -> str:

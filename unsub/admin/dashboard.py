@@ -139,14 +139,17 @@ def _own_period(request: HttpRequest) -> tuple[int, date] | None:
 def _periods(chosen: Chosen) -> list[tuple[str, str, bool]]:
     """Return the selectable periods: address, label, whether it is chosen."""
     texts = {1: gettext("Today")}
-    return [
+    today, *longer = (
         (
             replace(chosen, days=days, last=None).url(full=""),
             texts.get(days) or gettext("Last %d days") % days,
             chosen.last is None and days == chosen.days,
         )
         for days in overview.PERIODS
-    ]
+    )
+    yesterday = replace(chosen, days=1, last=datetime.now(UTC).date() - timedelta(days=1))
+    is_chosen = (chosen.days, chosen.last) == (yesterday.days, yesterday.last)
+    return [today, (yesterday.url(full=""), gettext("Yesterday"), is_chosen), *longer]
 
 
 def _units(request: HttpRequest, chosen: Chosen) -> list[tuple[int, str, bool]]:

@@ -17,7 +17,9 @@ class NoteForm(forms.Form):
     """What was done."""
 
     note = forms.CharField(
-        label=_("What did you do?"), max_length=200, widget=UnfoldAdminTextInputWidget
+        label=_("What did you do?"),
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget(attrs={"autofocus": True}),
     )
 
 

@@ -31,6 +31,7 @@ from unsub.models import (
     MessageType,
     MessageTypeState,
     QueueState,
+    ResolutionNote,
     RestoreHold,
     SealCursor,
     Status,
@@ -190,7 +191,11 @@ def _held_after_restore() -> Iterator[Finding]:
 def _count(cause: Cause, which: Q) -> Iterator[Finding]:
     """Yield a finding for each unit that has any such requests or emails with links."""
     numbers: Counter[int] = Counter()
-    for rows in (SubscriberRequest.objects.filter(which), LinkEmail.objects.filter(which)):
+    requests = SubscriberRequest.objects.filter(which)
+    if cause in {Cause.REFUSED, Cause.GIVEN_UP}:
+        # What a person has marked as resolved needs nobody. Emails with links have no notes.
+        requests = requests.filter(~Exists(ResolutionNote.objects.filter(request=OuterRef("pk"))))
+    for rows in (requests, LinkEmail.objects.filter(which)):
         for row in rows.order_by().values("unit_id").annotate(number=Count("pk")):
             numbers[row["unit_id"]] += row["number"]
     for mid, number in sorted(numbers.items()):

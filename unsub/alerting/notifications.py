@@ -38,7 +38,7 @@ ONCE = (
 CLAIM = timedelta(minutes=5)
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(minutes=15)  # after failures
 END_TRIED_FOR = timedelta(days=7)
-# What to do. docs/operations.md has more under the same headings.
+# What to do. docs/runbooks/ has a page for each.
 ADVICE = {
     Cause.LATE: "Check the queue of this business unit. Operators: manage.py delivery_status.",
     Cause.REFUSED: "Open the refused requests, fix the cause, then retry or mark them as resolved.",
@@ -161,7 +161,14 @@ def payload(alarm: Alarm) -> dict[str, Any]:
         "since": alarm.raised_at.isoformat(),
         "until": over.isoformat() if over else None,
         "advice": "" if over else ADVICE[Cause(alarm.cause)],
+        "runbook": runbook(Cause(alarm.cause)),
     }
+
+
+def runbook(cause: Cause) -> str:
+    """Return the address of a cause's runbook, where RUNBOOK_URL says it; else the page's path in
+    the repository."""
+    return settings.RUNBOOK_URL.replace("{name}", cause.value) or f"docs/runbooks/{cause.value}.md"
 
 
 def send_mail(alarm: Alarm) -> None:

@@ -1,7 +1,8 @@
 """Prometheus counters and histograms of this process. Labels are codes: no person, no token, no
 text from outside. Gauges are computed in web/metrics.py when they are scraped.
 
-Web processes share theirs, and so do the processes of a worker (docs/operations.md, "Metrics").
+Web processes share theirs, and so do the processes of a worker (docs/operations/monitoring.md,
+"Metrics").
 """
 
 from prometheus_client import Counter, Histogram

@@ -1,8 +1,8 @@
 """Retention: some time after a request ended, its subscriber is no longer stored in clear.
 
 The proof stays: times, job, list, outcome, attempts, and keyed digests by which the row is found
-for whoever knows the identifier (docs/operations.md has a table of what is kept for how long). What
-an erased subscriber asked for since is pseudonymised as the erasure did it.
+for whoever knows the identifier (docs/operations/data.md has a table of what is kept for how
+long). What an erased subscriber asked for since is pseudonymised as the erasure did it.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,0 +1,222 @@
+"""WCAG 2.2 AA by axe-core for every page of the admin. The list of pages is that of the URLs: a new
+one has to be named here, or the first test fails."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urljoin
+
+import pytest
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from playwright.sync_api import Browser, Page
+
+from tests.journeys.deployment import PARENT, Deployment
+from tests.journeys.office import enter, sign_in
+from tests.journeys.rules import AXE, RULES
+
+# A row of each model that may have none. Nothing is sent or held because of them.
+ROWS = f"""
+from datetime import timedelta
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import User
+from django.db.models.functions import Now
+from django.utils.timezone import now
+from unsub.models import *
+from unsub.models import Send
+one = SubscriberRequest.objects.filter(unit_id={PARENT}).latest("pk")
+Alarm.objects.get_or_create(cause="held", mid={PARENT}, cleared_at=None)
+Pause.objects.get_or_create(
+    request=one,
+    defaults=dict(until=now() + timedelta(30), end_action="ask", ended_at=Now(), result="stayed"),
+)
+Erasure.objects.get_or_create(unit_id={PARENT}, subscriber_id=5)
+LostLink.objects.get_or_create(unit_id={PARENT}, email_address="ada@example.com", language="en")
+ConsentText.objects.get_or_create(unit_id={PARENT}, language="en", text="You agree.")
+LinkEmail.objects.get_or_create(
+    unit_id={PARENT}, subscriber_id=5, purpose="new_link", language="en", status="done",
+    defaults=dict(outcome="posted", attempts=1, finished_at=Now(), give_up_at=Now()),
+)
+RestoreHold.objects.exists() or RestoreHold.objects.create(released_at=Now())
+Send.objects.get_or_create(
+    unit_id={PARENT}, job_id=88777, defaults=dict(email_name="News", read_at=Now())
+)
+"""
+KINDS = ("changelist", "add", "change", "delete", "history")
+# The pages that are of no model, with what their URLs need.
+SIGNED_IN: dict[str, dict[str, Any]] = {
+    "index": {},
+    "app_list": {"app_label": "unsub"},
+    "unsub_alarm_spool": {},
+    "unsub_subscriberrequest_scanners": {},
+    "unsub_subscriberrequest_proof": {"pk": "request"},
+    "unsub_businessunit_links": {},
+    "unsub_businessunit_texts": {"mid": PARENT},
+    "auth_user_password_change": {"id": "user"},
+    "account_change_password": {},
+    "account_logout": {},
+    "account_reauthenticate": {},
+    "mfa_index": {},
+    "mfa_reauthenticate": {},
+    "mfa_deactivate_totp": {},
+    "mfa_view_recovery_codes": {},
+    "mfa_generate_recovery_codes": {},
+    "mfa_list_webauthn": {},
+    "mfa_add_webauthn": {},
+}
+SIGNED_OUT = (
+    "account_login", "account_inactive", "account_reset_password", "account_reset_password_done",
+    "account_reset_password_from_key_done", "socialaccount_login_cancelled",
+    "socialaccount_login_error",
+)  # fmt: skip
+# In between: mfa_authenticate asks for the code, mfa_activate_totp for the first one.
+AT_SIGN_IN = ("mfa_authenticate", "mfa_activate_totp")
+NO_PAGES = {
+    "preview": "a recipient's page, in a frame of the texts",
+    "login": "leads to account_login",
+    "logout": "a POST",
+    "password_change": "leads to account_change_password",
+    "password_change_done": "leads to account_change_password",
+    "search": "a fragment",
+    "autocomplete": "JSON",
+    "jsi18n": "a script",
+    "view_on_site": "a redirect, of no model here",
+    "unsub_subscriberrequest_export": "a file",
+    "unsub_subscriberrequest_try_again": "a POST",
+    "mfa_download_recovery_codes": "a file",
+    "mfa_login_webauthn": "JSON",
+    "mfa_reauthenticate_webauthn": "asks a security key",
+    "mfa_edit_webauthn": "needs a security key",
+    "mfa_remove_webauthn": "needs a security key",
+    "account_set_password": "for users without a password, who have none to sign in with",
+    "account_reset_password_from_key": "needs the key of an email: test_sign_in.py opens it",
+    "socialaccount_connections": "needs an identity provider: test_sign_in.py has one",
+    "openid_connect_login": "leads to the identity provider",
+    "openid_connect_callback": "of the identity provider",
+}
+WIDTHS = (1440, 390)
+# Only what is found is sent, not what passed.
+RUN = """async rules => (await axe.run({runOnly: rules, resultTypes: ["violations"]})).violations
+    .map(one => ({id: one.id, nodes: one.nodes.map(node => ({html: node.html}))}))"""
+
+
+def names(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[str]:
+    """Yield the names of all URLs below admin/."""
+    for one in patterns:
+        path = f"{prefix}{one.pattern}"
+        if isinstance(one, URLResolver):
+            yield from names(one.url_patterns, path)
+        elif path.startswith("admin/") and one.name:
+            yield one.name
+
+
+def model_names() -> dict[str, str]:
+    """Return the names of models' pages, with the model's path."""
+    models = [model._meta for model in admin.site._registry]
+    return {
+        f"{one.app_label}_{one.model_name}_{kind}": f"/admin/{one.app_label}/{one.model_name}/"
+        for one in models
+        for kind in KINDS
+    }
+
+
+def test_every_url_of_the_admin_is_a_page_of_this_test_or_no_page() -> None:
+    known = {*model_names(), *SIGNED_IN, *SIGNED_OUT, *AT_SIGN_IN, *NO_PAGES}
+    assert set(names(get_resolver().url_patterns)) == known
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def signed_in(
+    request: pytest.FixtureRequest, shared: Deployment, browser: Browser
+) -> Iterator[Page]:
+    """A page of an administrator, in each scheme, with a row of each model."""
+    shared.one_click(shared.link(1041))
+    shared.audit_of(1041)
+    shared.shell(ROWS)
+    context = browser.new_context(color_scheme=request.param)
+    page = context.new_page()
+    sign_in(page, shared, "/admin/", name=f"axe-{request.param}")
+    yield page
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_of_signing_in_pass_axe_core(
+    shared: Deployment, browser: Browser, scheme: Any
+) -> None:
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    found: list[str] = []
+    for name in SIGNED_OUT:
+        found += _findings(page, f"{shared.url}{reverse(name)}")
+    sign_in(page, shared, "/admin/account/second-factor/", name=f"new-{scheme}", has_app=False)
+    found += _findings(page, f"{shared.url}{reverse('mfa_activate_totp')}")
+    context.clear_cookies()
+    sign_in(page, shared, "/admin/", name=f"again-{scheme}")
+    context.clear_cookies()
+    page.goto(f"{shared.url}{reverse('account_login')}?next=/admin/")
+    enter(page, f"again-{scheme}")
+    page.wait_for_url("**/second-factor/authenticate/**")
+    found += _look(page)
+    context.close()
+    assert found == []
+
+
+@pytest.mark.parametrize("path", sorted(set(model_names().values())))
+def test_the_pages_of_each_model_pass_axe_core(
+    shared: Deployment, signed_in: Page, path: str
+) -> None:
+    found = _findings(signed_in, f"{shared.url}{path}")
+    rows = signed_in.locator("#result_list tbody a[href*='/change/']")
+    link = rows.first.get_attribute("href") or ""
+    row = urljoin(signed_in.url, link).partition("?")[0].removesuffix("change/")
+    for url in (f"{shared.url}{path}add/", *(f"{row}{kind}/" for kind in KINDS[2:])):
+        found += _findings(signed_in, url)
+    assert found == []
+
+
+def test_the_admin_s_other_pages_pass_axe_core(shared: Deployment, signed_in: Page) -> None:
+    found: list[str] = []
+    for name, words in SIGNED_IN.items():
+        found += _findings(signed_in, f"{shared.url}{_path(shared, name, words)}")
+    assert found == []
+
+
+def _path(shared: Deployment, name: str, words: dict[str, Any]) -> str:
+    """Return the path of a page; "request" and "user" stand for the newest of each."""
+    tables = {"request": "unsub_subscriberrequest", "user": "auth_user"}
+    newest = {
+        word: shared.query(f"SELECT max(id) FROM {tables[value]}")[0][0]
+        for word, value in words.items()
+        if value in tables
+    }
+    space = "" if name.startswith(("account_", "mfa_", "socialaccount_")) else "admin:"
+    return reverse(f"{space}{name}", kwargs=words | newest)
+
+
+def _findings(page: Page, url: str) -> list[str]:
+    """Return what axe-core finds on a page."""
+    answer = page.goto(url)
+    assert answer is not None
+    if answer.status == 403 and url.endswith(("/add/", "/change/", "/delete/")):
+        return []  # nobody may add, change or delete these
+    # 401: the page that says so is one of them.
+    assert answer.status in {200, 401}, url
+    return _look(page)
+
+
+def _look(page: Page) -> list[str]:
+    """Return what axe-core finds on the open page, at each width. Only contrast depends on the
+    scheme."""
+    is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    rules = ["color-contrast"] if is_dark else [*RULES, "best-practice"]
+    found: list[str] = []
+    page.evaluate(AXE)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        found += [
+            f"{page.url} at {width}: {one['id']}: {one['nodes'][0]['html'][:200]}"
+            for one in page.evaluate(RUN, rules)
+        ]
+    if page.locator("main").count() != 1:
+        found.append(f"{page.url}: not one main landmark")
+    return found

@@ -49,8 +49,8 @@ EMAILS = (
 # Weights of the reasons by position, of those who give one at all.
 REASON_WEIGHTS = (30, 26, 17, 7, 4, 6)
 REFUSALS = (
-    (400, "The subscriber was not found in this business unit."),
-    (404, "The list does not exist, or is not of this business unit."),
+    (400, "Subscriber was not part of this job"),
+    (12001, "Subscriber not found"),
 )
 HOURS = (2, 1, 1, 1, 1, 2, 5, 12, 18, 20, 16, 13, 12, 11, 10, 9, 10, 12, 14, 15, 12, 9, 6, 3)
 
@@ -58,9 +58,10 @@ HOURS = (2, 1, 1, 1, 1, 2, 5, 12, 18, 20, 16, 13, 12, 11, 10, 9, 10, 12, 14, 15,
 def create() -> dict[str, str]:
     """Create everything; return paths of the admin's states, and "cookie": the session of a user
     who sees all of it."""
-    chance = random.Random(7)
+    chance = random.Random(7)  # noqa: S311 - no secrets
     now = timezone.now()
-    BusinessUnit.objects.get_or_create(mid=KIDS, defaults={"name": "Example Kids"})
+    for mid, name in ((KIDS, "Example Kids"), (GARDEN, "Example Garden")):
+        BusinessUnit.objects.get_or_create(mid=mid, defaults={"name": name})
     for list_id, (mid, name) in LISTS.items():
         MailingList.objects.get_or_create(unit_id=mid, list_id=list_id, defaults={"name": name})
     reasons = list(Reason.objects.filter(active=True, unit=None).order_by("position"))
@@ -99,12 +100,12 @@ def _sends(now: datetime) -> Iterator[tuple[Send, int, float]]:
         yield send, list_id, share * wrong
 
 
-def _unsubscribes(
+def _unsubscribes(  # noqa: PLR0917
     send: Send, list_id: int, share: float, reasons: list[Reason], chance: random.Random,
     now: datetime,
 ) -> Iterator[SubscriberRequest]:  # fmt: skip
     """Yield the unsubscribes from a send, most of them on its first day."""
-    for _ in range(int((send.number_sent or 0) * share / 3)):
+    for _ in range(int((send.number_sent or 0) * share)):
         day = min(int(chance.expovariate(0.9)), 9)
         moment = (send.sent_at or now).replace(hour=0, minute=0) + timedelta(
             days=day, hours=chance.choices(range(24), HOURS)[0], seconds=chance.random() * 3600
@@ -152,21 +153,23 @@ def _alarms(refused: int, now: datetime) -> Alarm:
     QueueState.objects.update_or_create(
         unit_id=KIDS,
         defaults={
-            "held_since": now - timedelta(hours=2), "held_reason": "Login Failed",
-            "paused_until": now + timedelta(minutes=2), "paused_reason": "held",
+            "held_since": now - timedelta(hours=2),
+            "held_reason": "Login Failed",
+            "paused_until": now + timedelta(minutes=2),
+            "paused_reason": "held",
         },
     )
     rows: tuple[tuple[Cause, int, int, dict[str, Any]], ...] = (
         (Cause.CIRCUIT_OPEN, GARDEN, 12, {"cleared_at": now - timedelta(days=3)}),
         (Cause.REFUSED, OUTFITTERS, refused, {}),
-        (Cause.SPIKE, OUTFITTERS, 214, {"detail": "usually up to 92"}),
+        (Cause.SPIKE, OUTFITTERS, 437, {"detail": "usually up to 164"}),
         (Cause.HELD, KIDS, 31, {"detail": "Login Failed"}),
     )
     for at, (cause, mid, number, further) in enumerate(rows):
-        Alarm.objects.create(
-            cause=cause, mid=mid, number=number, notified_at=now - timedelta(hours=1 + at),
-            **further,
-        )  # fmt: skip
+        told = {"number": number, "notified_at": now - timedelta(hours=1 + at)} | further
+        Alarm.objects.get_or_create(
+            cause=cause, mid=mid, cleared_at=told.pop("cleared_at", None), defaults=told
+        )
     return Alarm.objects.get(cause=Cause.HELD)
 
 

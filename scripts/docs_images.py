@@ -1,6 +1,7 @@
 """The pictures of the documents: `make screenshots ARGS=docs` writes them to docs/images."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import TypeAlias
@@ -78,27 +79,26 @@ def take_for_docs(running: Browser, links: dict[str, str], folder: Path) -> None
     """Write the pictures."""
     for name, (state, look) in PAGES.items():
         say(f"docs/images/{name}.png")
-        Image.open(BytesIO(_take(running, links, state, look, whole=False))).save(
-            folder / f"{name}.png", optimize=True
-        )
+        taken = Image.open(BytesIO(_take(running, links, state, look, whole=False)))
+        _save(taken.convert("RGB"), folder / f"{name}.png")
     for name, (height, shown) in ROWS.items():
         say(f"docs/images/{name}.png")
         taken = [_take(running, links, state, look, whole=True) for state, look in shown]
-        side_by_side(taken, height=height).save(folder / f"{name}.png", optimize=True)
+        _save(side_by_side(taken, height=height), folder / f"{name}.png")
 
 
-def _take(
-    running: Browser, links: dict[str, str], state: str, look: Look, *, whole: bool
-) -> bytes:
+def _save(image: Image.Image, path: Path) -> None:
+    """Write a picture in 256 colours, which is a third of the bytes."""
+    image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def _take(running: Browser, links: dict[str, str], state: str, look: Look, *, whole: bool) -> bytes:
     """Return a picture of a state."""
     link, act = links[state], ACTS.get(state)
     if state.startswith("admin_"):
         link = links["done"].partition("/u/")[0] + link
-        look = Look(**{**_fields(look), "cookie": links["admin_cookie"]})
+        look = replace(look, cookie=links["admin_cookie"])
         act = _explain(links["choose"]) if state == "admin_links" else None
     with see(running, link, look, act=act, whole=whole) as page:
-        return page.screenshot()
-
-
-def _fields(look: Look) -> dict[str, object]:
-    return {name: getattr(look, name) for name in Look.__slots__}
+        taken: bytes = page.screenshot()
+    return taken

@@ -4,7 +4,7 @@
     python -m scripts.screenshots docs            those of the documents, docs/images
 
 Each state of a recipient's page in four languages; each page in both schemes, on a phone and on a
-desktop: real gunicorn, its own database, a real browser. A sheet in the folder shows all pictures of
+desktop: real gunicorn, its own database, a real browser. Sheets in the folder show all pictures of
 one kind side by side.
 """
 

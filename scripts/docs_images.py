@@ -32,20 +32,19 @@ def _wrong_details(page: Page) -> None:
     page.locator(".error[role=alert]").wait_for()
 
 
-def _explain(link: str) -> Callable[[Page], None]:
-    """Return what pastes a link on the page of the links."""
-
-    def paste(page: Page) -> None:
-        page.locator("textarea[name=link], input[name=link]").first.fill(link)
-        page.locator("main form button[type=submit]").first.click()
-        page.wait_for_load_state("networkidle")
-
-    return paste
+def _with_a_real_host(page: Page) -> None:
+    """Show the host of a deployment in place of that of this machine."""
+    page.locator("#snippet").evaluate(
+        "one => one.textContent = one.textContent.replaceAll(location.origin, HOST)".replace(
+            "HOST", "'https://mail.example.com'"
+        )
+    )
 
 
 ACTS: dict[str, Callable[[Page], None]] = {
     "lost_error": _wrong_address,
     "details_error": _wrong_details,
+    "admin_links": _with_a_real_host,
 }
 # Several phones beside each other: the height, and what is shown.
 ROWS: dict[str, tuple[int, Sequence[Shown]]] = {
@@ -67,7 +66,7 @@ PAGES: dict[str, Shown] = {
     "overview": ("admin_overview", Look(width=1280, height=1300)),
     "requests": ("admin_requests_chips", Look(width=1280, height=800)),
     "request": ("admin_request", Look(width=1280, height=900)),
-    "send": ("admin_send", Look(width=1280, height=900)),
+    "send": ("admin_send", Look(width=1280, height=1300)),
     "alarm": ("admin_alarm", Look(width=1280, height=640)),
     "unit": ("admin_unit", Look(width=1280, height=900)),
     "texts": ("admin_texts", Look(width=1280, height=820)),
@@ -98,7 +97,6 @@ def _take(running: Browser, links: dict[str, str], state: str, look: Look, *, wh
     if state.startswith("admin_"):
         link = links["done"].partition("/u/")[0] + link
         look = replace(look, cookie=links["admin_cookie"])
-        act = _explain(links["choose"]) if state == "admin_links" else None
     with see(running, link, look, act=act, whole=whole) as page:
         taken: bytes = page.screenshot()
     return taken

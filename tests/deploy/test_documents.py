@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.core.management import get_commands, load_command_class
 
+from scripts import docs_images
 from scripts.reference import EVENT, runbook_events
 from scripts.steps import ROOT
 from tests.deploy.files import COMPOSE, GUNICORN, example_names, settings_names, table_names, text
@@ -278,6 +279,16 @@ def test_every_threat_has_an_answer_and_a_test() -> None:
     cells = [row.split("|") for row in rows]
     assert len(rows) > 20
     assert not [row for row in cells if len(row) != 4 or not row[2].strip() or "::" not in row[3]]
+
+
+def test_every_picture_is_shown_and_can_be_taken_again() -> None:
+    pictures = {path.stem for path in ROOT.glob("docs/images/*.png")}
+    shown = {
+        name
+        for document in DOCUMENTS
+        for name in re.findall(r"!\[[^\]]+\]\([\w./]*images/(\w+)\.png\)", document.read_text())
+    }
+    assert pictures == shown == {*docs_images.PAGES, *docs_images.ROWS}
 
 
 def test_the_list_of_decisions_is_complete() -> None:

@@ -97,9 +97,9 @@ NO_PAGES = {
     "openid_connect_callback": "of the identity provider",
 }
 WIDTHS = (1440, 390)
-# Only what is found is sent, not what passed. Two best practices that the theme's own parts break, and
-# that are no criteria of WCAG, are left out: its boxes that scroll are regions with one name, and a
-# column of buttons in its tables has no heading.
+# Only what is found is sent, not what passed. Two best practices that the theme's own parts break,
+# and that are no criteria of WCAG, are left out: its boxes that scroll are regions with one name,
+# and a column of buttons in its tables has no heading.
 RUN = """async rules => (await axe.run({runOnly: rules, resultTypes: ["violations"], rules: {
     "landmark-unique": {enabled: false}, "empty-table-header": {enabled: false}}})).violations
     .map(one => ({id: one.id, nodes: one.nodes.map(node => ({html: node.html}))}))"""

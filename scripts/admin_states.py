@@ -39,7 +39,7 @@ LISTS = {
 }  # fmt: skip
 # list, email, subject, days between two sends, number sent, share of those who unsubscribe
 EMAILS = (
-    (7001, "Weekly offers", "Coats and boots, and what else is new", 7, 182_000, 0.0014),
+    (7001, "Weekly offers", "Coats and boots, and what else is new", 7, 182_000, 0.0011),
     (7002, "Product news", "What we made this season", 14, 96_000, 0.0011),
     (7003, "Members’ evening", "Your invitation", 21, 41_000, 0.0006),
     (7001, "Back in stock", "It’s back in your size", 10, 60_000, 0.0009),
@@ -73,7 +73,8 @@ def create() -> dict[str, str]:
     SubscriberRequest.objects.bulk_create(rows, batch_size=CHUNK)
     refused = SubscriberRequest.objects.filter(status=Status.REFUSED, outcome="refused")
     DeliveryAttempt.objects.bulk_create(_attempt(row) for row in refused)
-    alarm = _alarms(refused.filter(unit_id=OUTFITTERS).count(), now)
+    waiting = SubscriberRequest.objects.filter(unit_id=KIDS, status=Status.PENDING).count()
+    alarm = _alarms(refused.filter(unit_id=OUTFITTERS).count(), waiting, now)
     _people(now)
     daily_counts.refresh()
     newest = Send.objects.filter(unit_id=OUTFITTERS, email_name="Weekly offers").latest("sent_at")
@@ -132,7 +133,9 @@ def _request(
         finished_at=moment + timedelta(seconds=chance.expovariate(0.05) + 1),
         scanner="Barracuda" if channel == Channel.PAGE and chance.random() < 0.01 else "",
     )  # fmt: skip
-    if chance.random() < 0.004:
+    if send.unit_id == KIDS and moment > timezone.now() - timedelta(hours=30):
+        row.status, row.outcome, row.attempts, row.finished_at = Status.PENDING, "", 0, None
+    elif chance.random() < 0.004:
         row.status, row.outcome = Status.REFUSED, "refused"
         row.error_code = chance.choice(REFUSALS)[0]
     return row
@@ -148,12 +151,12 @@ def _attempt(row: SubscriberRequest) -> DeliveryAttempt:
     )  # fmt: skip
 
 
-def _alarms(refused: int, now: datetime) -> Alarm:
+def _alarms(refused: int, waiting: int, now: datetime) -> Alarm:
     """Create open alarms and one that is over. Return the one about a held queue."""
     QueueState.objects.update_or_create(
         unit_id=KIDS,
         defaults={
-            "held_since": now - timedelta(hours=2),
+            "held_since": now - timedelta(hours=30),
             "held_reason": "Login Failed",
             "paused_until": now + timedelta(minutes=2),
             "paused_reason": "held",
@@ -163,7 +166,7 @@ def _alarms(refused: int, now: datetime) -> Alarm:
         (Cause.CIRCUIT_OPEN, GARDEN, 12, {"cleared_at": now - timedelta(days=3)}),
         (Cause.REFUSED, OUTFITTERS, refused, {}),
         (Cause.SPIKE, OUTFITTERS, 437, {"detail": "usually up to 164"}),
-        (Cause.HELD, KIDS, 31, {"detail": "Login Failed"}),
+        (Cause.HELD, KIDS, waiting, {"detail": "Login Failed"}),
     )
     for at, (cause, mid, number, further) in enumerate(rows):
         told = {"number": number, "notified_at": now - timedelta(hours=1 + at)} | further

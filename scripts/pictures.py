@@ -41,6 +41,8 @@ def see(
         context.add_cookies([{"name": "sessionid", "value": look.cookie, "url": link}])
     page = context.new_page()
     page.goto(link, wait_until="networkidle" if look.cookie else "load")
+    if page.locator("iframe").count():  # a preview
+        page.frame_locator("iframe").first.locator("h1").first.wait_for()
     if act:
         act(page)
     if whole:

@@ -108,7 +108,7 @@ def stop_an_alert(at: Clicks) -> None:
 
 def change_the_color(at: Clicks) -> None:
     at.menu("Business units")
-    at.link("Example Garden")
+    at.link("510003")
     at.fill(at.page.locator("input[name=accent]"), "#2f6b3a")
     at.button("Save and continue editing")
     at.link("Edit page texts")
@@ -125,7 +125,7 @@ def add_a_reason(at: Clicks) -> None:
 
 def change_a_german_text(at: Clicks) -> None:
     at.menu("Business units")
-    at.link("Example Garden")
+    at.link("510003")
     at.link("Edit page texts")
     at.choose(at.page.get_by_label("Language").first, "de")
     at.button("Change language")

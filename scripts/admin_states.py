@@ -144,7 +144,8 @@ def _request(
 def _attempt(row: SubscriberRequest) -> DeliveryAttempt:
     """Return the attempt of a refused request."""
     return DeliveryAttempt(
-        request=row, number=1, lease=uuid.UUID(int=row.pk), started_at=row.finished_at,
+        request=row, number=1, lease=uuid.UUID(int=row.pk),
+        started_at=row.finished_at or row.received_at,
         finished_at=row.finished_at, outcome="refused", status_code="Error",
         error_code=row.error_code, detail=dict(REFUSALS)[row.error_code or 400],
         sfmc_request_id=row.sfmc_request_id, call_method="event",
@@ -169,10 +170,11 @@ def _alarms(refused: int, waiting: int, now: datetime) -> Alarm:
         (Cause.HELD, KIDS, waiting, {"detail": "Login Failed"}),
     )
     for at, (cause, mid, number, further) in enumerate(rows):
-        told = {"number": number, "notified_at": now - timedelta(hours=1 + at)} | further
+        told = {"number": number, "notified_at": now - timedelta(hours=1 + at)}
         Alarm.objects.get_or_create(
-            cause=cause, mid=mid, cleared_at=told.pop("cleared_at", None), defaults=told
-        )
+            cause=cause, mid=mid, cleared_at=further.pop("cleared_at", None),
+            defaults=told | further,
+        )  # fmt: skip
     return Alarm.objects.get(cause=Cause.HELD)
 
 

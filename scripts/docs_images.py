@@ -78,8 +78,8 @@ def take_for_docs(running: Browser, links: dict[str, str], folder: Path) -> None
     """Write the pictures."""
     for name, (state, look) in PAGES.items():
         say(f"docs/images/{name}.png")
-        taken = Image.open(BytesIO(_take(running, links, state, look, whole=False)))
-        _save(taken.convert("RGB"), folder / f"{name}.png")
+        one = Image.open(BytesIO(_take(running, links, state, look, whole=False)))
+        _save(one.convert("RGB"), folder / f"{name}.png")
     for name, (height, shown) in ROWS.items():
         say(f"docs/images/{name}.png")
         taken = [_take(running, links, state, look, whole=True) for state, look in shown]

@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+Scheme: TypeAlias = Literal["light", "dark"]
 GAP, GROUND = 16, "#9aa0a9"
 TALLEST = 5000  # pixels of a page; longer ones are cut
 
@@ -20,7 +21,7 @@ class Look:
 
     width: int
     height: int
-    scheme: Literal["light", "dark"] = "light"
+    scheme: Scheme = "light"
     language: str = "en"
     cookie: str = ""
 

@@ -19,13 +19,13 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from . import browser
 from .docs_images import take_for_docs
 from .picture_site import site
-from .pictures import Look, see, sheet
+from .pictures import Look, Scheme, see, sheet
 from .steps import ROOT, say
 
 LANGUAGES = ("en", "de", "ar", "ja")
 SIZES = {"phone": (390, 844), "desktop": (1100, 900)}
 DESK = (1440, 900)
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 STATES = (
     "choose", "choose_everything", "error", "on_its_way", "done", "again", "withdrawn", "refused",
     "told", "too_late", "test", "bad_link", "not_found", "lost", "lost_error", "brand",

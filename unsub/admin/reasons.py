@@ -1,7 +1,7 @@
 """Reasons that the pages offer, per unit. A reason that was given is evidence: it can be retired,
 but not deleted."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin
@@ -46,6 +46,7 @@ class ReasonAdmin(OfUnits, ReasonAdminBase):
     list_filter = ("active", "is_abuse", ("unit", UnitFilter))
     list_select_related = ("unit",)
     search_fields = ("label", "code")
+    prepopulated_fields: ClassVar[dict[str, tuple[str, ...]]] = {"code": ("label",)}
     inlines = (LabelInline,)
     actions = ("retire", "offer")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Literal, TypeAlias
+from urllib.parse import urljoin
 
 from PIL import Image
 from playwright.sync_api import Browser, Page
@@ -39,7 +40,9 @@ def see(
         locale=look.language,
     )
     if look.cookie:
-        context.add_cookies([{"name": "sessionid", "value": look.cookie, "url": link}])
+        # For the whole host: a preview is in another folder than the page that shows it.
+        host = urljoin(link, "/")
+        context.add_cookies([{"name": "sessionid", "value": look.cookie, "url": host}])
     page = context.new_page()
     page.goto(link, wait_until="networkidle" if look.cookie else "load")
     if page.locator("iframe").count():  # a preview

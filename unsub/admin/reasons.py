@@ -1,6 +1,7 @@
 """Reasons that the pages offer, per unit. A reason that was given is evidence: it can be retired,
 but not deleted."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
@@ -46,7 +47,7 @@ class ReasonAdmin(OfUnits, ReasonAdminBase):
     list_filter = ("active", "is_abuse", ("unit", UnitFilter))
     list_select_related = ("unit",)
     search_fields = ("label", "code")
-    prepopulated_fields: ClassVar[dict[str, tuple[str, ...]]] = {"code": ("label",)}
+    prepopulated_fields: ClassVar[dict[str, Sequence[str]]] = {"code": ("label",)}
     inlines = (LabelInline,)
     actions = ("retire", "offer")
 

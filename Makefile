@@ -35,7 +35,7 @@ image: install ## Build the image and test a whole deployment in containers; nee
 one-click: install ## Send one-click unsubscribes as mailbox providers do: URL=...
 	@exec $(BIN)/python -m scripts.one_click $(URL)
 
-screenshots: install ## Take pictures of every page, in four languages, into var/screenshots
+screenshots: install ## Take pictures of every page into var/screenshots; ARGS=docs: those of the documents
 	@exec $(BIN)/python -m scripts.screenshots $(ARGS)
 
 chaos: install ## Kill every process in turn under load and reconcile: DURATION=600 SEED=7 POOLER=yes

@@ -39,7 +39,7 @@ LISTS = {
 }  # fmt: skip
 # list, email, subject, days between two sends, number sent, share of those who unsubscribe
 EMAILS = (
-    (7001, "Weekly offers", "Coats and boots, and what else is new", 7, 182_000, 0.0014),
+    (7001, "Weekly offers", "Coats and boots, and what else is new", 7, 182_000, 0.0011),
     (7002, "Product news", "What we made this season", 14, 96_000, 0.0011),
     (7003, "Members’ evening", "Your invitation", 21, 41_000, 0.0006),
     (7001, "Back in stock", "It’s back in your size", 10, 60_000, 0.0009),
@@ -49,8 +49,8 @@ EMAILS = (
 # Weights of the reasons by position, of those who give one at all.
 REASON_WEIGHTS = (30, 26, 17, 7, 4, 6)
 REFUSALS = (
-    (400, "The subscriber was not found in this business unit."),
-    (404, "The list does not exist, or is not of this business unit."),
+    (400, "Subscriber was not part of this job"),
+    (12001, "Subscriber not found"),
 )
 HOURS = (2, 1, 1, 1, 1, 2, 5, 12, 18, 20, 16, 13, 12, 11, 10, 9, 10, 12, 14, 15, 12, 9, 6, 3)
 
@@ -58,9 +58,10 @@ HOURS = (2, 1, 1, 1, 1, 2, 5, 12, 18, 20, 16, 13, 12, 11, 10, 9, 10, 12, 14, 15,
 def create() -> dict[str, str]:
     """Create everything; return paths of the admin's states, and "cookie": the session of a user
     who sees all of it."""
-    chance = random.Random(7)
+    chance = random.Random(7)  # noqa: S311 - no secrets
     now = timezone.now()
-    BusinessUnit.objects.get_or_create(mid=KIDS, defaults={"name": "Example Kids"})
+    for mid, name in ((KIDS, "Example Kids"), (GARDEN, "Example Garden")):
+        BusinessUnit.objects.get_or_create(mid=mid, defaults={"name": name})
     for list_id, (mid, name) in LISTS.items():
         MailingList.objects.get_or_create(unit_id=mid, list_id=list_id, defaults={"name": name})
     reasons = list(Reason.objects.filter(active=True, unit=None).order_by("position"))
@@ -72,7 +73,8 @@ def create() -> dict[str, str]:
     SubscriberRequest.objects.bulk_create(rows, batch_size=CHUNK)
     refused = SubscriberRequest.objects.filter(status=Status.REFUSED, outcome="refused")
     DeliveryAttempt.objects.bulk_create(_attempt(row) for row in refused)
-    alarm = _alarms(refused.filter(unit_id=OUTFITTERS).count(), now)
+    waiting = SubscriberRequest.objects.filter(unit_id=KIDS, status=Status.PENDING).count()
+    alarm = _alarms(refused.filter(unit_id=OUTFITTERS).count(), waiting, now)
     _people(now)
     daily_counts.refresh()
     newest = Send.objects.filter(unit_id=OUTFITTERS, email_name="Weekly offers").latest("sent_at")
@@ -99,12 +101,12 @@ def _sends(now: datetime) -> Iterator[tuple[Send, int, float]]:
         yield send, list_id, share * wrong
 
 
-def _unsubscribes(
+def _unsubscribes(  # noqa: PLR0917
     send: Send, list_id: int, share: float, reasons: list[Reason], chance: random.Random,
     now: datetime,
 ) -> Iterator[SubscriberRequest]:  # fmt: skip
     """Yield the unsubscribes from a send, most of them on its first day."""
-    for _ in range(int((send.number_sent or 0) * share / 3)):
+    for _ in range(int((send.number_sent or 0) * share)):
         day = min(int(chance.expovariate(0.9)), 9)
         moment = (send.sent_at or now).replace(hour=0, minute=0) + timedelta(
             days=day, hours=chance.choices(range(24), HOURS)[0], seconds=chance.random() * 3600
@@ -131,7 +133,9 @@ def _request(
         finished_at=moment + timedelta(seconds=chance.expovariate(0.05) + 1),
         scanner="Barracuda" if channel == Channel.PAGE and chance.random() < 0.01 else "",
     )  # fmt: skip
-    if chance.random() < 0.004:
+    if send.unit_id == KIDS and moment > timezone.now() - timedelta(hours=30):
+        row.status, row.outcome, row.attempts, row.finished_at = Status.PENDING, "", 0, None
+    elif chance.random() < 0.004:
         row.status, row.outcome = Status.REFUSED, "refused"
         row.error_code = chance.choice(REFUSALS)[0]
     return row
@@ -140,32 +144,36 @@ def _request(
 def _attempt(row: SubscriberRequest) -> DeliveryAttempt:
     """Return the attempt of a refused request."""
     return DeliveryAttempt(
-        request=row, number=1, lease=uuid.UUID(int=row.pk), started_at=row.finished_at,
+        request=row, number=1, lease=uuid.UUID(int=row.pk),
+        started_at=row.finished_at or row.received_at,
         finished_at=row.finished_at, outcome="refused", status_code="Error",
         error_code=row.error_code, detail=dict(REFUSALS)[row.error_code or 400],
         sfmc_request_id=row.sfmc_request_id, call_method="event",
     )  # fmt: skip
 
 
-def _alarms(refused: int, now: datetime) -> Alarm:
+def _alarms(refused: int, waiting: int, now: datetime) -> Alarm:
     """Create open alarms and one that is over. Return the one about a held queue."""
     QueueState.objects.update_or_create(
         unit_id=KIDS,
         defaults={
-            "held_since": now - timedelta(hours=2), "held_reason": "Login Failed",
-            "paused_until": now + timedelta(minutes=2), "paused_reason": "held",
+            "held_since": now - timedelta(hours=30),
+            "held_reason": "Login Failed",
+            "paused_until": now + timedelta(minutes=2),
+            "paused_reason": "held",
         },
     )
     rows: tuple[tuple[Cause, int, int, dict[str, Any]], ...] = (
         (Cause.CIRCUIT_OPEN, GARDEN, 12, {"cleared_at": now - timedelta(days=3)}),
         (Cause.REFUSED, OUTFITTERS, refused, {}),
-        (Cause.SPIKE, OUTFITTERS, 214, {"detail": "usually up to 92"}),
-        (Cause.HELD, KIDS, 31, {"detail": "Login Failed"}),
+        (Cause.SPIKE, OUTFITTERS, 437, {"detail": "usually up to 164"}),
+        (Cause.HELD, KIDS, waiting, {"detail": "Login Failed"}),
     )
     for at, (cause, mid, number, further) in enumerate(rows):
-        Alarm.objects.create(
-            cause=cause, mid=mid, number=number, notified_at=now - timedelta(hours=1 + at),
-            **further,
+        told = {"number": number, "notified_at": now - timedelta(hours=1 + at)}
+        Alarm.objects.get_or_create(
+            cause=cause, mid=mid, cleared_at=further.pop("cleared_at", None),
+            defaults=told | further,
         )  # fmt: skip
     return Alarm.objects.get(cause=Cause.HELD)
 

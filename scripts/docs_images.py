@@ -1,6 +1,7 @@
 """The pictures of the documents: `make screenshots ARGS=docs` writes them to docs/images."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import TypeAlias
@@ -31,20 +32,19 @@ def _wrong_details(page: Page) -> None:
     page.locator(".error[role=alert]").wait_for()
 
 
-def _explain(link: str) -> Callable[[Page], None]:
-    """Return what pastes a link on the page of the links."""
-
-    def paste(page: Page) -> None:
-        page.locator("textarea[name=link], input[name=link]").first.fill(link)
-        page.locator("main form button[type=submit]").first.click()
-        page.wait_for_load_state("networkidle")
-
-    return paste
+def _with_a_real_host(page: Page) -> None:
+    """Show the host of a deployment in place of that of this machine."""
+    page.locator("#snippet").evaluate(
+        "one => one.textContent = one.textContent.replaceAll(location.origin, HOST)".replace(
+            "HOST", "'https://mail.example.com'"
+        )
+    )
 
 
 ACTS: dict[str, Callable[[Page], None]] = {
     "lost_error": _wrong_address,
     "details_error": _wrong_details,
+    "admin_links": _with_a_real_host,
 }
 # Several phones beside each other: the height, and what is shown.
 ROWS: dict[str, tuple[int, Sequence[Shown]]] = {
@@ -66,7 +66,7 @@ PAGES: dict[str, Shown] = {
     "overview": ("admin_overview", Look(width=1280, height=1300)),
     "requests": ("admin_requests_chips", Look(width=1280, height=800)),
     "request": ("admin_request", Look(width=1280, height=900)),
-    "send": ("admin_send", Look(width=1280, height=900)),
+    "send": ("admin_send", Look(width=1280, height=1300)),
     "alarm": ("admin_alarm", Look(width=1280, height=640)),
     "unit": ("admin_unit", Look(width=1280, height=900)),
     "texts": ("admin_texts", Look(width=1280, height=820)),
@@ -78,27 +78,25 @@ def take_for_docs(running: Browser, links: dict[str, str], folder: Path) -> None
     """Write the pictures."""
     for name, (state, look) in PAGES.items():
         say(f"docs/images/{name}.png")
-        Image.open(BytesIO(_take(running, links, state, look, whole=False))).save(
-            folder / f"{name}.png", optimize=True
-        )
+        one = Image.open(BytesIO(_take(running, links, state, look, whole=False)))
+        _save(one.convert("RGB"), folder / f"{name}.png")
     for name, (height, shown) in ROWS.items():
         say(f"docs/images/{name}.png")
         taken = [_take(running, links, state, look, whole=True) for state, look in shown]
-        side_by_side(taken, height=height).save(folder / f"{name}.png", optimize=True)
+        _save(side_by_side(taken, height=height), folder / f"{name}.png")
 
 
-def _take(
-    running: Browser, links: dict[str, str], state: str, look: Look, *, whole: bool
-) -> bytes:
+def _save(image: Image.Image, path: Path) -> None:
+    """Write a picture in 256 colours, which is a third of the bytes."""
+    image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def _take(running: Browser, links: dict[str, str], state: str, look: Look, *, whole: bool) -> bytes:
     """Return a picture of a state."""
     link, act = links[state], ACTS.get(state)
     if state.startswith("admin_"):
         link = links["done"].partition("/u/")[0] + link
-        look = Look(**{**_fields(look), "cookie": links["admin_cookie"]})
-        act = _explain(links["choose"]) if state == "admin_links" else None
+        look = replace(look, cookie=links["admin_cookie"])
     with see(running, link, look, act=act, whole=whole) as page:
-        return page.screenshot()
-
-
-def _fields(look: Look) -> dict[str, object]:
-    return {name: getattr(look, name) for name in Look.__slots__}
+        taken: bytes = page.screenshot()
+    return taken

@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
+from urllib.parse import urljoin
 
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+Scheme: TypeAlias = Literal["light", "dark"]
 GAP, GROUND = 16, "#9aa0a9"
 TALLEST = 5000  # pixels of a page; longer ones are cut
 
@@ -20,7 +22,7 @@ class Look:
 
     width: int
     height: int
-    scheme: Literal["light", "dark"] = "light"
+    scheme: Scheme = "light"
     language: str = "en"
     cookie: str = ""
 
@@ -38,9 +40,13 @@ def see(
         locale=look.language,
     )
     if look.cookie:
-        context.add_cookies([{"name": "sessionid", "value": look.cookie, "url": link}])
+        # For the whole host: a preview is in another folder than the page that shows it.
+        host = urljoin(link, "/")
+        context.add_cookies([{"name": "sessionid", "value": look.cookie, "url": host}])
     page = context.new_page()
     page.goto(link, wait_until="networkidle" if look.cookie else "load")
+    if page.locator("iframe").count():  # a preview
+        page.frame_locator("iframe").first.locator("h1").first.wait_for()
     if act:
         act(page)
     if whole:

@@ -4,7 +4,7 @@
     python -m scripts.screenshots docs            those of the documents, docs/images
 
 Each state of a recipient's page in four languages; each page in both schemes, on a phone and on a
-desktop: real gunicorn, its own database, a real browser. A sheet in the folder shows all pictures of
+desktop: real gunicorn, its own database, a real browser. Sheets in the folder show all pictures of
 one kind side by side.
 """
 
@@ -19,13 +19,13 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from . import browser
 from .docs_images import take_for_docs
 from .picture_site import site
-from .pictures import Look, see, sheet
+from .pictures import Look, Scheme, see, sheet
 from .steps import ROOT, say
 
 LANGUAGES = ("en", "de", "ar", "ja")
 SIZES = {"phone": (390, 844), "desktop": (1100, 900)}
 DESK = (1440, 900)
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 STATES = (
     "choose", "choose_everything", "error", "on_its_way", "done", "again", "withdrawn", "refused",
     "told", "too_late", "test", "bad_link", "not_found", "lost", "lost_error", "brand",

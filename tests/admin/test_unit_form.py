@@ -119,3 +119,19 @@ def test_the_preview_shows_an_unsaved_consent_text(
     assert boxes == max(named, 2)
     assert page.content.decode().count(" checked") == boxes - 1
     assert not PageText.objects.exists()
+
+
+def test_a_unit_whose_queue_and_import_have_no_state_shows_none(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
+    shown = seen(admin_client.get(UNIT).content)
+    assert "DatabaseDefault" not in shown
+
+
+@pytest.mark.parametrize("model", ["send", "pause", "subscriberrequest"])
+def test_a_list_without_a_total_offers_the_number_of_rows(
+    admin_client: Client, unit: BusinessUnit, model: str
+) -> None:
+    shown = admin_client.get(f"/admin/unsub/{model}/").content.decode()
+    assert "Rows per page" in shown
+    assert "?per_page=25" in shown

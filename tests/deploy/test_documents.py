@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.core.management import get_commands, load_command_class
 
+from scripts import docs_images
 from scripts.reference import EVENT, runbook_events
 from scripts.steps import ROOT
 from tests.deploy.files import COMPOSE, GUNICORN, example_names, settings_names, table_names, text
@@ -87,12 +88,15 @@ def test_no_document_names_a_real_machine_or_server(name: str) -> None:
     assert not [host for host in hosts if not HOSTS.fullmatch(host)]
 
 
-def test_every_setting_is_in_one_of_the_two_tables() -> None:
-    readme = table_names("README.md")
-    operations = {name for page in HANDBOOK for name in table_names(name_of(page))}
-    assert not readme & operations
-    assert readme == settings_names() - operations
-    assert operations - settings_names() == GUNICORN | COMPOSE
+def test_every_setting_is_in_the_handbook() -> None:
+    told = {name for page in HANDBOOK for name in table_names(name_of(page))}
+    assert told == settings_names() | GUNICORN | COMPOSE
+
+
+def test_the_ten_lines_to_production_are_the_same_in_both_places() -> None:
+    block = re.compile(r"(?:^    .+\n)+", re.MULTILINE)
+    [lines] = [one for one in block.findall(text("README.md")) if "secrets.sh" in one]
+    assert lines in block.findall(text("docs/start.md"))
 
 
 def test_the_example_has_every_setting_once() -> None:
@@ -275,6 +279,16 @@ def test_every_threat_has_an_answer_and_a_test() -> None:
     cells = [row.split("|") for row in rows]
     assert len(rows) > 20
     assert not [row for row in cells if len(row) != 4 or not row[2].strip() or "::" not in row[3]]
+
+
+def test_every_picture_is_shown_and_can_be_taken_again() -> None:
+    pictures = {path.stem for path in ROOT.glob("docs/images/*.png")}
+    shown = {
+        name
+        for document in DOCUMENTS
+        for name in re.findall(r"!\[[^\]]+\]\([\w./]*images/(\w+)\.png\)", document.read_text())
+    }
+    assert pictures == shown == {*docs_images.PAGES, *docs_images.ROWS}
 
 
 def test_the_list_of_decisions_is_complete() -> None:

@@ -1,15 +1,11 @@
 """A marketer in the admin: read, act, prove, build links. In a browser, per role."""
 
 from pathlib import Path
-from typing import Any
-from urllib.parse import urljoin
 
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.journeys.deployment import CHILD, KIDS, KIDS_JOB, PARENT, Deployment
 from tests.journeys.office import sign_in
-from tests.journeys.rules import violations
 from unsub.domain.context import JobContext
 
 LIST = "/admin/unsub/subscriberrequest/"
@@ -19,39 +15,6 @@ PAGES = (
     f"{LIST}scanners/", f"{LIST}?status__exact=done&per_page=25", "/admin/unsub/alarm/spool/",
     "/admin/unsub/businessunit/add/", "/admin/unsub/reason/add/", "/admin/auth/user/add/",
 )  # fmt: skip
-# A row of each model that may have none. Nothing is sent or held because of them.
-ROWS = f"""
-from datetime import timedelta
-from django.db.models.functions import Now
-from django.utils.timezone import now
-from unsub.models import *
-from unsub.models import Send
-one = SubscriberRequest.objects.filter(unit_id={PARENT}).latest("pk")
-Alarm.objects.get_or_create(cause="held", mid={PARENT}, cleared_at=None)
-Pause.objects.get_or_create(
-    request=one,
-    defaults=dict(until=now() + timedelta(30), end_action="ask", ended_at=Now(), result="stayed"),
-)
-Erasure.objects.get_or_create(unit_id={PARENT}, subscriber_id=5)
-LostLink.objects.get_or_create(unit_id={PARENT}, email_address="ada@example.com", language="en")
-ConsentText.objects.get_or_create(unit_id={PARENT}, language="en", text="You agree.")
-LinkEmail.objects.get_or_create(
-    unit_id={PARENT}, subscriber_id=5, purpose="new_link", language="en", status="done",
-    defaults=dict(outcome="posted", attempts=1, finished_at=Now(), give_up_at=Now()),
-)
-RestoreHold.objects.exists() or RestoreHold.objects.create(released_at=Now())
-Send.objects.get_or_create(
-    unit_id={PARENT}, job_id=88777, defaults=dict(email_name="News", read_at=Now())
-)
-"""
-MODELS = (
-    LIST, "/admin/unsub/deliveryattempt/", "/admin/unsub/linkemail/", "/admin/unsub/pause/",
-    "/admin/unsub/send/", "/admin/unsub/erasure/", "/admin/unsub/lostlink/",
-    "/admin/unsub/alarm/", "/admin/unsub/restorehold/", "/admin/unsub/reason/",
-    "/admin/unsub/businessunit/", "/admin/unsub/consenttext/", "/admin/auth/user/",
-    "/admin/auth/group/",
-)  # fmt: skip
-
 # Presses what has an expression of the theme: (the expression, what must be true afterwards).
 PRESS = """expression => [...document.querySelectorAll("*")]
     .find(one => one.getAttribute("x-on:click")?.startsWith(expression)).click()"""
@@ -70,32 +33,6 @@ INJECTED = (
     "window.document.title", "fetch('/')", "$el.ownerDocument.defaultView.reached = 1",
     "$el.getRootNode().defaultView.reached = 1", "$el.closest('html').parentNode.title = 1",
 )  # fmt: skip
-
-
-@pytest.mark.parametrize("part", [PAGES, MODELS[:5], MODELS[5:10], MODELS[10:]])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_of_the_admin_passes_axe_core(
-    shared: Deployment, browser: Browser, scheme: Any, part: tuple[str, ...]
-) -> None:
-    shared.one_click(shared.link(1041))
-    context = browser.new_context(color_scheme=scheme, viewport={"width": 1200, "height": 900})
-    page = context.new_page()
-    sign_in(page, shared, "/admin/", name=f"axe-{scheme}-{len(part)}{part[0][-4:].strip('/')}")
-    shared.shell(ROWS)
-    for path in part:
-        assert _findings(page, f"{shared.url}{path}") == [], path
-        if path in MODELS:
-            form = page.locator("#result_list tbody a").first.get_attribute("href") or ""
-            assert _findings(page, urljoin(page.url, form)) == [], form
-    context.close()
-
-
-def _findings(page: Page, url: str) -> list[str]:
-    """Return what axe-core finds on a page, which has one main landmark."""
-    page.goto(url)
-    page.wait_for_timeout(300)
-    assert page.locator("main").count() == 1
-    return violations(page, "body")
 
 
 def test_the_admin_works_without_compiling_code(shared: Deployment, desk: Page) -> None:

@@ -15,7 +15,7 @@ from unsub.models import MailingList, Pause, PauseResult
 from unsub.reporting.sentences import target_in_words
 
 from . import formatting
-from .read_only import BoundedPaginator, ReadOnly
+from .read_only import Bounded, ReadOnly
 from .request_columns import masked
 from .unit_scope import NamingUnits, UnitFilter
 
@@ -44,7 +44,7 @@ class EndFilter(admin.SimpleListFilter):
 
 
 @admin.register(Pause)
-class PauseAdmin(ReadOnly, NamingUnits, PauseAdminBase):
+class PauseAdmin(ReadOnly, Bounded, NamingUnits, PauseAdminBase):
     """All pauses, newest first."""
 
     unit_path = "request__unit_id"
@@ -64,8 +64,6 @@ class PauseAdmin(ReadOnly, NamingUnits, PauseAdminBase):
         "ended",
     )
     sortable_by = ("id",)
-    paginator = BoundedPaginator
-    show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Pause]:
         """Return the pauses, each with the name of its list if the unit named it."""

@@ -1,7 +1,8 @@
 """Reasons that the pages offer, per unit. A reason that was given is evidence: it can be retired,
 but not deleted."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin
@@ -46,6 +47,7 @@ class ReasonAdmin(OfUnits, ReasonAdminBase):
     list_filter = ("active", "is_abuse", ("unit", UnitFilter))
     list_select_related = ("unit",)
     search_fields = ("label", "code")
+    prepopulated_fields: ClassVar[dict[str, Sequence[str]]] = {"code": ("label",)}
     inlines = (LabelInline,)
     actions = ("retire", "offer")
 

@@ -20,7 +20,7 @@ from unsub.reporting.send_rates import SendFacts
 
 from . import formatting
 from .charts import Bar, bars
-from .read_only import BoundedPaginator, ReadOnly
+from .read_only import Bounded, ReadOnly
 from .unit_scope import NamingUnits, UnitFilter
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def percent(rate: float | None) -> str:
 
 
 @admin.register(Send)
-class SendAdmin(ReadOnly, NamingUnits, SendAdminBase):
+class SendAdmin(ReadOnly, Bounded, NamingUnits, SendAdminBase):
     """All sends, newest first, each with its rate; its page says why people left."""
 
     list_display = (
@@ -51,8 +51,6 @@ class SendAdmin(ReadOnly, NamingUnits, SendAdminBase):
         "rate", "usual", "read",
     )  # fmt: skip
     sortable_by = ("sent", "job_id")
-    paginator = BoundedPaginator
-    show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Send]:
         """Return the sends that Marketing Cloud knows."""

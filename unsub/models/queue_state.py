@@ -113,4 +113,5 @@ def queue_of(unit: BusinessUnit) -> QueueState:
     """Return the state of a unit's queue; an open one, not saved, where none is recorded. Makes a
     query where the unit was read without `select_related("queue_state")`."""
     found: QueueState | None = getattr(unit, "queue_state", None)
-    return found or QueueState(unit=unit)
+    # "" and not the default of the database: what is not saved would have an expression.
+    return found or QueueState(unit=unit, held_reason="", paused_reason="")

@@ -130,7 +130,7 @@ def test_the_filters_in_use_are_named_and_each_can_be_removed(
     for name, parameter in (("JobID", "job_id"), ("status", "status__exact"), ("", "q")):
         left = set(parse_qs(named[name][1].removeprefix("?")))
         assert left == set(query) - {parameter}
-    assert changes.unfiltered == "?"
+    assert changes.unfiltered == "?view=all"
 
 
 def test_the_size_of_a_page_can_be_chosen_and_stays_with_the_filters(

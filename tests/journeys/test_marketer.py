@@ -18,10 +18,12 @@ PAGES = (
     "/admin/", f"/admin/unsub/businessunit/{PARENT}/texts/", "/admin/unsub/businessunit/links/",
     f"{LIST}scanners/", f"{LIST}?status__exact=done&per_page=25", "/admin/unsub/alarm/spool/",
     "/admin/unsub/businessunit/add/", "/admin/unsub/reason/add/", "/admin/auth/user/add/",
+    "/admin/unsub/invitation/add/",
 )  # fmt: skip
 # A row of each model that may have none. Nothing is sent or held because of them.
 ROWS = f"""
 from datetime import timedelta
+from django.contrib.auth.models import User
 from django.db.models.functions import Now
 from django.utils.timezone import now
 from unsub.models import *
@@ -40,6 +42,10 @@ LinkEmail.objects.get_or_create(
     defaults=dict(outcome="posted", attempts=1, finished_at=Now(), give_up_at=Now()),
 )
 RestoreHold.objects.exists() or RestoreHold.objects.create(released_at=Now())
+Invitation.objects.get_or_create(
+    user=User.objects.get_or_create(username="invited", email="invited@example.com")[0],
+    defaults=dict(expires_at=now() + timedelta(7)),
+)
 Send.objects.get_or_create(
     unit_id={PARENT}, job_id=88777, defaults=dict(email_name="News", read_at=Now())
 )
@@ -49,7 +55,7 @@ MODELS = (
     "/admin/unsub/send/", "/admin/unsub/erasure/", "/admin/unsub/lostlink/",
     "/admin/unsub/alarm/", "/admin/unsub/restorehold/", "/admin/unsub/reason/",
     "/admin/unsub/businessunit/", "/admin/unsub/consenttext/", "/admin/auth/user/",
-    "/admin/auth/group/",
+    "/admin/auth/group/", "/admin/unsub/invitation/",
 )  # fmt: skip
 
 # Presses what has an expression of the theme: (the expression, what must be true afterwards).

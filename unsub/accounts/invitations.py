@@ -95,7 +95,8 @@ def is_invitable(email: str) -> bool:
     """Return whether an address can be invited: no user has it, or one who has never accepted an
     invitation."""
     found = User.objects.filter(email__iexact=email) | User.objects.filter(username__iexact=email)
-    return not found.exclude(is_active=False, invitation__accepted_at=None).exists()
+    never = Invitation.objects.filter(accepted_at=None).values("user")
+    return not found.exclude(is_active=False, pk__in=never).exists()
 
 
 def may_send(by: User, email: str) -> bool:

@@ -162,7 +162,7 @@ def _are_own_reasons(request: HttpRequest, value: str) -> bool:
     return len(units) == len(set(ids)) and (mids is None or set(units.values()) <= {None, *mids})
 
 
-def _is_text(_request: HttpRequest, value: str) -> bool:
+def is_text(_request: HttpRequest, value: str) -> bool:
     return len(value) <= 100
 
 
@@ -188,4 +188,4 @@ REQUEST_FILTERS: Mapping[str, Parameter] = {
     **_fixed(CountedFilter),
     **_fixed(ScannerFilter),
 }
-SEND_FILTERS: Mapping[str, Parameter] = {"q": Parameter(_("search"), _is_text), **UNIT}
+SEND_FILTERS: Mapping[str, Parameter] = {"q": Parameter(_("search"), is_text), **UNIT}

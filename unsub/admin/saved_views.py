@@ -25,7 +25,7 @@ from unsub.units.access import AnyUser, units_of
 
 from . import list_parameters
 from .bulk_actions import actor
-from .list_parameters import ListSpec
+from .list_parameters import ListSpec, Parameter, is_text
 from .read_only import COLUMNS, VIEW
 
 if TYPE_CHECKING:
@@ -94,8 +94,14 @@ class WithSavedViews(ListBase):
         """Return what a view of this list can have."""
         shown: Any = self.list_display
         sortable: Any = self.sortable_by
+        # A filter of which no values are known in advance.
+        typed = {
+            str(one.parameter_name): Parameter(one.title, is_text)
+            for one in self.list_filter or ()
+            if isinstance(one, type) and issubclass(one, admin.SimpleListFilter)
+        }
         return ListSpec(
-            filters=self.saved_filters,
+            filters=typed | dict(self.saved_filters),
             columns=(*shown, *self.optional_columns),
             default_columns=tuple(shown),
             sortable=tuple(sortable),

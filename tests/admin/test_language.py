@@ -12,7 +12,7 @@ from unsub.models import BusinessUnit
 
 pytestmark = pytest.mark.django_db
 PAGES = (
-    "/admin/", "/admin/unsub/subscriberrequest/", "/admin/unsub/businessunit/510001/change/",
+    "/admin/", "/admin/unsub/subscriberrequest/", "/admin/unsub/reason/add/",
     "/admin/unsub/invitation/add/", "/admin/auth/user/", "/admin/account/settings/",
     "/admin/account/password/change/", "/admin/unsub/businessunit/510001/history/",
 )  # fmt: skip

@@ -18,12 +18,9 @@ AUTHENTICATOR = {
 }  # fmt: skip
 # Counts what a person presses, a field to type into left out.
 COUNT = """sessionStorage.presses ??= 0;
-document.addEventListener("click", event => {
+document.addEventListener("pointerdown", event => {
     const typed = event.target.matches("input:not([type=radio], [type=checkbox])");
-    // The click that a label passes on to its field is of no hand: it has no position on the page.
-    const isPassedOn = event.target.matches("input") && event.detail === 0;
-    const isPress = event.isTrusted && !typed && !isPassedOn;
-    if (isPress) sessionStorage.presses = Number(sessionStorage.presses) + 1;
+    if (event.isTrusted && !typed) sessionStorage.presses = Number(sessionStorage.presses) + 1;
 }, true);"""
 
 

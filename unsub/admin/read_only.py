@@ -83,6 +83,7 @@ class BoundedList(ChangeList):  # type: ignore[misc]  # unfold has no types
         counts: sorting all rows of a large table takes seconds. A bulk action gets all rows.
         """
         rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
+        self.clear_all_filters_qs = self._unfiltered()
         indexed = getattr(self.model_admin, "indexed_sorting", None)
         ordering = {str(name).removeprefix("-") for name in rows.query.order_by}
         self.is_sorted_widely = indexed is not None and not ordering <= set(indexed)
@@ -123,9 +124,12 @@ class BoundedList(ChangeList):  # type: ignore[misc]  # unfold has no types
     def unfiltered(self) -> str:
         """The URL of the list without search and filters. Where there are saved views it names
         one: without any parameter the list would open in the user's default view."""
+        return self._unfiltered("q")
+
+    def _unfiltered(self, *more: str) -> str:
         named = {VIEW: str(self.params.get(VIEW) or "all")}
         view = named if hasattr(self.model_admin, "saved_page") else {}
-        return str(self.get_query_string(view, [*self.get_filters_params(), "q", PAGE_VAR]))
+        return str(self.get_query_string(view, [*self.get_filters_params(), *more, PAGE_VAR]))
 
     def _active_filters(self) -> Iterator[Choice]:
         """Yield the search, the filters with their choices, and what else the URL filters by."""

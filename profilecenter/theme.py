@@ -75,7 +75,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "ACCOUNT": {
         "navigation": [
-            {"title": _("Your settings"), "link": reverse_lazy("unsub_own_settings")},
+            {"title": _("Your settings"), "link": reverse_lazy("account_own_settings")},
             {"title": _("Password"), "link": reverse_lazy("account_change_password")},
             {"title": _("Two-factor authentication"), "link": reverse_lazy("mfa_index")},
         ]

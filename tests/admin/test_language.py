@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 PAGES = (
     "/admin/", "/admin/unsub/subscriberrequest/", "/admin/unsub/reason/add/",
     "/admin/unsub/invitation/add/", "/admin/auth/user/", "/admin/account/settings/",
-    "/admin/account/password/change/", "/admin/unsub/businessunit/510001/history/",
+    "/admin/account/second-factor/", "/admin/unsub/businessunit/510001/history/",
 )  # fmt: skip
 
 

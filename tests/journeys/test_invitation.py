@@ -82,4 +82,5 @@ def _have_passkeys(page: Page) -> None:
 def _sent_link(deployment: Deployment) -> str:
     """Return the link of the email that the web process wrote to its output."""
     log = deployment.folder / "web.log"
-    return wait_for("the email", lambda: next(iter(LINK.findall(log.read_text())), None))
+    found = wait_for("the email", lambda: LINK.search(log.read_text()))
+    return found[0]

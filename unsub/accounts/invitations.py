@@ -261,7 +261,7 @@ def _send(pk: int, number: int, by: int) -> None:
 
 def _text(invitation: Invitation) -> str:
     user, by = invitation.user, invitation.invited_by
-    path = reverse("unsub_invitation", args=(token_of(invitation),))
+    path = reverse("account_invitation", args=(token_of(invitation),))
     return _TEXT.format(
         by=(by.get_full_name() or by.get_username()) if by else "An administrator",
         role=_role(user),

@@ -89,5 +89,5 @@ def own_settings(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         time_zones.choose(request, user, form.cleaned_data["time_zone"])
         messages.success(request, gettext("Your settings were saved."))
-        return redirect("unsub_own_settings")
+        return redirect("account_own_settings")
     return render(request, "account/settings.html", {"form": form})

@@ -36,6 +36,7 @@ LinkEmail.objects.get_or_create(
     unit_id={PARENT}, subscriber_id=5, purpose="new_link", language="en", status="done",
     defaults=dict(outcome="posted", attempts=1, finished_at=Now(), give_up_at=Now()),
 )
+from django.contrib.auth.models import User
 Invitation.objects.get_or_create(
     user=User.objects.get_or_create(username="invited", email="invited@example.com")[0],
     defaults=dict(expires_at=now() + timedelta(7)),

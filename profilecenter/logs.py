@@ -20,8 +20,11 @@ from unsub.domain.masking import scrub
 
 from .environment import read_environment
 
-# The path after /u/, /p/ or /c/ is a credential; Django's own "Not Found: /u/..." contains it.
-_TOKEN_PATH = re.compile(r"""/([upc])/(?:[^\s/?"'\\]|\\{1,2}[xuU][0-9a-f]{2,8})+""")
+# The path after /u/, /p/ or /c/, and in the links of staff, is a credential; Django's own
+# "Not Found: /u/..." contains it.
+_TOKEN_PATH = re.compile(
+    r"""/([upc]|invitation|reset/key)/(?:[^\s/?"'\\]|\\{1,2}[xuU][0-9a-f]{2,8})+"""
+)
 
 
 # Celery logs the start and the end of every task; our own lines say what it did.

@@ -86,6 +86,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "unsub.accounts.second_factor.SecondFactorMiddleware",
+    "unsub.accounts.time_zones.TimeZoneMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -379,7 +380,10 @@ AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"
 ACCOUNT_ADAPTER = "unsub.accounts.adapters.AccountAdapter"
-ACCOUNT_FORMS = {"reset_password": "unsub.accounts.forms.ForgottenForm"}
+ACCOUNT_FORMS = {
+    "reset_password": "unsub.accounts.forms.ForgottenForm",
+    "user_token": "unsub.accounts.forms.TokenForm",
+}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_EMAIL_VERIFICATION = "none"  # an administrator entered the address
 ACCOUNT_EMAIL_NOTIFICATIONS = True

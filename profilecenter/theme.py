@@ -75,6 +75,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "ACCOUNT": {
         "navigation": [
+            {"title": _("Your settings"), "link": reverse_lazy("account_own_settings")},
             {"title": _("Password"), "link": reverse_lazy("account_change_password")},
             {"title": _("Two-factor authentication"), "link": reverse_lazy("mfa_index")},
         ]
@@ -156,6 +157,10 @@ UNFOLD = {
                 "separator": True,
                 "items": [
                     _link(_("Users"), "person", "auth_user_changelist", "auth.view_user"),
+                    _link(
+                        _("Invitations"), "person_add", "unsub_invitation_changelist",
+                        "unsub.view_invitation",
+                    ),
                     _link(_("Roles"), "groups", "auth_group_changelist", "auth.view_group"),
                 ],
             },

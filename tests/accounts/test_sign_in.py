@@ -19,14 +19,16 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.helpers import PARENT, seen, sign_in
-from unsub.accounts import secret_box
+from unsub.accounts import invitations, secret_box
+from unsub.accounts.invitations import Invitee
 from unsub.infra import rate_limit
-from unsub.models import BusinessUnit
+from unsub.models import BusinessUnit, Invitation
 
 from .identity_provider import CLIENT_ID, IdentityProvider
 from .pages import (
@@ -73,6 +75,11 @@ def through(client: Client, path: str) -> tuple[int, str]:
     parts = urlsplit(back)
     answer = client.get(f"{parts.path}?{parts.query}", follow=True)
     return answer.status_code, seen(answer.content)
+
+
+def _of(name: str) -> Invitation:
+    """Return the invitation of a user under example.com."""
+    return Invitation.objects.get(user__email=f"{name}@example.com")
 
 
 def addresses(user: User) -> list[tuple[str, bool, bool]]:
@@ -293,6 +300,32 @@ class TestCompany:
         other = Client()
         other.post(LOGIN, RIGHT)
         assert not is_in(other)
+
+    def test_an_invited_colleague_signs_in_while_the_invitation_is_open(
+        self,
+        provider: IdentityProvider,
+        boss: User,
+        unit: BusinessUnit,
+        django_capture_on_commit_callbacks: Any,
+    ) -> None:
+        role = Group.objects.get(name="viewer")
+        with django_capture_on_commit_callbacks(execute=True):
+            for name in ("eve", "late", "revoked"):
+                whom = Invitee(email=f"{name}@example.com", name="", role=role, units=[unit])
+                invitations.invite(boss, whom)
+        Invitation.objects.filter(pk=_of("late").pk).update(expires_at=timezone.now())
+        invitations.revoke(boss, _of("revoked"))
+        page = Client().get(f"/admin/account/invitation/{invitations.token_of(_of('eve'))}/")
+        assert f'href="{COMPANY}?process=login"' in page.content.decode()
+        for name, comes_in in (("late", False), ("revoked", False), ("eve", True)):
+            provider.claims |= {
+                "sub": name, "email": f"{name}@example.com", "email_verified": True
+            }  # fmt: skip
+            browser = Client()
+            through(browser, COMPANY)
+            assert is_in(browser) is comes_in, name
+        assert _of("eve").accepted_at is not None
+        assert not User.objects.get(email="eve@example.com").has_usable_password()
 
     def test_a_former_address_does_not_sign_in(
         self, client: Client, provider: IdentityProvider, boss: User

@@ -125,12 +125,13 @@ def test_the_filters_in_use_are_named_and_each_can_be_removed(
     changes = admin_client.get(LIST, query).context["cl"]
     named = {one.name: (one.value, one.url) for one in changes.active_filters}
     assert {name: value for name, (value, _url) in named.items()} == {
-        "": "“1001”", "received": "from 2026-11-01", "JobID": "88002", "status": "refused",
+        "": "“1001”", "received (days in UTC)": "from 2026-11-01", "JobID": "88002",
+        "status": "refused",
     }  # fmt: skip
     for name, parameter in (("JobID", "job_id"), ("status", "status__exact"), ("", "q")):
         left = set(parse_qs(named[name][1].removeprefix("?")))
         assert left == set(query) - {parameter}
-    assert changes.unfiltered == "?"
+    assert changes.unfiltered == "?view=all"
 
 
 def test_the_size_of_a_page_can_be_chosen_and_stays_with_the_filters(

@@ -34,6 +34,11 @@ LinkEmail.objects.get_or_create(
     unit_id={PARENT}, subscriber_id=5, purpose="new_link", language="en", status="done",
     defaults=dict(outcome="posted", attempts=1, finished_at=Now(), give_up_at=Now()),
 )
+from django.contrib.auth.models import User
+Invitation.objects.get_or_create(
+    user=User.objects.get_or_create(username="invited", email="invited@example.com")[0],
+    defaults=dict(expires_at=now() + timedelta(7)),
+)
 RestoreHold.objects.exists() or RestoreHold.objects.create(released_at=Now())
 Send.objects.get_or_create(
     unit_id={PARENT}, job_id=88777, defaults=dict(email_name="News", read_at=Now())
@@ -57,6 +62,7 @@ SIGNED_IN: dict[str, dict[str, Any]] = {
     "auth_user_password_change": {"id": "user"},
     "account_change_password": {},
     "account_logout": {},
+    "account_own_settings": {},
     "account_reauthenticate": {},
     "mfa_index": {},
     "mfa_reauthenticate": {},
@@ -85,12 +91,23 @@ NO_PAGES = {
     "view_on_site": "a redirect, of no model here",
     "unsub_subscriberrequest_export": "a file",
     "unsub_subscriberrequest_try_again": "a POST",
+    **{
+        f"unsub_{model}_view_{act}": what
+        for model in ("subscriberrequest", "send")
+        for act, what in {
+            "open": "leads to the list",
+            "columns": "leads to the list",
+            "save": "a POST",
+            "edit": "a POST",
+        }.items()
+    },
     "mfa_download_recovery_codes": "a file",
     "mfa_login_webauthn": "JSON",
     "mfa_reauthenticate_webauthn": "asks a security key",
     "mfa_edit_webauthn": "needs a security key",
     "mfa_remove_webauthn": "needs a security key",
     "account_set_password": "for users without a password, who have none to sign in with",
+    "account_invitation": "needs the token of an email: test_invitation.py opens it",
     "account_reset_password_from_key": "needs the key of an email: test_sign_in.py opens it",
     "socialaccount_connections": "needs an identity provider: test_sign_in.py has one",
     "openid_connect_login": "leads to the identity provider",

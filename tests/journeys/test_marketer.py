@@ -14,6 +14,7 @@ PAGES = (
     "/admin/", f"/admin/unsub/businessunit/{PARENT}/texts/", "/admin/unsub/businessunit/links/",
     f"{LIST}scanners/", f"{LIST}?status__exact=done&per_page=25", "/admin/unsub/alarm/spool/",
     "/admin/unsub/businessunit/add/", "/admin/unsub/reason/add/", "/admin/auth/user/add/",
+    "/admin/unsub/invitation/add/",
 )  # fmt: skip
 # Presses what has an expression of the theme: (the expression, what must be true afterwards).
 PRESS = """expression => [...document.querySelectorAll("*")]

@@ -28,6 +28,8 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzayI6ImFkYSJ9.c2lnbmF0dXJl"
         f"/u/\\xf2{TOKEN}",
         f"Invalid HTTP request line: 'GET_{TOKEN}'",
         f"u%2F{TOKEN}",
+        f"Not Found: /admin/account/invitation/{TOKEN}/",
+        f"Internal Server Error: /admin/account/password/reset/key/{TOKEN}/",
     ],
 )
 def test_log_lines_contain_no_token(style: str, text: str) -> None:

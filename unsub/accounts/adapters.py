@@ -18,7 +18,15 @@ from django.urls import reverse
 
 from unsub.infra.client_address import client_address
 
-from . import devices, email_addresses, events, secret_box, sign_in_limits
+from . import (
+    devices,
+    email_addresses,
+    events,
+    invitations,
+    secret_box,
+    sign_in_limits,
+    time_zones,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +76,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         # Before Django writes the time of the last sign-in.
         events.signed_in(request, user, is_new_device=devices.device_of(request, user) is None)
         super().login(request, user)
+        time_zones.remember(request, user)
 
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
         """Return the response to a completed sign-in. Its cookie makes the browser a known one."""
@@ -122,9 +131,14 @@ class CompanyAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         return found if found and email_addresses.is_address_of(*found) else None
 
     def pre_social_login(self, _request: HttpRequest, sociallogin: Any) -> None:
-        """Remove the password of a user who uses single sign-on for the first time, so that closing
-        the company's account ends their access. allauth does this for unverified addresses only."""
+        """Accept the invitation of a user who was invited: the provider has verified the address.
+
+        Remove the password of a user who uses single sign-on for the first time, so that closing
+        the company's account ends their access. allauth does this for unverified addresses only.
+        """
         is_sign_in = sociallogin.state.get("process") in {None, AuthProcess.LOGIN}
+        if is_sign_in and sociallogin.is_existing and not sociallogin.user.is_active:
+            invitations.accept(sociallogin.user)
         if is_sign_in and sociallogin.is_existing and sociallogin.account.pk is None:
             sociallogin.user.set_unusable_password()
             sociallogin.user.save(update_fields=["password"])

@@ -1,15 +1,19 @@
 """Forms of the sign-in pages."""
 
+import zoneinfo
 from typing import Any
 
 from allauth.account.adapter import get_adapter
-from allauth.account.forms import ResetPasswordForm
+from allauth.account.forms import ResetPasswordForm, UserTokenForm
 from allauth.core import context
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.socialaccount.models import SocialAccount
+from django import forms
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from . import events, sign_in_limits
+from . import events, invitations, sign_in_limits
 from .email_addresses import is_address_of
 
 
@@ -32,6 +36,21 @@ class ForgottenForm(ResetPasswordForm):  # type: ignore[misc]  # allauth has no 
         events.reset_asked(request, self.users)
         email: str = super().save(request, **kwargs)
         return email
+
+
+class TokenForm(UserTokenForm):  # type: ignore[misc]
+    """Checks a link that sets a password."""
+
+    reset_user: Any
+
+    def clean(self) -> dict[str, Any]:
+        """Return the data. Raises ValidationError for a link that is void, and for that of an
+        inactive user whose invitation has ended."""
+        given: dict[str, Any] = super().clean()
+        if not invitations.may_set_password(self.reset_user):
+            self.reset_user = None
+            raise get_adapter().validation_error("invalid_password_reset")
+        return given
 
 
 class LimitedCode:
@@ -57,3 +76,35 @@ class CodeForm(LimitedCode, AuthenticateForm):  # type: ignore[misc]
 
 class ConfirmCodeForm(LimitedCode, ReauthenticateForm):  # type: ignore[misc]
     """Asks for a code before a change of the account."""
+
+
+class SettingsForm(forms.Form):
+    """What a user sets for themself. `default` is the time zone of who has chosen none."""
+
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"),
+        required=False,
+        help_text=_("Of the times in the admin. Days in the overview and in filters are in UTC."),
+    )
+
+    def __init__(self, *args: Any, default: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        field: Any = self.fields["time_zone"]
+        field.choices = [("", gettext("Default (%s)") % default), *_zones()]
+
+
+def _zones() -> list[tuple[str, str]]:
+    """Return the time zones by area and city, as (name, name in words), and UTC."""
+    names = sorted(name for name in zoneinfo.available_timezones() if _is_place(name))
+    return [("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names)]
+
+
+def _is_place(name: str) -> bool:
+    """Return whether a time zone is one of a place, not of an abbreviation or an offset."""
+    return "/" in name and name.partition("/")[0] in _AREAS
+
+
+_AREAS = frozenset({
+    "Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian",
+    "Pacific",
+})  # fmt: skip

@@ -11,7 +11,7 @@ from django.db.models.signals import m2m_changed
 
 from unsub.models import BusinessUnit
 
-from . import events, history, sign_in_limits
+from . import events, history, invitations, sign_in_limits
 
 _DONE = {"post_add": "added", "post_remove": "removed", "pre_clear": "removed"}
 # What the objects are called that were added to an object, by the table that links both.
@@ -46,6 +46,8 @@ def connect() -> None:
 def _reset_done(request: Any, user: User, **_: Any) -> None:
     sign_in_limits.forgive(request, user)
     events.reset_done(request, user)
+    if not user.is_active:
+        invitations.accept(user)
 
 
 def _grants_changed(

@@ -34,6 +34,8 @@ urlpatterns = [
     path("company/cancelled/", company.login_cancelled, name="socialaccount_login_cancelled"),
     path("company/error/", company.login_error, name="socialaccount_login_error"),
     path("company/", company.connections, name="socialaccount_connections"),
+    path("invitation/<str:token>/", views.invitation, name="account_invitation"),
+    path("settings/", views.own_settings, name="account_own_settings"),
     path("company/oidc/<str:provider_id>/login/", views.company_login, name="openid_connect_login"),
     path("company/", include("allauth.socialaccount.providers.openid_connect.urls")),
 ]

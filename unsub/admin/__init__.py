@@ -9,6 +9,7 @@ from .alarms import AlarmAdmin
 from .attempts import DeliveryAttemptAdmin
 from .consent_texts import ConsentTextAdmin
 from .erasures import ErasureAdmin
+from .invitations import InvitationAdmin
 from .link_emails import LinkEmailAdmin
 from .lost_links import LostLinkAdmin
 from .pauses import PauseAdmin
@@ -26,6 +27,7 @@ __all__ = [
     "DeliveryAttemptAdmin",
     "ErasureAdmin",
     "GroupAdmin",
+    "InvitationAdmin",
     "LinkEmailAdmin",
     "LostLinkAdmin",
     "PauseAdmin",

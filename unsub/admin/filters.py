@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter, SingleNumericFilter
 
@@ -194,7 +195,12 @@ class NumberFilter(SingleNumericFilter):  # type: ignore[misc]  # unfold has no 
 
 
 class DaysFilter(RangeDateFilter):  # type: ignore[misc]
-    """By days (UTC), both included. A value that is not a day gives an empty result."""
+    """By days (UTC), both included. A value that is not a day gives an empty result. The overview
+    counts the same days, so they are in UTC whatever the user's time zone is."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.title: str = gettext("%s (days in UTC)") % str(getattr(self, "title", ""))
 
     def queryset(self, _request: HttpRequest, queryset: Requests) -> Requests:
         for side, lookup, more in (("from", "gte", 0), ("to", "lt", 1)):

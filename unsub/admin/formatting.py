@@ -3,7 +3,6 @@
 from datetime import datetime
 from functools import partial
 
-from django.conf import settings
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.html import format_html
@@ -42,11 +41,12 @@ def email_link(pk: int | None) -> SafeString:
 
 
 def moment(when: datetime | None, *, timespec: str = "seconds") -> str:
-    """Return a time to the second (or `timespec`) with its time zone, or a dash."""
+    """Return a time to the second (or `timespec`) in the user's time zone, with its name, or a
+    dash."""
     if when is None:
         return NOTHING
     local = localtime(when)
-    return f"{local.replace(tzinfo=None).isoformat(' ', timespec)} {settings.TIME_ZONE}"
+    return f"{local.replace(tzinfo=None).isoformat(' ', timespec)} {local.tzname()}"
 
 
 # Two events of one request are often less than a second apart.

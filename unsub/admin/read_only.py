@@ -19,6 +19,10 @@ else:
 
 
 PAGE_SIZE = "per_page"
+COLUMNS = "columns"
+VIEW = "view"  # the saved view that the list was opened in
+# Parameters of a list's URL that do not filter.
+_NO_FILTERS = frozenset({PAGE_SIZE, COLUMNS, VIEW})
 PAGE_SIZES = (25, 100, 500)
 
 
@@ -68,9 +72,27 @@ class BoundedList(ChangeList):  # type: ignore[misc]  # unfold has no types
     bounded. It names the filters in use, and has a choice of page sizes."""
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
-        """Return the parameters that filter: not the page size."""
+        """Return the parameters that filter: not the page size, the columns and the view."""
         found: dict[str, Any] = super().get_filters_params(params)
-        return {name: value for name, value in found.items() if name != PAGE_SIZE}
+        return {name: value for name, value in found.items() if name not in _NO_FILTERS}
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> "QuerySet[Any]":
+        """Return the rows.
+
+        Where they are sorted by a column without an index, these are the newest ones that the list
+        counts: sorting all rows of a large table takes seconds. A bulk action gets all rows.
+        """
+        rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
+        self.clear_all_filters_qs = self._unfiltered()
+        indexed = getattr(self.model_admin, "indexed_sorting", None)
+        ordering = {str(name).removeprefix("-") for name in rows.query.order_by}
+        self.is_sorted_widely = indexed is not None and not ordering <= set(indexed)
+        if not self.is_sorted_widely or request.method == "POST":
+            return rows
+        usual = self.model_admin.get_ordering(request) or self._get_default_ordering()
+        newest = rows.order_by(*usual).values("pk")[: BoundedPaginator.most]
+        sorted_rows: QuerySet[Any] = self.root_queryset.filter(pk__in=newest)
+        return self.apply_select_related(sorted_rows).order_by(*rows.query.order_by)  # type: ignore[no-any-return]
 
     def get_results(self, request: HttpRequest) -> None:
         """Load the rows of the page."""
@@ -100,8 +122,14 @@ class BoundedList(ChangeList):  # type: ignore[misc]  # unfold has no types
 
     @property
     def unfiltered(self) -> str:
-        """The URL of the list without search and filters."""
-        return str(self.get_query_string(remove=[*self.get_filters_params(), "q", PAGE_VAR]))
+        """The URL of the list without search and filters. Where there are saved views it names
+        one: without any parameter the list would open in the user's default view."""
+        return self._unfiltered("q")
+
+    def _unfiltered(self, *more: str) -> str:
+        named = {VIEW: str(self.params.get(VIEW) or "all")}
+        view = named if hasattr(self.model_admin, "saved_page") else {}
+        return str(self.get_query_string(view, [*self.get_filters_params(), *more, PAGE_VAR]))
 
     def _active_filters(self) -> Iterator[Choice]:
         """Yield the search, the filters with their choices, and what else the URL filters by."""

@@ -110,6 +110,16 @@ class RequestColumns:
         """Return when the request was received."""
         return formatting.moment(request.received_at)
 
+    @admin.display(description=_("finished"), ordering="finished_at")
+    def finished(self, request: SubscriberRequest) -> str:
+        """Return when the request was finished."""
+        return formatting.moment(request.finished_at)
+
+    @admin.display(description=_("attempts"), ordering="attempts")
+    def attempts_made(self, request: SubscriberRequest) -> int:
+        """Return how often it was attempted."""
+        return request.attempts
+
     @admin.display(description=_("subscriber"))
     def who(self, request: SubscriberRequest) -> str:
         """Return the masked subscriber."""

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 
 from unsub.infra import digests
-from unsub.models import SubscriberRequest
+from unsub.models import ListPage, SubscriberRequest
 from unsub.models.request import RequestQuerySet, any_status
 from unsub.outbox import addresses, identity
 from unsub.reporting import scanner_report
@@ -41,9 +41,11 @@ from .filters import (
     StatusFilter,
 )
 from .handled_action import MARK_HANDLED
+from .list_parameters import REQUEST_FILTERS, SORT_IN_URL
 from .read_only import Bounded, ReadOnly
 from .request_columns import FIELDS, RequestColumns, named, sections
 from .retry_action import TRY_AGAIN, not_retryable, try_again
+from .saved_views import WithSavedViews
 from .unit_scope import NamingUnits, ReasonFilter
 
 if TYPE_CHECKING:
@@ -64,13 +66,18 @@ def _forgotten(mids: Iterable[int], *, ids: Iterable[int] = (), key: str = "") -
 
 
 @admin.register(SubscriberRequest)
-class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, RequestAdminBase):
+class SubscriberRequestAdmin(
+    WithSavedViews, RequestColumns, ReadOnly, Bounded, NamingUnits, RequestAdminBase
+):
     """The audit of requests. Users with the right to change requests may have them tried again."""
 
     list_display = (
         "id", "received", "status_badge", "outcome_label", "error_label", "unit_label", "who",
         "asks_for", "job_id", "channel", "reason",
     )  # fmt: skip
+    optional_columns = ("finished", "attempts_made")
+    saved_page = ListPage.REQUESTS
+    saved_filters = REQUEST_FILTERS
     # Filters with an input come first: below the choices they would be overlooked.
     list_filter = (
         ("received_at", DaysFilter),
@@ -92,7 +99,8 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
     list_filter_submit = True
     show_facets = admin.ShowFacets.NEVER  # facets would count the whole table
     list_select_related = ("reason",)
-    sortable_by: ClassVar[tuple[str, ...]] = ("id", "received")
+    sortable_by: ClassVar[tuple[str, ...]] = ("id", "received", "finished", "attempts_made")
+    indexed_sorting = ("id", "pk", "received_at")
     # The value only switches the search box on; get_search_results has the fields.
     search_fields = ("id",)
     search_help_text = _(
@@ -265,6 +273,10 @@ class SubscriberRequestAdmin(RequestColumns, ReadOnly, Bounded, NamingUnits, Req
         """Return as a file exactly the requests that the list shows with the same filters."""
         if not self.has_view_permission(request) or kind not in FORMATS:
             raise Http404
+        # A file is in an order of its own, and a sorted list may have fewer rows.
+        unsorted: Any = request.GET.copy()
+        unsorted.pop(SORT_IN_URL, None)
+        request.GET = unsorted
         try:
             filtered = self.get_changelist_instance(request)
         except IncorrectLookupParameters:

@@ -13,14 +13,16 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from unsub.models import Kind, Reason, Send, SubscriberRequest
+from unsub.models import Kind, ListPage, Reason, Send, SubscriberRequest
 from unsub.models.statuses import NOT_COUNTED, in_states
 from unsub.reporting import send_rates
 from unsub.reporting.send_rates import SendFacts
 
 from . import formatting
 from .charts import Bar, bars
+from .list_parameters import SEND_FILTERS
 from .read_only import Bounded, ReadOnly
+from .saved_views import WithSavedViews
 from .unit_scope import NamingUnits, UnitFilter
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def percent(rate: float | None) -> str:
 
 
 @admin.register(Send)
-class SendAdmin(ReadOnly, Bounded, NamingUnits, SendAdminBase):
+class SendAdmin(WithSavedViews, ReadOnly, Bounded, NamingUnits, SendAdminBase):
     """All sends, newest first, each with its rate; its page says why people left."""
 
     list_display = (
@@ -51,6 +53,8 @@ class SendAdmin(ReadOnly, Bounded, NamingUnits, SendAdminBase):
         "rate", "usual", "read",
     )  # fmt: skip
     sortable_by = ("sent", "job_id")
+    saved_page = ListPage.SENDS
+    saved_filters = SEND_FILTERS
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Send]:
         """Return the sends that Marketing Cloud knows."""

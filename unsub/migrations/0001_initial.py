@@ -16,6 +16,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ("auth", "0012_alter_user_first_name_max_length"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -425,6 +426,30 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="StaffSettings",
+            fields=[
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="staff_settings",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "time_zone",
+                    models.CharField(
+                        blank=True,
+                        max_length=40,
+                        validators=[unsub.models.business_unit.validate_time_zone],
+                        verbose_name="time zone",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="WriteProbe",
             fields=[
                 (
@@ -714,6 +739,53 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "deletion request",
                 "verbose_name_plural": "deletion requests",
+                "ordering": ("-pk",),
+            },
+        ),
+        migrations.CreateModel(
+            name="Invitation",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(default=1)),
+                ("subject_digest", models.CharField(max_length=64)),
+                (
+                    "invited_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="invited"
+                    ),
+                ),
+                ("expires_at", models.DateTimeField(verbose_name="link valid until")),
+                ("sent_at", models.DateTimeField(null=True, verbose_name="email sent")),
+                ("accepted_at", models.DateTimeField(null=True, verbose_name="accepted")),
+                ("revoked_at", models.DateTimeField(null=True, verbose_name="revoked")),
+                (
+                    "invited_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="invited by",
+                    ),
+                ),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="invitation",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "invitation",
+                "verbose_name_plural": "invitations",
                 "ordering": ("-pk",),
             },
         ),
@@ -1028,6 +1100,85 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "holds after a restore",
                 "ordering": ("-pk",),
             },
+        ),
+        migrations.CreateModel(
+            name="SavedView",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "page",
+                    models.CharField(
+                        choices=[("requests", "Requests"), ("sends", "Sends")],
+                        max_length=10,
+                        verbose_name="list",
+                    ),
+                ),
+                ("name", models.CharField(max_length=60, verbose_name="name")),
+                ("parameters", models.JSONField(default=dict)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="saved_views",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="owner",
+                    ),
+                ),
+                (
+                    "unit",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="unsub.businessunit",
+                        verbose_name="shared with",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "saved view",
+                "verbose_name_plural": "saved views",
+                "ordering": ("name", "pk"),
+            },
+        ),
+        migrations.CreateModel(
+            name="DefaultView",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "page",
+                    models.CharField(
+                        choices=[("requests", "Requests"), ("sends", "Sends")], max_length=10
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="default_views",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "view",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="default_of",
+                        to="unsub.savedview",
+                    ),
+                ),
+            ],
         ),
         migrations.CreateModel(
             name="Send",
@@ -2038,6 +2189,16 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 models.Value(1), condition=models.Q(("released_at", None)), name="restore_hold_once"
             ),
+        ),
+        migrations.AddConstraint(
+            model_name="savedview",
+            constraint=models.UniqueConstraint(
+                fields=("owner", "page", "name"), name="saved_view_name"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="defaultview",
+            constraint=models.UniqueConstraint(fields=("user", "page"), name="default_view_once"),
         ),
         migrations.AddConstraint(
             model_name="send",

@@ -25,7 +25,10 @@ _OPERATE = (
     *_VIEW, "change_subscriberrequest", "change_businessunit", "add_businessunit", "all_units",
     *_RESTORE,
 )  # fmt: skip
-_PEOPLE = ("view_user", "add_user", "change_user", "delete_user", "view_group")
+_PEOPLE = (
+    "view_user", "add_user", "change_user", "delete_user", "view_group", "view_invitation",
+    "add_invitation", "change_invitation", "change_savedview",
+)  # fmt: skip
 _ADMINISTER = (
     *_MARKET, "add_businessunit", "delete_lostlink", "all_units", *_RESTORE, *_PEOPLE,
 )  # fmt: skip

@@ -19,6 +19,7 @@ from .consent_text import ConsentText
 from .daily_count import By, CountCursor, DailyCount
 from .erasure import ErasedIdentifier, Erasure
 from .import_state import ImportState
+from .invitation import Invitation
 from .kinds import Kind, MessageType
 from .link_email import EmailStatus, LinkEmail, Purpose
 from .logo import DarkLogo, Logo
@@ -31,7 +32,9 @@ from .reason import Reason, ReasonLabel
 from .request import Channel, SubscriberRequest
 from .resolution_note import ResolutionNote
 from .restore_hold import RestoreHold
+from .saved_view import DefaultView, ListPage, SavedView
 from .send import Send
+from .staff_settings import StaffSettings
 from .statuses import Status
 from .subscriber_alias import SubscriberAlias
 from .weekly_digest import WeeklyDigest
@@ -52,13 +55,16 @@ __all__ = [
     "CountCursor",
     "DailyCount",
     "DarkLogo",
+    "DefaultView",
     "DeliveryAttempt",
     "EmailStatus",
     "ErasedIdentifier",
     "Erasure",
     "ImportState",
+    "Invitation",
     "Kind",
     "LinkEmail",
+    "ListPage",
     "Logo",
     "LostLink",
     "MailingList",
@@ -78,9 +84,11 @@ __all__ = [
     "ReasonsAsked",
     "ResolutionNote",
     "RestoreHold",
+    "SavedView",
     "SealCursor",
     "SealedTable",
     "Send",
+    "StaffSettings",
     "Status",
     "SubscriberAlias",
     "SubscriberRequest",

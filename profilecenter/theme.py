@@ -19,7 +19,7 @@ def _may(permission: str) -> Callable[[HttpRequest], bool]:
 
 
 # Pages whose URL is below another entry's, and which have an entry of their own.
-_OWN = ("/scanners/", "/links/", "/spool/")
+_OWN = ("/scanners/", "/links/", "/spool/", "/receipts/")
 
 
 def _link(title: Any, icon: str, page: str, permission: str) -> dict[str, Any]:
@@ -103,6 +103,10 @@ UNFOLD = {
                     _link(
                         _("Pauses"), "pause_circle", "unsub_pause_changelist",
                         "unsub.view_pause",
+                    ),
+                    _link(
+                        _("Consent receipts"), "receipt_long",
+                        "unsub_subscriberrequest_receipts", "unsub.view_subscriberrequest",
                     ),
                     _link(
                         _("Suspected bots"), "smart_toy", "unsub_subscriberrequest_scanners",

@@ -256,7 +256,7 @@ def test_the_preview_of_the_page_after_the_button_has_the_question_and_the_reaso
 ) -> None:
     drafted = {"question": "Was war der Grund?", "language": "de", "page": "done"}
     words = seen(admin_client.post(PREVIEW, drafted).content)
-    for text in ("Sie sind abgemeldet", "Was war der Grund?", "Ich erhalte zu viele E-Mails"):
+    for text in ("Sie sind abgemeldet", "Was war der Grund?", "Ich erhalte zu viele E\u2011Mails"):
         assert text in words
 
 

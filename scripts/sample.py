@@ -98,11 +98,17 @@ def _centre() -> str:
     return f"{settings.PUBLIC_URL}/p/{token}"
 
 
+def _broken() -> str:
+    """Return a link that was cut off on its way: its page has the form for a lost link."""
+    token = sign_link(samples()[0][1], keys=settings.LINK_KEYRING)
+    return f"{settings.PUBLIC_URL}/u/{token[:60]}"
+
+
 def main() -> None:
     """Prepare, then write {label: link}."""
     django.setup()
     prepare()
-    links = {"Ada, the profile centre": _centre()} | {
+    links = {"Ada, the profile centre": _centre(), "A link that lost its end": _broken()} | {
         who: f"{settings.PUBLIC_URL}/u/{sign_link(context, keys=settings.LINK_KEYRING, seal=seal)}"
         for who, context, seal in samples()
     }

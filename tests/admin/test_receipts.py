@@ -107,7 +107,7 @@ def test_a_receipt_says_who_what_which_words_when_and_how(
     assert sealing.seal() == 2
     words = seen(admin_client.get(f"{FIND}{id_of(given)}/").content)
     for text in (
-        id_of(given), "ada@example.com", "SubscriberID 1001", "Consent to Events near you",
+        id_of(given), "ada@example.com", "SubscriberID 1001", "Consent to Events near you (7004)",
         "on the preferences page", WORDS, f"Version {given.consent_text_id}, English",
         "on the unsubscribe page", "UTC", "unchanged since",
         AuditSeal.objects.get(number=1).digest, "Example Outfitters (510001)",

@@ -11,9 +11,9 @@ from django.utils.translation import gettext
 
 from unsub.domain.receipt_id import ReceiptIdError, looks_like_one
 from unsub.infra.client_address import client_address
-from unsub.models import MailingList, SubscriberRequest
+from unsub.models import SubscriberRequest
 from unsub.models.request import RequestQuerySet
-from unsub.preferences import consent_receipts
+from unsub.preferences import consent_receipts, snapshot
 from unsub.preferences.consent_receipts import (
     DeletedReceiptError,
     Receipt,
@@ -169,7 +169,8 @@ def _receipts(one: SubscriberRequest) -> list[Receipt]:
 
 
 def _names(mid: int) -> dict[int, str]:
-    return dict(MailingList.objects.filter(unit_id=mid).values_list("list_id", "name"))
+    """Return the names of the unit's lists by ListID, with their numbers."""
+    return {number: f"{name} ({number})" for number, name in snapshot.known_lists(mid)}
 
 
 def _who(request: HttpRequest, one: SubscriberRequest) -> dict[str, Any]:

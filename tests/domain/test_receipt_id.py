@@ -23,6 +23,7 @@ def test_an_id_is_read_as_people_type_it(number: int) -> None:
     text = str(made)
     for typed in (text, text.lower(), f" {text.replace('-', ' ')} ", text.replace("-", "")):
         assert ReceiptId.read(typed) == made
+        assert looks_like_one(typed)
     assert ReceiptId.read(text.replace("0", "O")) == made
     assert looks_like_one(text.lower())
 

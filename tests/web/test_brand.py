@@ -84,6 +84,9 @@ def test_a_logo_for_the_dark_scheme_takes_the_place_of_the_white_ground(
     assert f'<source srcset="/brand/{digest}.webp" width="64" height="64"' in html
     assert 'media="screen and (prefers-color-scheme:dark)"' in html
     assert 'class="plate"' not in html
+    # On paper, which is white, the other one, whatever scheme the screen has.
+    light = Logo.objects.get().content_digest
+    assert f'<img class="paper" src="/brand/{light}.webp"' in html
     assert client.get(f"/brand/{digest}.webp").status_code == 200
     admin_client.post(CHANGE, unit_form(remove_dark_logo="on"))
     assert client.get(f"/brand/{digest}.webp").status_code == 404

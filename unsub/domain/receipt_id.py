@@ -70,8 +70,12 @@ class ReceiptId:
 
 
 def looks_like_one(text: str) -> bool:
-    """Return whether a text was meant as a receipt ID."""
-    return text.strip()[:3].upper() == f"{PREFIX}-"
+    """Return whether a text was meant as a receipt ID: one that is mistyped begins as one."""
+    try:
+        ReceiptId.read(text)
+    except ReceiptIdError:
+        return text.strip()[: len(PREFIX) + 1].upper() == f"{PREFIX}-"
+    return True
 
 
 def _digits(value: int, least: int) -> str:

@@ -52,7 +52,7 @@ summary { padding: .25rem 0; cursor: pointer; } summary h2 { display: inline; ma
 .go { border-color: transparent; background: var(--act); color: var(--act-ink); font-weight: 600; }
 :focus-visible { outline: 3px solid var(--ink); outline-offset: 2px; }
 .fields { display: flex; flex-wrap: wrap; align-items: end; gap: .75rem; margin: .75rem 0; }
-.fields label { display: grid; gap: .25rem; min-width: 0; font-size: .85rem; }
+.fields label { display: grid; gap: .25rem; min-width: 0; max-width: 100%; font-size: .85rem; }
 select, input { min-height: 2.25rem; max-width: 100%; padding: .25rem .5rem;
   border: 1px solid var(--edge);
   border-radius: 8px; background: var(--card); color: inherit; font: inherit; }

@@ -17,7 +17,7 @@ REFRESH_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class PageOptions:
     """What the reader chose: `live` reloads the page by itself, without what can be typed or
     unfolded; `search` looks for subscribers; `problem` is why a fault was not injected."""
 
@@ -30,18 +30,18 @@ def render(
     memory: Memory,
     cues: Sequence[dict[str, Any]],
     samples: Sequence[EmailRow] = (),
-    wish: Wish | None = None,
+    options: PageOptions | None = None,
 ) -> bytes:
     """Return the page as UTF-8 HTML: no script, no external resources."""
-    wish = wish or Wish()
+    options = options or PageOptions()
     events = memory.entries("event")
     masters = memory.entries("master")
-    happened = f"{_events(events, wish)}{_masters(masters)}{updates(memory)}"
+    happened = f"{_events(events, options)}{_masters(masters)}{updates(memory)}"
     rest = (
-        f"{controls(cues, wish.problem)}{emails(memory, samples)}{people(memory, wish.search)}"
-        f"{_jobs(memory)}{_also(memory)}"
+        f"{controls(cues, options.problem)}{emails(memory, samples)}"
+        f"{people(memory, options.search)}{_jobs(memory)}{_also(memory)}"
     )
-    refresh = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">' if wish.live else ""
+    refresh = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">' if options.live else ""
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -55,16 +55,16 @@ among {len(memory.subscribers)} invented subscribers. None reaches the real one.
 <nav aria-label="Sections"><a href="/#events">Events</a> <a href="/#faults">Faults</a>
 <a href="/#emails">Emails</a> <a href="/#subscribers">Subscribers</a>
 <a href="/links">Links of the snippet</a></nav></header>
-<main>{happened}{"" if wish.live else rest}
+<main>{happened}{"" if options.live else rest}
 </main></body></html>
 """.encode()
 
 
-def _events(events: Sequence[Entry], wish: Wish) -> str:
+def _events(events: Sequence[Entry], options: PageOptions) -> str:
     seconds = f"every {REFRESH_SECONDS} seconds"
     ways = (
         f'<p><a class="button" href="/">Stop reloading</a> Reloads {seconds}, without the rest.</p>'
-        if wish.live
+        if options.live
         else '<p><a class="button" href="/">Reload</a> '
         f'<a class="button" href="/?live=1">Reload {seconds}</a></p>'
     )

@@ -100,13 +100,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def _page(self) -> None:
         asked = dict(parse_qsl(self.path.partition("?")[2]))
-        wish = page.Wish(live="live" in asked, search=asked.get("q", ""))
-        self._show(200, wish)
+        options = page.PageOptions(live="live" in asked, search=asked.get("q", ""))
+        self._show(200, options)
 
-    def _show(self, status: int, wish: page.Wish) -> None:
+    def _show(self, status: int, options: page.PageOptions) -> None:
         service = self.server.service
         cues = service.cues.listing()
-        self._send(status, page.render(service.memory, cues, service.emails, wish), _HTML)
+        self._send(status, page.render(service.memory, cues, service.emails, options), _HTML)
 
     def _links(self) -> None:
         service = self.server.service
@@ -157,7 +157,7 @@ class Handler(BaseHTTPRequestHandler):
             )
         except CueError as err:
             if is_form:
-                self._show(400, page.Wish(problem=str(err)))
+                self._show(400, page.PageOptions(problem=str(err)))
             else:
                 self._json(400, {"error": str(err)})
             return

@@ -20,6 +20,7 @@ def _may(permission: str) -> Callable[[HttpRequest], bool]:
 
 # Pages whose URL is below another entry's, and which have an entry of their own.
 _OWN = ("/scanners/", "/links/", "/spool/")
+_RECEIPTS = "/receipts/"
 
 
 def _link(title: Any, icon: str, page: str, permission: str) -> dict[str, Any]:
@@ -36,6 +37,8 @@ def _link(title: Any, icon: str, page: str, permission: str) -> dict[str, Any]:
 
 def _is_current(path: str, link: str) -> bool:
     """Return whether a page belongs to an entry, and to no more specific one."""
+    if _RECEIPTS in path or link.endswith(_RECEIPTS):
+        return _RECEIPTS in path and link.endswith(_RECEIPTS)
     if path.endswith(_OWN) or link.endswith((*_OWN, "/admin/")):
         return path == link
     return path.startswith(link)
@@ -104,6 +107,10 @@ UNFOLD = {
                     _link(
                         _("Pauses"), "pause_circle", "unsub_pause_changelist",
                         "unsub.view_pause",
+                    ),
+                    _link(
+                        _("Consent receipts"), "receipt_long",
+                        "unsub_subscriberrequest_receipts", "unsub.view_subscriberrequest",
                     ),
                     _link(
                         _("Suspected bots"), "smart_toy", "unsub_subscriberrequest_scanners",

@@ -98,14 +98,23 @@ def _centre() -> str:
     return f"{settings.PUBLIC_URL}/p/{token}"
 
 
+def _broken() -> str:
+    """Return a link that was cut off on its way: its page has the form for a lost link."""
+    token = sign_link(samples()[0][1], keys=settings.LINK_KEYRING)
+    return f"{settings.PUBLIC_URL}/u/{token[:60]}"
+
+
 def main() -> None:
     """Prepare, then write {label: link}."""
     django.setup()
     prepare()
-    links = {"Ada, the profile centre": _centre()} | {
-        who: f"{settings.PUBLIC_URL}/u/{sign_link(context, keys=settings.LINK_KEYRING, seal=seal)}"
-        for who, context, seal in samples()
-    }
+    *pages, one_click = [
+        (who, f"{settings.PUBLIC_URL}/u/{sign_link(one, keys=settings.LINK_KEYRING, seal=seal)}")
+        for who, one, seal in samples()
+    ]
+    links = {"Ada, the profile centre": _centre(), **dict(pages)}
+    # The one-click link is the last, of which the banner says how to send it.
+    links |= {"A link that lost its end": _broken(), one_click[0]: one_click[1]}
     Path(sys.argv[1]).write_text(json.dumps(links))
 
 

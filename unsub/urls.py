@@ -6,7 +6,7 @@ from django.urls import path, re_path
 from .web.centre.confirm import confirm
 from .web.centre.details import details
 from .web.centre.lists import centre
-from .web.centre.my_data import erase, yours, yours_json
+from .web.centre.my_data import erase, receipt, yours, yours_json
 from .web.centre.new_link import new_link
 from .web.centre.pauses import pause
 from .web.confirmation import done, reason, undo
@@ -28,6 +28,7 @@ urlpatterns = [
     re_path(r"^p/(?P<token>[^/]+)/pause/?\Z", pause, name="pause"),
     re_path(r"^p/(?P<token>[^/]+)/yours/?\Z", yours, name="yours"),
     re_path(r"^p/(?P<token>[^/]+)/yours\.json\Z", yours_json, name="yours_json"),
+    re_path(r"^p/(?P<token>[^/]+)/yours/CR-[0-9A-Z-]{1,30}/?\Z", receipt),
     re_path(r"^p/(?P<token>[^/]+)/erase/?\Z", erase, name="erase"),
     re_path(r"^p/(?P<token>[^/]+)/new-link/?\Z", new_link, name="new_link"),
     re_path(r"^c/(?P<token>[^/]+)/?\Z", confirm, name="confirm"),

@@ -129,7 +129,16 @@ def test_forms_of_the_profile_centre(
     seen = snapshot_of(page.content).encode().replace(b":", b"%3A")
     paths = [
         f"{centre}{end}"
-        for end in ("", "/details", "/pause", "/yours", "/yours.json", "/erase", "/new-link")
+        for end in (
+            "",
+            "/details",
+            "/pause",
+            "/yours",
+            "/yours/CR-0000-0000-00000",
+            "/yours.json",
+            "/erase",
+            "/new-link",
+        )
     ]
     run(
         fuzz,

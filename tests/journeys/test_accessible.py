@@ -201,3 +201,18 @@ def test_nothing_is_printed_that_can_only_be_pressed(shared: Deployment, browser
     assert page.get_by_role("heading", name="You’re unsubscribed").is_visible()
     assert page.locator("button:visible, input:visible, summary:visible").count() == 0
     context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_sandbox_s_page_passes_axe_core(
+    shared: Deployment, browser: Browser, scheme: Any
+) -> None:
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    # Not the one that reloads itself: its reader chose that, and a link stops it.
+    for query in ("", "?q=grace#subscribers"):
+        page.goto(f"{shared.sandbox_url}/{query}")
+        page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        assert _violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()

@@ -1,6 +1,7 @@
 """The profile centre in a browser, with a real worker and the sandbox."""
 
 import json
+import re
 import time
 import urllib.request
 from typing import Any
@@ -10,10 +11,13 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.journeys.deployment import WEEKLY, Deployment
+from tests.journeys.office import sign_in
 from tests.journeys.processes import wait_for
 from tests.journeys.reader import Reader
 from tests.journeys.rules import violations
 from unsub.domain.context import PROOF_SECONDS
+
+LIST = "/admin/unsub/subscriberrequest/"
 
 
 def centre(deployment: Deployment, subscriber: int, **changes: Any) -> str:
@@ -103,6 +107,43 @@ def test_a_list_is_subscribed_to_once_it_is_confirmed_by_email(
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_role("heading", name="Thanks, that’s confirmed")).to_be_visible()
     wait_for("the list", lambda: person(shared, 1075)["lists"].get("7004") == "Active")
+
+
+def test_a_consent_has_a_receipt_that_its_person_and_a_marketer_find_and_print(
+    shared: Deployment, plain_reader: Reader, browser: Browser
+) -> None:
+    page, address = plain_reader.page, centre(shared, 1092)
+    plain_reader.open(address)
+    box(page, "Events near you").check()
+    page.get_by_role("button", name="Save changes").click()
+    plain_reader.open(mail_to(shared, "sub1092@example.com"))
+    page.get_by_role("button", name="Confirm").click()
+    plain_reader.open(f"{address}/yours")
+    page.get_by_role("link", name="Consent receipt").click()
+    expect(page.get_by_role("heading", name="Consent receipt")).to_be_visible()
+    identifier = page.locator(".receipt .id").inner_text()
+    _prints_on_white(page, ".card", page.get_by_text("print this page"))
+    context = browser.new_context(color_scheme="dark", viewport={"width": 1440, "height": 900})
+    desk = context.new_page()
+    sign_in(desk, shared, f"{LIST}receipts/", name="receipts")
+    desk.get_by_label("Receipt ID, email address").fill(identifier.lower().replace("-", " "))
+    desk.get_by_role("button", name="Search").click()
+    expect(desk.locator(".receipt .id")).to_have_text(identifier)
+    expect(desk.get_by_text("Events near you (7004)")).to_be_visible()
+    assert violations(desk, "main") == []
+    _prints_on_white(desk, ".unsub-paper", desk.get_by_role("link", name="Overview"))
+    context.close()
+
+
+def _prints_on_white(page: Page, paper: str, chrome: Locator) -> None:
+    """Fail where the page prints what is for the screen alone, or light words on white."""
+    expect(chrome.first).to_be_visible()
+    page.emulate_media(media="print", color_scheme="dark")
+    expect(chrome.first).to_be_hidden()
+    assert page.locator("button:visible, nav:visible").count() == 0
+    ink = page.locator(f"{paper} .receipt .id").evaluate("one => getComputedStyle(one).color")
+    assert max(map(int, re.findall(r"\d+", ink)[:3])) < 80
+    page.emulate_media(media="screen")
 
 
 def test_details_can_be_changed_and_errors_are_reported_at_the_field(
@@ -285,7 +326,7 @@ def test_the_profile_centre_passes_axe_core(
     for path in ("", "/details", "/yours", "/new-link"):
         page.goto(f"{address}{path}?lang={language}")
         _holds(page)
-    for path in ("", "/details", "/yours", "/yours.json"):
+    for path in ("", "/details", "/yours", "/yours.json", "/yours/CR-0000-0000-00000"):
         page.goto(f"{forwarded}{path}?lang={language}")
         _holds(page)
     page.goto(f"{address}/details?lang={language}")

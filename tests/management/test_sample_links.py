@@ -107,12 +107,17 @@ def test_no_link_is_shown_where_none_can_be_made_or_it_would_be_real(
 ) -> None:
     settings.LINK_KEYRING, settings.SFMC_AUTH_URL = keys, auth_url
     settings.SFMC_ACCOUNT_ID = PARENT
-    found, note = command._links()
-    assert (found, why in note) == ([], True)
+    found, emails, note = command._links()
+    assert (found, emails, why in note) == ([], [], True)
 
 
 def test_the_command_makes_links_for_the_unit_of_the_deployment(settings: Settings) -> None:
     settings.LINK_KEYRING, settings.SFMC_AUTH_URL = KEYS, "http://127.0.0.1:8025"
     settings.SFMC_ACCOUNT_ID, settings.PUBLIC_URL = 4711, ADDRESS
-    found, note = command._links()
+    found, emails, note = command._links()
     assert (note, '"mid":"4711"' in found[0].claims) == ("", True)
+    for email in emails:
+        token = email.unsubscribe_url.removeprefix(f"{ADDRESS}/u/")
+        context = read_link(token, keys=KEYS, default_mid=None)
+        assert (context.mid, context.is_test) == (4711, False)
+        assert email.preferences_url == f"{ADDRESS}/p/{token}"

@@ -82,8 +82,11 @@ def test_a_logo_for_the_dark_scheme_takes_the_place_of_the_white_ground(
     digest = DarkLogo.objects.get().content_digest
     html = client.get(link(settings)).content.decode()
     assert f'<source srcset="/brand/{digest}.webp" width="64" height="64"' in html
-    assert 'media="(prefers-color-scheme:dark)"' in html
+    assert 'media="screen and (prefers-color-scheme:dark)"' in html
     assert 'class="plate"' not in html
+    # On paper, which is white, the other one, whatever scheme the screen has.
+    light = Logo.objects.get().content_digest
+    assert f'<img class="paper" src="/brand/{light}.webp"' in html
     assert client.get(f"/brand/{digest}.webp").status_code == 200
     admin_client.post(CHANGE, unit_form(remove_dark_logo="on"))
     assert client.get(f"/brand/{digest}.webp").status_code == 404
@@ -256,7 +259,7 @@ def test_the_preview_of_the_page_after_the_button_has_the_question_and_the_reaso
 ) -> None:
     drafted = {"question": "Was war der Grund?", "language": "de", "page": "done"}
     words = seen(admin_client.post(PREVIEW, drafted).content)
-    for text in ("Sie sind abgemeldet", "Was war der Grund?", "Ich erhalte zu viele E-Mails"):
+    for text in ("Sie sind abgemeldet", "Was war der Grund?", "Ich erhalte zu viele E\u2011Mails"):
         assert text in words
 
 

@@ -150,7 +150,7 @@ def test_a_link_mailed_to_the_address_on_file_shows_and_exports_the_details(
     mailed = mailed_link(sandbox)
     assert "First Name Ada" in seen(client.get(mailed).content)
     assert b'value="Ada"' in client.get(f"{mailed}/details").content
-    assert client.get(f"{mailed}/yours.json").json()["marketing_cloud"]["email_address"] == OLD
+    assert client.get(f"{mailed}/yours.json").json()["your_profile"]["email_address"] == OLD
     # Neither the old link nor another one of the same person gains by it.
     assert "First Name •••" in seen(client.get(there).content)
 

@@ -1,8 +1,10 @@
 """Pauses, a new link for an old one, and data subject requests: access and erasure."""
 
 import json
+import re
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -226,15 +228,42 @@ def test_subscribers_can_read_and_download_their_data(
     answer = client.get(f"{there}/yours.json")
     held = json.loads(answer.content)
     assert "attachment" in answer["Content-Disposition"]
-    assert held["marketing_cloud"]["email_address"] == "ada@example.com"
-    assert held["marketing_cloud"]["attributes"]["City"] == "London"
-    assert "Internal score" not in held["marketing_cloud"]["attributes"]
-    assert [one["kind"] for one in held["requests"]] == ["subscribe", "unsubscribe"]
-    assert all(one["marketing_cloud_request_id"] for one in held["requests"])
+    assert held["your_profile"]["email_address"] == "ada@example.com"
+    assert held["your_profile"]["details"]["City"] == "London"
+    assert "Internal score" not in held["your_profile"]["details"]
+    assert [one["type"] for one in held["your_requests"]] == ["subscribe", "unsubscribe"]
+    assert all(one["marketing_cloud_request_id"] for one in held["your_requests"])
     sandbox.cue("http_500", times=None)
     cache.clear()
     held = json.loads(client.get(f"{there}/yours.json").content)
-    assert (held["marketing_cloud"], len(held["requests"])) == (None, 2)
+    assert (held["your_profile"], len(held["your_requests"])) == (None, 2)
+
+
+def test_the_names_in_the_download_are_those_of_the_documentation(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    """Programs read the file: a change of a name is a new `format_version`."""
+    there = path(settings)
+    save(client, there, join=("7004",))
+    deliver()
+    held = json.loads(client.get(f"{there}/yours.json").content)
+    text = (Path(__file__).parents[2] / "docs/profile-centre.md").read_text()
+    table = text.partition("## The downloaded file")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"^\| `([a-z_.]+)`", table, re.MULTILINE))
+    (one,) = held["your_requests"]
+    lists = held["your_profile"]["mailing_lists"]
+    found = {
+        *held,
+        *(f"your_profile.{name}" for name in held["your_profile"]),
+        *(f"your_profile.mailing_lists.{name}" for name in lists[0]),
+        *(f"your_requests.{name}" for name in one),
+        *(f"your_requests.consent.{name}" for name in one["consent"]),
+    }
+    assert found == documented
+    assert (held["format_version"], held["sender"]) == (1, "Example Outfitters")
+    assert (one["about"], one["list_id"], one["status"]) == ("Events near you", 7004, "done")
+    assert one["consent"]["text"].startswith("By subscribing, you agree")
+    assert one["consent_receipt_id"].startswith("CR-")
 
 
 def test_emails_with_links_are_held_of_a_person_too_and_erased(
@@ -249,11 +278,14 @@ def test_emails_with_links_are_held_of_a_person_too_and_erased(
     save(client, there, join=("7004",))
     held = json.loads(client.get(f"{there}/yours.json").content)
     assert [
-        [(one["kind"], one["about"], one["state"]) for one in held[name]]
-        for name in ("requests", "emails")
+        [(one["type"], one["about"], one["status"]) for one in held[name]]
+        for name in ("your_requests", "emails_to_you")
     ] == [
-        [("subscribe", "list:7004", "waiting"), ("email", "new_link", "done")],
-        [("email", "confirm", "on_its_way")],
+        [
+            ("subscribe", "Events near you", "waiting_for_confirmation"),
+            ("email", "new_link", "done"),
+        ],
+        [("email", "confirm", "in_progress")],
     ]
     client.post(f"{there}/erase")
     marketer = django_user_model.objects.create(username="mara")
@@ -288,7 +320,7 @@ def test_the_data_export_has_no_requests_of_others_with_the_same_address(
         client.post(there, {"everything": "1"})
     found = json.loads(client.get(f"{link(1001)}/yours.json").content)
     # Links that identify her by more, or by fewer, identifiers are of the same person.
-    assert (len(found["requests"]), SubscriberRequest.objects.count()) == (2, 3)
+    assert (len(found["your_requests"]), SubscriberRequest.objects.count()) == (2, 3)
     assert (
         SubscriberRequest.objects.filter(subscriber_id=1001)
         .values("subscriber_digest")

@@ -21,6 +21,7 @@ from unsub.reporting.timeline import Moment
 
 from . import subscriber_search
 from .formatting import unit_label
+from .paper import paper_head
 from .request_columns import masked
 
 log = structlog.get_logger(__name__)
@@ -56,7 +57,7 @@ def export(request: HttpRequest, requests: RequestQuerySet, kind: str) -> HttpRe
         "audit_exported",
         user=request.user.pk, format=kind, named=named, client=client_address(request),
     )  # fmt: skip
-    _record(request, f"Exported requests as {kind}, {'with' if named else 'without'} identifiers.")
+    record(request, f"Exported requests as {kind}, {'with' if named else 'without'} identifiers.")
     rows = audit_export.iter_rows(requests, named=named)
     response = StreamingHttpResponse(
         lines(rows, audit_export.columns(named=named)), content_type=content_type
@@ -85,7 +86,7 @@ def proof(
         "proof_opened",
         user=request.user.pk, request_id=one.pk, client=client_address(request),
     )  # fmt: skip
-    _record(request, "Opened a subscriber record.", about=one)
+    record(request, "Opened a subscriber record.", about=one)
     theirs = requests.filter(_same_subscriber(one)).select_related("consent_text", "pause")
     theirs = theirs.prefetch_related(*_EVENTS).order_by("-received_at", "-pk")[: PROOF_MAX + 1]
     found = list(theirs)
@@ -102,7 +103,8 @@ def proof(
         "masked": masked(one),
         "profile": subscriber_search.name_of(one.unit_id, who) if who else None,
         "asked": who is not None,
-        "unit": unit_label(one.unit_id, getattr(one, "of_unit", None)),
+        **paper_head(one),
+        "unit_label": unit_label(one.unit_id, getattr(one, "of_unit", None)),
         "requests": [
             ProofRequest(
                 request=row,
@@ -116,7 +118,7 @@ def proof(
     return TemplateResponse(request, "admin/unsub/subscriberrequest/proof.html", context | more)
 
 
-def _record(request: HttpRequest, text: str, *, about: Model | None = None) -> None:
+def record(request: HttpRequest, text: str, *, about: Model | None = None) -> None:
     """Write to the history who has taken data out. These pages are the only GETs that write; a HEAD
     does not."""
     if request.method == "GET" and isinstance(request.user, User):

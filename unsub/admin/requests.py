@@ -24,7 +24,7 @@ from unsub.reporting import scanner_report
 from unsub.units import queue_state
 from unsub.units.access import mids_of, units_of
 
-from . import bulk_actions, formatting, subscriber_search
+from . import bulk_actions, formatting, receipts, subscriber_search
 from .attempts import AttemptInline, is_number
 from .exports import FORMATS, events_of, export, proof
 from .fallback_actions import BY_ID, FALLBACKS, WITHOUT_EVENT
@@ -104,7 +104,7 @@ class SubscriberRequestAdmin(
     # The value only switches the search box on; get_search_results has the fields.
     search_fields = ("id",)
     search_help_text = _(
-        "Exact match: request ID, JobID, SubscriberID, SubscriberKey or email address."
+        "Exact match: request ID, receipt ID, JobID, SubscriberID, SubscriberKey or email address."
     )
     fields = readonly_fields = FIELDS
     inlines = (AttemptInline,)
@@ -136,6 +136,8 @@ class SubscriberRequestAdmin(
         term = search_term.strip()
         if not term:
             return queryset, False
+        if receipts.is_receipt_id(term):
+            return self._with_receipt(request, queryset, term), False
         match = identity.with_subscriber_key([term]) | identity.with_address([term])
         own = mids_of(request.user)
         mids = queue_state.mids() if own is None else own
@@ -149,6 +151,16 @@ class SubscriberRequestAdmin(
         if not is_a_number or not queryset.filter(match).exists():
             match |= self._known_to_marketing_cloud(request, term)
         return queryset.filter(match), False
+
+    def _with_receipt(
+        self, request: HttpRequest, queryset: QuerySet[SubscriberRequest], text: str
+    ) -> QuerySet[Any]:
+        """Return the request with this receipt ID, or none, and tell the user why."""
+        found, problem = receipts.look_up(self.get_queryset(request), text)
+        if problem and not getattr(request, "search_was_told", False):
+            request.search_was_told = True  # type: ignore[attr-defined]
+            self.message_user(request, problem, messages.WARNING)
+        return queryset.filter(pk=found.pk) if found else queryset.none()
 
     def _known_to_marketing_cloud(self, request: HttpRequest, name: str) -> Q:
         """Return Q for the requests of the SubscriberIDs that an address or SubscriberKey has in
@@ -266,6 +278,17 @@ class SubscriberRequestAdmin(
             path("scanners/", inside(self.scanners), name="unsub_subscriberrequest_scanners"),
             path("export.<str:kind>", inside(self.export), name="unsub_subscriberrequest_export"),
             path("<int:pk>/proof/", inside(self.proof), name="unsub_subscriberrequest_proof"),
+            path("receipts/", inside(self.receipts), name="unsub_subscriberrequest_receipts"),
+            path(
+                "receipts/<str:text>/",
+                inside(self.receipt),
+                name="unsub_subscriberrequest_receipt",
+            ),
+            path(
+                "<int:pk>/receipts/",
+                inside(self.person_receipts),
+                name="unsub_subscriberrequest_person_receipts",
+            ),
             *super().get_urls(),
         ]
 
@@ -290,6 +313,37 @@ class SubscriberRequestAdmin(
             raise Http404
         context = self.admin_site.each_context(request)
         return proof(request, one, self.get_queryset(request), context)
+
+    def receipts(self, request: HttpRequest) -> HttpResponse:
+        """Return the search for consent receipts, by ID or person. 403 without the right to see
+        requests."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = self.admin_site.each_context(request)
+        term = request.GET.get("q", "").strip()
+        if receipts.is_receipt_id(term):
+            return HttpResponseRedirect(receipts.receipt_url(term))
+        # Without a term the search returns every request.
+        rows = self.get_queryset(request)
+        people: Any = self.get_search_results(request, rows, term)[0] if term else rows.none()
+        return receipts.search_page(request, term, people, context)
+
+    def receipt(self, request: HttpRequest, text: str) -> HttpResponse:
+        """Return the receipt with an ID; where there is none, the search with the reason (404)."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = self.admin_site.each_context(request)
+        found, problem = receipts.look_up(self.get_queryset(request), text)
+        if found is None:
+            return receipts.problem_page(request, text, problem, context)
+        return receipts.receipt_page(request, found, context)
+
+    def person_receipts(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Return the receipts of the person of a request. 404 where there is no such request."""
+        one = self.get_object(request, str(pk))
+        if one is None or not self.has_view_permission(request, one):
+            raise Http404
+        return receipts.person_page(request, one, self.admin_site.each_context(request))
 
     def scanners(self, request: HttpRequest) -> HttpResponse:
         """Return the report of scanner-like requests. 403 without the right to see requests."""

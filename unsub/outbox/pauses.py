@@ -98,7 +98,7 @@ def _is_overtaken(pause: Pause) -> bool:
     refused = Q(status=Status.REFUSED, kind__in=SUBSCRIBING)
     since = since.exclude(Q(status__in=(Status.WAITING, Status.WITHDRAWN)) | refused)
     same_target = Q(target_type=left.target_type, target_id=left.target_id)
-    # A pause that has ended by itself was no wish to stay unsubscribed.
+    # A pause that has ended by itself was no request to stay unsubscribed.
     temporary = Pause.objects.filter(request=OuterRef("pk"))
     is_paused = Q(Exists(temporary.exclude(result=PauseResult.STAYED)))
     wider = Q(target_type=TargetType.EVERYTHING)

@@ -8,22 +8,20 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext
 
 from unsub.domain.context import UnsubContext
-from unsub.domain.target import Target, TargetType
+from unsub.domain.target import TargetType
 from unsub.infra.database_timeout import fail_fast
 from unsub.models import EmailStatus, Kind, LinkEmail, Pause, Purpose, Status, SubscriberRequest
 from unsub.models.statuses import ON_THEIR_WAY
 from unsub.outbox import identity
 
+from . import consent_receipts
 from .current_state import CurrentState
+from .target_names import target_name
 
 REQUESTS_MAX = 500
-_LABELS = {
-    TargetType.ADDRESS: gettext_noop("Email address"),
-    TargetType.FORMAT: gettext_noop("Email format"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +42,13 @@ class ExportedRequest:
     confirmed_at: datetime | None
     request_id: str
     is_own: bool = True
+    target: str = ""
+    list_id: int | None = None
+    # The version and language of the text agreed to, and the ID of the consent receipt; "" and None
+    # where there is none.
+    version: int | None = None
+    language: str = ""
+    receipt_id: str = ""
 
     @property
     def unsubscribes(self) -> bool:
@@ -59,12 +64,25 @@ def exported_requests(context: UnsubContext, names: Mapping[int, str]) -> list[E
             "consent_text", "pause"
         )
         emails = identity.emails_of(context.mid, context.subscriber)
-        found = [_exported(row, names) for row in rows.order_by("-pk")[:REQUESTS_MAX]]
+        newest = list(rows.order_by("-pk")[:REQUESTS_MAX])
+        ids = _receipt_ids(newest)
+        found = [_exported(row, names, ids.get(row.pk, "")) for row in newest]
         found += [_held_email(email) for email in emails.order_by("-pk")[:REQUESTS_MAX]]
     return sorted(found, key=lambda one: one.at, reverse=True)[:REQUESTS_MAX]
 
 
-def _exported(row: SubscriberRequest, names: Mapping[int, str]) -> ExportedRequest:
+def _receipt_ids(requests: list[SubscriberRequest]) -> dict[int, str]:
+    """Return the IDs of the consent receipts by the numbers of the requests that they show."""
+    ordered = sorted(requests, key=lambda one: (one.received_at, one.pk))
+    return {
+        one.pk: receipt.id
+        for receipt in consent_receipts.receipts(ordered)
+        for one in (receipt.withdrawn, receipt.given)
+        if one
+    }
+
+
+def _exported(row: SubscriberRequest, names: Mapping[int, str], receipt: str) -> ExportedRequest:
     on_its_way = row.status in ON_THEIR_WAY
     return ExportedRequest(
         at=row.received_at,
@@ -77,6 +95,11 @@ def _exported(row: SubscriberRequest, names: Mapping[int, str]) -> ExportedReque
         agreed_to=row.consent_text.text if row.consent_text else "",
         confirmed_at=row.confirmed_at,
         request_id=row.sfmc_request_id,
+        target=target_name(row.target, names) or gettext("a mailing list"),
+        list_id=row.target.id if row.target.type is TargetType.LIST else None,
+        version=row.consent_text_id,
+        language=row.consent_text.language if row.consent_text else "",
+        receipt_id=receipt,
     )
 
 
@@ -107,7 +130,7 @@ def _held_email(email: LinkEmail) -> ExportedRequest:
 
 def _title(row: SubscriberRequest, names: Mapping[int, str]) -> str:
     """Return what a request asks for, in the language of the page."""
-    name = _name(row.target, names)
+    name = target_name(row.target, names)
     if row.target.type is TargetType.JOB:
         return gettext("Unsubscribe")
     if row.kind == Kind.UNSUBSCRIBE and (pause := _pause_of(row)):
@@ -121,44 +144,65 @@ def _pause_of(row: SubscriberRequest) -> Pause | None:
     return getattr(row, "pause", None)
 
 
-def _name(target: Target, names: Mapping[int, str]) -> str:
-    """Return the name of a list or attribute, or of what else is changed, in the language of the
-    page; "" for a job."""
-    if target.type in _LABELS:
-        return gettext(_LABELS[target.type])
-    if target.type is TargetType.ATTRIBUTE:
-        return target.name
-    if target.type is TargetType.LIST and target.id is not None:
-        return names.get(target.id, str(target.id))
-    return gettext("All marketing emails") if target.type is TargetType.EVERYTHING else ""
+# Of the file that a person downloads; a change of its names is a new number
+# (docs/profile-centre.md).
+FORMAT_VERSION = 1
+_STATES = {
+    "on_its_way": "in_progress",
+    "waiting": "waiting_for_confirmation",
+    "expired": "not_confirmed_in_time",
+    "refused": "being_checked",
+    "withdrawn": "undone",
+    "superseded": "replaced",
+}
 
 
 def as_json(
-    state: CurrentState, requests: list[ExportedRequest], *, at: datetime
+    state: CurrentState, requests: list[ExportedRequest], *, at: datetime, sender: str
 ) -> dict[str, Any]:
-    """Return the export as a JSON-compatible dict. `marketing_cloud` is None where it did not
-    answer; `emails` are those that the subscriber did not ask for, such as the one that confirms a
-    request."""
+    """Return the export as a JSON-compatible dict. `your_profile` is None where Marketing Cloud did
+    not answer; `emails_to_you` are those that the subscriber did not ask for, such as the one that
+    confirms a request."""
     return {
-        "made_at": at.isoformat(),
-        "marketing_cloud": _profile(state),
-        "requests": [_json(one) for one in requests if one.is_own],
-        "emails": [_json(one) for one in requests if not one.is_own],
+        "format_version": FORMAT_VERSION,
+        "exported_at": at.isoformat(),
+        "sender": sender,
+        "your_profile": _profile(state),
+        "your_requests": [_json(one) for one in requests if one.is_own],
+        "emails_to_you": [_json(one) for one in requests if not one.is_own],
     }
 
 
 def _json(one: ExportedRequest) -> dict[str, Any]:
     return {
-        "received_at": one.at.isoformat(),
-        "kind": one.kind,
-        "about": one.about,
-        "state": one.state,
+        "requested_at": one.at.isoformat(),
+        "description": one.title,
+        "type": one.kind,
+        "about": one.target or one.about,
+        "list_id": one.list_id,
+        "status": _STATES.get(one.state, one.state),
+        "completed_at": _time(one.ended_at),
         "reason": one.reason,
-        "finished_at": one.ended_at.isoformat() if one.ended_at else None,
-        "agreed_to": one.agreed_to,
-        "confirmed_at": one.confirmed_at.isoformat() if one.confirmed_at else None,
-        "marketing_cloud_request_id": one.request_id,
+        "consent": _consent(one),
+        "consent_receipt_id": one.receipt_id or None,
+        "marketing_cloud_request_id": one.request_id or None,
     }
+
+
+def _consent(one: ExportedRequest) -> dict[str, Any] | None:
+    """Return what was agreed to, and when that was confirmed; None where nothing was."""
+    if not (one.agreed_to or one.confirmed_at):
+        return None
+    return {
+        "text": one.agreed_to,
+        "version": one.version,
+        "language": one.language,
+        "confirmed_by_email_at": _time(one.confirmed_at),
+    }
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
 
 
 def _profile(state: CurrentState) -> dict[str, Any] | None:
@@ -169,13 +213,13 @@ def _profile(state: CurrentState) -> dict[str, Any] | None:
         return None
     seen = {one.name for one in state.snapshot.definitions or () if one.is_viewable}
     return {
-        "subscriber_key": profile.subscriber_key,
         "email_address": profile.email_address,
+        "subscriber_key": profile.subscriber_key,
         "status": profile.status,
-        "email_type_preference": profile.email_type,
-        "attributes": {name: value for name, value in profile.attributes.items() if name in seen},
-        "lists": [
-            {"list_id": one.list_id, "name": one.name, "on": one.is_on}
+        "email_format": profile.email_type,
+        "details": {name: value for name, value in profile.attributes.items() if name in seen},
+        "mailing_lists": [
+            {"list_id": one.list_id, "name": one.name, "subscribed": one.is_on}
             for one in state.subscriptions()
         ],
     }

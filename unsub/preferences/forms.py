@@ -84,8 +84,8 @@ class Line(forms.CharField):
         if len(value) > self.longest:
             raise forms.ValidationError(
                 ngettext(
-                    "“%(label)s” must be %(max)s character or fewer",
-                    "“%(label)s” must be %(max)s characters or fewer",
+                    "“%(label)s” must be %(max)s\u00a0character or fewer",
+                    "“%(label)s” must be %(max)s\u00a0characters or fewer",
                     self.longest,
                 )
                 % {"label": self.label, "max": self.longest}

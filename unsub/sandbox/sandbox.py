@@ -7,6 +7,7 @@ from threading import Event, Thread
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
+from .http.page_emails import EmailRow
 from .http.page_links import LinkRow
 from .http.server import Server
 from .http.service import Service
@@ -98,10 +99,13 @@ class Sandbox:
         """Return a subscriber's current state, `lists` by ListID. Raises KeyError where unknown."""
         return self.memory.portrait(subscriber_id)
 
-    def show_links(self, rows: Sequence[LinkRow], note: str = "") -> None:
-        """Show links on the page `/links`; `note` says why there are none."""
+    def show_links(
+        self, rows: Sequence[LinkRow], note: str = "", emails: Sequence[EmailRow] = ()
+    ) -> None:
+        """Show links on the page `/links`, and sample emails on the first page; `note` says why
+        there are none."""
         service = self._server.service
-        service.links, service.links_note = rows, note
+        service.links, service.links_note, service.emails = rows, note, emails
 
     @property
     def retrieve_pages(self) -> RetrievePages:
@@ -191,6 +195,7 @@ def serve_forever(
     scopes: Collection[str] = SCOPES,
     links: Sequence[LinkRow] = (),
     links_note: str = "",
+    emails: Sequence[EmailRow] = (),
     more_subscribers: Mapping[int, str] = MappingProxyType({}),
     announce: Callable[[str], object] = lambda _url: None,
 ) -> None:
@@ -208,7 +213,7 @@ def serve_forever(
         token_lifetime=token_lifetime,
         scopes=scopes,
     ) as sandbox:
-        sandbox.show_links(links, links_note)
+        sandbox.show_links(links, links_note, emails)
         announce(sandbox.url)
         try:
             Event().wait()

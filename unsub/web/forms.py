@@ -50,7 +50,7 @@ class ReasonForm(forms.Form):
     )
     words = WordsField(
         label=_("Tell us more"),
-        help_text=_("Up to 100 characters. Don’t include personal details."),
+        help_text=_("Up to 100\u00a0characters. Don’t include personal details."),
         required=False,
         widget=forms.TextInput(
             attrs={

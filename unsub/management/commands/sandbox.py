@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from unsub.management.sample_emails import SampleEmail, sample_emails
 from unsub.management.sample_links import ODD_SUBSCRIBERS, SampleLink, sample_links
 from unsub.sandbox import SCOPES, serve_forever
 
-SAMPLE_MID = 510001
+SAMPLE_MID, SAMPLE_NAME = 510001, "Example Outfitters"
 
 
 class Command(BaseCommand):
@@ -45,7 +46,7 @@ class Command(BaseCommand):
         # Shells start background processes with SIGINT ignored, so both handlers are set.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.default_int_handler)
-        links, note = _links()
+        links, emails, note = _links()
         try:
             serve_forever(
                 options["host"],
@@ -56,6 +57,7 @@ class Command(BaseCommand):
                 scopes=options["scope"],
                 links=links,
                 links_note=note,
+                emails=emails,
                 more_subscribers=ODD_SUBSCRIBERS if links else {},
                 announce=lambda url: self.stdout.write(f"Marketing Cloud stand-in at {url}"),
             )
@@ -65,20 +67,22 @@ class Command(BaseCommand):
             raise CommandError(_explain(err, options)) from err
 
 
-def _links() -> tuple[list[SampleLink], str]:
-    """Return the links for the sandbox's page, or none and why: they are real links, which must not
-    be shown where they lead to a real tenant."""
+def _links() -> tuple[list[SampleLink], list[SampleEmail], str]:
+    """Return the links and emails for the sandbox's pages, or none and why: they are real links,
+    which must not be shown where they lead to a real tenant."""
     # The command starts without the project's settings, too.
     keys = getattr(settings, "LINK_KEYRING", None)
     if not keys:
-        return [], "There are no links without LINK_KEYS."
+        return [], [], "There are no links without LINK_KEYS."
     if urlsplit(settings.SFMC_AUTH_URL).scheme == "https":
-        return [], "There are no links in a deployment that calls Marketing Cloud itself."
+        return [], [], "There are no links in a deployment that calls Marketing Cloud itself."
     mid = settings.SFMC_ACCOUNT_ID or SAMPLE_MID
+    url = settings.PUBLIC_URL
     try:
-        return sample_links(address=settings.PUBLIC_URL, mid=mid, keys=keys), ""
+        links = sample_links(address=url, mid=mid, keys=keys)
+        return links, sample_emails(address=url, mid=mid, keys=keys, sender=SAMPLE_NAME), ""
     except ValueError as err:
-        return [], f"There are no links: {err}."
+        return [], [], f"There are no links: {err}."
 
 
 def _explain(err: OSError, options: dict[str, Any]) -> str:

@@ -1,62 +1,76 @@
-"""The page at `/`: the sandbox's current state, for people to watch."""
+"""The page at `/`: the sandbox's current state, for people to watch, and the controls of faults."""
 
 from collections.abc import Sequence
-from html import escape
+from dataclasses import dataclass
 from typing import Any
 
 from unsub.sandbox.world.entities import Job
 from unsub.sandbox.world.records import Entry
 from unsub.sandbox.world.store import Memory
 
-from .html import MOST_ROWS, STYLE, clock, section, table
-from .page_people import mails, people, updates
+from .html import MOST_ROWS, STYLE, clock, folded, section, table
+from .page_emails import EmailRow, emails
+from .page_faults import controls
+from .page_people import people, updates
 
 REFRESH_SECONDS = 2
 
 
-def render(memory: Memory, cues: Sequence[dict[str, Any]]) -> bytes:
-    """Return the page as UTF-8 HTML: no script, no external resources, refreshed every 2
-    seconds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageOptions:
+    """What the reader chose: `live` reloads the page by itself, without what can be typed or
+    unfolded; `search` looks for subscribers; `problem` is why a fault was not injected."""
+
+    live: bool = False
+    search: str = ""
+    problem: str = ""
+
+
+def render(
+    memory: Memory,
+    cues: Sequence[dict[str, Any]],
+    samples: Sequence[EmailRow] = (),
+    options: PageOptions | None = None,
+) -> bytes:
+    """Return the page as UTF-8 HTML: no script, no external resources."""
+    options = options or PageOptions()
     events = memory.entries("event")
     masters = memory.entries("master")
+    happened = f"{_events(events, options)}{_masters(masters)}{updates(memory)}"
+    rest = (
+        f"{controls(cues, options.problem)}{emails(memory, samples)}"
+        f"{people(memory, options.search)}{_jobs(memory)}{_also(memory)}"
+    )
+    refresh = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">' if options.live else ""
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="{REFRESH_SECONDS}">
+{refresh}
 <title>Marketing Cloud stand-in: {len(events)} UnsubEvents</title>
+<link rel="icon" href="data:,">
 <style>{STYLE}</style></head><body>
 <header><h1>Marketing Cloud stand-in</h1>
 <p>{len(events)} UnsubEvents and {len(masters)} master unsubscribes without one,
-among {len(memory.subscribers)} invented subscribers. None reaches the real one.</p></header>
-<main>{_cues(cues)}{_events(events)}{_masters(masters)}{updates(memory)}{mails(memory)}
-{people(memory)}{_jobs(memory)}
-<p class="quiet">Also: <a href="/links">links of the snippet</a>
-<code>/events.json</code> <code>/masters.json</code>
-<code>/updates.json</code> <code>/mails.json</code>
-<code>/people.json?id={next(iter(memory.subscribers), 0)}</code> <code>/calls.json</code>
-<code>/faults</code> <code>/etframework.wsdl</code></p>
+among {len(memory.subscribers)} invented subscribers. None reaches the real one.</p>
+<nav aria-label="Sections"><a href="/#events">Events</a> <a href="/#faults">Faults</a>
+<a href="/#emails">Emails</a> <a href="/#subscribers">Subscribers</a>
+<a href="/links">Links of the snippet</a></nav></header>
+<main>{happened}{"" if options.live else rest}
 </main></body></html>
 """.encode()
 
 
-def _cues(cues: Sequence[dict[str, Any]]) -> str:
-    if not cues:
-        return ""
-    items = ", ".join(f"{_what(cue)} ({_how_often(cue)})" for cue in cues)
-    return f'<section class="cues"><strong>Faults on cue:</strong> {escape(items)}</section>'
-
-
-def _what(cue: dict[str, Any]) -> str:
-    return f"{cue['kind']} of {cue['operation']}" if cue["operation"] else str(cue["kind"])
-
-
-def _how_often(cue: dict[str, Any]) -> str:
-    return "until cleared" if cue["times"] is None else f"{cue['times']} more"
-
-
-def _events(events: Sequence[Entry]) -> str:
+def _events(events: Sequence[Entry], options: PageOptions) -> str:
+    seconds = f"every {REFRESH_SECONDS} seconds"
+    ways = (
+        f'<p><a class="button" href="/">Stop reloading</a> Reloads {seconds}, without the rest.</p>'
+        if options.live
+        else '<p><a class="button" href="/">Reload</a> '
+        f'<a class="button" href="/?live=1">Reload {seconds}</a></p>'
+    )
     if not events:
-        return section("UnsubEvents", "<p>None yet. Unsubscribe somebody and watch.</p>")
+        body = "<p>None yet. Open an email below, unsubscribe, and reload.</p>"
+        return section("UnsubEvents", ways + body, name="events")
     heads = ("Time (UTC)", "Unit", "SubscriberID", "JobID", "ListID", "BatchID", "Reason")
     rows = (
         (
@@ -70,7 +84,7 @@ def _events(events: Sequence[Entry]) -> str:
         )
         for entry in reversed(events[-MOST_ROWS:])
     )
-    return section("UnsubEvents, newest first", table(heads, rows))
+    return section("UnsubEvents, newest first", ways + table(heads, rows), name="events")
 
 
 def _masters(masters: Sequence[Entry]) -> str:
@@ -87,8 +101,18 @@ def _masters(masters: Sequence[Entry]) -> str:
 
 def _jobs(memory: Memory) -> str:
     heads = ("JobID", "Unit", "Sent to list", "BatchIDs", "Name")
-    return section("Jobs, newest first", table(heads, map(_job, memory.jobs.values())))
+    title = f"Jobs, newest first: {len(memory.jobs)}"
+    return folded(title, table(heads, map(_job, memory.jobs.values())))
 
 
 def _job(job: Job) -> tuple[object, ...]:
     return job.job_id, job.mid, job.list_id, ", ".join(map(str, job.batches)), job.name
+
+
+def _also(memory: Memory) -> str:
+    return (
+        '<p class="quiet">For programs: <code>/events.json</code> <code>/masters.json</code> '
+        "<code>/updates.json</code> <code>/mails.json</code> "
+        f"<code>/people.json?id={next(iter(memory.subscribers), 0)}</code> "
+        "<code>/calls.json</code> <code>/faults</code> <code>/etframework.wsdl</code></p>"
+    )

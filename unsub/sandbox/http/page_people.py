@@ -1,13 +1,14 @@
-"""The page's sections on subscribers, updates and emails."""
+"""The page's sections on subscribers and updates."""
 
 from collections.abc import Iterable, Mapping
 from html import escape
+from itertools import islice
 
 from unsub.sandbox.world.entities import ListKind, MailList, Subscriber
-from unsub.sandbox.world.records import Change, Entry, Mail, Update
+from unsub.sandbox.world.records import Change, Entry, Update
 from unsub.sandbox.world.store import Memory
 
-from .html import MOST_ROWS, clock, row, section, table
+from .html import MOST_ROWS, clock, folded, row, section, table
 
 MOST_SUBSCRIBERS = 50
 
@@ -37,41 +38,43 @@ def _given(change: Change) -> str:
     return ", ".join(given + lists)
 
 
-def mails(memory: Memory) -> str:
-    """Return the section of emails, or "" where there are none."""
-    sent = memory.mails()
-    if not sent:
-        return ""
-    heads = ("Time (UTC)", "Unit", "Definition", "To", "SubscriberKey", "Attributes")
-    return section("Mails, newest first", table(heads, map(_mail, reversed(sent[-MOST_ROWS:]))))
-
-
-def _mail(mail: Mail) -> tuple[object, ...]:
-    return (
-        clock(mail),
-        mail.mid,
-        mail.definition,
-        mail.email,
-        mail.subscriber_key,
-        _pairs(mail.attributes),
-    )
-
-
 def _pairs(values: Mapping[str, str]) -> str:
     return ", ".join(f"{name}: {value}" for name, value in values.items() if value)
 
 
-def people(memory: Memory) -> str:
-    """Return the section of subscribers, with their status on every list."""
+def people(memory: Memory, search: str = "") -> str:
+    """Return the section of subscribers with their status on every list, folded unless one was
+    searched for."""
     lists = [x for x in memory.lists.values() if x.kind is not ListKind.SUPPRESSION]
     names = (f"{x.name} ({x.list_id})" for x in lists)
     heads = ("SubscriberID", "SubscriberKey", "Status", *names, "Attributes")
-    chosen = _shown(memory)
+    chosen = _found(memory, search) if search else _shown(memory)
     body = "".join(_person(memory, subscriber, lists) for subscriber in chosen)
     places = f"<table><thead>{row('th', heads)}</thead><tbody>{body}</tbody></table>"
     shown, known = len(chosen), len(memory.subscribers)
-    note = "" if shown == known else f'<p class="quiet">{shown} of {known}, the latest first.</p>'
-    return section("Subscribers", note + places)
+    note = f'<p class="quiet">{shown} of {known}, the latest first.</p>' if shown < known else ""
+    form = (
+        '<form action="/#subscribers" role="search" class="fields"><label>SubscriberID, key or '
+        f'address <input type="search" name="q" value="{escape(search)}" maxlength="254"></label>'
+        "<button>Search</button></form>"
+    )
+    nothing = "<p>No such subscriber.</p>"
+    return folded(
+        f"Subscribers: {known}",
+        form + note + (places if chosen else nothing),
+        name="subscribers", is_open=bool(search),
+    )  # fmt: skip
+
+
+def _found(memory: Memory, search: str) -> list[Subscriber]:
+    """Return the subscribers whose ID, key or address has the text in it."""
+    wanted = search.strip().lower()
+    found = (
+        one
+        for one in memory.subscribers.values()
+        if wanted in f"{one.subscriber_id} {one.key} {one.email}".lower()
+    )
+    return list(islice(found, MOST_SUBSCRIBERS))
 
 
 def _shown(memory: Memory) -> list[Subscriber]:
@@ -87,7 +90,7 @@ def _shown(memory: Memory) -> list[Subscriber]:
     )
     latest = sorted(records, key=lambda x: -x.id)
     wanted = dict.fromkeys(entry.subscriber_id for entry in latest)
-    wanted.update(dict.fromkeys(list(everybody)[:MOST_SUBSCRIBERS]))
+    wanted.update(dict.fromkeys(islice(everybody, MOST_SUBSCRIBERS)))
     return [everybody[x] for x in wanted if x in everybody][:MOST_SUBSCRIBERS]
 
 

@@ -8,13 +8,13 @@ from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock
 from typing import Any, ClassVar
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl
 
 from unsub.sandbox.operations.faults import Cue, CueError
 from unsub.sandbox.soap import wsdl
 from unsub.sandbox.soap.elements import number
 
-from . import page, page_links, tokens
+from . import page, page_faults, page_links, tokens
 from .bodies import BodyError, read_body
 from .replies import Reply
 from .service import Service
@@ -99,8 +99,14 @@ class Handler(BaseHTTPRequestHandler):
             self._text(404, "Not found")
 
     def _page(self) -> None:
+        asked = dict(parse_qsl(self.path.partition("?")[2]))
+        options = page.PageOptions(live="live" in asked, search=asked.get("q", ""))
+        self._show(200, options)
+
+    def _show(self, status: int, options: page.PageOptions) -> None:
         service = self.server.service
-        self._send(200, page.render(service.memory, service.cues.listing()), _HTML)
+        cues = service.cues.listing()
+        self._send(status, page.render(service.memory, cues, service.emails, options), _HTML)
 
     def _links(self) -> None:
         service = self.server.service
@@ -141,12 +147,37 @@ class Handler(BaseHTTPRequestHandler):
         body = self._body()
         if body is None:
             return
+        # Programs send JSON, often with the content type of a form: curl's default.
+        is_form = b"{" not in body and b"kind=" in body
         try:
-            self.server.service.cues.add(Cue.from_json(_parsed(body)))
+            cue = (
+                page_faults.cue_of(dict(parse_qsl(body.decode("utf-8", "replace"))))
+                if is_form
+                else Cue.from_json(_parsed(body))
+            )
         except CueError as err:
-            self._json(400, {"error": str(err)})
+            if is_form:
+                self._show(400, page.PageOptions(problem=str(err)))
+            else:
+                self._json(400, {"error": str(err)})
+            return
+        self.server.service.cues.add(cue)
+        if is_form:
+            self._see_other("/#faults")
         else:
             self._json(201, self.server.service.cues.listing())
+
+    def _clear_by_form(self) -> None:
+        if self._body() is not None:
+            self.server.service.cues.clear()
+            self._see_other("/#faults")
+
+    def _see_other(self, there: str) -> None:
+        """Reply that the page is to be fetched."""
+        self.send_response(303)
+        self.send_header("Location", there)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _clear_faults(self) -> None:
         if self._body() is not None:
@@ -241,6 +272,7 @@ class Handler(BaseHTTPRequestHandler):
         "/v2/token": _token,
         "/v1/requesttoken": _legacy_token,
         "/faults": _add_fault,
+        "/faults/clear": _clear_by_form,
     }
     _DELETE: ClassVar[dict[str, Callable[["Handler"], None]]] = {"/faults": _clear_faults}
 

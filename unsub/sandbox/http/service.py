@@ -22,6 +22,7 @@ from unsub.sandbox.soap.messages import Message
 from unsub.sandbox.soap.xml_nodes import Node
 from unsub.sandbox.world.store import Memory
 
+from .page_emails import EmailRow
 from .page_links import LinkRow
 from .replies import Reply, bad_request, soap_reply, trouble
 from .tokens import Token, Tokens
@@ -54,6 +55,7 @@ class Service:
         self.retrieve_pages = RetrievePages(memory)
         self.links: Sequence[LinkRow] = ()
         self.links_note = "No links were handed over."
+        self.emails: Sequence[EmailRow] = ()
         self._account = account
         self._stopping = stopping
 

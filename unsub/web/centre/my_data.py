@@ -1,15 +1,19 @@
-"""Data subject requests: display and download of the data stored about a subscriber, and asking for
-erasure."""
+"""Data subject requests: display and download of the data stored about a subscriber, their consent
+receipts, and asking for erasure."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
+from unsub.domain.context import UnsubContext
+from unsub.infra.database_timeout import fail_fast
 from unsub.outbox import api as outbox
-from unsub.preferences import data_export
+from unsub.preferences import consent_receipts, data_export
 from unsub.preferences.current_state import CurrentState
+from unsub.preferences.data_export import ExportedRequest
 from unsub.web.http import Saved, SeeOther, page, unavailable
 from unsub.web.page_context import PageContext
 
@@ -29,11 +33,63 @@ def yours(_request: HttpRequest, page_context: PageContext) -> HttpResponse:
     context: dict[str, Any] = {
         "details": own_facts(page_context, state) + facts_of(page_context, state),
         "lists": state.subscriptions(),
-        "requests": [one for one in requests if one.is_own],
+        "requests": _with_receipts(page_context, requests),
         "has_unsubscribed": any(one.unsubscribes for one in requests),
         "was_asked": was_asked,
     }
     return page("unsub/yours.html", page_of(page_context, state, "yours") | context)
+
+
+def _with_receipts(
+    page_context: PageContext, requests: Iterable[ExportedRequest]
+) -> list[tuple[ExportedRequest, str]]:
+    """Return the subscriber's own requests, each with the URL of its consent receipt or ""."""
+    path, mark, query = page_context.link.url("yours").partition("?")
+    return [
+        (one, f"{path}/{one.receipt_id}{mark}{query}" if one.receipt_id else "")
+        for one in requests
+        if one.is_own
+    ]
+
+
+@profile_centre_view("GET", "HEAD")
+def receipt(request: HttpRequest, page_context: PageContext) -> HttpResponse:
+    """Return one of the subscriber's own consent receipts, to print; 404 for any other ID. The
+    address is masked, unless the link shows details."""
+    state = load_state(page_context)
+    wanted = request.path.rstrip("/").rpartition("/")[2]
+    context = page_context.link.context
+    try:
+        found = _receipt(context, wanted)
+        seals = found.seals() if found else []
+    except (DatabaseError, InterfaceError):
+        return unavailable(page_context.as_context(), saved=Saved.NOT_ASKED)
+    shared = page_of(page_context, state, "yours") | {"receipt": found}
+    if found is None:
+        return page("unsub/receipt.html", shared, status=404)
+    masked = shared["masked"] if shared["is_address"] else ""
+    own = {
+        "about": found.about(_names(state)),
+        "address": _address(page_context, state) or masked,
+        "seals": seals,
+        "at": timezone.now(),
+    }
+    return page("unsub/receipt.html", shared | own)
+
+
+def _receipt(context: UnsubContext, wanted: str) -> consent_receipts.Receipt | None:
+    """Return the subscriber's receipt with this ID, or None."""
+    if context.is_test:
+        return None
+    with fail_fast():
+        own = consent_receipts.requests_of_person(context.mid, context.subscriber)
+    return next((one for one in consent_receipts.receipts(own) if one.id == wanted), None)
+
+
+def _address(page_context: PageContext, state: CurrentState) -> str:
+    """Return the address in clear, for a link that shows details; else ""."""
+    profile = state.snapshot.profile
+    return profile.email_address if page_context.shows_details and profile else ""
 
 
 def _names(state: CurrentState) -> dict[int, str]:
@@ -53,7 +109,9 @@ def yours_json(_request: HttpRequest, page_context: PageContext) -> HttpResponse
     except (DatabaseError, InterfaceError):
         return unavailable(page_context.as_context(), saved=Saved.NOT_ASKED)
     answer = JsonResponse(
-        data_export.as_json(state, requests, at=timezone.now()),
+        data_export.as_json(
+            state, requests, at=timezone.now(), sender=page_context.brand.unit_name
+        ),
         json_dumps_params={"ensure_ascii": False, "indent": 2},
     )
     answer["Content-Disposition"] = 'attachment; filename="my-data.json"'

@@ -14,7 +14,7 @@ from django.db.models.functions import Now, TruncDate
 
 from unsub.infra.inserts import find_or_insert
 from unsub.models import BusinessUnit, By, CountCursor, DailyCount, Kind, Status, SubscriberRequest
-from unsub.models.daily_count import NONE
+from unsub.models.daily_count import NONE, job_reason_key
 from unsub.models.statuses import NOT_COUNTED
 
 # A transaction that began before the last run may have committed after it.
@@ -126,6 +126,9 @@ def _counts_as(row: Mapping[str, Any]) -> Iterator[tuple[int, By, str]]:
         if _counts_by(by, row):
             value = row[field]
             yield row["unit_id"], by, NONE if value is None else str(value)
+    job, reason = row["job_id"], row["reason_id"]
+    if _counts_by(By.JOB_REASON, row) and job is not None and reason is not None:
+        yield row["unit_id"], By.JOB_REASON, job_reason_key(job, reason)
 
 
 def _counts_by(by: By, row: Mapping[str, Any]) -> bool:

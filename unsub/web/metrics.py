@@ -336,6 +336,8 @@ def _alarms() -> Metric:
     gauge = GaugeMetricFamily(
         "unsub_alarms_open", "1 while an alarm is open.", labels=("cause", "mid")
     )
-    for cause, mid in Alarm.objects.filter(cleared_at=None).values_list("cause", "mid"):
+    # Of several sends of one unit there are several.
+    rows = Alarm.objects.filter(cleared_at=None).order_by()
+    for cause, mid in rows.values_list("cause", "mid").distinct():
         gauge.add_metric((cause, str(mid)), 1)
     return gauge

@@ -11,7 +11,15 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter, SingleNumericFilter
 
-from unsub.models import Channel, MailingList, Outcome, ResolutionNote, Status, SubscriberRequest
+from unsub.models import (
+    Channel,
+    MailingList,
+    Outcome,
+    ResolutionNote,
+    Send,
+    Status,
+    SubscriberRequest,
+)
 from unsub.models.request import any_status
 from unsub.models.shown_status import shows
 from unsub.models.statuses import NOT_COUNTED, in_states
@@ -169,6 +177,32 @@ class ListFilter(admin.SimpleListFilter):
         if not is_number(value):
             return queryset.none()
         return queryset.filter(any_status(), list_id=int(value))
+
+
+class EmailFilter(admin.SimpleListFilter):
+    """By the name of the email, where pages link to it: all its sends, or the requests from them.
+    There are too many names to offer."""
+
+    title = _("email")
+    parameter_name = "email"
+
+    def lookups(
+        self, request: HttpRequest, _model_admin: "admin.ModelAdmin[Any]"
+    ) -> Iterable[tuple[str, Any]]:
+        """Return the name in the URL."""
+        chosen = request.GET.get(self.parameter_name, "")
+        return [(chosen, chosen)] if chosen else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the user's sends of this email."""
+        name = self.value()
+        if not name:
+            return queryset
+        if queryset.model is Send:
+            return queryset.filter(email_name=name)
+        sends = Send.objects.filter(email_name=name, unit__in=units_of(request.user))
+        # As numbers: by the index of jobs.
+        return queryset.filter(job_id__in=list(sends.values_list("job_id", flat=True)))
 
 
 class RequestUnitFilter(UnitFilter):

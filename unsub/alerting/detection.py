@@ -304,15 +304,15 @@ def _send_spikes() -> Iterator[Finding]:
 
 
 def _in_words(one: SendSpike) -> str:
-    """Return the send and its numbers, such as "Weekly offers: 1.20% of 5000, usually 0.15%"."""
+    """Return the send and its numbers, such as "Weekly offers: 1.20% of 5,000, usually 0.15%"."""
     name = one.email_name or f"Job {one.job_id}"
     if len(name) > NAME_LENGTH:
         name = f"{name[: NAME_LENGTH - 1]}…"
     spike = one.spike
     if spike.is_rate:
-        return f"{name}: {spike.value:.2%} of {one.sent}, usually {spike.usual:.2%}"
+        return f"{name}: {spike.value:.2%} of {one.sent:,}, usually {spike.usual:.2%}"
     days = "today" if one.first_day else "unsubscribed"
-    return f"{name}: {one.number} {days}, usually {spike.usual:g}"
+    return f"{name}: {one.number:,} {days}, usually {spike.usual:g}"
 
 
 def raise_alarm(finding: Finding) -> None:

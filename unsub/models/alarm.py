@@ -76,7 +76,7 @@ class Alarm(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.cause} {self.mid}"
+        return f"{self.get_cause_display()} ({self.mid})"
 
 
 class AlarmNotification(models.Model):

@@ -151,7 +151,8 @@ def _own_period(request: HttpRequest) -> tuple[int, date] | None:
         last = date.fromisoformat(request.GET.get("to", ""))
     except ValueError:
         return None
-    last = min(last, datetime.now(UTC).date())
+    # In no time zone is it later than tomorrow.
+    last = min(last, datetime.now(UTC).date() + timedelta(days=1))
     days = (last - begin).days + 1
     return (days, last) if 1 <= days <= LONGEST else None
 

@@ -4,7 +4,7 @@ about the deployment, and `notifications` tells people."""
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import redis
@@ -12,7 +12,6 @@ import structlog
 from django.conf import settings
 from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from unsub.audit import sealing
 from unsub.domain.outcomes import Outcome
@@ -65,8 +64,8 @@ NAME_LENGTH = 40  # of an email in an alarm's detail
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A cause that applies now. Of an alarm that counts requests from a certain day on (UTC),
-    `first_day` is that day."""
+    """A cause that applies now. Of an alarm that counts requests from a certain day on, in
+    the unit's time zone, `first_day` is that day."""
 
     cause: Cause
     mid: int
@@ -283,11 +282,10 @@ def _not_sealed() -> Iterator[Finding]:
 
 def _spikes() -> Iterator[Finding]:
     """Yield the units with far more unsubscribes today than on their busy days."""
-    today = timezone.now().astimezone(UTC).date()
     for mid, rate in sorted(unsubscribe_rate.today().items()):
         if rate.is_spike:
             yield Finding(
-                cause=Cause.SPIKE, mid=mid, number=rate.number, first_day=today,
+                cause=Cause.SPIKE, mid=mid, number=rate.number, first_day=rate.day,
                 detail=f"usually up to {rate.usual}",
             )  # fmt: skip
 

@@ -55,7 +55,7 @@ class Alarm(models.Model):
     cause = models.CharField(_("cause"), max_length=20, choices=Cause.choices)
     mid = models.BigIntegerField(_("MID"))
     job_id = models.BigIntegerField(_("JobID"), default=NO_SEND, db_default=NO_SEND)
-    # Of alarms that count requests of certain days: the first of them (UTC).
+    # Of alarms that count requests of certain days: the first of them, in the unit's time zone.
     first_day = models.DateField(_("counted from"), null=True, blank=True)
     number = models.PositiveIntegerField(_("requests"), default=0)
     detail = models.CharField(_("details"), max_length=100, blank=True)

@@ -31,7 +31,8 @@ def job_reason_key(job: str | int, reason: str | int) -> str:
 
 
 class DailyCount(models.Model):
-    """Number of requests of one unit and one value that were received on one day (UTC).
+    """Number of requests of one unit and one value that were received on one day, in the time
+    zone of the unit.
 
     One property per row: counting by all properties at once would give nearly as many rows as
     requests.

@@ -24,6 +24,7 @@ from unsub.models import (
 from unsub.models.daily_count import NONE, job_reason_key
 from unsub.models.shown_status import is_held
 
+from .days import zones_of
 from .latency import ProcessingTime, is_late, processing_time_of
 
 PERIODS = (1, 7, 30, 90)
@@ -57,14 +58,16 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """The overview of the days from `first` to `last`. `upto` is when the daily
-    counts were last refreshed. Each `by_` list has every value, largest number first, so that it
-    sums to the whole. `reasons_of_days` has the numbers by day and reason; `reasons_of_jobs` those
-    by job and reason, where one was given, of the LARGEST jobs or of all."""
+    """The overview of the days from `first` to `last`. `upto` is when the daily counts were last
+    refreshed. Days are those of each unit's time zone; `zone` is its name where all units have the
+    same. Each `by_` list has every value, largest number first, so that it sums to the whole.
+    `reasons_of_days` has the numbers by day and reason; `reasons_of_jobs` those by job and reason,
+    where one was given, of the LARGEST jobs or of all."""
 
     first: date
     last: date
-    is_unfinished: bool  # `last` is today
+    is_unfinished: bool  # `last` is today, somewhere
+    zone: str
     by_day: list[Count]
     by_unit: list[Count]
     by_list: list[Count]
@@ -92,9 +95,12 @@ class Overview:
 def build(*, mids: Mids, days: int, last: date | None = None, all_jobs: bool = False) -> Overview:
     """Return the overview of these units, of so many days up to `last` or today; with the reasons
     of all jobs, if told so. About a dozen queries, each on an index or on the daily counts."""
-    today = datetime.now(UTC).date()
+    found = zones_of(mids)
+    today = max((zone.today for zone in found), default=datetime.now(UTC).date())
+    first = (last or today) - timedelta(days=days - 1)
     last = min(last or today, today)
-    first = last - timedelta(days=days - 1)
+    first = min(first, last)
+    days = (last - first).days + 1
     counts = _of(DailyCount.objects.all(), "mid", mids)
     now = counts.filter(day__gte=first, day__lte=last)
     earlier = counts.filter(day__gte=first - timedelta(days=days), day__lt=first)
@@ -104,7 +110,8 @@ def build(*, mids: Mids, days: int, last: date | None = None, all_jobs: bool = F
     return Overview(
         first=first,
         last=last,
-        is_unfinished=last == today,
+        is_unfinished=any(last >= zone.today for zone in found),
+        zone=found[0].name if len(found) == 1 else "",
         by_day=_by_day(now, earlier, first, days),
         by_unit=_by(now, earlier, By.CHANNEL, field="mid"),
         by_list=_by(now, earlier, By.LIST),

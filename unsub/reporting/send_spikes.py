@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from django.db.models import Min, Q, Sum
+from django.db.models import Min, Sum
 from django.utils import timezone
 
 from unsub.domain.spikes import (
@@ -24,6 +24,8 @@ from unsub.domain.spikes import (
 )
 from unsub.models import By, DailyCount, Send
 from unsub.models.daily_count import NONE
+
+from .days import Zone, is_today, zone_of, zones
 
 # Most unsubscribes of a send come within NEW. Then it is finished, and others are compared with it.
 NEW = timedelta(days=3)
@@ -42,7 +44,7 @@ Job = tuple[int, int]  # MID and JobID
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendSpike:
     """A send with far more unsubscribes than usual. `number` counts those received since
-    `first_day` (UTC), all of them for None."""
+    `first_day` (in the unit's time zone), all of them for None."""
 
     mid: int
     job_id: int
@@ -55,7 +57,7 @@ class SendSpike:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Total:
-    """All unsubscribes of a job, and the first day (UTC) with any."""
+    """All unsubscribes of a job, and the first day with any."""
 
     number: int
     first_day: date
@@ -63,11 +65,10 @@ class _Total:
 
 def find(*, known: Collection[Job] = ()) -> list[SendSpike]:
     """Return the sends that are far above what is usual, by MID and JobID. `known` are those that
-    were found before, which end a little later. One query while no send has LEAST_NUMBER
-    unsubscribes in these days, else about eight and one for each business unit with such sends."""
-    now = timezone.now()
-    today = now.astimezone(UTC).date()
-    recent = _recent(today)
+    were found before, which end a little later. Two queries while no send has LEAST_NUMBER
+    unsubscribes in these days, else about nine and one for each business unit with such sends."""
+    now, found_zones = timezone.now(), zones()
+    recent = _recent(found_zones)
     if not recent:
         return []
     totals, sends = _totals(recent), _sends(recent)
@@ -76,17 +77,18 @@ def find(*, known: Collection[Job] = ()) -> list[SendSpike]:
     running = {job for job in began.keys() - fresh if recent[job] >= LEAST_NUMBER}
     found = [
         *_fresh_spikes(fresh, totals, sends, known, now),
-        *_running_spikes(running, recent, totals, sends, known, today),
+        *_running_spikes(running, recent, totals, sends, known, found_zones),
     ]
     return sorted(found, key=lambda one: (one.mid, one.job_id))
 
 
-def _recent(today: date) -> dict[Job, int]:
+def _recent(found: Sequence[Zone]) -> dict[Job, int]:
     """Return the jobs with LEAST_NUMBER unsubscribes within NEW, each with those of today."""
+    first = min(zone.today for zone in found) - NEW
     rows = (
-        DailyCount.objects.filter(by=By.JOB, day__gte=today - NEW, day__lte=today)
+        DailyCount.objects.filter(by=By.JOB, day__gte=first)
         .exclude(key=NONE).order_by().values_list("mid", "key")
-        .annotate(sum=Sum("number"), now=Sum("number", filter=Q(day=today), default=0))
+        .annotate(sum=Sum("number"), now=Sum("number", filter=is_today(found), default=0))
         .filter(sum__gte=LEAST_NUMBER)
     )  # fmt: skip
     return {(mid, int(key)): now for mid, key, _, now in rows}
@@ -215,17 +217,20 @@ def _running_spikes(  # noqa: PLR0917
     totals: Mapping[Job, _Total],
     sends: Mapping[Job, Send],
     known: Collection[Job],
-    today: date,
+    found: Sequence[Zone],
 ) -> Iterable[SendSpike]:
     """Yield the running sends of which today is above their own days."""
     if not jobs:
         return
-    days = _own_days(jobs, today)
+    days = _own_days(jobs, min(zone.today for zone in found))
     for mid, job in jobs:
+        today = zone_of(mid, found).today
         age = (today - totals[mid, job].first_day).days
         if age < LEAST_DAYS:
             continue
-        numbers = days.get((mid, job), [])
+        first = today - timedelta(days=OWN_DAYS)
+        own = days.get((mid, job), {})
+        numbers = [number for day, number in own.items() if first <= day < today]
         history = numbers + [0] * (min(age, OWN_DAYS) - len(numbers))
         one = Unsubscribes(number=recent[mid, job])
         others = [Unsubscribes(number=number) for number in history]
@@ -233,15 +238,15 @@ def _running_spikes(  # noqa: PLR0917
             yield _found(mid, job, sends.get((mid, job)), one, spike, today)
 
 
-def _own_days(jobs: set[Job], today: date) -> dict[Job, list[int]]:
-    """Return the numbers of the last OWN_DAYS days with unsubscribes, without today."""
+def _own_days(jobs: set[Job], today: date) -> dict[Job, dict[date, int]]:
+    """Return the numbers of the last OWN_DAYS days with unsubscribes, and of today."""
     rows = DailyCount.objects.filter(
         by=By.JOB, key__in=sorted({str(job) for _, job in jobs}),
-        day__gte=today - timedelta(days=OWN_DAYS), day__lt=today,
+        day__gte=today - timedelta(days=OWN_DAYS),
     )  # fmt: skip
-    days: defaultdict[Job, list[int]] = defaultdict(list)
-    for mid, key, number in rows.values_list("mid", "key", "number"):
-        days[mid, int(key)].append(number)
+    days: defaultdict[Job, dict[date, int]] = defaultdict(dict)
+    for mid, key, day, number in rows.values_list("mid", "key", "day", "number"):
+        days[mid, int(key)][day] = number
     return days
 
 

@@ -319,7 +319,9 @@ def _sealed() -> Metric:
 def _unsubscribes() -> tuple[Metric, Metric]:
     """Return the unsubscribes of today, and how many are usual on a busy day."""
     number = GaugeMetricFamily(
-        "unsub_unsubscribes_today", "Unsubscribes since 0:00 UTC.", labels=("mid",)
+        "unsub_unsubscribes_today",
+        "Unsubscribes since midnight in the unit's time zone.",
+        labels=("mid",),
     )
     usual = GaugeMetricFamily(
         "unsub_unsubscribes_usual", "Unsubscribes of one of the unit's busy days.", labels=("mid",)

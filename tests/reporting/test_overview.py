@@ -6,14 +6,19 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models.functions import Now
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
+from django.urls import resolve
 
 from tests.helpers import CHILD, PARENT, MakeSubmission, person, request, seen, settle
 from unsub.admin import dashboard
@@ -235,15 +240,23 @@ class Links(HTMLParser):
 
 
 def numbers(html: str) -> list[tuple[int, str]]:
-    """Return the links of a page of which the text begins with a number, and not with a date:
-    number and address."""
+    """Return the links of a page of which the text begins with a number, and not with a date
+    or an unknown MID: number and address."""
     links = Links()
     links.feed(html)
     texts = [(href, " ".join(text.split())) for href, text in links.found]
-    counted = [
-        (re.match(r"([\d,]+)(?![.\d%]| [A-Z][a-z]+\.? \d{4})", text), href) for href, text in texts
-    ]
+    begin = re.compile(r"([\d,]+)(?![.\d%]| [A-Z][a-z]+\.? \d{4}| \(unknown)")
+    counted = [(begin.match(text), href) for href, text in texts]
     return [(int(one[1].replace(",", "")), href) for one, href in counted if one]
+
+
+def rows_of(url: str) -> int:
+    """Return the number of rows of a list for a user who sees all, without drawing its page."""
+    name = str(resolve(urlsplit(url).path).url_name)
+    model = apps.get_model("unsub", name.split("_")[1])
+    asked = RequestFactory().get(url)
+    asked.user = User.objects.get(is_superuser=True)
+    return int(admin.site.get_model_admin(model).get_changelist_instance(asked).result_count)
 
 
 def test_each_link_with_a_number_on_the_overview_opens_so_many_rows(
@@ -281,9 +294,9 @@ def test_each_link_with_a_number_on_the_overview_opens_so_many_rows(
     Alarm.objects.create(cause=Cause.LATE, mid=PARENT, number=1)
     Alarm.objects.create(cause=Cause.LATE, mid=CHILD, number=1, cleared_at=Now())
     Alarm.objects.create(cause=Cause.SEND_SPIKE, mid=PARENT, job_id=2, number=spiked)
-    begin = (now - timedelta(days=12)).date().isoformat()
+    begin = (now - timedelta(days=4)).date().isoformat()
     queries = (
-        "days=7", f"days=90&unit={PARENT}&full=job", f"days=7&unit={CHILD}",
+        "days=7", f"days=90&unit={PARENT}&full=job",
         f"from={begin}&to={now.date().isoformat()}&full=reasons-of-sends",
     )  # fmt: skip
     for query in queries:
@@ -291,12 +304,10 @@ def test_each_link_with_a_number_on_the_overview_opens_so_many_rows(
         found = set(numbers(page.content.decode()))
         assert len(found) > 25, query
         for number, url in found:
-            # Fewer rows to a page: their number is what counts.
-            short = f"{url}&per_page=25" if "/subscriberrequest/" in url else url
-            assert listed(admin_client, short) == number, (query, number, url)
+            assert rows_of(url) == number, (query, number, url)
         for task in page.context["tasks"][:1]:
             if query == "days=7":
-                assert listed(admin_client, task.url) == spiked
+                assert rows_of(task.url) == spiked
 
 
 def test_days_are_those_of_each_unit_s_time_zone_and_open_their_requests(
@@ -306,21 +317,21 @@ def test_days_are_those_of_each_unit_s_time_zone_and_open_their_requests(
     for mid, zone in zones.items():
         BusinessUnit.objects.filter(mid=mid).update(time_zone=zone.key)
     rows = [
-        request(number / 5, unit_id=(PARENT, CHILD, 599_999)[number % 3], job_id=number % 4)
+        request(number / 5, unit_id=(PARENT, CHILD, 599_999)[number % 3], job_id=1 + number % 4)
         for number in range(60)
     ]
     daily_counts.refresh()
     local: Counter[Any] = Counter()
     for row in rows:
         local[row.unit_id, row.received_at.astimezone(zones.get(row.unit_id, UTC)).date()] += 1
-    for query, mids in (("days=30", (PARENT, CHILD, 599_999)), (f"days=30&unit={CHILD}", (CHILD,))):
+    for query, mids in (("days=7", (PARENT, CHILD, 599_999)), (f"days=7&unit={CHILD}", (CHILD,))):
         page = admin_client.get(f"/admin/?{query}")
         found = page.context["overview"]
         for day in found.by_day:
             assert day.number == sum(local[mid, day.key] for mid in mids), (query, day)
         assert found.zone == ("" if len(mids) > 1 else "America/Los_Angeles")
         for number, url in set(numbers(page.content.decode())):
-            assert listed(admin_client, url) == number, (query, number, url)
+            assert rows_of(url) == number, (query, number, url)
         words = "time zone America/Los_Angeles." if found.zone else "each business unit’s own"
         assert words in seen(page.content)
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +14,7 @@ from django.urls import reverse
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext, ngettext
 
-from unsub.models import Alarm, Cause, Channel, Kind, MailingList, Reason
+from unsub.models import Alarm, BusinessUnit, Cause, Channel, Kind, MailingList, Reason
 from unsub.models.daily_count import NONE
 from unsub.outbox import restoring
 from unsub.reporting import overview, send_rates
@@ -101,16 +102,17 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     Called by the theme (UNFOLD, DASHBOARD_CALLBACK)."""
     if not request.user.has_perm("unsub.view_subscriberrequest"):
         return context
-    chosen = _chosen(request)
+    seen = list(units_of(request.user))
+    chosen = _chosen(request, seen)
     mids = mids_of(request.user) if chosen.mid is None else [chosen.mid]
     all_jobs = chosen.full == _REASONS_OF_SENDS
     found = overview.build(mids=mids, days=chosen.days, last=chosen.last, all_jobs=all_jobs)
-    names = _names(request, found, chosen)
+    names = _names(seen, found, chosen)
     series = reason_charts.series_of(found.by_reason, names["reason"])
     return context | {
         "overview": found,
         "periods": _periods(chosen),
-        "units": _units(request, chosen),
+        "units": _units(seen, chosen),
         "chosen": chosen,
         "total_url": _url_of_days(chosen, found.first, found.last),
         "chart": _chart(found, chosen),
@@ -130,10 +132,10 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _chosen(request: HttpRequest) -> Chosen:
+def _chosen(request: HttpRequest, units: Sequence[BusinessUnit]) -> Chosen:
     """Return the user's choice; the default for every value that is not one of those offered."""
     days, unit = request.GET.get("days", ""), request.GET.get("unit", "")
-    seen = {str(mid) for mid in units_of(request.user).values_list("mid", flat=True)}
+    seen = {str(one.mid) for one in units}
     own = _own_period(request)
     return Chosen(
         days=own[0] if own else int(days) if days in map(str, overview.PERIODS) else 30,
@@ -173,9 +175,9 @@ def _periods(chosen: Chosen) -> list[tuple[str, str, bool]]:
     return [today, (yesterday.url(full=""), gettext("Yesterday"), is_chosen), *longer]
 
 
-def _units(request: HttpRequest, chosen: Chosen) -> list[tuple[int, str, bool]]:
+def _units(seen: Sequence[BusinessUnit], chosen: Chosen) -> list[tuple[int, str, bool]]:
     """Return the selectable units, where there are several: MID, name, whether it is chosen."""
-    units = list(units_of(request.user).order_by("name").values_list("mid", "name"))
+    units = sorted(((one.mid, one.name) for one in seen), key=itemgetter(1))
     return [(mid, name, mid == chosen.mid) for mid, name in units] if len(units) > 1 else []
 
 
@@ -234,10 +236,9 @@ def _of_reasons(keys: Sequence[str]) -> dict[str, str]:
     return {"reason__id__in": ",".join(keys)}
 
 
-def _names(request: HttpRequest, found: Overview, chosen: Chosen) -> dict[str, Any]:
+def _names(seen: Sequence[BusinessUnit], found: Overview, chosen: Chosen) -> dict[str, Any]:
     """Return by table the names of its values; what is known of sends is under `sends`, the usual
     rate under `usual`."""
-    seen = list(units_of(request.user))
     units = {unit.mid: unit.name for unit in seen}
     lists = {one.key: gettext("List %s") % one.key for one in found.by_list}
     named = MailingList.objects.filter(list_id__in=_ids(found.by_list), unit__in=units)

@@ -127,6 +127,15 @@ SELECT day, mid, by, key, number FROM (
     GROUP BY 1, mid, GROUPING SETS (channel, job_id, list_id, reason_id, kind)
 ) AS counted WHERE number > 0
 """
+BY_JOB_AND_REASON = """
+INSERT INTO unsub_dailycount (day, mid, by, key, number)
+SELECT (received_at AT TIME ZONE 'UTC')::date AS day, mid, 'job_reason',
+    job_id || ':' || reason_id AS key, count(*)
+FROM unsub_subscriberrequest
+WHERE kind = 'unsubscribe' AND status <> 'superseded' AND job_id IS NOT NULL
+    AND reason_id IS NOT NULL
+GROUP BY 1, mid, 4
+"""
 
 
 def fill(number: int, report: Callable[[int], None] = lambda _done: None) -> None:
@@ -155,6 +164,7 @@ def fill(number: int, report: Callable[[int], None] = lambda _done: None) -> Non
         cursor.execute(NOTES, [number - 100 * UNHANDLED])
         cursor.execute(BY_STATE)
         cursor.execute(BY_OTHERS)
+        cursor.execute(BY_JOB_AND_REASON)
         CountCursor.objects.create(pk=1, upto=parameters["now"])
     _seal()
 

@@ -242,6 +242,45 @@ def test_few_unsubscribes_and_a_young_unit_are_no_jump(unit: BusinessUnit) -> No
     assert causes() == {"unsubscribe_spike": 5000}
 
 
+@pytest.mark.usefixtures("receiver")
+def test_a_send_far_above_the_usual_is_told_once_and_when_it_is_over(
+    unit: BusinessUnit, client: Client
+) -> None:
+    for job in range(100, 110):
+        count_of(20, days_ago=10, by=By.JOB, key=str(job))
+    count_of(100, by=By.JOB, key="200")
+    assert look() == ["open"]
+    count_of(150, by=By.JOB, key="200")
+    count_of(90, by=By.JOB, key="201")
+    pass_time()
+    assert look() == ["open"], "of the other send"
+    assert look() == []
+    line = 'unsub_alarms_open{cause="send_spike",mid="510001"} 1.0'
+    assert client.get("/metrics").content.decode().count(line) == 1
+    count_of(220, by=By.JOB, key="200")
+    pass_time()
+    assert look() == ["open"], "the first has doubled"
+    alarms = Alarm.objects.order_by("job_id").values_list("job_id", "number", "detail")
+    assert list(alarms) == [
+        (200, 220, "Job 200: 220 unsubscribed, usually 20"),
+        (201, 90, "Job 201: 90 unsubscribed, usually 20"),
+    ]
+    DailyCount.objects.filter(key__in=["200", "201"]).delete()
+    assert look() == ["over", "over"]
+
+
+def test_the_email_about_a_send_names_it_and_leads_to_its_page(
+    unit: BusinessUnit, settings: Settings
+) -> None:
+    settings.ADMINS = [("operator", "operator@example.com")]
+    alarm = Alarm.objects.create(cause=Cause.SEND_SPIKE, mid=PARENT, job_id=200, number=100)
+    notifications.send_mail(alarm)
+    (email,) = mail.outbox
+    assert "[open] Far more unsubscribes from a send than usual (510001, job 200)" in email.subject
+    assert f"url: {settings.ADMIN_URL}/admin/unsub/alarm/{alarm.pk}/change/" in email.body
+    assert "“I never signed up”" in email.body
+
+
 def test_the_metrics_show_the_unsubscribes_of_today_beside_the_usual(
     client: Client, unit: BusinessUnit
 ) -> None:
@@ -253,11 +292,11 @@ def test_the_metrics_show_the_unsubscribes_of_today_beside_the_usual(
     assert 'unsub_unsubscribes_usual{mid="510001"} 17.0' in text
 
 
-def count_of(number: int, *, days_ago: int = 0) -> None:
+def count_of(number: int, *, days_ago: int = 0, by: By = By.CHANNEL, key: str = "page") -> None:
     """Set the unsubscribes of a day."""
     day = timezone.now().astimezone(UTC).date() - timedelta(days=days_ago)
     DailyCount.objects.update_or_create(
-        day=day, mid=PARENT, by=By.CHANNEL, key="page", defaults={"number": number}
+        day=day, mid=PARENT, by=by, key=key, defaults={"number": number}
     )
 
 

@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.db.models import F
 from django.test import Client
 
-from tests.helpers import CHILD, PARENT, request
+from tests.helpers import CHILD, PARENT, request, seen
 from unsub import tasks
 from unsub.gateway import sends
 from unsub.models import BusinessUnit, Send
@@ -107,8 +107,7 @@ def test_the_usual_rate_is_the_median_of_the_sends_that_went_to_many(unit: Busin
         left(100 + number, gone)
     found = send_rates.recent([PARENT])
     assert send_rates.usual_rate(found.values()) == pytest.approx(0.003)
-    (email,) = send_rates.by_email(found.values())
-    assert (email.sends, email.number_sent, email.unsubscribes) == (6, 5010, 28)
+    assert send_rates.rate_of(found.values()) == pytest.approx(28 / 5010)
     assert send_rates.usual_rate([found[PARENT, 100]]) is None
 
 
@@ -125,8 +124,55 @@ def test_a_job_that_links_of_two_units_name_is_counted_for_each_unit_alone(
     left(88002, 1, unit_id=CHILD)
     found = send_rates.of_jobs(None, [88002])
     assert {mid: one.rate for (mid, _), one in found.items()} == {PARENT: 0.004, CHILD: 0.002}
-    assert [one.mid for one in send_rates.by_email(found.values())] == [PARENT, CHILD]
     assert send_rates.of_jobs([CHILD], [88002]).keys() == {(CHILD, 88002)}
+
+
+def a_send(unit: BusinessUnit, job: int, sent: int, *, days_ago: int, name: str) -> Send:
+    """Make a send."""
+    now = datetime.now(UTC)
+    return Send.objects.create(
+        unit=unit, job_id=job, email_name=name, number_sent=sent, read_at=now,
+        sent_at=now - timedelta(days=days_ago),
+    )  # fmt: skip
+
+
+def test_sends_are_sorted_by_rate_number_and_date_and_found_by_job(
+    unit: BusinessUnit, admin_client: Client
+) -> None:
+    for job, sent, days_ago, gone in ((1, 1000, 3, 2), (2, 100, 1, 1), (3, 0, 2, 3)):
+        a_send(unit, job, sent, days_ago=days_ago, name="Weekly offers")
+        left(job, gone)
+    columns = {"sent": 2, "unsubscribes": 6, "rate": 7}
+    for column, order in (("sent", [2, 3, 1]), ("unsubscribes", [3, 1, 2]), ("rate", [2, 1, 3])):
+        page = admin_client.get(f"/admin/unsub/send/?o=-{columns[column]}")
+        assert [send.job_id for send in page.context["cl"].result_list] == order, column
+    for term in ("2", "offers"):
+        assert admin_client.get(f"/admin/unsub/send/?q={term}").status_code == 200
+    found = admin_client.get("/admin/unsub/send/?q=2").context["cl"].result_list
+    assert [send.job_id for send in found] == [2]
+
+
+def test_the_page_of_a_send_shows_its_email_send_by_send_beside_the_usual_rate(
+    unit: BusinessUnit, admin_client: Client
+) -> None:
+    for job in range(1, 15):
+        a_send(unit, job, 1000, days_ago=job, name="Weekly offers")
+        left(job, 4 if job == 1 else 2)
+    a_send(unit, 99, 1000, days_ago=2, name="Other news")
+    first = Send.objects.get(job_id=1)
+    page = admin_client.get(f"/admin/unsub/send/{first.pk}/change/")
+    trend = page.context["trend"]
+    assert [row.rate for row in trend] == ["0.40%", *["0.20%"] * 11]
+    assert [row.width for row in trend[:2]] == [100.0, 50.0]
+    assert page.context["trend_usual_at"] == 50.0
+    words = seen(page.content)
+    assert "The line marks the usual rate, 0.20%" in words
+    assert "12 of 14 sends. Show all" in words
+    every = admin_client.get(page.context["trend_url"]).context["cl"]
+    assert every.result_count == 14
+    once = Send.objects.get(job_id=99)
+    alone = admin_client.get(f"/admin/unsub/send/{once.pk}/change/")
+    assert "send by send" not in seen(alone.content)
 
 
 def test_the_overview_names_sends_and_their_page_says_why_people_left(
@@ -138,7 +184,7 @@ def test_the_overview_names_sends_and_their_page_says_why_people_left(
     page = admin_client.get("/admin/").content.decode()
     assert "Weekly offers" in page
     assert "Rain is coming" in page
-    assert "By email (all its sends)" in page
+    assert "By email" in page
     newest = Send.objects.get(job_id=88002)
     listed = admin_client.get("/admin/unsub/send/").content.decode()
     assert "Rain is coming" in listed

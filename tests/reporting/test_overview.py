@@ -1,26 +1,41 @@
 """Daily counts and the overview that is based on them, compared with counts of the rows."""
 
 import random
+import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db import connection
-from django.test import Client
+from django.db.models.functions import Now
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
+from django.urls import resolve
 
 from tests.helpers import CHILD, PARENT, MakeSubmission, person, request, seen, settle
 from unsub.admin import dashboard
 from unsub.models import (
+    Alarm,
     BusinessUnit,
     By,
+    Cause,
     Channel,
     CountCursor,
     DailyCount,
+    Erasure,
     Kind,
+    LostLink,
     MailingList,
     Reason,
+    Send,
     Status,
     SubscriberRequest,
 )
@@ -197,6 +212,171 @@ def test_every_number_opens_exactly_its_requests(
                 assert listed(admin_client, row.url) == row.number, (query, card.title, row.label)
         whole = {sum(row.number for row in card.rows) for card in cards[:5]}
         assert len(whole) == 1, "each table sums to the whole"
+
+
+class Links(HTMLParser):
+    """Collects the links of a page, each with its text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str]] = []
+        self._open = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Begin a link."""
+        if tag == "a":
+            self.found.append((dict(attrs).get("href") or "", ""))
+            self._open = True
+
+    def handle_endtag(self, tag: str) -> None:
+        """End a link."""
+        self._open = self._open and tag != "a"
+
+    def handle_data(self, data: str) -> None:
+        """Add to a link's text."""
+        if self._open:
+            href, text = self.found[-1]
+            self.found[-1] = href, text + data
+
+
+def numbers(html: str) -> list[tuple[int, str]]:
+    """Return the links of a page of which the text begins with a number, and not with a date
+    or an unknown MID: number and address."""
+    links = Links()
+    links.feed(html)
+    texts = [(href, " ".join(text.split())) for href, text in links.found]
+    begin = re.compile(r"([\d,]+)(?![.\d%]| [A-Z][a-z]+\.? \d{4}| \(unknown)")
+    counted = [(begin.match(text), href) for href, text in texts]
+    return [(int(one[1].replace(",", "")), href) for one, href in counted if one]
+
+
+def rows_of(url: str) -> int:
+    """Return the number of rows of a list for a user who sees all, without drawing its page."""
+    name = str(resolve(urlsplit(url).path).url_name)
+    model = apps.get_model("unsub", name.split("_")[1])
+    asked = RequestFactory().get(url)
+    asked.user = User.objects.get(is_superuser=True)
+    return int(admin.site.get_model_admin(model).get_changelist_instance(asked).result_count)
+
+
+def test_each_link_with_a_number_on_the_overview_opens_so_many_rows(
+    admin_client: Client, unit: BusinessUnit, child: BusinessUnit
+) -> None:
+    dice = random.Random(19)  # noqa: S311 - reproducible
+    reasons = list(Reason.objects.filter(active=True))
+    now = datetime.now(UTC)
+    for job in (1, 2, 3, 4, 5, 6):
+        Send.objects.create(
+            unit=child if job == 5 else unit, job_id=job, read_at=now, number_sent=500 * job,
+            email_name="Weekly offers" if job % 2 else f"News {job}",
+            sent_at=now - timedelta(days=job),
+        )  # fmt: skip
+    for number in range(260):
+        job = dice.choice([None, *range(1, 15)])
+        request(
+            dice.uniform(0, 24),
+            unit_id=CHILD if job == 5 else PARENT if job else dice.choice([PARENT, CHILD]),
+            job_id=job,
+            list_id=dice.choice([None, 7001, 7002]),
+            reason=dice.choice([None, None, *reasons]),
+            channel=dice.choice([Channel.PAGE, Channel.ONE_CLICK]),
+            status=dice.choice([Status.DONE, Status.DONE, Status.REFUSED, Status.WITHDRAWN]),
+            kind=Kind.SUBSCRIBE if number % 40 == 0 else Kind.UNSUBSCRIBE,
+        )
+    request(3, status=Status.PENDING, finished_at=None)
+    for _ in range(3):
+        LostLink.objects.create(unit=unit, email_address="ada@example.com")
+    LostLink.objects.create(unit=child, email_address="ada@example.com")
+    Erasure.objects.create(unit=child, subscriber_id=1)
+    daily_counts.refresh()
+    today = SubscriberRequest.objects.unsubscribes().exclude(status=Status.WITHDRAWN)
+    spiked = today.filter(unit_id=PARENT, job_id=2).count()
+    Alarm.objects.create(cause=Cause.LATE, mid=PARENT, number=1)
+    Alarm.objects.create(cause=Cause.LATE, mid=CHILD, number=1, cleared_at=Now())
+    Alarm.objects.create(cause=Cause.SEND_SPIKE, mid=PARENT, job_id=2, number=spiked)
+    begin = (now - timedelta(days=4)).date().isoformat()
+    queries = (
+        "days=7", f"days=90&unit={PARENT}&full=job",
+        f"from={begin}&to={now.date().isoformat()}&full=reasons-of-sends",
+    )  # fmt: skip
+    for query in queries:
+        page = admin_client.get(f"/admin/?{query}")
+        found = set(numbers(page.content.decode()))
+        assert len(found) > 25, query
+        for number, url in found:
+            assert rows_of(url) == number, (query, number, url)
+        for task in page.context["tasks"][:1]:
+            if query == "days=7":
+                assert rows_of(task.url) == spiked
+
+
+def test_days_are_those_of_each_unit_s_time_zone_and_open_their_requests(
+    admin_client: Client, unit: BusinessUnit, child: BusinessUnit
+) -> None:
+    zones = {PARENT: ZoneInfo("Pacific/Auckland"), CHILD: ZoneInfo("America/Los_Angeles")}
+    for mid, zone in zones.items():
+        BusinessUnit.objects.filter(mid=mid).update(time_zone=zone.key)
+    rows = [
+        request(number / 5, unit_id=(PARENT, CHILD, 599_999)[number % 3], job_id=1 + number % 4)
+        for number in range(60)
+    ]
+    daily_counts.refresh()
+    local: Counter[Any] = Counter()
+    for row in rows:
+        local[row.unit_id, row.received_at.astimezone(zones.get(row.unit_id, UTC)).date()] += 1
+    for query, mids in (("days=7", (PARENT, CHILD, 599_999)), (f"days=7&unit={CHILD}", (CHILD,))):
+        page = admin_client.get(f"/admin/?{query}")
+        found = page.context["overview"]
+        for day in found.by_day:
+            assert day.number == sum(local[mid, day.key] for mid in mids), (query, day)
+        assert found.zone == ("" if len(mids) > 1 else "America/Los_Angeles")
+        for number, url in set(numbers(page.content.decode())):
+            assert rows_of(url) == number, (query, number, url)
+        words = "time zone America/Los_Angeles." if found.zone else "each business unit’s own"
+        assert words in seen(page.content)
+
+
+def test_reasons_are_shown_by_day_and_by_week_and_add_up(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
+    for days_ago in range(60):
+        for reason in Reason.objects.filter(active=True):
+            request(days_ago, reason=reason)
+        request(days_ago, reason=None)
+    daily_counts.refresh()
+    for query, columns in (("days=30", 30), ("days=90", 13), ("days=1", 1)):
+        page = admin_client.get(f"/admin/?{query}")
+        chart = page.context["reasons_over_time"]
+        assert chart.names[-2:] == ["All other reasons", "No reason given"]
+        assert len(chart.names) == 7
+        assert len(chart.stacks) == columns
+        assert sum(one.number for one in chart.stacks) == page.context["overview"].number
+        for one in chart.stacks:
+            assert sum(part.number for part in one.parts) == one.number
+            assert all(part.y >= 0 for part in one.parts)
+        assert chart.stacks[-1].is_unfinished
+        assert "(so far)" in seen(page.content)
+
+
+def test_the_reasons_of_sends_say_how_many_there_are(
+    admin_client: Client, unit: BusinessUnit
+) -> None:
+    often = Reason.objects.get(code="too-many")
+    for job in range(1, 13):
+        request(job_id=job, reason=often)
+        request(job_id=job)
+    request(job_id=3)
+    request(job_id=None, reason=often)
+    daily_counts.refresh()
+    page = admin_client.get("/admin/?days=7")
+    table = page.context["reasons_by_send"]
+    assert table.names == ["I get too many emails", "No reason given"]
+    assert [part.number for part in table.rows[0].parts] == [1, 2]
+    assert "10 of 12 sends. Show all" in seen(page.content)
+    full = admin_client.get("/admin/" + table.full_url.partition("#")[0])
+    assert [
+        [part.number for part in row.parts] for row in full.context["reasons_by_send"].rows
+    ] == [[1, 2], *[[1, 1]] * 11]
 
 
 def test_a_request_without_a_reason_list_or_job_has_a_row(

@@ -25,9 +25,9 @@ from unsub.delivery import worker
 from unsub.delivery.claim import claim
 from unsub.delivery.sweep import sweep
 from unsub.domain.outcomes import Outcome, Verdict
-from unsub.models import SubscriberRequest
+from unsub.models import By, DailyCount, Send, SubscriberRequest
 from unsub.outbox import retention, store
-from unsub.reporting import audit_export, overview
+from unsub.reporting import audit_export, overview, send_spikes
 
 pytestmark = pytest.mark.django_db
 NUMBER = 30_000
@@ -131,6 +131,36 @@ TASKS: dict[str, Callable[[], Any]] = {
 def test_a_repeated_task_reads_few_pages(many: None, task: Callable[[], Any]) -> None:
     task()
     check(plans_of(task))
+
+
+def test_sends_far_above_the_usual_are_found_by_indexes(many: None) -> None:
+    """Of twelve units with five hundred sends each, one unit's send of today stands out."""
+    found: list[Any] = []
+    now = datetime.now(UTC)
+    Send.objects.bulk_create(
+        Send(
+            unit_id=mid, job_id=job, email_name=f"News {job % 7}", number_sent=10_000,
+            sent_at=now - timedelta(days=90) * (1 - job / 500), read_at=now,
+        )
+        for mid in scale_rows.MIDS for job in range(500)
+    )  # fmt: skip
+    DailyCount.objects.bulk_create(
+        DailyCount(day=now - timedelta(days=age), mid=mid, by=By.JOB, key=str(job), number=20)
+        for mid in scale_rows.MIDS for job in range(500)
+        for age in (89 - job * 90 // 500, 88 - job * 90 // 500) if age >= 4
+    )  # fmt: skip
+    Send.objects.create(
+        unit_id=MID, job_id=900, email_name="News 3", number_sent=10_000, read_at=now,
+        sent_at=now - timedelta(hours=9),
+    )  # fmt: skip
+    DailyCount.objects.create(day=now, mid=MID, by=By.JOB, key="900", number=400)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE unsub_send, unsub_dailycount")
+    plans = plans_of(lambda: found.extend(send_spikes.find()))
+    assert [(one.mid, one.job_id, one.number) for one in found] == [(MID, 900, 400)]
+    check(plans)
+    for plan in plans:
+        assert "unsub_send" not in plan.read_in_full(), plan.statement
 
 
 def test_retention_reads_few_pages(many: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,13 @@ def test_the_digest_is_sent_once_from_monday_seven_o_clock(
     assert list(weekly_digest.due(eight + timedelta(days=3))) == []
 
 
+def test_monday_seven_o_clock_is_that_of_the_unit(read: BusinessUnit, eight: datetime) -> None:
+    BusinessUnit.objects.update(time_zone="America/Los_Angeles")
+    WeeklyDigest.objects.create(unit=read, week=eight.date() - timedelta(days=14))
+    assert list(weekly_digest.due(eight)) == []
+    assert len(list(weekly_digest.due(eight + timedelta(hours=8)))) == 1
+
+
 def test_a_digest_that_no_server_accepted_is_due_again(
     read: BusinessUnit, settings: Settings, eight: datetime
 ) -> None:

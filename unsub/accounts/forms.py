@@ -84,7 +84,10 @@ class SettingsForm(forms.Form):
     time_zone = forms.ChoiceField(
         label=_("Time zone"),
         required=False,
-        help_text=_("Of the times in the admin. Days in the overview and in filters are in UTC."),
+        help_text=_(
+            "Of the times in the admin. Days, in the overview and in filters, are those of the "
+            "business unit’s time zone."
+        ),
     )
 
     def __init__(self, *args: Any, default: str, **options: Any) -> None:

@@ -10,16 +10,22 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from unsub.alerting.notifications import ADVICE, runbook
-from unsub.models import Alarm, Cause
+from unsub.models import Alarm, Cause, Kind
 
 REQUESTS = "unsub_subscriberrequest_changelist"
 VIEW_REQUESTS = _("View requests")
+REASONS = _("View its reasons")
 SPOOL = _("Open the spool")
 LINKS = _("Check a link")
 
 
+# What the daily counts count.
+COUNTED = {"kind__exact": Kind.UNSUBSCRIBE.value, "counted": "yes"}
+
+
 class Step(NamedTuple):
-    """A link to a page of the admin. In the query, MID stands for that of the alarm."""
+    """A link to a page of the admin. In the query, MID, JOB and DAY stand for those of the alarm; a
+    parameter is left out where the alarm has no such value."""
 
     text: Any  # a str, or a lazy translation
     page: str
@@ -86,9 +92,20 @@ _STEPS: Mapping[Cause, tuple[Step, ...]] = {
         Step(_("Release"), "unsub_restorehold_changelist", "unsub.view_restorehold"),
     ),
     Cause.SPIKE: (
+        _requests(received_at_from="DAY", **COUNTED),
         Step(
             _("Open the overview"), "index", "unsub.view_subscriberrequest",
             {"days": "1", "unit": "MID"},
+        ),
+    ),
+    Cause.SEND_SPIKE: (
+        _requests(job_id="JOB", received_at_from="DAY", **COUNTED),
+        Step(
+            REASONS, "unsub_send_changelist", "unsub.view_send",
+            {"unit__mid__exact": "MID", "q": "JOB"},
+        ),
+        _requests(job_id="JOB", received_at_from="DAY", scanner="yes", **COUNTED)._replace(
+            text=_("View suspected bots")
         ),
     ),
 }  # fmt: skip
@@ -100,15 +117,23 @@ def advice_on(alarm: Alarm, user: User | AnonymousUser) -> Advice | None:
         return None
     cause = Cause(alarm.cause)
     links = [
-        (gettext(step.text), _url(step, alarm.mid))
+        (gettext(step.text), _url(step, alarm))
         for step in _STEPS.get(cause, ())
         if user.has_perm(step.permission)
     ]
     return Advice(ADVICE[cause], links, runbook(cause))
 
 
-def _url(step: Step, mid: int) -> str:
+def requests_url(alarm: Alarm) -> str:
+    """Return the address of the list of exactly the requests that an alarm of unsubscribes
+    counts."""
+    return _url(_STEPS[Cause(alarm.cause)][0], alarm)
+
+
+def _url(step: Step, alarm: Alarm) -> str:
     """Return the URL of a step."""
-    query = {name: str(mid) if value == "MID" else value for name, value in step.query.items()}
+    known: dict[str, object] = {"MID": alarm.mid, "JOB": alarm.job_id, "DAY": alarm.first_day}
+    filled = {name: known.get(value, value) for name, value in step.query.items()}
+    query = {name: str(value) for name, value in filled.items() if value}
     address = reverse(f"admin:{step.page}")
     return f"{address}?{urlencode(query)}" if query else address

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import conditional_escape
@@ -14,6 +15,7 @@ from unfold.admin import ModelAdmin
 
 from unsub.models import DEPLOYMENT, Alarm
 
+from . import formatting
 from .alarm_advice import advice_on
 from .read_only import ReadOnly
 from .spool_page import spool_page
@@ -25,6 +27,22 @@ else:
     AlarmAdminBase = ModelAdmin
 
 
+class StateFilter(admin.SimpleListFilter):
+    """By whether an alarm is over."""
+
+    title = _("status")
+    parameter_name = "state"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
+        return [("open", _("open")), ("over", _("resolved"))]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Alarm]) -> QuerySet[Alarm]:
+        """Return the alarms of the chosen state."""
+        if self.value() not in {"open", "over"}:
+            return queryset
+        return queryset.filter(cleared_at__isnull=self.value() == "open")
+
+
 @admin.register(Alarm)
 class AlarmAdmin(ReadOnly, NamingUnits, AlarmAdminBase):
     """Alarms, read-only."""
@@ -34,7 +52,12 @@ class AlarmAdmin(ReadOnly, NamingUnits, AlarmAdminBase):
     list_display = (
         "cause", "unit_label", "number", "raised_at", "notified_at", "cleared_at", "detail",
     )  # fmt: skip
-    list_filter = ("cause",)
+    list_filter = (StateFilter, "cause")
+    fields = (
+        "cause", "unit_label", "send", "number", "first_day", "detail", "raised_at", "notified_at",
+        "cleared_at",
+    )  # fmt: skip
+    readonly_fields = ("unit_label", "send")
 
     @admin.display(description=_("business unit"))
     def unit_label(self, row: Alarm) -> SafeString:
@@ -42,6 +65,11 @@ class AlarmAdmin(ReadOnly, NamingUnits, AlarmAdminBase):
         if row.mid == DEPLOYMENT:
             return conditional_escape(gettext("all business units"))
         return super().unit_label(row)
+
+    @admin.display(description=_("send"))
+    def send(self, row: Alarm) -> str:
+        """Return the JobID, or a dash for what is not about a send."""
+        return str(row.job_id) if row.job_id else formatting.NOTHING
 
     def get_urls(self) -> list[URLPattern]:
         """Return the admin's URLs, and that of the page of the spool."""

@@ -17,6 +17,7 @@ class Bar:
     key: str = ""
     before: int = 0
     url: str = ""
+    before_url: str = ""
     note: str = ""
     detail: str = ""
     detail_url: str = ""
@@ -36,6 +37,8 @@ class Column:
     height: float
     middle: float
     is_named: bool
+    url: str = ""
+    is_unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,77 @@ class Columns:
     top: int
     width: int = WIDTH
     height: int = HEIGHT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of a stacked column or of a row: the number of one series."""
+
+    number: int
+    series: int
+    y: float = 0.0
+    height: float = 0.0
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """A column of parts, the first at its foot."""
+
+    label: str
+    x: float
+    width: float
+    middle: float
+    parts: list[Part]
+    number: int
+    is_named: bool
+    is_unfinished: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stacks:
+    """A chart of stacked columns. `names` are its series. `top` is the value at its upper edge."""
+
+    stacks: list[Stack]
+    names: list[str]
+    top: int
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+def stacks(names: Sequence[str], rows: Sequence[tuple[str, Sequence[Part], bool]]) -> Stacks:
+    """Return a chart of rows (label, a part of each series, whether the time is not over), in
+    order."""
+    totals = [sum(part.number for part in parts) for _, parts, _ in rows]
+    top = max(totals, default=0)
+    plain = columns([(label, total) for (label, _, _), total in zip(rows, totals, strict=True)])
+    return Stacks(
+        stacks=[
+            Stack(
+                label=label,
+                x=column.x,
+                width=column.width,
+                middle=column.middle,
+                parts=_stacked(parts, top),
+                number=column.number,
+                is_named=column.is_named,
+                is_unfinished=is_unfinished,
+            )
+            for (label, parts, is_unfinished), column in zip(rows, plain.columns, strict=True)
+        ],
+        names=list(names),
+        top=top,
+    )
+
+
+def _stacked(parts: Sequence[Part], top: int) -> list[Part]:
+    """Return the parts, each upon the one before."""
+    below, placed = 0.0, []
+    for part in parts:
+        height = part.number / top * HEIGHT if top else 0.0
+        below += height
+        placed.append(replace(part, y=round(HEIGHT - below, 2), height=round(height, 2)))
+    return placed
 
 
 def bars(rows: Sequence[Bar]) -> list[Bar]:

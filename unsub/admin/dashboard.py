@@ -1,9 +1,11 @@
 """The dashboard on the admin's first page."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from operator import itemgetter
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,21 +14,24 @@ from django.urls import reverse
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext, ngettext
 
-from unsub.models import Channel, Kind, MailingList, Reason
+from unsub.models import Alarm, BusinessUnit, Cause, Channel, Kind, MailingList, Reason
 from unsub.models.daily_count import NONE
 from unsub.outbox import restoring
 from unsub.reporting import overview, send_rates
 from unsub.reporting.latency import NEWEST
-from unsub.reporting.overview import Count, Overview
+from unsub.reporting.overview import AT_LEAST, STANDS_OUT, Count, Overview
 from unsub.reporting.send_rates import SendFacts
 from unsub.units.access import mids_of, units_of
 
-from .charts import Bar, Columns, bars, columns
+from . import reason_charts
+from .alarm_advice import requests_url as alarm_requests_url
+from .charts import Bar, Columns, Stacks, bars, columns
 from .filters import WITHOUT
 from .formatting import unit_words
 from .sends import percent
 
 LIST = "admin:unsub_subscriberrequest_changelist"
+SENDS = "admin:unsub_send_changelist"
 LONGEST = 400  # days of a period with dates of its own
 TOP = 10  # rows of a table before it is shown in full
 _KIND = "kind__exact"
@@ -38,7 +43,11 @@ _PARAMETERS = {
     "reason": "reason__id__exact",
     "channel": "channel__exact",
     "kind": _KIND,
+    "email": "email",
 }
+_SPIKES = (Cause.SPIKE, Cause.SEND_SPIKE)
+# The value of the parameter `full` that shows the reasons of all sends.
+_REASONS_OF_SENDS = "reasons-of-sends"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +65,7 @@ class Card:
     hidden_number: int = 0
     full_url: str = ""
     has_rates: bool = False
+    has_before: bool = True
     remark: str = ""
 
 
@@ -92,28 +102,40 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     Called by the theme (UNFOLD, DASHBOARD_CALLBACK)."""
     if not request.user.has_perm("unsub.view_subscriberrequest"):
         return context
-    chosen = _chosen(request)
+    seen = list(units_of(request.user))
+    chosen = _chosen(request, seen)
     mids = mids_of(request.user) if chosen.mid is None else [chosen.mid]
-    found = overview.build(mids=mids, days=chosen.days, last=chosen.last)
+    all_jobs = chosen.full == _REASONS_OF_SENDS
+    found = overview.build(mids=mids, days=chosen.days, last=chosen.last, all_jobs=all_jobs)
+    names = _names(seen, found, chosen)
+    series = reason_charts.series_of(found.by_reason, names["reason"])
     return context | {
         "overview": found,
         "periods": _periods(chosen),
-        "units": _units(request, chosen),
+        "units": _units(seen, chosen),
         "chosen": chosen,
-        "chart": _chart(found),
-        "cards": _cards(request, found, chosen),
-        "tasks": [*_release(request), *_tasks(found, chosen)],
+        "total_url": _url_of_days(chosen, found.first, found.last),
+        "chart": _chart(found, chosen),
+        "reasons_over_time": _reasons_over_time(found, chosen, series),
+        "reasons_by_send": _reasons_by_send(found, chosen, series, names),
+        "cards": _cards(found, chosen, names),
+        "tasks": [*_release(request), *_spikes(found, names["unit"]), *_tasks(found, chosen)],
         "change": _change(found),
+        "before_url": _url_of_days(
+            chosen,
+            found.first - timedelta(days=len(found.by_day)),
+            found.first - timedelta(days=1),
+        ),
         "abuse": _abuse(found, chosen),
         "processing_time": _processing_time(found),
         "processing_time_newest": NEWEST if found.processing_time.number >= NEWEST else 0,
     }
 
 
-def _chosen(request: HttpRequest) -> Chosen:
+def _chosen(request: HttpRequest, units: Sequence[BusinessUnit]) -> Chosen:
     """Return the user's choice; the default for every value that is not one of those offered."""
     days, unit = request.GET.get("days", ""), request.GET.get("unit", "")
-    seen = {str(mid) for mid in units_of(request.user).values_list("mid", flat=True)}
+    seen = {str(one.mid) for one in units}
     own = _own_period(request)
     return Chosen(
         days=own[0] if own else int(days) if days in map(str, overview.PERIODS) else 30,
@@ -131,7 +153,8 @@ def _own_period(request: HttpRequest) -> tuple[int, date] | None:
         last = date.fromisoformat(request.GET.get("to", ""))
     except ValueError:
         return None
-    last = min(last, datetime.now(UTC).date())
+    # In no time zone is it later than tomorrow.
+    last = min(last, datetime.now(UTC).date() + timedelta(days=1))
     days = (last - begin).days + 1
     return (days, last) if 1 <= days <= LONGEST else None
 
@@ -152,29 +175,76 @@ def _periods(chosen: Chosen) -> list[tuple[str, str, bool]]:
     return [today, (yesterday.url(full=""), gettext("Yesterday"), is_chosen), *longer]
 
 
-def _units(request: HttpRequest, chosen: Chosen) -> list[tuple[int, str, bool]]:
+def _units(seen: Sequence[BusinessUnit], chosen: Chosen) -> list[tuple[int, str, bool]]:
     """Return the selectable units, where there are several: MID, name, whether it is chosen."""
-    units = list(units_of(request.user).order_by("name").values_list("mid", "name"))
+    units = sorted(((one.mid, one.name) for one in seen), key=itemgetter(1))
     return [(mid, name, mid == chosen.mid) for mid, name in units] if len(units) > 1 else []
 
 
-def _chart(found: Overview) -> Columns:
-    return columns([(date_format(day.key, "j M"), day.number) for day in found.by_day])
+def _chart(found: Overview, chosen: Chosen) -> Columns:
+    chart = columns([(date_format(day.key, "j M"), day.number) for day in found.by_day])
+    linked = [
+        replace(
+            column,
+            url=_url_of_days(chosen, day.key, day.key),
+            is_unfinished=found.is_unfinished and day.key == found.last,
+        )
+        for column, day in zip(chart.columns, found.by_day, strict=True)
+    ]
+    return replace(chart, columns=linked)
 
 
-def _cards(request: HttpRequest, found: Overview, chosen: Chosen) -> list[Card]:
-    """Return the tables."""
-    seen = list(units_of(request.user))
+def _reasons_over_time(
+    found: Overview, chosen: Chosen, series: Sequence[reason_charts.Series]
+) -> Stacks | None:
+    def link(keys: Sequence[str], first: date, last: date) -> str:
+        return _url_of_days(chosen, first, last, _of_reasons(keys))
+
+    return reason_charts.over_time(found, series, link)
+
+
+def _reasons_by_send(
+    found: Overview,
+    chosen: Chosen,
+    series: Sequence[reason_charts.Series],
+    names: Mapping[str, Any],
+) -> reason_charts.SendTable | None:
+    def link(job: str, keys: Sequence[str]) -> str:
+        more = {"job_id": job} | _of_reasons(keys)
+        return _url_of_days(chosen, found.first, found.last, more)
+
+    days = {
+        str(job): date_format(send.sent_at, "j N Y")
+        for job, send in names["sends"].items()
+        if send.sent_at
+    }
+    return reason_charts.by_send(
+        found, series, names["job"], days, link,
+        is_full=chosen.full == _REASONS_OF_SENDS,
+        full_url=f"{chosen.url(full=_REASONS_OF_SENDS)}#{_REASONS_OF_SENDS}",
+    )  # fmt: skip
+
+
+def _of_reasons(keys: Sequence[str]) -> dict[str, str]:
+    """Return the parameters of the requests with any of these reasons; of all for no reasons."""
+    if not keys:
+        return {}
+    if list(keys) == [NONE]:
+        return {"reason__isnull": "True"}
+    if len(keys) == 1:
+        return {"reason__id__exact": keys[0]}
+    return {"reason__id__in": ",".join(keys)}
+
+
+def _names(seen: Sequence[BusinessUnit], found: Overview, chosen: Chosen) -> dict[str, Any]:
+    """Return by table the names of its values; what is known of sends is under `sends`, the usual
+    rate under `usual`."""
     units = {unit.mid: unit.name for unit in seen}
-    names = {one.key: unit_words(one.key, units.get(one.key)) for one in found.by_unit}
     lists = {one.key: gettext("List %s") % one.key for one in found.by_list}
     named = MailingList.objects.filter(list_id__in=_ids(found.by_list), unit__in=units)
     lists |= {str(one.list_id): one.name for one in named}
-    lists[NONE] = gettext("No list in the link")
     chosen_reasons = Reason.objects.filter(pk__in=_ids(found.by_reason))
     reasons = {str(reason.pk): reason.label for reason in chosen_reasons}
-    reasons[NONE] = gettext("No reason given")
-    channels = {channel.value: str(channel.label) for channel in Channel}
     mids = list(units) if chosen.mid is None else [chosen.mid]
     counted = set(send_rates.job_ids(one.key for one in found.by_job))
     known = send_rates.of_jobs_and_recent(mids, counted)
@@ -183,20 +253,33 @@ def _cards(request: HttpRequest, found: Overview, chosen: Chosen) -> list[Card]:
     sends = {send.job_id: send for send in ordered if send.job_id in counted}
     jobs = {one.key: gettext("Send %s") % one.key for one in found.by_job}
     jobs |= {str(job): send.email_name for job, send in sends.items()}
-    jobs[NONE] = gettext("No send in the link")
-    table = partial(_card, found, chosen)
+    return {
+        "unit": {one.key: unit_words(one.key, units.get(one.key)) for one in found.by_unit} | units,
+        "list": lists | {NONE: gettext("No list in the link")},
+        "reason": reasons | {NONE: gettext("No reason given")},
+        "job": jobs | {NONE: gettext("No send in the link")},
+        "channel": {channel.value: str(channel.label) for channel in Channel},
+        "sends": sends,
+        "usual": send_rates.usual_rate(known.values()),
+        "has_centre": any(unit.profile_centre for unit in seen),
+    }
+
+
+def _cards(found: Overview, chosen: Chosen, names: Mapping[str, Any]) -> list[Card]:
+    """Return the tables."""
+
+    def table(key: str, title: str, counts: list[Count]) -> Card:
+        return _card(found, chosen, key, title, counts, names[key])
+
+    sends = names["sends"]
     return [
-        table("unit", gettext("By business unit"), found.by_unit, names),
-        _with_rates(
-            table("job", gettext("By send"), found.by_job, jobs),
-            sends,
-            send_rates.usual_rate(known.values()),
-        ),
-        *_emails(sends),
-        table("list", gettext("By mailing list"), found.by_list, lists),
-        table("reason", gettext("By reason"), found.by_reason, reasons),
-        table("channel", gettext("By channel"), found.by_channel, channels),
-        *_centre(found, chosen, is_offered=any(unit.profile_centre for unit in seen)),
+        table("unit", gettext("By business unit"), found.by_unit),
+        _with_rates(table("job", gettext("By send"), found.by_job), sends, names["usual"]),
+        *_emails(found, chosen, sends),
+        table("list", gettext("By mailing list"), found.by_list),
+        table("reason", gettext("By reason"), found.by_reason),
+        table("channel", gettext("By channel"), found.by_channel),
+        *_centre(found, chosen, is_offered=names["has_centre"]),
     ]
 
 
@@ -205,16 +288,23 @@ def _with_rates(card: Card, sends: Mapping[int, SendFacts], usual: float | None)
     remark = gettext("Usual rate: %s (median of the sends of the last 90 days).") % percent(usual)
     return replace(
         card,
-        rows=[_of_send(row, sends.get(int(row.key))) if row.key else row for row in card.rows],
+        rows=[
+            _of_send(row, sends.get(int(row.key)), usual) if row.key else row for row in card.rows
+        ],
         has_rates=bool(sends),
         remark=remark if usual is not None else "",
     )
 
 
-def _of_send(row: Bar, send: SendFacts | None) -> Bar:
-    """Return the row of a send: what it was, when, to how many, and its rate."""
+def _of_send(row: Bar, send: SendFacts | None, usual: float | None) -> Bar:
+    """Return the row of a send: what it was, when, to how many, and its rate. Where its rate and
+    the usual one are known, it stands out by its rate, and not by its number."""
     if send is None:
         return row
+    note = row.note
+    if send.rate is not None and usual is not None:
+        stands_out = send.rate > STANDS_OUT * usual and send.unsubscribes >= AT_LEAST
+        note = gettext("Unusually high") if stands_out else ""
     parts = [
         send.subject,
         date_format(send.sent_at, "j N Y") if send.sent_at else "",
@@ -223,8 +313,9 @@ def _of_send(row: Bar, send: SendFacts | None) -> Bar:
     return replace(
         row,
         detail=" · ".join(filter(None, parts)),
-        detail_url=f"{reverse('admin:unsub_send_changelist')}?q={send.job_id}",
+        detail_url=f"{reverse(SENDS)}?q={send.job_id}",
         rate=percent(send.rate),
+        note=note,
     )
 
 
@@ -232,22 +323,40 @@ def _sent_to(number: int | None) -> str:
     return gettext("to %s") % number_format(number, force_grouping=True) if number else ""
 
 
-def _emails(sends: Mapping[int, SendFacts]) -> list[Card]:
+def _emails(found: Overview, chosen: Chosen, sends: Mapping[int, SendFacts]) -> list[Card]:
     """Return the table of emails that were sent several times, where there are any: which of them
-    people leave by."""
-    found = [one for one in send_rates.by_email(sends.values()) if one.sends > 1][:TOP]
-    rows = [
-        Bar(
-            label=one.email_name,
-            number=one.unsubscribes,
-            url=f"{reverse('admin:unsub_send_changelist')}?{urlencode({'q': one.email_name})}",
-            detail=ngettext("%d send", "%d sends", one.sends) % one.sends,
-            rate=percent(one.rate),
-        )
-        for one in found
+    people leave by. The rates are those of all unsubscribes from these sends."""
+    groups: dict[str, list[SendFacts]] = defaultdict(list)
+    for send in sends.values():
+        groups[send.email_name].append(send)
+    numbers = {int(one.key): one for one in found.by_job if one.key != NONE}
+    counts = [
+        Count(key=name, number=sum(numbers[send.job_id].number for send in group))
+        for name, group in groups.items()
+        if len(group) > 1
     ]
-    title = gettext("By email (all its sends)")
-    return [Card(title=title, key="email", rows=bars(rows), has_rates=True)] if rows else []
+    if not counts:
+        return []
+    counts.sort(key=lambda one: (-one.number, one.key))
+    card = _card(found, chosen, "email", gettext("By email"), counts, {})
+    rows = [_of_email(row, groups[row.key]) for row in card.rows]
+    # Without the period before, of which other sends are.
+    return [replace(card, rows=rows, has_rates=True, has_before=False)]
+
+
+def _of_email(row: Bar, sends: Sequence[SendFacts]) -> Bar:
+    """Return the row of an email: how many sends it had, and their rate together."""
+    return replace(
+        row,
+        detail=ngettext("%d send", "%d sends", len(sends)) % len(sends),
+        detail_url=_sends_url([send.job_id for send in sends]),
+        rate=percent(send_rates.rate_of(sends)),
+    )
+
+
+def _sends_url(jobs: Sequence[int]) -> str:
+    """Return the address of the list of these sends."""
+    return f"{reverse(SENDS)}?{urlencode({'job_id__in': ','.join(map(str, sorted(jobs)))})}"
 
 
 def _abuse(found: Overview, chosen: Chosen) -> Task | None:
@@ -303,6 +412,7 @@ def _card(  # noqa: PLR0917
                     before=one.before,
                     note=gettext("Unusually high") if one.stands_out else "",
                     url=_requests_url(found, chosen, _PARAMETERS[key], one.key),
+                    before_url=_requests_url(found, chosen, _PARAMETERS[key], one.key, before=True),
                 )
                 for one in shown
             ]
@@ -313,21 +423,36 @@ def _card(  # noqa: PLR0917
     )
 
 
-def _requests_url(found: Overview, chosen: Chosen, parameter: str, key: Any) -> str:
+def _requests_url(
+    found: Overview, chosen: Chosen, parameter: str, key: Any, *, before: bool = False
+) -> str:
     """Return the address of the list of exactly the requests that a number of the overview counts:
-    of its period, of the chosen unit, and without those that the overview leaves out."""
+    of its period or of the one before, of the chosen unit, and without those that the overview
+    leaves out."""
+    length = timedelta(days=(found.last - found.first).days + 1 if before else 0)
+    without = {"reason__id__exact": ("reason__isnull", "True")}.get(parameter, (parameter, WITHOUT))
+    name, value = without if key == NONE else (parameter, str(key))
+    return _url_of_days(chosen, found.first - length, found.last - length, {name: value})
+
+
+def _url_of_days(
+    chosen: Chosen,
+    first: date,
+    last: date,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """Return the address of the list of the requests that the overview counts on these days,
+    filtered by more."""
     query = {
-        "received_at_from": found.first.isoformat(),
-        "received_at_to": found.last.isoformat(),
+        "received_at_from": first.isoformat(),
+        "received_at_to": last.isoformat(),
         "counted": "yes",
     }
-    if parameter != _KIND:
+    if _KIND not in more:
         query[_KIND] = Kind.UNSUBSCRIBE.value
     if chosen.mid is not None:
         query["unit__mid__exact"] = str(chosen.mid)
-    without = {"reason__id__exact": ("reason__isnull", "True")}.get(parameter, (parameter, WITHOUT))
-    name, value = without if key == NONE else (parameter, str(key))
-    return f"{reverse(LIST)}?{urlencode(query | {name: value})}"
+    return f"{reverse(LIST)}?{urlencode(query | dict(more))}"
 
 
 def _release(request: HttpRequest) -> list[Task]:
@@ -338,6 +463,25 @@ def _release(request: HttpRequest) -> list[Task]:
         "The database was restored. Changes and emails are on hold until you release them"
     )
     return [Task(text=text, url=reverse("admin:unsub_restorehold_changelist"))]
+
+
+def _spikes(found: Overview, units: Mapping[int, str]) -> list[Task]:
+    """Return the units and sends with far more unsubscribes than usual, each with a link to exactly
+    the requests behind it."""
+    text = gettext("Far more unsubscribes than usual: %s")
+    return [
+        Task(text=text % _spike_in_words(alarm, units), url=alarm_requests_url(alarm))
+        for alarm in found.waiting.alarms
+        if alarm.cause in _SPIKES
+    ]
+
+
+def _spike_in_words(alarm: Alarm, units: Mapping[int, str]) -> str:
+    """Return what is unusual. The detail of a send names it."""
+    if alarm.cause == Cause.SEND_SPIKE:
+        return alarm.detail
+    number = number_format(alarm.number, force_grouping=True)
+    return f"{unit_words(alarm.mid, units.get(alarm.mid))}, {number} ({alarm.detail})"
 
 
 def _tasks(found: Overview, chosen: Chosen) -> list[Task]:
@@ -378,9 +522,9 @@ def _tasks(found: Overview, chosen: Chosen) -> list[Task]:
             reverse("admin:unsub_erasure_changelist"),
         ),
         (
-            waiting.alarms,
-            ngettext("%d alert is open", "%d alerts are open", waiting.alarms),
-            reverse("admin:unsub_alarm_changelist"),
+            len(waiting.alarms),
+            ngettext("%d alert is open", "%d alerts are open", len(waiting.alarms)),
+            f"{reverse('admin:unsub_alarm_changelist')}?state=open",
         ),
     )  # fmt: skip
     return [
@@ -391,10 +535,12 @@ def _tasks(found: Overview, chosen: Chosen) -> list[Task]:
 
 
 def _of_unit(url: str, chosen: Chosen) -> str:
-    """Return the address of a list of requests, limited to the chosen unit."""
-    if chosen.mid is None or not url.startswith(f"{reverse(LIST)}?"):
+    """Return the address of a list, limited to the chosen unit."""
+    if chosen.mid is None:
         return url
-    return f"{url}&unit__mid__exact={chosen.mid}"
+    is_alarm = url.startswith(reverse("admin:unsub_alarm_changelist"))
+    name = "mid__exact" if is_alarm else "unit__mid__exact"
+    return f"{url}{'&' if '?' in url else '?'}{name}={chosen.mid}"
 
 
 def _change(found: Overview) -> str:
@@ -403,7 +549,7 @@ def _change(found: Overview) -> str:
         return gettext("none in the previous period")
     percent = round((found.number - found.before) / found.before * 100)
     return gettext("%(sign)s%(percent)d%% compared with %(before)s in the previous period") % {
-        "sign": "+" if percent >= 0 else "-",
+        "sign": "+" if percent >= 0 else "−",
         "percent": abs(percent),
         "before": number_format(found.before, force_grouping=True),
     }
@@ -416,7 +562,7 @@ def _processing_time(found: Overview) -> list[tuple[str, str]]:
         return []
     return [
         (gettext("Median"), _span(processing_time.p50)),
-        (gettext("95th percentile"), _span(processing_time.p95)),
+        (gettext("95 of 100 within (p95)"), _span(processing_time.p95)),
         (gettext("Longest"), _span(processing_time.longest)),
         (gettext("Within 48 hours"), f"{(processing_time.within or 0) * 100:.1f}%"),
     ]
@@ -429,4 +575,4 @@ def _span(seconds: float | None) -> str:
     for size, name in ((86_400, gettext("d")), (3600, gettext("h")), (60, gettext("min"))):
         if seconds >= 2 * size:
             return f"{seconds / size:.1f} {name}"
-    return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

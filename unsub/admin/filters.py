@@ -1,8 +1,9 @@
 """List filters that Django lacks, or would build by scanning the whole table."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import date
+from functools import partial, reduce
+from operator import or_
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -12,19 +13,29 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter, SingleNumericFilter
 
-from unsub.models import Channel, MailingList, Outcome, ResolutionNote, Status, SubscriberRequest
+from unsub.models import (
+    Channel,
+    MailingList,
+    Outcome,
+    ResolutionNote,
+    Send,
+    Status,
+    SubscriberRequest,
+)
 from unsub.models.request import any_status
 from unsub.models.shown_status import shows
 from unsub.models.statuses import NOT_COUNTED, in_states
+from unsub.reporting.days import Zone, zones_of
 from unsub.reporting.explanations import outcome_in_words
 from unsub.reporting.latency import is_late
 from unsub.reporting.scanner_report import SCANNER_LIKE, SOON
-from unsub.units.access import units_of
+from unsub.units.access import mids_of, units_of
 
 from .attempts import is_number
 from .unit_scope import UnitFilter
 
 Requests = QuerySet[SubscriberRequest]
+_ENDS = ("from", "to")
 WITHOUT = "none"  # the value for requests without a job or list
 
 
@@ -172,6 +183,32 @@ class ListFilter(admin.SimpleListFilter):
         return queryset.filter(any_status(), list_id=int(value))
 
 
+class EmailFilter(admin.SimpleListFilter):
+    """By the name of the email, where pages link to it: all its sends, or the requests from them.
+    There are too many names to offer."""
+
+    title = _("email")
+    parameter_name = "email"
+
+    def lookups(
+        self, request: HttpRequest, _model_admin: "admin.ModelAdmin[Any]"
+    ) -> Iterable[tuple[str, Any]]:
+        """Return the name in the URL."""
+        chosen = request.GET.get(self.parameter_name, "")
+        return [(chosen, chosen)] if chosen else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the user's sends of this email."""
+        name = self.value()
+        if not name:
+            return queryset
+        if queryset.model is Send:
+            return queryset.filter(email_name=name)
+        sends = Send.objects.filter(email_name=name, unit__in=units_of(request.user))
+        # As numbers: by the index of jobs.
+        return queryset.filter(job_id__in=list(sends.values_list("job_id", flat=True)))
+
+
 class RequestUnitFilter(UnitFilter):
     """By unit. Each request meets `any_status`; the database needs it to use an index."""
 
@@ -195,22 +232,34 @@ class NumberFilter(SingleNumericFilter):  # type: ignore[misc]  # unfold has no 
 
 
 class DaysFilter(RangeDateFilter):  # type: ignore[misc]
-    """By days (UTC), both included. A value that is not a day gives an empty result. The overview
-    counts the same days, so they are in UTC whatever the user's time zone is."""
+    """By days of the unit's time zone, both included. A value that is not a day gives an empty
+    result."""
 
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.title: str = gettext("%s (days in UTC)") % str(getattr(self, "title", ""))
+    def queryset(self, request: HttpRequest, queryset: Requests) -> Requests:
+        given = [str(self.used_parameters.get(f"{self.field_path}_{side}") or "") for side in _ENDS]
+        if not any(given):
+            return queryset
+        chosen = request.GET.get("unit__mid__exact", "")
+        found = zones_of([int(chosen)] if is_number(chosen) else mids_of(request.user))
+        try:
+            first, last = (date.fromisoformat(text) if text else None for text in given)
+            received = [(zone, self._between(zone, first, last)) for zone in found]
+        except (ValueError, OverflowError):
+            return queryset.none()
+        if len(received) <= 1:
+            return queryset.filter(received[0][1]) if received else queryset.none()
+        of_each = [zone.of("unit_id") & between for zone, between in received]
+        # The days of all zones together, for the index.
+        return queryset.filter(reduce(or_, (between for _, between in received))).filter(
+            reduce(or_, of_each)
+        )
 
-    def queryset(self, _request: HttpRequest, queryset: Requests) -> Requests:
-        for side, lookup, more in (("from", "gte", 0), ("to", "lt", 1)):
-            text = str(self.used_parameters.get(f"{self.field_path}_{side}") or "")
-            if not text:
-                continue
-            try:
-                day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-                end = day + timedelta(days=more)
-            except (ValueError, OverflowError):
-                return queryset.none()
-            queryset = queryset.filter(**{f"{self.field_path}__{lookup}": end})
-        return queryset
+    def _between(self, zone: Zone, first: date | None, last: date | None) -> Q:
+        """Return Q for the requests of these days. Raises OverflowError for days that there are
+        not."""
+        found = Q()
+        if first is not None:
+            found &= Q(**{f"{self.field_path}__gte": zone.begin(first)})
+        if last is not None:
+            found &= Q(**{f"{self.field_path}__lt": zone.end(last)})
+        return found

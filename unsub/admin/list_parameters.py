@@ -179,6 +179,7 @@ REQUEST_FILTERS: Mapping[str, Parameter] = {
     "reason__id__exact": Parameter(_("reason"), _are_own_reasons),
     "reason__id__in": Parameter(_("reason"), _are_own_reasons),
     "reason__isnull": Parameter(_("reason"), one_of(["True"])),
+    "email": Parameter(_("email"), is_text),
     "q": Parameter(_("the search (searches aren’t saved)"), lambda _request, _value: False),
     **UNIT,
     **_fixed(StatusFilter),
@@ -188,4 +189,8 @@ REQUEST_FILTERS: Mapping[str, Parameter] = {
     **_fixed(CountedFilter),
     **_fixed(ScannerFilter),
 }
-SEND_FILTERS: Mapping[str, Parameter] = {"q": Parameter(_("search"), is_text), **UNIT}
+SEND_FILTERS: Mapping[str, Parameter] = {
+    "q": Parameter(_("search"), is_text),
+    "email": Parameter(_("email"), is_text),
+    **UNIT,
+}

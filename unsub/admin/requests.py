@@ -31,6 +31,7 @@ from .fallback_actions import BY_ID, FALLBACKS, WITHOUT_EVENT
 from .filters import (
     CountedFilter,
     DaysFilter,
+    EmailFilter,
     HandledFilter,
     LateFilter,
     ListFilter,
@@ -94,6 +95,7 @@ class SubscriberRequestAdmin(
         LateFilter,
         CountedFilter,
         ScannerFilter,
+        EmailFilter,
     )
     # Not `unit`: that is an inner join, which would hide the requests of unknown units.
     list_filter_submit = True

@@ -4,7 +4,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import (
+    CharField,
+    F,
+    FloatField,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+)
+from django.db.models.functions import Cast, Coalesce, NullIf
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import number_format
@@ -13,13 +23,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from unsub.models import Kind, ListPage, Reason, Send, SubscriberRequest
-from unsub.models.statuses import NOT_COUNTED, in_states
+from unsub.models import By, DailyCount, Kind, ListPage, Reason, Send
+from unsub.models.daily_count import job_reason_key
 from unsub.reporting import send_rates
 from unsub.reporting.send_rates import SendFacts
 
 from . import formatting
 from .charts import Bar, bars
+from .filters import EmailFilter
 from .list_parameters import SEND_FILTERS
 from .read_only import Bounded, ReadOnly
 from .saved_views import WithSavedViews
@@ -30,7 +41,9 @@ if TYPE_CHECKING:
 else:
     SendAdminBase = ModelAdmin
 
+TREND = 12  # sends of the same email on the page of a send
 REQUESTS = "admin:unsub_subscriberrequest_changelist"
+SENDS, CHANGE = "admin:unsub_send_changelist", "admin:unsub_send_change"
 
 
 def percent(rate: float | None) -> str:
@@ -45,21 +58,30 @@ class SendAdmin(WithSavedViews, ReadOnly, Bounded, NamingUnits, SendAdminBase):
     list_display = (
         "email", "subject", "sent", "unit_label", "job_id", "to", "unsubscribes", "rate",
     )  # fmt: skip
-    list_filter = (("unit", UnitFilter),)
+    list_filter = (("unit", UnitFilter), EmailFilter)
     search_fields = ("email_name", "subject", "=job_id")
     search_help_text = _("Part of the email’s name or subject, or a JobID.")
     fields = readonly_fields = (
         "email", "subject", "job_id", "unit_label", "sent", "to", "delivered", "unsubscribes",
         "rate", "usual", "read",
     )  # fmt: skip
-    sortable_by = ("sent", "job_id")
+    sortable_by = ("sent", "job_id", "unsubscribes", "rate")
     saved_page = ListPage.SENDS
     saved_filters = SEND_FILTERS
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Send]:
-        """Return the sends that Marketing Cloud knows."""
+        """Return the sends that Marketing Cloud knows, each with its unsubscribes and its rate, for
+        sorting. A send of which the rate is not known is the last where the highest is first."""
         rows: QuerySet[Send] = super().get_queryset(request)
-        return rows.exclude(email_name="")
+        counts = DailyCount.objects.filter(
+            by=By.JOB, mid=OuterRef("unit_id"), key=Cast(OuterRef("job_id"), CharField())
+        )
+        sums = counts.order_by().values("mid").annotate(sum=Sum("number")).values("sum")
+        left = Coalesce(Subquery(sums), 0)
+        sent = NullIf(Cast("number_sent", FloatField()), Value(0.0))
+        return rows.exclude(email_name="").annotate(
+            counted=left, counted_rate=Coalesce(F("counted") / sent, -1.0)
+        )
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Return the list; the unsubscribes of its rows are read at once."""
@@ -74,7 +96,9 @@ class SendAdmin(WithSavedViews, ReadOnly, Bounded, NamingUnits, SendAdminBase):
     ) -> Any:
         """Return the page of a send, with the reasons that people gave."""
         send = self.get_object(request, object_id)
-        extra = {"send_reasons": reasons_of(send)} if send else {}
+        extra: dict[str, Any] = {}
+        if send:
+            extra = {"send_reasons": reasons_of(send)} | trend_of(send)
         return super().change_view(request, object_id, form_url, (extra_context or {}) | extra)
 
     @staticmethod
@@ -110,13 +134,13 @@ class SendAdmin(WithSavedViews, ReadOnly, Bounded, NamingUnits, SendAdminBase):
         """Return to how many it was delivered."""
         return _number(send.number_delivered)
 
-    @admin.display(description=_("unsubscribes"))
+    @admin.display(description=_("unsubscribes"), ordering="counted")
     def unsubscribes(self, send: Send) -> SafeString:
         """Return how many left, with a link to exactly those requests."""
         facts = self._facts(send)
         return formatting.link(requests_url(send), _number(facts.unsubscribes if facts else 0))
 
-    @admin.display(description=_("rate"))
+    @admin.display(description=_("rate"), ordering="counted_rate")
     def rate(self, send: Send) -> str:
         """Return the share of those who got it."""
         facts = self._facts(send)
@@ -125,7 +149,7 @@ class SendAdmin(WithSavedViews, ReadOnly, Bounded, NamingUnits, SendAdminBase):
     @admin.display(description=_("usual rate"))
     def usual(self, send: Send) -> str:
         """Return the median rate of the unit's sends."""
-        rate = send_rates.usual_rate(send_rates.recent([send.unit_id]).values())
+        rate = _usual_rate(send)
         if rate is None:
             return gettext("Not known: fewer than five sends in the last 90 days")
         return gettext(
@@ -136,6 +160,50 @@ class SendAdmin(WithSavedViews, ReadOnly, Bounded, NamingUnits, SendAdminBase):
     def read(self, send: Send) -> str:
         """Return when Marketing Cloud was asked last."""
         return formatting.moment(send.read_at)
+
+
+def _usual_rate(send: Send) -> float | None:
+    """Return the median rate of the unit's sends; read once for a page."""
+    if not hasattr(send, "usual_rate"):
+        found = send_rates.recent([send.unit_id]).values()
+        send.usual_rate = send_rates.usual_rate(found)  # type: ignore[attr-defined]
+    usual: float | None = send.usual_rate  # type: ignore[attr-defined]
+    return usual
+
+
+def trend_of(send: Send) -> dict[str, Any]:
+    """Return for the page of a send the last TREND sends of the same email, newest first, with
+    their rates and the unit's usual rate; nothing where it was sent once only."""
+    same = Send.objects.filter(unit=send.unit_id, email_name=send.email_name)
+    sends = list(same.order_by(F("sent_at").desc(nulls_last=True), "-job_id")[:TREND])
+    if len(sends) <= 1:
+        return {}
+    facts = send_rates.of_jobs([send.unit_id], [one.job_id for one in sends])
+    usual = _usual_rate(send)
+    rates = {key: one.rate or 0.0 for key, one in facts.items()}
+    longest = max([*rates.values(), usual or 0.0]) or 1.0
+    rows = []
+    for one in sends:
+        key = one.unit_id, one.job_id
+        rows.append(
+            Bar(
+                label=formatting.moment(one.sent_at, timespec="minutes"),
+                number=facts[key].unsubscribes,
+                url=requests_url(one),
+                detail=str(one.job_id),
+                detail_url="" if one.pk == send.pk else reverse(CHANGE, args=(one.pk,)),
+                rate=percent(facts[key].rate),
+                width=round(rates[key] / longest * 100, 1),
+            )
+        )
+    query = {"email": send.email_name, "unit__mid__exact": send.unit_id}
+    return {
+        "trend": rows,
+        "trend_all": same.count(),
+        "trend_url": f"{reverse(SENDS)}?{urlencode(query)}",
+        "trend_usual": percent(usual) if usual is not None else "",
+        "trend_usual_at": round((usual or 0.0) / longest * 100, 1),
+    }
 
 
 def requests_url(send: Send, **more: str) -> str:
@@ -151,14 +219,16 @@ def requests_url(send: Send, **more: str) -> str:
 
 def reasons_of(send: Send) -> list[Bar]:
     """Return how often each reason was given by those who left after this send, most often
-    first."""
-    rows = SubscriberRequest.objects.unsubscribes().filter(unit_id=send.unit_id, job_id=send.job_id)
-    counts = (
-        rows.exclude(in_states(*NOT_COUNTED)).order_by().values_list("reason")
-        .annotate(number=Count("pk"))
-    )  # fmt: skip
-    found = sorted(counts, key=lambda one: (-one[1], one[0] or 0))
+    first. From the daily counts: three queries."""
     labels = dict(Reason.objects.values_list("pk", "label"))
+    rows = DailyCount.objects.filter(mid=send.unit_id).order_by()
+    whole = rows.filter(by=By.JOB, key=str(send.job_id)).aggregate(sum=Sum("number"))["sum"] or 0
+    keys = {job_reason_key(send.job_id, pk): pk for pk in labels}
+    sums = rows.filter(by=By.JOB_REASON, key__in=list(keys)).values_list("key")
+    counts: dict[int | None, int] = {keys[key]: sum_ for key, sum_ in sums.annotate(Sum("number"))}
+    if without := whole - sum(counts.values()):
+        counts[None] = without
+    found = sorted(counts.items(), key=lambda one: (-one[1], one[0] or 0))
     return bars(
         [
             Bar(

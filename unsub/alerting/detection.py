@@ -1,10 +1,11 @@
-"""Detection of alarms about units: one alarm for each cause and unit. `outages` has those about the
-deployment, and `notifications` tells people."""
+"""Detection of alarms about units: one alarm for each cause and unit, or send. `outages` has those
+about the deployment, and `notifications` tells people."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 import redis
 import structlog
@@ -21,6 +22,7 @@ from unsub.infra.redis_client import quick_client
 from unsub.infra.spool_queue import SpoolQueue
 from unsub.links.tokens import PAYLOAD
 from unsub.models import (
+    NO_SEND,
     OUTAGES,
     Alarm,
     BusinessUnit,
@@ -37,8 +39,9 @@ from unsub.models import (
     Status,
     SubscriberRequest,
 )
-from unsub.reporting import unsubscribe_rate
+from unsub.reporting import send_spikes, unsubscribe_rate
 from unsub.reporting.late_calls import late_calls
+from unsub.reporting.send_spikes import SendSpike
 from unsub.units import queue_state
 from unsub.units.queue_state import CIRCUIT_OPEN
 
@@ -56,16 +59,25 @@ SPOOLED_SHARE = 0.8
 # so many times the mean of the day before: everybody makes a few while an email is being built.
 BAD_CLAIM_HOURS = 24
 TEST_LINKS_LEAST, TEST_LINKS_TIMES = 20, 5
+NAME_LENGTH = 40  # of an email in an alarm's detail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A cause that applies now."""
+    """A cause that applies now. Of an alarm that counts requests from a certain day on, in
+    the unit's time zone, `first_day` is that day."""
 
     cause: Cause
     mid: int
     number: int
     detail: str = ""
+    job_id: int = NO_SEND
+    first_day: date | None = None
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What there is one open alarm of."""
+        return self.cause.value, self.mid, self.job_id
 
 
 def evaluate() -> None:
@@ -74,7 +86,7 @@ def evaluate() -> None:
     findings = list(find())
     for finding in findings:
         raise_alarm(finding)
-    clear_alarms(UNIT_CAUSES, but={(finding.cause.value, finding.mid) for finding in findings})
+    clear_alarms(UNIT_CAUSES, but={finding.key for finding in findings})
 
 
 def find() -> Iterator[Finding]:
@@ -102,6 +114,7 @@ def find() -> Iterator[Finding]:
     yield from _internal_errors()
     yield from _not_sealed()
     yield from _spikes()
+    yield from _send_spikes()
 
 
 def _links() -> Iterator[Finding]:
@@ -128,8 +141,9 @@ def _still_open(*causes: Cause) -> Iterator[Finding]:
     """Yield the open alarms of these causes as they are."""
     for alarm in Alarm.objects.filter(cleared_at=None, cause__in=causes):
         yield Finding(
-            cause=Cause(alarm.cause), mid=alarm.mid, number=alarm.number, detail=alarm.detail
-        )
+            cause=Cause(alarm.cause), mid=alarm.mid, number=alarm.number, detail=alarm.detail,
+            job_id=alarm.job_id, first_day=alarm.first_day,
+        )  # fmt: skip
 
 
 def find_spooled() -> Iterator[Finding]:
@@ -271,21 +285,48 @@ def _spikes() -> Iterator[Finding]:
     for mid, rate in sorted(unsubscribe_rate.today().items()):
         if rate.is_spike:
             yield Finding(
-                cause=Cause.SPIKE, mid=mid, number=rate.number, detail=f"usually up to {rate.usual}"
-            )
+                cause=Cause.SPIKE, mid=mid, number=rate.number, first_day=rate.day,
+                detail=f"usually up to {rate.usual}",
+            )  # fmt: skip
+
+
+def _send_spikes() -> Iterator[Finding]:
+    """Yield the sends with far more unsubscribes than usual."""
+    rows = Alarm.objects.filter(cause=Cause.SEND_SPIKE, cleared_at=None)
+    known = set(rows.values_list("mid", "job_id"))
+    for one in send_spikes.find(known=known):
+        yield Finding(
+            cause=Cause.SEND_SPIKE, mid=one.mid, job_id=one.job_id, number=one.number,
+            first_day=one.first_day, detail=_in_words(one),
+        )  # fmt: skip
+
+
+def _in_words(one: SendSpike) -> str:
+    """Return the send and its numbers, such as "Weekly offers: 1.20% of 5,000, usually 0.15%"."""
+    name = one.email_name or f"Job {one.job_id}"
+    if len(name) > NAME_LENGTH:
+        name = f"{name[: NAME_LENGTH - 1]}…"
+    spike = one.spike
+    if spike.is_rate:
+        return f"{name}: {spike.value:.2%} of {one.sent:,}, usually {spike.usual:.2%}"
+    days = "today" if one.first_day else "unsubscribed"
+    return f"{name}: {one.number:,} {days}, usually {spike.usual:g}"
 
 
 def raise_alarm(finding: Finding) -> None:
     """Insert the alarm of a finding, or renew its number and detail."""
-    mine = Alarm.objects.filter(cause=finding.cause, mid=finding.mid, cleared_at=None)
-    seen = {"number": finding.number, "detail": finding.detail}
+    cause, mid, job_id = finding.key
+    mine = Alarm.objects.filter(cause=cause, mid=mid, job_id=job_id, cleared_at=None)
+    seen: dict[str, Any] = {
+        "number": finding.number, "detail": finding.detail, "first_day": finding.first_day,
+    }  # fmt: skip
     if not mine.update(**seen):
         # Where another process is faster, the unique constraint decides.
-        insert_unless_present(Alarm(cause=finding.cause, mid=finding.mid, **seen))
+        insert_unless_present(Alarm(cause=cause, mid=mid, job_id=job_id, **seen))
 
 
-def clear_alarms(causes: Iterable[Cause], *, but: Collection[tuple[str, int]] = ()) -> None:
-    """Close the open alarms of these causes, but for these causes of these units."""
+def clear_alarms(causes: Iterable[Cause], *, but: Collection[tuple[str, int, int]] = ()) -> None:
+    """Close the open alarms of these causes, but for those of these findings (`Finding.key`)."""
     for alarm in Alarm.objects.filter(cleared_at=None, cause__in=causes):
-        if (alarm.cause, alarm.mid) not in but:
+        if (alarm.cause, alarm.mid, alarm.job_id) not in but:
             Alarm.objects.filter(pk=alarm.pk, cleared_at=None).update(cleared_at=Now())

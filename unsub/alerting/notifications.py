@@ -18,6 +18,7 @@ from django.conf import settings
 from django.core.mail import mail_admins
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
+from django.urls import reverse
 from django.utils.text import capfirst
 
 from unsub.infra.inserts import insert_unless_present
@@ -31,9 +32,10 @@ AGAIN = timedelta(hours=1)
 # These need a person and do not pass by waiting: notified again only when their number grows. An
 # outage has no number: one message for each.
 ONCE = (
-    Cause.REFUSED, Cause.GIVEN_UP, Cause.BAD_CLAIM, Cause.LATE_CALL, Cause.DEAD_LETTER, Cause.SPIKE,
-    *OUTAGES,
+    Cause.REFUSED, Cause.GIVEN_UP, Cause.BAD_CLAIM, Cause.LATE_CALL, Cause.DEAD_LETTER, *OUTAGES,
 )  # fmt: skip
+# The number of these grows for hours: notified again only when it has doubled.
+DOUBLED = (Cause.SPIKE, Cause.SEND_SPIKE)
 # How long a process may take to send. After that another one sends: it may have been killed.
 CLAIM = timedelta(minutes=5)
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(minutes=15)  # after failures
@@ -63,6 +65,8 @@ ADVICE = {
     Cause.TEST_LINKS: "Nothing is recorded for test links. Check which value of _messagecontext "
     "the links of this email carry.",
     Cause.SPIKE: "Check the sends and reasons of today. Nothing is held back.",
+    Cause.SEND_SPIKE: "Look at the reasons of this send, the share of “I never signed up”, and "
+    "suspected bots. Stop the send if it goes to the wrong audience. Nothing is held back.",
     Cause.DATABASE: "Look for a failover, a full disk or a read-only setting. Requests are kept in "
     "the spool in Redis until the database accepts writes. Don’t flush Redis.",
     Cause.BROKER: "Look for a failover, full memory or a full disk. Requests are stored in the "
@@ -111,7 +115,11 @@ def claim_due(causes: Iterable[Cause] = tuple(Cause)) -> list[int]:
 
 def _due(causes: Iterable[Cause]) -> QuerySet[AlarmNotification]:
     """Return the notifications that are due and not claimed."""
-    more = ~Q(alarm__cause__in=ONCE) | Q(alarm__number__gt=F("notified_number"))
+    more = (
+        ~Q(alarm__cause__in=(*ONCE, *DOUBLED))
+        | Q(alarm__cause__in=ONCE, alarm__number__gt=F("notified_number"))
+        | Q(alarm__cause__in=DOUBLED, alarm__number__gte=2 * F("notified_number"))
+    )
     again = Q(notified_at__lt=Now() - AGAIN) & more
     begun = Q(alarm__cleared_at=None) & (Q(notified_at=None) | again)
     ended = Q(alarm__cleared_at__gt=Now() - END_TRIED_FOR, end_notified_at=None)
@@ -156,12 +164,14 @@ def payload(alarm: Alarm) -> dict[str, Any]:
         "cause": alarm.cause,
         "state": "over" if over else "open",
         "mid": alarm.mid,
+        "job_id": alarm.job_id or None,
         "requests": alarm.number,
         "detail": alarm.detail,
         "since": alarm.raised_at.isoformat(),
         "until": over.isoformat() if over else None,
         "advice": "" if over else ADVICE[Cause(alarm.cause)],
         "runbook": runbook(Cause(alarm.cause)),
+        "url": _url(alarm),
     }
 
 
@@ -171,12 +181,21 @@ def runbook(cause: Cause) -> str:
     return settings.RUNBOOK_URL.replace("{name}", cause.value) or f"docs/runbooks/{cause.value}.md"
 
 
+def _url(alarm: Alarm) -> str | None:
+    """Return the address of the alarm's page in the admin, which leads to the requests behind it;
+    None while it is no row."""
+    if not alarm.pk:
+        return None
+    return f"{settings.ADMIN_URL}{reverse('admin:unsub_alarm_change', args=(alarm.pk,))}"
+
+
 def send_mail(alarm: Alarm) -> None:
     """Email an alarm to ADMINS. Raises OSError where the mail server does not accept it."""
     content = payload(alarm)
     label = capfirst(str(Cause(alarm.cause).label))
     state = "resolved" if content["state"] == "over" else "open"
-    unit = "" if alarm.mid == DEPLOYMENT else f" ({alarm.mid})"
+    about = f"{alarm.mid}, job {alarm.job_id}" if alarm.job_id else str(alarm.mid)
+    unit = "" if alarm.mid == DEPLOYMENT else f" ({about})"
     lines = (f"{name}: {value}" for name, value in content.items() if value not in {"", None})
     mail_admins(f"[{state}] {label}{unit}", "\n".join(lines))
 

@@ -489,6 +489,7 @@ class Migration(migrations.Migration):
                             ("internal_error", "requests that can’t be processed"),
                             ("not_sealed", "audit not sealed"),
                             ("unsubscribe_spike", "far more unsubscribes than usual"),
+                            ("send_spike", "far more unsubscribes from a send than usual"),
                             ("database", "database doesn’t accept writes"),
                             ("broker", "broker doesn’t accept writes"),
                             ("beat", "beat isn’t running"),
@@ -501,6 +502,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("mid", models.BigIntegerField(verbose_name="MID")),
+                ("job_id", models.BigIntegerField(db_default=0, default=0, verbose_name="JobID")),
+                ("first_day", models.DateField(blank=True, null=True, verbose_name="counted from")),
                 ("number", models.PositiveIntegerField(default=0, verbose_name="requests")),
                 ("detail", models.CharField(blank=True, max_length=100, verbose_name="details")),
                 (
@@ -525,7 +528,7 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(
                         condition=models.Q(("cleared_at", None)),
-                        fields=("cause", "mid"),
+                        fields=("cause", "mid", "job_id"),
                         name="alarm_open_once",
                     )
                 ],
@@ -625,17 +628,25 @@ class Migration(migrations.Migration):
                             ("list", "mailing list"),
                             ("reason", "reason"),
                             ("kind", "type"),
+                            ("job_reason", "send and reason"),
                         ],
                         max_length=10,
                         verbose_name="grouped by",
                     ),
                 ),
-                ("key", models.CharField(blank=True, max_length=20, verbose_name="value")),
+                ("key", models.CharField(blank=True, max_length=40, verbose_name="value")),
                 ("number", models.PositiveIntegerField(verbose_name="requests")),
             ],
             options={
                 "verbose_name": "daily count",
                 "verbose_name_plural": "daily counts",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("by__in", ("job", "job_reason"))),
+                        fields=["key", "day"],
+                        name="daily_count_of_job",
+                    )
+                ],
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("by", "day", "mid", "key"), name="daily_count_once"
@@ -2189,6 +2200,10 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 models.Value(1), condition=models.Q(("released_at", None)), name="restore_hold_once"
             ),
+        ),
+        migrations.AddIndex(
+            model_name="send",
+            index=models.Index(fields=["unit", "-sent_at"], name="send_newest"),
         ),
         migrations.AddConstraint(
             model_name="savedview",

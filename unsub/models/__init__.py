@@ -4,7 +4,15 @@ smaller ones."""
 
 from unsub.domain.outcomes import Outcome
 
-from .alarm import DEPLOYMENT, OUTAGES, Alarm, AlarmNotification, Cause, NotificationChannel
+from .alarm import (
+    DEPLOYMENT,
+    NO_SEND,
+    OUTAGES,
+    Alarm,
+    AlarmNotification,
+    Cause,
+    NotificationChannel,
+)
 from .attempt import DeliveryAttempt
 from .audit_seal import AuditSeal, SealCursor, SealedTable
 from .business_unit import (
@@ -42,6 +50,7 @@ from .write_probe import WriteProbe
 
 __all__ = [
     "DEPLOYMENT",
+    "NO_SEND",
     "OUTAGES",
     "AddressGuard",
     "Alarm",

@@ -1,10 +1,12 @@
-"""Alarms: one row for each cause and unit, while it lasts, and what each channel was told of it."""
+"""Alarms: one row for each cause and unit, or send, while it lasts, and what each channel was told
+of it."""
 
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 DEPLOYMENT = 0  # in place of a MID: the alarm is about the deployment, not about a unit
+NO_SEND = 0  # in place of a JobID: the alarm is not about a send
 
 
 class Cause(models.TextChoices):
@@ -25,6 +27,7 @@ class Cause(models.TextChoices):
     INTERNAL_ERROR = "internal_error", _("requests that can’t be processed")
     NOT_SEALED = "not_sealed", _("audit not sealed")
     SPIKE = "unsubscribe_spike", _("far more unsubscribes than usual")
+    SEND_SPIKE = "send_spike", _("far more unsubscribes from a send than usual")
     DATABASE = "database", _("database doesn’t accept writes")
     BROKER = "broker", _("broker doesn’t accept writes")
     BEAT = "beat", _("beat isn’t running")
@@ -47,10 +50,13 @@ class NotificationChannel(models.TextChoices):
 
 
 class Alarm(models.Model):
-    """One cause in one business unit, from its detection to its end."""
+    """One cause in one business unit, or of one of its sends, from its detection to its end."""
 
     cause = models.CharField(_("cause"), max_length=20, choices=Cause.choices)
     mid = models.BigIntegerField(_("MID"))
+    job_id = models.BigIntegerField(_("JobID"), default=NO_SEND, db_default=NO_SEND)
+    # Of alarms that count requests of certain days: the first of them, in the unit's time zone.
+    first_day = models.DateField(_("counted from"), null=True, blank=True)
     number = models.PositiveIntegerField(_("requests"), default=0)
     detail = models.CharField(_("details"), max_length=100, blank=True)
     raised_at = models.DateTimeField(_("started"), db_default=Now())
@@ -63,12 +69,14 @@ class Alarm(models.Model):
         verbose_name_plural = _("alerts")
         constraints = (
             models.UniqueConstraint(
-                fields=("cause", "mid"), condition=models.Q(cleared_at=None), name="alarm_open_once"
+                fields=("cause", "mid", "job_id"),
+                condition=models.Q(cleared_at=None),
+                name="alarm_open_once",
             ),
         )
 
     def __str__(self) -> str:
-        return f"{self.cause} {self.mid}"
+        return f"{self.get_cause_display()} ({self.mid})"
 
 
 class AlarmNotification(models.Model):

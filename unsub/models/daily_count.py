@@ -12,6 +12,8 @@ class By(models.TextChoices):
     Each unsubscribe is counted once for every property, under NONE where it has no value for it.
     One that was withdrawn, superseded or never confirmed was not carried out, and is counted by
     state alone. Requests of other kinds that were carried out are counted by their kind alone.
+
+    JOB_REASON counts those with both, under both (`job_reason_key`): the others are the difference.
     """
 
     STATE = "state", _("status")
@@ -20,10 +22,17 @@ class By(models.TextChoices):
     LIST = "list", _("mailing list")
     REASON = "reason", _("reason")
     KIND = "kind", _("type")
+    JOB_REASON = "job_reason", _("send and reason")
+
+
+def job_reason_key(job: str | int, reason: str | int) -> str:
+    """Return the key of the unsubscribes of one job with one reason."""
+    return f"{job}:{reason}"
 
 
 class DailyCount(models.Model):
-    """Number of requests of one unit and one value that were received on one day (UTC).
+    """Number of requests of one unit and one value that were received on one day, in the time
+    zone of the unit.
 
     One property per row: counting by all properties at once would give nearly as many rows as
     requests.
@@ -32,7 +41,7 @@ class DailyCount(models.Model):
     day = models.DateField(_("day"))
     mid = models.BigIntegerField(_("MID"))
     by = models.CharField(_("grouped by"), max_length=10, choices=By.choices)
-    key = models.CharField(_("value"), max_length=20, blank=True)
+    key = models.CharField(_("value"), max_length=40, blank=True)
     number = models.PositiveIntegerField(_("requests"))
 
     class Meta:
@@ -40,6 +49,14 @@ class DailyCount(models.Model):
         verbose_name_plural = _("daily counts")
         constraints = (
             models.UniqueConstraint(fields=("by", "day", "mid", "key"), name="daily_count_once"),
+        )
+        # All days of a job: its total, and what it is compared with.
+        indexes = (
+            models.Index(
+                fields=("key", "day"),
+                condition=models.Q(by__in=("job", "job_reason")),
+                name="daily_count_of_job",
+            ),
         )
 
     def __str__(self) -> str:

@@ -31,6 +31,7 @@ class Send(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("unit", "job_id"), name="send_once_per_unit"),
         )
+        indexes = (models.Index(fields=("unit", "-sent_at"), name="send_newest"),)
 
     def __str__(self) -> str:
         return self.email_name or f"Job {self.job_id}"

@@ -1,11 +1,13 @@
 """Keeps the daily counts current: days on which something changed are counted again.
 
-A day is always counted as a whole, so that repeated or interrupted runs do no harm.
+A day is always counted as a whole, so that repeated or interrupted runs do no harm. It is the day
+of each unit's time zone (`days`). Days that were counted before a unit got another one are counted
+in the new one only when they are counted again.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -14,8 +16,10 @@ from django.db.models.functions import Now, TruncDate
 
 from unsub.infra.inserts import find_or_insert
 from unsub.models import BusinessUnit, By, CountCursor, DailyCount, Kind, Status, SubscriberRequest
-from unsub.models.daily_count import NONE
+from unsub.models.daily_count import NONE, job_reason_key
 from unsub.models.statuses import NOT_COUNTED
+
+from .days import Zone, zone_of, zones
 
 # A transaction that began before the last run may have committed after it.
 OVERLAP = timedelta(minutes=5)
@@ -45,21 +49,24 @@ def refresh() -> list[date]:
         if cursor is None:
             return []
         now = CountCursor.objects.values_list(Now(), flat=True)[0]
-        days = sorted(set(_first_days() if cursor.upto is None else _changed(cursor.upto, now)))
+        found = zones()
+        changed = _first_days(found) if cursor.upto is None else _changed(cursor.upto, now, found)
+        days = sorted(set(changed))
         for day in days:
-            _count(day)
+            _count(day, found)
         CountCursor.objects.filter(pk=1).update(upto=now)
     return days
 
 
 def recount(days: Iterable[date]) -> None:
-    """Count these days again, for writes that `refresh` cannot see. Locks the cursor's row, one
-    transaction per day."""
-    for day in sorted(set(days)):
+    """Count these days (UTC) again, for writes that `refresh` cannot see. Locks the cursor's row,
+    one transaction per day."""
+    found = zones()
+    for day in sorted({near for given in days for near in _near(given, found)}):
         with transaction.atomic():
             _make_mark()
             CountCursor.objects.select_for_update().get(pk=1)
-            _count(day)
+            _count(day, found)
 
 
 def _make_mark() -> None:
@@ -67,49 +74,63 @@ def _make_mark() -> None:
     find_or_insert(CountCursor.objects.filter(pk=1), CountCursor(pk=1))
 
 
-def _first_days() -> Iterator[date]:
+def _near(day: date, found: Sequence[Zone]) -> Iterator[date]:
+    """Yield the days of all time zones that a day of UTC is part of."""
+    reach = 0 if len(found) == 1 else 1
+    yield from (day + timedelta(days=number) for number in range(-reach, reach + 1))
+
+
+def _first_days(found: Sequence[Zone]) -> Iterator[date]:
     """Yield every day since the first request."""
     ends = SubscriberRequest.objects.aggregate(first=Min("received_at"), last=Max("received_at"))
     if ends["first"] is None:
         return
     first, last = ends["first"].astimezone(UTC).date(), ends["last"].astimezone(UTC).date()
-    yield from (first + timedelta(days=number) for number in range((last - first).days + 1))
+    for number in range((last - first).days + 1):
+        yield from _near(first + timedelta(days=number), found)
 
 
-def _changed(upto: datetime, now: datetime) -> Iterator[date]:
+def _changed(upto: datetime, now: datetime, found: Sequence[Zone]) -> Iterator[date]:
     """Yield the days of the requests that were received or changed since `upto`. Each query uses an
     index."""
     since = upto - OVERLAP
-    today = now.astimezone(UTC).date()
-    back = RECOUNTED if upto.astimezone(UTC).date() != today else 1
-    yield from (today - timedelta(days=number) for number in range(back))
-    yield from _days(SubscriberRequest.objects.filter(received_at__gte=since))
+    is_new_day = upto.astimezone(UTC).date() != now.astimezone(UTC).date()
+    for zone in found:
+        today = now.astimezone(zone.info).date()
+        back = RECOUNTED if is_new_day else 1
+        yield from (today - timedelta(days=number) for number in range(back))
+    requests = SubscriberRequest.objects.all()
+    yield from _days(requests.filter(received_at__gte=since), found)
     for mid in BusinessUnit.objects.values_list("mid", flat=True):
-        done = SubscriberRequest.objects.filter(unit_id=mid, status=Status.DONE)
-        yield from _days(done.filter(finished_at__gte=since))
-    refused = SubscriberRequest.objects.filter(status=Status.REFUSED, finished_at__gte=since)
-    yield from _days(refused)
+        done = requests.filter(unit_id=mid, status=Status.DONE, finished_at__gte=since)
+        yield from _days_in(done, zone_of(mid, found))
+    yield from _days(requests.filter(status=Status.REFUSED, finished_at__gte=since), found)
     # Requests that were refused before, and have been queued again.
-    yield from _days(SubscriberRequest.objects.filter(status=Status.PENDING))
+    yield from _days(requests.filter(status=Status.PENDING), found)
 
 
-def _days(requests: QuerySet[SubscriberRequest]) -> Iterator[date]:
+def _days(requests: QuerySet[SubscriberRequest], found: Sequence[Zone]) -> Iterator[date]:
     """Yield the days on which these requests were received."""
-    days = requests.order_by().values_list(TruncDate("received_at", tzinfo=UTC), flat=True)
+    for zone in found:
+        yield from _days_in(requests.filter(zone.of("unit_id")), zone)
+
+
+def _days_in(requests: QuerySet[SubscriberRequest], zone: Zone) -> Iterator[date]:
+    """Yield the days of a time zone on which these requests were received."""
+    days = requests.order_by().values_list(TruncDate("received_at", tzinfo=zone.info), flat=True)
     yield from (day for day in days.distinct() if day)
 
 
-def _count(day: date) -> None:
+def _count(day: date, found: Sequence[Zone]) -> None:
     """Replace the counts of one day."""
-    start = datetime.combine(day, time(), UTC)
-    received = SubscriberRequest.objects.filter(
-        received_at__gte=start, received_at__lt=start + timedelta(days=1)
-    )
     sums: Counter[tuple[int, By, str]] = Counter()
-    for row in received.order_by().values("unit_id", *_FIELDS.values()).annotate(
-        number=Count("pk")
-    ).iterator(_CHUNK):  # fmt: skip
-        sums.update(dict.fromkeys(_counts_as(row), row["number"]))
+    for zone in found:
+        received = SubscriberRequest.objects.filter(
+            zone.of("unit_id"), received_at__gte=zone.begin(day), received_at__lt=zone.end(day)
+        )
+        rows = received.order_by().values("unit_id", *_FIELDS.values()).annotate(number=Count("pk"))
+        for row in rows.iterator(_CHUNK):
+            sums.update(dict.fromkeys(_counts_as(row), row["number"]))
     DailyCount.objects.filter(day=day).delete()
     DailyCount.objects.bulk_create(
         (
@@ -126,6 +147,9 @@ def _counts_as(row: Mapping[str, Any]) -> Iterator[tuple[int, By, str]]:
         if _counts_by(by, row):
             value = row[field]
             yield row["unit_id"], by, NONE if value is None else str(value)
+    job, reason = row["job_id"], row["reason_id"]
+    if _counts_by(By.JOB_REASON, row) and job is not None and reason is not None:
+        yield row["unit_id"], By.JOB_REASON, job_reason_key(job, reason)
 
 
 def _counts_by(by: By, row: Mapping[str, Any]) -> bool:

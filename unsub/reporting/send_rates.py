@@ -1,6 +1,5 @@
 """How many of those who got a send unsubscribed from it, and how that compares with the others."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,23 +32,6 @@ class SendFacts:
     @property
     def rate(self) -> float | None:
         """The share of those who got it; None where the number sent is not known."""
-        return self.unsubscribes / self.number_sent if self.number_sent else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmailFacts:
-    """The sends of one email of a unit (by its name) within a period: how many there were, to how
-    many they went, and their unsubscribes."""
-
-    mid: int
-    email_name: str
-    sends: int
-    number_sent: int
-    unsubscribes: int
-
-    @property
-    def rate(self) -> float | None:
-        """The share of those who got them; None where the number sent is not known."""
         return self.unsubscribes / self.number_sent if self.number_sent else None
 
 
@@ -118,22 +100,12 @@ def usual_rate(sends: Iterable[SendFacts]) -> float | None:
     return median(rates) if len(rates) >= AT_LEAST else None
 
 
-def by_email(sends: Iterable[SendFacts]) -> list[EmailFacts]:
-    """Return the sends summed by unit and name of their email, most unsubscribes first."""
-    groups: dict[tuple[int, str], list[SendFacts]] = defaultdict(list)
-    for send in sends:
-        groups[send.mid, send.email_name].append(send)
-    found = [
-        EmailFacts(
-            mid=mid,
-            email_name=name,
-            sends=len(group),
-            number_sent=sum(one.number_sent or 0 for one in group),
-            unsubscribes=sum(one.unsubscribes for one in group if one.number_sent),
-        )
-        for (mid, name), group in groups.items()
-    ]
-    return sorted(found, key=lambda one: (-one.unsubscribes, one.email_name))
+def rate_of(sends: Iterable[SendFacts]) -> float | None:
+    """Return the rate of these sends together; None where no size is known. Sends of unknown size
+    are left out."""
+    known = [one for one in sends if one.number_sent]
+    sent = sum(one.number_sent or 0 for one in known)
+    return sum(one.unsubscribes for one in known) / sent if sent else None
 
 
 def job_ids(keys: Iterable[str]) -> list[int]:

@@ -2,8 +2,9 @@
 failures."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -28,7 +29,7 @@ from unsub.models.statuses import ON_THEIR_WAY, in_states
 from .latency import processing_time
 
 WEEK = timedelta(days=7)
-HOUR = 7  # on Monday, UTC: it is there before the working day
+HOUR = 7  # on Monday, in the unit's time zone: it is there before the working day
 AGAIN = timedelta(hours=1)  # after which a digest that was not sent is tried again
 WORDS_MAX = 20
 
@@ -39,11 +40,12 @@ def due(now: datetime) -> Iterator[int]:
     Each week's row is inserted once per unit. A digest that no mail server accepted is due again
     after an hour.
     """
-    week = _last_monday(now.astimezone(UTC))
-    if now.astimezone(UTC) < datetime(week.year, week.month, week.day, HOUR, tzinfo=UTC):
-        return
-    begins = week - WEEK
     for unit in BusinessUnit.objects.filter(weekly_digest=True):
+        local = now.astimezone(ZoneInfo(unit.time_zone))
+        week = _last_monday(local)
+        if local < datetime(week.year, week.month, week.day, HOUR, tzinfo=local.tzinfo):
+            continue
+        begins = week - WEEK
         summary, is_new = find_or_insert(
             WeeklyDigest.objects.filter(unit=unit, week=begins),
             WeeklyDigest(unit=unit, week=begins),
@@ -83,9 +85,11 @@ def compose(unit: BusinessUnit, week: date) -> str:
     counts = DailyCount.objects.filter(mid=unit.mid)
     this = counts.filter(day__gte=week, day__lt=week + WEEK)
     before = counts.filter(day__gte=week - WEEK, day__lt=week)
-    begin = datetime(week.year, week.month, week.day, tzinfo=UTC)
+    zone = ZoneInfo(unit.time_zone)
     received = SubscriberRequest.objects.unsubscribes().filter(
-        unit_id=unit.mid, received_at__gte=begin, received_at__lt=begin + WEEK
+        unit_id=unit.mid,
+        received_at__gte=datetime.combine(week, time(), zone),
+        received_at__lt=datetime.combine(week + WEEK, time(), zone),
     )
     context: dict[str, Any] = {
         "unit": unit,

@@ -319,7 +319,9 @@ def _sealed() -> Metric:
 def _unsubscribes() -> tuple[Metric, Metric]:
     """Return the unsubscribes of today, and how many are usual on a busy day."""
     number = GaugeMetricFamily(
-        "unsub_unsubscribes_today", "Unsubscribes since 0:00 UTC.", labels=("mid",)
+        "unsub_unsubscribes_today",
+        "Unsubscribes since midnight in the unit's time zone.",
+        labels=("mid",),
     )
     usual = GaugeMetricFamily(
         "unsub_unsubscribes_usual", "Unsubscribes of one of the unit's busy days.", labels=("mid",)
@@ -336,6 +338,8 @@ def _alarms() -> Metric:
     gauge = GaugeMetricFamily(
         "unsub_alarms_open", "1 while an alarm is open.", labels=("cause", "mid")
     )
-    for cause, mid in Alarm.objects.filter(cleared_at=None).values_list("cause", "mid"):
+    # Of several sends of one unit there are several.
+    rows = Alarm.objects.filter(cleared_at=None).order_by()
+    for cause, mid in rows.values_list("cause", "mid").distinct():
         gauge.add_metric((cause, str(mid)), 1)
     return gauge

@@ -39,4 +39,4 @@ def import_of(unit: BusinessUnit) -> ImportState:
     """Return the state of a unit's import; an empty one, not saved, where none is recorded. Makes a
     query where the unit was read without `select_related("import_state")`."""
     found: ImportState | None = getattr(unit, "import_state", None)
-    return found or ImportState(unit=unit)
+    return found or ImportState(unit=unit, error="")

@@ -113,4 +113,4 @@ def queue_of(unit: BusinessUnit) -> QueueState:
     """Return the state of a unit's queue; an open one, not saved, where none is recorded. Makes a
     query where the unit was read without `select_related("queue_state")`."""
     found: QueueState | None = getattr(unit, "queue_state", None)
-    return found or QueueState(unit=unit)
+    return found or QueueState(unit=unit, held_reason="", paused_reason="")

@@ -63,7 +63,11 @@ def create() -> dict[str, str]:
     for mid, name in ((KIDS, "Example Kids"), (GARDEN, "Example Garden")):
         BusinessUnit.objects.get_or_create(mid=mid, defaults={"name": name})
     for list_id, (mid, name) in LISTS.items():
-        MailingList.objects.get_or_create(unit_id=mid, list_id=list_id, defaults={"name": name})
+        MailingList.objects.get_or_create(
+            unit_id=mid,
+            list_id=list_id,
+            defaults={"name": name, "found_name": name, "is_public": True},
+        )
     reasons = list(Reason.objects.filter(active=True, unit=None).order_by("position"))
     rows: list[SubscriberRequest] = []
     for send, list_id, share in _sends(now):
@@ -221,6 +225,8 @@ def _paths(send: Send, refused: SubscriberRequest, alarm: Alarm) -> dict[str, st
         "units": f"{base}/businessunit/",
         "unit": f"{base}/businessunit/{BusinessUnit.objects.get(mid=GARDEN).pk}/change/",
         "texts": f"{base}/businessunit/{GARDEN}/texts/",
+        "languages": f"{base}/businessunit/{GARDEN}/languages/",
+        "lists": f"{base}/businessunit/{OUTFITTERS}/lists/",
         "links": f"{base}/businessunit/links/",
         "reasons": f"{base}/reason/",
         "reason_add": f"{base}/reason/add/",

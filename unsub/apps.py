@@ -10,6 +10,7 @@ from . import checks
 KEPT_BY_PAGES = (
     "BusinessUnit",
     "MailingList",
+    "MailingListText",
     "PageText",
     "Logo",
     "DarkLogo",

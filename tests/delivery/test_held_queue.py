@@ -107,7 +107,6 @@ def test_saving_the_units_form_does_not_undo_a_hold(
         "name": "Another name", "language": "en", "profile_days": "90", "pause_end_action": "ask",
         "address_guard": "told", "address_undo_days": "14", "address_hold_hours": "72",
         "unsubscribe_reach": "enterprise",
-        "mailing_lists-TOTAL_FORMS": "0", "mailing_lists-INITIAL_FORMS": "0",
     }  # fmt: skip
     there = f"/admin/unsub/businessunit/{PARENT}/change/"
     assert admin_client.post(there, form).status_code == 302

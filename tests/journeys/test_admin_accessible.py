@@ -59,6 +59,8 @@ SIGNED_IN: dict[str, dict[str, Any]] = {
     "unsub_subscriberrequest_proof": {"pk": "request"},
     "unsub_businessunit_links": {},
     "unsub_businessunit_texts": {"mid": PARENT},
+    "unsub_businessunit_languages": {"mid": PARENT},
+    "unsub_businessunit_lists": {"mid": PARENT},
     "auth_user_password_change": {"id": "user"},
     "account_change_password": {},
     "account_logout": {},

@@ -12,6 +12,7 @@ LIST = "/admin/unsub/subscriberrequest/"
 BLACK = "rgb(0, 0, 0)"
 PAGES = (
     "/admin/", f"/admin/unsub/businessunit/{PARENT}/texts/", "/admin/unsub/businessunit/links/",
+    f"/admin/unsub/businessunit/{PARENT}/lists/", f"/admin/unsub/businessunit/{PARENT}/languages/",
     f"{LIST}scanners/", f"{LIST}receipts/", f"{LIST}?status__exact=done&per_page=25",
     "/admin/unsub/alarm/spool/",
     "/admin/unsub/businessunit/add/", "/admin/unsub/reason/add/", "/admin/auth/user/add/",

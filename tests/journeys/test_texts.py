@@ -6,7 +6,7 @@ from tests.journeys.deployment import CHILD, Deployment
 from tests.journeys.office import sign_in
 
 TEXTS = f"/admin/unsub/businessunit/{CHILD}/texts/"
-WRITTEN = "SELECT text FROM unsub_pagetext WHERE unit_id = {mark}"
+WRITTEN = "SELECT text FROM unsub_pagetext WHERE unit_id = {mark} AND language = 'de'"
 
 
 def test_the_preview_follows_the_input_before_it_is_saved(shared: Deployment, desk: Page) -> None:

@@ -30,19 +30,13 @@ def picture(kind: str = "PNG", size: tuple[int, int] = (600, 200), **options: An
 
 def unit_form(**more: Any) -> dict[str, Any]:
     """Return what the admin's form of a unit submits."""
-    inline = {
-        f"mailing_lists-{name}": value
-        for name, value in {
-            "TOTAL_FORMS": "0", "INITIAL_FORMS": "0", "MIN_NUM_FORMS": "0", "MAX_NUM_FORMS": "9",
-        }.items()
-    }  # fmt: skip
     given = {
         "name": "Example Outfitters", "language": "en", "subscriber_key_permission": "on",
         "profile_days": "90", "pause_end_action": "ask", "address_guard": "told",
         "address_undo_days": "14", "address_hold_hours": "72",
         "unsubscribe_reach": "enterprise",
     }  # fmt: skip
-    return given | inline | more
+    return given | more
 
 
 def upload(client: Client, data: bytes, name: str = "logo.png") -> str:
@@ -209,6 +203,38 @@ def test_texts_show_in_their_language_only_and_the_footer_in_every_language(
     assert "1 Example Street" in seen(client.get("/u/cut").content)
     admin_client.post(f"{TEXTS}?language=en", {})
     assert not PageText.objects.exists()
+
+
+LEGAL, PRIVACY = "https://example.com/legal", "https://example.com/privacy"
+
+
+def test_every_page_links_to_the_legal_notice_and_the_privacy_policy_in_its_language(
+    admin_client: Client, client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    assert "Legal notice" not in seen(client.get(path).content)
+    admin_client.post(CHANGE, unit_form(legal_url=LEGAL, privacy_url=PRIVACY))
+    client.post(path, FORM)
+    for page in (path, f"{path}/done", "/u/cut"):
+        shown = client.get(page).content.decode()
+        assert f'<a href="{LEGAL}">Legal notice</a> · <a href="{PRIVACY}">Privacy</a>' in shown
+    german = client.get(f"{path}?lang=de").content.decode()
+    assert f'<a href="{LEGAL}">Impressum</a> · <a href="{PRIVACY}">Datenschutz</a>' in german
+    admin_client.post(CHANGE, unit_form(privacy_url=PRIVACY))
+    only = client.get(path).content.decode()
+    assert f'<p><a href="{PRIVACY}">Privacy</a></p>' in only
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.com/legal", "javascript:alert(1)", "https://ada@example.com/", "legal"]
+)
+def test_a_link_at_the_foot_is_https_and_names_no_user(
+    admin_client: Client, unit: BusinessUnit, url: str
+) -> None:
+    answer = admin_client.post(CHANGE, unit_form(legal_url=url))
+    assert answer.status_code == 200
+    unit.refresh_from_db()
+    assert unit.legal_url == ""
 
 
 def test_a_text_that_is_too_long_is_reported_and_kept_in_the_form(

@@ -115,6 +115,7 @@ def test_with_double_opt_in_a_subscription_is_sent_once_it_is_confirmed(
     (email,) = sandbox.mails()
     assert (email["definition"], email["email"]) == ("confirm-subscription", "ada@example.com")
     assert dict(email["attributes"])["ProfileCentreAbout"] == "Events near you"
+    assert "ProfileCentreLegal" not in dict(email["attributes"])
     assert EVENTS not in lists_of(sandbox)
     link = mailed_link(sandbox)
     # A scanner opens the link.

@@ -40,6 +40,8 @@ def test_the_first_page_fits_into_the_first_round_trip(
 ) -> None:
     unit.accent = "#8b1e3f"
     unit.contact_email = "post@example.com"
+    unit.legal_url = "https://www.example.com/" + "legal-notice/" * 10
+    unit.privacy_url = "https://www.example.com/" + "privacy/" * 10
     unit.save()
     MailingList.objects.create(unit=unit, list_id=7001, name="Weekly offers")
     for place in Place:

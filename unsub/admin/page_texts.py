@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
@@ -16,6 +17,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from unsub.domain.text import clean_lines
 from unsub.models import BusinessUnit, PageText, Place
 from unsub.models.page_text import LENGTH
+from unsub.preferences import standard_texts
 
 from .bulk_actions import actor
 
@@ -28,33 +30,62 @@ _HELP = {
 }
 
 
+# The pages of which there is a preview.
+PAGES = (
+    ("choose", _("Unsubscribe page")),
+    ("done", _("Confirmation page")),
+    ("centre", _("Email preferences")),
+    ("lost", _("Link that doesn’t work")),
+)
+
+
 class TextsForm(forms.Form):
     """A field for each place. Empty: the page's default text, or none."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, unit: BusinessUnit, language: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._unit, self._language = unit, language
         for place in Place:
+            standard = standard_texts.standard_text(place, language, unit.name)
             self.fields[place.value] = forms.CharField(
                 label=place.label,
                 help_text=_HELP.get(place, ""),
                 required=False,
                 max_length=LENGTH,
-                widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "maxlength": LENGTH}),
+                widget=UnfoldAdminTextareaWidget(
+                    attrs={"rows": 3, "maxlength": LENGTH, "placeholder": standard}
+                ),
             )
 
-    def save(self, unit: BusinessUnit, language: str) -> None:
-        """Store the texts; empty ones are deleted."""
+    def save(self) -> None:
+        """Store the texts; empty ones are deleted, and those that did not change stay as they
+        are."""
+        own = PageText.objects.filter(unit=self._unit, language=self._language)
+        stored = dict(own.values_list("place", "text"))
         for place in Place:
             text = clean_lines(self.cleaned_data[place.value])
-            if text:
-                PageText.objects.bulk_create(
-                    [PageText(unit=unit, language=language, place=place, text=text)],
-                    update_conflicts=True,
-                    unique_fields=["unit", "language", "place"],
-                    update_fields=["text"],
+            if not text:
+                own.filter(place=place).delete()
+            elif text != stored.get(place.value):
+                self._store(place, text)
+
+    def _store(self, place: Place, text: str) -> None:
+        digest = standard_texts.standard_digest(place, self._language)
+        PageText.objects.bulk_create(
+            [
+                PageText(
+                    unit=self._unit,
+                    language=self._language,
+                    place=place,
+                    text=text,
+                    changed_at=Now(),
+                    standard_digest=digest,
                 )
-            else:
-                PageText.objects.filter(unit=unit, language=language, place=place).delete()
+            ],
+            update_conflicts=True,
+            unique_fields=["unit", "language", "place"],
+            update_fields=["text", "changed_at", "standard_digest"],
+        )
 
 
 class LanguageForm(forms.Form):
@@ -73,10 +104,11 @@ def edit_texts(
     language = request.GET.get("language", "")
     if language not in dict(settings.LANGUAGES):
         language = unit.language
-    form = _form(request, unit, language)
+    copied = request.GET.get("copy_from", "")
+    form = _form(request, unit, language, copied)
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
-            form.save(unit, language)
+            form.save()
             note = f"Texts in {language} changed."
             LogEntry.objects.log_actions(actor(request.user), [unit], CHANGE, note)
         messages.success(request, gettext("Texts saved. They’re live now."))
@@ -86,20 +118,21 @@ def edit_texts(
         "unit": unit,
         "form": form,
         "language": language,
+        "copied": dict(settings.LANGUAGES).get(copied, ""),
         "language_form": LanguageForm(initial={"language": language}),
-        "pages": (
-            ("choose", _("Unsubscribe page")),
-            ("done", _("Confirmation page")),
-            ("centre", _("Email preferences")),
-            ("lost", _("Link that doesn’t work")),
-        ),
+        "pages": PAGES,
     }
     return TemplateResponse(request, "admin/unsub/businessunit/texts.html", context | more)
 
 
-def _form(request: HttpRequest, unit: BusinessUnit, language: str) -> TextsForm:
-    """Return the form with the submitted or the stored texts."""
+def _form(request: HttpRequest, unit: BusinessUnit, language: str, copied: str) -> TextsForm:
+    """Return the form with the submitted or the stored texts; in empty fields with those of the
+    language `copied`, which are not stored."""
     if request.method == "POST":
-        return TextsForm(request.POST)
-    written = PageText.objects.filter(unit=unit, language=language)
-    return TextsForm(initial=dict(written.values_list("place", "text")))
+        return TextsForm(request.POST, unit=unit, language=language)
+    texts: dict[str, dict[str, str]] = {}
+    written = PageText.objects.filter(unit=unit, language__in=(language, copied))
+    for one in written:
+        texts.setdefault(one.language, {})[one.place] = one.text
+    initial = texts.get(copied, {}) | texts.get(language, {})
+    return TextsForm(initial=initial, unit=unit, language=language)

@@ -1,12 +1,19 @@
 """Form of a business unit, with the upload of its logo and checks across fields."""
 
+import zoneinfo
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldBooleanWidget
+from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldBooleanWidget,
+)
 
 from unsub.domain import logo_image
 from unsub.models import BusinessUnit, DarkLogo, Logo, PauseEndAction
@@ -95,10 +102,34 @@ class UnitForm(LogoForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._offer_choices()
         # A form without it leaves it as it is: a script that posts the form need not know it.
         for name in ("token_by", "reasons_asked", "time_zone"):
             if name in self.fields:
                 self.fields[name].required = False
+
+    def _offer_choices(self) -> None:
+        """Let language and time zone be chosen from those that there are."""
+        for name, choices in (("language", settings.LANGUAGES), ("time_zone", _time_zones())):
+            if name in self.fields:
+                given = self.fields[name]
+                self.fields[name] = forms.ChoiceField(
+                    label=given.label,
+                    help_text=given.help_text,
+                    initial=given.initial,
+                    choices=_with(choices, getattr(self.instance, name)),
+                    widget=UnfoldAdminSelectWidget,
+                    error_messages={"invalid_choice": _REFUSED[name]},
+                )
+        if "accent" in self.fields:
+            self.fields["accent"].widget.attrs |= {
+                "data-pick": _("Choose a button color"),
+                "data-good": _("White text is readable on it (contrast {ratio}:1, WCAG AA)."),
+                "data-bad": _(
+                    "White text isn’t readable on it (contrast {ratio}:1, WCAG AA needs 4.5:1). "
+                    "Try {near}."
+                ),
+            }
 
     def clean(self) -> dict[str, Any]:
         """Check that pauses that end with an email are offered only with a key for that email."""
@@ -111,6 +142,33 @@ class UnitForm(LogoForm):
     def _of(self, name: str) -> Any:
         """Return the submitted value; the stored one where the user may not change it."""
         return self.cleaned_data.get(name, getattr(self.instance, name))
+
+
+_REFUSED = {
+    "language": _("Choose a language"),
+    "time_zone": _("Enter a time zone, like Europe/Berlin"),
+}
+
+
+@cache
+def _time_zones() -> list[tuple[str, Any]]:
+    """Return the time zones by region, and those of no region first."""
+    regions: dict[str, list[tuple[str, str]]] = {}
+    for name in sorted(zoneinfo.available_timezones()):
+        region, _slash, place = name.partition("/")
+        regions.setdefault(region if place else "", []).append((name, name.replace("_", " ")))
+    plain = regions.pop("", [])
+    return [*plain, *regions.items()]
+
+
+def _with(choices: list[tuple[str, Any]], stored: str) -> list[tuple[str, Any]]:
+    """Return the choices, and the stored value where it is not among them."""
+    known = {
+        one
+        for value, label in choices
+        for one in ([value] if isinstance(label, str) else [name for name, _ in label])
+    }
+    return choices if stored in known or not stored else [(stored, stored), *choices]
 
 
 def _no_mail() -> ValidationError:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, QuerySet
@@ -12,69 +13,39 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 
-from unsub.models import BusinessUnit, DarkLogo, LinkEmail, Logo, MailingList, SubscriberRequest
+from unsub.models import BusinessUnit, DarkLogo, LinkEmail, Logo, SubscriberRequest
 from unsub.models.import_state import import_of
+from unsub.models.mailing_list import catalogue_of
 from unsub.models.queue_state import queue_of
 from unsub.models.request import any_status
 from unsub.units.access import sees_all
 from unsub.units.queue_state import held_types, number_pending
 
-from . import bulk_actions, formatting
+from . import bulk_actions, checklist, formatting, unit_sections
 from .links import links_page
-from .page_texts import edit_texts
+from .mailing_lists import lists_page
+from .page_texts import PAGES, edit_texts
 from .release_action import RELEASE
+from .text_table import languages_page
 from .unit_form import UnitForm
 from .unit_scope import OfUnits
+from .unit_sections import IMPORTED, MAILS, STATE
 
 if TYPE_CHECKING:
     UnitAdminBase = admin.ModelAdmin[BusinessUnit]
-    ListInlineBase = admin.TabularInline[MailingList, BusinessUnit]
 else:
     UnitAdminBase = ModelAdmin
-    ListInlineBase = TabularInline
 
-# Of the unit's QueueState: shown, and written by workers and by the release alone.
-_STATE = (
-    "queue", "held_since", "held_reason", "held_requests", "paused_until", "paused_reason",
-    "singly_until",
-)  # fmt: skip
-# Of the unit's ImportState, written by workers.
-_IMPORTED = ("imported_upto", "import_error")
 # What was read from Marketing Cloud.
-_READ = ("found_all_subscribers_list_id", *_IMPORTED)
-_MAILS = (
-    "confirm_key", "confirm_address_key", "address_notice_key", "new_link_key", "ask_back_key",
-)  # fmt: skip
-# What protects a person whose newsletter was forwarded.
-_PROTECTION = (
-    "protects_details", "address_guard", "address_undo_days", "address_hold_hours",
-)  # fmt: skip
-_CENTRE = (
-    "profile_centre", "profile_days", "profile_details", "unicode_attributes", "pause_offered",
-    "pause_end_action", *_MAILS,
-)  # fmt: skip
+_READ = ("found_all_subscribers_list_id", *IMPORTED, "lists_read", "lists_error")
 
 # Wrong values here stop the delivery, or give other people access to the unit.
 _TECHNICAL = (
     "subscriber_key_permission", "all_subscribers_list_id", "token_by", "domain", "members",
-    "import_events", "profile_centre", *_MAILS,
+    "import_events", "profile_centre", *MAILS,
 )  # fmt: skip
-
-
-class MailingListInline(ListInlineBase):
-    """The names that the unit gives its lists."""
-
-    model = MailingList
-    extra = 0
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Return a field with an aria-label: the theme's tables have no labels in their rows."""
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if field is not None:
-            field.widget.attrs["aria-label"] = str(db_field.verbose_name)
-        return field
 
 
 def _picture(model: type[Logo | DarkLogo], unit: BusinessUnit) -> SafeString | str:
@@ -103,54 +74,17 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
 
     unit_path = "mid"
 
-    list_display = ("mid", "name", "language", "queue", "held_requests")
+    list_display = ("mid", "name", "language", "missing", "queue", "held_requests")
     search_fields = ("name",)
     form = UnitForm
-    readonly_fields = (*_STATE, *_READ, "logo_now", "dark_logo_now")
-    fieldsets = (
-        (None, {"fields": ("mid", "name", "language", "time_zone", "contact_email")}),
-        (
-            _("Brand"),
-            {
-                "fields": (
-                    "accent",
-                    "logo_now",
-                    "new_logo",
-                    "remove_logo",
-                    "dark_logo_now",
-                    "new_dark_logo",
-                    "remove_dark_logo",
-                    "domain",
-                )
-            },
-        ),
-        (_("Unsubscribe page"), {"fields": ("reasons_asked", "lost_link_form")}),
-        (_("Preference center"), {"fields": _CENTRE}),
-        (_("Forwarded links"), {"fields": _PROTECTION}),
-        (
-            _("Marketing Cloud account"),
-            {
-                "fields": (
-                    "subscriber_key_permission",
-                    "all_subscribers_list_id",
-                    "found_all_subscribers_list_id",
-                    "unsubscribe_reach",
-                    "token_by",
-                )
-            },
-        ),
-        (_("Import"), {"fields": ("import_events", *_IMPORTED)}),
-        (_("Team"), {"fields": ("members", "weekly_digest")}),
-        (_("Retention"), {"fields": ("retention_days",)}),
-        (_("Delivery"), {"fields": _STATE}),
-    )
-    inlines = (MailingListInline,)
+    readonly_fields = (*STATE, *_READ, "logo_now", "dark_logo_now")
+    fieldsets = unit_sections.fieldsets()
     actions = ("release",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BusinessUnit]:
         """Return the units, each with the state of its queue and import; held ones first."""
         units: QuerySet[BusinessUnit] = super().get_queryset(request)
-        return units.select_related("queue_state", "import_state").order_by(
+        return units.select_related("queue_state", "import_state", "catalogue_state").order_by(
             F("queue_state__held_since").asc(nulls_last=True), "mid"
         )
 
@@ -160,13 +94,27 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         """Return the read-only fields: the state; the MID of an existing unit, because another MID
         is another unit; and technical settings, for users who do not see all units."""
         readonly = (
-            *_STATE,
+            *STATE,
             *_READ,
             "logo_now",
             "dark_logo_now",
             *(() if sees_all(request.user) else _TECHNICAL),
         )
         return readonly if obj is None else ("mid", *readonly)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Return the list, with what each unit of the page lacks."""
+        answer = super().changelist_view(request, extra_context)
+        changes = getattr(answer, "context_data", {}).get("cl")
+        if changes is not None:
+            changes.result_list = list(changes.result_list)
+            checklist.describe(changes.result_list)
+        return answer
+
+    @admin.display(description=_("still missing"))
+    def missing(self, unit: BusinessUnit) -> SafeString:
+        """Return how much the unit lacks, linked to what it is."""
+        return checklist.badge(unit)
 
     def has_delete_permission(self, request: HttpRequest, obj: BusinessUnit | None = None) -> bool:
         """Return whether the unit may be deleted: not once it has requests or emails, which are
@@ -190,12 +138,37 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
         """Return the current logo for the dark scheme, or a dash."""
         return _picture(DarkLogo, unit)
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Return the form in sections, with the page beside it."""
+        unit: BusinessUnit | None = kwargs.get("obj")
+        context["sections"] = unit_sections.shown(context["adminform"])
+        if unit is not None:
+            context |= {
+                "texts_url": reverse("admin:unsub_businessunit_languages", args=(unit.mid,)),
+                "lists_url": reverse("admin:unsub_businessunit_lists", args=(unit.mid,)),
+                "reasons_url": reverse("admin:unsub_reason_changelist"),
+                "gaps": checklist.items_of(unit),
+            }
+            if self.has_change_permission(request, unit):
+                context |= {
+                    "preview_url": reverse("preview", args=(unit.mid,)),
+                    "preview_pages": PAGES,
+                    "languages": settings.LANGUAGES,
+                }
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def get_urls(self) -> list[URLPattern]:
         """Return the admin's URLs, and those of the texts and of the page on links."""
         inside = self.admin_site.admin_view
         return [
             path("links/", inside(self.links), name="unsub_businessunit_links"),
             path("<int:mid>/texts/", inside(self.texts), name="unsub_businessunit_texts"),
+            path(
+                "<int:mid>/languages/", inside(self.languages), name="unsub_businessunit_languages"
+            ),
+            path("<int:mid>/lists/", inside(self.lists), name="unsub_businessunit_lists"),
             *super().get_urls(),
         ]
 
@@ -208,13 +181,29 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
     def texts(self, request: HttpRequest, mid: int) -> HttpResponse:
         """Return the editor of a unit's texts. 403 without the right to change it, 404 without the
         row."""
-        unit = self.get_object(request, str(mid))
+        unit = self._changeable(request, mid)
+        context = self.admin_site.each_context(request)
+        return edit_texts(request, unit, context=context, back=request.path)
+
+    def languages(self, request: HttpRequest, mid: int) -> HttpResponse:
+        """Return the table of a unit's texts in all languages. 403 and 404 as `texts`."""
+        unit = self._changeable(request, mid)
+        return languages_page(request, unit, self.admin_site.each_context(request))
+
+    def lists(self, request: HttpRequest, mid: int) -> HttpResponse:
+        """Return the page of a unit's lists. 403 and 404 as `texts`."""
+        unit = self._changeable(request, mid)
+        return lists_page(request, unit, self.admin_site.each_context(request))
+
+    def _changeable(self, request: HttpRequest, mid: int) -> BusinessUnit:
+        """Return a unit that the user may change. Raises PermissionDenied; Http404 without the
+        row."""
+        unit: BusinessUnit | None = self.get_object(request, str(mid))
         if unit is None:
             raise Http404
         if not self.has_change_permission(request, unit):
             raise PermissionDenied
-        context = self.admin_site.each_context(request)
-        return edit_texts(request, unit, context=context, back=request.path)
+        return unit
 
     @admin.display(description=_("queue"))
     def queue(self, unit: BusinessUnit) -> SafeString:
@@ -267,6 +256,16 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
     def imported_upto(self, unit: BusinessUnit) -> str:
         """Return up to when events were imported."""
         return formatting.moment(import_of(unit).imported_upto)
+
+    @admin.display(description=_("mailing lists read"))
+    def lists_read(self, unit: BusinessUnit) -> str:
+        """Return when the lists were last read from Marketing Cloud."""
+        return formatting.moment(catalogue_of(unit).read_at)
+
+    @admin.display(description=_("error of reading mailing lists"))
+    def lists_error(self, unit: BusinessUnit) -> str:
+        """Return the error of the last attempt to read the lists."""
+        return catalogue_of(unit).error or formatting.NOTHING
 
     @admin.display(description=_("import error"))
     def import_error(self, unit: BusinessUnit) -> str:

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from unsub.models import BusinessUnit
 from unsub.sfmc import SfmcError
 
-from . import catalogue, concurrency
+from . import concurrency, stored_lists
 
 log = structlog.get_logger(__name__)
 
@@ -30,20 +30,19 @@ def due_units() -> list[int]:
 
 
 def refresh(mid: int) -> None:
-    """Read the list of a unit and store its ListID. Where it cannot be read, the stored one stays
-    and the next attempt follows after RETRY_AFTER; nothing happens where all call slots are in
-    use."""
+    """Read the lists of a unit and store them, All Subscribers among them.
+
+    Where they cannot be read, what is stored stays and the next attempt follows after RETRY_AFTER;
+    nothing happens where all call slots are in use.
+    """
     unit = BusinessUnit.objects.filter(mid=mid)
     with concurrency.call_slot() as free:
         if not free:
             return
         try:
-            lists = catalogue.lists(mid)
+            stored_lists.refresh(mid)
         except SfmcError as err:
             log.warning("all_subscribers_list_unread", mid=mid, error=type(err).__name__)
             unit.update(all_subscribers_checked_at=Now() - FRESH_FOR + RETRY_AFTER)
             return
     unit.update(all_subscribers_checked_at=Now())
-    master = next((one.list_id for one in lists if one.is_all_subscribers), None)
-    if master is not None:
-        unit.update(found_all_subscribers_list_id=master)

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.cache import cache
+from django.db.models import F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 
-from unsub.models import MailingList
+from unsub.models import MailingList, MailingListText
 from unsub.sfmc import Definition, MailList
 
 from . import calls as gateway
@@ -32,11 +34,20 @@ def known_lists(mid: int) -> list[MailList]:
     return list(cache.get(f"catalogue:lists:{mid}:kept") or ())
 
 
-def list_name(mid: int, list_id: int | None) -> str:
-    """Return what people know a list by: the unit's own name for it, else Marketing Cloud's of the
-    last day, or nothing. Asks nobody but the database. Raises DatabaseError."""
+def forget_lists(mid: int) -> None:
+    """Let the next read of a unit's lists ask Marketing Cloud. What was read stays known."""
+    cache.delete(f"catalogue:lists:{mid}")
+
+
+def list_name(mid: int, list_id: int | None, language: str = "") -> str:
+    """Return what people know a list by: the unit's own name for it, in a language where it has
+    one, else Marketing Cloud's of the last day, or nothing. Asks nobody but the database. Raises
+    DatabaseError."""
     named = MailingList.objects.filter(unit_id=mid, list_id=list_id or 0)
-    own = named.values_list("name", flat=True).first()
+    translated = MailingListText.objects.filter(mailing_list=OuterRef("pk"), language=language)
+    translated = translated.exclude(name="").order_by()
+    here = Coalesce(Subquery(translated.values("name")[:1]), F("name"))
+    own = named.values_list(here, flat=True).first()
     public = (one.name for one in known_lists(mid) if one.list_id == list_id and one.is_public)
     return own or next(public, "")
 

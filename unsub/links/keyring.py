@@ -89,6 +89,10 @@ class Keyring:
         """Return the names of keys under 32 bytes."""
         return [key.name for key in self.keys if key.is_weak]
 
+    def has_key(self, mid: int) -> bool:
+        """Return whether there is a key for the links of a unit: one of its own, or of `*`."""
+        return any(key.owner in (str(mid), ANY_UNIT) for key in self.keys)
+
     def can_seal(self, mid: int) -> bool:
         """Return whether a key seals links for a unit: an HMAC key of its own, or of `*`."""
         owners = (str(mid), ANY_UNIT)

@@ -72,7 +72,12 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "language",
-                    models.CharField(default="en", max_length=10, verbose_name="default language"),
+                    models.CharField(
+                        default="en",
+                        help_text="For recipients whose browser asks for none of the languages of the pages.",
+                        max_length=10,
+                        verbose_name="default language",
+                    ),
                 ),
                 (
                     "time_zone",
@@ -92,6 +97,28 @@ class Migration(migrations.Migration):
                         help_text="Shown to recipients who need help.",
                         max_length=254,
                         verbose_name="contact email",
+                    ),
+                ),
+                (
+                    "legal_url",
+                    models.CharField(
+                        blank=True,
+                        db_default="",
+                        help_text="Link at the foot of every page: Legal notice, in the language of the page. In some countries the law requires it.",
+                        max_length=300,
+                        validators=[unsub.models.business_unit.validate_https],
+                        verbose_name="legal notice",
+                    ),
+                ),
+                (
+                    "privacy_url",
+                    models.CharField(
+                        blank=True,
+                        db_default="",
+                        help_text="Link at the foot of every page: Privacy, in the language of the page.",
+                        max_length=300,
+                        validators=[unsub.models.business_unit.validate_https],
+                        verbose_name="privacy policy",
                     ),
                 ),
                 (
@@ -241,6 +268,7 @@ class Migration(migrations.Migration):
                         ],
                         db_default="ask",
                         default="ask",
+                        help_text="Asking needs the pause ended email. Whoever doesn’t answer stays unsubscribed.",
                         max_length=10,
                         verbose_name="when a pause ends",
                     ),
@@ -532,6 +560,35 @@ class Migration(migrations.Migration):
                         name="alarm_open_once",
                     )
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="CatalogueState",
+            fields=[
+                (
+                    "unit",
+                    models.OneToOneField(
+                        db_column="mid",
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="catalogue_state",
+                        serialize=False,
+                        to="unsub.businessunit",
+                        verbose_name="business unit",
+                    ),
+                ),
+                ("read_at", models.DateTimeField(blank=True, null=True, verbose_name="lists read")),
+                (
+                    "error",
+                    models.CharField(
+                        blank=True, db_default="", max_length=100, verbose_name="error"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "state of a unit's lists",
+                "verbose_name_plural": "states of units' lists",
             },
         ),
         migrations.CreateModel(
@@ -879,6 +936,41 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "description",
+                    models.CharField(
+                        blank=True,
+                        db_default="",
+                        help_text="One sentence: what it is about and how often, like Every Friday.",
+                        max_length=200,
+                        verbose_name="description",
+                    ),
+                ),
+                (
+                    "offered",
+                    models.BooleanField(
+                        db_default=True,
+                        default=True,
+                        help_text="Recipients can subscribe in the preference center. If off, only those who are subscribed see it, and can unsubscribe.",
+                        verbose_name="offered",
+                    ),
+                ),
+                (
+                    "position",
+                    models.PositiveSmallIntegerField(
+                        db_default=1000, default=1000, verbose_name="order"
+                    ),
+                ),
+                (
+                    "found_name",
+                    models.CharField(blank=True, db_default="", editable=False, max_length=100),
+                ),
+                (
+                    "found_description",
+                    models.CharField(blank=True, db_default="", editable=False, max_length=200),
+                ),
+                ("is_public", models.BooleanField(db_default=False, default=False, editable=False)),
+                ("missing_since", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
                     "unit",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
@@ -891,7 +983,43 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "mailing list",
                 "verbose_name_plural": "mailing lists",
-                "ordering": ("unit", "name"),
+                "ordering": ("unit", "position", "name"),
+            },
+        ),
+        migrations.CreateModel(
+            name="MailingListText",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "language",
+                    models.CharField(
+                        choices=settings.LANGUAGES, max_length=10, verbose_name="language"
+                    ),
+                ),
+                ("name", models.CharField(blank=True, max_length=100, verbose_name="name")),
+                (
+                    "description",
+                    models.CharField(blank=True, max_length=200, verbose_name="description"),
+                ),
+                (
+                    "mailing_list",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="texts",
+                        to="unsub.mailinglist",
+                        verbose_name="mailing list",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "translation of a mailing list",
+                "verbose_name_plural": "translations of mailing lists",
+                "ordering": ("language",),
             },
         ),
         migrations.CreateModel(
@@ -981,6 +1109,18 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("text", models.CharField(max_length=400, verbose_name="text")),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="changed",
+                    ),
+                ),
+                (
+                    "standard_digest",
+                    models.CharField(blank=True, db_default="", editable=False, max_length=16),
+                ),
                 (
                     "unit",
                     models.ForeignKey(
@@ -2169,6 +2309,12 @@ class Migration(migrations.Migration):
             model_name="mailinglist",
             constraint=models.UniqueConstraint(
                 fields=("unit", "list_id"), name="mailing_list_once_per_unit"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="mailinglisttext",
+            constraint=models.UniqueConstraint(
+                fields=("mailing_list", "language"), name="list_text_once_per_language"
             ),
         ),
         migrations.AddConstraint(

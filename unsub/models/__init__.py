@@ -32,7 +32,7 @@ from .kinds import Kind, MessageType
 from .link_email import EmailStatus, LinkEmail, Purpose
 from .logo import DarkLogo, Logo
 from .lost_link import LostLink
-from .mailing_list import MailingList
+from .mailing_list import CatalogueState, MailingList, MailingListText
 from .page_text import PageText, Place
 from .pause import Pause, PauseResult
 from .queue_state import MessageTypeState, QueueState
@@ -58,6 +58,7 @@ __all__ = [
     "AuditSeal",
     "BusinessUnit",
     "By",
+    "CatalogueState",
     "Cause",
     "Channel",
     "ConsentText",
@@ -77,6 +78,7 @@ __all__ = [
     "Logo",
     "LostLink",
     "MailingList",
+    "MailingListText",
     "MessageType",
     "MessageTypeState",
     "NotificationChannel",

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 from django.http.request import validate_host
 from django.utils.translation import gettext_lazy as _
@@ -47,6 +47,14 @@ class UnsubscribeReach(models.TextChoices):
 
     ENTERPRISE = "enterprise", _("all business units of the enterprise")
     UNIT = "unit", _("this business unit only")
+
+
+def validate_https(url: str) -> None:
+    """Raise ValidationError for a URL that is not https, or that contains a user name."""
+    words = _("Enter a URL that starts with https://")
+    URLValidator(schemes=("https",), message=words)(url)
+    if "@" in urlsplit(url).netloc:
+        raise ValidationError(words)
 
 
 def validate_time_zone(name: str) -> None:
@@ -104,7 +112,12 @@ class BusinessUnit(models.Model):
     name = models.CharField(
         _("name"), max_length=100, help_text=_("Brand name as recipients know it.")
     )
-    language = models.CharField(_("default language"), max_length=10, default="en")
+    language = models.CharField(
+        _("default language"),
+        max_length=10,
+        default="en",
+        help_text=_("For recipients whose browser asks for none of the languages of the pages."),
+    )
     time_zone = models.CharField(
         _("time zone"),
         max_length=40,
@@ -117,6 +130,25 @@ class BusinessUnit(models.Model):
         _("contact email"),
         blank=True,
         help_text=_("Shown to recipients who need help."),
+    )
+    legal_url = models.CharField(
+        _("legal notice"),
+        max_length=300,
+        blank=True,
+        db_default="",
+        validators=[validate_https],
+        help_text=_(
+            "Link at the foot of every page: Legal notice, in the language of the page. In some "
+            "countries the law requires it."
+        ),
+    )
+    privacy_url = models.CharField(
+        _("privacy policy"),
+        max_length=300,
+        blank=True,
+        db_default="",
+        validators=[validate_https],
+        help_text=_("Link at the foot of every page: Privacy, in the language of the page."),
     )
     accent = models.CharField(
         _("button color"),
@@ -248,6 +280,9 @@ class BusinessUnit(models.Model):
         choices=PauseEndAction.choices,
         default=PauseEndAction.ASK,
         db_default=PauseEndAction.ASK,
+        help_text=_(
+            "Asking needs the pause ended email. Whoever doesn’t answer stays unsubscribed."
+        ),
     )
     protects_details = models.BooleanField(
         _("details only after an email"),

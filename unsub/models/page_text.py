@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from .business_unit import BusinessUnit
@@ -31,6 +32,9 @@ class PageText(models.Model):
     language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES)
     place = models.CharField(_("position on page"), max_length=10, choices=Place.choices)
     text = models.CharField(_("text"), max_length=LENGTH)
+    changed_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
+    # Of the default text at that place and in that language, when this one was written.
+    standard_digest = models.CharField(max_length=16, blank=True, db_default="", editable=False)
 
     class Meta:
         ordering = ("unit", "language", "place")

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import get_language
+
 from unsub.domain.masking import mask_email
 from unsub.domain.target import EVERYTHING, TargetType
 from unsub.gateway.catalogue import list_name
@@ -31,7 +33,7 @@ def confirmation_of(link: EmailedLink) -> Confirmation:
     return Confirmation(
         is_confirmed=link.is_done,
         is_again=target == EVERYTHING,
-        list_name=list_name(request.unit_id, list_id),
+        list_name=list_name(request.unit_id, list_id, get_language() or ""),
         masked_address=mask_email(request.value) if is_address else "",
         masked_former=mask_email(link.former) if link.former else "",
         consent_text=request.consent_text.text if request.consent_text else "",

@@ -8,6 +8,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.db.models import Exists
+from django.urls import reverse
 from django.utils.translation import get_language, gettext
 
 from unsub.domain.context import UnsubContext
@@ -21,6 +22,7 @@ from unsub.models import (
     DarkLogo,
     Logo,
     MailingList,
+    MailingListText,
     PageText,
     PauseEndAction,
     Place,
@@ -29,6 +31,8 @@ from unsub.models import (
     ReasonsAsked,
     UnsubscribeReach,
 )
+from unsub.preferences import standard_texts
+from unsub.preferences.offered_lists import OwnList
 
 from .forms import ReasonChoice
 
@@ -37,11 +41,18 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A logo: the digest in its URL, and its size in CSS pixels."""
+    """A logo: the digest in its URL, and its size in CSS pixels. `data` is its URL where it is not
+    stored yet."""
 
     content_digest: str
     width: int
     height: int
+    data: str = ""
+
+    @property
+    def url(self) -> str:
+        """The URL of the image."""
+        return self.data or reverse("unsub:logo", args=(self.content_digest,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +68,12 @@ class Brand:
     mid: int | None = None
     unit_name: str = ""
     contact_email: str = ""
+    legal_url: str = ""
+    privacy_url: str = ""
     language: str = ""
-    list_name: str = ""
+    # Of the email's list.
+    list_id: int | None = None
+    lists: Mapping[int, OwnList] = field(default_factory=dict)
     accent: str = ""
     logo: Picture | None = None
     dark_logo: Picture | None = None
@@ -83,6 +98,12 @@ class Brand:
     puts_back: bool = False
     texts: Mapping[tuple[str, str], str] = field(default_factory=dict)
     reasons: tuple[ReasonChoice, ...] | None = None
+
+    def with_picture(self, name: str, picture: Picture | None) -> "Brand":
+        """Return the brand with another `logo` or `dark_logo`."""
+        if name == "logo":
+            return replace(self, logo=picture)
+        return replace(self, dark_logo=picture)
 
     @property
     def palettes(self) -> tuple[Palette, Palette] | None:
@@ -111,6 +132,12 @@ class Brand:
         return self.unit_name or gettext("this sender")
 
     @property
+    def list_name(self) -> str:
+        """The unit's name for the email's list, in the language of the page, or ""."""
+        own = self.lists.get(self.list_id) if self.list_id is not None else None
+        return own.name_in(get_language() or "") if own else ""
+
+    @property
     def intro(self) -> str:
         """The unit's text above the button, in the language of the page."""
         return self._text(Place.INTRO)
@@ -134,10 +161,7 @@ class Brand:
     @property
     def consent(self) -> str:
         """The text that a person agrees to by subscribing, in the language of the page."""
-        return self._text(Place.CONSENT) or gettext(
-            "By subscribing, you agree to get marketing emails from %(name)s. You can unsubscribe "
-            "at any time."
-        ) % {"name": self.name}
+        return self._text(Place.CONSENT) or standard_texts.consent(self.name)
 
     def _text(self, place: Place) -> str:
         return self.texts.get((get_language() or "", place), "")
@@ -178,16 +202,24 @@ def _read(mid: int) -> tuple[Brand, Mapping[int | None, Brand]]:
         reasons = _choices(mid)
         if unit is None:
             return Brand(reasons=reasons), {}
-        names = MailingList.objects.filter(unit=unit).order_by().values_list("list_id", "name")
-        brand = _brand(unit, reasons=reasons, has_sisters=unit.has_sisters)
-        return brand, {pk: replace(brand, list_name=name) if name else brand for pk, name in names}
+        brand = _brand(
+            unit, reasons=reasons, has_sisters=unit.has_sisters, lists=_own_lists(unit.mid)
+        )
+        return brand, {number: replace(brand, list_id=number) for number in brand.lists}
 
 
 def with_texts(brand: Brand, *, language: str, drafted: Mapping[str, str]) -> Brand:
-    """Return the brand with the texts of one language replaced by `drafted` (place to text)."""
-    texts = {key: text for key, text in brand.texts.items() if key[0] != language}
+    """Return the brand with texts of one language replaced by `drafted` (place to text)."""
+    texts = dict(brand.texts)
     texts |= {(language, place): text for place, text in drafted.items()}
     return replace(brand, texts=texts)
+
+
+def drafted_brand(unit: BusinessUnit, brand: Brand) -> Brand:
+    """Return the brand of a unit with its unsaved settings, and with the reasons and lists of
+    `brand`."""
+    drafted = _brand(unit, reasons=brand.reasons, has_sisters=brand.has_sisters, lists=brand.lists)
+    return replace(drafted, list_id=brand.list_id)
 
 
 def find_host_brand(host: str) -> Brand:
@@ -219,12 +251,15 @@ def _brand(
     *,
     reasons: tuple[ReasonChoice, ...] | None = None,
     has_sisters: bool = False,
+    lists: Mapping[int, OwnList] | None = None,
 ) -> Brand:
     texts = PageText.objects.filter(unit=unit).values_list("language", "place", "text")
     return Brand(
         mid=unit.mid,
         unit_name=unit.name,
         contact_email=unit.contact_email,
+        legal_url=unit.legal_url,
+        privacy_url=unit.privacy_url,
         language=unit.language,
         accent=unit.accent,
         logo=_picture(Logo, unit),
@@ -250,7 +285,27 @@ def _brand(
         offers_pause=unit.offers_pause,
         puts_back=unit.pause_end_action == PauseEndAction.PUT_BACK,
         reasons=reasons,
+        lists=lists or {},
     )
+
+
+def _own_lists(mid: int) -> dict[int, OwnList]:
+    """Return what a unit says of its lists, by ListID, with all their translations."""
+    rows = list(MailingList.objects.filter(unit_id=mid).order_by("position", "name"))
+    texts: dict[int, dict[str, tuple[str, str]]] = {}
+    for text in MailingListText.objects.filter(mailing_list__unit_id=mid).order_by():
+        by_language = texts.setdefault(text.mailing_list_id, {})
+        by_language[text.language] = (text.name, text.description)
+    return {
+        row.list_id: OwnList(
+            name=row.name,
+            description=row.description,
+            offered=row.offered,
+            position=row.position,
+            texts=texts.get(row.pk, {}),
+        )
+        for row in rows
+    }
 
 
 def _picture(model: type[Logo | DarkLogo], unit: BusinessUnit) -> Picture | None:

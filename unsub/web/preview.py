@@ -1,4 +1,4 @@
-"""Preview of the recipients' pages with unsaved texts, for marketers."""
+"""Preview of the recipients' pages with unsaved texts and settings, for marketers."""
 
 from dataclasses import replace
 from typing import Any
@@ -24,6 +24,7 @@ from .http import page
 from .lost_link import lost_link_context
 from .page_context import PageContext
 from .preview_sample import sample
+from .preview_unit import with_unit
 from .signed_link import Link
 from .status import RequestStatus
 
@@ -46,11 +47,17 @@ def preview(request: HttpRequest, mid: int) -> HttpResponse:
     unit = get_object_or_404(units_of(request.user), mid=mid)
     if not request.user.has_perm("unsub.change_businessunit"):
         raise PermissionDenied
-    language = request.POST.get("language", "")
+    # In the unit's own form `language` is its default language.
+    language = request.POST.get("preview_language") or request.POST.get("language", "")
     language = language if language in dict(settings.LANGUAGES) else unit.language
-    drafted = {place.value: request.POST.get(place.value, "")[:LENGTH] for place in Place}
+    drafted = {
+        place.value: request.POST[place.value][:LENGTH]
+        for place in Place
+        if place.value in request.POST
+    }
     context = _sample(unit)
-    brand = with_texts(find_brand(context), language=language, drafted=drafted)
+    brand = with_unit(find_brand(context), unit, request.POST, request.FILES, request.user)
+    brand = with_texts(brand, language=language, drafted=drafted)
     brand = _with_reason(brand, request.POST)
     with translation.override(language):
         answer = _render(request.POST.get("page", ""), context, brand, language)
@@ -86,11 +93,12 @@ def _with_reason(brand: Brand, posted: QueryDict) -> Brand:
 
 def _sample(unit: BusinessUnit) -> UnsubContext:
     """Return a context with an invented subscriber."""
-    named = MailingList.objects.filter(unit=unit).values_list("list_id", flat=True).first()
+    named = MailingList.objects.filter(unit=unit, missing_since=None)
+    first = named.order_by("position", "name").values_list("list_id", flat=True).first()
     return UnsubContext(
         mid=unit.mid,
         subscriber=SubscriberContext(email_address="ada@example.com", subscriber_key="ada"),
-        job=JobContext(job_id=1, list_id=named or 1),
+        job=JobContext(job_id=1, list_id=first or 1),
         scope=Scope.LIST,
     )
 

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from unsub.models import MailingList
 from unsub.preferences.current_state import CurrentState, Subscription
 from unsub.preferences.snapshot import ProfileSnapshot
 
 from .centre.pauses import DAYS
 from .page_context import PageContext
 
-_LISTS = ((1, "Weekly offers"), (2, "New products"))
+_LISTS = ((1, "Weekly offers", ""), (2, "New products", ""))
 _DETAILS = [("First name", "Ada"), ("City", "London")]
 LISTS_MAX = 10
 
@@ -17,7 +16,7 @@ LISTS_MAX = 10
 def sample(page_context: PageContext) -> dict[str, Any]:
     """Return the page's context: the lists that the unit has named, all subscribed but the last, so
     that the consent text beside the button is shown, too."""
-    lists = _lists(page_context.brand.mid or 0)
+    lists = _lists(page_context)
     return {
         "now": CurrentState(snapshot=ProfileSnapshot(lists=(), memberships={})),
         "lists": lists,
@@ -32,13 +31,17 @@ def sample(page_context: PageContext) -> dict[str, Any]:
     }
 
 
-def _lists(mid: int) -> list[Subscription]:
-    """Return the unit's named lists, filled up with samples to at least two."""
-    named = MailingList.objects.filter(unit=mid).order_by("name").values_list("list_id", "name")
-    found = list(named[:LISTS_MAX])
+def _lists(page_context: PageContext) -> list[Subscription]:
+    """Return the lists that the unit offers, filled up with samples to at least two."""
+    language = page_context.language
+    found = [
+        (number, own.name_in(language), own.description_in(language))
+        for number, own in page_context.brand.lists.items()
+        if own.offered
+    ][:LISTS_MAX]
     offered = found if len(found) > 1 else [*found, *_LISTS][:2]
     last = len(offered) - 1
     return [
-        Subscription(list_id=number, name=name, description="", is_on=at < last)
-        for at, (number, name) in enumerate(offered)
+        Subscription(list_id=number, name=name, description=description, is_on=at < last)
+        for at, (number, name, description) in enumerate(offered)
     ]

@@ -24,6 +24,7 @@ from unsub.models import BusinessUnit, Kind, LinkEmail, Purpose, SubscriberReque
 from unsub.sfmc import Profile, TriggeredSend
 
 LINK, ABOUT = "ProfileCentreLink", "ProfileCentreAbout"
+LEGAL, PRIVACY = "ProfileCentreLegal", "ProfileCentrePrivacy"
 Plan = TriggeredSend | Verdict
 
 
@@ -65,8 +66,14 @@ def _plan(unit: BusinessUnit, email: LinkEmail) -> Plan:
         # store it before the subscriber has confirmed it.
         subscriber_key=content.to or profile.subscriber_key,
         email_address=content.to or profile.email_address,
-        attributes=((LINK, content.link), (ABOUT, content.about)),
+        attributes=((LINK, content.link), (ABOUT, content.about), *_footer(unit)),
     )
+
+
+def _footer(unit: BusinessUnit) -> tuple[tuple[str, str], ...]:
+    """Return the attributes for the links at the foot of an email: those that the unit has."""
+    links = ((LEGAL, unit.legal_url), (PRIVACY, unit.privacy_url))
+    return tuple((name, url) for name, url in links if url)
 
 
 def _content(unit: BusinessUnit, email: LinkEmail, profile: Profile) -> _Content:
@@ -96,7 +103,7 @@ def _about_request(
         return _Content(definition=definition, link=link, about=unit.name, to=request.value)
     # The list of the email is not what a request to subscribe again is about.
     list_id = request.target.id if request.target.type is TargetType.LIST else None
-    about = catalogue.list_name(unit.mid, list_id) or unit.name
+    about = catalogue.list_name(unit.mid, list_id, request.language) or unit.name
     return _Content(definition=unit.confirm_key, link=link, about=about)
 
 

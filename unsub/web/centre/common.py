@@ -17,6 +17,7 @@ from unsub.preferences import snapshot
 from unsub.preferences.attributes import NO, YES, Field, InputType, date_of, fields_of
 from unsub.preferences.current_state import JUST_DONE, CurrentState, current_state
 from unsub.preferences.forms import FORMATS
+from unsub.preferences.offered_lists import with_own_lists
 from unsub.web.http import Saved, unavailable
 from unsub.web.page_context import PageContext
 
@@ -29,6 +30,9 @@ def load_state(page_context: PageContext) -> CurrentState:
     context = page_context.link.context
     details = page_context.brand.profile_details
     profile_snapshot = snapshot.fetch(context.mid, context.subscriber, details=details)
+    profile_snapshot = with_own_lists(
+        profile_snapshot, page_context.brand.lists, page_context.language
+    )
     return current_state(profile_snapshot, recent_requests(page_context))
 
 

@@ -101,9 +101,13 @@ def _known(page_context: PageContext) -> dict[str, Any]:
     subscriber receives."""
     context = page_context.link.context
     try:
-        known = snapshot.known_lists(context.mid)
+        found = snapshot.known_lists(context.mid)
     except (DatabaseError, InterfaceError):
-        known = []
+        found = []
+    own, language = page_context.brand.lists, page_context.language
+    known = [
+        (number, own[number].name_in(language) if number in own else name) for number, name in found
+    ]
     consent = form_snapshot.fingerprint(page_context.brand.consent)
     shown = FormSnapshot(on=tuple(number for number, _ in known), consent=consent, is_known=False)
     return {"lists": None, "known": known, "snapshot": form_snapshot.dumps(context, shown)}

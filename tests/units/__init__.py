@@ -1,0 +1,1 @@
+"""Tests of unsub.gateway, on a database and a broker."""

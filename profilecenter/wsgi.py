@@ -1,6 +1,7 @@
 """The WSGI application that gunicorn serves."""
 
 import os
+from importlib import import_module
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
@@ -14,4 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "profilecenter.settings")
 # Ends the start if wake-ups could not be sent. System checks do not run under gunicorn.
 require_transport()
 
-application = with_length(get_wsgi_application(), limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+_django = get_wsgi_application()
+# By name, because models can be imported only after Django was set up.
+_first = import_module("unsub.web.one_click").OneClickFirst
+application = with_length(_first(_django), limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

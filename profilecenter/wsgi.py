@@ -1,9 +1,11 @@
 """The WSGI application that gunicorn serves."""
 
 import os
+from importlib import import_module
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 from unsub.infra.redis_client import require_transport
 
@@ -14,4 +16,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "profilecenter.settings")
 # Ends the start if wake-ups could not be sent. System checks do not run under gunicorn.
 require_transport()
 
-application = with_length(get_wsgi_application(), limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+_django = get_wsgi_application()
+# Django imports all pages with the first request. Here, before gunicorn forks, they are imported
+# once: else the first request of each process took 0.3 s of CPU longer, and its memory was its own.
+get_resolver().url_patterns  # noqa: B018 - a property that imports
+# By name, because models can be imported only after Django was set up.
+_first = import_module("unsub.web.one_click").OneClickFirst
+application = with_length(_first(_django), limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

@@ -6,6 +6,10 @@ Starts PostgreSQL (with fsync), Valkey, and two gunicorns with the shipped confi
 the floor (scripts/bench_floor.py). wrk sends requests over 16 connections; the rounds of all lines
 alternate, so that load on the machine affects each. Prints medians, and each line's ratio to its
 floor; writes them to var/bench/web.json, too.
+
+No process is replaced while it is measured: ours starts without the shipped `max_requests`, and the
+floor has none. A replaced process would take its CPU out of the sum, and its end would be counted
+as latency of the requests. What a replacement costs is not in this table.
 """
 
 import json
@@ -118,15 +122,18 @@ class Web:
     url: str
     pid: int
 
+    def processes(self) -> list[str]:
+        """Return the ids of its processes that answer requests."""
+        return Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+
     def cpu(self) -> float:
-        """Return the seconds of CPU that its processes have taken."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        files = (Path(f"/proc/{one}/stat").read_text() for one in children)
+        """Return the seconds of CPU that these have taken since they began."""
+        files = (Path(f"/proc/{one}/stat").read_text() for one in self.processes())
         fields = (text.rpartition(")")[2].split() for text in files)
         return sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
 
 
-SHIPPED = ("-c", "profilecenter/gunicorn.conf.py")
+SHIPPED = ("-c", "profilecenter/gunicorn.conf.py", "--max-requests", "0")
 # The shipped configuration starts our worker class, which needs our settings.
 PLAIN = ("--worker-class", "gthread", "--threads", "4", "--keep-alive", "75")
 
@@ -134,7 +141,7 @@ PLAIN = ("--worker-class", "gthread", "--threads", "4", "--keep-alive", "75")
 def gunicorn(
     stack: ExitStack, module: str, environ: dict[str, str], options: tuple[str, ...] = SHIPPED
 ) -> Web:
-    """Start gunicorn, as it is shipped unless `options` say otherwise."""
+    """Start gunicorn, as it is shipped but for `max_requests`, unless `options` say otherwise."""
     port = free_port()
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "gunicorn", f"{module}:application",
@@ -190,8 +197,8 @@ def _measure(
 
 def wrk(web: Web, method: str, paths: Path, first: int, seconds: int) -> Result:
     """Return the result of requests for the paths of a file, from the first one on. Raises
-    RuntimeError where one failed."""
-    before = web.cpu()
+    RuntimeError where one failed, or a process was replaced meanwhile."""
+    processes, before = web.processes(), web.cpu()
     done = subprocess.run(  # noqa: S603
         ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "5s",  # noqa: S607
          "-s", str(SCRIPT), web.url, "--", method, str(paths), str(first)],
@@ -201,6 +208,8 @@ def wrk(web: Web, method: str, paths: Path, first: int, seconds: int) -> Result:
     requests, microseconds, p50, p99, errors = map(int, text.split()[1:])
     if errors:
         raise RuntimeError(f"{errors} requests failed")
+    if web.processes() != processes:
+        raise RuntimeError("a process was replaced: its CPU is not known")
     cpu = (web.cpu() - before) / max(requests, 1) * 1000
     return Result(requests / microseconds * 1e6, p50 / 1000, p99 / 1000, cpu)
 

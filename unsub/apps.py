@@ -1,6 +1,8 @@
 """Configuration of the Django app."""
 
 from django.apps import AppConfig
+from django.core.cache import close_caches
+from django.core.signals import request_finished
 
 from unsub.infra.kept import forget_when_saved
 
@@ -26,7 +28,9 @@ class UnsubConfig(AppConfig):
     verbose_name = "Unsubscribes"
 
     def ready(self) -> None:
-        """Register the system checks, and what the pages' kept values depend on."""
+        """Register the system checks, and what the pages' kept values depend on; spare each request
+        the closing of caches, which does nothing to Redis's."""
         checks.register_all()
         for name in KEPT_BY_PAGES:
             forget_when_saved(self.get_model(name))
+        request_finished.disconnect(close_caches)

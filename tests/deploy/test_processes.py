@@ -16,6 +16,25 @@ from tests.deploy.image import Image
 VISITOR = {"Host": "mail.example.com", "X-Forwarded-Proto": "https"}
 
 
+# Prints which pages and libraries the first requests import beside those of the application.
+FIRST_REQUESTS = """
+import sys
+from io import BytesIO
+from profilecenter.wsgi import application
+
+loaded = set(sys.modules)
+for method in ("GET", "POST"):
+    environ = {
+        "REQUEST_METHOD": method, "PATH_INFO": "/u/cut", "HTTP_HOST": "localhost",
+        "SERVER_NAME": "localhost", "SERVER_PORT": "80", "wsgi.url_scheme": "http",
+        "wsgi.input": BytesIO(), "HTTP_X_FORWARDED_PROTO": "https",
+    }
+    application(environ, lambda status, headers: print(status)).close()
+more = set(sys.modules) - loaded
+print("imported:", *sorted(one for one in more if one.startswith(("unsub.", "allauth.", "kombu."))))
+"""
+
+
 def healthy(image: Image, command: list[str], **environ: str) -> bool:
     """Return whether a health check passes."""
     return image.run(*command, **environ).returncode == 0
@@ -50,6 +69,11 @@ def test_the_web_process_starts_passes_its_health_checks_and_stops(image: Image)
         assert style, "the login page links no collected style"
         assert ask(f"{url}{style[1]}")
         assert web.terminate() == 0
+
+
+def test_the_pages_are_imported_before_the_first_request(image: Image) -> None:
+    done = image.run("python", "-c", FIRST_REQUESTS)
+    assert done.stdout.splitlines() == ["404 Not Found", "404 Not Found", "imported:"]
 
 
 def test_the_image_s_health_check_applies_to_web_processes_only(image: Image) -> None:

@@ -36,7 +36,7 @@ def test_the_scope_all_is_a_master_unsubscribe(shared: Deployment) -> None:
 def test_the_same_request_posted_again_is_one_event(shared: Deployment) -> None:
     link = shared.link(1014)
     assert [shared.one_click(link)[0] for _ in range(3)] == [200, 200, 200]
-    shared.event_of(1014)
+    shared.audit_of(1014)  # waits until the reply is stored, too
     assert shared.story(1014) == ["posted"]
 
 

@@ -6,7 +6,7 @@ import pytest
 import redis
 from django.conf import settings
 
-from tests.helpers import PARENT
+from tests.helpers import CHILD, PARENT
 from unsub.outbox import wakeup
 
 KEY = f"profilecenter:wakeup:{PARENT}:0"
@@ -51,3 +51,22 @@ def test_of_a_unit_with_a_backlog_several_threads_are_woken_and_no_more() -> Non
             wakeup.forget_gathered()
             wakeup.wake_another(PARENT)
         assert waiting(client) == wakeup.LANES
+
+
+def test_a_gathered_wake_up_that_fails_keeps_none_after_it_from_being_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[int] = []
+
+    def send(mid: int, *_: object) -> None:
+        sent.append(mid)
+        if mid == PARENT and sent.count(mid) == 2:
+            raise RuntimeError
+
+    monkeypatch.setattr(wakeup, "_send", send)
+    for mid in (PARENT, PARENT, CHILD, CHILD):
+        wakeup.wake(mid)
+    deadline = time.monotonic() + 10
+    while len(sent) < 4 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert sorted(sent) == sorted((PARENT, PARENT, CHILD, CHILD))

@@ -179,7 +179,7 @@ def test_one_click_goes_through_the_files_that_the_architecture_lists(
         client.post(path)
     document = (ROOT / "docs" / "architecture.md").read_text()
     section = document.partition("### From the URL to the commit")[2].partition("\n### ")[0]
-    assert passed == re.findall(r"^\d\. `([\w/]+\.py)`", section, re.MULTILINE)
+    assert passed == re.findall(r"^\d+\. `([\w/]+\.py)`", section, re.MULTILINE)
 
 
 def files_on_the_stack() -> list[str]:

@@ -14,6 +14,8 @@ from django.db.models import Min, Q
 from django.db.models.functions import Now
 
 from unsub.domain.outcomes import (
+    HELD_BACK,
+    NO_CALL_FREE,
     NOT_CALLED,
     STOPPING,
     Outcome,
@@ -40,8 +42,12 @@ log = structlog.get_logger(__name__)
 DRAIN_SECONDS = 5.0
 JUST_NOW = timedelta(seconds=1)
 NO_SLOT_SECONDS = 0.5  # until the next try where all call slots are in use
-# One for each thread of this process that delivers.
+# One for each thread of this process that delivers, and for those that wait with a claimed batch.
 _draining: set[object] = set()
+_ahead: set[object] = set()
+# Slots of this process for each batch that may wait for one of them: so that it waits for about as
+# long as one call takes.
+SLOTS_FOR_ONE_AHEAD = 4
 
 
 def drain(
@@ -72,9 +78,53 @@ def _drain(mid: int, more: Callable[[], None], is_stopping: Callable[[], bool]) 
         if batch:
             # Without the slot, so that another call is under way meanwhile.
             settle(batch, verdicts)
-        elif not concurrency.wait_for_slot(NO_SLOT_SECONDS):
+        elif not (_send_next(mid, is_stopping) or concurrency.wait_for_slot(NO_SLOT_SECONDS)):
             return NO_SLOT_SECONDS
     return 0.0
+
+
+def _send_next(mid: int, is_stopping: Callable[[], bool]) -> bool:
+    """Claim a batch while all slots are in use, send it in the next one that this process releases,
+    and settle it: a slot in which a claim is made has no call meanwhile. Return False where nothing
+    was claimed: no due row, a queue to be probed first, or too few slots of this process."""
+    if (len(_ahead) + 1) * SLOTS_FOR_ONE_AHEAD > concurrency.held_here():
+        return False
+    me = object()
+    _ahead.add(me)
+    try:
+        permit = circuit.permit(mid)
+        batch = None if permit.probe_is_due else claim(mid, permit=permit)
+        verdicts = _send_when_free(batch, permit, is_stopping) if batch else ()
+    finally:
+        _ahead.discard(me)
+    if batch:
+        settle(batch, verdicts)
+    return batch is not None
+
+
+def _send_when_free(
+    batch: Batch[Row], before: circuit.SendPermit, is_stopping: Callable[[], bool]
+) -> tuple[Verdict, ...]:
+    """Return the verdicts on the rows of a batch, which is sent in the next slot that this process
+    releases. It is not sent where the worker is to stop, the queue was stopped since it was claimed
+    under the permit `before`, or other workers have got all slots."""
+    tries_without = 0
+    while not is_stopping():
+        with concurrency.call_slot() as free:
+            if free:
+                was_stopped = _was_stopped(batch, before)
+                return (HELD_BACK,) * len(batch.rows) if was_stopped else call(batch)
+        tries_without = 0 if concurrency.held_here() else tries_without + 1
+        if tries_without > 1:
+            return (NO_CALL_FREE,) * len(batch.rows)
+        concurrency.wait_for_slot(NO_SLOT_SECONDS)
+    return (STOPPING,) * len(batch.rows)
+
+
+def _was_stopped(batch: Batch[Row], before: circuit.SendPermit) -> bool:
+    """Return whether the queue, or the batch's message type, was stopped since this permit."""
+    now = circuit.permit(batch.mid)
+    return not now.limit or batch.message_type in now.stopped.keys() - before.stopped.keys()
 
 
 def _send(batch: Batch[Row], is_stopping: Callable[[], bool]) -> tuple[Verdict, ...]:

@@ -83,7 +83,7 @@ class Verdict:
     def is_of_marketing_cloud(self) -> bool:
         """Whether the verdict says anything about Marketing Cloud: not where no call was made, nor
         where this application failed."""
-        is_called = self not in (NOT_CALLED, STOPPING)
+        is_called = self not in (NOT_CALLED, STOPPING, HELD_BACK, NO_CALL_FREE)
         return is_called and self.outcome is not Outcome.INTERNAL_ERROR
 
     def step(self, attempts: int) -> Step:
@@ -101,6 +101,10 @@ NO_TIME_LEFT = Verdict(outcome=Outcome.TRY_LATER, detail="no time left", at_once
 NOT_CALLED = Verdict(outcome=Outcome.TRY_LATER, detail="the lease ended before the call")
 # For a batch whose worker was told to stop before its call.
 STOPPING = Verdict(outcome=Outcome.TRY_LATER, detail="the worker stopped", at_once=True)
+# For a batch whose queue was held or paused while it waited for its call.
+HELD_BACK = Verdict(outcome=Outcome.TRY_LATER, detail="the queue was stopped", at_once=True)
+# For a batch that waited for a call of this process, which then had none.
+NO_CALL_FREE = Verdict(outcome=Outcome.TRY_LATER, detail="no call was free", at_once=True)
 
 _STEPS = {
     Outcome.POSTED: Step.FINISH,

@@ -40,6 +40,8 @@ REFUSED_FOR = 0.5  # seconds
 # When this process was last refused a slot.
 _refused_at: dict[Caller, float] = {}
 _released = Condition()
+# How many slots this process holds; changed under _released.
+_held = dict.fromkeys(Caller, 0)
 
 
 @contextmanager
@@ -56,18 +58,28 @@ def call_slot(caller: Caller = Caller.WORKERS) -> Iterator[bool]:
         mine, holder = True, ""
     if not mine:
         _refused_at[caller] = time.monotonic()
+    counts = mine and bool(holder)
+    if counts:
+        with _released:
+            _held[caller] += 1
     try:
         yield mine
     finally:
-        if mine and holder:
+        if counts:
             _release(caller, holder)
             with _released:
+                _held[caller] -= 1
                 _released.notify()
 
 
 def were_in_use(caller: Caller = Caller.WORKERS) -> bool:
     """Return whether this process was refused a slot a moment ago."""
     return time.monotonic() - _refused_at.get(caller, -math.inf) < REFUSED_FOR
+
+
+def held_here(caller: Caller = Caller.WORKERS) -> int:
+    """Return how many slots this process holds."""
+    return _held[caller]
 
 
 def wait_for_slot(seconds: float) -> bool:

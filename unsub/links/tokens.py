@@ -274,8 +274,10 @@ class _Claims(dict[str, Any]):
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        names = Counter(name for name, _ in pairs)
-        self.repeated = {name for name, number in names.items() if number > 1}
+        self.repeated: set[str] = set()
+        if len(self) != len(pairs):
+            names = Counter(name for name, _ in pairs)
+            self.repeated = {name for name, number in names.items() if number > 1}
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

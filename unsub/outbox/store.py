@@ -156,8 +156,13 @@ def _other_digest(context: UnsubContext, digest: str) -> str:
     return digests.key_digests(context.mid, who.subscriber_key)[0]
 
 
-# Not `repeated_at IS NULL`: SQLite says 0 to that of a row that it has just inserted without one.
-_ANSWER = "RETURNING id, repeated_at"
+def _answer() -> str:
+    """Return what a statement returns: the primary key, and whether there is a time of repetition:
+    None where there is none."""
+    # Not `repeated_at IS NULL`: SQLite says 0 to that of a row that it has just inserted without
+    # one. As text, because nobody needs the time, and making it takes psycopg a tenth of the call.
+    time = "repeated_at::text" if connection.vendor == "postgresql" else "repeated_at"
+    return f"RETURNING id, {time}"
 
 
 @lru_cache(maxsize=4)
@@ -167,7 +172,7 @@ def _insert_at_once(undo: int) -> Prepared:
 
     def write(stand_ins: Mapping[str, str]) -> Written:
         insert, parameters = _new_row(undo, stand_ins)
-        return f"{insert} ON CONFLICT DO NOTHING {_ANSWER}", parameters
+        return f"{insert} ON CONFLICT DO NOTHING {_answer()}", parameters
 
     return Prepared(write, _VALUES)
 
@@ -185,7 +190,7 @@ def _repeat_at_once(undo: int) -> Prepared:
         update, more = update_statement(rows, {"repeated_at": Now()})
         _, _, change = update.partition(" SET ")
         text = f"{insert} ON CONFLICT (idempotency_key) DO UPDATE SET {change}"
-        return f"{text} {_ANSWER}", (*parameters, *more)
+        return f"{text} {_answer()}", (*parameters, *more)
 
     return Prepared(write, _VALUES)
 

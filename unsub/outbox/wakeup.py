@@ -7,7 +7,8 @@ import itertools
 import math
 import threading
 import time
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, NamedTuple
 
 import redis
 import structlog
@@ -31,9 +32,26 @@ _SENT, _ALREADY_SET, _GATHERED, _FAILED = (
 _client = quick_client()
 _lock = threading.Lock()
 # When the next wake-up of a key may be sent, by this process's monotonic clock; and the keys for
-# which a timer will send it then.
+# which a thread will send it then.
 _next_at: dict[str, float] = {}
 _waiting: set[str] = set()
+
+
+class _Gathered(NamedTuple):
+    """A wake-up that stands for several, and when it is sent."""
+
+    at: float
+    mid: int
+    key: str
+    due: int
+    seconds: float
+    headers: dict[str, str]
+
+
+# Sent by one thread for all, which begins with the first: a thread for each, as timers are, costs
+# more than the rest of the wake-up.
+_gathered: SimpleQueue[_Gathered] = SimpleQueue()
+_sender = threading.Thread()
 
 
 def wake_another(mid: int) -> None:
@@ -47,7 +65,7 @@ def wake(mid: int, seconds: float = 0.0, *, lane: int = 0) -> None:
     those of another lane are others.
 
     One Redis command where it is set; none where this process sent the same one within
-    GATHERED_FOR: a timer sends it at the end of that time. A broker that does not answer is only
+    GATHERED_FOR: a thread sends it at the end of that time. A broker that does not answer is only
     logged: the sweep sends another wake-up.
     """
     # One key per second in which a wake-up is due: many requests share one wake-up.
@@ -66,7 +84,8 @@ def _headers() -> dict[str, str]:
 
 
 def _is_gathered(mid: int, key: str, due: int, seconds: float) -> bool:
-    """Return whether a timer of this process will send the wake-up."""
+    """Return whether a thread of this process will send the wake-up."""
+    global _sender  # noqa: PLW0603 - the only one
     with _lock:
         if key in _waiting:
             return True
@@ -78,17 +97,28 @@ def _is_gathered(mid: int, key: str, due: int, seconds: float) -> bool:
             _next_at[key] = now + GATHERED_FOR
             return False
         _waiting.add(key)
-    timer = threading.Timer(wait, _send_gathered, (mid, key, due, seconds, _headers()))
-    timer.daemon = True
-    timer.start()
+        _gathered.put(_Gathered(now + wait, mid, key, due, seconds, _headers()))
+        # Not after a fork either.
+        if not _sender.is_alive():
+            _sender = threading.Thread(target=_send_gathered, name="wake-ups", daemon=True)
+            _sender.start()
     return True
 
 
-def _send_gathered(mid: int, key: str, due: int, seconds: float, headers: dict[str, str]) -> None:
-    with _lock:
-        _waiting.discard(key)
-        _next_at[key] = time.monotonic() + GATHERED_FOR
-    _send(mid, key, due, seconds, headers)
+def _send_gathered() -> None:
+    """Send the gathered wake-ups, each at its time, for as long as the process runs. They are in
+    the queue in the order of their times, but for some milliseconds."""
+    while True:
+        one = _gathered.get()
+        time.sleep(max(0.0, one.at - time.monotonic()))
+        with _lock:
+            _waiting.discard(one.key)
+            _next_at[one.key] = time.monotonic() + GATHERED_FOR
+        try:
+            _send(one.mid, one.key, one.due, one.seconds, one.headers)
+        except Exception as err:  # noqa: BLE001 - those after it have to be sent
+            _FAILED.inc()
+            log.warning("wakeup_failed", mid=one.mid, error=type(err).__name__)
 
 
 def forget_gathered() -> None:

@@ -13,6 +13,7 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 
 LANGUAGE = "lang"  # in the query of a page: the language chosen on it
 _URL = "URL"
+_KEPT_LENGTH = 200  # of the headers for which the choice is kept
 # Readers of traditional Chinese. Django would show them simplified characters; their next language
 # is a better guess.
 _TRADITIONAL = re.compile(r"zh-(hant|tw|hk|mo)\b")
@@ -26,8 +27,15 @@ def choose_language(request: HttpRequest, *, link: str | None = None, unit: str 
     """
     if chosen := chosen_language(request):
         return chosen
+    accepted = request.META.get("HTTP_ACCEPT_LANGUAGE", "")
+    choose = _first_supported if len(accepted) <= _KEPT_LENGTH else _first_supported.__wrapped__
+    return choose(accepted, link, unit)
+
+
+@lru_cache(maxsize=1000)
+def _first_supported(accepted: str, link: str | None, unit: str) -> str:
     reads_traditional = False
-    for tag in _asked_for(request, link, unit):
+    for tag in _asked_for(accepted, link, unit):
         code = tag.lower().replace("_", "-")
         reads_traditional |= _TRADITIONAL.match(code) is not None
         # Their browsers ask for `zh` next.
@@ -67,11 +75,10 @@ def language_items(current: str, url: str) -> SafeString:
     return mark_safe(_items_for(current).replace(_URL, before))  # noqa: S308 - both are escaped
 
 
-def _asked_for(request: HttpRequest, link: str | None, unit: str) -> Iterator[str]:
+def _asked_for(accepted: str, link: str | None, unit: str) -> Iterator[str]:
     """Yield language tags in order of preference."""
     if link:
         yield link
-    accepted = parse_accept_lang_header(request.headers.get("Accept-Language", ""))
-    yield from (tag for tag, _ in accepted if tag != "*")
+    yield from (tag for tag, _ in parse_accept_lang_header(accepted) if tag != "*")
     if unit:
         yield unit

@@ -1,5 +1,6 @@
 """The lost-link form, for people whose link does not work: a marketer handles each entry."""
 
+from functools import cache
 from typing import Any
 
 from django.core.signing import BadSignature, Signer
@@ -126,9 +127,14 @@ def lost_link_context(
 ) -> dict[str, Any]:
     """Return the template context; without `form` where the unit does not offer it. `of_unit`: a
     good signature names the unit, whose form is then offered in any case and under any host."""
-    known: dict[str, Any] = {"brand": brand, "lost_link_url": reverse("unsub:lost_link")}
+    known: dict[str, Any] = {"brand": brand, "lost_link_url": _url()}
     if brand.lost_link_form or of_unit:
         known["form"] = form or LostLinkForm()
     if of_unit:
         known["signed_unit"] = _signer.sign(str(brand.mid))
     return known
+
+
+@cache
+def _url() -> str:
+    return reverse("unsub:lost_link")

@@ -27,6 +27,7 @@ from .http import (
     with_retry,
 )
 from .kept_pages import kept_page
+from .one_click import ACCEPTED, TRIED, accept
 from .page_context import PageContext, page_for
 from .signed_link import EVERYTHING, Link, count_test_link, linked
 from .status import status_of
@@ -43,7 +44,7 @@ def unsubscribe(request: HttpRequest, link: Link) -> HttpResponse:
     except TooLargeError:
         return plain("Request body too large.", status=413)
     if form.get("form") != FORM_MARKER:
-        return _one_click(link)
+        return _one_click(link, request.META.get(TRIED))
     with page_for(request, link) as page_context:
         return _submit(
             page_context, form, scanner=scanner_of(request.headers.get("User-Agent", ""))
@@ -146,15 +147,15 @@ def _submit(page_context: PageContext, data: QueryDict, *, scanner: str) -> Http
     return SeeOther(page_context.link.url("done"))
 
 
-def _one_click(link: Link) -> HttpResponse:
+def _one_click(link: Link, tried: Exception | None) -> HttpResponse:
     """Return 200 once the request is stored: no page, no question, no redirect (RFC 8058, 3.1).
-    422 for a test link, of which nothing is stored. Nothing in the query counts."""
+    422 for a test link, of which nothing is stored. Nothing in the query counts. Most of these
+    requests never get here: `OneClickFirst` answers them, and `tried` is how that ended."""
     if link.signed.is_test:
         count_test_link(link, Channel.ONE_CLICK)
         return plain("Not accepted: this is a test link. Nothing was saved.", status=422)
-    submission = Submission(token=link.token, context=link.signed, channel=Channel.ONE_CLICK)
     try:
-        outbox.submit(submission)
+        accept(link.token, link.signed, tried=tried)
     except outbox.UnavailableError:
         return with_retry(plain("Not accepted. Try again later.", status=503))
-    return plain("Unsubscribe request accepted.")
+    return plain(ACCEPTED)

@@ -2347,10 +2347,6 @@ class Migration(migrations.Migration):
                 models.Value(1), condition=models.Q(("released_at", None)), name="restore_hold_once"
             ),
         ),
-        migrations.AddIndex(
-            model_name="send",
-            index=models.Index(fields=["unit", "-sent_at"], name="send_newest"),
-        ),
         migrations.AddConstraint(
             model_name="savedview",
             constraint=models.UniqueConstraint(
@@ -2360,6 +2356,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="defaultview",
             constraint=models.UniqueConstraint(fields=("user", "page"), name="default_view_once"),
+        ),
+        migrations.AddIndex(
+            model_name="send",
+            index=models.Index(fields=["unit", "-sent_at"], name="send_newest"),
         ),
         migrations.AddConstraint(
             model_name="send",

@@ -21,15 +21,18 @@ from tests.helpers import PARENT, context, link, settle
 from unsub.admin.page_texts import TextsForm
 from unsub.alerting import detection
 from unsub.domain.context import SubscriberContext, UnsubContext
+from unsub.gateway import stored_lists
 from unsub.models import (
     Alarm,
     BusinessUnit,
+    CatalogueState,
     Channel,
     ConsentText,
     Erasure,
     Kind,
     LinkEmail,
     LostLink,
+    MailingList,
     PageText,
     Pause,
     Status,
@@ -40,6 +43,7 @@ from unsub.outbox import event_import
 from unsub.outbox.submission import Change, Submission
 from unsub.reporting import daily_counts, weekly_digest
 from unsub.sandbox import Sandbox
+from unsub.sfmc import MailList
 from unsub.units import opening
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -248,11 +252,21 @@ def test_a_repeated_import_logs_nothing(
     assert_quiet(server_log)
 
 
+def test_lists_that_are_read_twice_log_nothing(
+    busy_unit: BusinessUnit, server_log: ServerLog
+) -> None:
+    found = [MailList(list_id=7901, name="News", description="", is_public=True)]
+    in_threads_and_twice_more(lambda: stored_lists.store(busy_unit.mid, found))
+    assert MailingList.objects.filter(list_id=7901).count() == 1
+    assert CatalogueState.objects.get(unit=busy_unit).read_at is not None
+    assert_quiet(server_log)
+
+
 def test_texts_that_are_saved_twice_log_nothing(
     busy_unit: BusinessUnit, server_log: ServerLog
 ) -> None:
-    form = TextsForm({"consent": WORDS})
+    form = TextsForm({"consent": WORDS}, unit=busy_unit, language="en")
     assert form.is_valid()
-    in_threads_and_twice_more(lambda: form.save(busy_unit, "en"))
+    in_threads_and_twice_more(form.save)
     assert PageText.objects.get().text == WORDS
     assert_quiet(server_log)

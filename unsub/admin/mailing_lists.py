@@ -21,6 +21,7 @@ from unfold.widgets import (
 
 from unsub.domain.text import clean
 from unsub.gateway import catalogue, stored_lists
+from unsub.infra.kept import forget_all
 from unsub.models import BusinessUnit, CatalogueState, MailingList, MailingListText
 from unsub.models.mailing_list import DESCRIPTION_LENGTH, LAST, NAME_LENGTH, NO_RIGHT
 
@@ -73,15 +74,19 @@ class TranslationForm(WordsForm):
     def save(self, language: str) -> None:
         """Store the translation; an empty one is deleted."""
         name, description = self.words()
-        texts = MailingListText.objects.filter(mailing_list=self.one, language=language)
+        text = MailingListText(
+            mailing_list=self.one, language=language, name=name, description=description
+        )
         if name or description:
-            MailingListText.objects.update_or_create(
-                mailing_list=self.one,
-                language=language,
-                defaults={"name": name, "description": description},
+            MailingListText.objects.bulk_create(
+                [text],
+                update_conflicts=True,
+                unique_fields=["mailing_list", "language"],
+                update_fields=["name", "description"],
             )
+            forget_all()
         else:
-            texts.delete()
+            MailingListText.objects.filter(mailing_list=self.one, language=language).delete()
 
 
 class ListForm(WordsForm):

@@ -27,7 +27,7 @@ def refresh(mid: int) -> list[MailList]:
         lists = catalogue.lists(mid)
     except SfmcError as err:
         error = NO_RIGHT if err.is_no_right else type(err).__name__
-        CatalogueState.objects.update_or_create(unit_id=mid, defaults={"error": error})
+        _record(CatalogueState(unit_id=mid, error=error), "error")
         raise
     store(mid, lists)
     return lists
@@ -64,7 +64,15 @@ def store(mid: int, lists: Iterable[MailList]) -> None:
         # A page of the admin and a worker may read at the same time.
         ignore_conflicts=True,
     )
-    CatalogueState.objects.update_or_create(unit_id=mid, defaults={"read_at": Now(), "error": ""})
+    _record(CatalogueState(unit_id=mid, read_at=Now(), error=""), "read_at", "error")
+
+
+def _record(state: CatalogueState, *fields: str) -> None:
+    """Insert the state of a unit's lists, or update these fields of it. One statement, so that two
+    processes do not collide."""
+    CatalogueState.objects.bulk_create(
+        [state], update_conflicts=True, unique_fields=["unit"], update_fields=fields
+    )
 
 
 def _row(mid: int, found: MailList) -> MailingList:

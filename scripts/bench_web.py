@@ -90,7 +90,8 @@ def main(arguments: list[str]) -> int:
 
 def servers(stack: ExitStack) -> dict[str, str]:
     """Start PostgreSQL and Valkey; return the environment of processes that use them."""
-    postgres = stack.enter_context(closing(Postgres()))
+    settings = {"fsync": "on", "full_page_writes": "on"}
+    postgres = stack.enter_context(closing(Postgres(settings=settings)))
     valkey = stack.enter_context(closing(Valkey()))
     postgres.start()
     valkey.start()

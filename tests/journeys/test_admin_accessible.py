@@ -49,6 +49,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.contrib.auth.models import User
 RecoveryCodes.activate(User.objects.get(username="{name}"))
 """
+NEWEST = "SELECT max(id) FROM unsub_subscriberrequest WHERE subscriber_id = {mark}"
 KINDS = ("changelist", "add", "change", "delete", "history")
 # The pages that are of no model, with what their URLs need.
 SIGNED_IN: dict[str, dict[str, Any]] = {
@@ -57,6 +58,8 @@ SIGNED_IN: dict[str, dict[str, Any]] = {
     "unsub_alarm_spool": {},
     "unsub_subscriberrequest_scanners": {},
     "unsub_subscriberrequest_proof": {"pk": "request"},
+    "unsub_subscriberrequest_receipts": {},
+    "unsub_subscriberrequest_person_receipts": {"pk": "request"},
     "unsub_businessunit_links": {},
     "unsub_businessunit_texts": {"mid": PARENT},
     "unsub_businessunit_languages": {"mid": PARENT},
@@ -93,6 +96,7 @@ NO_PAGES = {
     "view_on_site": "a redirect, of no model here",
     "unsub_subscriberrequest_export": "a file",
     "unsub_subscriberrequest_try_again": "a POST",
+    "unsub_subscriberrequest_receipt": "needs an ID: the last test opens it",
     **{
         f"unsub_{model}_view_{act}": what
         for model in ("subscriberrequest", "send")
@@ -204,6 +208,11 @@ def test_the_admin_s_other_pages_pass_axe_core(shared: Deployment, signed_in: Pa
     found: list[str] = []
     for name, words in SIGNED_IN.items():
         found += _findings(signed_in, f"{shared.url}{_path(shared, name, words)}")
+    ((one,),) = shared.query(NEWEST, 1041)
+    theirs = reverse("admin:unsub_subscriberrequest_person_receipts", args=(one,))
+    signed_in.goto(f"{shared.url}{theirs}")
+    receipt = signed_in.locator("th a[href*='/receipts/']").first.get_attribute("href")
+    found += _findings(signed_in, f"{shared.url}{receipt}")
     assert not found, "\n".join(found)
 
 

@@ -292,7 +292,7 @@ def test_a_subscriber_reads_their_data_and_asks_for_erasure(
     with page.expect_download() as download:
         page.get_by_role("link", name="Download your data (JSON)").click()
     held = json.loads(download.value.path().read_text())
-    assert held["marketing_cloud"]["email_address"] == "sub1080@example.com"
+    assert held["your_profile"]["email_address"] == "sub1080@example.com"
     page.get_by_role("button", name="Request deletion").click()
     expect(page.get_by_text("We’ve received your deletion request.")).to_be_visible()
 

@@ -20,10 +20,10 @@ def test_every_setting_has_a_default_or_says_what_happens_without_it() -> None:
     assert not [row[0] for row in rows if len(row) < 3 or len(row[2].strip(" |")) < 3]
 
 
-def test_the_readme_names_the_defaults_of_the_code() -> None:
+def test_the_page_of_settings_names_the_defaults_of_the_code() -> None:
     row = re.compile(r"^\| `([A-Z_]+)` \| `([^`]+)` \|", re.MULTILINE)
     ours = dict(row.findall(reference.pages()["settings.md"]))
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    told = {name: value for name, value in row.findall(readme) if name in ours}
+    page = (ROOT / "docs/operations/settings.md").read_text(encoding="utf-8")
+    told = {name: value for name, value in row.findall(page) if name in ours}
     assert len(told) > 10
     assert told == {name: ours[name] for name in told}

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 
 from scripts.install import BIN, ROOT, uv_environ
 
-# telemetry after base, audit and docs after dev, whose versions they take.
-NAMES = ("uv", "base", "telemetry", "build", "dev", "audit", "docs")
+# telemetry and storage after base, audit and docs after dev, whose versions they take.
+NAMES = ("uv", "base", "telemetry", "storage", "build", "dev", "audit", "docs")
 # One lock for every platform and each Python from 3.11 on, without URLs. Without uv's own
 # configuration: it could name further sources.
 OPTIONS = (

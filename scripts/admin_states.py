@@ -174,11 +174,12 @@ def _alarms(refused: int, waiting: int, now: datetime) -> Alarm:
         (Cause.HELD, KIDS, waiting, {"detail": "Login Failed"}),
     )
     for at, (cause, mid, number, further) in enumerate(rows):
-        told = {"number": number, "notified_at": now - timedelta(hours=1 + at)}
+        cleared_at = further.pop("cleared_at", None)
+        began = (cleared_at or now) - timedelta(hours=1 + at)
+        told = {"number": number, "raised_at": began, "notified_at": began + timedelta(seconds=40)}
         Alarm.objects.get_or_create(
-            cause=cause, mid=mid, cleared_at=further.pop("cleared_at", None),
-            defaults=told | further,
-        )  # fmt: skip
+            cause=cause, mid=mid, cleared_at=cleared_at, defaults=told | further
+        )
     return Alarm.objects.get(cause=Cause.HELD)
 
 

@@ -5,10 +5,11 @@ import re
 import pytest
 from django.db.models.functions import Now
 from django.test import Client
+from django.utils.text import capfirst
 from pytest_django.fixtures import Settings
 
 from tests.helpers import PARENT, seen
-from unsub.models import Alarm, BusinessUnit, Cause
+from unsub.models import DEPLOYMENT, OUTAGES, Alarm, BusinessUnit, Cause
 
 pytestmark = pytest.mark.django_db
 LINK = re.compile(r'class="unsub-quiet" href="([^"]+)"')
@@ -17,6 +18,26 @@ LINK = re.compile(r'class="unsub-quiet" href="([^"]+)"')
 def page(client: Client, alarm: Alarm) -> str:
     """Return the alarm's page."""
     return client.get(f"/admin/unsub/alarm/{alarm.pk}/change/").content.decode()
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_each_alarm_is_named_in_words_in_the_list_its_breadcrumb_and_its_title(
+    admin_client: Client, unit: BusinessUnit, cause: Cause
+) -> None:
+    alarm = Alarm.objects.create(cause=cause, mid=DEPLOYMENT if cause in OUTAGES else PARENT)
+    words = capfirst(str(cause.label))
+    name = words if cause in OUTAGES else f"{words} ({PARENT})"
+    shown = page(admin_client, alarm)
+    assert re.search(rf"<title>\s*{re.escape(name)} \|", shown)
+    assert re.search(rf">\s*{re.escape(name)}\s*</a\s*>", shown)
+    listed = admin_client.get("/admin/unsub/alarm/").content.decode()
+    assert f">{words}</a>" in listed
+    assert re.search(r"<title>\s*Alerts \|", listed)
+
+
+def test_the_alarm_of_a_send_names_the_send(admin_client: Client, unit: BusinessUnit) -> None:
+    alarm = Alarm.objects.create(cause=Cause.SEND_SPIKE, mid=PARENT, job_id=88777)
+    assert str(alarm).endswith(f"(JobID 88777, {PARENT})")
 
 
 @pytest.mark.parametrize("cause", Cause)

@@ -50,14 +50,19 @@ class AlarmAdmin(ReadOnly, NamingUnits, AlarmAdminBase):
     unit_path = "mid"
 
     list_display = (
-        "cause", "unit_label", "number", "raised_at", "notified_at", "cleared_at", "detail",
+        "heading", "unit_label", "number", "raised_at", "notified_at", "cleared_at", "detail",
     )  # fmt: skip
     list_filter = (StateFilter, "cause")
     fields = (
-        "cause", "unit_label", "send", "number", "first_day", "detail", "raised_at", "notified_at",
-        "cleared_at",
+        "heading", "unit_label", "send", "number", "first_day", "detail", "raised_at",
+        "notified_at", "cleared_at",
     )  # fmt: skip
-    readonly_fields = ("unit_label", "send")
+    readonly_fields = ("heading", "unit_label", "send")
+
+    @admin.display(description=_("cause"), ordering="cause")
+    def heading(self, row: Alarm) -> str:
+        """Return what is wrong, as a heading."""
+        return row.title
 
     @admin.display(description=_("business unit"))
     def unit_label(self, row: Alarm) -> SafeString:

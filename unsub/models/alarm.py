@@ -3,6 +3,7 @@ of it."""
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 DEPLOYMENT = 0  # in place of a MID: the alarm is about the deployment, not about a unit
@@ -76,7 +77,14 @@ class Alarm(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.get_cause_display()} ({self.mid})"
+        about = [f"JobID {self.job_id}"] if self.job_id else []
+        about += [str(self.mid)] if self.mid != DEPLOYMENT else []
+        return f"{self.title} ({', '.join(about)})" if about else self.title
+
+    @property
+    def title(self) -> str:
+        """What is wrong, as a heading."""
+        return capfirst(str(self.get_cause_display()))
 
 
 class AlarmNotification(models.Model):

@@ -41,6 +41,8 @@ _EVERYWHERE = (
     (re.compile(rf"{_NUMBER} (?=[^\W\d_])"), _SPACE),
 )
 _BY_LANGUAGE = {
+    # A compound such as "Werbe-E-Mails" is one word.
+    "de": ((re.compile(r"(?<=\w)-(?=E[-\u2011]Mail)"), _HYPHEN),),
     "fr": ((re.compile(r" (?=[?!;:»])|(?<=«) "), _SPACE),),
     # A preposition or conjunction of one letter does not end a line.
     "pl": ((re.compile(r"(?<!\w)([aiouwzAIOUWZ]) (?=\w|%\()"), rf"\1{_SPACE}"),),

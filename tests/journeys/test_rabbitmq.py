@@ -1,12 +1,14 @@
 """A deployment whose tasks travel by RabbitMQ; Redis has the rest."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 import redis
+import requests
 
 from tests.journeys.conftest import ROUGH, NewDatabase
 from tests.journeys.deployment import Deployment
@@ -36,6 +38,14 @@ def deployment(new_database: NewDatabase, tmp_path: Path, rabbit: RabbitMq) -> I
         made.stop()
 
 
+def wait_for_broker(deployment: Deployment, *, takes_writes: bool) -> None:
+    """Wait until /readyz says so: it knows for some seconds."""
+    end = time.monotonic() + 60
+    while requests.get(f"{deployment.url}/readyz", timeout=10).json()["broker"] is not takes_writes:
+        assert time.monotonic() < end
+        time.sleep(0.5)
+
+
 def test_with_rabbitmq_everything_is_delivered_also_after_it_was_killed(
     deployment: Deployment, rabbit: RabbitMq
 ) -> None:
@@ -49,11 +59,14 @@ def test_with_rabbitmq_everything_is_delivered_also_after_it_was_killed(
     # One that hangs, then one that is gone: each client is answered all the same.
     rabbit.signal(signal.SIGSTOP)
     assert deployment.one_click(deployment.link(1011))[0] == 200
+    wait_for_broker(deployment, takes_writes=False)
     rabbit.signal(signal.SIGCONT)
     wait_until(deployment, 1011, "done", seconds=90)
     rabbit.kill()
     assert deployment.one_click(deployment.link(1012))[0] == 200
+    wait_for_broker(deployment, takes_writes=False)
     rabbit.start()
+    wait_for_broker(deployment, takes_writes=True)
     assert deployment.one_click(deployment.link(1013))[0] == 200
     for subscriber in (1012, 1013):
         wait_until(deployment, subscriber, "done", seconds=90)

@@ -1,6 +1,7 @@
 """Health endpoints and metrics."""
 
 import re
+import socket
 from collections.abc import Iterator
 from importlib import import_module
 
@@ -10,13 +11,14 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
-from scripts.servers import Valkey
+from scripts.servers import Valkey, free_port
 from tests.helpers import PARENT, link, settle
 from tests.plugins.cast import WithoutWrites
 from unsub import tasks
-from unsub.infra import heartbeat
+from unsub.alerting import outages
+from unsub.infra import heartbeat, write_probe
 from unsub.infra.redis_client import quick_client
-from unsub.models import BusinessUnit, Status, SubscriberRequest, WriteProbe
+from unsub.models import BusinessUnit, Cause, Status, SubscriberRequest, WriteProbe
 from unsub.outbox import spool
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -82,6 +84,33 @@ def test_without_a_broker_readyz_fails_and_metrics_say_so(client: Client) -> Non
     text = client.get("/metrics").content.decode()
     assert "unsub_broker_up 0.0" in text
     assert "last_seen_seconds" not in text
+
+
+@pytest.fixture(params=["refuses", "hangs"])
+def rabbitmq_away(request: pytest.FixtureRequest, settings: Settings) -> Iterator[None]:
+    """A RabbitMQ that is configured, and refuses connections or accepts them and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        if request.param == "refuses":
+            server.close()
+            port = free_port()
+        else:
+            port = server.getsockname()[1]
+        settings.RABBITMQ_URL = f"amqp://profilecenter:secret@127.0.0.1:{port}/"
+        write_probe.forget()
+        yield
+    write_probe.forget()
+
+
+@pytest.mark.usefixtures("heartbeats", "rabbitmq_away")
+def test_a_configured_rabbitmq_that_does_not_answer_is_told_beside_a_redis_that_does(
+    client: Client,
+) -> None:
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["broker"]) == (503, False)
+    # Redis has them.
+    assert answer.json()["worker_seconds"] is not None
+    assert "unsub_broker_up 0.0" in client.get("/metrics").content.decode()
+    assert outages.look().there == {Cause.BROKER: "RabbitMQ"}
 
 
 @pytest.mark.parametrize(

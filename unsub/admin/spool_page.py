@@ -108,7 +108,8 @@ def _try_again(request: HttpRequest) -> HttpResponse:
     number = _put_back_all(mid) if "all" in request.POST else _spool.put_back(mid, names)
     if number:
         unit = BusinessUnit.objects.filter(pk=mid).first() or BusinessUnit(mid=mid)
-        note = f"Spool: {number} dead letter(s) are tried again."
+        what = "request that" if number == 1 else "requests that"
+        note = f"Returned {number} {what} couldn’t be stored to the spool, to be stored again."
         LogEntry.objects.log_actions(actor(request.user), [unit], CHANGE, note)
     text = ngettext(
         "%d request returned to the spool. It’s stored within a minute if the cause is fixed.",

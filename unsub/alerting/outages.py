@@ -47,8 +47,8 @@ def look() -> Outlook:
         there[Cause.DATABASE] = ""
         # Neither a worker nor a look can finish without it.
         unknown |= {Cause.WORKER, Cause.SWEEP, Cause.WATCH}
-    if not write_probe.broker_takes_writes(_broker):
-        there[Cause.BROKER] = ""
+    if brokers := write_probe.brokers_without_writes(_broker):
+        there[Cause.BROKER] = ", ".join(brokers)
     silent = _silent()
     if Cause.BROKER in there or silent is None:
         return Outlook(there=there, unknown=frozenset({*unknown, *_BY_HEARTBEAT.values()}))

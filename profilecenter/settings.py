@@ -284,6 +284,7 @@ _PERIODIC = {
     "start_weekly_digests": (900, 900),
     "import_events": (900, 900),
     "end_pauses": (300, 300),
+    "send_invitations": (60, 60),
     # Not once a day: where beat's schedule file is lost at each start, a day might never pass.
     "apply_retention": (3600, 3600),
     "seal_audit": (300, 300),

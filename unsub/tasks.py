@@ -17,6 +17,7 @@ from django.db import (
 )
 from django.utils import timezone
 
+from .accounts import invitations
 from .alerting import dead_mans_switch, detection, notifications, without_database
 from .audit import sealing
 from .delivery import sweep as delivery_sweep
@@ -135,6 +136,14 @@ def start_weekly_digests() -> None:
 def send_weekly_digest(digest_id: int) -> None:
     """Email a weekly digest. Repeated with backoff where the mail server does not answer."""
     weekly_digest.send(digest_id)
+
+
+@shared_task
+@stops_without_database
+def send_invitations() -> None:
+    """Send the invitations that the mail server did not take before."""
+    for pk, number in invitations.claim_due():
+        invitations.send(pk, number)
 
 
 @shared_task

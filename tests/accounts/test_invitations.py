@@ -1,8 +1,10 @@
 """Invitations: what is sent, what the link does, and when it is void."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from django.utils import timezone
 from structlog.testing import capture_logs
 
 from tests.helpers import person, seen
+from unsub import tasks
 from unsub.accounts import invitations
 from unsub.models import BusinessUnit, Invitation
 
@@ -275,21 +278,85 @@ def test_an_inviter_of_one_unit_sees_their_own_invitations_only(
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_a_mail_server_that_does_not_answer_is_shown_and_the_email_can_be_sent_again(
+def test_an_email_that_the_mail_server_does_not_take_is_sent_later_by_itself(
     boss: Client, django_capture_on_commit_callbacks: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: Any) -> int:
-        raise TimeoutError
-
-    with monkeypatch.context() as away, capture_logs() as logs:
-        away.setattr(EmailBackend, "send_messages", fail)
+    with away(monkeypatch, TimeoutError()) as logs:
         invite(boss, django_capture_on_commit_callbacks)
     assert "account_email_failed" in [line["event"] for line in logs]
     page = seen(boss.get(INVITATIONS).content)
     assert "The mail server didn’t take the email" in page
     assert "Email not sent" in page
+    assert "not yet, next try" in page
+    tasks.send_invitations()
+    assert not mail.outbox  # not before its time
+    for failures in (2, 3):
+        with away(monkeypatch, SMTPServerDisconnected()):
+            let_time_pass()
+            tasks.send_invitations()
+        assert Invitation.objects.get().attempts == failures
+    let_time_pass()
+    tasks.send_invitations()
+    let_time_pass()
+    tasks.send_invitations()
+    assert len(mail.outbox) == 1
+    assert "next try" not in seen(boss.get(INVITATIONS).content)
+    assert choose_password(Client(), link()).status_code == 302
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_an_email_that_the_mail_server_refuses_is_not_tried_again_and_can_be_sent_again(
+    boss: Client, django_capture_on_commit_callbacks: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with away(monkeypatch, SMTPRecipientsRefused({EVE: (550, b"no such user")})) as logs:
+        invite(boss, django_capture_on_commit_callbacks)
+    assert EVE not in str(logs)
+    page = seen(boss.get(INVITATIONS).content)
+    assert "The mail server refused the email" in page
+    assert "Email not sent" in page
+    let_time_pass()
+    tasks.send_invitations()
+    assert not mail.outbox
     act(boss, django_capture_on_commit_callbacks, "send_again")
     assert choose_password(Client(), link()).status_code == 302
+
+
+@pytest.mark.parametrize("then", ["revoke", "send_again", "expire"])
+def test_an_email_is_not_sent_later_whose_link_is_void(
+    boss: Client, django_capture_on_commit_callbacks: Capture, monkeypatch: pytest.MonkeyPatch,
+    then: str,
+) -> None:  # fmt: skip
+    with away(monkeypatch, TimeoutError()):
+        invite(boss, django_capture_on_commit_callbacks)
+    let_time_pass()
+    ((one, number),) = invitations.claim_due()
+    if then == "expire":
+        Invitation.objects.update(expires_at=timezone.now() - timedelta(days=1))
+    else:
+        act(boss, django_capture_on_commit_callbacks, then)
+    sent = len(mail.outbox)
+    invitations.send(one, number)
+    let_time_pass()
+    tasks.send_invitations()
+    assert len(mail.outbox) == sent
+
+
+@contextmanager
+def away(monkeypatch: pytest.MonkeyPatch, error: Exception) -> Iterator[list[Any]]:
+    """Let the mail server fail. Yields the log."""
+
+    def fail(*_: Any) -> int:
+        raise error
+
+    with monkeypatch.context() as changed, capture_logs() as logs:
+        changed.setattr(EmailBackend, "send_messages", fail)
+        yield logs
+
+
+def let_time_pass() -> None:
+    """Let what waits to be sent be due."""
+    waiting = Invitation.objects.exclude(next_attempt_at=None)
+    waiting.update(next_attempt_at=timezone.now() - timedelta(seconds=1))
 
 
 def test_no_log_line_has_an_address_or_a_token(

@@ -65,7 +65,7 @@ def test_try_again_returns_the_chosen_ones_to_the_spool_with_an_entry_in_the_his
     }
     entry = LogEntry.objects.get()
     assert (entry.object_id, entry.object_repr) == (str(PARENT), "Example Outfitters (510001)")
-    assert entry.change_message == "Spool: 1 dead letter(s) are tried again."
+    assert entry.change_message.startswith("Returned 1 request that couldn’t be stored")
 
 
 def test_all_of_a_unit_can_be_tried_again(

@@ -11,6 +11,7 @@ from datetime import timedelta
 from enum import Enum
 from functools import partial
 from hashlib import sha256
+from smtplib import SMTPDataError, SMTPRecipientsRefused
 from typing import Any
 
 import structlog
@@ -19,6 +20,7 @@ from django.contrib.auth.models import Group, User
 from django.core import signing
 from django.core.mail import EmailMessage
 from django.db import transaction
+from django.db.models import F
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -37,6 +39,10 @@ SALT = "unsub.accounts.invitations"
 SENT_MAX, SENT_WINDOW = 30, 3600
 ADDRESS_MAX, ADDRESS_WINDOW = 5, 24 * 3600
 OPENED_MAX, OPENED_WINDOW = 60, 15 * 60
+# An email that the mail server did not take is sent again after a wait that doubles, for as long as
+# its link is valid. CLAIM is how long a process has for one attempt.
+FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
+CLAIM = timedelta(minutes=5)
 _TEXT = """Hello,
 
 {by} has invited you to Profile Center, as {role}{units}.
@@ -135,7 +141,8 @@ def invite(by: User, invitee: Invitee) -> Invitation:
     fresh = {
         "number": 1, "revoked_at": None, "sent_at": None, "invited_by": by,
         "subject_digest": _subject(user), "invited_at": timezone.now(),
-        "expires_at": timezone.now() + VALID_FOR,
+        "expires_at": timezone.now() + VALID_FOR, "attempts": 0,
+        "next_attempt_at": timezone.now() + CLAIM,
     }  # fmt: skip
     invitation = Invitation.objects.select_for_update().filter(user=user).first()
     if invitation is None:
@@ -144,7 +151,7 @@ def invite(by: User, invitee: Invitee) -> Invitation:
         number = invitation.number + 1
         _change(invitation, **fresh | {"number": number})
     _record(by, invitation, f"Invited as {_role(user)}{_units(user)}.")
-    transaction.on_commit(partial(_send, invitation.pk, invitation.number, by.pk))
+    transaction.on_commit(partial(send, invitation.pk, invitation.number))
     return invitation
 
 
@@ -161,9 +168,11 @@ def send_again(by: User, invitation: Invitation) -> None:
         sent_at=None,
         subject_digest=_subject(locked.user),
         expires_at=timezone.now() + VALID_FOR,
+        attempts=0,
+        next_attempt_at=timezone.now() + CLAIM,
     )
     _record(by, locked, "The invitation was sent again.")
-    transaction.on_commit(partial(_send, locked.pk, locked.number, by.pk))
+    transaction.on_commit(partial(send, locked.pk, locked.number))
 
 
 def revoke(by: User, invitation: Invitation) -> bool:
@@ -175,7 +184,7 @@ def revoke(by: User, invitation: Invitation) -> bool:
     _void_password_links(locked.user)
     locked.user.groups.clear()
     locked.user.units.clear()
-    _change(locked, revoked_at=timezone.now())
+    _change(locked, revoked_at=timezone.now(), next_attempt_at=None)
     _record(by, locked, "The invitation was revoked.")
     return True
 
@@ -244,19 +253,51 @@ def _record(by: User, invitation: Invitation, text: str) -> None:
     history.add(by, text, about=invitation)
 
 
-def _send(pk: int, number: int, by: int) -> None:
-    """Send the email of an invitation. Where the mail server does not answer, this is logged, and
-    the list of invitations says that it was not sent."""
+def claim_due() -> list[tuple[int, int]]:
+    """Return (id, number) of the invitations whose email is to be sent now, for `send`. Each is
+    returned to one caller, which has to send it within CLAIM."""
+    now = timezone.now()
+    due = Invitation.objects.filter(
+        next_attempt_at__lte=now, expires_at__gt=now, sent_at=None, accepted_at=None,
+        revoked_at=None,
+    )  # fmt: skip
+    return [
+        (pk, number)
+        for pk, number in due.order_by("pk").values_list("pk", "number")
+        # Once more in the update, so that of several processes one gets it.
+        if due.filter(pk=pk, number=number).update(next_attempt_at=now + CLAIM)
+    ]
+
+
+def send(pk: int, number: int) -> None:
+    """Send the email with the link of this number, unless there is a newer one. Where the mail
+    server does not take it, it is due again after a wait; not where the address or the email is
+    refused for good. The list of invitations says which."""
     invitation = Invitation.objects.select_related("user", "invited_by").get(pk=pk)
+    mine = Invitation.objects.filter(pk=pk, number=number)
+    if invitation.number != number or not is_open(invitation):
+        mine.update(next_attempt_at=None)
+        return
     try:
         EmailMessage(
             "Profile Center: you are invited", _text(invitation), to=[invitation.user.email]
         ).send()
     except OSError as err:
-        log.exception("account_email_failed", template="invitation", error=type(err).__name__)
+        # Without a traceback: that of a refused address has the address.
+        log.error("account_email_failed", template="invitation", error=type(err).__name__)  # noqa: TRY400
+        wait = min(FIRST_WAIT * 2 ** min(invitation.attempts, 10), LONGEST_WAIT)
+        again = None if _is_final(err) else timezone.now() + wait
+        mine.update(attempts=F("attempts") + 1, next_attempt_at=again)
         return
-    Invitation.objects.filter(pk=pk, number=number).update(sent_at=timezone.now())
-    log.info("invitation_sent", user=invitation.user_id, by=by)
+    mine.update(sent_at=timezone.now(), next_attempt_at=None)
+    log.info("invitation_sent", user=invitation.user_id, by=invitation.invited_by_id)
+
+
+def _is_final(err: OSError) -> bool:
+    """Return whether the mail server refused the address or the email, and would again."""
+    if isinstance(err, SMTPRecipientsRefused):
+        return all(code >= 500 for code, _reason in err.recipients.values())
+    return isinstance(err, SMTPDataError) and err.smtp_code >= 500
 
 
 def _text(invitation: Invitation) -> str:

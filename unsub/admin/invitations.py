@@ -279,7 +279,14 @@ class InvitationAdmin(InvitationBase):
             text = gettext("Invitation sent to %s.") % one.user.email
             self.message_user(request, text, messages.SUCCESS)
             return
-        text = gettext("The mail server didn’t take the email to %s. Send it again later.")
+        if one.next_attempt_at:
+            text = gettext(
+                "The mail server didn’t take the email to %s. We’ll try again by ourselves."
+            )
+        else:
+            text = gettext(
+                "The mail server refused the email to %s. Check the address, then send it again."
+            )
         self.message_user(request, text % one.user.email, messages.ERROR)
 
     @staticmethod
@@ -310,7 +317,10 @@ class InvitationAdmin(InvitationBase):
 
     @admin.display(description=_("email sent"))
     def email_sent(self, one: Invitation) -> str:
-        """Return when the email was sent, or a dash."""
+        """Return when the email was sent, else when it is tried again, or a dash."""
+        if one.next_attempt_at and invitations.state_of(one) is State.UNSENT:
+            again = formatting.moment(one.next_attempt_at, timespec="minutes")
+            return gettext("not yet, next try %s") % again
         return formatting.moment(one.sent_at, timespec="minutes")
 
     @admin.display(description=_("link valid until"))

@@ -829,6 +829,8 @@ class Migration(migrations.Migration):
                 ),
                 ("expires_at", models.DateTimeField(verbose_name="link valid until")),
                 ("sent_at", models.DateTimeField(null=True, verbose_name="email sent")),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("next_attempt_at", models.DateTimeField(null=True)),
                 ("accepted_at", models.DateTimeField(null=True, verbose_name="accepted")),
                 ("revoked_at", models.DateTimeField(null=True, verbose_name="revoked")),
                 (

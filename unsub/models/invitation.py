@@ -31,6 +31,9 @@ class Invitation(models.Model):
     expires_at = models.DateTimeField(_("link valid until"))
     # Empty until a mail server has accepted the email.
     sent_at = models.DateTimeField(_("email sent"), null=True)
+    # Of the email with the link of this number. Empty: it was sent, or is not tried again.
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True)
     accepted_at = models.DateTimeField(_("accepted"), null=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True)
 

@@ -26,7 +26,7 @@ from .gateway import all_subscribers, sends
 from .infra import heartbeat, request_id, tracing
 from .outbox import event_import, pauses, retention, spool, store
 from .outbox.wakeup import clear, wake, wake_another
-from .reporting import daily_counts, weekly_digest
+from .reporting import daily_counts, weekly_digest, zone_recounts
 
 # Of 500 rows each: a first run over a large table must not keep a worker from delivering.
 RETENTION_CHUNKS = 40
@@ -104,8 +104,9 @@ def record() -> None:
 @shared_task
 @stops_without_database
 def refresh_daily_counts() -> None:
-    """Recount the days on which requests changed."""
+    """Recount the days on which requests changed, and those of another time zone than before."""
     daily_counts.refresh()
+    zone_recounts.run()
 
 
 @shared_task

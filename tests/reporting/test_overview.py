@@ -3,7 +3,7 @@
 import random
 import re
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +20,17 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import resolve
 
-from tests.helpers import CHILD, PARENT, MakeSubmission, person, request, seen, settle
+from tests.helpers import (
+    CHILD,
+    PARENT,
+    MakeSubmission,
+    person,
+    request,
+    rewrite,
+    seen,
+    settle,
+)
+from unsub import tasks
 from unsub.admin import dashboard
 from unsub.models import (
     Alarm,
@@ -29,6 +39,7 @@ from unsub.models import (
     Cause,
     Channel,
     CountCursor,
+    CountedZone,
     DailyCount,
     Erasure,
     Kind,
@@ -41,7 +52,7 @@ from unsub.models import (
 )
 from unsub.models.daily_count import NONE
 from unsub.outbox import api as outbox
-from unsub.reporting import daily_counts, overview
+from unsub.reporting import daily_counts, overview, zone_recounts
 from unsub.units import queue_state
 
 pytestmark = pytest.mark.django_db
@@ -425,6 +436,37 @@ def test_another_unit_cannot_be_chosen(unit: BusinessUnit, child: BusinessUnit) 
     daily_counts.refresh()
     page = person("marketer", unit).get(f"/admin/?unit={CHILD}")
     assert page.context["overview"].number == 0
+
+
+def test_after_a_change_of_a_unit_s_time_zone_all_its_days_are_counted_again(
+    unit: BusinessUnit, child: BusinessUnit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zone_recounts, "DAYS", 10)
+    begin = (datetime.now(UTC) - timedelta(days=30)).replace(hour=23, minute=30)
+    evenings = [begin + timedelta(days=number) for number in range(5)]
+    for mid in (PARENT, CHILD):
+        for at in evenings:
+            row = request(unit_id=mid)
+            rewrite(
+                SubscriberRequest.objects.filter(pk=row.pk),
+                status=Status.DONE, outcome="posted", attempts=1, received_at=at, finished_at=at,
+            )  # fmt: skip
+    tasks.refresh_daily_counts()
+    days = [at.date() for at in evenings]
+    assert counted(PARENT) == counted(CHILD) == days
+    BusinessUnit.objects.filter(pk=PARENT).update(time_zone="Asia/Tokyo")
+    tasks.refresh_daily_counts()
+    assert counted(PARENT) == days  # so far
+    while CountedZone.objects.exclude(left_before=None).exists():
+        tasks.refresh_daily_counts()
+    assert counted(PARENT) == [day + timedelta(days=1) for day in days]
+    assert counted(CHILD) == days
+
+
+def counted(mid: int) -> list[date]:
+    """Return the days of a unit that have a request, by the daily counts."""
+    rows = DailyCount.objects.filter(mid=mid, by=By.STATE, number=1)
+    return list(rows.order_by("day").values_list("day", flat=True))
 
 
 def test_the_overview_says_how_many_requests_the_processing_time_is_of(

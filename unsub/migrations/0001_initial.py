@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         db_default="UTC",
                         default="UTC",
-                        help_text="Of the times and dates on your pages, like Europe/Berlin.",
+                        help_text="Of the times and dates on your pages, and of the days of the overview, like Europe/Berlin. After a change, all days are counted again in the background, the newest first.",
                         max_length=40,
                         validators=[unsub.models.business_unit.validate_time_zone],
                         verbose_name="time zone",
@@ -441,6 +441,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("upto", models.DateTimeField(null=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="CountedZone",
+            fields=[
+                ("mid", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("time_zone", models.CharField(max_length=40)),
+                ("left_before", models.DateField(null=True)),
             ],
         ),
         migrations.CreateModel(

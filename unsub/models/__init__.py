@@ -24,7 +24,7 @@ from .business_unit import (
     UnsubscribeReach,
 )
 from .consent_text import ConsentText
-from .daily_count import By, CountCursor, DailyCount
+from .daily_count import By, CountCursor, CountedZone, DailyCount
 from .erasure import ErasedIdentifier, Erasure
 from .import_state import ImportState
 from .invitation import Invitation
@@ -63,6 +63,7 @@ __all__ = [
     "Channel",
     "ConsentText",
     "CountCursor",
+    "CountedZone",
     "DailyCount",
     "DarkLogo",
     "DefaultView",

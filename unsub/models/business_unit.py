@@ -124,7 +124,11 @@ class BusinessUnit(models.Model):
         default="UTC",
         db_default="UTC",
         validators=[validate_time_zone],
-        help_text=_("Of the times and dates on your pages, like Europe/Berlin."),
+        help_text=_(
+            "Of the times and dates on your pages, and of the days of the "
+            "overview, like Europe/Berlin. After a change, all days are counted "
+            "again in the background, the newest first."
+        ),
     )
     contact_email = models.EmailField(
         _("contact email"),

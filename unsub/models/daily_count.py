@@ -71,3 +71,15 @@ class CountCursor(models.Model):
 
     def __str__(self) -> str:
         return str(self.upto)
+
+
+class CountedZone(models.Model):
+    """The time zone by which the days of one unit are counted, and the day before which they are
+    still counted by another one; None where there is none."""
+
+    mid = models.BigIntegerField(primary_key=True)
+    time_zone = models.CharField(max_length=40)
+    left_before = models.DateField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.mid}: {self.time_zone}"

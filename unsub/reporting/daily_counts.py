@@ -1,8 +1,8 @@
 """Keeps the daily counts current: days on which something changed are counted again.
 
 A day is always counted as a whole, so that repeated or interrupted runs do no harm. It is the day
-of each unit's time zone (`days`). Days that were counted before a unit got another one are counted
-in the new one only when they are counted again.
+of each unit's time zone (`days`). After a change of a unit's time zone `zone_recounts` counts its
+days again.
 """
 
 from collections import Counter
@@ -69,6 +69,17 @@ def recount(days: Iterable[date]) -> None:
             _count(day, found)
 
 
+def recount_unit(mid: int, day: date) -> None:
+    """Count a day of one unit again. Locks the cursor's row, one transaction."""
+    zone = zone_of(mid, zones())
+    with transaction.atomic():
+        _make_mark()
+        CountCursor.objects.select_for_update().get(pk=1)
+        sums = _sums(_received(day, zone).filter(unit_id=mid))
+        DailyCount.objects.filter(day=day, mid=mid).delete()
+        _store(day, sums)
+
+
 def _make_mark() -> None:
     """Insert the cursor's row, which serialises the counting, if it is missing."""
     find_or_insert(CountCursor.objects.filter(pk=1), CountCursor(pk=1))
@@ -125,13 +136,28 @@ def _count(day: date, found: Sequence[Zone]) -> None:
     """Replace the counts of one day."""
     sums: Counter[tuple[int, By, str]] = Counter()
     for zone in found:
-        received = SubscriberRequest.objects.filter(
-            zone.of("unit_id"), received_at__gte=zone.begin(day), received_at__lt=zone.end(day)
-        )
-        rows = received.order_by().values("unit_id", *_FIELDS.values()).annotate(number=Count("pk"))
-        for row in rows.iterator(_CHUNK):
-            sums.update(dict.fromkeys(_counts_as(row), row["number"]))
+        sums.update(_sums(_received(day, zone).filter(zone.of("unit_id"))))
     DailyCount.objects.filter(day=day).delete()
+    _store(day, sums)
+
+
+def _received(day: date, zone: Zone) -> QuerySet[SubscriberRequest]:
+    """Return the requests that were received on a day of a time zone."""
+    return SubscriberRequest.objects.filter(
+        received_at__gte=zone.begin(day), received_at__lt=zone.end(day)
+    )
+
+
+def _sums(received: QuerySet[SubscriberRequest]) -> Counter[tuple[int, By, str]]:
+    """Return the counts of these requests."""
+    sums: Counter[tuple[int, By, str]] = Counter()
+    rows = received.order_by().values("unit_id", *_FIELDS.values()).annotate(number=Count("pk"))
+    for row in rows.iterator(_CHUNK):
+        sums.update(dict.fromkeys(_counts_as(row), row["number"]))
+    return sums
+
+
+def _store(day: date, sums: Mapping[tuple[int, By, str], int]) -> None:
     DailyCount.objects.bulk_create(
         (
             DailyCount(day=day, mid=mid, by=by, key=key, number=number)

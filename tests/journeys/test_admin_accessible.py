@@ -7,6 +7,8 @@ from urllib.parse import urljoin
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import User
+from django.test import RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from playwright.sync_api import Browser, Page
 
@@ -119,6 +121,51 @@ NO_PAGES = {
     "openid_connect_login": "leads to the identity provider",
     "openid_connect_callback": "of the identity provider",
 }
+# Actions with a page in between, by the path of their list.
+CONFIRMED = {
+    "/admin/unsub/erasure/": ("grant", "decline"),
+    "/admin/unsub/linkemail/": ("try_selected_again",),
+    "/admin/unsub/lostlink/": ("delete_selected",),
+    "/admin/unsub/reason/": ("delete_selected",),
+    "/admin/unsub/subscriberrequest/": (
+        "mark_handled", "try_again_by_id", "try_selected_again", "unsubscribe_without_event",
+    ),
+    "/admin/unsub/restorehold/": ("release",),
+    "/admin/unsub/businessunit/": ("delete_selected", "release"),
+    "/admin/auth/user/": ("delete_selected",),
+    "/admin/auth/group/": ("delete_selected",),
+}  # fmt: skip
+AT_ONCE = {
+    "/admin/unsub/invitation/": ("revoke", "send_again"),
+    "/admin/unsub/lostlink/": ("mark_handled",),
+    "/admin/unsub/reason/": ("offer", "retire"),
+    "/admin/auth/user/": ("forget_second_factor",),
+}
+# Chooses an action for the first row of a list.
+ACT = """action => {
+    const form = document.createElement("form");
+    form.method = "post";
+    const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
+    const row = document.querySelector("[name=_selected_action]").value;
+    const values = {csrfmiddlewaretoken: token, action: action, _selected_action: row};
+    for (const [name, value] of Object.entries(values)) {
+        const input = document.createElement("input");
+        [input.type, input.name, input.value] = ["hidden", name, value];
+        form.append(input);
+    }
+    document.body.append(form);
+    form.submit();
+}"""
+# Forms, sent without any value.
+FORMS = (
+    "/admin/unsub/invitation/add/", "/admin/unsub/reason/add/", "/admin/unsub/businessunit/add/",
+    "/admin/auth/user/add/", "/admin/auth/group/add/",
+)  # fmt: skip
+SEND = """() => {
+    const form = document.querySelector("main form[method=post]");
+    for (const one of form.querySelectorAll("input[type=text], input[type=email]")) one.value = "";
+    form.submit();
+}"""
 WIDTHS = (1440, 390)
 # Only what is found is sent, not what passed. Two best practices that the theme's own parts break,
 # and that are no criteria of WCAG, are left out: its boxes that scroll are regions with one name,
@@ -151,6 +198,20 @@ def model_names() -> dict[str, str]:
 def test_every_url_of_the_admin_is_a_page_of_this_test_or_no_page() -> None:
     known = {*model_names(), *SIGNED_IN, *SIGNED_OUT, *AT_SIGN_IN, *NO_PAGES}
     assert set(names(get_resolver().url_patterns)) == known
+
+
+def test_every_action_of_a_list_is_a_page_of_this_test_or_acts_at_once() -> None:
+    request = RequestFactory().get("/")
+    request.user = User(is_superuser=True, is_active=True, is_staff=True)
+    found = {
+        (f"/admin/{model._meta.app_label}/{model._meta.model_name}/", name)
+        for model, of_model in admin.site._registry.items()
+        for name in of_model.get_actions(request)
+    }
+    pages, others = ({(path, one) for path, names in known.items() for one in names}
+                     for known in (CONFIRMED, AT_ONCE))  # fmt: skip
+    assert found == pages | others
+    assert not pages & others
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
@@ -216,6 +277,32 @@ def test_the_admin_s_other_pages_pass_axe_core(shared: Deployment, signed_in: Pa
     assert not found, "\n".join(found)
 
 
+@pytest.mark.parametrize("path", CONFIRMED)
+def test_the_pages_that_ask_before_an_action_pass_axe_core(
+    shared: Deployment, signed_in: Page, path: str
+) -> None:
+    found: list[str] = []
+    for action in CONFIRMED[path]:
+        signed_in.goto(f"{shared.url}{path}")
+        with signed_in.expect_navigation():
+            signed_in.evaluate(ACT, action)
+        # It asks, or says what stands against it; the list is not shown again.
+        assert signed_in.locator("#result_list").count() == 0, action
+        found += [f"{action}: {one}" for one in _look(signed_in)]
+    assert not found, "\n".join(found)
+
+
+def test_forms_with_errors_pass_axe_core(shared: Deployment, signed_in: Page) -> None:
+    found: list[str] = []
+    for path in FORMS:
+        signed_in.goto(f"{shared.url}{path}")
+        with signed_in.expect_navigation():
+            signed_in.evaluate(SEND)
+        assert signed_in.url.endswith(path)
+        found += _look(signed_in)
+    assert not found, "\n".join(found)
+
+
 def _path(shared: Deployment, name: str, words: dict[str, Any]) -> str:
     """Return the path of a page; "request" and "user" stand for the newest of each."""
     tables = {"request": "unsub_subscriberrequest", "user": "auth_user"}
@@ -252,6 +339,8 @@ def _look(page: Page) -> list[str]:
             f"{page.url} at {width}: {one['id']}: {one['nodes'][0]['html'][:200]}"
             for one in page.evaluate(RUN, rules)
         ]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append(f"{page.url} at {width}: scrolls sideways")
     if page.locator("main").count() != 1:
         found.append(f"{page.url}: not one main landmark")
     return found

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -24,6 +25,7 @@ from tests.helpers import (
 from unsub.domain.context import SubscriberContext
 from unsub.models import (
     BusinessUnit,
+    ConsentText,
     DeliveryAttempt,
     EmailStatus,
     Erasure,
@@ -286,3 +288,52 @@ def test_a_forgotten_request_and_a_later_one_are_of_the_same_subscriber(
     left = forgotten(make_submission)
     joined = ask(context(ADA).for_list(7001), Kind.SUBSCRIBE)
     assert joined.subscriber_digest == left.subscriber_digest
+
+
+@pytest.fixture
+def consent_text(unit: BusinessUnit) -> ConsentText:
+    """A text that people agree to."""
+    return ConsentText.objects.create(unit=unit, language="en", text="You agree.")
+
+
+def of_list(days_ago: float, kind: Kind, **more: Any) -> SubscriberRequest:
+    """Return a request about the list 7001, done some days ago."""
+    given: dict[str, Any] = {"list_id": 7001, "target_type": "list", "target_id": 7001}
+    given |= DONE | {"subscriber_digest": f"1:{more['subscriber_id']}"} | more
+    return request(days_ago, kind=kind, **given)
+
+
+def test_consent_is_kept_until_it_is_withdrawn_and_then_as_long_as_the_withdrawal(
+    consent_text: ConsentText,
+) -> None:
+    text = {"consent_text": consent_text}
+    stands = of_list(400, Kind.SUBSCRIBE, subscriber_id=1, **text)
+    gone = of_list(400, Kind.SUBSCRIBE, subscriber_id=2, **text)
+    of_list(40, Kind.UNSUBSCRIBE, subscriber_id=2)
+    recent = of_list(400, Kind.SUBSCRIBE, subscriber_id=3, **text)
+    of_list(20, Kind.UNSUBSCRIBE, subscriber_id=3)
+    again = of_list(35, Kind.SUBSCRIBE, subscriber_id=2, **text)
+    other = of_list(400, Kind.SUBSCRIBE, subscriber_id=2, **text | {
+        "list_id": 7002, "target_id": 7002,
+    })  # fmt: skip
+    put_back = of_list(400, Kind.SUBSCRIBE, subscriber_id=4, **text)
+    paused = of_list(300, Kind.UNSUBSCRIBE, subscriber_id=4)
+    old = timezone.now() - timedelta(days=200)
+    Pause.objects.create(
+        request=paused, until=old, end_action="ask", ended_at=old, result="put_back"
+    )
+    undone = of_list(400, Kind.SUBSCRIBE, subscriber_id=5, status=Status.WITHDRAWN, **text)
+    retention.apply()
+    kept = SubscriberRequest.objects.filter(forgotten_at=None, kind=Kind.SUBSCRIBE)
+    assert set(kept) == {stands, recent, again, other, put_back}
+    assert not SubscriberRequest.objects.filter(pk__in=(gone.pk, undone.pk), forgotten_at=None)
+    assert not retention.apply().get("requests")
+
+
+def test_consent_ends_like_other_requests_where_the_unit_does_not_keep_it(
+    consent_text: ConsentText,
+) -> None:
+    of_list(40, Kind.SUBSCRIBE, subscriber_id=1, consent_text=consent_text)
+    BusinessUnit.objects.update(keeps_consent=False)
+    assert retention.counts()["requests"] == 1
+    assert retention.apply()["requests"] == 1

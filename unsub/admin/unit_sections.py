@@ -75,7 +75,7 @@ SECTIONS = (
     Section(
         key="privacy",
         label=_("Privacy"),
-        fields=("retention_days", "protects_details", "address_guard"),
+        fields=("retention_days", "keeps_consent", "protects_details", "address_guard"),
         advanced=("address_undo_days", "address_hold_hours"),
     ),
     Section(

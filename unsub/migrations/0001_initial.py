@@ -414,6 +414,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "keeps_consent",
+                    models.BooleanField(
+                        db_default=True,
+                        default=True,
+                        help_text="You have to be able to prove consent for as long as you send emails because of it. The days above count from the end of the unsubscribe that withdraws it. If off, consent receipts end like other requests.",
+                        verbose_name="keep consent until it is withdrawn",
+                    ),
+                ),
+                (
                     "members",
                     models.ManyToManyField(
                         blank=True,
@@ -2454,9 +2463,26 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="subscriberrequest",
             index=models.Index(
-                condition=models.Q(("finished_at__isnull", False), ("forgotten_at__isnull", True)),
+                condition=models.Q(
+                    ("finished_at__isnull", False),
+                    ("forgotten_at__isnull", True),
+                    models.Q(("consent_text__isnull", False), ("status", "done"), _negated=True),
+                ),
                 fields=["unit", "finished_at"],
                 name="request_kept_in_clear",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="subscriberrequest",
+            index=models.Index(
+                condition=models.Q(
+                    ("finished_at__isnull", False),
+                    ("forgotten_at__isnull", True),
+                    ("consent_text__isnull", False),
+                    ("status", "done"),
+                ),
+                fields=["unit", "finished_at"],
+                name="request_kept_consent",
             ),
         ),
         migrations.AddIndex(

@@ -415,6 +415,16 @@ class BusinessUnit(models.Model):
             "still finds it. If empty, nothing is removed."
         ),
     )
+    keeps_consent = models.BooleanField(
+        _("keep consent until it is withdrawn"),
+        default=True,
+        db_default=True,
+        help_text=_(
+            "You have to be able to prove consent for as long as you send emails "
+            "because of it. The days above count from the end of the unsubscribe "
+            "that withdraws it. If off, consent receipts end like other requests."
+        ),
+    )
 
     class Meta:
         ordering = ("mid",)

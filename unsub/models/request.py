@@ -53,6 +53,10 @@ def any_status() -> models.Q:
     return models.Q(finished_at__isnull=False) | in_states(*NOT_ENDED)
 
 
+# Requests that carried out what somebody agreed to.
+IS_CONSENT = models.Q(consent_text__isnull=False, status="done")
+
+
 class RequestQuerySet(models.QuerySet["SubscriberRequest"]):
     """Queries for requests."""
 
@@ -325,11 +329,19 @@ class SubscriberRequest(Deliverable):
                 condition=models.Q(finished_at__isnull=False),
                 name="request_ended",
             ),
-            # The rows that retention looks through, oldest end first.
+            # The rows that retention looks through, oldest end first. Consents apart: a unit may
+            # keep them for as long as they stand.
             models.Index(
                 fields=("unit", "finished_at"),
-                condition=models.Q(forgotten_at__isnull=True, finished_at__isnull=False),
+                condition=models.Q(forgotten_at__isnull=True, finished_at__isnull=False)
+                & ~IS_CONSENT,
                 name="request_kept_in_clear",
+            ),
+            models.Index(
+                fields=("unit", "finished_at"),
+                condition=models.Q(forgotten_at__isnull=True, finished_at__isnull=False)
+                & IS_CONSENT,
+                name="request_kept_consent",
             ),
             models.Index(
                 fields=("list_id",),

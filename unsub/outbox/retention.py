@@ -2,10 +2,11 @@
 
 The proof stays: times, job, list, outcome, attempts, and keyed digests by which the row is found
 for whoever knows the identifier (docs/operations/data.md has a table of what is kept for how
-long). What an erased subscriber asked for since is pseudonymised as the erasure did it.
+long). A unit may keep consent to a text until it is withdrawn, and then as long as the request that
+withdraws it. What an erased subscriber asked for since is pseudonymised as the erasure did it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -18,17 +19,20 @@ from django.db.models.functions import Now
 from unsub.models import (
     BusinessUnit,
     Erasure,
+    Kind,
     LinkEmail,
     LostLink,
     Pause,
+    PauseResult,
     ResolutionNote,
     Status,
     SubscriberRequest,
 )
 from unsub.models.link_email import ENDED as EMAIL_ENDED
+from unsub.models.request import IS_CONSENT
 from unsub.models.statuses import ON_THEIR_WAY, in_states
 
-from . import erased, precedence
+from . import erased, identity, precedence
 from .forgetting import Row, forget, pseudonymise, save
 
 log = structlog.get_logger(__name__)
@@ -38,6 +42,8 @@ CHUNK = 500  # rows in one transaction
 ERASED_KEPT_FOR = timedelta(days=1)
 # A lost link with an erased subscriber's address, which nobody has handled.
 ERASED_LOST_LINK_KEPT_FOR = timedelta(days=30)
+# Pauses that put the subscription back withdrew nothing.
+PUT_BACK = (PauseResult.PUT_BACK, PauseResult.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +89,12 @@ def _steps() -> Iterator[_Step]:
     """Yield what is to be done, erased subscribers first."""
     yield from _of_erased()
     units = BusinessUnit.objects.exclude(retention_days=None).order_by("mid")
-    for mid, days in units.values_list("mid", "retention_days"):
+    for mid, days, keeps_consent in units.values_list("mid", "retention_days", "keeps_consent"):
         until = Now() - timedelta(days=days or 0)
-        yield _Step(
-            name="requests", apply=_forget_requests,
-            due=_requests().filter(unit_id=mid, finished_at__lt=until),
-        )  # fmt: skip
+        requests = _requests().filter(unit_id=mid, finished_at__lt=until)
+        yield _Step(name="requests", due=requests.filter(~IS_CONSENT), apply=_forget_requests)
+        if not keeps_consent:
+            yield _Step(name="requests", due=requests.filter(IS_CONSENT), apply=_forget_requests)
         yield _Step(
             name="emails", apply=_forget_emails,
             due=_emails().filter(unit_id=mid, finished_at__lt=until),
@@ -107,7 +113,8 @@ def _of_erased() -> Iterator[_Step]:
     """Yield what erased subscribers asked for since, once it has ended."""
     until = Now() - ERASED_KEPT_FOR
     requests = _requests().filter(erased.IS_ERASED, finished_at__lt=until)
-    yield _Step(name="requests", due=requests, apply=_pseudonymise_requests)
+    for part in (~IS_CONSENT, IS_CONSENT):
+        yield _Step(name="requests", due=requests.filter(part), apply=_pseudonymise_requests)
     emails = _emails().filter(erased.IS_ERASED, finished_at__lt=until)
     yield _Step(name="emails", due=emails, apply=_pseudonymise_emails)
     lost = LostLink.objects.filter(erased.ADDRESS_IS_ERASED).filter(
@@ -145,7 +152,60 @@ def _declined() -> QuerySet[Erasure]:
 
 
 def _forget_requests(due: QuerySet[SubscriberRequest]) -> int:
-    return _change(SubscriberRequest, due.select_related("reason"), forget)
+    """Forget a chunk of requests, and the consents that they have withdrawn. Return how many
+    requests of `due` that were."""
+    rows = list(_chunk(due.select_related("reason")))
+    consents = _withdrawn_by(rows)
+    for row in (*rows, *consents):
+        forget(row)
+    save(SubscriberRequest, [*rows, *consents])
+    return len(rows)
+
+
+def _withdrawn_by(rows: Collection[SubscriberRequest]) -> list[SubscriberRequest]:
+    """Return the consents, locked, that these requests of one unit have withdrawn."""
+    back = Pause.objects.filter(request__in=rows, result__in=PUT_BACK).values_list("request")
+    put_back = {pk for (pk,) in back}
+    withdrawals = [
+        row
+        for row in rows
+        if row.kind == Kind.UNSUBSCRIBE
+        and row.status != Status.WITHDRAWN
+        and row.pk not in put_back
+    ]
+    if not withdrawals:
+        return []
+    mid = withdrawals[0].unit_id
+    by_name = _by_name(withdrawals)
+    ids = {row.subscriber_id for row in withdrawals if row.subscriber_id}
+    keys = {row.subscriber_key for row in withdrawals if row.subscriber_key}
+    theirs = Q(subscriber_digest__in={row.subscriber_digest for row in withdrawals} - {""})
+    theirs |= identity.with_subscriber_id((mid,), ids) | identity.with_subscriber_key(keys)
+    consents = SubscriberRequest.objects.filter(theirs, IS_CONSENT, unit_id=mid, forgotten_at=None)
+    # Waits for rows that others have locked: with what withdrew them they would not be found again.
+    return [
+        consent
+        for consent in consents.select_related("reason").select_for_update(of=("self",))
+        if any(
+            later.received_at > consent.received_at and precedence.supersedes(later, consent)
+            for name in _names(consent)
+            for later in by_name.get(name, ())
+        )
+    ]
+
+
+def _by_name(rows: Iterable[SubscriberRequest]) -> dict[object, list[SubscriberRequest]]:
+    """Return the requests by each name of their subscriber."""
+    found: dict[object, list[SubscriberRequest]] = {}
+    for row in rows:
+        for name in _names(row):
+            found.setdefault(name, []).append(row)
+    return found
+
+
+def _names(row: SubscriberRequest) -> set[object]:
+    """Return what a request names its subscriber by, within its unit."""
+    return {row.subscriber_digest, row.subscriber_id, row.subscriber_key} - {None, ""}
 
 
 def _forget_emails(due: QuerySet[LinkEmail]) -> int:
@@ -162,11 +222,16 @@ def _pseudonymise_emails(due: QuerySet[LinkEmail]) -> int:
 
 def _change(model: type[Row], due: QuerySet[Any], change: Callable[[Any], None]) -> int:
     """Change a chunk of rows, locked. Return how many."""
-    rows = list(precedence.lock_skipping(due).order_by("finished_at", "pk")[:CHUNK])
+    rows = list(_chunk(due))
     for row in rows:
         change(row)
     save(model, rows)
     return len(rows)
+
+
+def _chunk(due: QuerySet[Any]) -> QuerySet[Any]:
+    """Return the rows to change next, locked."""
+    return precedence.lock_skipping(due).order_by("finished_at", "pk")[:CHUNK]
 
 
 def _delete(due: QuerySet[LostLink]) -> int:

@@ -1,5 +1,6 @@
 """The manifests of deploy/kubernetes, parsed."""
 
+import functools
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ def of_kind(*kinds: str, folder: Path = BASE) -> list[Manifest]:
     return [one for one in manifests(folder) if one["kind"] in kinds]
 
 
+@functools.cache
 def pods() -> dict[str, Manifest]:
     """Return the specification of each process's pods, by the name of its service in Compose."""
     workloads = of_kind("Deployment", "Job")

@@ -128,9 +128,10 @@ class Version:
             assert process.end(signal.SIGTERM, seconds=120) == 0, process.log[-2000:]
 
     def errors(self) -> list[str]:
-        """Return the lines of both logs that tell of an error."""
+        """Return the lines of both logs that tell of an error; not of pages that were unavailable,
+        which the clients count."""
         lines = [*self.web.log.splitlines(), *self.worker.log.splitlines()]
-        return [line for line in lines if ERROR.search(line)]
+        return [line for line in lines if ERROR.search(line) and "Service Unavailable" not in line]
 
 
 class Upgrade(Deployment):

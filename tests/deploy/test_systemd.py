@@ -1,5 +1,6 @@
 """deploy/systemd, checked without a running systemd."""
 
+import os
 import re
 import shlex
 import shutil
@@ -99,6 +100,34 @@ def test_the_web_units_have_the_ports_that_nginx_asks() -> None:
     [started] = unit("web")["ExecStart"]
     assert started.endswith("--bind 127.0.0.1:%i")
     assert all(int(f"1{port}") < 65_536 for port in ports)
+
+
+def test_a_command_gets_the_settings_and_secrets_of_the_units(tmp_path: Path) -> None:
+    config, code = tmp_path / "config", tmp_path / "code"
+    (config / "secrets").mkdir(parents=True)
+    (code / "venv" / "bin").mkdir(parents=True)
+    (config / "settings.env").write_text("PUBLIC_URL='https://mail.example.com'\n")
+    (code / "release.env").write_text("PROFILECENTER_VERSION=1.2.3\n")
+    names = {Path(value).name for value in environment("web").values() if value.startswith("%d/")}
+    for name in names:
+        (config / "secrets" / name).write_text(f"the {name}\n")
+    program = code / "venv" / "bin" / "python"
+    program.write_text('#!/bin/sh\nenv; id -u; echo "asked for $*"\n')
+    for path in (tmp_path, program):
+        path.chmod(0o755)
+    for folder in tmp_path.parents:
+        if folder.is_relative_to(tmp_path.parents[1]):
+            folder.chmod(0o755)
+    done = subprocess.run(
+        [str(FOLDER / "manage.sh"), "check", "--deploy"], capture_output=True, text=True,
+        timeout=60, check=True,
+        env={"PATH": os.defpath, "CONFIG": str(config), "CODE": str(code), "RUN_AS": "nobody"},
+    )  # fmt: skip
+    told = done.stdout.splitlines()
+    assert {f"{name.upper()}=the {name}" for name in names} <= set(told)
+    assert {"PUBLIC_URL=https://mail.example.com", "PROFILECENTER_VERSION=1.2.3"} <= set(told)
+    assert told[-1] == "asked for manage.py check --deploy"
+    assert told[-2] != "0"
 
 
 def test_the_target_starts_one_of_each() -> None:

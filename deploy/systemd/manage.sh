@@ -19,6 +19,7 @@ done
 cd "$CODE"
 drop=
 if [ "$(id -u)" = 0 ]; then
-    drop="setpriv --reuid=${RUN_AS:-profilecenter} --regid=${RUN_AS:-profilecenter} --clear-groups --no-new-privs --"
+    user=${RUN_AS:-profilecenter}
+    drop="setpriv --reuid=$user --regid=$(id -g "$user") --clear-groups --no-new-privs --"
 fi
 exec $drop venv/bin/python manage.py "$@"

@@ -5,11 +5,12 @@ BIN := .venv/bin
 ARGS ?=
 DURATION ?=
 SEED ?=
+VERSION ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install run manage test coverage image one-click screenshots chaos bench bench-admin bench-backlog bench-centre \
 	bench-delivery bench-idle bench-machines bench-memory bench-queue bench-restart bench-scale bench-web mutants check fuzz docs sbom \
-	flame lock pin-images format clean
+	flame lock pin-images release format clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -104,6 +105,9 @@ docs: install ## Build the site of the documents, and check every link in it: va
 
 sbom: install ## List what a deployment is made of, with licences and known vulnerabilities, in var/sbom
 	@exec $(BIN)/python -m scripts.sbom
+
+release: install ## Commit, tag and pack a version, and push nothing: VERSION=1.2.3 ARGS=--dry-run
+	@exec $(BIN)/python -m scripts.release $(VERSION) $(ARGS)
 
 clean: ## Remove generated files, including .venv and the data of `make run`
 	rm -rf .venv var staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -17,7 +17,10 @@ from .steps import say
 
 SOURCE, SITE = ROOT / "var" / "docs", ROOT / "var" / "site"
 LOCK = ROOT / "requirements" / "docs.txt"
-PARTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "docs", "deploy")
+PARTS = (
+    "README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "CHANGELOG.md", "LICENSE",
+    "docs", "deploy",
+)  # fmt: skip
 PATIENCE = 300  # seconds
 
 

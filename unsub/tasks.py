@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial, wraps
+from inspect import signature
 from typing import ParamSpec
 
 import structlog
@@ -40,10 +41,14 @@ _P = ParamSpec("_P")
 
 def stops_without_database(run: Callable[_P, None]) -> Callable[_P, None]:
     """Return a task that ends with one line in the log where the database is away, read-only or
-    full. What it had to do is in the database, so the next run does it."""
+    full. What it had to do is in the database, so the next run does it. Keyword arguments that the
+    task does not know are left out: a later version may send them during an upgrade."""
+    known = frozenset(signature(run).parameters)
 
     @wraps(run)
     def stopping(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        for name in kwargs.keys() - known:
+            del kwargs[name]
         try:
             run(*args, **kwargs)
         except _MISTAKES:

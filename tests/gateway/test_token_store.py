@@ -78,3 +78,17 @@ def test_only_one_process_renews_at_a_time() -> None:
         assert (first, second) == (True, False)
     with CachedTokenStore("one").lock() as third:
         assert third
+
+
+def test_a_token_of_another_version_is_read_as_far_as_it_is_known() -> None:
+    token = _token("shared")
+    fields = {name: getattr(token, name) for name in token_store._FIELDS}
+    store = CachedTokenStore("name")
+    token_store._shared.set("sfmc-token:name", fields | {"of_tomorrow": "x"})
+    assert store.get() == token
+
+
+@pytest.mark.parametrize("shared", [{"value": "of another version"}, ["of another version"]])
+def test_a_token_that_lacks_something_counts_as_none(shared: object) -> None:
+    token_store._shared.set("sfmc-token:name", shared)
+    assert CachedTokenStore("name").get() is None

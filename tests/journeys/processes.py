@@ -31,9 +31,12 @@ class Process:
     """One process with its own log. It can be started and killed repeatedly."""
 
     def __init__(
-        self, name: str, command: list[str], *, environ: dict[str, str], folder: Path
-    ) -> None:
+        self, name: str, command: list[str], *, environ: dict[str, str], folder: Path,
+        checkout: Path = ROOT,
+    ) -> None:  # fmt: skip
+        """`checkout` is the folder of the code that it runs; its log is in `folder`."""
         self.name = name
+        self._checkout = checkout
         self.command = command
         self.environ = environ
         self._log = folder / f"{name}.log"
@@ -44,8 +47,8 @@ class Process:
         tied = ["setpriv", "--pdeathsig", "KILL", "--"] if _has_setpriv() else []
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*tied, *self.command], cwd=ROOT, env=self.environ, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, start_new_session=True,
+                [*tied, *self.command], cwd=self._checkout, env=self.environ,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 
     def log_to(self, path: Path) -> Path:

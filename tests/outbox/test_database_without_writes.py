@@ -72,3 +72,15 @@ def test_a_mistake_of_ours_is_not_taken_for_an_outage(db: None) -> None:
 
     with pytest.raises(IntegrityError):
         write()
+
+
+def test_a_task_ignores_the_arguments_of_a_later_version() -> None:
+    seen = []
+
+    @tasks.stops_without_database
+    def note(mid: int, key: str = "") -> None:
+        seen.append((mid, key))
+
+    later: dict[str, str] = {"key": "known", "of_tomorrow": "x"}
+    note(510001, **later)
+    assert seen == [(510001, "known")]

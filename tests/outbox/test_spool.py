@@ -22,7 +22,7 @@ from unsub.infra.spool_queue import Size, SpoolFullError, SpoolQueue
 from unsub.links.tokens import Keyring
 from unsub.models import BusinessUnit, Channel, Kind, SubscriberRequest
 from unsub.outbox import api as outbox
-from unsub.outbox import spool, store
+from unsub.outbox import spool, store, submission
 from unsub.outbox.api import Change, Submission
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -200,6 +200,38 @@ def test_an_entry_of_another_version_becomes_a_dead_letter(
     assert 1002 in subscribers()
     assert numbers() == {}
     assert sum(dead().values()) + len(subscribers()) == 2
+
+
+def test_an_entry_in_the_form_of_a_later_version_waits_for_a_worker_of_that_version(
+    unit: BusinessUnit, child: BusinessUnit, make_submission: MakeSubmission,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(submission, "FORMAT", 2)
+    spool.push(make_submission(1001))
+    monkeypatch.setattr(submission, "FORMAT", 1)
+    spool.push(make_submission(1002))
+    spool.push(make_submission(1003, mid=CHILD))
+    tasks.record()
+    # Its unit's next entry does not overtake it, and another unit goes on.
+    assert subscribers() == [1003]
+    assert numbers() == {PARENT: 2}
+    monkeypatch.setattr(submission, "FORMAT", 2)
+    tasks.record()
+    assert subscribers() == [1003, 1001, 1002]
+    assert (numbers(), dead()) == ({}, {})
+
+
+def test_an_entry_with_more_fields_or_without_a_form_is_read(
+    unit: BusinessUnit, make_submission: MakeSubmission
+) -> None:
+    earlier = make_submission(1001).to_message()
+    for name in ("format", "scanner", "pause_days"):
+        del earlier[name]
+    put(spool._seal(earlier), name="earlier")
+    put(spool._seal(make_submission(1002).to_message() | {"of_tomorrow": "1"}), name="later")
+    tasks.record()
+    assert subscribers() == [1001, 1002]
+    assert (numbers(), dead()) == ({}, {})
 
 
 def test_a_dead_letter_returns_to_its_place_once_it_can_be_read(

@@ -49,7 +49,11 @@ class CachedTokenStore:
             return self._own.get()
         if not shared:
             return self._own.get()
-        token = Token(**shared)
+        try:
+            # Of another version: one that has more fields, or lacks one.
+            token = Token(**{name: shared[name] for name in _FIELDS})
+        except (KeyError, TypeError):
+            return self._own.get()
         self._read = time.monotonic() + READ_SECONDS, token
         return token
 

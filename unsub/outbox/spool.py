@@ -23,7 +23,7 @@ from unsub.infra.spool_queue import Entry, SpoolFullError, SpoolQueue
 from unsub.models import SubscriberRequest
 
 from . import erased, identity, receipt, store
-from .submission import Submission
+from .submission import LaterFormatError, Submission
 
 __all__ = ["SpoolFullError", "drain", "is_empty", "push", "put_back"]
 
@@ -92,6 +92,8 @@ class _SpoolRun:
         # How far each unit was read: an entry that stays, stays behind.
         self._upto: dict[int, int] = {}
         self._failed: dict[int, Exception] = {}
+        # The units whose next entry is for a worker of a later version.
+        self._left: set[int] = set()
 
     def rows(self) -> Iterator[SubscriberRequest]:
         """Yield the rows, a chunk of each unit in turn, until nothing is left to read."""
@@ -99,7 +101,7 @@ class _SpoolRun:
         while before != self._upto:
             before = dict(self._upto)
             for mid in _queue.units():
-                if mid not in self._failed:
+                if mid not in self._failed and mid not in self._left:
                     yield from self._rows_of(mid)
         if self._failed:
             raise next(iter(self._failed.values()))
@@ -111,6 +113,11 @@ class _SpoolRun:
             _queue.extend(self._mark)
             try:
                 request = self._stored(mid, entry)
+            except LaterFormatError:
+                # During an upgrade one of the workers is of that version.
+                log.warning("spool_entry_of_later_version", mid=mid)
+                self._left.add(mid)
+                return
             except (DatabaseError, InterfaceError) as err:
                 # The unit's later entries must not overtake this one. Another unit's may pass: the
                 # database may refuse this one alone.
@@ -124,9 +131,12 @@ class _SpoolRun:
 
     def _stored(self, mid: int, entry: Entry) -> SubscriberRequest | None:
         """Return the row of an entry, which is no longer spooled then. None for a dead letter, and
-        for what is dropped. Raises DatabaseError, InterfaceError and RedisError."""
+        for what is dropped. Raises DatabaseError, InterfaceError, RedisError and
+        LaterFormatError."""
         try:
             request = self._write(entry)
+        except LaterFormatError:
+            raise
         except Exception as err:
             if _is_unavailable(err):
                 raise

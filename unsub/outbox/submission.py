@@ -11,7 +11,14 @@ from unsub.models import Channel, Kind
 from unsub.models.kinds import KINDS, KindSpec
 from unsub.units.opening import open_link
 
+# The form of a spool entry. The next number is for entries that this version would misread; it is
+# written one version after it was first read (CONTRIBUTING.md, "Two versions side by side").
+FORMAT = 1
 _BY_LINK = frozenset({TargetType.LIST, TargetType.JOB, TargetType.EVERYTHING})
+
+
+class LaterFormatError(Exception):
+    """A spool entry was written by a later version, in a form that this one would misread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +86,7 @@ class Submission:
         """Return the submission as strings for the spool: the token stands for the context. Without
         the time of receipt, which the broker adds by its own clock."""
         message = {
+            "format": str(FORMAT),
             "token": self.token,
             "channel": self.channel.value,
             "reason": self.reason,
@@ -96,7 +104,10 @@ class Submission:
     @classmethod
     def from_message(cls, message: Mapping[str, str]) -> "Submission":
         """Return the submission that `to_message` wrote, without a time of receipt. Raises
-        LinkError where the link's keys are gone."""
+        LinkError where the link's keys are gone, LaterFormatError for the form of a later
+        version."""
+        if int(message.get("format", "1")) > FORMAT:
+            raise LaterFormatError
         change = _change_of(message)
         return cls(
             token=message["token"],

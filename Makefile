@@ -18,7 +18,7 @@ help: ## List these commands
 install: ## Create .venv from the hashed locks (once, and again when a lock changes)
 	@$(PYTHON) scripts/install.py
 
-run: install ## Start everything on this machine, with a stand-in for Marketing Cloud
+run: install ## Start everything on this machine, with a stand-in for Marketing Cloud; ARGS=--empty: without sample data
 	@exec $(BIN)/python -m scripts.run $(ARGS)
 
 manage: install ## Run a command of manage.py with the settings of `make run`

@@ -29,6 +29,8 @@ _DATABASE = (
     "an address such as postgres://name:password@host:5432/database,"
     " postgres:///database?host=/folder/of/the/socket or sqlite:////folder/file"
 )
+# Without signs that a mailto URL would have to escape (RFC 6068).
+_MAILBOX = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _EMAIL = "an address such as smtp+tls://name:password@host:587"
 _SENTINEL = "an address such as sentinel://:password@host:26379,host:26379/master/0"
 _CLUSTER = (
@@ -140,6 +142,14 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
             needs = "needs the packages of requirements/telemetry.txt"
             raise SettingError(f"{self._named(var)} {needs}: {module} cannot be imported.")
         return self.address(var, schemes=("https", "http"), default="")
+
+    def mailbox(self, var: str) -> str:
+        """Return an email address that needs no escaping in a mailto URL, or "" where it is not
+        set."""
+        text: str = self.str(var, default="")
+        if text and not _MAILBOX.fullmatch(text):
+            raise self._wrong(var, "an email address, such as unsubscribe@in.example.com")
+        return text
 
     def listener(self, var: str) -> tuple[str, int] | None:
         """Return host and port to listen on, or None where it is not set."""

@@ -98,6 +98,8 @@ def logging_config(
         # Without Django's own handler, which emails whole requests to ADMINS: a URL is a
         # credential, and a form may contain anything.
         "django": {"handlers": [], "level": "INFO"},
+        # aiosmtpd: the addresses of senders, and every line of an email.
+        "mail": {"level": "CRITICAL"},
         # The logger of a worker's child processes; it does not propagate to the root.
         "multiprocessing": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
     }

@@ -449,6 +449,12 @@ PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 # Where a worker answers Prometheus, for all of its processes.
 WORKER_METRICS_ADDRESS = env.listener("WORKER_METRICS_ADDRESS")
 
+# The mailto address of List-Unsubscribe, and where manage.py receive_mail receives it and answers
+# Prometheus.
+MAILTO_ADDRESS = env.mailbox("MAILTO_ADDRESS")
+MAILTO_LISTEN = env.listener("MAILTO_LISTEN") or ("127.0.0.1", 8024)
+MAILTO_METRICS_ADDRESS = env.listener("MAILTO_METRICS_ADDRESS")
+
 ALERT_WEBHOOK_URL = env.str("ALERT_WEBHOOK_URL", default="")
 ALERT_WEBHOOK_SECRET = env.str("ALERT_WEBHOOK_SECRET", default="")
 # Requested after each completed look for alarms; the service behind it notices when that stops.

@@ -83,6 +83,7 @@ UNFOLD = {
             {"title": _("Two-factor authentication"), "link": reverse_lazy("mfa_index")},
         ]
     },
+    "ENVIRONMENT": "unsub.admin.environment.label",
     "DASHBOARD_CALLBACK": "unsub.admin.dashboard.fill",
     "COLORS": {"primary": _BLUE},
     "SIDEBAR": {

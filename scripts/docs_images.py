@@ -34,11 +34,12 @@ def _wrong_details(page: Page) -> None:
 
 def _with_a_real_host(page: Page) -> None:
     """Show the host of a deployment in place of that of this machine."""
-    page.locator("#snippet").evaluate(
-        "one => one.textContent = one.textContent.replaceAll(location.origin, HOST)".replace(
-            "HOST", "'https://mail.example.com'"
+    for part in ("#snippet", "#headers"):
+        page.locator(part).evaluate(
+            "one => one.textContent = one.textContent.replaceAll(location.origin, HOST)".replace(
+                "HOST", "'https://mail.example.com'"
+            )
         )
-    )
 
 
 ACTS: dict[str, Callable[[Page], None]] = {
@@ -70,7 +71,7 @@ PAGES: dict[str, Shown] = {
     "alarm": ("admin_alarm", Look(width=1280, height=640)),
     "unit": ("admin_unit", Look(width=1280, height=900)),
     "texts": ("admin_texts", Look(width=1280, height=820)),
-    "links": ("admin_links", Look(width=1280, height=900)),
+    "links": ("admin_links", Look(width=1280, height=1400)),
 }
 
 

@@ -36,6 +36,7 @@ def site(folder: Path) -> Iterator[dict[str, str]]:
             "SECOND_FACTOR": "false",
             "SFMC_AUTH_URL": sandbox_url,
             "SFMC_SOAP_URL": sandbox_url,
+            "MAILTO_ADDRESS": "unsubscribe@in.example.com",
             "SFMC_CLIENT_ID": "sandbox",
             "SFMC_CLIENT_SECRET": "sandbox",
             "SFMC_ACCOUNT_ID": "510001",

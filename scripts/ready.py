@@ -66,6 +66,7 @@ class Watch:
                 "",
                 f"The sandbox, which shows the UnsubEvents:  http://localhost:{self.ports.sandbox}/",
                 f"The admin:  {web}/admin/   user: admin   password: {self.password}",
+                "  Its charts show sample data. To begin without any: make run ARGS=--empty",
                 "  Without a second factor here (SECOND_FACTOR=false); a deployment requires one.",
                 'Commands:   make manage ARGS="export_audit --format csv"',
                 f"Settings of this run: {env}. Ctrl-C stops everything.",

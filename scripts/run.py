@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -31,6 +32,7 @@ from .servers import HOST, Valkey, free_port
 from .steps import ROOT, say, tool
 
 EXIT_BUSY = 2
+EMPTY = "--empty"
 # Seconds before a process is started again: doubled each time, unless it ran long enough.
 FIRST_PAUSE, LONGEST_PAUSE, LONG_ENOUGH = 1.0, 30.0, 60.0
 
@@ -39,12 +41,18 @@ class BusyError(Exception):
     """A process cannot start; the message says what to do."""
 
 
-def main() -> int:
-    """Return the manager's status, or 2 if a port is in use or another run is active."""
+def main(arguments: list[str]) -> int:
+    """Return the manager's status, or 2 if a port is in use or another run is active. With --empty
+    everything of earlier runs is deleted, and there is no sample data."""
+    if set(arguments) - {EMPTY}:
+        sys.stderr.write(f"run: the only argument is {EMPTY}\n")
+        return EXIT_BUSY
     try:
         with _only_one():
             ports = choose_ports(os.environ)
-            return start(ports)
+            if EMPTY in arguments:
+                forget()
+            return start(ports, arguments)
     except BusyError as err:
         sys.stderr.write(f"run: {err}\n")
         return EXIT_BUSY
@@ -103,12 +111,20 @@ def _is_taken(port: int) -> bool:
         return other.connect_ex(("::1", port)) == 0
 
 
-def start(ports: Ports) -> int:
+def forget() -> None:
+    """Delete the database of earlier runs, and what the sandbox, the broker and beat know."""
+    for name in ("db.sqlite3*", "sandbox.jsonl", "celerybeat-schedule*"):
+        for file in environment.VAR.glob(name):
+            file.unlink()
+    shutil.rmtree(environment.path("valkey"), ignore_errors=True)
+
+
+def start(ports: Ports, arguments: list[str]) -> int:
     """Prepare, start and serve until Ctrl-C or SIGTERM; return the exit status."""
     values = environment.write(ports)
     environ = environment.environ(values)
     say("run: preparing the database ...")
-    links = _prepare(environ)
+    links = _prepare(environ, arguments)
     watch = Watch(ports=ports, links=links, password=values["ADMIN_PASSWORD"])
     manager = _manager(ports, environ, then=watch.run)
     # Closing the terminal sends SIGHUP; everything has to stop then, too.
@@ -123,11 +139,11 @@ def _status(code: int | None) -> int:
     return 0 if code in {None, 128 + signal.SIGINT, 128 + signal.SIGTERM} else int(code or 1)
 
 
-def _prepare(environ: dict[str, str]) -> dict[str, str]:
+def _prepare(environ: dict[str, str], arguments: list[str]) -> dict[str, str]:
     """Prepare the database; return the links of the sample subscribers."""
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "links.json"
-        command = [sys.executable, "-m", "scripts.sample", str(answer)]
+        command = [sys.executable, "-m", "scripts.sample", str(answer), *arguments]
         subprocess.run(  # noqa: S603
             command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, check=True
         )
@@ -235,4 +251,4 @@ def _manager(ports: Ports, environ: dict[str, str], *, then: Callable[[], None])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -4,9 +4,12 @@ Run with the environment of scripts/environment.py. Running it again changes not
 """
 
 import json
+import logging
 import os
 import sys
 import time
+from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,11 +18,13 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.utils import timezone
 
 from unsub.domain.context import JobContext, Scope, SubscriberContext, UnsubContext
 from unsub.links.tokens import sign_link
 
 from .environment import UNITS
+from .steps import say
 
 ADMIN = "admin"
 PARENT, CHILD = sorted(UNITS)
@@ -61,10 +66,12 @@ def _link(
     )
 
 
-def prepare() -> None:
-    """Migrate the database; create both business units and an administrator."""
+def prepare() -> bool:
+    """Migrate the database; create both business units and an administrator. Return whether the
+    database is new."""
     call_command("migrate", verbosity=0)
     unit_model = apps.get_model("unsub", "BusinessUnit")
+    was_new = not unit_model.objects.exclude(mid=PARENT).exists()
     for mid, name in UNITS.items():
         # Changes made in the admin since are kept.
         is_new = not unit_model.objects.filter(mid=mid).exists()
@@ -81,6 +88,7 @@ def prepare() -> None:
     )
     admin.set_password(os.environ["ADMIN_PASSWORD"])
     admin.save()
+    return was_new
 
 
 def _name_lists(mid: int) -> None:
@@ -89,6 +97,24 @@ def _name_lists(mid: int) -> None:
     apps.get_model("unsub", "MailingList").objects.create(
         unit_id=mid, list_id=job.list_id or 0, name=name
     )
+
+
+def add_sample_data() -> None:
+    """Add two months of invented requests, an hour that is busy, and what needs attention: alarms
+    of several kinds. Nothing is sent to the sandbox."""
+    sample_data = import_module("scripts.sample_data")
+    sealing = import_module("unsub.audit.sealing")
+    # The account does not know these sends: they must not be read again, which would empty them.
+    read_at = timezone.now() + timedelta(days=30)
+    # Redis does not run yet: wake-ups and counts of links are lost, and would each be logged.
+    logging.disable(logging.ERROR)
+    sample_data.fill(held=sample_data.GARDEN, read_at=read_at, last_hour=60)
+    sample_data.add_trouble(PARENT, held=sample_data.GARDEN)
+    # The first sealing takes place some minutes later.
+    cursors = apps.get_model("unsub", "SealCursor").objects
+    cursors.create(source=sealing.RUN, upto_at=timezone.now())
+    import_module("unsub.alerting.detection").evaluate()
+    logging.disable(logging.NOTSET)
 
 
 def _centre() -> str:
@@ -105,9 +131,11 @@ def _broken() -> str:
 
 
 def main() -> None:
-    """Prepare, then write {label: link}."""
+    """Prepare, then write {label: link}. With --empty there is no sample data."""
     django.setup()
-    prepare()
+    if prepare() and "--empty" not in sys.argv:
+        say("run: adding two months of sample data ...")
+        add_sample_data()
     *pages, one_click = [
         (who, f"{settings.PUBLIC_URL}/u/{sign_link(one, keys=settings.LINK_KEYRING, seal=seal)}")
         for who, one, seal in samples()

@@ -70,6 +70,9 @@ for id in $before; do
 done
 keep PREVIOUS_VERSION "$old"
 keep VERSION "$new"
-say "replacing worker and beat"
-docker compose up --detach --no-deps --wait worker beat
+others="worker beat"
+# Only where it runs already.
+[ -z "$(docker compose --profile mailto ps --quiet mailto)" ] || others="$others mailto"
+say "replacing $others"
+docker compose --profile mailto up --detach --no-deps --wait $others
 say "$new is running; go back to $old with: $0 --back"

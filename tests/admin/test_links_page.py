@@ -92,8 +92,8 @@ def test_each_use_has_a_form_of_its_own(
     assert USES[Use(use)] == page.context["advice"]
     words = seen(page.content)
     assert "%%profile_center_url%% or %%unsub_center_url%%" in words
-    assert "Transactional emails use the same forms." in words
-    assert "Not supported: SMS and push" in words
+    assert "choose a publication list" in words
+    assert "Not supported: SMS, push" in words
     # What stands before the link is the same in each form.
     assert page.context["snippet"].startswith(snippet(
         address=unit.url, key_name="spring-key", scope="list", with_subscriber_key=False
@@ -121,6 +121,33 @@ def test_the_page_s_test_link_opens_and_records_nothing(
     client.post(path)
     assert not SubscriberRequest.objects.exists()
     assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in html
+
+
+def test_the_headers_have_the_mailto_address_and_their_lengths(
+    admin_client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    settings.MAILTO_ADDRESS = "unsubscribe@in.example.com"
+    asked = {"unit": str(PARENT), "key": "spring-key", "scope": "list"}
+    page = admin_client.get(PAGE, asked)
+    words = seen(page.content)
+    scripted = page.context["scripted"].text
+    behind = len(f"{unit.url}/u/") + 1
+    mailto = f"mailto:{settings.MAILTO_ADDRESS}?subject=%%=Substring(@unsubscribe, {behind})=%%"
+    assert scripted.splitlines() == [
+        "List-Unsubscribe: <%%=v(@unsubscribe)=%%>,",
+        f" <{mailto}>",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+    ]
+    headers = page.context["headers"]
+    made = page.context["test_link"].rpartition("/")[2]
+    assert f"?subject={made}>" in headers.text
+    assert f"Longest line: {headers.line} of 998 characters." in words
+    assert f"Subject: {len(made)} characters; Outlook keeps 255." in words
+    # With a SubscriberKey the token may be longer than Outlook's subject: the body has it, too.
+    longer = admin_client.get(PAGE, asked | {"sk": "on"})
+    assert longer.context["scripted"].token > 255
+    assert "&body=%%=Substring(" in longer.context["scripted"].text
+    assert "in the body as well" in seen(longer.content)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ POSTGRES = {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"}
 ONE_OFF = {"migrate"}
 # Services with the project's image that are no part of a deployment.
 TRIAL = {"sandbox"}
+# Those that run only with the profile of their name.
+OPTIONAL = {"mailto"}
 # Files that are not read by a NAME_FILE variable.
 CONFIGURATION = {"/run/secrets/redis_conf"}
 # Used while the image is built, and in no container.
@@ -43,9 +45,9 @@ def test_the_file_is_a_valid_compose_file() -> None:
 
 def test_the_services_of_a_deployment_are_complete() -> None:
     parts = {"migrate", "web", "worker", "beat", "postgres", "redis", "cache"}
-    assert set(services()) - TRIAL == parts
-    assert all(services()[name]["profiles"] == [name] for name in TRIAL)
-    assert set(app_services()) == {"migrate", "web", "worker", "beat"}
+    assert set(services()) - TRIAL == parts | OPTIONAL
+    assert all(services()[name]["profiles"] == [name] for name in TRIAL | OPTIONAL)
+    assert set(app_services()) == {"migrate", "web", "worker", "beat"} | OPTIONAL
 
 
 @pytest.mark.parametrize("name", sorted(services()))
@@ -111,7 +113,11 @@ def test_the_number_of_workers_is_not_limited() -> None:
 
 def test_only_the_pages_are_published_and_only_to_this_machine() -> None:
     ports = {name: service["ports"] for name, service in services().items() if "ports" in service}
-    published = {"web": ["127.0.0.1:8000-8001:8000"], "sandbox": ["127.0.0.1:8025:8025"]}
+    published = {
+        "web": ["127.0.0.1:8000-8001:8000"],
+        "sandbox": ["127.0.0.1:8025:8025"],
+        "mailto": ["127.0.0.1:8024:8024"],
+    }
     assert ports == published
 
 

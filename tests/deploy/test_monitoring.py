@@ -91,7 +91,12 @@ def test_prometheus_asks_the_ports_of_the_compose_file() -> None:
     }
     address = services()["worker"]["environment"]["WORKER_METRICS_ADDRESS"]
     web = services()["web"]["environment"]["PORT"]
-    assert asked == {"web": int(web), "worker": int(address.rpartition(":")[2])}
+    mailto = services()["mailto"]["environment"]["MAILTO_METRICS_ADDRESS"]
+    assert asked == {
+        "web": int(web),
+        "worker": int(address.rpartition(":")[2]),
+        "mailto": int(mailto.rpartition(":")[2]),
+    }
     assert "ports" not in services()["worker"]
 
 

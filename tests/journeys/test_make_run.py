@@ -4,8 +4,10 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import sys
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,8 @@ WORKER = re.compile(r"worker started \(pid=(\d+)\)")
 WORKER_AGAIN = re.compile(r"(?s)worker ended \(status -9\); starting it again.*" + WORKER.pattern)
 
 
-def _run(folder: Path, **environ: str) -> Process:
-    command = [sys.executable, "-m", "scripts.run"]
+def _run(folder: Path, *arguments: str, **environ: str) -> Process:
+    command = [sys.executable, "-m", "scripts.run", *arguments]
     return Process("run", command, environ=os.environ | environ, folder=folder)
 
 
@@ -31,17 +33,33 @@ def _events(port: int) -> list[dict[str, Any]]:
     return events
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def _numbers(folder: Path) -> tuple[int, set[str]]:
+    """Return how many requests the database has, and the causes of the open alarms."""
+    with closing(sqlite3.connect(folder / "var" / "db.sqlite3")) as database:
+        [(requests,)] = database.execute("SELECT count(*) FROM unsub_subscriberrequest")
+        alarms = database.execute("SELECT cause FROM unsub_alarm WHERE cleared_at IS NULL")
+        return requests, {cause for (cause,) in alarms}
+
+
+@pytest.mark.parametrize(
+    ("number", "arguments"), [(signal.SIGINT, ()), (signal.SIGTERM, ("--empty",))]
+)
 def test_make_run_prints_working_links_and_stops_all_servers_at_the_end(
-    tmp_path: Path, number: signal.Signals
+    tmp_path: Path, number: signal.Signals, arguments: tuple[str, ...]
 ) -> None:
     names = ("PORT", "SANDBOX_PORT", "REDIS_PORT")
     ports = {name: free_port() for name in names}
     environ = {name: str(port) for name, port in ports.items()}
-    run = _run(tmp_path, VAR=str(tmp_path / "var"), **environ)
+    run = _run(tmp_path, *arguments, VAR=str(tmp_path / "var"), **environ)
     run.start()
     try:
         found = run.wait_for_words(ONE_CLICK, seconds=120)
+        requests, alarms = _numbers(tmp_path)
+        if arguments:
+            assert requests == 0
+        else:
+            assert requests > 1000
+            assert {"held", "late", "refused"} <= alarms
         request = urllib.request.Request(found[1], data=b"List-Unsubscribe=One-Click")
         with urllib.request.urlopen(request, timeout=10) as response:
             assert response.status == 200

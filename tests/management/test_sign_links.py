@@ -131,6 +131,16 @@ def test_links_can_be_sealed_and_have_header_columns(unit: BusinessUnit, tmp_pat
     assert rows[0]["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
+def test_the_header_has_the_mailto_address_where_one_is_set(
+    unit: BusinessUnit, tmp_path: Path, settings: Settings
+) -> None:
+    settings.MAILTO_ADDRESS = "unsubscribe@in.example.com"
+    _, rows, _ = sign(tmp_path, b"sid,jid\n1001,88002\n", "--headers")
+    link = rows[0]["link"]
+    mailto = f"mailto:unsubscribe@in.example.com?subject={token(link)}"
+    assert rows[0]["List-Unsubscribe"] == f"<{link}>, <{mailto}>"
+
+
 def test_many_invalid_rows_are_summarised(unit: BusinessUnit, tmp_path: Path) -> None:
     content = b"sid,jid\n" + b"x,1\n" * 20_000 + b"1001,88002\n"
     said, rows, refused = sign(tmp_path, content)

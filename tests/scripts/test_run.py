@@ -5,10 +5,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from scripts.run import BusyError, choose_ports
+from scripts import environment
+from scripts.run import EXIT_BUSY, BusyError, choose_ports, forget, main
 from scripts.servers import HOST, free_port
 from scripts.steps import ROOT
 
@@ -55,6 +57,23 @@ def test_all_ports_in_use_are_named_at_once(taken: int) -> None:
 def test_an_invalid_port_is_refused(port: str) -> None:
     with pytest.raises(BusyError, match="PORT must be"):
         choose_ports({"PORT": port})
+
+
+def test_an_unknown_argument_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--emtpy"]) == EXIT_BUSY
+    assert "the only argument is --empty" in capsys.readouterr().err
+
+
+def test_empty_forgets_what_earlier_runs_stored_and_keeps_keys_and_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "VAR", tmp_path)
+    (tmp_path / "valkey").mkdir()
+    (tmp_path / "valkey" / "appendonly.aof").touch()
+    for name in ("db.sqlite3", "db.sqlite3-wal", "sandbox.jsonl", "run.env"):
+        (tmp_path / name).touch()
+    forget()
+    assert [one.name for one in tmp_path.iterdir()] == ["run.env"]
 
 
 def test_one_port_cannot_be_used_twice() -> None:

@@ -19,7 +19,9 @@ from unfold.widgets import (
 
 from unsub.domain.context import Effect, JobContext, Scope, SubscriberContext, UnsubContext
 from unsub.domain.masking import mask
+from unsub.links import ampscript
 from unsub.links.ampscript import Use, is_key_name, snippet
+from unsub.links.headers import LINE_MAX, SUBJECT_MAX, list_unsubscribe
 from unsub.links.tokens import LinkError, LinkFault, sign_link
 from unsub.models import BusinessUnit
 from unsub.reporting.explanations import CLAIM_FAULTS, LINK_FAULTS
@@ -164,13 +166,21 @@ def _made(form: SnippetForm, request: HttpRequest) -> dict[str, Any]:
         with_subscriber_key=chosen["sk"],
         with_centre=unit.profile_centre,
     )
-    return {"unit": unit, "snippet": code, "advice": USES[use]} | _test_link(
-        unit, Scope(chosen["scope"])
+    scripted = ampscript.headers(
+        address=unit.url, mailto=settings.MAILTO_ADDRESS, with_subscriber_key=chosen["sk"]
     )
+    return {
+        "unit": unit,
+        "snippet": code,
+        "advice": USES[use],
+        "scripted": scripted,
+        "mailto": settings.MAILTO_ADDRESS,
+        "limits": {"line": LINE_MAX, "subject": SUBJECT_MAX},
+    } | _test_link(unit, Scope(chosen["scope"]))
 
 
 def _test_link(unit: BusinessUnit, scope: Scope) -> dict[str, Any]:
-    """Return a link that records nothing, and its email headers."""
+    """Return a link that records nothing, and its email headers with their lengths."""
     context = UnsubContext(
         mid=unit.mid,
         subscriber=SubscriberContext(subscriber_id=1001),
@@ -180,11 +190,12 @@ def _test_link(unit: BusinessUnit, scope: Scope) -> dict[str, Any]:
         message_context="PREVIEW",
     )
     try:
-        link = f"{unit.url}/u/{sign_link(context, keys=settings.LINK_KEYRING)}"
+        token = sign_link(context, keys=settings.LINK_KEYRING)
     except ValueError as err:
         return {"no_key": str(err)}
-    headers = f"List-Unsubscribe: <{link}>\nList-Unsubscribe-Post: List-Unsubscribe=One-Click"
-    return {"test_link": link, "headers": headers}
+    link = f"{unit.url}/u/{token}"
+    headers = list_unsubscribe(link, token=token, mailto=settings.MAILTO_ADDRESS, folded=True)
+    return {"test_link": link, "headers": headers, "test_token": len(token)}
 
 
 def explain_link(text: str, *, user: Any) -> LinkReport:

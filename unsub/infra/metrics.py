@@ -15,6 +15,9 @@ REQUESTS = Counter(
 BAD_LINKS = Counter("unsub_bad_links", "Links refused, by reason.", ("reason",))
 UNKNOWN_UNITS = Counter("unsub_unknown_units", "Pages shown for an unknown MID.")
 TEST_LINKS = Counter("unsub_test_links", "Test links used: nothing was recorded.", ("channel",))
+EMAILS = Counter(
+    "unsub_mailto_emails", "Emails to the mailto address, by what became of them.", ("result",)
+)
 UNAVAILABLE = Counter("unsub_unavailable", "Requests that could not be stored.")
 
 # Web and workers.

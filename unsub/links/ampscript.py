@@ -1,8 +1,13 @@
 """Generate the AMPscript that signs links at send time: docs/links.md explains it."""
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 
+from .headers import list_unsubscribe
+
+# Characters of {"alg":"HS256","typ":"JWT"} and of an HS256 signature in base64url.
+_HEADER, _SIGNATURE = 36, 43
 _KEY_NAME = re.compile(r"[A-Za-z0-9_-]{1,36}")
 _CLAIMS = r"""%%[
   SET @key = Replace(Replace(AttributeValue("_subscriberkey"), '\', '\\'), '"', '\"')
@@ -88,3 +93,39 @@ def snippet(
 
 def _link(use: Use, variable: str, label: str) -> str:
     return _LINKS[use].replace("VARIABLE", variable).replace("LABEL", label)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptedHeaders:
+    """Both List-Unsubscribe headers with AMPscript in them, and the lengths that they have with
+    typical values: of the token, and of the longest line."""
+
+    text: str
+    token: int
+    line: int
+    has_mailto: bool
+
+
+def headers(*, address: str, mailto: str, with_subscriber_key: bool = True) -> ScriptedHeaders:
+    """Return the headers for the variable that the snippet sets; `mailto` may be ""."""
+    token = "x" * _typical_length(with_subscriber_key=with_subscriber_key)
+    made = list_unsubscribe(f"{address}/u/{token}", token=token, mailto=mailto, folded=True)
+    text = made.text.replace(f"{address}/u/{token}", "%%=v(@unsubscribe)=%%")
+    behind = len(f"{address}/u/") + 1
+    return ScriptedHeaders(
+        text=text.replace(token, f"%%=Substring(@unsubscribe, {behind})=%%"),
+        token=len(token),
+        line=made.line,
+        has_mailto=made.has_mailto,
+    )
+
+
+def _typical_length(*, with_subscriber_key: bool) -> int:
+    """Return the length of a token of the snippet: header, claims and signature in base64url, with
+    IDs and a SubscriberKey of usual length."""
+    claims = (
+        '{"mid":"510001234","sid":"1234567890","jid":"12345678","lid":"123456","bid":"123",'
+        '"ctx":"SEND","scope":"list","v":"1"}'
+    )
+    octets = len(claims) + (len('"sk":"",') + 36 if with_subscriber_key else 0)
+    return _HEADER + 1 + -(-octets * 4 // 3) + 1 + _SIGNATURE

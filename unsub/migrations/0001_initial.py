@@ -1521,6 +1521,7 @@ class Migration(migrations.Migration):
                             ("one_click", "one-click"),
                             ("profile", "preference center"),
                             ("import", "import"),
+                            ("mailto", "email to the unsubscribe address"),
                         ],
                         max_length=10,
                         verbose_name="channel",

@@ -34,6 +34,7 @@ class Channel(models.TextChoices):
     ONE_CLICK = "one_click", _("one-click")
     PROFILE = "profile", _("preference center")
     IMPORT = "import", _("import")
+    MAILTO = "mailto", _("email to the unsubscribe address")
 
 
 def target_columns(target: Target) -> dict[str, Any]:

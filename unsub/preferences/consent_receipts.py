@@ -30,6 +30,7 @@ _PLACES = {
     Channel.PAGE: gettext_noop("on the unsubscribe page"),
     Channel.ONE_CLICK: gettext_noop("with one click in the email program"),
     Channel.PROFILE: gettext_noop("on the preferences page"),
+    Channel.MAILTO: gettext_noop("by an email to the unsubscribe address"),
     Channel.IMPORT: gettext_noop("in the sender’s email system"),
 }
 # A pause that ended so put the subscription back: it withdrew nothing for good.

@@ -14,6 +14,7 @@ _LEFT = {
     Channel.PAGE: "Unsubscribed %s on the unsubscribe page.",
     Channel.ONE_CLICK: "Unsubscribed %s with one click in the email program (RFC 8058).",
     Channel.PROFILE: "Unsubscribed %s in the preference center.",
+    Channel.MAILTO: "Unsubscribed %s by an email from the email program (mailto).",
     Channel.IMPORT: "Unsubscribed %s in Marketing Cloud. Imported.",
 }
 # A pause ends in the transaction that writes the request to subscribe again.

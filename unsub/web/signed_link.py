@@ -3,11 +3,9 @@ links."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache, wraps
-from typing import Any
+from functools import lru_cache, wraps
 from urllib.parse import urlencode
 
-import structlog
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -15,17 +13,15 @@ from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 
 from unsub.domain.context import UnsubContext
-from unsub.infra import link_counts, metrics
 from unsub.links.tokens import LinkError, LinkFault
 from unsub.models import Channel
+from unsub.units import refusals
 from unsub.units.opening import open_damaged_link
 
 from .brand import Brand, find_host_brand, find_unit_brand
 from .http import saved_nothing, unavailable
 from .language import LANGUAGE, choose_language, chosen_language, language_items
 from .lost_link import link_invalid
-
-log = structlog.get_logger(__name__)
 
 _MARK = "TOKEN"
 # What a link that lost its end is refused for.
@@ -113,11 +109,7 @@ def _refuse(request: HttpRequest, err: LinkError) -> HttpResponse:
     """Return the page for a bad link, with brand and lost-link form where the host identifies a
     unit. Where the signature is good and a claim cannot be used, the whole send may be so: it is
     counted for an alarm, and the form is that of the unit in the link."""
-    _refused(err.reason).inc()
-    if err.claim:
-        log.warning("link_claim_unusable", mid=err.mid, claim=err.claim, job_id=err.job_id)
-        name = link_counts.Name(mid=err.mid or 0, claim=err.claim, job_id=err.job_id)
-        link_counts.count(link_counts.Counted.BAD_CLAIM, name)
+    refusals.count_refused(err)
     brand = None
     try:
         brand = find_unit_brand(err.mid) if err.mid else None
@@ -132,17 +124,10 @@ def _refuse(request: HttpRequest, err: LinkError) -> HttpResponse:
         return link_invalid(brand, problem=problem, languages=languages, of_unit=of_unit)
 
 
-@cache
-def _refused(reason: LinkFault) -> Any:
-    """Return the counter of links that were refused for this reason."""
-    return metrics.BAD_LINKS.labels(reason=reason.value)
-
-
 def count_test_link(link: Link, channel: Channel) -> None:
     """Count the use of a test link: nothing was recorded for it. Many of them are a mistake in the
     email's template."""
-    metrics.TEST_LINKS.labels(channel=channel.value).inc()
-    link_counts.count(link_counts.Counted.TEST_LINK, link_counts.Name(mid=link.signed.mid))
+    refusals.count_test_link(link.signed.mid, channel)
 
 
 def _other_method(request: HttpRequest, methods: tuple[str, ...]) -> HttpResponse:

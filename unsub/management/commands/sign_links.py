@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from unsub.domain.context import ContextError, UnsubContext
 from unsub.links.csv_lines import Line, beginning_of, lines
 from unsub.links.csv_signing import BadHeaderError, Header, Row, read_header, rows, written
+from unsub.links.headers import NAME, POST, POST_NAME, list_unsubscribe
 from unsub.links.tokens import sign_link
 from unsub.management.progress import Progress
 from unsub.management.streams import STANDARD, is_same_file, reading, size, standard_output
@@ -23,7 +24,6 @@ from unsub.units.opening import only_mid
 
 SAVE_EVERY = 20_000  # rows
 TOLD = 20  # refused rows shown on the terminal; all of them are in the file beside OUT
-POST = "List-Unsubscribe=One-Click"
 
 
 class Command(BaseCommand):
@@ -154,7 +154,7 @@ class _Job:
         """Remember what the rows depend on: a run resumes only with the same."""
         self._described = self._options | {
             "encoding": encoding, "columns": list(header.names), "delimiter": header.delimiter,
-            "default_mid": default_mid,
+            "default_mid": default_mid, "mailto": settings.MAILTO_ADDRESS if self._headers else "",
         }  # fmt: skip
         self.line, self.offset = line.number, line.ends_at
 
@@ -177,7 +177,7 @@ class _Job:
         """Write both headers, unless the resumed run wrote them before."""
         if self._is_resumed:
             return
-        more = ("List-Unsubscribe", "List-Unsubscribe-Post") if self._headers else ()
+        more = (NAME, POST_NAME) if self._headers else ()
         out.write(written((*header.names, "link", *more), header.delimiter).encode())
         refused.write(b"line,reason\n")
 
@@ -229,7 +229,7 @@ class _Job:
             refused.write(written((str(row.line), row.refused), ",").encode())
             return
         self.signed += 1
-        more = (f"<{row.link}>", POST) if self._headers else ()
+        more = (_header(row.link), POST) if self._headers else ()
         out.write(written((*row.cells, row.link, *more), header.delimiter).encode())
 
     def save(self, out: IO[bytes], refused: IO[bytes]) -> None:
@@ -248,6 +248,12 @@ class _Job:
         fresh = self._state_file.with_name(f"{self._state_file.name}.new")
         fresh.write_text(json.dumps(state))
         fresh.replace(self._state_file)
+
+
+def _header(link: str) -> str:
+    """Return the value of List-Unsubscribe, in one line: one line is one row."""
+    token = link.rpartition("/")[2]
+    return list_unsubscribe(link, token=token, mailto=settings.MAILTO_ADDRESS).value
 
 
 def _cut(path: Path, size: int) -> IO[bytes]:

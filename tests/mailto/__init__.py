@@ -1,0 +1,1 @@
+"""Emails to the mailto address of List-Unsubscribe."""

@@ -283,6 +283,7 @@ _PERIODIC = {
     "refresh_daily_counts": (60, 60),
     "start_weekly_digests": (900, 900),
     "import_events": (900, 900),
+    "run_imports": (30, 60),
     "end_pauses": (300, 300),
     # Not once a day: where beat's schedule file is lost at each start, a day might never pass.
     "apply_retention": (3600, 3600),

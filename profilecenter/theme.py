@@ -113,6 +113,10 @@ UNFOLD = {
                         "unsub_subscriberrequest_receipts", "unsub.view_subscriberrequest",
                     ),
                     _link(
+                        _("Imports"), "upload_file", "unsub_unsubscribeimport_changelist",
+                        "unsub.view_unsubscribeimport",
+                    ),
+                    _link(
                         _("Suspected bots"), "smart_toy", "unsub_subscriberrequest_scanners",
                         "unsub.view_subscriberrequest",
                     ),

@@ -9,6 +9,7 @@ from .alarms import AlarmAdmin
 from .attempts import DeliveryAttemptAdmin
 from .consent_texts import ConsentTextAdmin
 from .erasures import ErasureAdmin
+from .imports import UnsubscribeImportAdmin
 from .invitations import InvitationAdmin
 from .link_emails import LinkEmailAdmin
 from .lost_links import LostLinkAdmin
@@ -35,6 +36,7 @@ __all__ = [
     "RestoreHoldAdmin",
     "SendAdmin",
     "SubscriberRequestAdmin",
+    "UnsubscribeImportAdmin",
     "UserAdmin",
 ]
 

@@ -39,6 +39,7 @@ from unsub.models import (
     Status,
     SubscriberRequest,
 )
+from unsub.models.request import waits_longer_than
 from unsub.reporting import send_spikes, unsubscribe_rate
 from unsub.reporting.late_calls import late_calls
 from unsub.reporting.send_spikes import SendSpike
@@ -96,7 +97,8 @@ def find() -> Iterator[Finding]:
     # Held queues and unknown units have findings of their own, below.
     pending = Q(status=Status.PENDING, unit_id__in=(waiting & known) - held)
     unsent = pending | Q(status=Status.SENDING)
-    yield from _count(Cause.LATE, unsent & Q(received_at__lt=Now() - LATE))
+    long_ago = Q(received_at__lt=Now() - LATE)
+    yield from _count(Cause.LATE, unsent & long_ago, of_requests=waits_longer_than(LATE))
     refused = Q(status=Status.REFUSED, finished_at__gt=Now() - RECENT)
     at_the_horizon = Q(finished_at__gte=F("give_up_at"))
     yield from _count(Cause.REFUSED, refused & ~at_the_horizon)
@@ -202,10 +204,11 @@ def _held_after_restore() -> Iterator[Finding]:
         yield Finding(cause=Cause.RESTORED, mid=mid, number=number)
 
 
-def _count(cause: Cause, which: Q) -> Iterator[Finding]:
-    """Yield a finding for each unit that has any such requests or emails with links."""
+def _count(cause: Cause, which: Q, *, of_requests: Q | None = None) -> Iterator[Finding]:
+    """Yield a finding for each unit that has any such requests or emails with links.
+    `of_requests` is a further condition that emails do not have."""
     numbers: Counter[int] = Counter()
-    requests = SubscriberRequest.objects.filter(which)
+    requests = SubscriberRequest.objects.filter(of_requests or Q(), which)
     if cause in {Cause.REFUSED, Cause.GIVEN_UP}:
         # What a person has marked as resolved needs nobody. Emails with links have no notes.
         requests = requests.filter(~Exists(ResolutionNote.objects.filter(request=OuterRef("pk"))))

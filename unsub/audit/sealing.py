@@ -19,12 +19,12 @@ from django.db.models.functions import Now
 from unsub.infra.inserts import insert_unless_present
 from unsub.models import (
     AuditSeal,
-    Channel,
     DeliveryAttempt,
     SealCursor,
     SealedTable,
     SubscriberRequest,
 )
+from unsub.models.request import IMPORTED_EVENT
 
 from . import rows as sealed_rows
 from . import seals
@@ -36,8 +36,6 @@ CHUNK = 5000  # rows in one seal, and in one transaction
 # among those that `_settled_until` waits for.
 LAG = timedelta(seconds=60)
 ATTEMPTS, IMPORTS, RUN = "attempts", "imports", "run"
-# A row of an event that Marketing Cloud reported. One that is sent by us later ends like others.
-IMPORTED = Q(channel=Channel.IMPORT, attempts=0)
 
 
 class ChainBrokenError(Exception):
@@ -154,7 +152,7 @@ def _settled_until() -> tuple[datetime, datetime]:
 def _ended(cursor: SealCursor, until: datetime) -> _Batch:
     """Return the next requests of a unit that have ended, imported events aside."""
     ended = SubscriberRequest.objects.filter(unit_id=int(cursor.source), finished_at__lte=until)
-    ended = ended.exclude(IMPORTED)
+    ended = ended.exclude(IMPORTED_EVENT)
     if cursor.upto_at is not None:
         after = Q(finished_at__gt=cursor.upto_at) | Q(pk__gt=cursor.upto_id)
         ended = ended.filter(after, finished_at__gte=cursor.upto_at)
@@ -171,7 +169,7 @@ def _ended(cursor: SealCursor, until: datetime) -> _Batch:
 def _imports(cursor: SealCursor, until: datetime) -> _Batch:
     """Return the next imported events."""
     upto, seen = _safe_id(cursor, until, SubscriberRequest)
-    events = SubscriberRequest.objects.filter(IMPORTED, pk__gt=cursor.upto_id, pk__lte=upto)
+    events = SubscriberRequest.objects.filter(IMPORTED_EVENT, pk__gt=cursor.upto_id, pk__lte=upto)
     ids = list(events.order_by("pk").values_list("pk", flat=True)[:CHUNK])
     return _requests(ids, _moved(cursor, ids, upto, seen))
 

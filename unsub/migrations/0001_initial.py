@@ -2080,6 +2080,165 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="UnsubscribeImport",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("uploaded", "uploaded"),
+                            ("checking", "being checked"),
+                            ("checked", "checked"),
+                            ("importing", "being imported"),
+                            ("done", "imported"),
+                            ("cancelled", "cancelled"),
+                        ],
+                        default="uploaded",
+                        max_length=10,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="uploaded",
+                    ),
+                ),
+                ("started_at", models.DateTimeField(null=True, verbose_name="started")),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="finished")),
+                ("content_digest", models.CharField(max_length=49)),
+                (
+                    "default_time",
+                    models.DateTimeField(null=True, verbose_name="time of rows without one"),
+                ),
+                ("size", models.PositiveIntegerField(verbose_name="size in bytes")),
+                ("encoding", models.CharField(max_length=12, verbose_name="encoding")),
+                ("mark", models.PositiveSmallIntegerField(default=0)),
+                ("delimiter", models.CharField(max_length=1, verbose_name="delimiter")),
+                ("has_header", models.BooleanField(verbose_name="first line has names")),
+                ("columns", models.JSONField(default=dict, verbose_name="columns")),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[("list", "list"), ("all", "all")],
+                        default="list",
+                        max_length=4,
+                        verbose_name="scope",
+                    ),
+                ),
+                ("line", models.PositiveIntegerField(default=0)),
+                ("offset", models.PositiveIntegerField(default=0)),
+                ("rows", models.PositiveIntegerField(default=0, verbose_name="rows")),
+                ("accepted", models.PositiveIntegerField(default=0, verbose_name="new requests")),
+                (
+                    "repeated",
+                    models.PositiveIntegerField(default=0, verbose_name="already requested"),
+                ),
+                (
+                    "erased",
+                    models.PositiveIntegerField(default=0, verbose_name="deleted subscribers"),
+                ),
+                (
+                    "refused",
+                    models.PositiveIntegerField(default=0, verbose_name="rows with an error"),
+                ),
+                ("lease", models.UUIDField(null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="uploaded by",
+                    ),
+                ),
+                (
+                    "started_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="started by",
+                    ),
+                ),
+                (
+                    "unit",
+                    models.ForeignKey(
+                        db_column="mid",
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="unsub.businessunit",
+                        verbose_name="business unit",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "import of unsubscribes",
+                "verbose_name_plural": "imports of unsubscribes",
+                "ordering": ("-pk",),
+                "permissions": (("import_unsubscribes", "Can import unsubscribes from files"),),
+                "default_permissions": ("view",),
+            },
+        ),
+        migrations.CreateModel(
+            name="ImportProblem",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("line", models.PositiveIntegerField()),
+                ("field", models.CharField(blank=True, max_length=20)),
+                ("problem", models.CharField(max_length=30)),
+                (
+                    "of",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="problems",
+                        to="unsub.unsubscribeimport",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("line", "pk"),
+            },
+        ),
+        migrations.CreateModel(
+            name="ImportPart",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("content", models.BinaryField()),
+                (
+                    "of",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="parts",
+                        to="unsub.unsubscribeimport",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("number",),
+            },
+        ),
+        migrations.CreateModel(
             name="WeeklyDigest",
             fields=[
                 (
@@ -2858,6 +3017,14 @@ class Migration(migrations.Migration):
                 ),
                 name="attempt_is_of_a_request_or_an_email",
             ),
+        ),
+        migrations.AddIndex(
+            model_name="unsubscribeimport",
+            index=models.Index(fields=["unit", "content_digest"], name="import_same_file"),
+        ),
+        migrations.AddConstraint(
+            model_name="importpart",
+            constraint=models.UniqueConstraint(fields=("of", "number"), name="import_part_once"),
         ),
         migrations.AddConstraint(
             model_name="weeklydigest",

@@ -45,6 +45,7 @@ from .send import Send
 from .staff_settings import StaffSettings
 from .statuses import Status
 from .subscriber_alias import SubscriberAlias
+from .unsubscribe_import import ImportPart, ImportProblem, ImportStatus, UnsubscribeImport
 from .weekly_digest import WeeklyDigest
 from .write_probe import WriteProbe
 
@@ -70,7 +71,10 @@ __all__ = [
     "EmailStatus",
     "ErasedIdentifier",
     "Erasure",
+    "ImportPart",
+    "ImportProblem",
     "ImportState",
+    "ImportStatus",
     "Invitation",
     "Kind",
     "LinkEmail",
@@ -104,6 +108,7 @@ __all__ = [
     "SubscriberAlias",
     "SubscriberRequest",
     "TokenBy",
+    "UnsubscribeImport",
     "UnsubscribeReach",
     "WeeklyDigest",
     "WriteProbe",

@@ -21,6 +21,7 @@ from .alerting import dead_mans_switch, detection, notifications, without_databa
 from .audit import sealing
 from .delivery import sweep as delivery_sweep
 from .delivery import worker
+from .exporting import runs as export_runs
 from .gateway import all_subscribers, sends
 from .infra import heartbeat, request_id, tracing
 from .outbox import event_import, imports, pauses, retention, spool, store
@@ -135,6 +136,22 @@ def run_imports() -> None:
 def run_import(number: int) -> None:
     """Check a file of unsubscribes, or write its rows as requests."""
     imports.run(number, is_stopping=_is_stopping)
+
+
+@shared_task
+@stops_without_database
+def start_exports() -> None:
+    """Make the files of scheduled exports that are due, and start writing the missing ones."""
+    export_runs.make_due()
+    for number in export_runs.due():
+        write_export.delay(number)
+
+
+@shared_task
+@stops_without_database
+def write_export(number: int) -> None:
+    """Write one file of a scheduled export to the storage."""
+    export_runs.write(number)
 
 
 @shared_task

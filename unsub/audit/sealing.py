@@ -20,6 +20,7 @@ from unsub.infra.inserts import insert_unless_present
 from unsub.models import (
     AuditSeal,
     DeliveryAttempt,
+    ExportPlan,
     SealCursor,
     SealedTable,
     SubscriberRequest,
@@ -33,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 CHUNK = 5000  # rows in one seal, and in one transaction
 # A statement takes at most 15 seconds: what ended longer ago is committed, or its transaction is
-# among those that `_settled_until` waits for.
+# among those that `settled_until` waits for.
 LAG = timedelta(seconds=60)
 ATTEMPTS, IMPORTS, RUN = "attempts", "imports", "run"
 
@@ -98,7 +99,7 @@ def _seal_next(source: str) -> int:
         # One at a time: a seal needs the digest of the one before it.
         SealCursor.objects.select_for_update(no_key=True).get(source=RUN)
         cursor = SealCursor.objects.get(source=source)
-        now, until = _settled_until()
+        now, until = settled_until()
         batch = _READERS.get(source, _ended)(cursor, until)
         if batch.ids:
             _append(batch, now)
@@ -132,7 +133,7 @@ def _is_intact(last: AuditSeal) -> bool:
         return False
 
 
-def _settled_until() -> tuple[datetime, datetime]:
+def settled_until() -> tuple[datetime, datetime]:
     """Return the database's time, and the time up to which no transaction can commit a row that
     ended before it."""
     if connection.vendor != "postgresql":
@@ -168,7 +169,7 @@ def _ended(cursor: SealCursor, until: datetime) -> _Batch:
 
 def _imports(cursor: SealCursor, until: datetime) -> _Batch:
     """Return the next imported events."""
-    upto, seen = _safe_id(cursor, until, SubscriberRequest)
+    upto, seen = safe_id(cursor, until, SubscriberRequest)
     events = SubscriberRequest.objects.filter(IMPORTED_EVENT, pk__gt=cursor.upto_id, pk__lte=upto)
     ids = list(events.order_by("pk").values_list("pk", flat=True)[:CHUNK])
     return _requests(ids, _moved(cursor, ids, upto, seen))
@@ -189,7 +190,7 @@ def _requests(ids: list[int], cursor: dict[str, Any]) -> _Batch:
 
 def _attempts(cursor: SealCursor, until: datetime) -> _Batch:
     """Return the next attempts, up to the first that is not finished."""
-    upto, seen = _safe_id(cursor, until, DeliveryAttempt)
+    upto, seen = safe_id(cursor, until, DeliveryAttempt)
     later = DeliveryAttempt.objects.filter(pk__gt=cursor.upto_id, pk__lte=upto)
     unfinished = later.filter(finished_at=None).aggregate(first=Min("pk"))["first"]
     if unfinished is not None:
@@ -216,8 +217,10 @@ def _moved(cursor: SealCursor, ids: list[int], upto: int, seen: dict[str, Any]) 
     return {"upto_id": max(upto, cursor.upto_id)} | seen
 
 
-def _safe_id(
-    cursor: SealCursor, until: datetime, model: type[SubscriberRequest | DeliveryAttempt]
+def safe_id(
+    cursor: SealCursor | ExportPlan,
+    until: datetime,
+    model: type[SubscriberRequest | DeliveryAttempt],
 ) -> tuple[int, dict[str, Any]]:
     """Return the id up to which no row can appear any more, and the columns of the cursor that
     tell the next run: the highest id that was seen before `until`."""

@@ -811,6 +811,159 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="ExportPlan",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("active", models.BooleanField(default=True, verbose_name="active")),
+                (
+                    "format",
+                    models.CharField(
+                        choices=[("csv", "CSV"), ("jsonl", "JSON lines")],
+                        default="csv",
+                        max_length=5,
+                        verbose_name="format",
+                    ),
+                ),
+                (
+                    "frequency",
+                    models.CharField(
+                        choices=[("hourly", "every hour"), ("daily", "every day")],
+                        default="daily",
+                        max_length=6,
+                        verbose_name="frequency",
+                    ),
+                ),
+                (
+                    "hour",
+                    models.PositiveSmallIntegerField(
+                        default=2,
+                        help_text="Of daily exports, 0 to 23, in this time zone.",
+                        validators=[django.core.validators.MaxValueValidator(23)],
+                        verbose_name="hour",
+                    ),
+                ),
+                (
+                    "time_zone",
+                    models.CharField(
+                        default="UTC",
+                        max_length=50,
+                        validators=[unsub.models.business_unit.validate_time_zone],
+                        verbose_name="time zone",
+                    ),
+                ),
+                (
+                    "named",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Adds SubscriberID, SubscriberKey and address, as the link carried them.",
+                        verbose_name="with subscribers",
+                    ),
+                ),
+                ("next_at", models.DateTimeField(editable=False, verbose_name="next")),
+                (
+                    "upto_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="exported up to"),
+                ),
+                ("upto_id", models.BigIntegerField(default=0, editable=False)),
+                ("seen_at", models.DateTimeField(editable=False, null=True)),
+                ("seen_id", models.BigIntegerField(default=0, editable=False)),
+                ("safe_id", models.BigIntegerField(default=0, editable=False)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="created by",
+                    ),
+                ),
+                (
+                    "unit",
+                    models.ForeignKey(
+                        blank=True,
+                        db_column="mid",
+                        help_text="Empty: all business units.",
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="unsub.businessunit",
+                        verbose_name="business unit",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "scheduled export",
+                "verbose_name_plural": "scheduled exports",
+                "ordering": ("pk",),
+            },
+        ),
+        migrations.CreateModel(
+            name="ExportRun",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="due"
+                    ),
+                ),
+                ("since", models.DateTimeField(null=True, verbose_name="ended after")),
+                ("until", models.DateTimeField(verbose_name="ended until")),
+                ("events_after", models.BigIntegerField()),
+                ("events_upto", models.BigIntegerField()),
+                ("attempts", models.PositiveIntegerField(default=0, verbose_name="attempts")),
+                (
+                    "next_attempt_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="next attempt",
+                    ),
+                ),
+                ("lease", models.UUIDField(null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
+                (
+                    "error",
+                    models.CharField(blank=True, default="", max_length=100, verbose_name="error"),
+                ),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="written")),
+                (
+                    "name",
+                    models.CharField(blank=True, default="", max_length=100, verbose_name="file"),
+                ),
+                ("rows", models.PositiveBigIntegerField(default=0, verbose_name="rows")),
+                ("size", models.PositiveBigIntegerField(default=0, verbose_name="bytes")),
+                (
+                    "sha256",
+                    models.CharField(blank=True, default="", max_length=64, verbose_name="SHA-256"),
+                ),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="runs",
+                        to="unsub.exportplan",
+                        verbose_name="scheduled export",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "export",
+                "verbose_name_plural": "exports",
+                "ordering": ("-pk",),
+            },
+        ),
+        migrations.CreateModel(
             name="Invitation",
             fields=[
                 (
@@ -2452,6 +2605,12 @@ class Migration(migrations.Migration):
                 condition=models.Q(("declined_at", None), ("granted_at", None)),
                 fields=("unit", "subscriber_digest"),
                 name="erasure_open_once",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="exportrun",
+            index=models.Index(
+                condition=models.Q(("finished_at", None)), fields=["plan"], name="export_run_open"
             ),
         ),
         migrations.AddIndex(

@@ -21,16 +21,20 @@ _MARKET = (
     "change_erasure", "name_subscribers", "import_unsubscribes",
 )  # fmt: skip
 _RESTORE = ("view_restorehold", "change_restorehold")
+_EXPORT = (
+    "view_exportplan", "add_exportplan", "change_exportplan", "delete_exportplan", "view_exportrun",
+    "change_exportrun",
+)  # fmt: skip
 _OPERATE = (
     *_VIEW, "change_subscriberrequest", "change_businessunit", "add_businessunit", "all_units",
-    *_RESTORE,
+    *_RESTORE, *_EXPORT,
 )  # fmt: skip
 _PEOPLE = (
     "view_user", "add_user", "change_user", "delete_user", "view_group", "view_invitation",
     "add_invitation", "change_invitation", "change_savedview",
 )  # fmt: skip
 _ADMINISTER = (
-    *_MARKET, "add_businessunit", "delete_lostlink", "all_units", *_RESTORE, *_PEOPLE,
+    *_MARKET, "add_businessunit", "delete_lostlink", "all_units", *_RESTORE, *_EXPORT, *_PEOPLE,
 )  # fmt: skip
 GROUPS = {
     "viewer": _VIEW,

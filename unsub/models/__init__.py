@@ -14,6 +14,7 @@ from .alarm import (
     NotificationChannel,
 )
 from .attempt import DeliveryAttempt
+from .audit_export import ExportFormat, ExportPlan, ExportRun, Frequency
 from .audit_seal import AuditSeal, SealCursor, SealedTable
 from .business_unit import (
     AddressGuard,
@@ -71,6 +72,10 @@ __all__ = [
     "EmailStatus",
     "ErasedIdentifier",
     "Erasure",
+    "ExportFormat",
+    "ExportPlan",
+    "ExportRun",
+    "Frequency",
     "ImportPart",
     "ImportProblem",
     "ImportState",

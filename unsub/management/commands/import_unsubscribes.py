@@ -105,7 +105,9 @@ class Command(BaseCommand):
                 f"the file was not checked: it has more than {import_files.ROWS_MAX:,} rows, or a "
                 "worker is at it"
             )
-        found = ", ".join(f"{FIELD_NAMES[of]} in column {at + 1}" for of, at in columns.items())
+        found = ", ".join(
+            f"{FIELD_NAMES[of]} in column {columns[of] + 1}" for of in Field if of in columns
+        )
         self.stdout.write(f"import {job.pk}: {job.rows:,} rows ({job.encoding}): {found}")
         self.stdout.write(f"{job.accepted:,} new, {job.repeated:,} already requested")
         self.stdout.write(f"{job.refused:,} with an error")

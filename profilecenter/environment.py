@@ -18,6 +18,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
+from unsub.exporting.storage import AddressError as StorageAddressError
 from unsub.exporting.storage import read_address as read_storage
 from unsub.infra.redis_connections import AddressError, is_sentinel, read_address
 
@@ -175,7 +176,7 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
         try:
             if text:
                 read_storage(text)
-        except ValueError:
+        except StorageAddressError:
             raise self._wrong(var, f"{_STORAGE}, {_ENCODED}") from None
         return text
 

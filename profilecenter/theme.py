@@ -159,6 +159,14 @@ UNFOLD = {
                         "unsub.view_consenttext",
                     ),
                     _link(
+                        _("Scheduled exports"), "schedule_send", "unsub_exportplan_changelist",
+                        "unsub.view_exportplan",
+                    ),
+                    _link(
+                        _("Export files"), "folder_open", "unsub_exportrun_changelist",
+                        "unsub.view_exportrun",
+                    ),
+                    _link(
                         _("Links"), "link", "unsub_businessunit_links", "unsub.view_businessunit"
                     ),
                 ],

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .alarms import AlarmAdmin
 from .attempts import DeliveryAttemptAdmin
+from .audit_exports import ExportPlanAdmin, ExportRunAdmin
 from .consent_texts import ConsentTextAdmin
 from .erasures import ErasureAdmin
 from .imports import UnsubscribeImportAdmin
@@ -27,6 +28,8 @@ __all__ = [
     "ConsentTextAdmin",
     "DeliveryAttemptAdmin",
     "ErasureAdmin",
+    "ExportPlanAdmin",
+    "ExportRunAdmin",
     "GroupAdmin",
     "InvitationAdmin",
     "LinkEmailAdmin",

@@ -8,7 +8,7 @@ time: their cursors are ids.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -137,7 +137,9 @@ def settled_until() -> tuple[datetime, datetime]:
     """Return the database's time, and the time up to which no transaction can commit a row that
     ended before it."""
     if connection.vendor != "postgresql":
-        now = SealCursor.objects.annotate(now=Now()).values_list("now", flat=True)[:1][0]
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')")
+            now = datetime.fromisoformat(cursor.fetchone()[0]).replace(tzinfo=UTC)
         return now, now - LAG
     with connection.cursor() as cursor:
         cursor.execute(

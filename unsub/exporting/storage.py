@@ -39,6 +39,13 @@ class Address:
     region: str = ""
 
 
+class AddressError(ValueError):
+    """A text is no address of a storage. The message has nothing of it."""
+
+    def __init__(self) -> None:
+        super().__init__("no address of a storage")
+
+
 class Storage(Protocol):
     """Writes files."""
 
@@ -48,7 +55,14 @@ class Storage(Protocol):
 
 
 def read_address(text: str) -> Address:
-    """Return the parts of an address. Raises ValueError."""
+    """Return the parts of an address. Raises AddressError."""
+    try:
+        return _address(text)
+    except ValueError:
+        raise AddressError from None
+
+
+def _address(text: str) -> Address:
     parts = urlsplit(text)
     options = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
     if parts.scheme not in SCHEMES or set(options) - {"endpoint", "region"} or parts.fragment:

@@ -516,6 +516,7 @@ class Migration(migrations.Migration):
                             ("late_call", "calls made after their lease"),
                             ("internal_error", "requests that can’t be processed"),
                             ("not_sealed", "audit not sealed"),
+                            ("export_late", "scheduled export not written"),
                             ("unsubscribe_spike", "far more unsubscribes than usual"),
                             ("send_spike", "far more unsubscribes from a send than usual"),
                             ("database", "database doesn’t accept writes"),

@@ -62,6 +62,7 @@ class _Files(paramiko.SFTPServerInterface):
         handle = _Handle(flags)
         handle.server = self._served
         handle.writefile = os.fdopen(os.open(self._path(path), flags | os.O_CREAT, 0o600), "wb")
+        self._served.opened.append(handle.writefile)
         return handle
 
     def stat(self, path: str) -> Any:
@@ -103,6 +104,7 @@ class SftpServer:
         self.hangs = False
         self.knows_posix_rename = True
         self.stopped = threading.Event()
+        self.opened: list[Any] = []
         self._key = key
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._transports: list[paramiko.Transport] = []
@@ -137,6 +139,8 @@ class SftpServer:
             transport.close()
             transport.join(10)
         self._thread.join(10)
+        for file in self.opened:
+            file.close()
 
     def _serve(self) -> None:
         while not self.stopped.is_set():

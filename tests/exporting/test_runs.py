@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db.models.functions import Now
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from tests.exporting.conftest import Bucket
 from tests.exporting.sftp_server import SftpServer
-from tests.helpers import CHILD, PARENT, request
+from tests.helpers import CHILD, PARENT, request, settle
 from unsub import tasks
 from unsub.alerting import detection
 from unsub.audit import sealing
 from unsub.exporting import content, runs, schedule
-from unsub.models import BusinessUnit, Channel, ExportPlan, ExportRun, SubscriberRequest
+from unsub.models import BusinessUnit, Channel, ExportPlan, ExportRun, Status, SubscriberRequest
 from unsub.reporting import audit_export
 
 pytestmark = pytest.mark.django_db
@@ -42,8 +41,8 @@ def planned(*, everything: bool = False, **fields: Any) -> ExportPlan:
 
 def ended(**fields: Any) -> SubscriberRequest:
     """Make a request that has ended now, by the clock of the database."""
-    one = request(**fields)
-    SubscriberRequest.objects.filter(pk=one.pk).update(finished_at=Now())
+    one = request(status=Status.PENDING, attempts=0, **fields)
+    settle(SubscriberRequest.objects.filter(pk=one.pk), Status.DONE)
     return one
 
 
@@ -82,11 +81,9 @@ def test_each_request_is_in_one_file_and_in_no_other(unit: BusinessUnit, folder:
     first = ended()
     run_now(plan)
     second = ended()
-    open_ = request(status="pending")
+    open_ = request(status=Status.PENDING)
     run_now(plan)
-    SubscriberRequest.objects.filter(pk=open_.pk).update(
-        status="done", outcome="posted", attempts=1, finished_at=Now()
-    )
+    settle(SubscriberRequest.objects.filter(pk=open_.pk), Status.DONE)
     run_now(plan)
     assert ids_in(folder) == [[first.pk], [second.pk], [open_.pk]]
     found = list(ExportRun.objects.order_by("pk"))
@@ -163,6 +160,7 @@ def test_a_file_is_made_when_its_time_has_come(unit: BusinessUnit, folder: Path)
     plan = planned()
     assert exported() == []
     due(plan)
+    ExportPlan.objects.update(upto_at=timezone.now() - HOUR)
     (run,) = exported()
     assert run.finished_at is not None
     plan.refresh_from_db()

@@ -500,11 +500,11 @@ def _finish(job: UnsubscribeImport, lease: UUID, before: ImportStatus, after: Im
             return
         if is_done:
             ImportPart.objects.filter(of=job).delete()
-    log.info(
-        "import_finished" if is_done else "import_checked",
-        mid=job.unit_id, number=job.pk,
-        **{name: getattr(job, name) for name in _COUNTS if name not in {"line", "offset"}},
-    )  # fmt: skip
+    numbers = {name: getattr(job, name) for name in _COUNTS if name not in {"line", "offset"}}
+    if is_done:
+        log.info("import_finished", mid=job.unit_id, number=job.pk, **numbers)
+    else:
+        log.info("import_checked", mid=job.unit_id, number=job.pk, **numbers)
 
 
 def remove_old() -> int:

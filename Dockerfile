@@ -20,16 +20,20 @@ ENV PATH="/opt/venv/bin:$PATH" \
 WORKDIR /srv/profilecenter
 
 FROM base AS builder
-COPY requirements/base.txt requirements/build.txt requirements/telemetry.txt requirements/
+COPY requirements/base.txt requirements/build.txt requirements/telemetry.txt \
+    requirements/storage.txt requirements/
 # "yes": with the packages for Sentry and OpenTelemetry.
 ARG TELEMETRY=no
+# "yes": with the packages for exports to S3-compatible storage and by SFTP.
+ARG STORAGE=no
 # Two environments: the first goes into the image, the second compiles the translations and does
 # not. Both are without pip: the base image's pip fills them.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=ca \
     python -m venv --without-pip /opt/venv \
     && python -m venv --without-pip /opt/build \
-    && for name in base $([ "$TELEMETRY" != yes ] || echo telemetry) build; do \
+    && for name in base $([ "$TELEMETRY" != yes ] || echo telemetry) \
+        $([ "$STORAGE" != yes ] || echo storage) build; do \
         venv=/opt/venv; [ "$name" != build ] || venv=/opt/build; \
         /usr/local/bin/python -m pip --python "$venv" install \
             --no-cache-dir --disable-pip-version-check \

@@ -18,6 +18,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
+from unsub.exporting.storage import AddressError as StorageAddressError
+from unsub.exporting.storage import read_address as read_storage
 from unsub.infra.redis_connections import AddressError, is_sentinel, read_address
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -33,6 +35,10 @@ _DATABASE = (
 _MAILBOX = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _EMAIL = "an address such as smtp+tls://name:password@host:587"
 _SENTINEL = "an address such as sentinel://:password@host:26379,host:26379/master/0"
+_STORAGE = (
+    "an address such as file:///folder, s3://key:secret@bucket/folder?region=eu-central-1 or"
+    " sftp://name:password@host:22/folder"
+)
 _CLUSTER = (
     "must be one Redis, or the Sentinels of one. A Redis Cluster is not supported: Celery's queue "
     "and the spool need all their keys on one server"
@@ -173,6 +179,20 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
         except (AddressError, ValueError):
             raise self._wrong(var, f"{_SENTINEL}, {_ENCODED}") from None
         return self.address(var, schemes=("redis", "rediss", "unix", "sentinel"), default=default)
+
+    def export_address(self, var: str) -> str:
+        """Return the address of a storage for exports, or "" where it is not set."""
+        text: str = self.str(var, default="")
+        try:
+            if text:
+                read_storage(text)
+        except StorageAddressError:
+            raise self._wrong(var, f"{_STORAGE}, {_ENCODED}") from None
+        return text
+
+    def text(self, var: str) -> str:
+        """Return a text that may have several lines, or "" where it is not set."""
+        return str(self.get_value(var, default=""))
 
     def rabbitmq(self, var: str) -> str:
         """Return the address of a RabbitMQ, or "" where it is not set."""

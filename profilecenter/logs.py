@@ -28,7 +28,10 @@ _TOKEN_PATH = re.compile(
 
 
 # Celery logs the start and the end of every task; our own lines say what it did.
-_CHATTY = ("zeep", "urllib3", "kombu", "amqp", "celery.worker.strategy", "celery.app.trace")
+_CHATTY = (
+    "zeep", "urllib3", "kombu", "amqp", "celery.worker.strategy", "celery.app.trace", "boto3",
+    "botocore", "s3transfer",
+)  # fmt: skip
 
 
 STYLES = ("json", "console")
@@ -91,6 +94,8 @@ def logging_config(
     )
     formatter = _formatter(style)
     quiet = {name: {"level": "WARNING"} for name in _CHATTY} | {
+        # What matters of a failure is in a line of ours.
+        "paramiko": {"level": "CRITICAL"},
         # Refused links are counted; scanners cause thousands of them.
         "django.request": {"level": "ERROR"},
         # A traceback for each scanner that asks by IP address; unsub/web/errors.py logs one line.

@@ -283,6 +283,8 @@ _PERIODIC = {
     "refresh_daily_counts": (60, 60),
     "start_weekly_digests": (900, 900),
     "import_events": (900, 900),
+    "run_imports": (30, 60),
+    "start_exports": (60, 60),
     "end_pauses": (300, 300),
     "send_invitations": (60, 60),
     # Not once a day: where beat's schedule file is lost at each start, a day might never pass.
@@ -442,6 +444,12 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL = env.str("SERVER_EMAIL", default="profile-cen
 EMAIL_TIMEOUT = 10  # seconds
 EMAIL_SUBJECT_PREFIX = "Profile Center: "  # of emails to ADMINS
 vars().update(env.email_server("EMAIL_URL", default="consolemail://"))
+
+# Where scheduled exports of the audit are written. SFTP needs the key of the server, and takes a
+# private key in place of the password.
+EXPORT_URL = env.export_address("EXPORT_URL")
+EXPORT_SFTP_HOST_KEY = env.str("EXPORT_SFTP_HOST_KEY", default="")
+EXPORT_SFTP_KEY = env.text("EXPORT_SFTP_KEY")
 
 # Set by gunicorn.conf.py: the folder in which all processes share their counters.
 PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")

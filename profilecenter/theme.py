@@ -114,6 +114,10 @@ UNFOLD = {
                         "unsub_subscriberrequest_receipts", "unsub.view_subscriberrequest",
                     ),
                     _link(
+                        _("Imports"), "upload_file", "unsub_unsubscribeimport_changelist",
+                        "unsub.view_unsubscribeimport",
+                    ),
+                    _link(
                         _("Suspected bots"), "smart_toy", "unsub_subscriberrequest_scanners",
                         "unsub.view_subscriberrequest",
                     ),
@@ -154,6 +158,14 @@ UNFOLD = {
                     _link(
                         _("Consent texts"), "handshake", "unsub_consenttext_changelist",
                         "unsub.view_consenttext",
+                    ),
+                    _link(
+                        _("Scheduled exports"), "schedule_send", "unsub_exportplan_changelist",
+                        "unsub.view_exportplan",
+                    ),
+                    _link(
+                        _("Export files"), "folder_open", "unsub_exportrun_changelist",
+                        "unsub.view_exportrun",
                     ),
                     _link(
                         _("Links"), "link", "unsub_businessunit_links", "unsub.view_businessunit"

@@ -14,6 +14,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from .exporting.storage import missing_package
 from .infra.redis_client import require_transport
 
 BATCH_MOST = 50  # objects in a synchronous call (manual: API guidance)
@@ -38,6 +39,7 @@ def check_deployment(**_: Any) -> list[CheckMessage]:
     return [
         *_credentials(), *_no_keys(), *_plain_text(), *_unsigned(), *_one_factor(),
         *_no_digest_keys(), *_open_redis(), *_printed_emails(), *_nobody_told(),
+        *_no_export(),
     ]  # fmt: skip
 
 
@@ -283,6 +285,25 @@ def _weak_keys() -> Iterator[CheckMessage]:
                 hint="Create a longer key in Key Management and put it first in its list.",
                 id="unsub.E003",
             )
+
+
+def _no_export() -> Iterator[CheckMessage]:
+    """Yield E013 where no scheduled export can be written."""
+    package = missing_package(settings.EXPORT_URL)
+    if package:
+        yield Error(
+            f"EXPORT_URL needs the package {package}, which is not installed: no export is "
+            "written.",
+            hint="Install requirements/storage.txt, or build the image with STORAGE=yes.",
+            id="unsub.E013",
+        )
+    elif settings.EXPORT_URL.startswith("sftp:") and not settings.EXPORT_SFTP_HOST_KEY:
+        yield Error(
+            "EXPORT_SFTP_HOST_KEY is not set: no export is written to a server that may be any.",
+            hint="Set it to the type and the key of a line of ssh-keyscan, compared with the "
+            "server's.",
+            id="unsub.E013",
+        )
 
 
 def _no_transport() -> Iterator[CheckMessage]:

@@ -23,9 +23,10 @@ from .alerting import dead_mans_switch, detection, notifications, without_databa
 from .audit import sealing
 from .delivery import sweep as delivery_sweep
 from .delivery import worker
+from .exporting import runs as export_runs
 from .gateway import all_subscribers, sends
 from .infra import heartbeat, request_id, tracing
-from .outbox import event_import, pauses, retention, spool, store
+from .outbox import event_import, imports, pauses, retention, spool, store
 from .outbox.wakeup import clear, wake, wake_another
 from .reporting import daily_counts, weekly_digest, zone_recounts
 
@@ -131,6 +132,37 @@ def import_events_of(mid: int) -> None:
 
 @shared_task
 @stops_without_database
+def run_imports() -> None:
+    """Start the imports of files that no worker reads."""
+    for number in imports.due():
+        run_import.delay(number)
+
+
+@shared_task
+@stops_without_database
+def run_import(number: int) -> None:
+    """Check a file of unsubscribes, or write its rows as requests."""
+    imports.run(number, is_stopping=_is_stopping)
+
+
+@shared_task
+@stops_without_database
+def start_exports() -> None:
+    """Make the files of scheduled exports that are due, and start writing the missing ones."""
+    export_runs.make_due()
+    for number in export_runs.due():
+        write_export.delay(number)
+
+
+@shared_task
+@stops_without_database
+def write_export(number: int) -> None:
+    """Write one file of a scheduled export to the storage."""
+    export_runs.write(number)
+
+
+@shared_task
+@stops_without_database
 def start_weekly_digests() -> None:
     """Start the emails of the weekly digests that are due."""
     for digest_id in weekly_digest.due(timezone.now()):
@@ -168,6 +200,7 @@ def end_pauses() -> None:
 def apply_retention() -> None:
     """Remove from ended requests what names their subscriber, as the units' settings say."""
     retention.apply(chunks=RETENTION_CHUNKS)
+    imports.remove_old()
 
 
 @shared_task

@@ -42,6 +42,16 @@ Invitation.objects.get_or_create(
     defaults=dict(expires_at=now() + timedelta(7)),
 )
 RestoreHold.objects.exists() or RestoreHold.objects.create(released_at=Now())
+UnsubscribeImport.objects.get_or_create(
+    unit_id={PARENT}, content_digest="x", status="cancelled",
+    defaults=dict(size=1, encoding="utf-8", delimiter=",", has_header=True, finished_at=Now()),
+)
+plan = ExportPlan.objects.get_or_create(
+    unit_id={PARENT}, active=False, defaults=dict(next_at=now() + timedelta(1))
+)[0]
+ExportRun.objects.get_or_create(
+    plan=plan, defaults=dict(until=now(), events_after=0, events_upto=0, finished_at=Now())
+)
 Send.objects.get_or_create(
     unit_id={PARENT}, job_id=88777, defaults=dict(email_name="News", read_at=Now())
 )
@@ -97,6 +107,7 @@ NO_PAGES = {
     "jsi18n": "a script",
     "view_on_site": "a redirect, of no model here",
     "unsub_subscriberrequest_export": "a file",
+    "unsub_unsubscribeimport_errors": "a file",
     "unsub_subscriberrequest_try_again": "a POST",
     "unsub_subscriberrequest_receipt": "needs an ID: the last test opens it",
     **{

@@ -9,6 +9,7 @@ from pytest_django.fixtures import Settings
 from tests.links.forge import public_pem
 from unsub.checks import check_deployment, check_units, check_values
 from unsub.domain.digest_keys import DigestKeyring
+from unsub.exporting import storage
 from unsub.links.keyring import Keyring
 from unsub.models import BusinessUnit
 
@@ -66,6 +67,7 @@ def test_a_complete_configuration_passes(whole: Settings) -> None:
         ("RABBITMQ_URL", "amqp://guest@rabbit.example.com/", "unsub.W022"),
         ("SPOOL_MAX_PER_UNIT", 0, "unsub.W023"),
         ("ADMINS", [], "unsub.W016"),
+        ("EXPORT_URL", "sftp://name@sftp.example.com/in", "unsub.E013"),
     ],
 )
 def test_each_mistake_is_reported(whole: Settings, name: str, value: object, wrong: str) -> None:
@@ -132,3 +134,13 @@ def test_the_database_is_queried_only_when_the_check_is_told_to(whole: Settings,
     with CaptureQueriesContext(connection) as queries:
         assert check_units(databases=None) == []
     assert not queries.captured_queries
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/in", "sftp://name@sftp.example.com/in"])
+def test_an_export_without_its_package_is_reported(
+    whole: Settings, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    whole.EXPORT_URL, whole.EXPORT_SFTP_HOST_KEY = url, "ssh-ed25519 AAAA"
+    assert found() == []
+    monkeypatch.setattr(storage, "find_spec", lambda _name: None)
+    assert found() == ["unsub.E013"]

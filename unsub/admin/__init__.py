@@ -7,8 +7,10 @@ from django.utils.translation import gettext_lazy as _
 
 from .alarms import AlarmAdmin
 from .attempts import DeliveryAttemptAdmin
+from .audit_exports import ExportPlanAdmin, ExportRunAdmin
 from .consent_texts import ConsentTextAdmin
 from .erasures import ErasureAdmin
+from .imports import UnsubscribeImportAdmin
 from .invitations import InvitationAdmin
 from .link_emails import LinkEmailAdmin
 from .lost_links import LostLinkAdmin
@@ -26,6 +28,8 @@ __all__ = [
     "ConsentTextAdmin",
     "DeliveryAttemptAdmin",
     "ErasureAdmin",
+    "ExportPlanAdmin",
+    "ExportRunAdmin",
     "GroupAdmin",
     "InvitationAdmin",
     "LinkEmailAdmin",
@@ -35,6 +39,7 @@ __all__ = [
     "RestoreHoldAdmin",
     "SendAdmin",
     "SubscriberRequestAdmin",
+    "UnsubscribeImportAdmin",
     "UserAdmin",
 ]
 

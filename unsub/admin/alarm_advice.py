@@ -87,6 +87,12 @@ _STEPS: Mapping[Cause, tuple[Step, ...]] = {
     Cause.TEST_LINKS: (_LINKS,),
     Cause.SPOOLED: (_SPOOL,),
     Cause.DEAD_LETTER: (_SPOOL,),
+    Cause.EXPORT_LATE: (
+        Step(
+            _("View the missing files"), "unsub_exportrun_changelist", "unsub.view_exportrun",
+            {"finished_at__isempty": "1"},
+        ),
+    ),
     Cause.DATABASE: (_SPOOL,),
     Cause.RESTORED: (
         Step(_("Release"), "unsub_restorehold_changelist", "unsub.view_restorehold"),

@@ -28,6 +28,8 @@ from unsub.models import (
     BusinessUnit,
     Cause,
     DeliveryAttempt,
+    ExportPlan,
+    ExportRun,
     Kind,
     LinkEmail,
     MessageType,
@@ -39,6 +41,7 @@ from unsub.models import (
     Status,
     SubscriberRequest,
 )
+from unsub.models.request import waits_longer_than
 from unsub.reporting import send_spikes, unsubscribe_rate
 from unsub.reporting.late_calls import late_calls
 from unsub.reporting.send_spikes import SendSpike
@@ -50,6 +53,7 @@ _spool = SpoolQueue(quick_client(1.0))
 
 LATE = timedelta(hours=1)
 NOT_SEALED = timedelta(hours=1)
+EXPORT_LATE = timedelta(hours=1)
 RECENT = timedelta(days=1)  # refusals older than this are known
 UNIT_CAUSES = tuple(cause for cause in Cause if cause not in OUTAGES)
 # Spooled requests are an alarm when the oldest waits for so long, or when the unit's limit is near.
@@ -96,7 +100,8 @@ def find() -> Iterator[Finding]:
     # Held queues and unknown units have findings of their own, below.
     pending = Q(status=Status.PENDING, unit_id__in=(waiting & known) - held)
     unsent = pending | Q(status=Status.SENDING)
-    yield from _count(Cause.LATE, unsent & Q(received_at__lt=Now() - LATE))
+    long_ago = Q(received_at__lt=Now() - LATE)
+    yield from _count(Cause.LATE, unsent & long_ago, of_requests=waits_longer_than(LATE))
     refused = Q(status=Status.REFUSED, finished_at__gt=Now() - RECENT)
     at_the_horizon = Q(finished_at__gte=F("give_up_at"))
     yield from _count(Cause.REFUSED, refused & ~at_the_horizon)
@@ -113,6 +118,7 @@ def find() -> Iterator[Finding]:
     yield from _late_calls()
     yield from _internal_errors()
     yield from _not_sealed()
+    yield from _late_exports()
     yield from _spikes()
     yield from _send_spikes()
 
@@ -202,10 +208,11 @@ def _held_after_restore() -> Iterator[Finding]:
         yield Finding(cause=Cause.RESTORED, mid=mid, number=number)
 
 
-def _count(cause: Cause, which: Q) -> Iterator[Finding]:
-    """Yield a finding for each unit that has any such requests or emails with links."""
+def _count(cause: Cause, which: Q, *, of_requests: Q | None = None) -> Iterator[Finding]:
+    """Yield a finding for each unit that has any such requests or emails with links.
+    `of_requests` is a further condition that emails do not have."""
     numbers: Counter[int] = Counter()
-    requests = SubscriberRequest.objects.filter(which)
+    requests = SubscriberRequest.objects.filter(of_requests or Q(), which)
     if cause in {Cause.REFUSED, Cause.GIVEN_UP}:
         # What a person has marked as resolved needs nobody. Emails with links have no notes.
         requests = requests.filter(~Exists(ResolutionNote.objects.filter(request=OuterRef("pk"))))
@@ -278,6 +285,24 @@ def _not_sealed() -> Iterator[Finding]:
     runs = SealCursor.objects.filter(source=sealing.RUN, upto_at__gt=Now() - NOT_SEALED)
     if not runs.exists() and attempts.order_by("pk")[:1].exists():
         yield Finding(cause=Cause.NOT_SEALED, mid=0, number=0)
+
+
+def _late_exports() -> Iterator[Finding]:
+    """Yield the units of scheduled exports of which files are missing for long; of no unit those of
+    all units. The detail is the error of the oldest."""
+    late = ExportRun.objects.filter(finished_at=None, created_at__lt=Now() - EXPORT_LATE)
+    errors: dict[int, str] = {}
+    numbers: Counter[int] = Counter()
+    for mid, error in late.order_by("pk").values_list("plan__unit_id", "error"):
+        numbers[mid or 0] += 1
+        errors.setdefault(mid or 0, error)
+    # Beat, or the workers, have not made a file that is due.
+    overdue = ExportPlan.objects.filter(active=True, next_at__lt=Now() - EXPORT_LATE)
+    for mid in overdue.values_list("unit_id", flat=True):
+        numbers[mid or 0] += 1
+    for mid, number in sorted(numbers.items()):
+        detail = errors.get(mid) or "not begun"
+        yield Finding(cause=Cause.EXPORT_LATE, mid=mid, number=number, detail=detail)
 
 
 def _spikes() -> Iterator[Finding]:

@@ -8,7 +8,7 @@ time: their cursors are ids.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -19,12 +19,13 @@ from django.db.models.functions import Now
 from unsub.infra.inserts import insert_unless_present
 from unsub.models import (
     AuditSeal,
-    Channel,
     DeliveryAttempt,
+    ExportPlan,
     SealCursor,
     SealedTable,
     SubscriberRequest,
 )
+from unsub.models.request import IMPORTED_EVENT
 
 from . import rows as sealed_rows
 from . import seals
@@ -33,11 +34,9 @@ log = structlog.get_logger(__name__)
 
 CHUNK = 5000  # rows in one seal, and in one transaction
 # A statement takes at most 15 seconds: what ended longer ago is committed, or its transaction is
-# among those that `_settled_until` waits for.
+# among those that `settled_until` waits for.
 LAG = timedelta(seconds=60)
 ATTEMPTS, IMPORTS, RUN = "attempts", "imports", "run"
-# A row of an event that Marketing Cloud reported. One that is sent by us later ends like others.
-IMPORTED = Q(channel=Channel.IMPORT, attempts=0)
 
 
 class ChainBrokenError(Exception):
@@ -100,7 +99,7 @@ def _seal_next(source: str) -> int:
         # One at a time: a seal needs the digest of the one before it.
         SealCursor.objects.select_for_update(no_key=True).get(source=RUN)
         cursor = SealCursor.objects.get(source=source)
-        now, until = _settled_until()
+        now, until = settled_until()
         batch = _READERS.get(source, _ended)(cursor, until)
         if batch.ids:
             _append(batch, now)
@@ -134,11 +133,13 @@ def _is_intact(last: AuditSeal) -> bool:
         return False
 
 
-def _settled_until() -> tuple[datetime, datetime]:
+def settled_until() -> tuple[datetime, datetime]:
     """Return the database's time, and the time up to which no transaction can commit a row that
     ended before it."""
     if connection.vendor != "postgresql":
-        now = SealCursor.objects.annotate(now=Now()).values_list("now", flat=True)[:1][0]
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')")
+            now = datetime.fromisoformat(cursor.fetchone()[0]).replace(tzinfo=UTC)
         return now, now - LAG
     with connection.cursor() as cursor:
         cursor.execute(
@@ -154,7 +155,7 @@ def _settled_until() -> tuple[datetime, datetime]:
 def _ended(cursor: SealCursor, until: datetime) -> _Batch:
     """Return the next requests of a unit that have ended, imported events aside."""
     ended = SubscriberRequest.objects.filter(unit_id=int(cursor.source), finished_at__lte=until)
-    ended = ended.exclude(IMPORTED)
+    ended = ended.exclude(IMPORTED_EVENT)
     if cursor.upto_at is not None:
         after = Q(finished_at__gt=cursor.upto_at) | Q(pk__gt=cursor.upto_id)
         ended = ended.filter(after, finished_at__gte=cursor.upto_at)
@@ -170,8 +171,8 @@ def _ended(cursor: SealCursor, until: datetime) -> _Batch:
 
 def _imports(cursor: SealCursor, until: datetime) -> _Batch:
     """Return the next imported events."""
-    upto, seen = _safe_id(cursor, until, SubscriberRequest)
-    events = SubscriberRequest.objects.filter(IMPORTED, pk__gt=cursor.upto_id, pk__lte=upto)
+    upto, seen = safe_id(cursor, until, SubscriberRequest)
+    events = SubscriberRequest.objects.filter(IMPORTED_EVENT, pk__gt=cursor.upto_id, pk__lte=upto)
     ids = list(events.order_by("pk").values_list("pk", flat=True)[:CHUNK])
     return _requests(ids, _moved(cursor, ids, upto, seen))
 
@@ -191,7 +192,7 @@ def _requests(ids: list[int], cursor: dict[str, Any]) -> _Batch:
 
 def _attempts(cursor: SealCursor, until: datetime) -> _Batch:
     """Return the next attempts, up to the first that is not finished."""
-    upto, seen = _safe_id(cursor, until, DeliveryAttempt)
+    upto, seen = safe_id(cursor, until, DeliveryAttempt)
     later = DeliveryAttempt.objects.filter(pk__gt=cursor.upto_id, pk__lte=upto)
     unfinished = later.filter(finished_at=None).aggregate(first=Min("pk"))["first"]
     if unfinished is not None:
@@ -218,8 +219,10 @@ def _moved(cursor: SealCursor, ids: list[int], upto: int, seen: dict[str, Any]) 
     return {"upto_id": max(upto, cursor.upto_id)} | seen
 
 
-def _safe_id(
-    cursor: SealCursor, until: datetime, model: type[SubscriberRequest | DeliveryAttempt]
+def safe_id(
+    cursor: SealCursor | ExportPlan,
+    until: datetime,
+    model: type[SubscriberRequest | DeliveryAttempt],
 ) -> tuple[int, dict[str, Any]]:
     """Return the id up to which no row can appear any more, and the columns of the cursor that
     tell the next run: the highest id that was seen before `until`."""

@@ -15,10 +15,11 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from unsub.models import AuditSeal, DeliveryAttempt, SealCursor, SealedTable, SubscriberRequest
+from unsub.models.request import IMPORTED_EVENT
 
 from . import rows as sealed_rows
 from . import seals
-from .sealing import IMPORTED, IMPORTS
+from .sealing import IMPORTS
 
 # What ended less than an hour ago may wait for the next run.
 GRACE = timedelta(hours=1)
@@ -225,7 +226,7 @@ def _not_sealed(result: Result, known: "_Ids") -> Iterator[Finding]:
     """Yield the requests that have ended, and the attempts, that no seal has, or none any more."""
     yet = _cursor(IMPORTS)
     ended = SubscriberRequest.objects.filter(finished_at__lt=Now() - GRACE).order_by("pk")
-    ended = ended.exclude(IMPORTED, pk__gt=yet)
+    ended = ended.exclude(IMPORTED_EVENT, pk__gt=yet)
     for pk in _ids_of(ended):
         if pk not in known:
             yield Finding(what="request", number=pk, problem=Problem.NOT_SEALED)

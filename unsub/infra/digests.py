@@ -33,6 +33,7 @@ class Purpose(StrEnum):
     ADDRESS = "address"
     ERASED_ADDRESS = "erased-address"
     FORM_VALUE = "form-value"
+    IMPORT_FILE = "import-file"
     # Never stored in the database: rate limits and names in the cache.
     CLIENT = "client"
     PROFILE = "profile"
@@ -107,6 +108,11 @@ def event_digests(
 ) -> tuple[str, ...]:
     """Return the idempotency keys of an imported event, the current one first."""
     return digests(Purpose.EVENT, mid, subscriber_key, job_id, list_id, at.isoformat())
+
+
+def file_digests(mid: int, sha256: str) -> tuple[str, ...]:
+    """Return the digests of a file that was uploaded for a unit, the current one first."""
+    return digests(Purpose.IMPORT_FILE, mid, sha256)
 
 
 def address_digest(address: str) -> str:

@@ -2,19 +2,47 @@
 any system, read in constant memory."""
 
 import codecs
+import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import IO
 
 LINE_MAX = 100_000  # bytes as UTF-8; a longer line is cut, and its row refused
 _BLOCK = 65_536
 _END = re.compile(rb"\r\n|\r|\n")
+# What a spreadsheet does to long numbers, and to texts that must stay texts.
+_SHORTENED = re.compile(r"[+-]?\d+([.,]\d+)?[eE]\+?\d+")
+_FORMULA = re.compile(r'=\s*"?.*"?')
+_FAILED = re.compile(r"#+|#(N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!)", re.IGNORECASE)
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+
+
+class Damage(Enum):
+    """What a spreadsheet has made of a value: a number that lost digits, a formula, an error."""
+
+    SHORTENED = "shortened"
+    FORMULA = "formula"
+    FAILED = "failed"
+
+
+def damage_in(value: str) -> Damage | None:
+    """Return what a spreadsheet has made of a value, or None."""
+    if _SHORTENED.fullmatch(value):
+        return Damage.SHORTENED
+    if value.startswith("=") and _FORMULA.fullmatch(value):
+        return Damage.FORMULA
+    return Damage.FAILED if _FAILED.fullmatch(value) else None
+
+
+def cells_of(text: str, delimiter: str) -> list[str]:
+    """Return the cells of one line. Raises csv.Error for quotes that do not match."""
+    return next(csv.reader([text], delimiter=delimiter, strict=True), [])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

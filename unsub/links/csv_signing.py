@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from unsub.domain.context import ContextError, Scope, UnsubContext
 
 from .claims import ClaimError, context_of
-from .csv_lines import LINE_MAX, Line
+from .csv_lines import LINE_MAX, Damage, Line, cells_of, damage_in
 
 # Accepted column names, in lower case and without blanks, hyphens and underscores: those of
 # sign_link's options, the claims themselves, and the vendor's own.
@@ -32,12 +32,8 @@ _WHO = {"sid", "sk", "em"}
 # Of Marketing Cloud's data views: the business unit on whose behalf the account of AccountID, its
 # parent, sent the email. It takes precedence where it is given.
 _ON_BEHALF = "oyb"
-_DELIMITERS = ",;\t|"
-_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-# What a spreadsheet does to long numbers, and to texts that must stay texts.
-_SHORTENED = re.compile(r"[+-]?\d+([.,]\d+)?[eE]\+?\d+")
-_FORMULA = re.compile(r'=\s*"?.*"?')
-_FAILED = re.compile(r"#+|#(N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!)", re.IGNORECASE)
+DELIMITERS = ",;\t|"
+SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 # Why a row has no link, by the claim that cannot be used.
 _WHY = {
     "mid": "mid is missing or is no MID",
@@ -65,7 +61,7 @@ class Header:
     delimiter: str
 
     @classmethod
-    def of(cls, line: bytes, *, delimiters: str = _DELIMITERS) -> "Header":
+    def of(cls, line: bytes, *, delimiters: str = DELIMITERS) -> "Header":
         """Return the header in a line. The delimiter is the first that yields a known column for
         the subscriber. Raises BadHeaderError."""
         try:
@@ -74,13 +70,13 @@ class Header:
             raise BadHeaderError("the file is neither in UTF-8 nor in UTF-16") from None
         for delimiter in delimiters:
             try:
-                names = tuple(_cells(text, delimiter))
+                names = tuple(cells_of(text, delimiter))
             except csv.Error:
                 continue
             # Spreadsheets write empty cells at the end of each line.
             while names and not names[-1].strip():
                 names = names[:-1]
-            claims = tuple(COLUMNS.get(_plain(name)) for name in names)
+            claims = tuple(COLUMNS.get(plain_name(name)) for name in names)
             if _WHO & set(claims):
                 return cls(names=names, claims=_once(claims), delimiter=delimiter)
         raise BadHeaderError(
@@ -91,12 +87,12 @@ class Header:
 def read_header(lines: Iterator[Line]) -> tuple[Header, Line]:
     """Return the header and its line, which the iterator is then behind. Blank lines and Excel's
     `sep=` before it are skipped. Raises BadHeaderError."""
-    delimiters = _DELIMITERS
+    delimiters = DELIMITERS
     for line in lines:
         text = line.content.strip().decode(errors="replace")
-        if separator := _SEPARATOR.fullmatch(text):
+        if separator := SEPARATOR.fullmatch(text):
             delimiters = separator[1]
-        elif text.strip(_DELIMITERS):
+        elif text.strip(DELIMITERS):
             return Header.of(line.content, delimiters=delimiters), line
     raise BadHeaderError("the file is empty")
 
@@ -143,7 +139,7 @@ def _cells_of(line: Line, header: Header) -> tuple[str, ...]:
     if line.is_cut:
         raise ValueError(f"longer than {LINE_MAX:,} bytes")
     try:
-        cells = tuple(_cells(line.content.decode(), header.delimiter))
+        cells = tuple(cells_of(line.content.decode(), header.delimiter))
     except UnicodeDecodeError:
         raise ValueError("not in UTF-8") from None
     except csv.Error:
@@ -161,16 +157,16 @@ def _refuse_spreadsheet_damage(claims: Mapping[str, str]) -> None:
     formula or an error."""
     for claim in ("mid", "sid", "sk", "em", "jid", "lid", "bid"):
         value = claims.get(claim, "")
-        if _SHORTENED.fullmatch(value):
+        if damage_in(value) is Damage.SHORTENED:
             raise ValueError(
                 f"{claim} was shortened by a spreadsheet and has lost digits: "
                 "export it again, with that column formatted as text"
             )
-        if value.startswith("=") and _FORMULA.fullmatch(value):
+        if damage_in(value) is Damage.FORMULA:
             raise ValueError(
                 f"{claim} is a spreadsheet's formula: export the value alone, formatted as text"
             )
-        if _FAILED.fullmatch(value):
+        if damage_in(value) is Damage.FAILED:
             raise ValueError(
                 f"{claim} is a spreadsheet's error, or was cut by a narrow column: "
                 "export it again, with that column formatted as text"
@@ -193,14 +189,9 @@ def _claims(header: Header, cells: Sequence[str]) -> Mapping[str, str]:
     return claims
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """Return a column's name as COLUMNS has it."""
     return re.sub(r"[\s_-]", "", name).lower()
-
-
-def _cells(text: str, delimiter: str) -> list[str]:
-    """Return the cells of one line. Raises csv.Error for quotes that do not match."""
-    return next(csv.reader([text], delimiter=delimiter, strict=True), [])
 
 
 def _once(claims: tuple[str | None, ...]) -> tuple[str | None, ...]:

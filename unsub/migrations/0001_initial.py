@@ -533,6 +533,7 @@ class Migration(migrations.Migration):
                             ("late_call", "calls made after their lease"),
                             ("internal_error", "requests that can’t be processed"),
                             ("not_sealed", "audit not sealed"),
+                            ("export_late", "scheduled export not written"),
                             ("unsubscribe_spike", "far more unsubscribes than usual"),
                             ("send_spike", "far more unsubscribes from a send than usual"),
                             ("database", "database doesn’t accept writes"),
@@ -824,6 +825,159 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "deletion request",
                 "verbose_name_plural": "deletion requests",
+                "ordering": ("-pk",),
+            },
+        ),
+        migrations.CreateModel(
+            name="ExportPlan",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("active", models.BooleanField(default=True, verbose_name="active")),
+                (
+                    "format",
+                    models.CharField(
+                        choices=[("csv", "CSV"), ("jsonl", "JSON lines")],
+                        default="csv",
+                        max_length=5,
+                        verbose_name="format",
+                    ),
+                ),
+                (
+                    "frequency",
+                    models.CharField(
+                        choices=[("hourly", "every hour"), ("daily", "every day")],
+                        default="daily",
+                        max_length=6,
+                        verbose_name="frequency",
+                    ),
+                ),
+                (
+                    "hour",
+                    models.PositiveSmallIntegerField(
+                        default=2,
+                        help_text="Of daily exports, 0 to 23, in this time zone.",
+                        validators=[django.core.validators.MaxValueValidator(23)],
+                        verbose_name="hour",
+                    ),
+                ),
+                (
+                    "time_zone",
+                    models.CharField(
+                        default="UTC",
+                        max_length=50,
+                        validators=[unsub.models.business_unit.validate_time_zone],
+                        verbose_name="time zone",
+                    ),
+                ),
+                (
+                    "named",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Adds SubscriberID, SubscriberKey and address, as the link carried them.",
+                        verbose_name="with subscribers",
+                    ),
+                ),
+                ("next_at", models.DateTimeField(editable=False, verbose_name="next")),
+                (
+                    "upto_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="exported up to"),
+                ),
+                ("upto_id", models.BigIntegerField(default=0, editable=False)),
+                ("seen_at", models.DateTimeField(editable=False, null=True)),
+                ("seen_id", models.BigIntegerField(default=0, editable=False)),
+                ("safe_id", models.BigIntegerField(default=0, editable=False)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="created by",
+                    ),
+                ),
+                (
+                    "unit",
+                    models.ForeignKey(
+                        blank=True,
+                        db_column="mid",
+                        help_text="Empty: all business units.",
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="unsub.businessunit",
+                        verbose_name="business unit",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "scheduled export",
+                "verbose_name_plural": "scheduled exports",
+                "ordering": ("pk",),
+            },
+        ),
+        migrations.CreateModel(
+            name="ExportRun",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="due"
+                    ),
+                ),
+                ("since", models.DateTimeField(null=True, verbose_name="ended after")),
+                ("until", models.DateTimeField(verbose_name="ended until")),
+                ("events_after", models.BigIntegerField()),
+                ("events_upto", models.BigIntegerField()),
+                ("attempts", models.PositiveIntegerField(default=0, verbose_name="attempts")),
+                (
+                    "next_attempt_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="next attempt",
+                    ),
+                ),
+                ("lease", models.UUIDField(null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
+                (
+                    "error",
+                    models.CharField(blank=True, default="", max_length=100, verbose_name="error"),
+                ),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="written")),
+                (
+                    "name",
+                    models.CharField(blank=True, default="", max_length=100, verbose_name="file"),
+                ),
+                ("rows", models.PositiveBigIntegerField(default=0, verbose_name="rows")),
+                ("size", models.PositiveBigIntegerField(default=0, verbose_name="bytes")),
+                (
+                    "sha256",
+                    models.CharField(blank=True, default="", max_length=64, verbose_name="SHA-256"),
+                ),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="runs",
+                        to="unsub.exportplan",
+                        verbose_name="scheduled export",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "export",
+                "verbose_name_plural": "exports",
                 "ordering": ("-pk",),
             },
         ),
@@ -2100,6 +2254,165 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="UnsubscribeImport",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("uploaded", "uploaded"),
+                            ("checking", "being checked"),
+                            ("checked", "checked"),
+                            ("importing", "being imported"),
+                            ("done", "imported"),
+                            ("cancelled", "cancelled"),
+                        ],
+                        default="uploaded",
+                        max_length=10,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="uploaded",
+                    ),
+                ),
+                ("started_at", models.DateTimeField(null=True, verbose_name="started")),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="finished")),
+                ("content_digest", models.CharField(max_length=49)),
+                (
+                    "default_time",
+                    models.DateTimeField(null=True, verbose_name="time of rows without one"),
+                ),
+                ("size", models.PositiveIntegerField(verbose_name="size in bytes")),
+                ("encoding", models.CharField(max_length=12, verbose_name="encoding")),
+                ("mark", models.PositiveSmallIntegerField(default=0)),
+                ("delimiter", models.CharField(max_length=1, verbose_name="delimiter")),
+                ("has_header", models.BooleanField(verbose_name="first line has names")),
+                ("columns", models.JSONField(default=dict, verbose_name="columns")),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[("list", "list"), ("all", "all")],
+                        default="list",
+                        max_length=4,
+                        verbose_name="scope",
+                    ),
+                ),
+                ("line", models.PositiveIntegerField(default=0)),
+                ("offset", models.PositiveIntegerField(default=0)),
+                ("rows", models.PositiveIntegerField(default=0, verbose_name="rows")),
+                ("accepted", models.PositiveIntegerField(default=0, verbose_name="new requests")),
+                (
+                    "repeated",
+                    models.PositiveIntegerField(default=0, verbose_name="already requested"),
+                ),
+                (
+                    "erased",
+                    models.PositiveIntegerField(default=0, verbose_name="deleted subscribers"),
+                ),
+                (
+                    "refused",
+                    models.PositiveIntegerField(default=0, verbose_name="rows with an error"),
+                ),
+                ("lease", models.UUIDField(null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="uploaded by",
+                    ),
+                ),
+                (
+                    "started_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="started by",
+                    ),
+                ),
+                (
+                    "unit",
+                    models.ForeignKey(
+                        db_column="mid",
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="unsub.businessunit",
+                        verbose_name="business unit",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "import of unsubscribes",
+                "verbose_name_plural": "imports of unsubscribes",
+                "ordering": ("-pk",),
+                "permissions": (("import_unsubscribes", "Can import unsubscribes from files"),),
+                "default_permissions": ("view",),
+            },
+        ),
+        migrations.CreateModel(
+            name="ImportProblem",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("line", models.PositiveIntegerField()),
+                ("field", models.CharField(blank=True, max_length=20)),
+                ("problem", models.CharField(max_length=30)),
+                (
+                    "of",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="problems",
+                        to="unsub.unsubscribeimport",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("line", "pk"),
+            },
+        ),
+        migrations.CreateModel(
+            name="ImportPart",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("content", models.BinaryField()),
+                (
+                    "of",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="parts",
+                        to="unsub.unsubscribeimport",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("number",),
+            },
+        ),
+        migrations.CreateModel(
             name="WeeklyDigest",
             fields=[
                 (
@@ -2313,6 +2626,12 @@ class Migration(migrations.Migration):
                 condition=models.Q(("declined_at", None), ("granted_at", None)),
                 fields=("unit", "subscriber_digest"),
                 name="erasure_open_once",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="exportrun",
+            index=models.Index(
+                condition=models.Q(("finished_at", None)), fields=["plan"], name="export_run_open"
             ),
         ),
         migrations.AddIndex(
@@ -2895,6 +3214,14 @@ class Migration(migrations.Migration):
                 ),
                 name="attempt_is_of_a_request_or_an_email",
             ),
+        ),
+        migrations.AddIndex(
+            model_name="unsubscribeimport",
+            index=models.Index(fields=["unit", "content_digest"], name="import_same_file"),
+        ),
+        migrations.AddConstraint(
+            model_name="importpart",
+            constraint=models.UniqueConstraint(fields=("of", "number"), name="import_part_once"),
         ),
         migrations.AddConstraint(
             model_name="weeklydigest",

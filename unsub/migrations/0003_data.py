@@ -11,26 +11,30 @@ from django.utils.translation import gettext_noop as _
 _READ = (
     "subscriberrequest", "deliveryattempt", "businessunit", "reason", "reasonlabel", "mailinglist",
     "lostlink", "alarm", "pagetext", "logo", "darklogo", "pause", "consenttext", "erasure",
-    "linkemail", "send",
+    "linkemail", "send", "unsubscribeimport",
 )  # fmt: skip
 _WRITTEN = ("reason", "reasonlabel", "mailinglist")
 _VIEW = tuple(f"view_{name}" for name in _READ)
 _EDIT = tuple(f"{act}_{name}" for name in _WRITTEN for act in ("add", "change", "delete"))
 _MARKET = (
     *_VIEW, *_EDIT, "change_subscriberrequest", "change_businessunit", "change_lostlink",
-    "change_erasure", "name_subscribers",
+    "change_erasure", "name_subscribers", "import_unsubscribes",
 )  # fmt: skip
 _RESTORE = ("view_restorehold", "change_restorehold")
+_EXPORT = (
+    "view_exportplan", "add_exportplan", "change_exportplan", "delete_exportplan", "view_exportrun",
+    "change_exportrun",
+)  # fmt: skip
 _OPERATE = (
     *_VIEW, "change_subscriberrequest", "change_businessunit", "add_businessunit", "all_units",
-    *_RESTORE,
+    *_RESTORE, *_EXPORT,
 )  # fmt: skip
 _PEOPLE = (
     "view_user", "add_user", "change_user", "delete_user", "view_group", "view_invitation",
     "add_invitation", "change_invitation", "change_savedview",
 )  # fmt: skip
 _ADMINISTER = (
-    *_MARKET, "add_businessunit", "delete_lostlink", "all_units", *_RESTORE, *_PEOPLE,
+    *_MARKET, "add_businessunit", "delete_lostlink", "all_units", *_RESTORE, *_EXPORT, *_PEOPLE,
 )  # fmt: skip
 GROUPS = {
     "viewer": _VIEW,

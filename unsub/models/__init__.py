@@ -14,6 +14,7 @@ from .alarm import (
     NotificationChannel,
 )
 from .attempt import DeliveryAttempt
+from .audit_export import ExportFormat, ExportPlan, ExportRun, Frequency
 from .audit_seal import AuditSeal, SealCursor, SealedTable
 from .business_unit import (
     AddressGuard,
@@ -45,6 +46,7 @@ from .send import Send
 from .staff_settings import StaffSettings
 from .statuses import Status
 from .subscriber_alias import SubscriberAlias
+from .unsubscribe_import import ImportPart, ImportProblem, ImportStatus, UnsubscribeImport
 from .weekly_digest import WeeklyDigest
 from .write_probe import WriteProbe
 
@@ -71,7 +73,14 @@ __all__ = [
     "EmailStatus",
     "ErasedIdentifier",
     "Erasure",
+    "ExportFormat",
+    "ExportPlan",
+    "ExportRun",
+    "Frequency",
+    "ImportPart",
+    "ImportProblem",
     "ImportState",
+    "ImportStatus",
     "Invitation",
     "Kind",
     "LinkEmail",
@@ -105,6 +114,7 @@ __all__ = [
     "SubscriberAlias",
     "SubscriberRequest",
     "TokenBy",
+    "UnsubscribeImport",
     "UnsubscribeReach",
     "WeeklyDigest",
     "WriteProbe",

@@ -1,19 +1,21 @@
 """A subscriber's request, and the state of its delivery."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import Any
 from uuid import uuid4
 
 from django.db import models
-from django.db.models import Count
+from django.db.models import Case, Count, F, When
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from unsub.domain.call_method import CallMethod
 from unsub.domain.context import Scope, UnsubContext
 from unsub.domain.digest_keys import LENGTH as DIGEST_LENGTH
+from unsub.domain.retry import HORIZON
 from unsub.domain.target import Target, TargetType
 
 from .business_unit import BusinessUnit
@@ -35,6 +37,25 @@ class Channel(models.TextChoices):
     PROFILE = "profile", _("preference center")
     IMPORT = "import", _("import")
     MAILTO = "mailto", _("email to the unsubscribe address")
+
+
+# A row of an event that Marketing Cloud reported: it was stored with the time of the event, and no
+# call was made for it. Rows that were imported from a file are sent, and end, like all others.
+IMPORTED_EVENT = models.Q(channel=Channel.IMPORT, status=Status.DONE, attempts=0)
+
+
+def waits_since() -> Case:
+    """Return the expression for the time since which we know of a request. One that was imported
+    from a file was received, elsewhere, up to years before."""
+    return Case(
+        When(channel=Channel.IMPORT, then=F("give_up_at") - HORIZON), default=F("received_at")
+    )
+
+
+def waits_longer_than(time: timedelta) -> models.Q:
+    """Return Q for the requests of which we have known for longer than this."""
+    known = ~models.Q(channel=Channel.IMPORT) | models.Q(give_up_at__lt=Now() + (HORIZON - time))
+    return models.Q(received_at__lt=Now() - time) & known
 
 
 def target_columns(target: Target) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def which(mid: int, people: Mapping[str, set[str]]) -> set[str]:
 def erased_since(mid: int, who: SubscriberContext, received_at: datetime) -> bool:
     """Return whether the subscriber was erased at or after a time."""
     return ErasedIdentifier.objects.filter(
-        unit_id=mid, digest__in=_digests_of(mid, who), erased_at__gte=received_at
+        unit_id=mid, digest__in=digests_of(mid, who), erased_at__gte=received_at
     ).exists()
 
 
@@ -89,7 +89,7 @@ def _move(mid: int, found: Iterable[tuple[str, ...]]) -> None:
             old.delete()
 
 
-def _digests_of(mid: int, who: SubscriberContext) -> set[str]:
+def digests_of(mid: int, who: SubscriberContext) -> set[str]:
     """Return the digests by any of which this subscriber would be an erased one."""
     found = {one for each in _alone(mid, who) for one in each}
     if who.email_address is not None:

@@ -32,7 +32,7 @@ from unsub.models import (
     SubscriberRequest,
 )
 from unsub.models.import_state import import_of
-from unsub.models.request import target_columns
+from unsub.models.request import IMPORTED_EVENT, target_columns
 from unsub.sfmc import SfmcError, SubscriberName, UnsubEvent
 
 from . import erased, identity
@@ -187,7 +187,8 @@ Ours = Mapping[str, list[tuple[int | None, datetime, datetime]]]
 
 
 def _ours(mid: int, names: Mapping[str, SubscriberName], events: Iterable[UnsubEvent]) -> Ours:
-    """Return, for each SubscriberKey, the jobs and times of the requests made in this application.
+    """Return, for each SubscriberKey, the jobs and times of the requests made in this application,
+    or imported from a file.
     One without a job that was never sent has made no event.
     A request that names an address alone is of the subscriber who alone has it."""
     by_id = {name.subscriber_id: key for key, name in names.items()}
@@ -201,9 +202,7 @@ def _ours(mid: int, names: Mapping[str, SubscriberName], events: Iterable[UnsubE
     by_address_alone = Q(subscriber_id=None, **nothing_else)
     people |= identity.with_digest("address_digest", by_address) & by_address_alone
     rows = (
-        SubscriberRequest.objects.unsubscribes()
-        .filter(people, unit_id=mid)
-        .exclude(channel=Channel.IMPORT)
+        SubscriberRequest.objects.unsubscribes().filter(people, unit_id=mid).exclude(IMPORTED_EVENT)
     )
     rows = rows.exclude(status__in=(Status.WITHDRAWN, Status.REFUSED)).order_by()
     rows = rows.exclude(job_id=None, attempts=0)

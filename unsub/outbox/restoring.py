@@ -15,7 +15,6 @@ from django.db.models.functions import Now
 from unsub.infra import digests
 from unsub.infra.inserts import insert_unless_present
 from unsub.models import (
-    Channel,
     Kind,
     LinkEmail,
     Pause,
@@ -25,6 +24,7 @@ from unsub.models import (
     Status,
     SubscriberRequest,
 )
+from unsub.models.request import IMPORTED_EVENT
 
 from . import erased, link_emails
 from .forgetting import pseudonymise, save
@@ -89,9 +89,9 @@ def _withdraw(requests: QuerySet[SubscriberRequest]) -> None:
 
 
 def _erase_imported(report: Callable[[int], None]) -> None:
-    """Pseudonymise the imported requests of erased subscribers, which have no subscriber digest. In
+    """Pseudonymise the imported events of erased subscribers, which have no subscriber digest. In
     chunks, each a transaction of its own."""
-    rows = SubscriberRequest.objects.filter(channel=Channel.IMPORT, forgotten_at=None)
+    rows = SubscriberRequest.objects.filter(IMPORTED_EVENT, forgotten_at=None)
     after, done = 0, 0
     while chunk := list(rows.filter(pk__gt=after).order_by("pk")[:CHUNK]):
         after, done = chunk[-1].pk, done + len(chunk)

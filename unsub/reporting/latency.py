@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from unsub.domain.retry import HORIZON
 from unsub.models import Channel, Status, SubscriberRequest
+from unsub.models.request import waits_longer_than
 from unsub.models.statuses import ON_THEIR_WAY, in_states
 
 WINDOW = timedelta(days=7)
@@ -95,4 +96,4 @@ def late(mid: int) -> int:
 
 def is_late() -> Q:
     """Return a Q for requests that are on their way for more than 48 hours."""
-    return in_states(*ON_THEIR_WAY) & Q(received_at__lt=Now() - DEADLINE)
+    return in_states(*ON_THEIR_WAY) & waits_longer_than(DEADLINE)

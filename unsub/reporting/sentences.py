@@ -8,8 +8,17 @@ from django.utils.translation import gettext
 
 from unsub.domain.masking import mask_email
 from unsub.domain.target import EVERYTHING, TargetType
-from unsub.models import Channel, MailingList, MessageType, Pause, PauseResult, SubscriberRequest
+from unsub.models import (
+    Channel,
+    MailingList,
+    MessageType,
+    Pause,
+    PauseResult,
+    Status,
+    SubscriberRequest,
+)
 
+_FROM_A_FILE = "Unsubscribed %s elsewhere. Imported from a file."
 _LEFT = {
     Channel.PAGE: "Unsubscribed %s on the unsubscribe page.",
     Channel.ONE_CLICK: "Unsubscribed %s with one click in the email program (RFC 8058).",
@@ -34,6 +43,9 @@ def _left(request: SubscriberRequest, list_name: str, _ended: Iterable[Pause]) -
         # The list that the email was sent to is clear without its name; another list is not.
         if list_name or request.channel == Channel.PROFILE:
             what = gettext("from %s") % target_in_words(request, list_name)
+    is_event = request.status == Status.DONE and request.attempts == 0
+    if request.channel == Channel.IMPORT and not is_event:
+        return gettext(_FROM_A_FILE) % what
     return gettext(_LEFT[Channel(request.channel)]) % what
 
 

@@ -39,6 +39,7 @@ from unsub.models import (
     SubscriberRequest,
 )
 from unsub.models.queue_state import queue_of
+from unsub.models.request import waits_since
 from unsub.models.statuses import in_states
 from unsub.reporting import unsubscribe_rate
 from unsub.reporting.late_calls import late_calls
@@ -223,7 +224,7 @@ def _oldest() -> Metric:
         "unsub_oldest_pending_seconds", "Age of the oldest unsent request.", labels=("mid",)
     )
     waiting = SubscriberRequest.objects.filter(status=Status.PENDING).order_by()
-    ages = waiting.values("unit_id").annotate(age=Now() - Min("received_at"))
+    ages = waiting.values("unit_id").annotate(age=Now() - Min(waits_since()))
     for row in ages:
         gauge.add_metric((str(row["unit_id"]),), row["age"].total_seconds())
     return gauge

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from unsub.models import BusinessUnit, EmailStatus, LinkEmail, Status, SubscriberRequest
 from unsub.models.queue_state import queue_of
+from unsub.models.request import waits_since
 from unsub.models.statuses import OPEN, in_states
 from unsub.reporting.latency import late, processing_time
 
@@ -93,7 +94,7 @@ def _emails(mid: int, *states: EmailStatus) -> int:
 def _oldest(mid: int) -> float | None:
     """Return the age in seconds of the oldest pending or held request."""
     waiting = SubscriberRequest.objects.filter(status=Status.PENDING, unit_id=mid)
-    since = waiting.aggregate(since=Min("received_at"))["since"]
+    since = waiting.aggregate(since=Min(waits_since()))["since"]
     return None if since is None else _round((timezone.now() - since).total_seconds())
 
 

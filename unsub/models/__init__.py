@@ -45,6 +45,7 @@ from .send import Send
 from .staff_settings import StaffSettings
 from .statuses import Status
 from .subscriber_alias import SubscriberAlias
+from .topic import KeyHolds, Topic, TopicKept, TopicText
 from .weekly_digest import WeeklyDigest
 from .write_probe import WriteProbe
 
@@ -72,6 +73,7 @@ __all__ = [
     "Erasure",
     "ImportState",
     "Invitation",
+    "KeyHolds",
     "Kind",
     "LinkEmail",
     "ListPage",
@@ -104,6 +106,9 @@ __all__ = [
     "SubscriberAlias",
     "SubscriberRequest",
     "TokenBy",
+    "Topic",
+    "TopicKept",
+    "TopicText",
     "UnsubscribeReach",
     "WeeklyDigest",
     "WriteProbe",

@@ -18,6 +18,7 @@ from django.core.management import call_command
 
 from unsub.domain.context import JobContext, Scope, SubscriberContext, UnsubContext
 from unsub.links.tokens import sign_link
+from unsub.sandbox.world.sample import PREFERENCES
 
 from .environment import UNITS
 
@@ -73,6 +74,8 @@ def prepare() -> None:
         if is_new:
             _name_lists(mid)
         if is_new and mid == PARENT:
+            _offer_topics(mid)
+        if is_new and mid == PARENT:
             # So that a bad link shows a brand, and the form for a lost link.
             host = urlsplit(settings.PUBLIC_URL).hostname
             unit_model.objects.filter(mid=mid).update(domain=host, lost_link_form=True)
@@ -89,6 +92,29 @@ def _name_lists(mid: int) -> None:
     apps.get_model("unsub", "MailingList").objects.create(
         unit_id=mid, list_id=job.list_id or 0, name=name
     )
+
+
+def _offer_topics(mid: int) -> None:
+    """Offer two topics that are columns of the sandbox's data extension: a yes or no, and how
+    often."""
+    topics = apps.get_model("unsub", "Topic").objects
+    place = {
+        "unit_id": mid, "data_extension": PREFERENCES, "key_column": "SubscriberKey",
+        "key_holds": "key",
+    }  # fmt: skip
+    topics.create(
+        code="tips", name="Tips and ideas", description="How to care for what you wear.",
+        column="Tips", **place,
+    )  # fmt: skip
+    often = topics.create(
+        code="frequency", name="How often?", column="Frequency", off_value="never",
+        choices="weekly = Every week\nmonthly = Once a month\nnever = Never",
+        empty_value="weekly", **place,
+    )  # fmt: skip
+    often.texts.create(
+        language="de", name="Wie oft?",
+        choices="weekly = Jede Woche\nmonthly = Einmal im Monat\nnever = Nie",
+    )  # fmt: skip
 
 
 def _centre() -> str:

@@ -17,6 +17,7 @@ from .reasons import ReasonAdmin
 from .requests import SubscriberRequestAdmin
 from .restore_holds import RestoreHoldAdmin
 from .sends import SendAdmin
+from .topics import TopicAdmin
 from .units import BusinessUnitAdmin
 from .users import GroupAdmin, UserAdmin
 
@@ -35,6 +36,7 @@ __all__ = [
     "RestoreHoldAdmin",
     "SendAdmin",
     "SubscriberRequestAdmin",
+    "TopicAdmin",
     "UserAdmin",
 ]
 

@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from playwright.sync_api import Browser, Page
 
-from tests.journeys.deployment import PARENT, Deployment
+from tests.journeys.deployment import CHILD, PARENT, Deployment
 from tests.journeys.office import enter, sign_in
 from tests.journeys.rules import AXE, RULES
 
@@ -38,6 +38,11 @@ from django.contrib.auth.models import User
 Invitation.objects.get_or_create(
     user=User.objects.get_or_create(username="invited", email="invited@example.com")[0],
     defaults=dict(expires_at=now() + timedelta(7)),
+)
+Topic.objects.get_or_create(
+    unit_id={CHILD}, code="tips", defaults=dict(
+        name="Tips", data_extension="email-preferences", key_column="SubscriberKey", column="Tips"
+    ),
 )
 RestoreHold.objects.exists() or RestoreHold.objects.create(released_at=Now())
 Send.objects.get_or_create(

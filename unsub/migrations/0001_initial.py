@@ -2119,7 +2119,11 @@ class Migration(migrations.Migration):
                 (
                     "description",
                     models.CharField(
-                        blank=True, db_default="", max_length=200, verbose_name="description"
+                        blank=True,
+                        db_default="",
+                        default="",
+                        max_length=200,
+                        verbose_name="description",
                     ),
                 ),
                 (
@@ -2157,6 +2161,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         db_default="",
+                        default="",
                         help_text="Its external key (CustomerKey).",
                         max_length=200,
                         verbose_name="data extension",
@@ -2167,6 +2172,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         db_default="",
+                        default="",
                         help_text="The primary key of the data extension, like SubscriberKey.",
                         max_length=200,
                         verbose_name="key column",
@@ -2214,6 +2220,7 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         db_default="",
+                        default="",
                         help_text="For a pick list: one choice on each line, as value = label, like monthly = Once a month. Empty for yes or no.",
                         max_length=2000,
                         verbose_name="choices",
@@ -2224,6 +2231,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         db_default="",
+                        default="",
                         help_text="What counts for somebody without a row, or with an empty column. Empty: the topic is off.",
                         max_length=100,
                         verbose_name="value where there is none",

@@ -61,7 +61,7 @@ class Topic(models.Model):
         _("name"), max_length=NAME_LENGTH, help_text=_("As recipients know it. Also per language.")
     )
     description = models.CharField(
-        _("description"), max_length=DESCRIPTION_LENGTH, blank=True, db_default=""
+        _("description"), max_length=DESCRIPTION_LENGTH, blank=True, default="", db_default=""
     )
     offered = models.BooleanField(
         _("offered"),
@@ -85,6 +85,7 @@ class Topic(models.Model):
         _("data extension"),
         max_length=PLACE_LENGTH,
         blank=True,
+        default="",
         db_default="",
         help_text=_("Its external key (CustomerKey)."),
     )
@@ -92,6 +93,7 @@ class Topic(models.Model):
         _("key column"),
         max_length=PLACE_LENGTH,
         blank=True,
+        default="",
         db_default="",
         help_text=_("The primary key of the data extension, like SubscriberKey."),
     )
@@ -120,6 +122,7 @@ class Topic(models.Model):
         _("choices"),
         max_length=CHOICES_LENGTH,
         blank=True,
+        default="",
         db_default="",
         help_text=_(
             "For a pick list: one choice on each line, as value = label, like monthly = Once a "
@@ -130,6 +133,7 @@ class Topic(models.Model):
         _("value where there is none"),
         max_length=VALUE_LENGTH,
         blank=True,
+        default="",
         db_default="",
         help_text=_(
             "What counts for somebody without a row, or with an empty column. Empty: the topic is "

@@ -78,10 +78,11 @@ class Tables:
         table = self.find(mid, key)
         if table is None:
             return
-        row_key = values[table.primary_key].casefold()
-        defaults = {one.name: one.default for one in table.columns}
-        row = self._rows[mid, key].setdefault(row_key, defaults)
-        row.update(values)
+        own_key = values[table.primary_key]
+        new = {one.name: one.default for one in table.columns} | {table.primary_key: own_key}
+        row = self._rows[mid, key].setdefault(own_key.casefold(), new)
+        # A key keeps its letter case.
+        row.update(values | {table.primary_key: row[table.primary_key]})
 
 
 def _values(table: DataExtension, given: Mapping[str, str]) -> dict[str, str]:

@@ -101,6 +101,7 @@ NO_PAGES = {
     "view_on_site": "a redirect, of no model here",
     "unsub_subscriberrequest_export": "a file",
     "unsub_subscriberrequest_try_again": "a POST",
+    "unsub_topic_check_place": "leads to the topic",
     "unsub_subscriberrequest_receipt": "needs an ID: the last test opens it",
     **{
         f"unsub_{model}_view_{act}": what

@@ -2,6 +2,7 @@
 manual says."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lxml import etree
@@ -18,7 +19,7 @@ UPSERT = (
 ROWS = f"DataExtensionObject[{PREFERENCES}]"
 
 
-def row(key: str = PREFERENCES, *, by_keys: bool = False, **columns: str) -> str:
+def row(key: str = PREFERENCES, *, by_keys: bool = False, **columns: Any) -> str:
     """Return a row of an Update; its key among the keys, or among the properties."""
     keys = "Keys", "Key"
     own = {name: value for name, value in columns.items() if name == "SubscriberKey"}
@@ -97,11 +98,12 @@ def test_a_create_inserts_and_refuses_a_row_that_is_there(sfmc: Sandbox, caller:
 def test_a_refused_row_names_its_columns_and_nothing_of_it_is_written(
     sfmc: Sandbox, caller: Caller
 ) -> None:
-    for values, expected in (
+    cases: tuple[tuple[dict[str, Any], tuple[list[str], list[str]]], ...] = (
         ({"Tips": "perhaps", "Frequency": "monthly"}, ([], ["Tips"])),
         ({"Frequency": "far too long"}, ([], ["Frequency"])),
         ({"Nothing": "1"}, ([], ["Nothing"])),
-    ):
+    )
+    for values, expected in cases:
         assert wrong(caller, row(SubscriberKey="ada-1001", **values)) == expected
     assert wrong(caller, row(Tips="True")) == (["SubscriberKey"], [])
     assert wrong(caller, row("unknown", SubscriberKey="ada-1001")) == ([], [])

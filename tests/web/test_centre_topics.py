@@ -64,10 +64,14 @@ def change(**changes: Any) -> None:
     forget_all()
 
 
-def save(client: Client, there: str, page: bytes | None = None, **chosen: Any) -> HttpResponse:
-    """Submit the page with all lists ticked that are, and these topics."""
+def save(
+    client: Client, there: str, page: bytes | None = None, *, often: str = "", **chosen: Any
+) -> HttpResponse:
+    """Submit the page with all lists ticked that are, these topics, and this frequency."""
     html = client.get(there).content if page is None else page
     form = {"snapshot": snapshot_of(html), "keep": ["7001", "7002"], **chosen}
+    if often:
+        form["topic-frequency"] = often
     return client.post(there, form)  # type: ignore[return-value]
 
 
@@ -132,7 +136,7 @@ def test_leaving_and_choosing_are_requests_that_end_in_the_row(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings)
-    answer = save(client, there, **{"topic-frequency": "monthly"})
+    answer = save(client, there, often="monthly")
     assert answer.status_code == 303
     assert asked() == [
         ("topic_off", "topic:tips", "False", "pending"),
@@ -157,7 +161,7 @@ def test_leaving_and_choosing_are_requests_that_end_in_the_row(
 def test_a_row_that_is_not_there_is_inserted_once_for_two_topics(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
-    save(client, path(settings, 1003), topic="tips", **{"topic-frequency": "never"})
+    save(client, path(settings, 1003), topic="tips", often="never")
     assert row_of(sandbox, "emil-1003") == {}
     deliver()
     row = row_of(sandbox, "emil-1003")
@@ -188,7 +192,7 @@ def test_two_tabs_do_not_undo_each_other_s_topics(
     there = path(settings)
     first, second = client.get(there).content, client.get(there).content
     save(client, there, first)
-    save(client, there, second, topic="tips", **{"topic-frequency": "never"})
+    save(client, there, second, topic="tips", often="never")
     assert [one[:3] for one in asked()] == [
         ("topic_off", "topic:tips", "False"),
         ("topic_off", "topic:frequency", "never"),
@@ -200,7 +204,7 @@ def test_the_later_request_about_a_topic_counts(
 ) -> None:
     there = path(settings)
     for value in ("monthly", "never", "monthly"):
-        save(client, there, topic="tips", **{"topic-frequency": value})
+        save(client, there, topic="tips", often=value)
     assert [one[3] for one in asked()] == ["pending"] * 3
     deliver()
     assert [one[3] for one in asked()] == ["superseded", "superseded", "done"]
@@ -212,13 +216,13 @@ def test_joining_a_topic_is_consent_and_another_frequency_is_not(
 ) -> None:
     grace = SubscriberContext(subscriber_key="grace-1002")
     there = path(settings, grace)
-    save(client, there, topic="tips", **{"topic-frequency": "monthly"})
+    save(client, there, topic="tips", often="monthly")
     joined, chose = SubscriberRequest.objects.order_by("pk")
     assert joined.consent_text == ConsentText.objects.get()
     assert chose.consent_text is None
     deliver()
     assert row_of(sandbox, "grace-1002")["Tips"] == "True"
-    save(client, there, **{"topic-frequency": "never"})
+    save(client, there, often="never")
     found = consent_receipts.receipts(consent_receipts.requests_of_person(PARENT, grace))
     (one,) = [each for each in found if each.given]
     assert (one.given, str(one.target)) == (joined, "topic:tips")
@@ -232,7 +236,7 @@ def test_joining_waits_for_the_confirmation_that_the_unit_demands(
 ) -> None:
     BusinessUnit.objects.update(confirm_key="confirm-subscription")
     there = path(settings, 1002)
-    save(client, there, topic="tips", **{"topic-frequency": "monthly"})
+    save(client, there, topic="tips", often="monthly")
     assert [one[3] for one in asked()] == ["waiting", "pending"]
     assert "Tips and ideas Waiting for you to confirm" in seen(client.get(there).content)
     deliver()
@@ -254,7 +258,7 @@ def test_consent_to_a_text_that_changed_is_asked_again(
     page = client.get(there).content
     BusinessUnit.objects.update(name="Another Brand")
     forget_all()
-    answer = save(client, there, page, topic="tips", **{"topic-frequency": "monthly"})
+    answer = save(client, there, page, topic="tips", often="monthly")
     assert answer.status_code == 409
     # What was chosen is shown again.
     assert (is_ticked(answer.content, "tips"), chosen(answer.content, "frequency")) == (
@@ -273,7 +277,7 @@ def test_a_list_is_left_with_its_topic_and_joined_again_with_it(
     assert "you’re also unsubscribed from “<bdi>Product news</bdi>”." in page.decode()
     # The topic stands for the list.
     assert 'name="keep" value="7002"' not in page.decode()
-    save(client, there, page, **{"topic-frequency": "weekly"})
+    save(client, there, page, often="weekly")
     assert [one[:2] for one in asked()] == [
         ("topic_off", "topic:tips"),
         ("unsubscribe", "list:7002"),
@@ -282,7 +286,7 @@ def test_a_list_is_left_with_its_topic_and_joined_again_with_it(
     (event,) = sandbox.events()
     assert (event["list_id"], event["job_id"], event["master"]) == (7002, 88003, False)
     cache.clear()
-    save(client, there, topic="tips", **{"topic-frequency": "weekly"})
+    save(client, there, topic="tips", often="weekly")
     deliver()
     assert (row_of(sandbox)["Tips"], lists_of(sandbox)["7002"]) == ("True", "Active")
     assert ConsentText.objects.count() == 1
@@ -309,7 +313,7 @@ def test_unsubscribing_from_everything_writes_no_topic(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings, 1002)
-    save(client, there, topic="tips", **{"topic-frequency": "weekly"})
+    save(client, there, topic="tips", often="weekly")
     client.post(there, {"everything": "1"})
     SubscriberRequest.objects.update(next_attempt_at=Now())
     deliver()
@@ -332,7 +336,7 @@ def test_a_data_extension_that_cannot_be_read_hides_nothing_else(
     assert is_ticked(page, "tips")
     assert 'name="keep" value="7001" checked' in page.decode()
     # What was not shown is not changed.
-    save(client, path(settings), page, topic=["tips", "lost"], **{"topic-frequency": "weekly"})
+    save(client, path(settings), page, topic=["tips", "lost"], often="weekly")
     assert not SubscriberRequest.objects.exists()
 
 
@@ -375,7 +379,7 @@ def test_a_missing_right_for_data_extensions_stops_topics_alone(
 def test_what_the_place_of_a_topic_refuses_needs_a_marketer_and_stops_no_other(
     client: Client, settings: Settings, sandbox: Sandbox, changes: dict[str, str], detail: str
 ) -> None:
-    save(client, path(settings), **{"topic-frequency": "monthly"})
+    save(client, path(settings), often="monthly")
     Topic.objects.filter(code="tips").update(**changes)
     forget_all()
     deliver()
@@ -397,12 +401,12 @@ def test_rows_by_address_and_by_id_are_those_of_the_subscriber_on_file(
     there = path(settings, 1002)
     page = client.get(there).content
     assert is_ticked(page, "surveys")
-    save(client, there, page, **{"topic-frequency": "weekly"})
+    save(client, there, page, often="weekly")
     deliver()
     assert sandbox.rows(PARENT, SURVEYS) == [{"Email": "grace@example.com", "Surveys": "N"}]
     Topic.objects.filter(code="surveys").delete()
     change(key_holds="id")
-    save(client, path(settings, 1003), topic="tips", **{"topic-frequency": "weekly"})
+    save(client, path(settings, 1003), topic="tips", often="weekly")
     deliver()
     assert row_of(sandbox, "1003")["Tips"] == "True"
 
@@ -418,7 +422,7 @@ def test_an_attribute_can_be_a_topic_and_is_no_detail_then(
     page = client.get(there).content
     assert is_ticked(page, "post")
     assert "Newsletter by post" not in seen(page)
-    save(client, there, page, topic="tips", **{"topic-frequency": "monthly"})
+    save(client, there, page, topic="tips", often="monthly")
     deliver()
     assert sandbox.person(1001)["attributes"]["Newsletter by post"] == "False"
     assert row_of(sandbox)["Frequency"] == "monthly"
@@ -429,7 +433,7 @@ def test_the_downloaded_data_has_the_topics(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     BusinessUnit.objects.update(protects_details=False)
-    save(client, path(settings), topic="tips", **{"topic-frequency": "monthly"})
+    save(client, path(settings), topic="tips", often="monthly")
     there = path(settings)
     assert "How often? Once a month" in seen(client.get(f"{there}/yours").content)
     found = json.loads(client.get(f"{there}/yours.json").content)

@@ -128,7 +128,7 @@ def _report(request: HttpRequest, topic: Topic) -> None:
     elif problem:
         messages.error(request, problem)
     else:
-        messages.success(request, gettext("Marketing Cloud has this topic’s place."))
+        messages.success(request, gettext("Checked: Marketing Cloud has what this topic needs."))
 
 
 def problem_of(topic: Topic) -> str | None:

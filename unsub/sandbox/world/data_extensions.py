@@ -82,7 +82,7 @@ class Tables:
         new = {one.name: one.default for one in table.columns} | {table.primary_key: own_key}
         row = self._rows[mid, key].setdefault(own_key.casefold(), new)
         # A key keeps its letter case.
-        row.update(values | {table.primary_key: row[table.primary_key]})
+        row.update({**values, table.primary_key: row[table.primary_key]})
 
 
 def _values(table: DataExtension, given: Mapping[str, str]) -> dict[str, str]:

@@ -11,10 +11,11 @@ import structlog
 from django.core.cache.backends.redis import RedisCache
 
 from unsub.infra import sealing
-from unsub.sfmc import Definition, MailList, Membership, PicklistItem, Profile
+from unsub.sfmc import DataColumn, Definition, MailList, Membership, PicklistItem, Profile
 
 # The classes that a cached value may have, beside those of JSON, tuples and mappings.
-_CLASSES = {one.__name__: one for one in (Definition, MailList, Membership, PicklistItem, Profile)}
+_KNOWN = (DataColumn, Definition, MailList, Membership, PicklistItem, Profile)
+_CLASSES = {one.__name__: one for one in _KNOWN}
 _PLAIN = (type(None), bool, int, float, str)
 
 log = structlog.get_logger(__name__)

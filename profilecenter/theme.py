@@ -154,6 +154,7 @@ UNFOLD = {
                         _("Business units"), "storefront", "unsub_businessunit_changelist",
                         "unsub.view_businessunit",
                     ),
+                    _link(_("Topics"), "label", "unsub_topic_changelist", "unsub.view_topic"),
                     _link(_("Reasons"), "forum", "unsub_reason_changelist", "unsub.view_reason"),
                     _link(
                         _("Consent texts"), "handshake", "unsub_consenttext_changelist",

@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from unsub.domain.context import JobContext, Scope, SubscriberContext, UnsubContext
 from unsub.links.tokens import sign_link
+from unsub.sandbox.world.sample import PREFERENCES
 
 from .environment import UNITS
 from .steps import say
@@ -80,6 +81,8 @@ def prepare() -> bool:
         if is_new:
             _name_lists(mid)
         if is_new and mid == PARENT:
+            _offer_topics(mid)
+        if is_new and mid == PARENT:
             # So that a bad link shows a brand, and the form for a lost link.
             host = urlsplit(settings.PUBLIC_URL).hostname
             unit_model.objects.filter(mid=mid).update(domain=host, lost_link_form=True)
@@ -115,6 +118,29 @@ def add_sample_data() -> None:
     cursors.create(source=sealing.RUN, upto_at=timezone.now())
     import_module("unsub.alerting.detection").evaluate()
     logging.disable(logging.NOTSET)
+
+
+def _offer_topics(mid: int) -> None:
+    """Offer two topics that are columns of the sandbox's data extension: a yes or no, and how
+    often."""
+    topics = apps.get_model("unsub", "Topic").objects
+    place = {
+        "unit_id": mid, "data_extension": PREFERENCES, "key_column": "SubscriberKey",
+        "key_holds": "key",
+    }  # fmt: skip
+    topics.create(
+        code="tips", name="Tips and ideas", description="How to care for what you wear.",
+        column="Tips", **place,
+    )  # fmt: skip
+    often = topics.create(
+        code="frequency", name="How often?", column="Frequency", off_value="never",
+        choices="weekly = Every week\nmonthly = Once a month\nnever = Never",
+        empty_value="weekly", **place,
+    )  # fmt: skip
+    often.texts.create(
+        language="de", name="Wie oft?",
+        choices="weekly = Jede Woche\nmonthly = Einmal im Monat\nnever = Nie",
+    )  # fmt: skip
 
 
 def _centre() -> str:

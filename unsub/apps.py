@@ -18,6 +18,8 @@ KEPT_BY_PAGES = (
     "DarkLogo",
     "Reason",
     "ReasonLabel",
+    "Topic",
+    "TopicText",
 )
 
 

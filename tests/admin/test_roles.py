@@ -22,6 +22,7 @@ from unsub.models import (
     Reason,
     Status,
     SubscriberRequest,
+    Topic,
 )
 from unsub.outbox import store
 from unsub.units.access import units_of
@@ -33,6 +34,7 @@ PAGES = (
     "/admin/unsub/businessunit/", "/admin/unsub/reason/", "/admin/unsub/lostlink/",
     "/admin/unsub/alarm/", "/admin/unsub/subscriberrequest/scanners/", "/admin/unsub/pause/",
     "/admin/unsub/consenttext/", "/admin/unsub/erasure/", "/admin/unsub/linkemail/",
+    "/admin/unsub/topic/",
 )  # fmt: skip
 
 
@@ -58,6 +60,14 @@ def rows(
             request=theirs, number=1, lease="00000000-0000-4000-8000-000000000001"
         ),
         "businessunit": child,
+        "topic": Topic.objects.create(
+            unit=child,
+            code="tips",
+            name=f"Tips of {SECRET}",
+            data_extension="own",
+            key_column="SubscriberKey",
+            column="Tips",
+        ),
         "reason": Reason.objects.create(unit=child, code="kids", label=f"{SECRET} reason"),
         "lostlink": LostLink.objects.create(
             unit=child, email_address="mina@example.com", address_digest="0"
@@ -91,7 +101,7 @@ def test_no_page_shows_anything_of_another_unit(
 @pytest.mark.parametrize(
     "model",
     ["subscriberrequest", "deliveryattempt", "businessunit", "reason", "lostlink", "alarm", "pause",
-     "consenttext", "erasure", "linkemail"],
+     "consenttext", "erasure", "linkemail", "topic"],
 )  # fmt: skip
 @pytest.mark.parametrize("act", ["change", "history", "delete"])
 def test_an_id_of_another_unit_is_refused_and_logged(

@@ -263,3 +263,11 @@ def test_a_system_that_is_down_says_try_later(
 
 def test_a_system_that_is_up_gives_no_reason_to_wait() -> None:
     assert read_status(SystemStatus.OK) is None
+
+
+@pytest.mark.parametrize("code", [2, 0, None, 401])
+def test_a_row_whose_columns_are_refused_is_refused_whatever_its_code(code: int | None) -> None:
+    said = CallResult(status_code="Error", error_code=code, wrong_columns=("Tips", "", "Tips"))
+    verdict = read_result(said)
+    assert verdict.step(1) is Step.REFUSE
+    assert (verdict.detail, verdict.names_nobody) == ("columns refused: Tips", False)

@@ -12,7 +12,7 @@ from django.test import RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from playwright.sync_api import Browser, Page
 
-from tests.journeys.deployment import PARENT, Deployment
+from tests.journeys.deployment import CHILD, PARENT, Deployment
 from tests.journeys.office import enter, sign_in
 from tests.journeys.rules import AXE, RULES
 
@@ -40,6 +40,11 @@ from django.contrib.auth.models import User
 Invitation.objects.get_or_create(
     user=User.objects.get_or_create(username="invited", email="invited@example.com")[0],
     defaults=dict(expires_at=now() + timedelta(7)),
+)
+Topic.objects.get_or_create(
+    unit_id={CHILD}, code="tips", defaults=dict(
+        name="Tips", data_extension="email-preferences", key_column="SubscriberKey", column="Tips"
+    ),
 )
 RestoreHold.objects.exists() or RestoreHold.objects.create(released_at=Now())
 UnsubscribeImport.objects.get_or_create(
@@ -109,6 +114,7 @@ NO_PAGES = {
     "unsub_subscriberrequest_export": "a file",
     "unsub_unsubscribeimport_errors": "a file",
     "unsub_subscriberrequest_try_again": "a POST",
+    "unsub_topic_check_place": "leads to the topic",
     "unsub_subscriberrequest_receipt": "needs an ID: the last test opens it",
     **{
         f"unsub_{model}_view_{act}": what

@@ -4,19 +4,31 @@ import json
 import re
 import time
 import urllib.request
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.journeys.deployment import WEEKLY, Deployment
+from tests.journeys.deployment import PARENT, WEEKLY, Deployment
 from tests.journeys.office import sign_in
 from tests.journeys.processes import wait_for
 from tests.journeys.reader import Reader
 from tests.journeys.rules import violations
 from unsub.domain.context import PROOF_SECONDS
 
+TOPICS = f"""
+from unsub.models import Topic
+place = {{"unit_id": {PARENT}, "data_extension": "email-preferences",
+         "key_column": "SubscriberKey"}}
+Topic.objects.create(code="tips", name="Tips and ideas", column="Tips", **place)
+Topic.objects.create(
+    code="frequency", name="How often?", column="Frequency", off_value="never",
+    empty_value="weekly", choices="weekly = Every week\\nmonthly = Once a month\\nnever = Never",
+    **place,
+)
+"""
 LIST = "/admin/unsub/subscriberrequest/"
 
 
@@ -43,6 +55,14 @@ def person(deployment: Deployment, subscriber: int) -> dict[str, Any]:
     with urllib.request.urlopen(url, timeout=5) as response:
         found: dict[str, Any] = json.load(response)
     return found
+
+
+def preferences(deployment: Deployment, subscriber: int) -> dict[str, str]:
+    """Return what was written to a subscriber's row in the sandbox's data extension."""
+    with urllib.request.urlopen(f"{deployment.sandbox_url}/rows.json", timeout=5) as response:
+        rows = [one["values"] for one in json.load(response)]
+    own = [row for row in rows if row["SubscriberKey"] == f"sub-{subscriber}"]
+    return {name: value for row in own for name, value in row.items()}
 
 
 def unfold(page: Page, name: str) -> None:
@@ -107,6 +127,61 @@ def test_a_list_is_subscribed_to_once_it_is_confirmed_by_email(
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_role("heading", name="Thanks, that’s confirmed")).to_be_visible()
     wait_for("the list", lambda: person(shared, 1075)["lists"].get("7004") == "Active")
+
+
+@pytest.fixture
+def topics(shared: Deployment) -> Iterator[None]:
+    """Two topics of the parent unit, in a data extension of the sandbox. The pages of other tests
+    have none."""
+    shared.shell(TOPICS)
+    yield
+    shared.shell("from unsub.models import Topic; Topic.objects.all().delete()")
+
+
+@pytest.mark.usefixtures("topics")
+def test_a_topic_in_a_data_extension_goes_from_the_page_to_its_row(
+    shared: Deployment, plain_reader: Reader, reader: Reader
+) -> None:
+    page, address = plain_reader.page, centre(shared, 1094)
+
+    def loaded() -> bool:
+        # Other processes show a marketer's change within two seconds.
+        plain_reader.open(address)
+        return box(page, "Tips and ideas").count() == 1
+
+    wait_for("the topics", loaded)
+    # Without a row: off, and the choice that counts then.
+    expect(box(page, "Tips and ideas")).not_to_be_checked()
+    expect(page.get_by_role("radio", name="Every week")).to_be_checked()
+    reader.open(address)
+    assert violations(reader.page, "main") == []
+    box(page, "Tips and ideas").check()
+    page.get_by_role("radio", name="Once a month").check()
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.get_by_text("Your changes are saved.")).to_be_visible()
+    expect(page.get_by_text("Waiting for you to confirm")).to_be_visible()
+    expect(page.get_by_role("radio", name="Once a month")).to_be_checked()
+    wait_for("the frequency", lambda: preferences(shared, 1094).get("Frequency") == "monthly")
+    assert "Tips" not in preferences(shared, 1094)
+    plain_reader.open(mail_to(shared, "sub1094@example.com"))
+    expect(page.get_by_text("Confirm that you want “Tips and ideas”")).to_be_visible()
+    page.get_by_role("button", name="Confirm").click()
+    wait_for("the topic", lambda: preferences(shared, 1094).get("Tips") == "True")
+    # And out again, at once: read from the data extension, then left.
+    plain_reader.open(address)
+    expect(box(page, "Tips and ideas")).to_be_checked()
+    box(page, "Tips and ideas").uncheck()
+    page.get_by_role("radio", name="Never").check()
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.get_by_text("Unsubscribing").first).to_be_visible()
+    wait_for(
+        "the row",
+        lambda: (
+            preferences(shared, 1094)
+            == {"SubscriberKey": "sub-1094", "Tips": "False", "Frequency": "never"}
+        ),
+    )
+    assert [event for event in shared.events() if event["subscriber_id"] == 1094] == []
 
 
 def test_a_consent_has_a_receipt_that_its_person_and_a_marketer_find_and_print(

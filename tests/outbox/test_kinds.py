@@ -17,7 +17,7 @@ from unsub.delivery.claim import claim
 from unsub.delivery.kinds import update
 from unsub.domain.context import JobContext
 from unsub.domain.target import EVERYTHING, Target, TargetType
-from unsub.models import BusinessUnit, Channel, Kind, MessageType, Status, SubscriberRequest
+from unsub.models import BusinessUnit, Channel, Kind, MessageType, Status, SubscriberRequest, Topic
 from unsub.models.kinds import KINDS
 from unsub.models.request import target_columns
 from unsub.outbox import precedence, store
@@ -30,10 +30,11 @@ from .helpers import claimed_ids
 pytestmark = pytest.mark.usefixtures("unit")
 database = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
-NAMES = {Kind.ATTRIBUTE: "City"}
+NAMES = {Kind.ATTRIBUTE: "City", Kind.TOPIC: "tips", Kind.TOPIC_OFF: "tips"}
 LIST = Target(TargetType.LIST, id=7001)
 OTHER_LIST = Target(TargetType.LIST, id=7004)
 JOB = Target(TargetType.JOB, id=88002)
+TIPS, OTHER_TOPIC = (Target(TargetType.TOPIC, name=name) for name in ("tips", "frequency"))
 # What supersedes what, written by hand: later kind and target, earlier kind and target.
 SUPERSEDES = {
     (Kind.UNSUBSCRIBE, LIST, Kind.SUBSCRIBE, LIST),
@@ -49,6 +50,13 @@ SUPERSEDES = {
     (Kind.SUBSCRIBE, OTHER_LIST, Kind.SUBSCRIBE, OTHER_LIST),
     (Kind.RESUBSCRIBE, EVERYTHING, Kind.UNSUBSCRIBE, EVERYTHING),
     (Kind.RESUBSCRIBE, EVERYTHING, Kind.RESUBSCRIBE, EVERYTHING),
+    (Kind.UNSUBSCRIBE, EVERYTHING, Kind.TOPIC, TIPS),
+    (Kind.UNSUBSCRIBE, EVERYTHING, Kind.TOPIC, OTHER_TOPIC),
+    *(
+        (later, topic, earlier, topic)
+        for later, earlier in product((Kind.TOPIC, Kind.TOPIC_OFF), repeat=2)
+        for topic in (TIPS, OTHER_TOPIC)
+    ),
 }
 TARGETS = {
     TargetType.LIST: (LIST, OTHER_LIST),
@@ -57,6 +65,7 @@ TARGETS = {
     TargetType.ATTRIBUTE: tuple(Target(TargetType.ATTRIBUTE, name=name) for name in ("A", "B")),
     TargetType.FORMAT: (Target(TargetType.FORMAT),),
     TargetType.ADDRESS: (Target(TargetType.ADDRESS),),
+    TargetType.TOPIC: (TIPS, OTHER_TOPIC),
 }
 
 
@@ -164,6 +173,7 @@ def ready(one: SubscriberRequest) -> bool:
 def test_each_message_type_has_its_own_kinds_and_unsubscribes_are_sent_first(
     unit: BusinessUnit,
 ) -> None:
+    Topic.objects.create(unit=unit, code="tips", name="Tips", column="Tips")
     for number, kind in enumerate(reversed(Kind), 1001):
         store.write(replace(submission(kind), context=context(number)))
     messages = []

@@ -252,7 +252,7 @@ def test_several_in_one_message_each_have_their_result(sfmc: Sandbox, caller: Ca
         subscriber("ada-1001", JOIN),
         subscriber("nobody", JOIN),
         subscriber("grace-1002", JOIN),
-        '<Objects xsi:type="DataExtensionObject"/>',
+        '<Objects xsi:type="Send"/>',
     ]
     answer = caller.post(update_call(*items), action="Update")
     assert overall(answer) == "Has Errors"

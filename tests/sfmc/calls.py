@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tests.sfmc.conftest import KEY, request
 from unsub.sfmc import (
     PROFILE_PROPERTIES,
+    DataRow,
     Filter,
     ListChange,
     RetrieveRequest,
@@ -23,6 +24,10 @@ UPDATE = SubscriberUpdate(
 MAIL = TriggeredSend(
     definition_key="welcome", subscriber_key=KEY, email_address=ADDRESS, attributes=ATTRIBUTES,
     client_mid=510002,
+)  # fmt: skip
+ROW = DataRow(
+    customer_key="email-preferences", key=("SubscriberKey", KEY), client_mid=510002,
+    values=(("Tips", "True"),),
 )  # fmt: skip
 PROFILE = RetrieveRequest(
     object_type="Subscriber", properties=PROFILE_PROPERTIES, client_mid=510002,
@@ -57,4 +62,9 @@ def create(client: Client) -> object:
     return client.create([MAIL])
 
 
-CALLS: tuple[Call, ...] = (execute, retrieve, describe, update, create)
+def upsert(client: Client) -> object:
+    """Call Update for a row of a data extension."""
+    return client.upsert([ROW])
+
+
+CALLS: tuple[Call, ...] = (execute, retrieve, describe, update, create, upsert)

@@ -13,9 +13,9 @@ LENIENT = frozenset(
 # Elements that are text in our WSDL where the vendor has an enumeration.
 AS_TEXT = {
     "TrackingEvent": ("EventType",), "List": ("Type", "ListClassification"),
-    "ListSubscriber": ("Status",),
+    "ListSubscriber": ("Status",), "DataExtensionField": ("FieldType",),
 }  # fmt: skip
-ENUMERATIONS = ("SubscriberStatus", "EmailType")
+ENUMERATIONS = ("SubscriberStatus", "EmailType", "SaveAction")
 # Type -> its base type. In the vendor's WSDL there may be types in between.
 PARENTS = {
     "UnsubEvent": "TrackingEvent", "TrackingEvent": "APIObject", "List": "APIObject",
@@ -24,6 +24,8 @@ PARENTS = {
     "TriggeredSendDefinition": "APIObject", "UpdateOptions": "Options", "CreateOptions": "Options",
     "UpdateResult": "Result", "CreateResult": "Result",
     "TriggeredSendCreateResult": "CreateResult", "SimpleFilterPart": "FilterPart",
+    "ObjectExtension": "APIObject", "DataExtensionObject": "ObjectExtension",
+    "DataExtensionField": "PropertyDefinition", "DataExtensionUpdateResult": "UpdateResult",
 }  # fmt: skip
 Element = tuple[str, str, str, str]
 # Name, type, minimum and maximum occurrence.
@@ -107,6 +109,20 @@ EXPECTED: dict[str, tuple[Element, ...]] = {
         ("OrdinalID", "int", "0", "1"), ("ErrorCode", "int", "0", "1"),
     ),
     "CreateResult": (("NewID", "int", "0", "1"),),
+    "ObjectExtension": (
+        ("Type", "string", "0", "1"), ("Properties", "", "0", "1"),
+        ("Property", "APIProperty", "0", "unbounded"),
+    ),
+    "DataExtensionObject": (("Keys", "", "0", "1"), ("Key", "APIProperty", "0", "unbounded")),
+    "DataExtensionField": (("IsPrimaryKey", "boolean", "0", "1"),),
+    "DataExtensionError": (("Name", "string", "0", "1"), ("ErrorMessage", "string", "0", "1")),
+    "DataExtensionUpdateResult": (
+        ("ErrorMessage", "string", "0", "1"), ("KeyErrors", "", "0", "1"),
+        ("KeyError", "DataExtensionError", "0", "unbounded"), ("ValueErrors", "", "0", "1"),
+        ("ValueError", "DataExtensionError", "0", "unbounded"),
+    ),
+    "SaveOption": (("PropertyName", "string", "1", "1"), ("SaveAction", "SaveAction", "1", "1")),
+    "Options": (("SaveOptions", "", "0", "1"), ("SaveOption", "SaveOption", "0", "unbounded")),
     "TriggeredSend": (
         ("TriggeredSendDefinition", "TriggeredSendDefinition", "1", "1"),
         ("Subscribers", "Subscriber", "1", "unbounded"),

@@ -19,6 +19,7 @@ from .reasons import ReasonAdmin
 from .requests import SubscriberRequestAdmin
 from .restore_holds import RestoreHoldAdmin
 from .sends import SendAdmin
+from .topics import TopicAdmin
 from .units import BusinessUnitAdmin
 from .users import GroupAdmin, UserAdmin
 
@@ -39,6 +40,7 @@ __all__ = [
     "RestoreHoldAdmin",
     "SendAdmin",
     "SubscriberRequestAdmin",
+    "TopicAdmin",
     "UnsubscribeImportAdmin",
     "UserAdmin",
 ]

@@ -12,6 +12,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from unsub.models import Erasure
 from unsub.outbox import erasure as erasure_requests
 from unsub.preferences import snapshot
+from unsub.preferences.topics import topics_of
 
 from .bulk_actions import BulkAction, actor
 
@@ -66,7 +67,7 @@ def _grant_one(request: HttpRequest, pk: int, note: str) -> bool:
         messages.error(request, _still_open(Erasure.objects.get(pk=pk)))
         return False
     for context in contexts:
-        snapshot.forget(erasure.unit_id, context)
+        snapshot.forget(erasure.unit_id, context, topics_of(erasure.unit_id))
     return True
 
 

@@ -19,6 +19,8 @@ from unsub.preferences.consent_receipts import (
     Receipt,
     UnknownReceiptError,
 )
+from unsub.preferences.target_names import Names
+from unsub.preferences.topics import topics_of
 
 from . import subscriber_search
 from .exports import NAME_SUBSCRIBERS, record
@@ -168,9 +170,12 @@ def _receipts(one: SubscriberRequest) -> list[Receipt]:
     return consent_receipts.receipts(rows)
 
 
-def _names(mid: int) -> dict[int, str]:
-    """Return the names of the unit's lists by ListID, with their numbers."""
-    return {number: f"{name} ({number})" for number, name in snapshot.known_lists(mid)}
+def _names(mid: int) -> Names:
+    """Return the names of the unit's lists by ListID, with their numbers, and of its topics by
+    code."""
+    names: dict[int | str, str] = {one.code: one.name for one in topics_of(mid)}
+    known = snapshot.known_lists(mid)
+    return names | {number: f"{name} ({number})" for number, name in known}
 
 
 def _who(request: HttpRequest, one: SubscriberRequest) -> dict[str, Any]:

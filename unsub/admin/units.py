@@ -148,6 +148,8 @@ class BusinessUnitAdmin(OfUnits, UnitAdminBase):
             context |= {
                 "texts_url": reverse("admin:unsub_businessunit_languages", args=(unit.mid,)),
                 "lists_url": reverse("admin:unsub_businessunit_lists", args=(unit.mid,)),
+                "topics_url": f"{reverse('admin:unsub_topic_changelist')}"
+                f"?unit__mid__exact={unit.mid}",
                 "reasons_url": reverse("admin:unsub_reason_changelist"),
                 "gaps": checklist.items_of(unit),
             }

@@ -14,7 +14,16 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import CharField, FilteredRelation, IntegerField, Q, QuerySet, Value
+from django.db.models import (
+    CharField,
+    Exists,
+    FilteredRelation,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+)
 from django.db.models.functions import Now
 
 from unsub.domain.outcomes import Backpressure, Outcome, Verdict
@@ -26,6 +35,7 @@ from unsub.models import (
     MessageType,
     MessageTypeState,
     QueueState,
+    Topic,
 )
 from unsub.units import queue_state
 from unsub.units.opening import ensure_own_unit
@@ -52,12 +62,13 @@ STATUS_FIRST = frozenset({CIRCUIT_OPEN, MAINTENANCE})
 class SendPermit:
     """How many due rows may be claimed now. With 0, none; `probe_is_due` says whether a worker may
     acquire the probe of the queue then. Which list of the unit is All Subscribers, as far as that
-    is known. `stopped` are the message types that send nothing but probes, each with whether its
-    probe is due."""
+    is known. `has_topics`: there may be requests about topics. `stopped` are the message types that
+    send nothing but probes, each with whether its probe is due."""
 
     limit: int
     probe_is_due: bool = False
     all_subscribers_list_id: int | None = None
+    has_topics: bool = False
     stopped: Mapping[MessageType, bool] = field(default_factory=dict)
 
 
@@ -91,10 +102,11 @@ def permit(mid: int, *, probing: bool = False) -> SendPermit:
     if not found:
         log.error("unknown_unit_requests_held", mid=mid)
         return SendPermit(limit=0)
-    list_id, now, held_since, until, reason, singly_until, _, _ = found[0]
+    list_id, now, held_since, until, reason, singly_until, _, _, has_topics = found[0]
     permit = SendPermit(
         limit=1 if probing or (singly_until and singly_until > now) else settings.SFMC_BATCH_SIZE,
         all_subscribers_list_id=list_id,
+        has_topics=bool(has_topics),
         stopped={MessageType(row[6]): row[7] <= now for row in found if row[6] is not None},
     )
     if probing or (held_since is None and (until is None or until <= now)):
@@ -117,6 +129,7 @@ def _state() -> QuerySet[Any, Any]:
             "all_subscribers_list_id", Now(),
             "queue_state__held_since", "queue_state__paused_until", "queue_state__paused_reason",
             "queue_state__singly_until", "stopped__message_type", "stopped__paused_until",
+            Exists(Topic.objects.filter(unit=OuterRef("pk")).order_by()),
         )
     )  # fmt: skip
 

@@ -67,7 +67,7 @@ def _claim(mid: int, permit: circuit.SendPermit, *, together: bool) -> Batch[Row
         return None
     lease = uuid4()
     with transaction.atomic(durable=True):
-        for message_type in _message_types():
+        for message_type in _message_types(has_topics=permit.has_topics):
             limit = circuit.limit_of_type(mid, message_type, permit)
             rows = _lock(mid, message_type, limit, permit.stopped, together=together)
             if rows := _of_one_message(rows):
@@ -91,11 +91,14 @@ def _claim(mid: int, permit: circuit.SendPermit, *, together: bool) -> Batch[Row
     )
 
 
-def _message_types() -> Iterator[MessageType]:
-    """Yield the message types that may be sent now, in order of priority."""
+def _message_types(*, has_topics: bool) -> Iterator[MessageType]:
+    """Yield the message types that may be sent now, in order of priority. A unit without topics
+    pays no query for them."""
     yield MessageType.UNSUBSCRIBES
     if not restoring.is_holding():
         yield MessageType.CHANGES
+        if has_topics:
+            yield MessageType.TOPICS
         yield MessageType.MAILS
 
 

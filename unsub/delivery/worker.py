@@ -33,7 +33,7 @@ from unsub.sfmc import MisconfiguredError, PermanentError, SfmcError, UnknownOut
 from . import circuit, isolation, late_calls, measures, settlement
 from .batch import Batch, Row
 from .claim import claim
-from .kinds import link_email, unsubscribe, update
+from .kinds import link_email, topic, unsubscribe, update
 from .lease import LeaseLostError
 
 log = structlog.get_logger(__name__)
@@ -195,6 +195,7 @@ def call(batch: Batch[Row]) -> tuple[Verdict, ...]:
 _SENDERS: Mapping[MessageType, Callable[[Batch[Any]], tuple[Verdict, ...] | None]] = {
     MessageType.UNSUBSCRIBES: unsubscribe.send,
     MessageType.CHANGES: update.send,
+    MessageType.TOPICS: topic.send,
     MessageType.MAILS: link_email.send,
 }
 

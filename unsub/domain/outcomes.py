@@ -83,7 +83,7 @@ class Verdict:
     def is_of_marketing_cloud(self) -> bool:
         """Whether the verdict says anything about Marketing Cloud: not where no call was made, nor
         where this application failed."""
-        is_called = self not in (NOT_CALLED, STOPPING, HELD_BACK, NO_CALL_FREE)
+        is_called = self not in (NOT_CALLED, STOPPING, HELD_BACK, NO_CALL_FREE, NEXT_MESSAGE)
         return is_called and self.outcome is not Outcome.INTERNAL_ERROR
 
     def step(self, attempts: int) -> Step:
@@ -97,6 +97,8 @@ class Verdict:
 
 # For rows that did not fit into the time of their batch's lease: they go with the next batch.
 NO_TIME_LEFT = Verdict(outcome=Outcome.TRY_LATER, detail="no time left", at_once=True)
+# For rows that cannot be in the same message as others of their batch.
+NEXT_MESSAGE = Verdict(outcome=Outcome.TRY_LATER, detail="goes in the next message", at_once=True)
 # For a batch whose lease had ended, or was about to end, directly before its call.
 NOT_CALLED = Verdict(outcome=Outcome.TRY_LATER, detail="the lease ended before the call")
 # For a batch whose worker was told to stop before its call.
@@ -147,7 +149,7 @@ def read_result(result: CallResult, *, request_id: str = "") -> Verdict:
         outcome=outcome,
         error_code=result.error_code,
         status_code=result.status_code[:40],
-        detail=_NO_RIGHT if is_misconfigured else "",
+        detail=_NO_RIGHT if is_misconfigured else _wrong_columns(result),
         sfmc_request_id=request_id[:64],
         backpressure=_BACKPRESSURE.get(result.error_code or 0, Backpressure.NONE)
         if outcome is Outcome.TRY_LATER
@@ -155,8 +157,15 @@ def read_result(result: CallResult, *, request_id: str = "") -> Verdict:
         tries=tries,
         of_call=is_misconfigured,
         names_nobody=outcome in (Outcome.REFUSED, Outcome.TRY_LATER)
+        and not result.wrong_columns
         and _names_nobody(result.error_code),
     )
+
+
+def _wrong_columns(result: CallResult) -> str:
+    """Return which columns of a data extension refused their values, by name alone."""
+    columns = ", ".join(dict.fromkeys(filter(None, result.wrong_columns)))
+    return f"columns refused: {columns}"[:200] if result.wrong_columns else ""
 
 
 def _names_nobody(code: int | None) -> bool:
@@ -170,10 +179,11 @@ def _classify(result: CallResult) -> tuple[Outcome, int | None]:
     """Return the outcome of a result, and the most attempts it may use (None: no limit)."""
     if result.status_code == "OK":
         return Outcome.POSTED, None
+    # Of a row in a data extension, whatever code there is: the manual gives none.
+    if result.wrong_columns or result.error_code in _REFUSED:
+        return Outcome.REFUSED, None
     if result.error_code in _ALREADY:
         return Outcome.ALREADY_UNSUBSCRIBED, None
-    if result.error_code in _REFUSED:
-        return Outcome.REFUSED, None
     if result.error_code in _TRY_LATER:
         return Outcome.TRY_LATER, None
     if result.error_code in _MISCONFIGURED or _says_no_right(result):

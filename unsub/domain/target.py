@@ -1,5 +1,5 @@
-"""The target of a request: a list, everything, an attribute. Of two requests of one subscriber
-about the same target the later one counts."""
+"""The target of a request: a list, everything, an attribute, a topic. Of two requests of one
+subscriber about the same target the later one counts."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,15 +14,17 @@ class TargetType(StrEnum):
     ATTRIBUTE = "attribute"
     FORMAT = "format"
     ADDRESS = "address"
+    TOPIC = "topic"
 
 
 _WITH_ID = frozenset({TargetType.LIST, TargetType.JOB})
-_WITH_NAME = frozenset({TargetType.ATTRIBUTE})
+_WITH_NAME = frozenset({TargetType.ATTRIBUTE, TargetType.TOPIC})
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a request is about. `id` is the ListID or JobID, `name` the attribute's name."""
+    """What a request is about. `id` is the ListID or JobID, `name` the attribute's name
+    or the topic's code."""
 
     type: TargetType
     id: int | None = None

@@ -5,7 +5,7 @@ Every call raises RuntimeError inside a database transaction. Calls that change 
 sent.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -19,6 +19,7 @@ from django.db import DatabaseError, connection
 from unsub.domain.context import SubscriberContext
 from unsub.models import BusinessUnit, TokenBy
 from unsub.sfmc import (
+    FIELD_PROPERTIES,
     LIST_PROPERTIES,
     LIST_SUBSCRIBER_PROPERTIES,
     LOG_UNSUB_EVENT,
@@ -27,6 +28,8 @@ from unsub.sfmc import (
     SUBSCRIBER_PROPERTIES,
     UNSUB_EVENT_PROPERTIES,
     CallReply,
+    DataColumn,
+    DataRow,
     Definition,
     ExecuteRequest,
     Filter,
@@ -41,12 +44,15 @@ from unsub.sfmc import (
     TransientError,
     TriggeredSend,
     UnsubEvent,
+    read_column,
     read_list,
     read_membership,
     read_profile,
     read_sent_email,
     read_subscriber_name,
     read_unsub_event,
+    read_values,
+    row_type,
 )
 from unsub.sfmc.client import Before, Client
 
@@ -173,6 +179,35 @@ def definitions(mid: int) -> tuple[Definition, ...]:
     _outside()
     route = _route(mid)
     return route.client.describe("Subscriber", client_mid=route.mid)
+
+
+def data_columns(mid: int, customer_key: str) -> list[DataColumn]:
+    """Return the columns of a data extension of the unit; none where there is no such data
+    extension. Raises an SfmcError."""
+    condition = Filter(
+        property="DataExtension.CustomerKey", operator="equals", values=(customer_key,)
+    )
+    return _all(_pages(mid, "DataExtensionField", FIELD_PROPERTIES, condition, read_column))
+
+
+def data_values(
+    mid: int, customer_key: str, *, key: tuple[str, str], columns: Sequence[str]
+) -> Mapping[str, str]:
+    """Return the values of columns in the row of a data extension with this key, a column and its
+    value; {} where there is no such row. Raises an SfmcError."""
+    name, value = key
+    condition = Filter(property=name, operator="equals", values=(value,))
+    found = _all(_pages(mid, row_type(customer_key), tuple(columns), condition, read_values))
+    return found[0] if found else {}
+
+
+def upsert_rows(mid: int, rows: Sequence[DataRow], *, before: Before | None = None) -> CallReply:
+    """Insert or update rows of data extensions in one Update message. Return the reply, results in
+    the order of `rows`. Raises an SfmcError."""
+    _outside()
+    route = _route(mid)
+    addressed = [replace(one, client_mid=route.mid) for one in rows]
+    return route.client.upsert(addressed, before=before)
 
 
 def update_subscribers(

@@ -4,6 +4,7 @@ They seldom change. A copy is kept for a day longer than it is trusted, for whil
 does not answer.
 """
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,8 @@ from django.core.cache import cache
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
-from unsub.models import MailingList, MailingListText
-from unsub.sfmc import Definition, MailList
+from unsub.models import MailingList, MailingListText, Topic, TopicText
+from unsub.sfmc import DataColumn, Definition, MailList
 
 from . import calls as gateway
 
@@ -27,6 +28,25 @@ def lists(mid: int) -> list[MailList]:
 def definitions(mid: int) -> tuple[Definition, ...]:
     """Return the unit's profile attributes, in the order to show them. Raises an SfmcError."""
     return tuple(_kept(f"catalogue:attributes:{mid}", lambda: gateway.definitions(mid)))
+
+
+def data_columns(mid: int, customer_key: str) -> tuple[DataColumn, ...]:
+    """Return the columns of a data extension of the unit; none where there is no such one, which
+    the next call asks again. Raises an SfmcError."""
+    name = hashlib.sha256(customer_key.encode()).hexdigest()[:16]
+    key = f"catalogue:columns:{mid}:{name}"
+    found: tuple[DataColumn, ...] | None = cache.get(key)
+    if found is None:
+        found = tuple(gateway.data_columns(mid, customer_key))
+        if found:
+            cache.set(key, found, timeout=FRESH_FOR)
+    return found
+
+
+def forget_data_columns(mid: int, customer_key: str) -> None:
+    """Let the next read of a data extension's columns ask Marketing Cloud."""
+    name = hashlib.sha256(customer_key.encode()).hexdigest()[:16]
+    cache.delete(f"catalogue:columns:{mid}:{name}")
 
 
 def known_lists(mid: int) -> list[MailList]:
@@ -50,6 +70,16 @@ def list_name(mid: int, list_id: int | None, language: str = "") -> str:
     own = named.values_list(here, flat=True).first()
     public = (one.name for one in known_lists(mid) if one.list_id == list_id and one.is_public)
     return own or next(public, "")
+
+
+def topic_name(mid: int, code: str, language: str = "") -> str:
+    """Return what people know a topic by, in a language where it has a name in it; its code where
+    there is no such topic any more. Asks nobody but the database. Raises DatabaseError."""
+    translated = TopicText.objects.filter(topic=OuterRef("pk"), language=language)
+    translated = translated.exclude(name="").order_by()
+    here = Coalesce(Subquery(translated.values("name")[:1]), F("name"))
+    named = Topic.objects.filter(unit_id=mid, code=code).order_by()
+    return named.values_list(here, flat=True).first() or code
 
 
 def _kept(key: str, read: Callable[[], Any]) -> Any:

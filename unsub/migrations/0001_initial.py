@@ -1210,6 +1210,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("execute", "execute"),
                             ("update", "update"),
+                            ("update_row", "update_row"),
                             ("triggered_send", "triggered_send"),
                         ],
                         max_length=20,
@@ -1720,6 +1721,8 @@ class Migration(migrations.Migration):
                             ("attribute", "change details"),
                             ("format", "change email format"),
                             ("address", "change email address"),
+                            ("topic", "choose a topic"),
+                            ("topic_off", "leave a topic"),
                         ],
                         db_default="unsubscribe",
                         default="unsubscribe",
@@ -1737,6 +1740,7 @@ class Migration(migrations.Migration):
                             ("attribute", "attribute"),
                             ("format", "format"),
                             ("address", "address"),
+                            ("topic", "topic"),
                         ],
                         max_length=10,
                         verbose_name="target",
@@ -1751,7 +1755,10 @@ class Migration(migrations.Migration):
                 (
                     "target_name",
                     models.CharField(
-                        blank=True, db_default="", max_length=150, verbose_name="target attribute"
+                        blank=True,
+                        db_default="",
+                        max_length=150,
+                        verbose_name="target attribute or topic",
                     ),
                 ),
                 ("value", models.TextField(blank=True, db_default="", verbose_name="new value")),
@@ -2251,6 +2258,228 @@ class Migration(migrations.Migration):
                 "verbose_name": "delivery attempt",
                 "verbose_name_plural": "delivery attempts",
                 "ordering": ("request", "number"),
+            },
+        ),
+        migrations.CreateModel(
+            name="Topic",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "code",
+                    models.SlugField(
+                        db_index=False,
+                        help_text="Names the topic in requests and exports, like events. It can’t be changed.",
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "[a-z]", "Use at least one small letter."
+                            )
+                        ],
+                        verbose_name="code",
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="As recipients know it. Also per language.",
+                        max_length=100,
+                        verbose_name="name",
+                    ),
+                ),
+                (
+                    "description",
+                    models.CharField(
+                        blank=True,
+                        db_default="",
+                        default="",
+                        max_length=200,
+                        verbose_name="description",
+                    ),
+                ),
+                (
+                    "offered",
+                    models.BooleanField(
+                        db_default=True,
+                        default=True,
+                        help_text="Recipients can choose it in the preference center. If off, only those who have it on see it, and can leave it.",
+                        verbose_name="offered",
+                    ),
+                ),
+                (
+                    "position",
+                    models.PositiveSmallIntegerField(
+                        db_default=1000,
+                        default=1000,
+                        help_text="Among topics and mailing lists, lowest first.",
+                        verbose_name="order",
+                    ),
+                ),
+                (
+                    "kept_in",
+                    models.CharField(
+                        choices=[
+                            ("column", "column of a data extension"),
+                            ("attribute", "profile attribute"),
+                        ],
+                        default="column",
+                        max_length=10,
+                        verbose_name="kept in",
+                    ),
+                ),
+                (
+                    "data_extension",
+                    models.CharField(
+                        blank=True,
+                        db_default="",
+                        default="",
+                        help_text="Its external key (CustomerKey).",
+                        max_length=200,
+                        verbose_name="data extension",
+                    ),
+                ),
+                (
+                    "key_column",
+                    models.CharField(
+                        blank=True,
+                        db_default="",
+                        default="",
+                        help_text="The primary key of the data extension, like SubscriberKey.",
+                        max_length=200,
+                        verbose_name="key column",
+                    ),
+                ),
+                (
+                    "key_holds",
+                    models.CharField(
+                        choices=[
+                            ("key", "SubscriberKey"),
+                            ("id", "SubscriberID"),
+                            ("address", "email address"),
+                        ],
+                        default="key",
+                        max_length=10,
+                        verbose_name="key column holds",
+                    ),
+                ),
+                (
+                    "column",
+                    models.CharField(
+                        help_text="Where the value is kept.",
+                        max_length=200,
+                        verbose_name="column or attribute",
+                    ),
+                ),
+                (
+                    "on_value",
+                    models.CharField(
+                        blank=True, default="True", max_length=100, verbose_name="value for on"
+                    ),
+                ),
+                (
+                    "off_value",
+                    models.CharField(
+                        blank=True,
+                        default="False",
+                        help_text="In a pick list: the choice that means no emails, or empty.",
+                        max_length=100,
+                        verbose_name="value for off",
+                    ),
+                ),
+                (
+                    "choices",
+                    models.TextField(
+                        blank=True,
+                        db_default="",
+                        default="",
+                        help_text="For a pick list: one choice on each line, as value = label, like monthly = Once a month. Empty for yes or no.",
+                        max_length=2000,
+                        verbose_name="choices",
+                    ),
+                ),
+                (
+                    "empty_value",
+                    models.CharField(
+                        blank=True,
+                        db_default="",
+                        default="",
+                        help_text="What counts for somebody without a row, or with an empty column. Empty: the topic is off.",
+                        max_length=100,
+                        verbose_name="value where there is none",
+                    ),
+                ),
+                (
+                    "unsubscribes_list_id",
+                    models.BigIntegerField(
+                        blank=True,
+                        help_text="A data extension records no unsubscribe. With a ListID, whoever leaves the topic is unsubscribed from that list, too, which is tracked (UnsubEvent).",
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="also unsubscribe from ListID",
+                    ),
+                ),
+                (
+                    "unit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="topics",
+                        to="unsub.businessunit",
+                        verbose_name="business unit",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "topic",
+                "verbose_name_plural": "topics",
+                "ordering": ("unit", "position", "name"),
+            },
+        ),
+        migrations.CreateModel(
+            name="TopicText",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "language",
+                    models.CharField(
+                        choices=settings.LANGUAGES, max_length=10, verbose_name="language"
+                    ),
+                ),
+                ("name", models.CharField(blank=True, max_length=100, verbose_name="name")),
+                (
+                    "description",
+                    models.CharField(blank=True, max_length=200, verbose_name="description"),
+                ),
+                (
+                    "choices",
+                    models.TextField(
+                        blank=True,
+                        help_text="One on each line, as value = label.",
+                        max_length=2000,
+                        verbose_name="choices",
+                    ),
+                ),
+                (
+                    "topic",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="texts",
+                        to="unsub.topic",
+                        verbose_name="topic",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "translation of a topic",
+                "verbose_name_plural": "translations of topics",
+                "ordering": ("language",),
             },
         ),
         migrations.CreateModel(
@@ -3034,7 +3263,7 @@ class Migration(migrations.Migration):
                     models.Q(
                         models.Q(("target_name", ""), _negated=True),
                         ("target_id__isnull", True),
-                        ("target_type", "attribute"),
+                        ("target_type__in", ("attribute", "topic")),
                     ),
                     models.Q(
                         ("target_id__isnull", True),
@@ -3213,6 +3442,16 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="attempt_is_of_a_request_or_an_email",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="topic",
+            constraint=models.UniqueConstraint(fields=("unit", "code"), name="topic_once_per_unit"),
+        ),
+        migrations.AddConstraint(
+            model_name="topictext",
+            constraint=models.UniqueConstraint(
+                fields=("topic", "language"), name="topic_text_once_per_language"
             ),
         ),
         migrations.AddIndex(

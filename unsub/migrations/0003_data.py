@@ -11,9 +11,9 @@ from django.utils.translation import gettext_noop as _
 _READ = (
     "subscriberrequest", "deliveryattempt", "businessunit", "reason", "reasonlabel", "mailinglist",
     "lostlink", "alarm", "pagetext", "logo", "darklogo", "pause", "consenttext", "erasure",
-    "linkemail", "send", "unsubscribeimport",
+    "linkemail", "send", "unsubscribeimport", "topic", "topictext",
 )  # fmt: skip
-_WRITTEN = ("reason", "reasonlabel", "mailinglist")
+_WRITTEN = ("reason", "reasonlabel", "mailinglist", "topic", "topictext")
 _VIEW = tuple(f"view_{name}" for name in _READ)
 _EDIT = tuple(f"{act}_{name}" for name in _WRITTEN for act in ("add", "change", "delete"))
 _MARKET = (

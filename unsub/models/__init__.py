@@ -46,6 +46,7 @@ from .send import Send
 from .staff_settings import StaffSettings
 from .statuses import Status
 from .subscriber_alias import SubscriberAlias
+from .topic import KeyHolds, Topic, TopicKept, TopicText
 from .unsubscribe_import import ImportPart, ImportProblem, ImportStatus, UnsubscribeImport
 from .weekly_digest import WeeklyDigest
 from .write_probe import WriteProbe
@@ -82,6 +83,7 @@ __all__ = [
     "ImportState",
     "ImportStatus",
     "Invitation",
+    "KeyHolds",
     "Kind",
     "LinkEmail",
     "ListPage",
@@ -114,6 +116,9 @@ __all__ = [
     "SubscriberAlias",
     "SubscriberRequest",
     "TokenBy",
+    "Topic",
+    "TopicKept",
+    "TopicText",
     "UnsubscribeImport",
     "UnsubscribeReach",
     "WeeklyDigest",

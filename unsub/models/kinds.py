@@ -24,6 +24,8 @@ class Kind(models.TextChoices):
     ATTRIBUTE = "attribute", "change details"
     FORMAT = "format", "change email format"
     ADDRESS = "address", "change email address"
+    TOPIC = "topic", "choose a topic"
+    TOPIC_OFF = "topic_off", "leave a topic"
 
 
 # The same subscriber, scope and job within this time is the same unsubscribe (design, invariant 4).
@@ -31,6 +33,8 @@ SAME_UNSUBSCRIBE = timedelta(hours=24)
 _PRESSED_TWICE = timedelta(minutes=2)
 
 SUBSCRIBING = frozenset({Kind.SUBSCRIBE, Kind.RESUBSCRIBE})
+# What withdraws a consent.
+LEAVING = frozenset({Kind.UNSUBSCRIBE, Kind.TOPIC_OFF})
 
 
 class MessageType(StrEnum):
@@ -39,6 +43,7 @@ class MessageType(StrEnum):
 
     UNSUBSCRIBES = "execute"  # LogUnsubEvent
     CHANGES = "update"  # Update of Subscriber
+    TOPICS = "update_row"  # Update of DataExtensionObject, or of Subscriber for an attribute
     MAILS = "triggered_send"  # Create of TriggeredSend
 
     @property
@@ -101,6 +106,7 @@ class KindSpec:
 
 # Translators: %(label)s is which detail, such as City.
 _CHANGE_OF_DATA = gettext_noop("Change of “%(label)s”")
+_SAME_TOPIC = frozenset({(Kind.TOPIC, Relation.SAME), (Kind.TOPIC_OFF, Relation.SAME)})
 
 KINDS: Mapping[str, KindSpec] = {
     # Two unsubscribes never supersede each other: each is an event of its own job.
@@ -114,6 +120,8 @@ KINDS: Mapping[str, KindSpec] = {
                 (Kind.SUBSCRIBE, Relation.COVERED),
                 (Kind.SUBSCRIBE, Relation.MAY_BE),
                 (Kind.RESUBSCRIBE, Relation.SAME),
+                # Nobody is put on a topic who left everything since.
+                (Kind.TOPIC, Relation.COVERED),
             }
         ),
         waits_for_sent=SUBSCRIBING,
@@ -193,6 +201,29 @@ KINDS: Mapping[str, KindSpec] = {
             listed="change email address",
             timeline="asked to change the email address",
             page=_CHANGE_OF_DATA,
+        ),
+    ),
+    # Two kinds, because one gives consent and the other withdraws it; `value` is what is written.
+    Kind.TOPIC: KindSpec(
+        message=MessageType.TOPICS,
+        target_types=frozenset({TargetType.TOPIC}),
+        supersedes=_SAME_TOPIC,
+        has_value=True,
+        words=Words(
+            listed="choose topic %(target)s",
+            timeline="chose the topic %(target)s",
+            page=gettext_noop("Subscribe: %(what)s"),
+        ),
+    ),
+    Kind.TOPIC_OFF: KindSpec(
+        message=MessageType.TOPICS,
+        target_types=frozenset({TargetType.TOPIC}),
+        supersedes=_SAME_TOPIC,
+        has_value=True,
+        words=Words(
+            listed="leave topic %(target)s",
+            timeline="left the topic %(target)s",
+            page=gettext_noop("Unsubscribe: %(what)s"),
         ),
     ),
 }

@@ -164,7 +164,9 @@ class SubscriberRequest(Deliverable):
         _("target"), max_length=10, choices=[(one.value, one.value) for one in TargetType]
     )
     target_id = models.BigIntegerField(_("target list or send"), null=True, blank=True)
-    target_name = models.CharField(_("target attribute"), max_length=150, blank=True, db_default="")
+    target_name = models.CharField(
+        _("target attribute or topic"), max_length=150, blank=True, db_default=""
+    )
     value = models.TextField(_("new value"), blank=True, db_default="")
     consent_text = models.ForeignKey(
         ConsentText,
@@ -290,7 +292,7 @@ class SubscriberRequest(Deliverable):
                 )
                 | models.Q(
                     ~models.Q(target_name=""),
-                    target_type="attribute",
+                    target_type__in=("attribute", "topic"),
                     target_id__isnull=True,
                 )
                 | models.Q(

@@ -6,7 +6,8 @@ from django.utils.translation import get_language
 
 from unsub.domain.masking import mask_email
 from unsub.domain.target import EVERYTHING, TargetType
-from unsub.gateway.catalogue import list_name
+from unsub.gateway.catalogue import list_name, topic_name
+from unsub.models import SubscriberRequest
 from unsub.outbox.api import EmailedLink
 
 
@@ -25,6 +26,13 @@ class Confirmation:
     consent_text: str
 
 
+def _topic_name(request: SubscriberRequest) -> str:
+    """Return the name of the topic that a request is about, or ""."""
+    if request.target.type is not TargetType.TOPIC:
+        return ""
+    return topic_name(request.unit_id, request.target.name, get_language() or "")
+
+
 def confirmation_of(link: EmailedLink) -> Confirmation:
     """Return what the page shows of a link's request. Raises DatabaseError."""
     request, target = link.request, link.request.target
@@ -33,7 +41,7 @@ def confirmation_of(link: EmailedLink) -> Confirmation:
     return Confirmation(
         is_confirmed=link.is_done,
         is_again=target == EVERYTHING,
-        list_name=list_name(request.unit_id, list_id, get_language() or ""),
+        list_name=_topic_name(request) or list_name(request.unit_id, list_id, get_language() or ""),
         masked_address=mask_email(request.value) if is_address else "",
         masked_former=mask_email(link.former) if link.former else "",
         consent_text=request.consent_text.text if request.consent_text else "",

@@ -6,7 +6,7 @@ made of the requests whenever somebody opens it: nothing is stored for it. An un
 consent here, such as that of a person whom an import added, has a receipt of its own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils import timezone
@@ -18,12 +18,12 @@ from unsub.domain.context import SubscriberContext
 from unsub.domain.receipt_id import ReceiptId
 from unsub.domain.target import Target
 from unsub.models import Channel, ConsentText, Kind, Pause, PauseResult, Status, SubscriberRequest
-from unsub.models.kinds import KINDS, SUBSCRIBING
+from unsub.models.kinds import KINDS, LEAVING, SUBSCRIBING
 from unsub.models.request import RequestQuerySet
 from unsub.outbox import identity
 from unsub.outbox.forgetting import ERASED
 
-from .target_names import target_name
+from .target_names import Names, target_name
 
 RECEIPTS_MAX = 500  # requests that are read for one person
 _PLACES = {
@@ -100,8 +100,8 @@ class Receipt:
         """Where consent was withdrawn, in the language of the page."""
         return _how(self.withdrawn)
 
-    def about(self, names: Mapping[int, str]) -> str:
-        """Return what it is about, in the language of the page. `names` maps ListID to name."""
+    def about(self, names: Names) -> str:
+        """Return what it is about, in the language of the page."""
         # Which list a send went to is not always known here.
         list_id = self.request.list_id
         if not (name := target_name(self.target, names)) and list_id:
@@ -133,7 +133,7 @@ def receipts(requests: Iterable[SubscriberRequest]) -> list[Receipt]:
     standing: list[SubscriberRequest] = []
     gone: set[Target] = set()
     for one in requests:
-        if one.kind in SUBSCRIBING:
+        if one.kind in SUBSCRIBING or one.kind == Kind.TOPIC:
             gone -= {one.target}
         if _is_consent(one):
             standing.append(one)
@@ -183,7 +183,7 @@ def _receipt(
 def _is_consent(request: SubscriberRequest) -> bool:
     """Return whether a request gives consent: to a text, or to a change that waits, or waited, for
     a confirmation by email."""
-    if request.kind == Kind.UNSUBSCRIBE:
+    if request.kind in LEAVING:
         return False
     return bool(request.consent_text_id or request.confirmed_at or request.status == Status.WAITING)
 
@@ -193,7 +193,7 @@ def _withdraws(request: SubscriberRequest) -> bool:
     subscription back."""
     pause: Pause | None = getattr(request, "pause", None)
     is_over = pause is not None and pause.result in _BACK
-    return request.kind == Kind.UNSUBSCRIBE and request.status != Status.WITHDRAWN and not is_over
+    return request.kind in LEAVING and request.status != Status.WITHDRAWN and not is_over
 
 
 def _covers(withdrawal: SubscriberRequest, given: SubscriberRequest) -> bool:

@@ -7,11 +7,13 @@ from datetime import timedelta
 
 from unsub.domain.target import EVERYTHING, Target, TargetType
 from unsub.models import Kind, Status, SubscriberRequest
-from unsub.models.kinds import SUBSCRIBING
+from unsub.models.kinds import LEAVING, SUBSCRIBING
 from unsub.models.statuses import NOT_IN_FORCE, ON_THEIR_WAY
 
 from .snapshot import CACHE_SECONDS, UNSUBSCRIBED, ProfileSnapshot
+from .topics import OfferedTopic, TopicState
 
+_CANCELLED = SUBSCRIBING | {Kind.TOPIC}
 # Cached data may predate a finished request for this long.
 JUST_DONE = timedelta(seconds=2 * CACHE_SECONDS)
 
@@ -34,6 +36,7 @@ class CurrentState:
     carried out or done; `last` to the latest request, including waiting and refused ones."""
 
     snapshot: ProfileSnapshot
+    offered_topics: tuple[OfferedTopic, ...] = ()
     applied: Mapping[Target, SubscriberRequest] = field(default_factory=dict)
     latest: Mapping[Target, SubscriberRequest] = field(default_factory=dict)
 
@@ -69,6 +72,22 @@ class CurrentState:
         """Return whether the subscriber receives a list, once their request for it is done."""
         return _after(self.applied.get(_list(list_id)), status) != UNSUBSCRIBED
 
+    def topics(self) -> list[TopicState]:
+        """Return the topics in order: those that are offered, and those that the subscriber has."""
+        states = [self._topic(one) for one in self.offered_topics]
+        return [one for one in states if one.topic.offered or one.is_on]
+
+    def _topic(self, topic: OfferedTopic) -> TopicState:
+        target = Target(TargetType.TOPIC, name=topic.code)
+        request, read = self.applied.get(target), self.snapshot.topics.get(topic.code)
+        raw = request.value if request else read
+        return TopicState(
+            topic=topic,
+            value=topic.value_of(raw or ""),
+            is_known=raw is not None,
+            note=_topic_note(topic, self.latest.get(target)),
+        )
+
     def attribute(self, name: str) -> str:
         """Return the value of an attribute, once the request for it is done."""
         there = self.snapshot.profile.attributes.get(name, "") if self.snapshot.profile else ""
@@ -88,9 +107,9 @@ class CurrentState:
 
     @property
     def is_unsubscribing(self) -> bool:
-        """Whether an unsubscribe is still on its way to Marketing Cloud."""
+        """Whether an unsubscribe, or leaving a topic, is still on its way to Marketing Cloud."""
         return any(
-            request.status in ON_THEIR_WAY and request.kind == Kind.UNSUBSCRIBE
+            request.status in ON_THEIR_WAY and request.kind in LEAVING
             for request in self.applied.values()
         )
 
@@ -105,7 +124,11 @@ class CurrentState:
         return any(request.status == Status.WAITING for request in self.latest.values())
 
 
-def current_state(snapshot: ProfileSnapshot, requests: Iterable[SubscriberRequest]) -> CurrentState:
+def current_state(
+    snapshot: ProfileSnapshot,
+    requests: Iterable[SubscriberRequest],
+    topics: Iterable[OfferedTopic] = (),
+) -> CurrentState:
     """Return the state after these requests, given in order of receipt."""
     applied: dict[Target, SubscriberRequest] = {}
     latest: dict[Target, SubscriberRequest] = {}
@@ -118,8 +141,18 @@ def current_state(snapshot: ProfileSnapshot, requests: Iterable[SubscriberReques
         applied[request.target] = request
         if request.target == EVERYTHING and request.kind == Kind.UNSUBSCRIBE:
             # Unsubscribing from everything cancels earlier subscriptions.
-            applied = {key: one for key, one in applied.items() if one.kind not in SUBSCRIBING}
-    return CurrentState(snapshot=snapshot, applied=applied, latest=latest)
+            applied = {key: one for key, one in applied.items() if one.kind not in _CANCELLED}
+    return CurrentState(
+        snapshot=snapshot, offered_topics=tuple(topics), applied=applied, latest=latest
+    )
+
+
+def _topic_note(topic: OfferedTopic, request: SubscriberRequest | None) -> str:
+    """Return the note for a topic on the page."""
+    note = _note(request)
+    if note != "leaving" or request is None or request.kind == Kind.TOPIC_OFF:
+        return note
+    return "changing" if topic.choices else "joining"
 
 
 def _list(list_id: int) -> Target:

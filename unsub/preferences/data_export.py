@@ -1,7 +1,6 @@
 """Data export: what is stored about a subscriber, in Marketing Cloud and here (GDPR, articles 15
 and 20)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,12 +13,13 @@ from unsub.domain.context import UnsubContext
 from unsub.domain.target import TargetType
 from unsub.infra.database_timeout import fail_fast
 from unsub.models import EmailStatus, Kind, LinkEmail, Pause, Purpose, Status, SubscriberRequest
+from unsub.models.kinds import KINDS, LEAVING
 from unsub.models.statuses import ON_THEIR_WAY
 from unsub.outbox import identity
 
 from . import consent_receipts
 from .current_state import CurrentState
-from .target_names import target_name
+from .target_names import Names, target_name
 
 REQUESTS_MAX = 500
 
@@ -53,12 +53,12 @@ class ExportedRequest:
     @property
     def unsubscribes(self) -> bool:
         """Whether it is an unsubscribe that was not taken back."""
-        return self.kind == Kind.UNSUBSCRIBE and self.state != Status.WITHDRAWN
+        return self.kind in LEAVING and self.state != Status.WITHDRAWN
 
 
-def exported_requests(context: UnsubContext, names: Mapping[int, str]) -> list[ExportedRequest]:
+def exported_requests(context: UnsubContext, names: Names) -> list[ExportedRequest]:
     """Return the requests of the subscriber that a link identifies, and the emails with links to
-    them, newest first, at most MOST. `names` maps ListID to list name. Raises DatabaseError."""
+    them, newest first, at most MOST. Raises DatabaseError."""
     with fail_fast():
         rows = identity.requests_of(context.mid, context.subscriber).select_related(
             "consent_text", "pause"
@@ -82,7 +82,7 @@ def _receipt_ids(requests: list[SubscriberRequest]) -> dict[int, str]:
     }
 
 
-def _exported(row: SubscriberRequest, names: Mapping[int, str], receipt: str) -> ExportedRequest:
+def _exported(row: SubscriberRequest, names: Names, receipt: str) -> ExportedRequest:
     on_its_way = row.status in ON_THEIR_WAY
     return ExportedRequest(
         at=row.received_at,
@@ -128,7 +128,7 @@ def _held_email(email: LinkEmail) -> ExportedRequest:
     )
 
 
-def _title(row: SubscriberRequest, names: Mapping[int, str]) -> str:
+def _title(row: SubscriberRequest, names: Names) -> str:
     """Return what a request asks for, in the language of the page."""
     name = target_name(row.target, names)
     if row.target.type is TargetType.JOB:
@@ -136,6 +136,9 @@ def _title(row: SubscriberRequest, names: Mapping[int, str]) -> str:
     if row.kind == Kind.UNSUBSCRIBE and (pause := _pause_of(row)):
         day = date_format(timezone.localtime(pause.until))
         return gettext("Pause until %(day)s: %(what)s") % {"day": day, "what": name}
+    if row.kind == Kind.TOPIC and row.consent_text_id is None:
+        # Another choice of a topic that was on.
+        return gettext(KINDS[Kind.ATTRIBUTE].words.page) % {"label": name}
     return gettext(row.spec.words.page) % {"what": name, "label": name}
 
 
@@ -221,5 +224,14 @@ def _profile(state: CurrentState) -> dict[str, Any] | None:
         "mailing_lists": [
             {"list_id": one.list_id, "name": one.name, "subscribed": one.is_on}
             for one in state.subscriptions()
+        ],
+        "topics": [
+            {
+                "code": one.topic.code,
+                "name": one.topic.name,
+                "value": one.value if one.is_known else None,
+                "subscribed": one.is_on if one.is_known else None,
+            }
+            for one in state.topics()
         ],
     }

@@ -20,7 +20,7 @@ _SALT = "unsub.form_snapshot"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormSnapshot:
     """The state that the subscriber saw: lists that were on and off, fingerprints of field values
-    by field id, and the fingerprint of the consent text.
+    by field id, values of topics by code, and the fingerprint of the consent text.
 
     `is_known` is False where Marketing Cloud did not answer; `on` then holds the lists that can be
     unsubscribed from.
@@ -29,6 +29,7 @@ class FormSnapshot:
     on: tuple[int, ...] = ()
     off: tuple[int, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict)
+    topics: Mapping[str, str] = field(default_factory=dict)
     consent: str = ""
     is_known: bool = True
 
@@ -43,6 +44,7 @@ def dumps(context: UnsubContext, snapshot: FormSnapshot) -> str:
         dict(snapshot.values),
         snapshot.consent,
         snapshot.is_known,
+        dict(snapshot.topics),
     ]
     return signing.dumps(data, salt=_SALT, compress=True)
 
@@ -51,14 +53,17 @@ def loads(context: UnsubContext, text: str) -> FormSnapshot | None:
     """Return the snapshot of a submitted form. None where the signature is invalid, it is older
     than SECONDS, or it belongs to another subscriber."""
     try:
-        whose, on, off, values, consent, is_known = signing.loads(text, salt=_SALT, max_age=MAX_AGE)
+        whose, on, off, values, consent, is_known, topics = signing.loads(
+            text, salt=_SALT, max_age=MAX_AGE
+        )
     except (signing.BadSignature, ValueError, TypeError):
         return None
     if whose not in _whose(context):
         return None
     return FormSnapshot(
-        on=tuple(on), off=tuple(off), values=values, consent=consent, is_known=is_known
-    )
+        on=tuple(on), off=tuple(off), values=values, consent=consent, is_known=is_known,
+        topics=topics,
+    )  # fmt: skip
 
 
 def fingerprint(text: str) -> str:

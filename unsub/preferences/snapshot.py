@@ -1,6 +1,8 @@
 """Read a subscriber's data from Marketing Cloud while the page waits, with a deadline."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -12,8 +14,13 @@ from unsub.domain.context import SubscriberContext
 from unsub.gateway import calls as gateway
 from unsub.gateway import catalogue, reads
 from unsub.infra import digests
-from unsub.models import MailingList
+from unsub.models import KeyHolds, MailingList
 from unsub.sfmc import Definition, MailList, Membership, Profile
+
+from .topics import OfferedTopic, RowKey, columns_by_row
+
+_Read = Callable[[], Any]
+_Started = Future[Any] | None
 
 TIMEOUT = 3.0  # seconds that a page request waits for Marketing Cloud
 CACHE_SECONDS = 20  # seconds that a subscriber's data stays in the cache
@@ -23,12 +30,14 @@ UNSUBSCRIBED = "Unsubscribed"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileSnapshot:
     """What could be read; None marks what could not. `lists` are the public publication lists by
-    name, `memberships` maps ListID to the subscriber's status on it."""
+    name, `memberships` maps ListID to the subscriber's status on it, `topics` the codes of the
+    topics that could be read to the values that Marketing Cloud has, "" for none."""
 
     lists: tuple[MailList, ...] | None = None
     memberships: dict[int, str] | None = None
     profile: Profile | None = field(default=None, repr=False)
     definitions: tuple[Definition, ...] | None = None
+    topics: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def shows_lists(self) -> bool:
@@ -41,31 +50,90 @@ class ProfileSnapshot:
         return self.profile is not None and self.profile.status == UNSUBSCRIBED
 
 
-def fetch(mid: int, subscriber: SubscriberContext, *, details: bool) -> ProfileSnapshot:
+def fetch(
+    mid: int,
+    subscriber: SubscriberContext,
+    *,
+    details: bool,
+    topics: Collection[OfferedTopic] = (),
+) -> ProfileSnapshot:
     """Return what Marketing Cloud answers within TIMEOUT seconds; `details` includes the attribute
-    definitions. Independent reads run in parallel. Failed and late reads are None."""
+    definitions. Independent reads run in parallel, those that need the profile after it. Failed and
+    late reads are None, and leave out the topics that they were for."""
     until = monotonic() + TIMEOUT
-    wanted: dict[str, Callable[[], Any]] = {
+    wanted: dict[str, _Read] = {
         "lists": partial(_lists, mid),
         "profile": partial(_profile, mid, subscriber),
     }
-    if subscriber.subscriber_key:
-        wanted["memberships"] = partial(_memberships, mid, subscriber, subscriber.subscriber_key)
     if details:
         wanted["definitions"] = partial(catalogue.definitions, mid)
-    futures = {name: reads.start(read) for name, read in wanted.items()}
-    found = {name: reads.result(mid, name, one, until) for name, one in futures.items()}
-    if "memberships" not in found:
-        profile = found["profile"]
-        key = profile.subscriber_key if profile else ""
-        found["memberships"] = (
-            reads.result(
-                mid, "memberships", reads.start(partial(_memberships, mid, subscriber, key)), until
-            )
-            if key
-            else None
-        )
-    return ProfileSnapshot(**found)
+    started = {name: reads.start(read) for name, read in wanted.items()}
+    reading = _Second(mid=mid, subscriber=subscriber, columns=columns_by_row(topics))
+    reading.start(subscriber.subscriber_key or "", subscriber.subscriber_id, "")
+    found = {name: reads.result(mid, name, one, until) for name, one in started.items()}
+    profile: Profile | None = found["profile"]
+    if profile:
+        reading.start(profile.subscriber_key, profile.subscriber_id, profile.email_address)
+    memberships, rows = reading.results(until)
+    return ProfileSnapshot(
+        **found, memberships=memberships, topics=_topic_values(topics, profile, rows)
+    )
+
+
+class _Second:
+    """The reads that need an identifier of the subscriber. Each is started once, as soon as what it
+    needs is known: from the link, else from the profile. The address is that of the profile: a link
+    may have a former one."""
+
+    def __init__(
+        self, *, mid: int, subscriber: SubscriberContext, columns: Mapping[RowKey, tuple[str, ...]]
+    ) -> None:
+        self._mid, self._subscriber, self._columns = mid, subscriber, columns
+        self._memberships: _Started = None
+        self._has_memberships = False
+        self._rows: dict[RowKey, _Started] = {}
+
+    def start(self, key: str, subscriber_id: int | None, address: str) -> None:
+        """Start the reads for which this is enough, and which are not started."""
+        mid, who = self._mid, self._subscriber
+        if key and not self._has_memberships:
+            self._has_memberships = True
+            self._memberships = reads.start(partial(_memberships, mid, who, key))
+        held = {
+            KeyHolds.SUBSCRIBER_KEY.value: key,
+            KeyHolds.SUBSCRIBER_ID.value: str(subscriber_id or ""),
+            KeyHolds.ADDRESS.value: address,
+        }
+        for row, columns in self._columns.items():
+            if row not in self._rows and (value := held[row.holds]):
+                read = partial(_row, mid, who, row, columns, value)
+                self._rows[row] = reads.start(read)
+
+    def results(self, until: float) -> tuple[dict[int, str] | None, dict[RowKey, dict[str, str]]]:
+        """Return the memberships, or None, and the rows that were read."""
+        memberships = reads.result(self._mid, "memberships", self._memberships, until)
+        rows = {
+            row: reads.result(self._mid, "data extension", one, until)
+            for row, one in self._rows.items()
+        }
+        return memberships, {row: one for row, one in rows.items() if one is not None}
+
+
+def _topic_values(
+    topics: Collection[OfferedTopic],
+    profile: Profile | None,
+    rows: Mapping[RowKey, Mapping[str, str]],
+) -> dict[str, str]:
+    """Return the values of the topics that could be read, by code. Names of columns are compared in
+    any letter case, as Marketing Cloud does."""
+    found: dict[str, str] = {}
+    for one in topics:
+        if one.row is None and profile is not None:
+            found[one.code] = profile.attributes.get(one.column, "")
+        elif one.row is not None and one.row in rows:
+            values = {name.casefold(): value for name, value in rows[one.row].items()}
+            found[one.code] = values.get(one.column.casefold(), "")
+    return found
 
 
 def known_lists(mid: int) -> list[tuple[int, str]]:
@@ -79,9 +147,10 @@ def known_lists(mid: int) -> list[tuple[int, str]]:
     )
 
 
-def forget(mid: int, subscriber: SubscriberContext) -> None:
+def forget(mid: int, subscriber: SubscriberContext, topics: Collection[OfferedTopic] = ()) -> None:
     """Delete the cached data of a subscriber, so that the next read calls Marketing Cloud."""
-    for what in ("memberships", "profile"):
+    rows = [_row_name(*one) for one in columns_by_row(topics).items()]
+    for what in ("memberships", "profile", *rows):
         cache.delete(_name(what, mid, subscriber))
 
 
@@ -110,6 +179,29 @@ def _memberships(mid: int, subscriber: SubscriberContext, key: str) -> dict[int,
         "memberships", mid, subscriber, lambda: gateway.memberships(mid, key)
     )
     return {one.list_id: one.status for one in memberships}
+
+
+def _row(
+    mid: int,
+    subscriber: SubscriberContext,
+    row: RowKey,
+    columns: Sequence[str],
+    value: str,
+) -> dict[str, str]:
+    """Return the values of a subscriber's row in a data extension; {} without a row. Raises an
+    SfmcError."""
+    key = (row.column, value)
+    found: dict[str, str] = _kept(
+        _row_name(row, columns), mid, subscriber,
+        lambda: dict(gateway.data_values(mid, row.data_extension, key=key, columns=columns)),
+    )  # fmt: skip
+    return found
+
+
+def _row_name(row: RowKey, columns: Sequence[str]) -> str:
+    """Return the part of a cache key that stands for columns of the rows of a data extension."""
+    place = "\n".join((row.data_extension, row.column, row.holds, *columns))
+    return f"row:{hashlib.sha256(place.encode()).hexdigest()[:16]}"
 
 
 def _kept(what: str, mid: int, subscriber: SubscriberContext, read: Callable[[], Any]) -> Any:

@@ -103,6 +103,20 @@ FOUND: Mapping[str, str] = {
     "no such attribute": _(
         "This attribute no longer exists in Marketing Cloud. It may have been renamed or deleted."
     ),
+    "no such topic": _(
+        "This topic no longer exists here. It may have been deleted, so this can’t be sent."
+    ),
+    "no such data extension": _(
+        "Marketing Cloud has no data extension with this topic’s external key in this business "
+        "unit. Correct the topic, then choose “Retry”."
+    ),
+    "no such column": _(
+        "The topic’s data extension doesn’t have this topic’s columns. Correct the topic or the "
+        "data extension, then choose “Retry”."
+    ),
+    "goes in the next message": _(
+        "Not sent with this message. It goes in the next one, automatically."
+    ),
     "no single list": _(
         "Not sent: only an unsubscribe from one list can be sent without "
         "tracking, and this one is from all marketing emails."
@@ -140,6 +154,12 @@ _DETAILS: Mapping[str, str] = {
         "contact Salesforce Support."
     ),
 }
+
+_COLUMNS_REFUSED = "columns refused: "
+_WRONG_VALUE = _(
+    "The data extension refused this value. Compare the topic’s values with the type and length of "
+    "the column, then choose “Retry”."
+)
 
 STATUSES: Mapping[str, str] = {
     "waiting": _("Waiting for the subscriber to confirm by email."),
@@ -180,6 +200,8 @@ def explain(outcome: str, error_code: int | None, detail: str = "") -> str:
     """
     if detail in _DETAILS:
         return _DETAILS[detail]
+    if detail.startswith(_COLUMNS_REFUSED):
+        return _WRONG_VALUE
     if outcome == "refused" and error_code in _RIGHTS:
         return _NO_RIGHT
     if outcome != "posted" and error_code is not None and error_code in ERROR_CODES:

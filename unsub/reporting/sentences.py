@@ -65,6 +65,7 @@ def _changed(request: SubscriberRequest, list_name: str, ended: Iterable[Pause])
 _SENTENCES: Mapping[MessageType, Callable[[SubscriberRequest, str, Iterable[Pause]], str]] = {
     MessageType.UNSUBSCRIBES: _left,
     MessageType.CHANGES: _changed,
+    MessageType.TOPICS: _changed,
 }
 
 

@@ -26,6 +26,7 @@ from .explanations import FOUND, explain
 _CALLS = {
     MessageType.UNSUBSCRIBES: "Attempt %d: LogUnsubEvent sent to Marketing Cloud.",
     MessageType.CHANGES: "Attempt %d: subscriber update sent to Marketing Cloud.",
+    MessageType.TOPICS: "Attempt %d: update of a topic sent to Marketing Cloud.",
     MessageType.MAILS: "Attempt %d: triggered send sent to Marketing Cloud.",
 }
 _WITHOUT_EVENT = "Attempt %d: unsubscribe without tracking (Update) sent to Marketing Cloud."

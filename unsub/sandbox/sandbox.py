@@ -15,12 +15,13 @@ from .http.tokens import EXPIRES_IN, Tokens
 from .operations.faults import Cue, Faults
 from .operations.retrieve_pages import RetrievePages
 from .operations.rights import SCOPES
-from .world.entities import Attribute, Job, MailList, Subscriber, Unit
+from .world.entities import Attribute, DataExtension, Job, MailList, Subscriber, Unit
 from .world.journal import Journal
 from .world.sample import (
     DEFINITIONS,
     PARENT,
     sample_attributes,
+    sample_data_extensions,
     sample_jobs,
     sample_lists,
     sample_strangers,
@@ -51,6 +52,7 @@ class Sandbox:
         lists: Iterable[MailList] | None = None,
         jobs: Iterable[Job] | None = None,
         attributes: Iterable[Attribute] | None = None,
+        data_extensions: Iterable[DataExtension] | None = None,
         definitions: Iterable[str] = DEFINITIONS,
         scopes: Collection[str] = SCOPES,
     ) -> None:
@@ -63,6 +65,9 @@ class Sandbox:
             jobs=sample_jobs() if jobs is None else jobs,
             subscribers=people,
             attributes=sample_attributes() if attributes is None else attributes,
+            data_extensions=sample_data_extensions()
+            if data_extensions is None
+            else data_extensions,
             definitions=definitions,
             keep=self._journal.append if self._journal else None,
         )
@@ -90,6 +95,11 @@ class Sandbox:
     def updates(self) -> list[dict[str, Any]]:
         """Return the updates of subscribers as `/updates.json` does, newest last."""
         return [asdict(update) for update in self.memory.updates()]
+
+    def rows(self, mid: int, key: str) -> list[dict[str, str]]:
+        """Return the rows of a unit's data extension as they are now; none where there is no such
+        one."""
+        return self.memory.rows(mid, key)
 
     def mails(self) -> list[dict[str, Any]]:
         """Return the emails of triggered sends as `/mails.json` does, newest last."""

@@ -4,6 +4,14 @@ This module gives its values and errors, without loading zeep. The client is `sf
 and the ways to sign in are in `sfmc.auth`: `Client(...).execute([ExecuteRequest(...)])`.
 """
 
+from .data_extensions import (
+    FIELD_PROPERTIES,
+    DataColumn,
+    DataRow,
+    read_column,
+    read_values,
+    row_type,
+)
 from .definitions import Definition, PicklistItem
 from .errors import (
     InMaintenanceError,
@@ -54,6 +62,7 @@ from .subscribers import (
 from .tokens import MemoryTokenStore, Token, TokenStore
 
 __all__ = [
+    "FIELD_PROPERTIES",
     "LIST_PROPERTIES",
     "LIST_SUBSCRIBER_PROPERTIES",
     "LOG_UNSUB_EVENT",
@@ -63,6 +72,8 @@ __all__ = [
     "UNSUB_EVENT_PROPERTIES",
     "CallReply",
     "CallResult",
+    "DataColumn",
+    "DataRow",
     "Definition",
     "ExecuteRequest",
     "Filter",
@@ -90,11 +101,14 @@ __all__ = [
     "TriggeredSend",
     "UnknownOutcomeError",
     "UnsubEvent",
+    "read_column",
     "read_list",
     "read_membership",
     "read_profile",
     "read_sent_email",
     "read_subscriber_name",
     "read_unsub_event",
+    "read_values",
+    "row_type",
     "says_no_right",
 ]

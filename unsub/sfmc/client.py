@@ -1,10 +1,11 @@
 """The SOAP client: frozen values in and out, zeep inside."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy, deepcopy
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import zeep
@@ -13,6 +14,7 @@ from lxml import etree
 
 from .addresses import tenant_address
 from .auth import Auth, Login, OAuth
+from .data_extensions import DataRow
 from .definitions import Definition, read_definitions
 from .errors import (
     MisconfiguredError,
@@ -41,7 +43,7 @@ from .watch import Watch, no_watch
 
 T = TypeVar("T")
 Before = Callable[[], None]
-Saved = SubscriberUpdate | TriggeredSend
+Saved = SubscriberUpdate | TriggeredSend | DataRow
 WSDL = Path(__file__).with_name("partner.wsdl")
 _API = "{http://exacttarget.com/wsdl/partnerAPI}"
 _BINDING = f"{_API}SoapBinding"
@@ -135,13 +137,23 @@ class Client:
         `execute` does."""
         return self._save("Update", "Subscriber", updates, before)
 
+    def upsert(self, rows: Sequence[DataRow], *, before: Before | None = None) -> CallReply:
+        """Send one Update message that inserts or updates one or more rows of data extensions, and
+        return its reply. Raises as `execute` does."""
+        return self._save("Update", "DataExtensionObject", rows, before, DataRow.options())
+
     def create(self, sends: Sequence[TriggeredSend], *, before: Before | None = None) -> CallReply:
         """Send one Create message of one or more emails and return its reply. An email whose
         recipient was refused has the status Error. Raises as `execute` does."""
         return self._save("Create", "TriggeredSend", sends, before)
 
     def _save(
-        self, name: str, kind: str, objects: Sequence[Saved], before: Before | None
+        self,
+        name: str,
+        kind: str,
+        objects: Sequence[Saved],
+        before: Before | None,
+        options: Mapping[str, Any] = MappingProxyType({}),
     ) -> CallReply:
         """Send one message that writes objects of a kind and return its reply."""
         if not objects:
@@ -152,8 +164,8 @@ class Client:
         # the rest.
         new = self._type(kind)
         elements = [new(**one.as_element()) for one in objects]
-        # The schema requires Options; there are none to send.
-        return self._call(name, read_call, before, Options={}, Objects=elements)
+        # The schema requires Options, also where there are none to send.
+        return self._call(name, read_call, before, Options=dict(options), Objects=elements)
 
     def _type(self, name: str) -> Callable[..., Any]:
         """Return the factory of a type in the WSDL."""

@@ -1,7 +1,7 @@
 """Requests and results of calls, as frozen values."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -39,12 +39,14 @@ class ExecuteRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallResult:
     """The result of one request or object. `ordinal_id` and `error_code` are often absent.
-    `status_message` is the vendor's text and may contain personal data."""
+    `status_message` is the vendor's text and may contain personal data. `wrong_columns` are those
+    of a row of a data extension whose values were refused."""
 
     status_code: str
     status_message: str = field(default="", repr=False)
     ordinal_id: int | None = None
     error_code: int | None = None
+    wrong_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,16 @@ def _result(result: Any) -> CallResult:
         status_message=text(failures[0].ErrorDescription if failures else result.StatusMessage),
         ordinal_id=result.OrdinalID,
         error_code=_failure_code(failures) or _code(result.ErrorCode),
+        wrong_columns=(*_columns(result, "KeyError"), *_columns(result, "ValueError")),
     )
+
+
+def _columns(result: Any, kind: str) -> Iterator[str]:
+    """Yield the columns that a kind of error of a row names (manual: DataExtensionUpdateResult)."""
+    errors = getattr(getattr(result, f"{kind}s", None), kind, None)
+    for one in errors or ():
+        if one is not None:
+            yield text(one.Name)[:100]
 
 
 def _code(value: int | None) -> int | None:

@@ -104,6 +104,8 @@ def _about_request(
     # The list of the email is not what a request to subscribe again is about.
     list_id = request.target.id if request.target.type is TargetType.LIST else None
     about = catalogue.list_name(unit.mid, list_id, request.language) or unit.name
+    if request.target.type is TargetType.TOPIC:
+        about = catalogue.topic_name(unit.mid, request.target.name, request.language)
     return _Content(definition=unit.confirm_key, link=link, about=about)
 
 

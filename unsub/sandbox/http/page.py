@@ -9,6 +9,7 @@ from unsub.sandbox.world.records import Entry
 from unsub.sandbox.world.store import Memory
 
 from .html import MOST_ROWS, STYLE, clock, folded, section, table
+from .page_data import data_extensions
 from .page_emails import EmailRow, emails
 from .page_faults import controls
 from .page_people import people, updates
@@ -39,7 +40,8 @@ def render(
     happened = f"{_events(events, options)}{_masters(masters)}{updates(memory)}"
     rest = (
         f"{controls(cues, options.problem)}{emails(memory, samples)}"
-        f"{people(memory, options.search)}{_jobs(memory)}{_also(memory)}"
+        f"{people(memory, options.search)}"
+        f"{data_extensions(memory, options.search)}{_jobs(memory)}{_also(memory)}"
     )
     refresh = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">' if options.live else ""
     return f"""<!doctype html>
@@ -54,6 +56,7 @@ def render(
 among {len(memory.subscribers)} invented subscribers. None reaches the real one.</p>
 <nav aria-label="Sections"><a href="/#events">Events</a> <a href="/#faults">Faults</a>
 <a href="/#emails">Emails</a> <a href="/#subscribers">Subscribers</a>
+<a href="/#data">Data extensions</a>
 <a href="/links">Links of the snippet</a></nav></header>
 <main>{happened}{"" if options.live else rest}
 </main></body></html>
@@ -112,7 +115,7 @@ def _job(job: Job) -> tuple[object, ...]:
 def _also(memory: Memory) -> str:
     return (
         '<p class="quiet">For programs: <code>/events.json</code> <code>/masters.json</code> '
-        "<code>/updates.json</code> <code>/mails.json</code> "
+        "<code>/updates.json</code> <code>/rows.json</code> <code>/mails.json</code> "
         f"<code>/people.json?id={next(iter(memory.subscribers), 0)}</code> "
         "<code>/calls.json</code> <code>/faults</code> <code>/etframework.wsdl</code></p>"
     )

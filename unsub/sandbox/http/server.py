@@ -130,6 +130,9 @@ class Handler(BaseHTTPRequestHandler):
     def _mails(self) -> None:
         self._json(200, [asdict(x) for x in self.server.service.memory.mails()])
 
+    def _rows(self) -> None:
+        self._json(200, [asdict(x) for x in self.server.service.memory.row_changes()])
+
     def _person(self) -> None:
         found = number(parse_qs(self.path.partition("?")[2]).get("id", [""])[0])
         if found is None or found not in self.server.service.memory.subscribers:
@@ -262,6 +265,7 @@ class Handler(BaseHTTPRequestHandler):
         "/events.json": _events,
         "/masters.json": _masters,
         "/updates.json": _updates,
+        "/rows.json": _rows,
         "/mails.json": _mails,
         "/people.json": _person,
         "/calls.json": _calls,

@@ -1,16 +1,18 @@
-"""Create: accept triggered sends and store their emails, so that they can be inspected."""
+"""Create: accept triggered sends and store their emails, so that they can be inspected; insert
+rows of data extensions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from unsub.sandbox.soap.envelopes import Answer, request_id
-from unsub.sandbox.soap.requests import AnyRequest, Recipient, TriggeredSend
+from unsub.sandbox.soap.requests import AnyRequest, DataRow, Recipient, TriggeredSend
 from unsub.sandbox.soap.xml_nodes import TYPE, Node
 from unsub.sandbox.world.attributes import is_address
 from unsub.sandbox.world.errors import RuleError
 
 from .call import Call
 from .results import Result, overall
+from .save_row import create_row
 
 # Codes from the vendor's table of email send errors.
 _FAILURES = {
@@ -49,20 +51,26 @@ def create(call: Call, objects: Sequence[AnyRequest]) -> Answer:
         _result(call, ordinal, mid, one)
         for ordinal, (mid, one) in enumerate(zip(units, objects, strict=True))
     ]
-    results = [result for result, _failures in done]
+    results = [result for result, _content in done]
     for result in results:
         call.call_counts.count("results", result.code or result.status)
     content: dict[str, Node] = {
-        "Results": [_content(result, failures) for result, failures in done],
+        "Results": [one for _result, one in done],
         "RequestID": request_id(),
         "OverallStatus": overall(results),
     }
     return Answer(element="CreateResponse", content=content)
 
 
-def _result(
-    call: Call, ordinal: int, mid: int, one: AnyRequest
-) -> tuple[Result, Sequence[Failure]]:
+def _result(call: Call, ordinal: int, mid: int, one: AnyRequest) -> tuple[Result, Node]:
+    """Return the result of an object, and its content."""
+    if isinstance(one, DataRow):
+        return create_row(call, ordinal, mid, one)
+    result, failures = _send(call, ordinal, mid, one)
+    return result, _content(result, failures)
+
+
+def _send(call: Call, ordinal: int, mid: int, one: AnyRequest) -> tuple[Result, Sequence[Failure]]:
     if not isinstance(one, TriggeredSend):
         return Result.refused(RuleError(5), ordinal), ()
     if one.definition not in call.memory.definitions:

@@ -8,6 +8,7 @@ from unsub.sandbox.soap.envelopes import request_id
 from unsub.sandbox.soap.requests import Retrieve
 from unsub.sandbox.world.store import Memory
 
+from .retrieve_data import DATA_ROWS, data_rows
 from .retrieve_filter import RetrieveError, Row, predicate
 from .retrieve_rows import ALWAYS, KINDS, PROPERTIES
 
@@ -44,7 +45,7 @@ class RetrievePages:
             if not kind:
                 raise RetrieveError("The ContinueRequest is not known")
         else:
-            kind, rows = request.object_type, self._find(mid, request)
+            kind, rows = request.object_type.partition("[")[0], self._find(mid, request)
         now, later = rows[:size], rows[size:]
         number = request_id()
         if later:
@@ -64,6 +65,8 @@ class RetrievePages:
 
     def _find(self, mid: int, request: Retrieve) -> list[Row]:
         kind = request.object_type
+        if kind.startswith(f"{DATA_ROWS}["):
+            return data_rows(self._memory, mid, request)
         if kind not in KINDS:
             raise RetrieveError(f"The object type {kind} cannot be retrieved")
         known = PROPERTIES[kind]

@@ -51,6 +51,17 @@ OWN_PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "Send": ("NumberSent", "NumberDelivered", "Unsubscribes", "Subject", "SentDate", "EmailName"),
     "List": ("ListName", "Category", "Type", "Description", "ListClassification"),
     "ListSubscriber": ("Status", "ListID", "SubscriberKey"),
+    "DataExtensionField": (
+        "Name",
+        "DefaultValue",
+        "MaxLength",
+        "IsRequired",
+        "Ordinal",
+        "IsPrimaryKey",
+        "FieldType",
+        "DataExtension",
+        "DataExtension.CustomerKey",
+    ),
 }
 PROPERTIES = {kind: (*_COMMON, *own) for kind, own in OWN_PROPERTIES.items()}
 
@@ -143,12 +154,33 @@ def list_subscribers(memory: Memory, mid: int, request: Retrieve) -> Iterator[Ro
                 }
 
 
+def data_columns(memory: Memory, mid: int, _request: Retrieve) -> Iterator[Row]:
+    """Yield the columns of the unit's data extensions."""
+    for table in memory.tables.known.values():
+        if table.mid == mid:
+            for ordinal, one in enumerate(table.columns):
+                found = {
+                    "Client.ID": str(mid),
+                    "CustomerKey": f"[{table.key}].[{one.name}]",
+                    "Name": one.name,
+                    "DefaultValue": one.default or None,
+                    "MaxLength": one.max_length and str(one.max_length),
+                    "IsRequired": "true" if one.required else "false",
+                    "Ordinal": str(ordinal),
+                    "IsPrimaryKey": "true" if one.name == table.primary_key else "false",
+                    "FieldType": one.data_type,
+                    "DataExtension.CustomerKey": table.key,
+                }
+                yield {name: value for name, value in found.items() if value is not None}
+
+
 KINDS: Mapping[str, Callable[[Memory, int, Retrieve], Iterator[Row]]] = {
     "UnsubEvent": unsub_events,
     "Send": sends,
     "Subscriber": subscribers,
     "List": lists,
     "ListSubscriber": list_subscribers,
+    "DataExtensionField": data_columns,
 }
 
 

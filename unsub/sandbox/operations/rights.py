@@ -11,8 +11,10 @@ WRITE = "list_and_subscribers_write"
 TRACKING = "tracking_events_read"
 SEND = "email_send"
 EMAILS = "email_read"
+READ_DATA = "data_extensions_read"
+WRITE_DATA = "data_extensions_write"
 # Of a package as the documentation asks for it.
-SCOPES = frozenset({READ, WRITE, TRACKING, SEND, EMAILS})
+SCOPES = frozenset({READ, WRITE, TRACKING, SEND, EMAILS, READ_DATA, WRITE_DATA})
 
 # In the vendor's logs, for Retrieve. That Execute gets the same is our assumption.
 _TEXT = "API Permission Failed."
@@ -23,8 +25,12 @@ _NEEDED = {
     "Retrieve:UnsubEvent": TRACKING,
     # Our assumption: the manual names no scope for it.
     "Retrieve:Send": EMAILS,
+    "Retrieve:DataExtensionObject": READ_DATA,
+    "Retrieve:DataExtensionField": READ_DATA,
     "Update": WRITE,
+    "Update:DataExtensionObject": WRITE_DATA,
     "Create": WRITE,
+    "Create:DataExtensionObject": WRITE_DATA,
     "Create:TriggeredSend": SEND,
 }
 _REPLIES = {
@@ -39,7 +45,7 @@ _ONE_RESULT_EACH = frozenset({"Update", "Create"})
 
 def is_allowed(message: Message, scopes: Collection[str]) -> bool:
     """Return whether a token with these scopes may make the call."""
-    types = {one.object_type for one in message.requests} or {""}
+    types = {one.object_type.partition("[")[0] for one in message.requests} or {""}
     labels = (f"{message.operation}:{one}" for one in types)
     needed = {_NEEDED.get(label, _NEEDED.get(message.operation)) for label in labels}
     return needed - {None} <= set(scopes)

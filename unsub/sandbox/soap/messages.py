@@ -53,8 +53,10 @@ class Message:
 
     @property
     def labels(self) -> frozenset[str]:
-        """Labels that an injected fault's `operation` can match: `Retrieve`, `Retrieve:List`."""
+        """Labels that an injected fault's `operation` can match: `Retrieve`, `Retrieve:List`; of
+        rows of a data extension with and without its key."""
         types = {one.object_type for one in self.requests} - {""}
+        types |= {one.partition("[")[0] for one in types}
         return frozenset({self.operation, *(f"{self.operation}:{one}" for one in types)})
 
 

@@ -9,7 +9,7 @@ from unsub.sandbox.world.update_rules import Names
 
 from .elements import at, client_of, number, text, values
 from .namespaces import XSI
-from .requests import AnyRequest, Recipient, SubscriberUpdate, TriggeredSend, Unserved
+from .requests import AnyRequest, DataRow, Recipient, SubscriberUpdate, TriggeredSend, Unserved
 
 # The others change a known subscriber as an Update does; an unknown one is an error all the same.
 _UNSERVED_ACTIONS = frozenset({"AddOnly", "Nothing", "Delete"})
@@ -21,6 +21,8 @@ def updates(call: etree._Element) -> Iterator[AnyRequest]:
         kind, client_id = _type(item), _client(call, item)
         if kind == "Subscriber":
             yield SubscriberUpdate(client_id=client_id, names=_names(item), change=_change(item))
+        elif kind == "DataExtensionObject":
+            yield _row(item, client_id, upserts="UpdateAdd" in _actions(call))
         else:
             yield Unserved(object_type=kind, client_id=client_id)
 
@@ -35,6 +37,8 @@ def creations(call: etree._Element) -> Iterator[AnyRequest]:
                 definition=text(item, at("TriggeredSendDefinition", "CustomerKey")) or "",
                 recipients=tuple(_recipients(item)),
             )
+        elif kind == "DataExtensionObject":
+            yield _row(item, client_id, upserts="UpdateAdd" in _actions(call))
         else:
             yield Unserved(object_type=kind, client_id=client_id)
 
@@ -43,10 +47,23 @@ def unserved_option(call: etree._Element) -> str:
     """Return an option of an Update or Create that asks for what the sandbox does not do, or ""."""
     if text(call, at("Options", "RequestType")) == "Asynchronous":
         return "RequestType Asynchronous"
-    actions = (
-        one.text for one in call.iterfind(at("Options", "SaveOptions", "SaveOption", "SaveAction"))
-    )
-    return next((f"SaveAction {x}" for x in actions if x in _UNSERVED_ACTIONS), "")
+    return next((f"SaveAction {x}" for x in _actions(call) if x in _UNSERVED_ACTIONS), "")
+
+
+def _actions(call: etree._Element) -> list[str | None]:
+    """Return the SaveActions of an Update or Create. They apply to all of its objects."""
+    path = at("Options", "SaveOptions", "SaveOption", "SaveAction")
+    return [one.text for one in call.iterfind(path)]
+
+
+def _row(item: etree._Element, client_id: str | None, *, upserts: bool) -> DataRow:
+    """Return a row. Its key may be among the keys or the properties: public SDKs write either."""
+    found: dict[str, str] = {}
+    for outer, inner in (("Keys", "Key"), ("Properties", "Property")):
+        for one in item.iterfind(at(outer)):
+            found |= values(one, inner)
+    key = text(item, at("CustomerKey")) or ""
+    return DataRow(client_id=client_id, key=key, values=found, upserts=upserts)
 
 
 def _type(item: etree._Element) -> str:

@@ -80,6 +80,19 @@ class TriggeredSend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataRow:
+    """One DataExtensionObject of an Update or Create: a row of the data extension with that
+    CustomerKey. `values` are its keys and properties; `upserts`: inserted where it is not there."""
+
+    client_id: str | None
+    key: str
+    values: Mapping[str, str]
+    upserts: bool = False
+
+    object_type = "DataExtensionObject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unserved:
     """An object of a type that the sandbox does not support."""
 
@@ -88,5 +101,5 @@ class Unserved:
 
 
 AnyRequest: TypeAlias = (
-    ExecuteRequest | Retrieve | Describe | SubscriberUpdate | TriggeredSend | Unserved
+    ExecuteRequest | Retrieve | Describe | SubscriberUpdate | TriggeredSend | DataRow | Unserved
 )

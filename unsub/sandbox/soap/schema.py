@@ -7,7 +7,7 @@ that contains the lines up to `}`.
 
 from collections.abc import Iterator
 
-_BUILT_IN = frozenset({"string", "int", "boolean", "dateTime"})
+_BUILT_IN = frozenset({"string", "int", "integer", "boolean", "dateTime"})
 _OCCURS = {
     "?": ' minOccurs="0"',
     "*": ' minOccurs="0" maxOccurs="unbounded"',

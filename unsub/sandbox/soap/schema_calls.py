@@ -89,11 +89,22 @@ _WRITING = (
         "StatusCode string \n StatusMessage string \n OrdinalID int ? \n ErrorCode int ?",
     ),
 )
+# What both results of a row of a data extension have.
+_ROW_ERRORS = """
+    ErrorMessage string ?
+    KeyErrors {
+    KeyError DataExtensionError *
+    }
+    ValueErrors {
+    ValueError DataExtensionError *
+    }
+    """
 # In these replies the results come first and the overall status last.
 _RESPONSE = "Results {} + \n RequestID string ? \n OverallStatus string"
 _UPDATE = (
     complex_type("UpdateOptions", "Action string ?", base="Options"),
     complex_type("UpdateResult", "Object APIObject", base="Result"),
+    complex_type("DataExtensionUpdateResult", _ROW_ERRORS, base="UpdateResult"),
     element("UpdateRequest", "Options UpdateOptions \n Objects APIObject +"),
     element("UpdateResponse", _RESPONSE.format("UpdateResult")),
 )
@@ -118,6 +129,7 @@ _CREATE = (
         "SubscriberFailures SubscriberResult *",
         base="CreateResult",
     ),
+    complex_type("DataExtensionCreateResult", _ROW_ERRORS, base="CreateResult"),
     element("CreateRequest", "Options CreateOptions \n Objects APIObject +"),
     element("CreateResponse", _RESPONSE.format("CreateResult")),
 )

@@ -156,4 +156,38 @@ _DEFINITIONS = (
     ),
 )
 
-OBJECT_TYPES = "".join((*_ENUMERATIONS, *_BASES, *_LISTS, *_PEOPLE, *_SENDS, *_DEFINITIONS))
+_DATA = (
+    complex_type(
+        "ObjectExtension",
+        "Type string ? \n Properties { \n Property APIProperty * \n }",
+        base="APIObject",
+    ),
+    complex_type(
+        "DataExtensionObject",
+        "Name string ? \n Keys { \n Key APIProperty * \n }",
+        base="ObjectExtension",
+    ),
+    enumeration(
+        "DataExtensionFieldType",
+        """
+        Text Number Date Boolean EmailAddress Phone Decimal Locale Base16Encrypted
+        Base16EncryptedEmail
+        """,
+    ),
+    complex_type("DataExtension", "Name string ?", base="APIObject"),
+    complex_type(
+        "DataExtensionField",
+        """
+        Ordinal int ?
+        IsPrimaryKey boolean ?
+        FieldType DataExtensionFieldType ?
+        DataExtension DataExtension ?
+        """,
+        base="PropertyDefinition",
+    ),
+    complex_type(
+        "DataExtensionError", "Name string ? \n ErrorCode integer \n ErrorMessage string ?"
+    ),
+)
+
+OBJECT_TYPES = "".join((*_ENUMERATIONS, *_BASES, *_LISTS, *_PEOPLE, *_SENDS, *_DEFINITIONS, *_DATA))

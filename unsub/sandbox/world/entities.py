@@ -78,6 +78,19 @@ class Attribute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataExtension:
+    """A data extension of one unit, which `key` (CustomerKey) names. `rows` are those that it has
+    at the start; each has a value for `primary_key`, the name of one of its columns."""
+
+    key: str
+    mid: int
+    name: str
+    columns: tuple[Attribute, ...]
+    primary_key: str = "SubscriberKey"
+    rows: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriber:
     """A subscriber of the enterprise in their current state, with the three identifiers that
     LogUnsubEvent accepts.

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .records import Change, Entry, ListChange, Mail, Record, Update
+from .records import Change, Entry, ListChange, Mail, Record, RowChange, Update
 
 
 class Journal:
@@ -55,4 +55,6 @@ def _record(data: dict[str, Any]) -> Record:
         given = data["given"]
         lists = tuple(ListChange(**one) for one in given["lists"])
         return Update(**data | {"given": Change(**given | {"lists": lists})})
+    if data["kind"] == "row":
+        return RowChange(**data)
     return Mail(**data) if data["kind"] == "mail" else Entry(**data)

@@ -105,4 +105,16 @@ class Mail:
     kind: str = "mail"
 
 
-Record: TypeAlias = Entry | Update | Mail
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChange:
+    """One row that was written to a data extension; `values` by column, as stored."""
+
+    id: int
+    at: str
+    mid: int
+    data_extension: str
+    values: Mapping[str, str]
+    kind: str = "row"
+
+
+Record: TypeAlias = Entry | Update | Mail | RowChange

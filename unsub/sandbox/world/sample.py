@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from .entities import Attribute, Job, ListKind, MailList, Subscriber, Unit
+from .entities import Attribute, DataExtension, Job, ListKind, MailList, Subscriber, Unit
 
 PARENT = 510001
 CHILD = 510002
@@ -10,6 +10,9 @@ FIRST_SUBSCRIBER = 1001
 
 # CustomerKeys of the triggered send definitions.
 DEFINITIONS = ("confirm-subscription", "confirm-address", "address-notice", "new-link", "ask-back")
+
+# CustomerKeys of the data extensions.
+PREFERENCES, SURVEYS = "email-preferences", "surveys"
 
 _NAMED = ("ada", "grace", "emil", "mina")
 # As Retrieve returns them: dates in the US format, with a time.
@@ -101,6 +104,39 @@ def sample_attributes() -> tuple[Attribute, ...]:
         Attribute(name="Second address", data_type="EmailAddress", max_length=254),
         Attribute(name="Loyalty ID", max_length=20, editable=False),
         Attribute(name="Internal score", data_type="Number", viewable=False, editable=False),
+    )
+
+
+def sample_data_extensions() -> tuple[DataExtension, ...]:
+    """Return the data extensions of the parent unit: preferences by SubscriberKey, with a row for
+    two subscribers, and another by address."""
+    return (
+        DataExtension(
+            key=PREFERENCES,
+            mid=PARENT,
+            name="Email preferences",
+            columns=(
+                Attribute(name="SubscriberKey", max_length=254, required=True),
+                Attribute(name="Tips", data_type="Boolean"),
+                Attribute(name="Frequency", max_length=10),
+                Attribute(name="ChangedOn", data_type="Date"),
+            ),
+            rows=(
+                {"SubscriberKey": "ada-1001", "Tips": "True", "Frequency": "weekly"},
+                {"SubscriberKey": "grace-1002", "Tips": "False", "Frequency": ""},
+            ),
+        ),
+        DataExtension(
+            key=SURVEYS,
+            mid=PARENT,
+            name="Surveys",
+            primary_key="Email",
+            columns=(
+                Attribute(name="Email", data_type="EmailAddress", max_length=254, required=True),
+                Attribute(name="Surveys", max_length=1),
+            ),
+            rows=({"Email": "grace@example.com", "Surveys": "Y"},),
+        ),
     )
 
 

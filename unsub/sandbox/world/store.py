@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from threading import RLock
 from typing import Any
 
-from .entities import Attribute, Job, MailList, Subscriber, Unit
+from .data_extensions import Tables
+from .entities import Attribute, DataExtension, Job, MailList, Subscriber, Unit
 from .errors import RuleError
-from .records import Change, Effect, Entry, Mail, Record, Update
+from .records import Change, Effect, Entry, Mail, Record, RowChange, Update
 from .subscribers import People
 from .unsubscribe_rules import decide
 from .update_rules import Names, changed, check, find_by_names
@@ -28,6 +29,7 @@ class Memory:
         jobs: Iterable[Job],
         subscribers: Iterable[Subscriber],
         attributes: Iterable[Attribute] = (),
+        data_extensions: Iterable[DataExtension] = (),
         definitions: Iterable[str] = (),
         keep: Callable[[Record], None] | None = None,
     ) -> None:
@@ -37,6 +39,7 @@ class Memory:
         self.attributes: Mapping[str, Attribute] = {one.name: one for one in attributes}
         self.definitions = tuple(definitions)
         self.people = People(subscribers)
+        self.tables = Tables(data_extensions)
         self._keep = keep or (lambda _record: None)
         self._lock = RLock()
         self._records: list[Record] = []
@@ -83,6 +86,27 @@ class Memory:
             )
             self._record(mail)
             return mail
+
+    def write_row(
+        self, mid: int, key: str, given: Mapping[str, str], *, inserts: bool, updates: bool
+    ) -> RowChange:
+        """Write a row of a data extension and return its record. Raises RowError; nothing of the
+        row is written then."""
+        with self._lock:
+            values = self.tables.check(mid, key, given, inserts=inserts, updates=updates)
+            change = RowChange(**self._stamp(mid), data_extension=key, values=values)
+            self._record(change)
+            return change
+
+    def row_changes(self) -> list[RowChange]:
+        """Return the rows that were written to data extensions, newest last."""
+        with self._lock:
+            return [x for x in self._records if isinstance(x, RowChange)]
+
+    def rows(self, mid: int, key: str) -> list[dict[str, str]]:
+        """Return the rows of a data extension as they are now."""
+        with self._lock:
+            return [dict(row) for row in self.tables.rows(mid, key)]
 
     def restore(self, records: Iterable[Record]) -> None:
         """Apply the records of an earlier process, oldest first."""
@@ -179,6 +203,8 @@ class Memory:
             self._leave(record)
         elif isinstance(record, Update):
             self._change(record)
+        elif isinstance(record, RowChange):
+            self.tables.put(record.mid, record.data_extension, record.values)
 
     def _leave(self, entry: Entry) -> None:
         if entry.master:

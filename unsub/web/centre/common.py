@@ -18,6 +18,7 @@ from unsub.preferences.attributes import NO, YES, Field, InputType, date_of, fie
 from unsub.preferences.current_state import JUST_DONE, CurrentState, current_state
 from unsub.preferences.forms import FORMATS
 from unsub.preferences.offered_lists import with_own_lists
+from unsub.preferences.topics import OfferedTopic, topics_of
 from unsub.web.http import Saved, unavailable
 from unsub.web.page_context import PageContext
 
@@ -29,11 +30,24 @@ def load_state(page_context: PageContext) -> CurrentState:
     applied."""
     context = page_context.link.context
     details = page_context.brand.profile_details
-    profile_snapshot = snapshot.fetch(context.mid, context.subscriber, details=details)
+    topics = offered_topics(page_context) or ()
+    profile_snapshot = snapshot.fetch(
+        context.mid, context.subscriber, details=details, topics=topics
+    )
     profile_snapshot = with_own_lists(
         profile_snapshot, page_context.brand.lists, page_context.language
     )
-    return current_state(profile_snapshot, recent_requests(page_context))
+    return current_state(profile_snapshot, recent_requests(page_context), topics)
+
+
+def offered_topics(page_context: PageContext) -> tuple[OfferedTopic, ...] | None:
+    """Return the unit's topics in the language of the page; None where the database does not
+    answer."""
+    try:
+        found = topics_of(page_context.link.context.mid)
+    except (DatabaseError, InterfaceError):
+        return None
+    return tuple(one.in_language(page_context.language) for one in found)
 
 
 def facts_of(page_context: PageContext, state: CurrentState) -> list[tuple[str, str]]:
@@ -43,8 +57,16 @@ def facts_of(page_context: PageContext, state: CurrentState) -> list[tuple[str, 
         return []
     return [
         (one.label, readable(page_context, one, state.attribute(one.name)))
-        for one in fields_of(state.snapshot.definitions or ())
+        for one in details_of(state)
     ]
+
+
+def details_of(state: CurrentState) -> tuple[Field, ...]:
+    """Return the subscriber's details: the viewable attributes that are no topics."""
+    topics = {one.column for one in state.offered_topics if one.row is None}
+    return tuple(
+        one for one in fields_of(state.snapshot.definitions or ()) if one.name not in topics
+    )
 
 
 def own_facts(page_context: PageContext, state: CurrentState) -> list[tuple[str, str]]:
@@ -113,5 +135,6 @@ def submit_all(page_context: PageContext, submissions: Iterable[Submission]) -> 
             saved = Saved.SOME
     except outbox.UnavailableError:
         return unavailable(page_context.as_context(), saved=saved)
-    snapshot.forget(page_context.link.context.mid, page_context.link.context.subscriber)
+    context = page_context.link.context
+    snapshot.forget(context.mid, context.subscriber, offered_topics(page_context) or ())
     return None

@@ -13,7 +13,7 @@ from unsub.models import Channel, Kind
 from unsub.outbox import api as outbox
 from unsub.outbox.api import Change, Submission
 from unsub.preferences import form_snapshot
-from unsub.preferences.attributes import Field, fields_of
+from unsub.preferences.attributes import Field
 from unsub.preferences.current_state import CurrentState
 from unsub.preferences.form_snapshot import FormSnapshot
 from unsub.preferences.forms import ADDRESS, FORMAT, AddressRule, DetailsForm
@@ -36,7 +36,7 @@ from unsub.web.http import (
 from unsub.web.page_context import PageContext
 
 from .access import profile_centre_view
-from .common import load_state, page_of, readable, submit_all
+from .common import details_of, load_state, page_of, readable, submit_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def details(request: HttpRequest, page_context: PageContext) -> HttpResponse:
         locked_until = _locked_until(page_context, state.snapshot.profile)
     except (DatabaseError, InterfaceError):
         return unavailable(page_context.as_context(), saved=saved_nothing(request))
-    fields = fields_of(state.snapshot.definitions)
+    fields = details_of(state)
     known = _Details(state=state, fields=fields, locked_until=locked_until)
     if request.method == "POST":
         return _submit(page_context, known, read_form(request))

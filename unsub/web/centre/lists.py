@@ -1,6 +1,6 @@
 """The main page of the profile centre: the subscriber's lists, subscribing and unsubscribing."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,13 +13,17 @@ from unsub.preferences import form_snapshot, snapshot
 from unsub.preferences.current_state import CurrentState, Subscription
 from unsub.preferences.form_snapshot import FormSnapshot
 from unsub.preferences.list_changes import ListChanges, read_changes
-from unsub.web.http import SeeOther, page, read_form
+from unsub.preferences.topic_changes import TopicChange, read_topic_changes
+from unsub.preferences.topics import TopicState
+from unsub.web.http import Saved, SeeOther, page, read_form, unavailable
 from unsub.web.page_context import PageContext
 from unsub.web.signed_link import EVERYTHING
 
 from .access import profile_centre_view
-from .common import facts_of, load_state, own_facts, page_of, submit_all
+from .common import facts_of, load_state, offered_topics, own_facts, page_of, submit_all
 from .pauses import DAYS, pauses_of
+from .topics import context_of, values_of, without_linked
+from .topics import submissions as topic_submissions
 
 AGAIN = "again"
 
@@ -38,17 +42,19 @@ def _show(
     saved: bool = False,
     problem: str = "",
     chosen: ListChanges | None = None,
+    topics_chosen: Sequence[TopicChange] = (),
 ) -> HttpResponse:
     """Return the page; without the lists where Marketing Cloud does not answer.
 
-    `chosen` are the changes of a submission that was not accepted (`problem`, 409), to be shown
-    again.
+    `chosen` and `topics_chosen` are the changes of a submission that was not accepted (`problem`,
+    409), to be shown again.
     """
     state = load_state(page_context)
+    topics = state.topics()
     shown = (
-        _lists(page_context, state, chosen or ListChanges())
+        _lists(page_context, state, topics, chosen or ListChanges(), topics_chosen)
         if state.snapshot.shows_lists
-        else _known(page_context)
+        else _known(page_context) | _topics_alone(page_context, topics, topics_chosen)
     )
     names = dict(shown["known"]) | {one.list_id: one.name for one in shown["lists"] or ()}
     pauses = pauses_of(page_context, names)
@@ -72,21 +78,55 @@ def _show(
     return page("unsub/centre.html", context, status=409 if problem else 200)
 
 
-def _lists(page_context: PageContext, state: CurrentState, chosen: ListChanges) -> dict[str, Any]:
-    """Return the context of the lists, and the signed snapshot of it."""
-    lists = state.subscriptions()
-    shown = FormSnapshot(
+def _lists(
+    page_context: PageContext,
+    state: CurrentState,
+    topics: Sequence[TopicState],
+    chosen: ListChanges,
+    topics_chosen: Sequence[TopicChange],
+) -> dict[str, Any]:
+    """Return the context of the lists and topics, and the signed snapshot of it."""
+    subscriptions = state.subscriptions()
+    lists = without_linked(subscriptions, topics)
+    shown = _snapshot(
+        page_context,
         on=tuple(one.list_id for one in lists if one.is_on),
-        off=tuple(one.list_id for one in lists if not one.is_on),
-        consent=form_snapshot.fingerprint(page_context.brand.consent),
+        # Also those that a topic stands for: so that the topic subscribes to them again.
+        off=tuple(one.list_id for one in subscriptions if not one.is_on),
+        topics=topics,
     )
     lists = [replace(one, is_on=chosen.is_on_after(one)) for one in lists]
     return {
         "lists": lists,
         "known": [],
-        "can_join": bool(shown.off),
+        "can_join": bool(shown.off) or any(one.is_known and not one.is_on for one in topics),
         "snapshot": form_snapshot.dumps(page_context.link.context, shown),
+        **context_of(page_context, lists, topics, topics_chosen),
     }
+
+
+def _topics_alone(
+    page_context: PageContext, topics: Sequence[TopicState], chosen: Sequence[TopicChange]
+) -> dict[str, Any]:
+    """Return the context of the topics where the lists could not be read. They have a form, and a
+    snapshot, of their own."""
+    shown = _snapshot(page_context, topics=topics)
+    return {
+        "topics_snapshot": form_snapshot.dumps(page_context.link.context, shown),
+        "can_join": any(one.is_known and not one.is_on for one in topics),
+        **context_of(page_context, [], topics, chosen),
+    }
+
+
+def _snapshot(
+    page_context: PageContext,
+    *,
+    on: tuple[int, ...] = (),
+    off: tuple[int, ...] = (),
+    topics: Iterable[TopicState],
+) -> FormSnapshot:
+    consent = form_snapshot.fingerprint(page_context.brand.consent)
+    return FormSnapshot(on=on, off=off, topics=values_of(topics), consent=consent)
 
 
 def _list_of_email(page_context: PageContext, lists: Iterable[Subscription]) -> int | None:
@@ -129,16 +169,24 @@ def _submit(page_context: PageContext, form: QueryDict) -> HttpResponse:
     shown = form_snapshot.loads(context, form.get("snapshot", ""))
     if shown is None:
         return _show(page_context, problem="old")
+    offered = offered_topics(page_context)
     if AGAIN in form:
-        chosen, change = ListChanges(), True
+        chosen, change, topics = ListChanges(), True, []
     else:
         chosen, change = read_changes(shown, form), False
-    is_agreed = form_snapshot.is_mark_of(shown.consent, page_context.brand.consent)
-    if (chosen.joining or change) and not is_agreed:
-        return _show(page_context, problem="wording", chosen=chosen)
+        topics = read_topic_changes(shown, form, offered or ())
+    joins = bool(chosen.joining) or change or any(one.joins for one in topics)
+    if joins and not form_snapshot.is_mark_of(shown.consent, page_context.brand.consent):
+        return _show(page_context, problem="wording", chosen=chosen, topics_chosen=topics)
     submissions = list(_submissions(page_context, chosen, again=change))
+    submissions += topic_submissions(page_context, shown, topics)
     back = page_context.link.url("centre", saved="1" if submissions else "")
-    return submit_all(page_context, submissions) or SeeOther(back)
+    failed = submit_all(page_context, submissions)
+    if failed is None and offered is None and shown.topics and not change:
+        # What of the form is about topics could not be read.
+        saved = Saved.SOME if submissions else Saved.NOTHING
+        return unavailable(page_context.as_context(), saved=saved)
+    return failed or SeeOther(back)
 
 
 def _submissions(

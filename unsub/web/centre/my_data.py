@@ -14,6 +14,7 @@ from unsub.outbox import api as outbox
 from unsub.preferences import consent_receipts, data_export
 from unsub.preferences.current_state import CurrentState
 from unsub.preferences.data_export import ExportedRequest
+from unsub.preferences.target_names import Names
 from unsub.web.http import Saved, SeeOther, page, unavailable
 from unsub.web.page_context import PageContext
 
@@ -33,6 +34,7 @@ def yours(_request: HttpRequest, page_context: PageContext) -> HttpResponse:
     context: dict[str, Any] = {
         "details": own_facts(page_context, state) + facts_of(page_context, state),
         "lists": state.subscriptions(),
+        "topics": [one for one in state.topics() if one.is_known],
         "requests": _with_receipts(page_context, requests),
         "has_unsubscribed": any(one.unsubscribes for one in requests),
         "was_asked": was_asked,
@@ -92,9 +94,10 @@ def _address(page_context: PageContext, state: CurrentState) -> str:
     return profile.email_address if page_context.shows_details and profile else ""
 
 
-def _names(state: CurrentState) -> dict[int, str]:
-    """Return the public lists' names by list ID."""
-    return {one.list_id: one.name for one in state.snapshot.lists or ()}
+def _names(state: CurrentState) -> Names:
+    """Return the names of the public lists by ListID, and of the topics by code."""
+    names: dict[int | str, str] = {one.list_id: one.name for one in state.snapshot.lists or ()}
+    return names | {one.code: one.name for one in state.offered_topics}
 
 
 @profile_centre_view("GET", "HEAD")

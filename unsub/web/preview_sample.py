@@ -6,6 +6,7 @@ from unsub.preferences.current_state import CurrentState, Subscription
 from unsub.preferences.snapshot import ProfileSnapshot
 
 from .centre.pauses import DAYS
+from .centre.topics import rows_of
 from .page_context import PageContext
 
 _LISTS = ((1, "Weekly offers", ""), (2, "New products", ""))
@@ -20,6 +21,8 @@ def sample(page_context: PageContext) -> dict[str, Any]:
     return {
         "now": CurrentState(snapshot=ProfileSnapshot(lists=(), memberships={})),
         "lists": lists,
+        "rows": rows_of(page_context, lists, ()),
+        "picks": (),
         "known": [],
         "can_join": True,
         "snapshot": "preview",

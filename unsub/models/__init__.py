@@ -13,6 +13,7 @@ from .alarm import (
     Cause,
     NotificationChannel,
 )
+from .api_key import ApiAnswer, ApiKey, KeyPurpose, RequestOrigin
 from .attempt import DeliveryAttempt
 from .audit_seal import AuditSeal, SealCursor, SealedTable
 from .business_unit import (
@@ -55,6 +56,8 @@ __all__ = [
     "AddressGuard",
     "Alarm",
     "AlarmNotification",
+    "ApiAnswer",
+    "ApiKey",
     "AuditSeal",
     "BusinessUnit",
     "By",
@@ -72,6 +75,7 @@ __all__ = [
     "Erasure",
     "ImportState",
     "Invitation",
+    "KeyPurpose",
     "Kind",
     "LinkEmail",
     "ListPage",
@@ -93,6 +97,7 @@ __all__ = [
     "Reason",
     "ReasonLabel",
     "ReasonsAsked",
+    "RequestOrigin",
     "ResolutionNote",
     "RestoreHold",
     "SavedView",

@@ -34,6 +34,7 @@ class Channel(models.TextChoices):
     ONE_CLICK = "one_click", _("one-click")
     PROFILE = "profile", _("preference center")
     IMPORT = "import", _("import")
+    API = "api", _("API")
 
 
 def target_columns(target: Target) -> dict[str, Any]:

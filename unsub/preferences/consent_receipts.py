@@ -31,6 +31,7 @@ _PLACES = {
     Channel.ONE_CLICK: gettext_noop("with one click in the email program"),
     Channel.PROFILE: gettext_noop("on the preferences page"),
     Channel.IMPORT: gettext_noop("in the sender’s email system"),
+    Channel.API: gettext_noop("by the sender, after a request made elsewhere"),
 }
 # A pause that ended so put the subscription back: it withdrew nothing for good.
 _BACK = frozenset({PauseResult.PUT_BACK, PauseResult.CANCELLED})

@@ -15,6 +15,7 @@ _LEFT = {
     Channel.ONE_CLICK: "Unsubscribed %s with one click in the email program (RFC 8058).",
     Channel.PROFILE: "Unsubscribed %s in the preference center.",
     Channel.IMPORT: "Unsubscribed %s in Marketing Cloud. Imported.",
+    Channel.API: "Unsubscribed %s through the API.",
 }
 # A pause ends in the transaction that writes the request to subscribe again.
 _AT_ONCE = timedelta(seconds=2)

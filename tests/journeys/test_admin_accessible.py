@@ -39,6 +39,9 @@ Invitation.objects.get_or_create(
     user=User.objects.get_or_create(username="invited", email="invited@example.com")[0],
     defaults=dict(expires_at=now() + timedelta(7)),
 )
+ApiKey.objects.get_or_create(
+    name="Call center", defaults=dict(may_read=True, expires_at=now() + timedelta(30))
+)
 RestoreHold.objects.exists() or RestoreHold.objects.create(released_at=Now())
 Send.objects.get_or_create(
     unit_id={PARENT}, job_id=88777, defaults=dict(email_name="News", read_at=Now())

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from .alarms import AlarmAdmin
+from .api_keys import ApiKeyAdmin
 from .attempts import DeliveryAttemptAdmin
 from .consent_texts import ConsentTextAdmin
 from .erasures import ErasureAdmin
@@ -22,6 +23,7 @@ from .users import GroupAdmin, UserAdmin
 
 __all__ = [
     "AlarmAdmin",
+    "ApiKeyAdmin",
     "BusinessUnitAdmin",
     "ConsentTextAdmin",
     "DeliveryAttemptAdmin",

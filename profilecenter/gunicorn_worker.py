@@ -6,6 +6,7 @@ waits for a client, receives requests, within a time limit, and answers /healthz
 """
 
 import errno
+import json
 import selectors
 import socket
 import time
@@ -34,18 +35,33 @@ TEXTS = {
 }
 
 
-def response(status: int) -> bytes:
-    """Return a whole response in plain text, after which the connection ends."""
-    body = f"{TEXTS[status]}\n"
+# The API's names of them (unsub/api/problems.py).
+CODES = {408: "bad_request", 413: "too_large", 431: "bad_request"}
+
+
+def response(status: int, *, is_api: bool = False) -> bytes:
+    """Return a whole response, after which the connection ends: in plain text, for the API a
+    problem (RFC 9457)."""
+    media_type, body = "text/plain; charset=utf-8", f"{TEXTS[status]}\n"
+    if is_api:
+        media_type, body = "application/problem+json", _problem(status)
     head = (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-        "Content-Type: text/plain; charset=utf-8",
+        f"Content-Type: {media_type}",
         f"Content-Length: {len(body)}",
         "Cache-Control: no-store",
         "X-Content-Type-Options: nosniff",
         "Connection: close",
     )
     return "\r\n".join((*head, "", body)).encode()
+
+
+def _problem(status: int) -> str:
+    """Return the body of a problem."""
+    return json.dumps({
+        "type": "about:blank", "title": HTTPStatus(status).phrase, "status": status,
+        "code": CODES[status], "detail": TEXTS[status], "request_id": "",
+    })  # fmt: skip
 
 
 class ClientSocket(socket.socket):
@@ -203,7 +219,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         """Answer without a thread, and end the connection."""
         self._forget(conn)
         with suppress(OSError):
-            conn.sock.send(response(status))
+            conn.sock.send(response(status, is_api=conn.incoming.is_api))
         self.nr_conns -= 1
         conn.close(graceful=True)
 

@@ -47,9 +47,17 @@ class Incoming:
         return bool(self._line and _LIVENESS.fullmatch(self._line))
 
     @property
+    def is_api(self) -> bool:
+        """Whether this is a call of the API, whose errors are problems."""
+        return self._target.startswith(b"/api/")
+
+    @property
     def _limit(self) -> int:
-        target = (self._line or b"").partition(b" ")[2]
-        return UPLOAD_LIMIT if target.startswith(b"/admin/") else BODY_LIMIT
+        return UPLOAD_LIMIT if self._target.startswith(b"/admin/") else BODY_LIMIT
+
+    @property
+    def _target(self) -> bytes:
+        return (self._line or b"").partition(b" ")[2]
 
     def _read_line(self) -> None:
         if self._line is not None:

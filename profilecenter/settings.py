@@ -73,6 +73,8 @@ MIDDLEWARE = [
     "unsub.web.request_ids.RequestIdMiddleware",
     "unsub.web.middleware.SchemeMiddleware",
     "unsub.web.middleware.RecipientMiddleware",
+    # Other systems pass this one, too, and none behind it (docs/adr/0037).
+    "unsub.api.middleware.ApiMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # With padding of random length, so that sizes reveal nothing (BREACH).

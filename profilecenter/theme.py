@@ -171,6 +171,7 @@ UNFOLD = {
                     _link(
                         _("Links"), "link", "unsub_businessunit_links", "unsub.view_businessunit"
                     ),
+                    _link(_("API keys"), "key", "unsub_apikey_changelist", "unsub.view_apikey"),
                 ],
             },
             {

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from unsub.api.application import api
 from unsub.web.preview import preview
 
 urlpatterns = [
@@ -10,6 +11,7 @@ urlpatterns = [
     path("admin/preview/<int:mid>/", preview, name="preview"),
     path("admin/account/", include("unsub.accounts.urls")),
     path("admin/", admin.site.urls),
+    path("api/v1/", api.urls),
     path("", include("unsub.urls")),
 ]
 

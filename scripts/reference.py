@@ -1,4 +1,4 @@
-"""Write docs/reference/ from the code: settings, commands, metrics and log events.
+"""Write docs/reference/ from the code: settings, commands, metrics, log events and the API.
 
     python -m scripts.reference
 
@@ -7,14 +7,16 @@ A test compares the files with what this would write.
 
 import argparse
 import ast
+import json
 import os
 import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import django
 from django.core.management import load_command_class
@@ -59,6 +61,7 @@ def pages() -> dict[str, str]:
         "commands.md": commands_page(),
         "metrics.md": metrics_page(),
         "log-events.md": log_events_page(),
+        "openapi.json": openapi_page(),
     }
 
 
@@ -304,6 +307,15 @@ def runbook_events(page: Path) -> list[str]:
     """Return the log events that an alarm's runbook names: those of its items "Log:"."""
     items = re.findall(r"^- Log: (.*(?:\n  .*)*)", page.read_text(encoding="utf-8"), re.MULTILINE)
     return [event for item in items for event in EVENT.findall(item)]
+
+
+# The API
+
+
+def openapi_page() -> str:
+    """Return the OpenAPI document, as a deployment with the default settings answers with it."""
+    api: Any = import_module("unsub.api.application").api
+    return json.dumps(api.get_openapi_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
 # What the pages share

@@ -45,6 +45,8 @@ Topic.objects.get_or_create(
     unit_id={CHILD}, code="tips", defaults=dict(
         name="Tips", data_extension="email-preferences", key_column="SubscriberKey", column="Tips"
     ),
+ApiKey.objects.get_or_create(
+    name="Call center", defaults=dict(may_read=True, expires_at=now() + timedelta(30))
 )
 RestoreHold.objects.exists() or RestoreHold.objects.create(released_at=Now())
 UnsubscribeImport.objects.get_or_create(

@@ -8,7 +8,9 @@ from scripts import reference
 from scripts.steps import ROOT
 
 
-@pytest.mark.parametrize("name", ["settings.md", "commands.md", "metrics.md", "log-events.md"])
+@pytest.mark.parametrize(
+    "name", ["settings.md", "commands.md", "metrics.md", "log-events.md", "openapi.json"]
+)
 def test_a_page_of_the_reference_is_that_of_the_code(name: str) -> None:
     assert (reference.FOLDER / name).read_text(encoding="utf-8") == reference.pages()[name]
 

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from .alarms import AlarmAdmin
+from .api_keys import ApiKeyAdmin
 from .attempts import DeliveryAttemptAdmin
 from .audit_exports import ExportPlanAdmin, ExportRunAdmin
 from .consent_texts import ConsentTextAdmin
@@ -25,6 +26,7 @@ from .users import GroupAdmin, UserAdmin
 
 __all__ = [
     "AlarmAdmin",
+    "ApiKeyAdmin",
     "BusinessUnitAdmin",
     "ConsentTextAdmin",
     "DeliveryAttemptAdmin",

@@ -63,11 +63,12 @@ class WaitingFilter(admin.SimpleListFilter):
 
     title = _("status")
     parameter_name = "state"
+    first_choice: Any = _("open")
 
     def choices(self, changelist: Any) -> Any:
         """Yield the choices, with "waiting" as the default in place of "all"."""
         first, *rest = super().choices(changelist)
-        yield {**first, "display": _("open")}
+        yield {**first, "display": self.first_choice}
         yield from rest
 
 

@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from unsub.domain.masking import mask
 from unsub.models import (
+    ApiKey,
+    Channel,
     DeliveryAttempt,
     LinkEmail,
     MailingList,
@@ -30,6 +32,7 @@ _MAIL = ("job_id", "list_id", "batch_id")
 _ASKED = ("received", "asks_for", "kind", "channel", "unit_label")
 _LEFT = ("scope", "reason", "reason_text", "reason_added_at")
 _HOW = ("language", "link_age", "scanner")
+_API = ("origins",)
 _CONSENT = ("consent_version", "consent_words", "confirmed")
 _DELIVERY = (
     "status_badge", "outcome", "error_code", "attempts", "sfmc_request_id", "finished_at",
@@ -44,6 +47,7 @@ FIELDS = (
     "value",
     *_LEFT,
     *_HOW,
+    *_API,
     *_CONSENT,
     *_WHO,
     *_MAIL,
@@ -72,6 +76,8 @@ def sections(request: SubscriberRequest | None) -> list[tuple[Any, dict[str, Any
     out."""
     leaves = request is None or request.spec.message is MessageType.UNSUBSCRIBES
     request_fields = (*_ASKED, *_LEFT, *_HOW) if leaves else (*_ASKED, "value", *_HOW)
+    if request is not None and request.channel == Channel.API:
+        request_fields = (*request_fields, *_API)
     is_superseded = request is not None and request.superseded_by_id is not None
     found: list[tuple[Any, dict[str, Any]]] = [
         (None, {"fields": ("words", *_DELIVERY, *(_SUPERSEDED if is_superseded else ()))}),
@@ -159,6 +165,15 @@ class RequestColumns:
             _shown(request), request.outcome, request.error_code, detail
         )
         return f"{story} {_why_held(request)}".rstrip()
+
+    @admin.display(description=_("asked by"))
+    def origins(self, request: SubscriberRequest) -> str:
+        """Return by which keys of the API the request was submitted, and who asked there."""
+        found = list(request.origins.values_list("api_key_id", "asked_by"))
+        keys = ApiKey.objects.filter(pk__in={key for key, _asked_by in found})
+        names = dict(keys.values_list("pk", "name"))
+        said = (": ".join(filter(None, (names.get(key, ""), asked_by))) for key, asked_by in found)
+        return "; ".join(filter(None, said)) or formatting.NOTHING
 
     @admin.display(description=_("consent text version"))
     def consent_version(self, request: SubscriberRequest) -> str:

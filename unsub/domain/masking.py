@@ -32,8 +32,10 @@ _SEALED = (
     rf"(?<!{_BASE64}){_BASE64}{{4,}}{_DOT}{_BASE64}*{_DOT}{_BASE64}{{16}}"
     rf"{_DOT}{_BASE64}+{_DOT}{_BASE64}{{22}}"
 )
+# A key of the API (unsub/accounts/api_keys.py), whole or cut off.
+_API_KEY = rf"pck_{_BASE64}{{8,}}"
 _SCRUBBED = re.compile(
-    rf"(?P<token>{_JOSE}|{_SIGNED}|{_SEALED})|(?P<credentials>{_CREDENTIALS})"
+    rf"(?P<token>{_JOSE}|{_SIGNED}|{_SEALED}|{_API_KEY})|(?P<credentials>{_CREDENTIALS})"
     rf"|(?P<node>{_NODE})|{_ADDRESS}"
 )
 

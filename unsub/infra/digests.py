@@ -38,6 +38,8 @@ class Purpose(StrEnum):
     CLIENT = "client"
     PROFILE = "profile"
     CREDENTIALS = "credentials"
+    # Stored for a day.
+    API_CALL = "api-call"
 
 
 def keyring() -> DigestKeyring:

@@ -15,6 +15,8 @@ LIMITED = {
     "unsub_linkemail": "SELECT, INSERT, UPDATE",
     "unsub_deliveryattempt": "SELECT, INSERT, UPDATE",
     "unsub_erasure": "SELECT, INSERT, UPDATE",
+    # Who asked is emptied with the subscriber's data.
+    "unsub_requestorigin": "SELECT, INSERT, UPDATE (asked_by)",
     # The user of a note goes with their account.
     "unsub_resolutionnote": "SELECT, INSERT, UPDATE (user_id)",
     "unsub_auditseal": "SELECT, INSERT",

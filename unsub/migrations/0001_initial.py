@@ -581,6 +581,119 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="ApiKey",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="The system that uses it, like Call center. Marketers read it at requests.",
+                        max_length=60,
+                        verbose_name="name",
+                    ),
+                ),
+                (
+                    "may_submit",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Unsubscribe, and change preferences.",
+                        verbose_name="submit requests",
+                    ),
+                ),
+                (
+                    "may_read",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Requests and their attempts, receipts, counts, and the state of queues.",
+                        verbose_name="read",
+                    ),
+                ),
+                (
+                    "may_sign",
+                    models.BooleanField(
+                        default=False,
+                        help_text="A signed link acts for its subscriber, whoever has it.",
+                        verbose_name="sign links",
+                    ),
+                ),
+                (
+                    "may_name",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Answers have address and SubscriberKey in clear. Else they are masked.",
+                        verbose_name="name subscribers",
+                    ),
+                ),
+                (
+                    "per_minute",
+                    models.PositiveIntegerField(
+                        default=600,
+                        help_text="More are refused until the minute is over.",
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="calls per minute",
+                    ),
+                ),
+                (
+                    "prefix",
+                    models.CharField(editable=False, max_length=16, verbose_name="begins with"),
+                ),
+                ("key_digest", models.CharField(editable=False, max_length=64)),
+                (
+                    "made_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="made",
+                    ),
+                ),
+                ("expires_at", models.DateTimeField(verbose_name="valid until")),
+                (
+                    "used_at",
+                    models.DateTimeField(
+                        blank=True, editable=False, null=True, verbose_name="last used"
+                    ),
+                ),
+                (
+                    "revoked_at",
+                    models.DateTimeField(
+                        blank=True, editable=False, null=True, verbose_name="revoked"
+                    ),
+                ),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="made by",
+                    ),
+                ),
+                (
+                    "unit",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="api_keys",
+                        to="unsub.businessunit",
+                        verbose_name="business unit",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "API key",
+                "verbose_name_plural": "API keys",
+                "ordering": ("-pk",),
+            },
+        ),
+        migrations.CreateModel(
             name="CatalogueState",
             fields=[
                 (
@@ -1676,6 +1789,7 @@ class Migration(migrations.Migration):
                             ("one_click", "one-click"),
                             ("profile", "preference center"),
                             ("import", "import"),
+                            ("api", "API"),
                             ("mailto", "email to the unsubscribe address"),
                         ],
                         max_length=10,
@@ -1915,6 +2029,50 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "resolved",
                 "verbose_name_plural": "resolved",
+                "ordering": ("pk",),
+            },
+        ),
+        migrations.CreateModel(
+            name="RequestOrigin",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("asked_by", models.CharField(blank=True, max_length=100, verbose_name="asked by")),
+                (
+                    "received_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="received",
+                    ),
+                ),
+                (
+                    "api_key",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="unsub.apikey",
+                        verbose_name="API key",
+                    ),
+                ),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="origins",
+                        to="unsub.subscriberrequest",
+                        verbose_name="request",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "submission through the API",
+                "verbose_name_plural": "submissions through the API",
                 "ordering": ("pk",),
             },
         ),
@@ -2712,6 +2870,43 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="ApiAnswer",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key_digest", models.CharField(max_length=49)),
+                ("body_digest", models.CharField(max_length=49)),
+                (
+                    "started_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("claim", models.UUIDField()),
+                ("status", models.PositiveSmallIntegerField(null=True)),
+                ("answer", models.JSONField(null=True)),
+                (
+                    "api_key",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="unsub.apikey",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [models.Index(fields=["started_at"], name="api_answer_started")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("api_key", "key_digest"), name="api_answer_once"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="DarkLogo",
             fields=[
                 ("image", models.BinaryField(verbose_name="image")),
@@ -2831,6 +3026,29 @@ class Migration(migrations.Migration):
                 condition=models.Q(("domain", ""), _negated=True),
                 fields=("domain",),
                 name="unit_domain_once",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="apikey",
+            constraint=models.UniqueConstraint(fields=("key_digest",), name="api_key_once"),
+        ),
+        migrations.AddConstraint(
+            model_name="apikey",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("revoked_at", None)),
+                fields=("unit", "name"),
+                name="api_key_name_once",
+                nulls_distinct=False,
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="apikey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("may_submit", True), ("may_read", True), ("may_sign", True), _connector="OR"
+                ),
+                name="api_key_has_a_purpose",
+                violation_error_message="Choose what the key may be used for.",
             ),
         ),
         migrations.AddConstraint(

@@ -31,7 +31,8 @@ _OPERATE = (
 )  # fmt: skip
 _PEOPLE = (
     "view_user", "add_user", "change_user", "delete_user", "view_group", "view_invitation",
-    "add_invitation", "change_invitation", "change_savedview",
+    "add_invitation", "change_invitation", "change_savedview", "view_apikey", "add_apikey",
+    "change_apikey",
 )  # fmt: skip
 _ADMINISTER = (
     *_MARKET, "add_businessunit", "delete_lostlink", "all_units", *_RESTORE, *_EXPORT, *_PEOPLE,

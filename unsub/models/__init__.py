@@ -13,6 +13,7 @@ from .alarm import (
     Cause,
     NotificationChannel,
 )
+from .api_key import ApiAnswer, ApiKey, KeyPurpose, RequestOrigin
 from .attempt import DeliveryAttempt
 from .audit_export import ExportFormat, ExportPlan, ExportRun, Frequency
 from .audit_seal import AuditSeal, SealCursor, SealedTable
@@ -58,6 +59,8 @@ __all__ = [
     "AddressGuard",
     "Alarm",
     "AlarmNotification",
+    "ApiAnswer",
+    "ApiKey",
     "AuditSeal",
     "BusinessUnit",
     "By",
@@ -84,6 +87,7 @@ __all__ = [
     "ImportStatus",
     "Invitation",
     "KeyHolds",
+    "KeyPurpose",
     "Kind",
     "LinkEmail",
     "ListPage",
@@ -105,6 +109,7 @@ __all__ = [
     "Reason",
     "ReasonLabel",
     "ReasonsAsked",
+    "RequestOrigin",
     "ResolutionNote",
     "RestoreHold",
     "SavedView",

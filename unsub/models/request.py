@@ -36,6 +36,7 @@ class Channel(models.TextChoices):
     ONE_CLICK = "one_click", _("one-click")
     PROFILE = "profile", _("preference center")
     IMPORT = "import", _("import")
+    API = "api", _("API")
     MAILTO = "mailto", _("email to the unsubscribe address")
 
 

@@ -28,6 +28,7 @@ from unsub.models import (
     Status,
     SubscriberRequest,
 )
+from unsub.models.request import RequestQuerySet
 from unsub.models.shown_status import can_be_requeued, can_be_sent_as
 from unsub.units import queue_state
 
@@ -36,6 +37,7 @@ from . import (
     address_rules,
     emailed_links,
     erasure,
+    identity,
     link_emails,
     pauses,
     precedence,
@@ -46,7 +48,7 @@ from . import (
 )
 from .emailed_links import EmailedLink
 from .lost_links import report_lost_link
-from .submission import Change, Submission
+from .submission import Change, Origin, Submission
 
 __all__ = [
     "Change",
@@ -54,6 +56,7 @@ __all__ = [
     "LinkPurpose",
     "NotConfirmedError",
     "NotStorableError",
+    "Origin",
     "Submission",
     "UnavailableError",
     "add_reason",
@@ -71,6 +74,7 @@ __all__ = [
     "release",
     "report_lost_link",
     "request_erasure",
+    "requests_of",
     "requeue",
     "requeue_emails",
     "running_pauses",
@@ -205,6 +209,12 @@ def recent(context: UnsubContext, since: timedelta) -> list[SubscriberRequest]:
     30 days without a resolution note. At most 500. Raises DatabaseError."""
     with database_timeout.fail_fast():
         return store.recent(context, since)
+
+
+def requests_of(mid: int, who: SubscriberContext) -> RequestQuerySet:
+    """Return the requests of a subscriber of a business unit, by any of the identifiers that are
+    known to be theirs. Makes a query or two to find these."""
+    return identity.requests_of(mid, who, set())
 
 
 def add_reason(context: UnsubContext, *, reason: str, words: str) -> bool:

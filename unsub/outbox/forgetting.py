@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models.functions import Now
 
 from unsub.infra import digests
-from unsub.models import LinkEmail, SubscriberRequest
+from unsub.models import LinkEmail, RequestOrigin, SubscriberRequest
 
 from . import store
 
@@ -48,6 +48,9 @@ def save(model: type[Row], rows: list[Any]) -> None:
     """Write what `forget` or `pseudonymise` set."""
     more = _OF_REQUESTS if model is SubscriberRequest else ()
     model.objects.bulk_update(rows, [*_COLUMNS, *more], batch_size=100)
+    if rows and model is SubscriberRequest:
+        origins = RequestOrigin.objects.filter(request__in=[row.pk for row in rows])
+        origins.exclude(asked_by="").update(asked_by="")
 
 
 def _mark(row: Row) -> None:

@@ -17,6 +17,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from unsub.models import (
+    ApiAnswer,
     BusinessUnit,
     Erasure,
     Kind,
@@ -40,6 +41,8 @@ log = structlog.get_logger(__name__)
 CHUNK = 500  # rows in one transaction
 # A request can be withdrawn, and then the one that it superseded is sent after all.
 ERASED_KEPT_FOR = timedelta(days=1)
+# Within this time the same Idempotency-Key of the API gets the same answer.
+ANSWERS_KEPT_FOR = timedelta(hours=24)
 # A lost link with an erased subscriber's address, which nobody has handled.
 ERASED_LOST_LINK_KEPT_FOR = timedelta(days=30)
 # Pauses that put the subscription back withdrew nothing.
@@ -88,6 +91,10 @@ def apply(
 def _steps() -> Iterator[_Step]:
     """Yield what is to be done, erased subscribers first."""
     yield from _of_erased()
+    yield _Step(
+        name="api_answers", apply=_delete_answers,
+        due=ApiAnswer.objects.filter(started_at__lt=Now() - ANSWERS_KEPT_FOR),
+    )  # fmt: skip
     units = BusinessUnit.objects.exclude(retention_days=None).order_by("mid")
     for mid, days, keeps_consent in units.values_list("mid", "retention_days", "keeps_consent"):
         until = Now() - timedelta(days=days or 0)
@@ -238,6 +245,12 @@ def _delete(due: QuerySet[LostLink]) -> int:
     """Delete a chunk of lost links. Return how many."""
     ids = list(due.order_by("pk").values_list("pk", flat=True)[:CHUNK])
     return LostLink.objects.filter(pk__in=ids).delete()[0]
+
+
+def _delete_answers(due: QuerySet[ApiAnswer]) -> int:
+    """Delete a chunk of answers of the API. Return how many."""
+    ids = list(due.order_by("pk").values_list("pk", flat=True)[:CHUNK])
+    return ApiAnswer.objects.filter(pk__in=ids).delete()[0]
 
 
 def _empty_erasures(due: QuerySet[Erasure]) -> int:

@@ -33,6 +33,7 @@ from unsub.models import (
     Pause,
     PauseResult,
     Reason,
+    RequestOrigin,
     Status,
     SubscriberRequest,
 )
@@ -111,13 +112,13 @@ def recent(context: UnsubContext, since: timedelta) -> list[SubscriberRequest]:
 def write_at_once(submission: Submission) -> tuple[SubscriberRequest, bool] | None:
     """Return what `write` returns, by one statement for an unsubscribe, or two for one that
     another process has stored; of the row nothing but the primary key was read. None, with nothing
-    written, where more is to be done: for a change, a pause, digest keys that were replaced, and a
-    row that no longer answers for the submission.
+    written, where more is to be done: for a change, a pause, a submission through the API, digest
+    keys that were replaced, and a row that no longer answers for the submission.
 
     Outside a transaction each statement commits itself.
     """
     is_plain = submission.change is None and not submission.pause_days
-    if not is_plain or submission.received_at is not None:
+    if not is_plain or submission.origin or submission.received_at is not None:
         return None
     submission = _under_unit_rules(submission)
     key, *former = identity.idempotency_keys(submission)
@@ -233,13 +234,26 @@ def write(submission: Submission) -> tuple[SubscriberRequest, bool]:
         with transaction.atomic(savepoint=False):
             request = _insert(submission, key)
         if request:
+            _note_origin(request, submission)
             return request, True
         _release_key(submission, key)
         found = SubscriberRequest.objects.filter(idempotency_key=key).first()
         if found:
             _repeat(found, submission)
+            _note_origin(found, submission)
             return found, False
     raise IntegrityError("not stored: the idempotency key was taken again and again")
+
+
+def _note_origin(request: SubscriberRequest, submission: Submission) -> None:
+    """Store by which key of the API the submission came, and who asked there."""
+    origin = submission.origin
+    if origin is None:
+        return
+    at = {"received_at": submission.received_at} if submission.received_at else {}
+    RequestOrigin.objects.create(
+        request_id=request.pk, api_key_id=origin.key_id, asked_by=origin.asked_by, **at
+    )
 
 
 def _under_unit_rules(submission: Submission) -> Submission:

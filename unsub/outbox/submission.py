@@ -1,12 +1,14 @@
-"""A submission: what one subscriber requests, by which link. A frozen value, with its form for the
-spool."""
+"""A submission: what one subscriber requests, by which link or through the API. A frozen value,
+with its form for the spool."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from unsub.domain.context import Scope, UnsubContext
 from unsub.domain.target import EVERYTHING, Target, TargetType
+from unsub.links.claims import context_of, payload_of
 from unsub.models import Channel, Kind
 from unsub.models.kinds import KINDS, KindSpec
 from unsub.units.opening import open_link
@@ -36,11 +38,20 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """By which key of the API a submission came, and who asked there."""
+
+    key_id: int
+    asked_by: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """What one subscriber requested, once. `token` is the signed link's; `reason` the code of the
-    chosen reason, `words` the subscriber's own, `scanner` the name of a known link scanner. Without
-    a `change` it is an unsubscribe: permanent, or a pause of `pause_days`. `received_at` is a time
-    by the database's clock; None means the time at which the row is inserted."""
+    """What one subscriber requested, once. `token` is the signed link's, "" where it came through
+    the API (`origin`); `reason` the code of the chosen reason, `words` the subscriber's own,
+    `scanner` the name of a known link scanner. Without a `change` it is an unsubscribe: permanent,
+    or a pause of `pause_days`. `received_at` is a time by the database's clock; None means the time
+    at which the row is inserted."""
 
     token: str = field(repr=False)
     context: UnsubContext
@@ -52,6 +63,7 @@ class Submission:
     scanner: str = ""
     change: Change | None = None
     pause_days: int = 0
+    origin: Origin | None = None
 
     @property
     def kind(self) -> str:
@@ -83,8 +95,8 @@ class Submission:
         return found
 
     def to_message(self) -> dict[str, str]:
-        """Return the submission as strings for the spool: the token stands for the context. Without
-        the time of receipt, which the broker adds by its own clock."""
+        """Return the submission as strings for the spool: the token stands for the context; without
+        one its claims do. Without the time of receipt, which the broker adds by its own clock."""
         message = {
             "format": str(FORMAT),
             "token": self.token,
@@ -99,6 +111,12 @@ class Submission:
         }
         if self.change:
             message |= {name: str(value) for name, value in asdict(self.change).items()}
+        if self.origin:
+            message |= {
+                "claims": payload_of(self.context),
+                "origin_key": str(self.origin.key_id),
+                "asked_by": self.origin.asked_by,
+            }
         return message
 
     @classmethod
@@ -120,11 +138,15 @@ class Submission:
             scanner=message.get("scanner", ""),
             pause_days=int(message.get("pause_days", "0")),
             change=change,
+            origin=_origin_of(message),
         )
 
 
 def _context_of(message: Mapping[str, str]) -> UnsubContext:
     """Return the context of a spool entry. Raises LinkError where the link's keys are gone."""
+    if "claims" in message:
+        # Of the API: the entry is sealed, so nobody else can have written it.
+        return context_of(json.loads(message["claims"]), default_mid=None)
     context = open_link(message["token"])
     if message["scope"] == Scope.ALL:
         # The link's own scope, or what the subscriber chose on the page.
@@ -132,6 +154,13 @@ def _context_of(message: Mapping[str, str]) -> UnsubContext:
     if message["channel"] == Channel.PROFILE and message["list_id"]:
         return context.for_list(int(message["list_id"]))
     return context
+
+
+def _origin_of(message: Mapping[str, str]) -> Origin | None:
+    """Return the origin of a spool entry, or None where it came by a link."""
+    if "origin_key" not in message:
+        return None
+    return Origin(key_id=int(message["origin_key"]), asked_by=message["asked_by"])
 
 
 def _change_of(message: Mapping[str, str]) -> Change | None:

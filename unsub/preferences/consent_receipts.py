@@ -32,6 +32,7 @@ _PLACES = {
     Channel.PROFILE: gettext_noop("on the preferences page"),
     Channel.MAILTO: gettext_noop("by an email to the unsubscribe address"),
     Channel.IMPORT: gettext_noop("in the sender’s email system"),
+    Channel.API: gettext_noop("by the sender, after a request made elsewhere"),
 }
 # A pause that ended so put the subscription back: it withdrew nothing for good.
 _BACK = frozenset({PauseResult.PUT_BACK, PauseResult.CANCELLED})

@@ -25,6 +25,7 @@ _LEFT = {
     Channel.PROFILE: "Unsubscribed %s in the preference center.",
     Channel.MAILTO: "Unsubscribed %s by an email from the email program (mailto).",
     Channel.IMPORT: "Unsubscribed %s in Marketing Cloud. Imported.",
+    Channel.API: "Unsubscribed %s through the API.",
 }
 # A pause ends in the transaction that writes the request to subscribe again.
 _AT_ONCE = timedelta(seconds=2)

@@ -22,7 +22,7 @@ def open_link(token: str) -> UnsubContext:
         if err.reason is not LinkFault.NO_UNIT:
             raise
         context = read_link(token, keys=keys, default_mid=only_mid())
-    if context.subscriber.is_email_only and not _knows_people_by_address(context.mid):
+    if context.subscriber.is_email_only and not knows_people_by_address(context.mid):
         raise LinkError(LinkFault.BAD_CLAIM, claim="em", mid=context.mid, job_id=context.job.job_id)
     return context
 
@@ -44,7 +44,7 @@ def only_mid() -> int | None:
     return settings.SFMC_ACCOUNT_ID
 
 
-def _knows_people_by_address(mid: int) -> bool:
+def knows_people_by_address(mid: int) -> bool:
     """Return whether the unit identifies subscribers by address. Where the SubscriberKey permission
     is on, Marketing Cloud answers 404."""
     with fail_fast():

@@ -10,7 +10,7 @@ from unsub.outbox import retention
 
 _WORDS = {
     "requests": "requests", "emails": "emails with links", "lost_links": "lost links",
-    "erasures": "declined requests for erasure",
+    "erasures": "declined requests for erasure", "api_answers": "answers of the API",
 }  # fmt: skip
 
 

@@ -201,16 +201,16 @@ def _withdrawn_by(rows: Collection[SubscriberRequest]) -> list[SubscriberRequest
     ]
 
 
-def _by_name(rows: Iterable[SubscriberRequest]) -> dict[object, list[SubscriberRequest]]:
+def _by_name(rows: Iterable[SubscriberRequest]) -> dict[str | int | None, list[SubscriberRequest]]:
     """Return the requests by each name of their subscriber."""
-    found: dict[object, list[SubscriberRequest]] = {}
+    found: dict[str | int | None, list[SubscriberRequest]] = {}
     for row in rows:
         for name in _names(row):
             found.setdefault(name, []).append(row)
     return found
 
 
-def _names(row: SubscriberRequest) -> set[object]:
+def _names(row: SubscriberRequest) -> set[str | int | None]:
     """Return what a request names its subscriber by, within its unit."""
     return {row.subscriber_digest, row.subscriber_id, row.subscriber_key} - {None, ""}
 

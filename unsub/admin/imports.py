@@ -22,7 +22,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanWidget
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldBooleanWidget
 
 from unsub.domain.context import Scope
 from unsub.models import BusinessUnit, ImportStatus, UnsubscribeImport
@@ -75,7 +75,9 @@ class UploadForm(forms.Form):
     unit: Any = forms.ModelChoiceField(
         label=_("Business unit"), queryset=None, empty_label=None, widget=UnfoldAdminSelectWidget
     )
-    file = forms.FileField(label=_("CSV file"), allow_empty_file=True)
+    file = forms.FileField(
+        label=_("CSV file"), allow_empty_file=True, widget=UnfoldAdminFileFieldWidget
+    )
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
         """Offer the units of `user`."""

@@ -11,7 +11,7 @@ import redis
 import structlog
 from django.conf import settings
 from django.db.models import Count, Exists, F, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from unsub.audit import sealing
 from unsub.domain.outcomes import Outcome
@@ -25,6 +25,7 @@ from unsub.models import (
     NO_SEND,
     OUTAGES,
     Alarm,
+    BackupSchedule,
     BusinessUnit,
     Cause,
     DeliveryAttempt,
@@ -50,6 +51,7 @@ _spool = SpoolQueue(quick_client(1.0))
 
 LATE = timedelta(hours=1)
 NOT_SEALED = timedelta(hours=1)
+LATE_BACKUP = 1.5  # intervals of the schedule
 RECENT = timedelta(days=1)  # refusals older than this are known
 UNIT_CAUSES = tuple(cause for cause in Cause if cause not in OUTAGES)
 # Spooled requests are an alarm when the oldest waits for so long, or when the unit's limit is near.
@@ -113,6 +115,7 @@ def find() -> Iterator[Finding]:
     yield from _late_calls()
     yield from _internal_errors()
     yield from _not_sealed()
+    yield from _no_backup()
     yield from _spikes()
     yield from _send_spikes()
 
@@ -278,6 +281,14 @@ def _not_sealed() -> Iterator[Finding]:
     runs = SealCursor.objects.filter(source=sealing.RUN, upto_at__gt=Now() - NOT_SEALED)
     if not runs.exists() and attempts.order_by("pk")[:1].exists():
         yield Finding(cause=Cause.NOT_SEALED, mid=0, number=0)
+
+
+def _no_backup() -> Iterator[Finding]:
+    """Yield a finding, of no unit, where there is a schedule of backups that is not kept."""
+    last = Coalesce("completed_at", "began_at")
+    for row in BackupSchedule.objects.annotate(age=Now() - last):
+        if row.age.total_seconds() > LATE_BACKUP * row.every_seconds:
+            yield Finding(cause=Cause.BACKUP, mid=0, number=0)
 
 
 def _spikes() -> Iterator[Finding]:

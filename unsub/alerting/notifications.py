@@ -58,6 +58,8 @@ ADVICE = {
     "for delivery_raised in the log. They are retried automatically.",
     Cause.NOT_SEALED: "Changes to the audit wouldn’t be noticed. Operators: look for "
     "audit_sealing_stopped in the log of the workers.",
+    Cause.BACKUP: "What is stored now would be lost with the database. Operators: look at the log "
+    "of the service backup: is its disk full, does the database answer?",
     Cause.UNKNOWN_UNIT: "Add this business unit. Its requests will then be sent. Operators: "
     "manage.py add_unit.",
     Cause.BAD_CLAIM: "Links of this send don’t work. Check one under Links, then fix the email’s "

@@ -15,6 +15,7 @@ from .alarm import (
 )
 from .attempt import DeliveryAttempt
 from .audit_seal import AuditSeal, SealCursor, SealedTable
+from .backup_schedule import BackupSchedule
 from .business_unit import (
     AddressGuard,
     BusinessUnit,
@@ -56,6 +57,7 @@ __all__ = [
     "Alarm",
     "AlarmNotification",
     "AuditSeal",
+    "BackupSchedule",
     "BusinessUnit",
     "By",
     "CatalogueState",

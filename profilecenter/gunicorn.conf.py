@@ -12,8 +12,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import multiprocess
-
 # Requests mostly wait for the database, so a few threads share a process.
 # Each thread keeps a database connection: 8 x 4 stays well below PostgreSQL's default of 100.
 # Only complete requests reach the threads (docs/adr/0024-complete-requests-only.md).
@@ -80,7 +78,9 @@ def post_worker_init(_worker: Any) -> None:
 
 def child_exit(_server: Any, worker: Any) -> None:
     """Remove the gauges of a process that ended from the metrics."""
-    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+    # By name: when it is imported first, prometheus_client looks for the folder of the counters,
+    # which this file has yet to create.
+    import_module("prometheus_client.multiprocess").mark_process_dead(worker.pid)
 
 
 def on_exit(_server: Any) -> None:

@@ -12,7 +12,10 @@ from pathlib import Path
 from .steps import ROOT, say
 
 FILES = ("Dockerfile", "docker-compose.yml")
-IMAGE = re.compile(r"\b(?P<tag>(?:python|postgres|redis):[\w.-]+)(?:@(?P<digest>sha256:\w+))?")
+IMAGE = re.compile(
+    r"\b(?P<tag>(?:python|postgres|redis|caddy|prom/prometheus|grafana/grafana):[\w.-]+)"
+    r"(?:@(?P<digest>sha256:\w+))?"
+)
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 PATIENCE = 60  # seconds
 

@@ -4,10 +4,11 @@
 #   scripts/deploy/restore.sh FILE
 #
 # First reads the backup into a new database; if that fails, nothing else happens. Then stops worker
-# and beat, swaps the names of the two databases, migrates, repeats the erasures that the backup does
-# not know, puts the hold on changes and emails in force, and starts worker and beat. Web accepts
-# requests all the time. The former database stays as `profilecenter_before`, to be compared and
-# dropped; if one is left from an earlier restore, this script stops.
+# and beat, swaps the names of the two databases, migrates, repeats what the backup does not know of
+# erasures and of unsubscribes that were undone, puts the hold on changes and emails in force, and
+# starts worker and beat. Web accepts requests all the time. The former database stays as
+# `profilecenter_before`, to be compared and dropped; if one is left from an earlier restore, this
+# script stops.
 set -eu
 file=${1:?usage: scripts/deploy/restore.sh FILE}
 say() { echo "restore: $*" >&2; }
@@ -51,6 +52,23 @@ COPY erased ($columns) FROM STDIN;
 ${erased:+$erased
 }\\.
 INSERT INTO unsub_erasedidentifier ($columns) SELECT $columns FROM erased ON CONFLICT DO NOTHING;
+SQL
+fi
+# An unsubscribe that was open in the backup and that its person has undone since would be sent.
+if [ -n "$(sql_in profilecenter_before --command "SELECT to_regclass('unsub_subscriberrequest')")" ]; then
+    say "withdrawing what was undone after the backup"
+    since=$(sql_in profilecenter --command \
+        "SELECT coalesce(max(received_at), '-infinity') - interval '5 minutes' FROM unsub_subscriberrequest")
+    columns='id, received_at, finished_at'
+    undone=$(sql_in profilecenter_before --command "COPY (SELECT $columns FROM unsub_subscriberrequest
+        WHERE status = 'withdrawn' AND finished_at > '$since') TO STDOUT")
+    sql_in profilecenter <<SQL
+CREATE TEMPORARY TABLE undone AS SELECT $columns FROM unsub_subscriberrequest LIMIT 0;
+COPY undone ($columns) FROM STDIN;
+${undone:+$undone
+}\\.
+UPDATE unsub_subscriberrequest AS r SET status = 'withdrawn', finished_at = undone.finished_at
+FROM undone WHERE r.id = undone.id AND r.received_at = undone.received_at AND r.status = 'pending';
 SQL
 fi
 docker compose run --rm --no-deps migrate python manage.py after_restore

@@ -3,6 +3,7 @@
 import hmac
 import json
 import logging
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
 from hashlib import sha256
@@ -28,6 +29,7 @@ from unsub.infra.spool_queue import SpoolQueue
 from unsub.models import (
     Alarm,
     AlarmNotification,
+    BackupSchedule,
     BusinessUnit,
     By,
     Cause,
@@ -490,3 +492,29 @@ def test_a_ping_that_fails_is_logged_without_its_url(
     told = caplog.text
     assert "watch_ping_failed" in told
     assert "secret-check" not in told
+
+
+def test_a_schedule_of_backups_that_is_not_kept_is_an_alarm(client: Client) -> None:
+    assert Cause.BACKUP not in {found.cause for found in detection.find()}
+    assert b"\nunsub_backup_seconds" not in client.get("/metrics").content
+    schedule = BackupSchedule.objects.create(every_seconds=3600)
+    for began, completed, is_late in (
+        (1, None, False),
+        (2, None, True),
+        (9, 1, False),
+        (9, 2, True),
+    ):
+        BackupSchedule.objects.update(
+            began_at=Now() - timedelta(hours=began),
+            completed_at=None if completed is None else Now() - timedelta(hours=completed),
+        )
+        found = [one for one in detection.find() if one.cause == Cause.BACKUP]
+        assert [one.mid for one in found] == [0] * is_late
+    figures = client.get("/metrics").content.decode()
+    assert re.search(r"^unsub_backup_seconds 7[23]\d\d\.", figures, re.MULTILINE)
+    assert "\nunsub_backup_interval_seconds 3600.0" in figures
+    detection.evaluate()
+    assert Alarm.objects.filter(cause=Cause.BACKUP, mid=0, cleared_at=None).exists()
+    schedule.delete()
+    detection.evaluate()
+    assert not Alarm.objects.filter(cause=Cause.BACKUP, cleared_at=None).exists()

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import redis
 
+from scripts import pin_images
 from scripts.servers import Valkey
 from scripts.steps import ROOT
 from tests.deploy.files import (
@@ -24,13 +27,23 @@ from tests.deploy.files import (
 
 SCHEMA = ROOT / "tests" / "deploy" / "compose.schema.json"
 POSTGRES = {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"}
+# Read by the program of a profile: the file that reads them, none for Grafana's own.
+READERS = {"proxy": "deploy/Caddyfile", "backup": "deploy/backup/backup.sh", "grafana": None}
 ONE_OFF = {"migrate"}
-# Services with the project's image that are no part of a deployment.
-TRIAL = {"sandbox"}
-# Those that run only with the profile of their name.
-OPTIONAL = {"mailto"}
+# The profiles and their services.
+PROFILES = {
+    "proxy": {"proxy"}, "backup": {"backup"}, "observability": {"prometheus", "grafana"},
+    "mailto": {"mailto"}, "sandbox": {"sandbox"},
+}  # fmt: skip
+OPTIONAL = set().union(*PROFILES.values())
+# Their digests are written by `make pin-images`, where a registry answers.
+BY_TAG = OPTIONAL - {"mailto", "sandbox"}
+# Ports that somebody outside of this machine reaches.
+PUBLIC = {"proxy": ["80:80", "443:443"]}
 # Files that are not read by a NAME_FILE variable.
-CONFIGURATION = {"/run/secrets/redis_conf"}
+CONFIGURATION = {
+    "/run/secrets/redis_conf", "/run/secrets/tls_certificate", "/run/secrets/tls_key",
+}  # fmt: skip
 # Used while the image is built, and in no container.
 BUILD = {"pip", "ca"}
 DEFAULT_TIMEOUT = 30  # seconds, SFMC_TIMEOUT
@@ -45,9 +58,11 @@ def test_the_file_is_a_valid_compose_file() -> None:
 
 def test_the_services_of_a_deployment_are_complete() -> None:
     parts = {"migrate", "web", "worker", "beat", "postgres", "redis", "cache"}
-    assert set(services()) - TRIAL == parts | OPTIONAL
-    assert all(services()[name]["profiles"] == [name] for name in TRIAL | OPTIONAL)
-    assert set(app_services()) == {"migrate", "web", "worker", "beat"} | OPTIONAL
+    assert set(services()) - OPTIONAL == parts
+    for profile, names in PROFILES.items():
+        assert all(services()[name]["profiles"] == [profile] for name in names)
+    assert not any("profiles" in services()[name] for name in parts)
+    assert set(app_services()) == {"migrate", "web", "worker", "beat", "mailto"}
 
 
 @pytest.mark.parametrize("name", sorted(services()))
@@ -60,9 +75,17 @@ def test_each_service_has_a_health_check_or_ends_by_itself(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(services()))
 def test_each_image_is_pinned_or_built_here(name: str) -> None:
     image = services()[name]["image"]
-    assert image == "profilecenter:local" or re.search(
-        r":\d+(\.\d+)*-\w+@sha256:[0-9a-f]{64}$", image
-    )
+    digest = "(@sha256:[0-9a-f]{64})" + ("?" if name in BY_TAG else "")
+    assert image == "profilecenter:local" or re.search(rf":v?\d+(\.\d+)*(-\w+)?{digest}$", image)
+    assert image == "profilecenter:local" or pin_images.IMAGE.fullmatch(image)
+
+
+def test_the_program_that_makes_backups_is_of_the_database_s_version() -> None:
+    versions = {
+        re.sub(r"^postgres:(\d+)\b.*", r"\1", services()[name]["image"])
+        for name in ("postgres", "backup")
+    }
+    assert len(versions) == 1
 
 
 def test_all_processes_run_the_version_that_is_set() -> None:
@@ -83,15 +106,21 @@ def test_secrets_reach_services_as_files(name: str) -> None:
     environment = service.get("environment", {})
     files = {value for key, value in environment.items() if key.endswith("_FILE")}
     assert files == given - CONFIGURATION
-    assert given & CONFIGURATION <= set(service.get("command", ()))
+    if name != "proxy":
+        assert given & CONFIGURATION <= set(service.get("command", ()))
     assert not re.search(r"(SECRET|PASSWORD|KEYS?)\b(?!_FILE)", " ".join(environment))
 
 
 def test_every_variable_is_read_by_a_program() -> None:
     known = settings_names() | GUNICORN | POSTGRES
-    for service in services().values():
-        names = {name.removesuffix("_FILE") for name in service.get("environment", {})}
-        assert names <= known
+    for service, parts in services().items():
+        names = set(parts.get("environment", {}))
+        if service not in READERS:
+            assert {name.removesuffix("_FILE") for name in names} <= known
+        elif file := READERS[service]:
+            assert not [name for name in names if name not in text(file)]
+        else:
+            assert all(name.startswith("GF_") for name in names)
     assert set(re.findall(r"\$\{(\w+)", text("docker-compose.yml"))) <= known | COMPOSE
 
 
@@ -114,18 +143,38 @@ def test_the_number_of_workers_is_not_limited() -> None:
 def test_only_the_pages_are_published_and_only_to_this_machine() -> None:
     ports = {name: service["ports"] for name, service in services().items() if "ports" in service}
     published = {
-        "web": ["127.0.0.1:8000-8001:8000"],
-        "sandbox": ["127.0.0.1:8025:8025"],
+        "web": ["127.0.0.1:8000-8001:8000"], "sandbox": ["127.0.0.1:8025:8025"],
+        "prometheus": ["127.0.0.1:9090:9090"], "grafana": ["127.0.0.1:3000:3000"],
         "mailto": ["127.0.0.1:8024:8024"],
-    }
-    assert ports == published
+    }  # fmt: skip
+    assert ports == published | PUBLIC
 
 
 def test_database_and_broker_have_no_access_to_other_networks() -> None:
     assert compose()["networks"]["inside"] == {"internal": True}
     assert all(
-        services()[name]["networks"] == ["inside"] for name in ("postgres", "redis", "cache")
+        services()[name]["networks"] == ["inside"]
+        for name in ("postgres", "redis", "cache", "backup")
     )
+
+
+def test_the_proxy_reaches_the_pages_only() -> None:
+    front = {name for name, one in services().items() if "front" in one["networks"]}
+    assert front == {"proxy", "web"}
+    assert services()["proxy"]["networks"] == ["front"]
+    upstream = services()["proxy"]["environment"]["PROXY_UPSTREAMS"]
+    assert upstream == f"web:{services()['web']['environment']['PORT']}"
+    assert "./deploy/Caddyfile:/etc/caddy/Caddyfile:ro" in services()["proxy"]["volumes"]
+
+
+@pytest.mark.parametrize("name", sorted(services()))
+def test_every_container_has_limits_and_a_log_that_is_rotated(name: str) -> None:
+    service = services()[name]
+    assert megabytes(service["mem_limit"])
+    assert 0 < service["pids_limit"] <= 300
+    assert service["logging"] == {
+        "driver": "local", "options": {"max-size": "20m", "max-file": "5"},
+    }  # fmt: skip
 
 
 def test_the_cache_writes_nothing_to_a_disk_and_the_broker_everything() -> None:
@@ -155,7 +204,22 @@ def test_every_container_has_limited_rights(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(services()))
 def test_volumes_are_declared(name: str) -> None:
     used = {mount.partition(":")[0] for mount in services()[name].get("volumes", ())}
-    assert used <= set(compose()["volumes"])
+    files = {source for source in used if source.startswith("./deploy/")}
+    assert all((ROOT / source).exists() for source in files)
+    assert used - files <= set(compose()["volumes"])
+    mounts = services()[name].get("volumes", ())
+    assert all(mount.endswith(":ro") for mount in mounts if mount.startswith("./"))
+
+
+def test_secrets_sh_makes_every_secret(tmp_path: Path) -> None:
+    script = tmp_path / "scripts" / "deploy" / "secrets.sh"
+    script.parent.mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / "deploy" / "secrets.sh", script)
+    subprocess.run([str(script)], check=True, capture_output=True, timeout=60)
+    declared = {ROOT / one["file"] for one in compose()["secrets"].values()}
+    made = {ROOT / "secrets" / file.name for file in (tmp_path / "secrets").iterdir()}
+    assert made == declared
+    assert len((tmp_path / "secrets" / "grafana_password").read_text()) > 40
 
 
 def test_the_grace_period_is_long_enough_for_calls_under_way() -> None:

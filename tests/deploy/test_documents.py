@@ -83,7 +83,8 @@ def test_no_document_names_a_real_machine_or_server(name: str) -> None:
     content = text(name)
     assert not MACHINE.search(content)
     hosts = {
-        urlsplit(address.split("{")[0]).hostname or "host" for address in ADDRESS.findall(content)
+        urlsplit(re.split("[{}]", address)[0]).hostname or "host"
+        for address in ADDRESS.findall(content)
     }
     assert not [host for host in hosts if not HOSTS.fullmatch(host)]
 

@@ -1,9 +1,11 @@
 """The dashboard and the alerting rules in deploy/, against the metrics and the handbook."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,21 @@ def test_prometheus_asks_the_ports_of_the_compose_file() -> None:
         "mailto": int(mailto.rpartition(":")[2]),
     }
     assert "ports" not in services()["worker"]
+
+
+def test_the_web_processes_share_their_counters_without_a_folder_that_is_named() -> None:
+    code = (
+        "import runpy; runpy.run_path('profilecenter/gunicorn.conf.py');"
+        "from prometheus_client import values, Counter; Counter('a', 'b').inc();"
+        "import os, pathlib; folder = pathlib.Path(os.environ['PROMETHEUS_MULTIPROC_DIR']);"
+        "print(len(list(folder.iterdir()))); __import__('shutil').rmtree(folder)"
+    )
+    environ = {name: os.environ[name] for name in os.environ if name != "PROMETHEUS_MULTIPROC_DIR"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == "1\n", done.stdout + done.stderr
 
 
 @pytest.fixture

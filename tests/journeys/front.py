@@ -47,10 +47,14 @@ class Proxy:
         self.port, self.tls_port = free_port(), free_port()
         self._certify()
         # Nothing listens on the second port, as between two upgrades.
-        ports = {"127.0.0.1:8000": f"{HOST}:{upstream}", "127.0.0.1:8001": f"{HOST}:{free_port()}"}
-        command = self._nginx(ports) if kind == "nginx" else self._caddy(ports)
-        home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-        self._process = Process(kind, command, environ=os.environ | home, folder=folder)
+        upstreams = f"{HOST}:{upstream}", f"{HOST}:{free_port()}"
+        command = self._nginx(*upstreams) if kind == "nginx" else self._caddy()
+        environ = {
+            "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder),
+            "PUBLIC_URL": f"https://{NAME}:{self.tls_port}", "PROXY_UPSTREAMS": " ".join(upstreams),
+            "PROXY_TLS": f"{folder / 'cert.pem'} {folder / 'key.pem'}",
+        }  # fmt: skip
+        self._process = Process(kind, command, environ=os.environ | environ, folder=folder)
 
     def __enter__(self) -> "Proxy":
         self._process.start()
@@ -85,11 +89,13 @@ class Proxy:
             return False
         return True
 
-    def _nginx(self, ports: dict[str, str]) -> list[str]:
+    def _nginx(self, first: str, second: str) -> list[str]:
         program = shutil.which("nginx", path=NGINX_FOLDERS)
         if not program:
             pytest.skip("there is no nginx on PATH")
-        changes = ports | {
+        changes = {
+            "127.0.0.1:8000": first,
+            "127.0.0.1:8001": second,
             "listen 80;": f"listen {HOST}:{self.port};",
             "listen 443 ssl;": f"listen {HOST}:{self.tls_port} ssl;",
             "listen [::]:80;": "",
@@ -106,12 +112,10 @@ class Proxy:
         assert done.returncode == 0, done.stderr
         return [program, "-c", str(main)]
 
-    def _caddy(self, ports: dict[str, str]) -> list[str]:
-        files = f"tls {self.folder / 'cert.pem'} {self.folder / 'key.pem'}"
-        changes = ports | {
-            "\nmail.example.com {": f"\nhttps://{NAME}:{self.tls_port} {{\n\t{files}",
-            "\nhttp://mail.example.com {": f"\nhttp://{NAME}:{self.port} {{",
-            # Its own ports: 80, 443 and the one of its API could be in use.
+    def _caddy(self) -> list[str]:
+        """Return the command. The file is used as it is, with variables, but for the ports: 80, 443
+        and the one of its API could be in use."""
+        changes = {
             "\tservers {": (
                 f"\tadmin off\n\tskip_install_trust\n\thttp_port {self.port}\n"
                 f"\thttps_port {self.tls_port}\n\tdefault_bind {HOST}\n\n\tservers {{"

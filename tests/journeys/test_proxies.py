@@ -161,6 +161,24 @@ def test_a_request_is_passed_on_when_it_is_complete_and_with_the_proxy_s_own_hea
     assert not headers.keys() & {"forwarded", "x-forwarded-host", "x-forwarded-ssl"}
 
 
+def test_caddy_repeats_a_one_click_whose_web_process_ends_over_it(tmp_path: Path) -> None:
+    """nginx repeats it too, but never to the same address."""
+    with recorder("caddy", tmp_path) as (listener, proxy), proxy.connect() as client:
+        client.sendall(one_click("/u/somebody"))
+        listener.settimeout(30)
+        for is_last in (False, True):
+            passed_on, _ = listener.accept()
+            with passed_on:
+                passed_on.settimeout(30)
+                received = b""
+                while not received.endswith(FORM):
+                    received += passed_on.recv(65536)
+                if is_last:
+                    passed_on.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        client.settimeout(30)
+        assert answer(client)[0] == 200
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_token_is_in_a_proxy_s_log_whatever_fails(
     shared: Deployment, kind: str, tmp_path: Path

@@ -11,7 +11,7 @@ import redis
 import structlog
 from django.conf import settings
 from django.db.models import Count, Exists, F, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from unsub.audit import sealing
 from unsub.domain.outcomes import Outcome
@@ -25,6 +25,7 @@ from unsub.models import (
     NO_SEND,
     OUTAGES,
     Alarm,
+    BackupSchedule,
     BusinessUnit,
     Cause,
     DeliveryAttempt,
@@ -54,6 +55,7 @@ _spool = SpoolQueue(quick_client(1.0))
 LATE = timedelta(hours=1)
 NOT_SEALED = timedelta(hours=1)
 EXPORT_LATE = timedelta(hours=1)
+LATE_BACKUP = 1.5  # intervals of the schedule
 RECENT = timedelta(days=1)  # refusals older than this are known
 UNIT_CAUSES = tuple(cause for cause in Cause if cause not in OUTAGES)
 # Spooled requests are an alarm when the oldest waits for so long, or when the unit's limit is near.
@@ -119,6 +121,7 @@ def find() -> Iterator[Finding]:
     yield from _internal_errors()
     yield from _not_sealed()
     yield from _late_exports()
+    yield from _no_backup()
     yield from _spikes()
     yield from _send_spikes()
 
@@ -303,6 +306,14 @@ def _late_exports() -> Iterator[Finding]:
     for mid, number in sorted(numbers.items()):
         detail = errors.get(mid) or "not begun"
         yield Finding(cause=Cause.EXPORT_LATE, mid=mid, number=number, detail=detail)
+
+
+def _no_backup() -> Iterator[Finding]:
+    """Yield a finding, of no unit, where there is a schedule of backups that is not kept."""
+    last = Coalesce("completed_at", "began_at")
+    for row in BackupSchedule.objects.annotate(age=Now() - last):
+        if row.age.total_seconds() > LATE_BACKUP * row.every_seconds:
+            yield Finding(cause=Cause.BACKUP, mid=0, number=0)
 
 
 def _spikes() -> Iterator[Finding]:

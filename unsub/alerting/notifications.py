@@ -60,6 +60,8 @@ ADVICE = {
     "audit_sealing_stopped in the log of the workers.",
     Cause.EXPORT_LATE: "See the error of the export under Export files. Nothing is lost: the files "
     "are written when the storage takes them.",
+    Cause.BACKUP: "What is stored now would be lost with the database. Operators: look at the log "
+    "of the service backup: is its disk full, does the database answer?",
     Cause.UNKNOWN_UNIT: "Add this business unit. Its requests will then be sent. Operators: "
     "manage.py add_unit.",
     Cause.BAD_CLAIM: "Links of this send don’t work. Check one under Links, then fix the email’s "

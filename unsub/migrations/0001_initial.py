@@ -47,6 +47,23 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="BackupSchedule",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("every_seconds", models.PositiveIntegerField()),
+                (
+                    "began_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("completed_at", models.DateTimeField(null=True)),
+            ],
+        ),
+        migrations.CreateModel(
             name="BusinessUnit",
             fields=[
                 (
@@ -534,6 +551,7 @@ class Migration(migrations.Migration):
                             ("internal_error", "requests that can’t be processed"),
                             ("not_sealed", "audit not sealed"),
                             ("export_late", "scheduled export not written"),
+                            ("backup", "no recent backup"),
                             ("unsubscribe_spike", "far more unsubscribes than usual"),
                             ("send_spike", "far more unsubscribes from a send than usual"),
                             ("database", "database doesn’t accept writes"),

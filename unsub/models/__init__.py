@@ -17,6 +17,7 @@ from .api_key import ApiAnswer, ApiKey, KeyPurpose, RequestOrigin
 from .attempt import DeliveryAttempt
 from .audit_export import ExportFormat, ExportPlan, ExportRun, Frequency
 from .audit_seal import AuditSeal, SealCursor, SealedTable
+from .backup_schedule import BackupSchedule
 from .business_unit import (
     AddressGuard,
     BusinessUnit,
@@ -62,6 +63,7 @@ __all__ = [
     "ApiAnswer",
     "ApiKey",
     "AuditSeal",
+    "BackupSchedule",
     "BusinessUnit",
     "By",
     "CatalogueState",

@@ -28,6 +28,7 @@ class Cause(models.TextChoices):
     INTERNAL_ERROR = "internal_error", _("requests that can’t be processed")
     NOT_SEALED = "not_sealed", _("audit not sealed")
     EXPORT_LATE = "export_late", _("scheduled export not written")
+    BACKUP = "backup", _("no recent backup")
     SPIKE = "unsubscribe_spike", _("far more unsubscribes than usual")
     SEND_SPIKE = "send_spike", _("far more unsubscribes from a send than usual")
     DATABASE = "database", _("database doesn’t accept writes")

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.db import DatabaseError, InterfaceError
 from django.db.models import Count, F, Min
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -29,6 +29,7 @@ from unsub.infra.redis_client import quick_client
 from unsub.infra.spool_queue import Size, SpoolQueue
 from unsub.models import (
     Alarm,
+    BackupSchedule,
     BusinessUnit,
     EmailStatus,
     LinkEmail,
@@ -89,6 +90,7 @@ class _Queues(Collector):
                 _alarms(),
                 _late_calls(),
                 _sealed(),
+                *_backups(),
                 *_unsubscribes(),
             ]
         except (DatabaseError, InterfaceError):
@@ -315,6 +317,21 @@ def _sealed() -> Metric:
     for age in run.annotate(age=Now() - F("upto_at")).values_list("age", flat=True):
         gauge.add_metric((), age.total_seconds())
     return gauge
+
+
+def _backups() -> tuple[Metric, Metric]:
+    """Return the time since the last backup of the schedule, and its interval; no values without a
+    schedule."""
+    age = GaugeMetricFamily(
+        "unsub_backup_seconds",
+        "Time since the last scheduled backup; before the first, since the schedule began.",
+    )
+    every = GaugeMetricFamily("unsub_backup_interval_seconds", "Interval of the backups.")
+    last = Coalesce("completed_at", "began_at")
+    for row in BackupSchedule.objects.annotate(age=Now() - last):
+        age.add_metric((), row.age.total_seconds())
+        every.add_metric((), row.every_seconds)
+    return age, every
 
 
 def _unsubscribes() -> tuple[Metric, Metric]:

@@ -101,6 +101,10 @@ UNFOLD = {
                         "unsub.view_deliveryattempt",
                     ),
                     _link(
+                        _("Webhook deliveries"), "webhook", "unsub_webhookdelivery_changelist",
+                        "unsub.view_webhookdelivery",
+                    ),
+                    _link(
                         _("Emails with links"), "mail", "unsub_linkemail_changelist",
                         "unsub.view_linkemail",
                     ),
@@ -153,6 +157,10 @@ UNFOLD = {
                     _link(
                         _("Consent texts"), "handshake", "unsub_consenttext_changelist",
                         "unsub.view_consenttext",
+                    ),
+                    _link(
+                        _("Webhooks"), "webhook", "unsub_webhookendpoint_changelist",
+                        "unsub.view_webhookendpoint",
                     ),
                     _link(
                         _("Links"), "link", "unsub_businessunit_links", "unsub.view_businessunit"

@@ -19,6 +19,8 @@ from .restore_holds import RestoreHoldAdmin
 from .sends import SendAdmin
 from .units import BusinessUnitAdmin
 from .users import GroupAdmin, UserAdmin
+from .webhook_deliveries import WebhookDeliveryAdmin
+from .webhooks import WebhookEndpointAdmin
 
 __all__ = [
     "AlarmAdmin",
@@ -36,6 +38,8 @@ __all__ = [
     "SendAdmin",
     "SubscriberRequestAdmin",
     "UserAdmin",
+    "WebhookDeliveryAdmin",
+    "WebhookEndpointAdmin",
 ]
 
 admin.site.index_title = _("Overview")

@@ -10,8 +10,8 @@ from typing import Any
 import redis
 import structlog
 from django.conf import settings
-from django.db.models import Count, Exists, F, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Now
 
 from unsub.audit import sealing
 from unsub.domain.outcomes import Outcome
@@ -22,12 +22,15 @@ from unsub.infra.redis_client import quick_client
 from unsub.infra.spool_queue import SpoolQueue
 from unsub.links.tokens import PAYLOAD
 from unsub.models import (
+    DEPLOYMENT,
     NO_SEND,
     OUTAGES,
     Alarm,
     BusinessUnit,
     Cause,
     DeliveryAttempt,
+    DeliveryState,
+    EndpointState,
     Kind,
     LinkEmail,
     MessageType,
@@ -38,6 +41,8 @@ from unsub.models import (
     SealCursor,
     Status,
     SubscriberRequest,
+    WebhookDelivery,
+    WebhookEndpoint,
 )
 from unsub.reporting import send_spikes, unsubscribe_rate
 from unsub.reporting.late_calls import late_calls
@@ -50,6 +55,7 @@ _spool = SpoolQueue(quick_client(1.0))
 
 LATE = timedelta(hours=1)
 NOT_SEALED = timedelta(hours=1)
+WEBHOOK_FAILING = timedelta(hours=1)
 RECENT = timedelta(days=1)  # refusals older than this are known
 UNIT_CAUSES = tuple(cause for cause in Cause if cause not in OUTAGES)
 # Spooled requests are an alarm when the oldest waits for so long, or when the unit's limit is near.
@@ -115,6 +121,7 @@ def find() -> Iterator[Finding]:
     yield from _not_sealed()
     yield from _spikes()
     yield from _send_spikes()
+    yield from _webhooks()
 
 
 def _links() -> Iterator[Finding]:
@@ -278,6 +285,33 @@ def _not_sealed() -> Iterator[Finding]:
     runs = SealCursor.objects.filter(source=sealing.RUN, upto_at__gt=Now() - NOT_SEALED)
     if not runs.exists() and attempts.order_by("pk")[:1].exists():
         yield Finding(cause=Cause.NOT_SEALED, mid=0, number=0)
+
+
+def _webhooks() -> Iterator[Finding]:
+    """Yield the units with webhooks that fail, or that were disabled because of it; those for all
+    units count for the deployment."""
+    failed = WebhookDelivery.objects.filter(
+        state=DeliveryState.FAILED, finished_at__gt=Now() - RECENT, endpoint=OuterRef("pk")
+    )
+    number = failed.order_by().values("endpoint").annotate(number=Count("pk")).values("number")
+    rows = WebhookEndpoint.objects.annotate(failed=Coalesce(Subquery(number), 0))
+    failing = rows.filter(Q(failed__gt=0) | Q(failing_since__lt=Now() - WEBHOOK_FAILING))
+    failing = failing.exclude(state=EndpointState.DISABLED)
+    yield from _of_webhooks(Cause.WEBHOOK_FAILING, failing)
+    yield from _of_webhooks(Cause.WEBHOOK_DISABLED, rows.exclude(disabled_reason=""))
+
+
+def _of_webhooks(cause: Cause, rows: QuerySet[WebhookEndpoint, Any]) -> Iterator[Finding]:
+    """Yield a finding for each unit of these endpoints: of failing ones with the number of failed
+    deliveries, of others with their own; the detail names one."""
+    numbers: Counter[int] = Counter()
+    names: dict[int, str] = {}
+    for mid, name, failed in rows.order_by("pk").values_list("unit_id", "name", "failed"):
+        of = mid or DEPLOYMENT
+        numbers[of] += failed if cause is Cause.WEBHOOK_FAILING else 1
+        names.setdefault(of, name)
+    for mid, number in sorted(numbers.items()):
+        yield Finding(cause=cause, mid=mid, number=number, detail=names[mid])
 
 
 def _spikes() -> Iterator[Finding]:

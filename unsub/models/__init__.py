@@ -45,6 +45,17 @@ from .send import Send
 from .staff_settings import StaffSettings
 from .statuses import Status
 from .subscriber_alias import SubscriberAlias
+from .webhook import (
+    DeliveryState,
+    DisabledReason,
+    EndpointState,
+    EventType,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+    WebhookResult,
+)
 from .weekly_digest import WeeklyDigest
 from .write_probe import WriteProbe
 
@@ -67,9 +78,13 @@ __all__ = [
     "DarkLogo",
     "DefaultView",
     "DeliveryAttempt",
+    "DeliveryState",
+    "DisabledReason",
     "EmailStatus",
+    "EndpointState",
     "ErasedIdentifier",
     "Erasure",
+    "EventType",
     "ImportState",
     "Invitation",
     "Kind",
@@ -105,6 +120,11 @@ __all__ = [
     "SubscriberRequest",
     "TokenBy",
     "UnsubscribeReach",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
+    "WebhookResult",
     "WeeklyDigest",
     "WriteProbe",
 ]

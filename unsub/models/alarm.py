@@ -26,6 +26,8 @@ class Cause(models.TextChoices):
     LATE_CALL = "late_call", _("calls made after their lease")
     INTERNAL_ERROR = "internal_error", _("requests that can’t be processed")
     NOT_SEALED = "not_sealed", _("audit not sealed")
+    WEBHOOK_FAILING = "webhook_failing", _("events not delivered to a webhook")
+    WEBHOOK_DISABLED = "webhook_disabled", _("webhook disabled after failures")
     SPIKE = "unsubscribe_spike", _("far more unsubscribes than usual")
     SEND_SPIKE = "send_spike", _("far more unsubscribes from a send than usual")
     DATABASE = "database", _("database doesn’t accept writes")

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
@@ -24,6 +25,7 @@ from unsub.models import (
     ResolutionNote,
     Status,
     SubscriberRequest,
+    WebhookEvent,
 )
 from unsub.models.link_email import ENDED as EMAIL_ENDED
 from unsub.models.statuses import ON_THEIR_WAY, in_states
@@ -38,6 +40,9 @@ CHUNK = 500  # rows in one transaction
 ERASED_KEPT_FOR = timedelta(days=1)
 # A lost link with an erased subscriber's address, which nobody has handled.
 ERASED_LOST_LINK_KEPT_FOR = timedelta(days=30)
+# The identifiers in the event of an erasure, where a webhook has not received it: longer than it is
+# tried.
+ERASED_TOLD_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +87,7 @@ def apply(
 def _steps() -> Iterator[_Step]:
     """Yield what is to be done, erased subscribers first."""
     yield from _of_erased()
+    yield from _of_webhooks()
     units = BusinessUnit.objects.exclude(retention_days=None).order_by("mid")
     for mid, days in units.values_list("mid", "retention_days"):
         until = Now() - timedelta(days=days or 0)
@@ -114,6 +120,17 @@ def _of_erased() -> Iterator[_Step]:
         Q(handled_at__isnull=False) | Q(received_at__lt=Now() - ERASED_LOST_LINK_KEPT_FOR)
     )
     yield _Step(name="lost_links", due=lost, apply=_delete)
+
+
+def _of_webhooks() -> Iterator[_Step]:
+    """Yield the events of webhooks that are no longer kept, and those that still have the
+    identifiers of an erased subscriber."""
+    until = Now() - timedelta(days=settings.WEBHOOK_RETENTION_DAYS)
+    old = WebhookEvent.objects.filter(occurred_at__lt=until)
+    yield _Step(name="webhook_events", due=old, apply=_delete_events)
+    sealed = WebhookEvent.objects.exclude(sealed_subscribers="")
+    sealed = sealed.filter(occurred_at__lt=Now() - ERASED_TOLD_FOR)
+    yield _Step(name="webhook_erasures", due=sealed, apply=_empty_events)
 
 
 def _requests() -> QuerySet[SubscriberRequest]:
@@ -173,6 +190,19 @@ def _delete(due: QuerySet[LostLink]) -> int:
     """Delete a chunk of lost links. Return how many."""
     ids = list(due.order_by("pk").values_list("pk", flat=True)[:CHUNK])
     return LostLink.objects.filter(pk__in=ids).delete()[0]
+
+
+def _delete_events(due: QuerySet[WebhookEvent]) -> int:
+    """Delete a chunk of events, with their deliveries and attempts. Return how many events."""
+    ids = list(due.order_by("pk").values_list("pk", flat=True)[:CHUNK])
+    WebhookEvent.objects.filter(pk__in=ids).delete()
+    return len(ids)
+
+
+def _empty_events(due: QuerySet[WebhookEvent]) -> int:
+    """Remove the identifiers from a chunk of events. Return how many."""
+    ids = list(due.order_by("pk").values_list("pk", flat=True)[:CHUNK])
+    return WebhookEvent.objects.filter(pk__in=ids).update(sealed_subscribers="")
 
 
 def _empty_erasures(due: QuerySet[Erasure]) -> int:

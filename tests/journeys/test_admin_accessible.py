@@ -40,6 +40,18 @@ Invitation.objects.get_or_create(
     defaults=dict(expires_at=now() + timedelta(7)),
 )
 RestoreHold.objects.exists() or RestoreHold.objects.create(released_at=Now())
+hook, _ = WebhookEndpoint.objects.get_or_create(
+    name="Warehouse", defaults=dict(unit_id={PARENT}, url="https://example.com/hook", state="paused")
+)
+event, _ = WebhookEvent.objects.get_or_create(
+    type="profilecenter.request.accepted", unit_id={PARENT}, request=one
+)
+sent, _ = WebhookDelivery.objects.get_or_create(
+    endpoint=hook, event=event, defaults=dict(state="failed", attempts=1, finished_at=Now())
+)
+WebhookAttempt.objects.get_or_create(
+    delivery=sent, number=1, defaults=dict(started_at=now(), result="timeout")
+)
 Send.objects.get_or_create(
     unit_id={PARENT}, job_id=88777, defaults=dict(email_name="News", read_at=Now())
 )

@@ -48,6 +48,7 @@ def test_an_unsubscribe_is_accepted_and_confirmed(
     endpoint: WebhookEndpoint, sandbox: Sandbox, make_submission: MakeSubmission
 ) -> None:
     row = api.submit(make_submission())
+    assert row
     assert told() == [("request.accepted", "pending")]
     drain()
     assert told()[1:] == [("request.confirmed", "done")]

@@ -3,6 +3,7 @@ is gone. Calls are real, over the loopback interface."""
 
 from datetime import timedelta
 from threading import Thread
+from typing import Any
 
 import pytest
 from django.db.models import F
@@ -32,15 +33,15 @@ from unsub.models import (
 )
 from unsub.outbox import forgetting
 from unsub.webhooks import endpoints, queue, recording, sending
+from unsub.webhooks.call import Answer
 
 
-def accept(number: int = 1, **changes: object) -> SubscriberRequest:
+def accept(number: int = 1, **changes: Any) -> SubscriberRequest:
     """Make a pending request, recorded as accepted, so many times. Return the last one."""
-    fields: dict[str, object] = {"status": "pending", "attempts": 0, "subscriber_key": "SK-1"}
-    for _ in range(number):
-        row = made_request(**fields | changes)  # type: ignore[arg-type]
-        recording.accepted(PARENT, [row.pk])
-    return row
+    fields: dict[str, Any] = {"status": "pending", "attempts": 0, "subscriber_key": "SK-1"}
+    rows = [made_request(**fields | changes) for _ in range(number)]
+    recording.accepted(PARENT, [row.pk for row in rows])
+    return rows[-1]
 
 
 def due_now() -> None:
@@ -111,7 +112,7 @@ def test_a_changed_body_does_not_verify(endpoint: WebhookEndpoint, receiver: Rec
 )
 def test_a_marketer_chooses_what_names_the_subscriber(
     make_endpoint: MakeEndpoint, receiver: Receiver, choices: dict[str, object],
-    who: dict[str, object], wanted: tuple[object, ...],
+    who: dict[str, Any], wanted: tuple[object, ...],
 ) -> None:  # fmt: skip
     endpoint = make_endpoint(**choices)
     accept(email_address="ada@example.com", **who)
@@ -358,7 +359,7 @@ def test_a_worker_that_died_is_logged_and_its_deliveries_are_sent_by_another(
     assert "webhook_lease_expired" in caplog.text
     assert sending.drain(endpoint.pk) == 2
     # The late one writes nothing.
-    answer = queue.Answer(result=WebhookResult.HTTP_ERROR, status_code=500)
+    answer = Answer(result=WebhookResult.HTTP_ERROR, status_code=500)
     assert not queue.settle(claimed, claimed.deliveries[0], answer, timezone.now())
     assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {"delivered"}
 

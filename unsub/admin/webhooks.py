@@ -1,6 +1,5 @@
 """Webhooks: the endpoints that events are posted to."""
 
-from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
@@ -108,7 +107,7 @@ class WebhookEndpointAdmin(OfUnits, EndpointAdminBase):
 
     def get_fields(
         self, _request: HttpRequest, obj: WebhookEndpoint | None = None
-    ) -> Sequence[str]:
+    ) -> tuple[str, ...]:
         """Return the fields of the form, and for one that exists how it fares."""
         fields = EndpointForm.Meta.fields
         return (*fields, *self.readonly_fields) if obj else fields

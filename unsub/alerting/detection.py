@@ -301,7 +301,7 @@ def _webhooks() -> Iterator[Finding]:
     yield from _of_webhooks(Cause.WEBHOOK_DISABLED, rows.exclude(disabled_reason=""))
 
 
-def _of_webhooks(cause: Cause, rows: QuerySet[WebhookEndpoint, Any]) -> Iterator[Finding]:
+def _of_webhooks(cause: Cause, rows: QuerySet[Any]) -> Iterator[Finding]:
     """Yield a finding for each unit of these endpoints: of failing ones with the number of failed
     deliveries, of others with their own; the detail names one."""
     numbers: Counter[int] = Counter()

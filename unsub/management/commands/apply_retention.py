@@ -10,7 +10,8 @@ from unsub.outbox import retention
 
 _WORDS = {
     "requests": "requests", "emails": "emails with links", "lost_links": "lost links",
-    "erasures": "declined requests for erasure",
+    "erasures": "declined requests for erasure", "webhook_events": "events of webhooks",
+    "webhook_erasures": "subscribers in events of erasures",
 }  # fmt: skip
 
 

@@ -197,6 +197,9 @@ def test_a_viewer_sees_and_changes_nothing(unit: BusinessUnit) -> None:
     one = make(unit)
     row = delivery(one)
     client: Client = person("viewer", unit)
+    page = client.get(reverse("admin:unsub_webhookendpoint_change", args=(one.pk,)))
+    assert "example.com" in page.content.decode()
+    assert "/hook" not in page.content.decode()
     assert client.get(f"{DELIVERIES}{row.pk}/change/").status_code == 200
     assert client.get(ADD).status_code == 403
     client.post(LIST, {"action": "rotate", "_selected_action": [one.pk]})

@@ -41,7 +41,7 @@ Invitation.objects.get_or_create(
 )
 RestoreHold.objects.exists() or RestoreHold.objects.create(released_at=Now())
 hook, _ = WebhookEndpoint.objects.get_or_create(
-    name="Warehouse", defaults=dict(unit_id={PARENT}, url="https://example.com/hook", state="paused")
+    name="Warehouse", defaults=dict(unit_id={PARENT}, url="https://example.com/", state="paused")
 )
 event, _ = WebhookEvent.objects.get_or_create(
     type="profilecenter.request.accepted", unit_id={PARENT}, request=one

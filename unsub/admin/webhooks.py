@@ -103,14 +103,18 @@ class WebhookEndpointAdmin(OfUnits, EndpointAdminBase):
     list_select_related = ("unit",)
     search_fields = ("name",)
     actions = ("pause", "resume", "rotate", "send_test")
-    readonly_fields = ("failing", "disabled_at", "created")
+    readonly_fields = ("host", "failing", "disabled_at", "created")
 
     def get_fields(
-        self, _request: HttpRequest, obj: WebhookEndpoint | None = None
+        self, request: HttpRequest, obj: WebhookEndpoint | None = None
     ) -> tuple[str, ...]:
-        """Return the fields of the form, and for one that exists how it fares."""
-        fields = EndpointForm.Meta.fields
-        return (*fields, *self.readonly_fields) if obj else fields
+        """Return the fields of the form, and for one that exists how it fares. Users who may not
+        change it see of the URL the host alone."""
+        fields: tuple[str, ...] = EndpointForm.Meta.fields
+        if obj and not self.has_change_permission(request, obj):
+            fields = tuple("host" if name == "url" else name for name in fields)
+            return (*fields, *self.readonly_fields[1:])
+        return (*fields, *self.readonly_fields[1:]) if obj else fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEndpoint]:
         """Return the endpoints of the user's units, each with its number of failed deliveries."""

@@ -28,7 +28,7 @@ from unsub.models import (
     EndpointState,
     WebhookEndpoint,
 )
-from unsub.models.webhook import OFFERED
+from unsub.models.webhook import OFFERED, all_types
 from unsub.webhooks import call, endpoints, recording
 
 from . import formatting
@@ -53,7 +53,8 @@ class EndpointForm(EndpointFormBase):
     """An endpoint, without its secret."""
 
     types = forms.MultipleChoiceField(
-        label=_("events"),
+        label=_("Events"),
+        initial=all_types,
         choices=[(one.value, one.label) for one in OFFERED],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         error_messages={"required": _("Choose at least one event.")},

@@ -281,6 +281,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = env.str(
 _PERIODIC = {
     "sweep": (SWEEP_SECONDS, SWEEP_SECONDS + 30),
     "record": (SWEEP_SECONDS, SWEEP_SECONDS + 30),
+    "send_webhooks": (SWEEP_SECONDS, SWEEP_SECONDS + 30),
     "watch": (60, 60),
     "refresh_daily_counts": (60, 60),
     "start_weekly_digests": (900, 900),
@@ -464,6 +465,14 @@ WORKER_METRICS_ADDRESS = env.listener("WORKER_METRICS_ADDRESS")
 MAILTO_ADDRESS = env.mailbox("MAILTO_ADDRESS")
 MAILTO_LISTEN = env.listener("MAILTO_LISTEN") or ("127.0.0.1", 8024)
 MAILTO_METRICS_ADDRESS = env.listener("MAILTO_METRICS_ADDRESS")
+
+# Events to webhooks (docs/webhooks.md): seconds for a whole call, calls at a time in a worker, days
+# for which events and deliveries are kept. Private addresses and http are for tests, and for
+# receivers in the own network.
+WEBHOOK_TIMEOUT = env.float("WEBHOOK_TIMEOUT", default=15.0)
+WEBHOOK_CONCURRENCY = env.int("WEBHOOK_CONCURRENCY", default=4)
+WEBHOOK_RETENTION_DAYS = env.int("WEBHOOK_RETENTION_DAYS", default=30)
+WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", default=False)
 
 ALERT_WEBHOOK_URL = env.str("ALERT_WEBHOOK_URL", default="")
 ALERT_WEBHOOK_SECRET = env.str("ALERT_WEBHOOK_SECRET", default="")

@@ -102,6 +102,10 @@ UNFOLD = {
                         "unsub.view_deliveryattempt",
                     ),
                     _link(
+                        _("Webhook deliveries"), "webhook", "unsub_webhookdelivery_changelist",
+                        "unsub.view_webhookdelivery",
+                    ),
+                    _link(
                         _("Emails with links"), "mail", "unsub_linkemail_changelist",
                         "unsub.view_linkemail",
                     ),
@@ -167,6 +171,10 @@ UNFOLD = {
                     _link(
                         _("Export files"), "folder_open", "unsub_exportrun_changelist",
                         "unsub.view_exportrun",
+                    ),
+                    _link(
+                        _("Webhooks"), "webhook", "unsub_webhookendpoint_changelist",
+                        "unsub.view_webhookendpoint",
                     ),
                     _link(
                         _("Links"), "link", "unsub_businessunit_links", "unsub.view_businessunit"

@@ -21,6 +21,8 @@ KEPT_BY_PAGES = (
     "Topic",
     "TopicText",
 )
+# And of which the recording of events does (unsub/webhooks/recording.py).
+KEPT_BY_RECORDING = ("WebhookEndpoint",)
 
 
 class UnsubConfig(AppConfig):
@@ -33,6 +35,6 @@ class UnsubConfig(AppConfig):
         """Register the system checks, and what the pages' kept values depend on; spare each request
         the closing of caches, which does nothing to Redis's."""
         checks.register_all()
-        for name in KEPT_BY_PAGES:
+        for name in (*KEPT_BY_PAGES, *KEPT_BY_RECORDING):
             forget_when_saved(self.get_model(name))
         request_finished.disconnect(close_caches)

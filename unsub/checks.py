@@ -319,7 +319,7 @@ def _no_transport() -> Iterator[CheckMessage]:
 
 
 def _ranges() -> Iterator[CheckMessage]:
-    """Yield W003 to W006, and W023, for numbers out of range."""
+    """Yield W003 to W006, W023 and W024 for numbers out of range."""
     rules = (
         ("W003", 1 <= settings.SFMC_BATCH_SIZE <= BATCH_MOST,
          f"Set SFMC_BATCH_SIZE to 1–{BATCH_MOST}."),
@@ -332,6 +332,9 @@ def _ranges() -> Iterator[CheckMessage]:
          "Set UNDO_SECONDS to 0 or more and SWEEP_SECONDS to 1 or more."),
         ("W006", settings.LEASE_SECONDS >= 4 * settings.SFMC_TIMEOUT,
          "Set LEASE_SECONDS to at least 4 × SFMC_TIMEOUT. Otherwise requests may be sent twice."),
+        ("W024", settings.WEBHOOK_TIMEOUT > 0 and settings.WEBHOOK_CONCURRENCY >= 1
+         and settings.WEBHOOK_RETENTION_DAYS >= 1,
+         "Set WEBHOOK_TIMEOUT, WEBHOOK_CONCURRENCY and WEBHOOK_RETENTION_DAYS to 1 or more."),
         ("W023", settings.SPOOL_MAX_PER_UNIT >= 1, "Set SPOOL_MAX_PER_UNIT to 1 or more."),
     )  # fmt: skip
     for number, fulfilled, sentence in rules:

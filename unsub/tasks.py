@@ -29,6 +29,9 @@ from .infra import heartbeat, request_id, tracing
 from .outbox import event_import, imports, pauses, retention, spool, store
 from .outbox.wakeup import clear, wake, wake_another
 from .reporting import daily_counts, weekly_digest, zone_recounts
+from .webhooks import queue as webhook_queue
+from .webhooks import sending as webhook_sending
+from .webhooks import wakeup as webhook_wakeup
 
 # Of 500 rows each: a first run over a large table must not keep a worker from delivering.
 RETENTION_CHUNKS = 40
@@ -105,6 +108,18 @@ def record() -> None:
     """Write to the database the requests that were spooled while it was unavailable."""
     for request in spool.drain():
         wake(request.unit_id, store.undo_seconds(request.channel))
+
+
+@shared_task
+@stops_without_database
+def send_webhooks(key: str = "") -> None:
+    """Begin to post the events that are due, in threads of their own: this task ends at once. `key`
+    is the key of the wake-up; beat sends the task without one, for expired leases, too."""
+    if key:
+        webhook_wakeup.clear(key)
+    else:
+        webhook_queue.free_leases()
+    webhook_sending.start(_is_stopping)
 
 
 @shared_task

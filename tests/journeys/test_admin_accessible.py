@@ -58,6 +58,17 @@ plan = ExportPlan.objects.get_or_create(
 )[0]
 ExportRun.objects.get_or_create(
     plan=plan, defaults=dict(until=now(), events_after=0, events_upto=0, finished_at=Now())
+hook, _ = WebhookEndpoint.objects.get_or_create(
+    name="Warehouse", defaults=dict(unit_id={PARENT}, url="https://example.com/", state="paused")
+)
+event, _ = WebhookEvent.objects.get_or_create(
+    type="profilecenter.request.accepted", unit_id={PARENT}, request=one
+)
+sent, _ = WebhookDelivery.objects.get_or_create(
+    endpoint=hook, event=event, defaults=dict(state="failed", attempts=1, finished_at=Now())
+)
+WebhookAttempt.objects.get_or_create(
+    delivery=sent, number=1, defaults=dict(started_at=now(), result="timeout")
 )
 Send.objects.get_or_create(
     unit_id={PARENT}, job_id=88777, defaults=dict(email_name="News", read_at=Now())

@@ -229,9 +229,8 @@ def test_emails_lost_links_and_declined_erasures_are_forgotten_too(
     erasure.request_erasure(context(ADA), language="en")
     erasure.decline(Erasure.objects.get(), user_id=admin_user.pk, note="no")  # type: ignore[attr-defined]
     Erasure.objects.update(declined_at=old)
-    assert retention.counts() == {
-        "requests": 0, "emails": 1, "lost_links": 1, "erasures": 1, "api_answers": 0,
-    }  # fmt: skip
+    due = {name: number for name, number in retention.counts().items() if number}
+    assert due == {"emails": 1, "lost_links": 1, "erasures": 1}
     retention.apply()
     email, asked = LinkEmail.objects.get(), Erasure.objects.get()
     assert (email.subscriber_id, email.subscriber_key, email.email_address) == (None, "", "")

@@ -23,6 +23,8 @@ from .sends import SendAdmin
 from .topics import TopicAdmin
 from .units import BusinessUnitAdmin
 from .users import GroupAdmin, UserAdmin
+from .webhook_deliveries import WebhookDeliveryAdmin
+from .webhooks import WebhookEndpointAdmin
 
 __all__ = [
     "AlarmAdmin",
@@ -45,6 +47,8 @@ __all__ = [
     "TopicAdmin",
     "UnsubscribeImportAdmin",
     "UserAdmin",
+    "WebhookDeliveryAdmin",
+    "WebhookEndpointAdmin",
 ]
 
 admin.site.index_title = _("Overview")

@@ -97,6 +97,18 @@ _STEPS: Mapping[Cause, tuple[Step, ...]] = {
     Cause.RESTORED: (
         Step(_("Release"), "unsub_restorehold_changelist", "unsub.view_restorehold"),
     ),
+    Cause.WEBHOOK_FAILING: (
+        Step(
+            _("View webhook deliveries"), "unsub_webhookdelivery_changelist",
+            "unsub.view_webhookdelivery",
+        ),
+    ),
+    Cause.WEBHOOK_DISABLED: (
+        Step(
+            _("View webhooks"), "unsub_webhookendpoint_changelist", "unsub.view_webhookendpoint",
+            {"state__exact": "disabled"},
+        ),
+    ),
     Cause.SPIKE: (
         _requests(received_at_from="DAY", **COUNTED),
         Step(

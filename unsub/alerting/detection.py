@@ -10,7 +10,7 @@ from typing import Any
 import redis
 import structlog
 from django.conf import settings
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
 
 from unsub.audit import sealing
@@ -22,6 +22,7 @@ from unsub.infra.redis_client import quick_client
 from unsub.infra.spool_queue import SpoolQueue
 from unsub.links.tokens import PAYLOAD
 from unsub.models import (
+    DEPLOYMENT,
     NO_SEND,
     OUTAGES,
     Alarm,
@@ -29,6 +30,8 @@ from unsub.models import (
     BusinessUnit,
     Cause,
     DeliveryAttempt,
+    DeliveryState,
+    EndpointState,
     ExportPlan,
     ExportRun,
     Kind,
@@ -41,6 +44,8 @@ from unsub.models import (
     SealCursor,
     Status,
     SubscriberRequest,
+    WebhookDelivery,
+    WebhookEndpoint,
 )
 from unsub.models.request import waits_longer_than
 from unsub.reporting import send_spikes, unsubscribe_rate
@@ -56,6 +61,7 @@ LATE = timedelta(hours=1)
 NOT_SEALED = timedelta(hours=1)
 EXPORT_LATE = timedelta(hours=1)
 LATE_BACKUP = 1.5  # intervals of the schedule
+WEBHOOK_FAILING = timedelta(hours=1)
 RECENT = timedelta(days=1)  # refusals older than this are known
 UNIT_CAUSES = tuple(cause for cause in Cause if cause not in OUTAGES)
 # Spooled requests are an alarm when the oldest waits for so long, or when the unit's limit is near.
@@ -124,6 +130,7 @@ def find() -> Iterator[Finding]:
     yield from _no_backup()
     yield from _spikes()
     yield from _send_spikes()
+    yield from _webhooks()
 
 
 def _links() -> Iterator[Finding]:
@@ -314,6 +321,33 @@ def _no_backup() -> Iterator[Finding]:
     for row in BackupSchedule.objects.annotate(age=Now() - last):
         if row.age.total_seconds() > LATE_BACKUP * row.every_seconds:
             yield Finding(cause=Cause.BACKUP, mid=0, number=0)
+
+
+def _webhooks() -> Iterator[Finding]:
+    """Yield the units with webhooks that fail, or that were disabled because of it; those for all
+    units count for the deployment."""
+    failed = WebhookDelivery.objects.filter(
+        state=DeliveryState.FAILED, finished_at__gt=Now() - RECENT, endpoint=OuterRef("pk")
+    )
+    number = failed.order_by().values("endpoint").annotate(number=Count("pk")).values("number")
+    rows = WebhookEndpoint.objects.annotate(failed=Coalesce(Subquery(number), 0))
+    failing = rows.filter(Q(failed__gt=0) | Q(failing_since__lt=Now() - WEBHOOK_FAILING))
+    failing = failing.exclude(state=EndpointState.DISABLED)
+    yield from _of_webhooks(Cause.WEBHOOK_FAILING, failing)
+    yield from _of_webhooks(Cause.WEBHOOK_DISABLED, rows.exclude(disabled_reason=""))
+
+
+def _of_webhooks(cause: Cause, rows: QuerySet[Any]) -> Iterator[Finding]:
+    """Yield a finding for each unit of these endpoints: of failing ones with the number of failed
+    deliveries, of others with their own; the detail names one."""
+    numbers: Counter[int] = Counter()
+    names: dict[int, str] = {}
+    for mid, name, failed in rows.order_by("pk").values_list("unit_id", "name", "failed"):
+        of = mid or DEPLOYMENT
+        numbers[of] += failed if cause is Cause.WEBHOOK_FAILING else 1
+        names.setdefault(of, name)
+    for mid, number in sorted(numbers.items()):
+        yield Finding(cause=cause, mid=mid, number=number, detail=names[mid])
 
 
 def _spikes() -> Iterator[Finding]:

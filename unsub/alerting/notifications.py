@@ -68,6 +68,10 @@ ADVICE = {
     "snippet. Recipients see the unsubscribe form for broken links.",
     Cause.TEST_LINKS: "Nothing is recorded for test links. Check which value of _messagecontext "
     "the links of this email carry.",
+    Cause.WEBHOOK_FAILING: "Look at the result of its deliveries, fix the receiver, then send the "
+    "failed events again. Requests are sent to Marketing Cloud as usual.",
+    Cause.WEBHOOK_DISABLED: "Fix the receiver, then set the webhook to active. Events since it was "
+    "disabled aren’t sent to it.",
     Cause.SPIKE: "Check the sends and reasons of today. Nothing is held back.",
     Cause.SEND_SPIKE: "Look at the reasons of this send, the share of “I never signed up”, and "
     "suspected bots. Stop the send if it goes to the wrong audience. Nothing is held back.",

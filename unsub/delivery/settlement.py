@@ -26,6 +26,7 @@ from unsub.domain.retry import delay
 from unsub.infra.queries import Given, OneOf, PreparedChange, PreparedSelect
 from unsub.models import DeliveryAttempt, LinkEmail, Status, SubscriberRequest
 from unsub.units.queue_state import HOLD_PROBE
+from unsub.webhooks import recording
 
 from .batch import Batch, Row
 
@@ -58,6 +59,8 @@ def write(batch: Batch[Row], verdicts: Sequence[Verdict]) -> list[Settled]:
             _held(batch).filter(pk__in=some).update(
                 lease=None, lease_until=None, **(dict(changes) | _times(alike))
             )
+    if model is SubscriberRequest:
+        recording.ended([row.pk for row, _ in kept], batch.mid)
     return [pair for pair in pairs if pair[0].pk not in ids]
 
 

@@ -11,8 +11,9 @@ from django.db.models.functions import Now
 
 from unsub.domain.outcomes import Outcome
 from unsub.links import confirmation
-from unsub.models import DeliveryAttempt, LinkEmail, Status, SubscriberRequest
+from unsub.models import DeliveryAttempt, EventType, LinkEmail, Status, SubscriberRequest
 from unsub.units import queue_state
+from unsub.webhooks import recording
 
 from .batch import Row
 
@@ -83,7 +84,27 @@ def _in_chunks(rows: QuerySet[Any], **changes: Any) -> int:
         for start in range(0, len(ids), CHUNK):
             if monotonic() > until:
                 return changed
-            changed += rows.filter(pk__in=ids[start : start + CHUNK]).update(**changes)
+            changed += _change(rows.filter(pk__in=ids[start : start + CHUNK]), changes)
         if len(ids) < READ_AT_ONCE:
             break
     return changed
+
+
+def _change(rows: QuerySet[Any], changes: dict[str, Any]) -> int:
+    """Change a chunk of rows. Return how many. Refused requests are recorded for the webhooks, in
+    the same transaction."""
+    if not _are_recorded(rows, changes):
+        return rows.update(**changes)
+    with transaction.atomic():
+        locked = rows.select_for_update(of=("self",), no_key=True).order_by("pk")
+        ids = list(locked.values_list("pk", flat=True))
+        changed = rows.filter(pk__in=ids).update(**changes)
+        recording.ended(ids)
+    return changed
+
+
+def _are_recorded(rows: QuerySet[Any], changes: dict[str, Any]) -> bool:
+    """Return whether a webhook is to be told of the change. Requests that were never confirmed were
+    not accepted either: their end tells nothing."""
+    is_refusal = rows.model is SubscriberRequest and changes["status"] == Status.REFUSED
+    return is_refusal and recording.is_wanted(None, EventType.REFUSED)

@@ -55,3 +55,4 @@ WAY_TIME = Histogram(
 QUEUE_CHANGES = Counter(
     "unsub_queue_changes", "Changes of a queue's state by results.", ("change",)
 )  # fmt: skip
+WEBHOOKS = Counter("unsub_webhook_attempts", "Events posted to webhooks, by result.", ("result",))

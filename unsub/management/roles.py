@@ -21,6 +21,7 @@ LIMITED = {
     "unsub_resolutionnote": "SELECT, INSERT, UPDATE (user_id)",
     "unsub_auditseal": "SELECT, INSERT",
     "unsub_consenttext": "SELECT, INSERT",
+    "unsub_webhookattempt": "SELECT, INSERT, DELETE",
     "django_admin_log": "SELECT, INSERT",
     # Only migrations write these.
     "django_migrations": "SELECT",

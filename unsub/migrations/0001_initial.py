@@ -10,6 +10,7 @@ from django.db import migrations, models
 
 import unsub.domain.call_method
 import unsub.models.business_unit
+import unsub.models.webhook
 
 
 class Migration(migrations.Migration):
@@ -512,6 +513,72 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="WebhookDelivery",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("sending", "sending"),
+                            ("delivered", "delivered"),
+                            ("failed", "failed"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                        verbose_name="status",
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0, verbose_name="attempts")),
+                ("tries", models.PositiveSmallIntegerField(default=0, editable=False)),
+                (
+                    "next_attempt_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="next attempt",
+                    ),
+                ),
+                ("lease", models.UUIDField(editable=False, null=True)),
+                ("lease_until", models.DateTimeField(editable=False, null=True)),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="finished")),
+                (
+                    "result",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("delivered", "delivered"),
+                            ("http_error", "the receiver refused it"),
+                            ("redirect", "the receiver redirected; redirects aren’t followed"),
+                            ("timeout", "no complete response in time"),
+                            ("no_connection", "no connection"),
+                            ("no_tls", "no secure connection: check the certificate"),
+                            ("broken", "the connection broke"),
+                            ("forbidden", "the address isn’t allowed: it’s private, or not https"),
+                            ("no_secret", "the secret can’t be read: replace it"),
+                            ("unknown", "unknown: the worker stopped"),
+                        ],
+                        max_length=15,
+                        verbose_name="result",
+                    ),
+                ),
+                (
+                    "status_code",
+                    models.PositiveSmallIntegerField(null=True, verbose_name="HTTP status"),
+                ),
+            ],
+            options={
+                "verbose_name": "webhook delivery",
+                "verbose_name_plural": "webhook deliveries",
+                "ordering": ("-pk",),
+            },
+        ),
+        migrations.CreateModel(
             name="WriteProbe",
             fields=[
                 (
@@ -552,6 +619,8 @@ class Migration(migrations.Migration):
                             ("not_sealed", "audit not sealed"),
                             ("export_late", "scheduled export not written"),
                             ("backup", "no recent backup"),
+                            ("webhook_failing", "events not delivered to a webhook"),
+                            ("webhook_disabled", "webhook disabled after failures"),
                             ("unsubscribe_spike", "far more unsubscribes than usual"),
                             ("send_spike", "far more unsubscribes from a send than usual"),
                             ("database", "database doesn’t accept writes"),
@@ -2818,6 +2887,282 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="WebhookAttempt",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(verbose_name="attempt")),
+                ("started_at", models.DateTimeField(verbose_name="started")),
+                (
+                    "finished_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="finished",
+                    ),
+                ),
+                (
+                    "result",
+                    models.CharField(
+                        choices=[
+                            ("delivered", "delivered"),
+                            ("http_error", "the receiver refused it"),
+                            ("redirect", "the receiver redirected; redirects aren’t followed"),
+                            ("timeout", "no complete response in time"),
+                            ("no_connection", "no connection"),
+                            ("no_tls", "no secure connection: check the certificate"),
+                            ("broken", "the connection broke"),
+                            ("forbidden", "the address isn’t allowed: it’s private, or not https"),
+                            ("no_secret", "the secret can’t be read: replace it"),
+                            ("unknown", "unknown: the worker stopped"),
+                        ],
+                        max_length=15,
+                        verbose_name="result",
+                    ),
+                ),
+                (
+                    "status_code",
+                    models.PositiveSmallIntegerField(null=True, verbose_name="HTTP status"),
+                ),
+                (
+                    "delivery",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="log",
+                        to="unsub.webhookdelivery",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "attempt",
+                "verbose_name_plural": "attempts",
+                "ordering": ("number",),
+            },
+        ),
+        migrations.CreateModel(
+            name="WebhookEndpoint",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=60, verbose_name="name")),
+                ("url", models.CharField(max_length=500, verbose_name="URL")),
+                (
+                    "types",
+                    models.JSONField(default=unsub.models.webhook.all_types, verbose_name="events"),
+                ),
+                (
+                    "include_subscriber",
+                    models.BooleanField(
+                        default=True,
+                        help_text="The email address is only included where a request has nothing else, or if you choose it below.",
+                        verbose_name="include SubscriberKey and SubscriberID",
+                    ),
+                ),
+                (
+                    "include_address",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Choose this only if the receiver needs the address.",
+                        verbose_name="include email address",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("active", "active"),
+                            ("paused", "paused"),
+                            ("disabled", "disabled"),
+                        ],
+                        default="active",
+                        help_text="While paused, events are kept and sent later. While disabled, they aren’t.",
+                        max_length=10,
+                        verbose_name="status",
+                    ),
+                ),
+                ("secret", models.TextField(editable=False)),
+                ("former_secret", models.TextField(blank=True, editable=False)),
+                ("former_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "failures",
+                    models.PositiveIntegerField(
+                        default=0, editable=False, verbose_name="failures in a row"
+                    ),
+                ),
+                (
+                    "failing_since",
+                    models.DateTimeField(editable=False, null=True, verbose_name="failing since"),
+                ),
+                (
+                    "open_until",
+                    models.DateTimeField(editable=False, null=True, verbose_name="next try"),
+                ),
+                (
+                    "disabled_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("gone", "the receiver answered 410 Gone"),
+                            ("failing", "no event was delivered for 5 days"),
+                        ],
+                        editable=False,
+                        max_length=10,
+                        verbose_name="disabled because",
+                    ),
+                ),
+                (
+                    "disabled_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="disabled"),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="created",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="created by",
+                    ),
+                ),
+                (
+                    "unit",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Empty for all business units.",
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="webhook_endpoints",
+                        to="unsub.businessunit",
+                        verbose_name="business unit",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "webhook",
+                "verbose_name_plural": "webhooks",
+                "ordering": ("name", "pk"),
+            },
+        ),
+        migrations.AddField(
+            model_name="webhookdelivery",
+            name="endpoint",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="deliveries",
+                to="unsub.webhookendpoint",
+                verbose_name="webhook",
+            ),
+        ),
+        migrations.CreateModel(
+            name="WebhookEvent",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=unsub.models.webhook.event_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="event ID",
+                    ),
+                ),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            ("profilecenter.request.accepted", "request accepted"),
+                            ("profilecenter.request.confirmed", "unsubscribe confirmed"),
+                            ("profilecenter.request.refused", "request refused"),
+                            ("profilecenter.request.withdrawn", "request withdrawn"),
+                            ("profilecenter.preferences.changed", "preferences changed"),
+                            ("profilecenter.erasure.granted", "deletion approved"),
+                            ("profilecenter.endpoint.test", "test"),
+                        ],
+                        max_length=40,
+                        verbose_name="event",
+                    ),
+                ),
+                (
+                    "occurred_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="occurred",
+                    ),
+                ),
+                ("status", models.CharField(blank=True, max_length=10, verbose_name="status")),
+                ("outcome", models.CharField(blank=True, max_length=30, verbose_name="outcome")),
+                ("error_code", models.BigIntegerField(null=True, verbose_name="error code")),
+                ("sealed_subscribers", models.TextField(blank=True, editable=False)),
+                (
+                    "erasure",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="unsub.erasure",
+                    ),
+                ),
+                (
+                    "request",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="webhook_events",
+                        to="unsub.subscriberrequest",
+                        verbose_name="request",
+                    ),
+                ),
+                (
+                    "unit",
+                    models.ForeignKey(
+                        db_column="mid",
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="unsub.businessunit",
+                        verbose_name="business unit",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "event",
+                "verbose_name_plural": "events",
+                "ordering": ("-pk",),
+            },
+        ),
+        migrations.AddField(
+            model_name="webhookdelivery",
+            name="event",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="deliveries",
+                to="unsub.webhookevent",
+                verbose_name="event",
+            ),
+        ),
+        migrations.CreateModel(
             name="WeeklyDigest",
             fields=[
                 (
@@ -3697,6 +4042,71 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="importpart",
             constraint=models.UniqueConstraint(fields=("of", "number"), name="import_part_once"),
+        ),
+        migrations.AddConstraint(
+            model_name="webhookattempt",
+            constraint=models.UniqueConstraint(
+                fields=("delivery", "number"), name="webhook_attempt_once"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="webhookevent",
+            index=models.Index(fields=["occurred_at"], name="webhook_event_occurred"),
+        ),
+        migrations.AddIndex(
+            model_name="webhookevent",
+            index=models.Index(
+                condition=models.Q(("sealed_subscribers", ""), _negated=True),
+                fields=["occurred_at"],
+                name="webhook_event_sealed",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="webhookdelivery",
+            index=models.Index(
+                condition=models.Q(("state", "pending")),
+                fields=["endpoint", "next_attempt_at"],
+                name="webhook_delivery_due",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="webhookdelivery",
+            index=models.Index(
+                condition=models.Q(("state", "sending")),
+                fields=["lease_until"],
+                name="webhook_delivery_leased",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="webhookdelivery",
+            index=models.Index(
+                condition=models.Q(("state", "failed")),
+                fields=["endpoint", "finished_at"],
+                name="webhook_delivery_failed",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="webhookdelivery",
+            index=models.Index(fields=["endpoint", "id"], name="webhook_delivery_newest"),
+        ),
+        migrations.AddConstraint(
+            model_name="webhookdelivery",
+            constraint=models.UniqueConstraint(
+                fields=("event", "endpoint"), name="webhook_delivery_once"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="webhookdelivery",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("lease__isnull", False), ("state", "sending")),
+                    models.Q(
+                        models.Q(("state", "sending"), _negated=True), ("lease__isnull", True)
+                    ),
+                    _connector="OR",
+                ),
+                name="webhook_delivery_sending_has_a_lease",
+            ),
         ),
         migrations.AddConstraint(
             model_name="weeklydigest",

@@ -92,6 +92,7 @@ ASKED_BY_REQUEST = (
     "scanner", "consent_text_id",
 )  # fmt: skip
 ASKED_BY_EMAIL = (*ASKED, "purpose", "request_id", "pause_id")
+TRIED = ("delivery_id", "number", "started_at", "finished_at", "result", "status_code")
 # By whom. What was empty is filled where Marketing Cloud has told it; retention and an erasure
 # empty it when they set `forgotten_at`, after which nothing is filled. An erasure leaves a pseudonym
 # as SubscriberKey.
@@ -169,6 +170,8 @@ def _asked(name: str, table: str, fixed: tuple[str, ...], more: dict[str, str]) 
 ASKED_TABLES = (
     _asked("request", "unsub_subscriberrequest", ASKED_BY_REQUEST, WHO | OTHER),
     _asked("link_email", "unsub_linkemail", ASKED_BY_EMAIL, WHO),
+    # Of a webhook, what was tried: written once, and deleted by retention with its event.
+    _asked("webhook_attempt", "unsub_webhookattempt", TRIED, {}),
 )
 TABLES = (
     {
@@ -234,7 +237,10 @@ def _execute(
 # PostgreSQL's default waits until a fifth of the rows has changed: of ten million two million, and
 # until then each look at the queue reads the entries of rows that left it long ago, counts by index
 # read the rows, too, and the planner plans for the rows of months ago (docs/adr/0029).
-GROWING = ("unsub_subscriberrequest", "unsub_deliveryattempt", "unsub_dailycount")
+GROWING = (
+    "unsub_subscriberrequest", "unsub_deliveryattempt", "unsub_dailycount", "unsub_webhookevent",
+    "unsub_webhookdelivery", "unsub_webhookattempt",
+)  # fmt: skip
 OFTEN_ENOUGH = {
     "autovacuum_vacuum_scale_factor": "0.005",
     "autovacuum_vacuum_threshold": "10000",

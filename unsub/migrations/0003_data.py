@@ -11,14 +11,19 @@ from django.utils.translation import gettext_noop as _
 _READ = (
     "subscriberrequest", "deliveryattempt", "businessunit", "reason", "reasonlabel", "mailinglist",
     "lostlink", "alarm", "pagetext", "logo", "darklogo", "pause", "consenttext", "erasure",
-    "linkemail", "send", "unsubscribeimport", "topic", "topictext",
+    "linkemail", "send", "unsubscribeimport", "topic", "topictext", "webhookendpoint",
+    "webhookdelivery",
 )  # fmt: skip
 _WRITTEN = ("reason", "reasonlabel", "mailinglist", "topic", "topictext")
 _VIEW = tuple(f"view_{name}" for name in _READ)
 _EDIT = tuple(f"{act}_{name}" for name in _WRITTEN for act in ("add", "change", "delete"))
+_WEBHOOKS = (
+    "add_webhookendpoint", "change_webhookendpoint", "delete_webhookendpoint",
+    "change_webhookdelivery",
+)  # fmt: skip
 _MARKET = (
     *_VIEW, *_EDIT, "change_subscriberrequest", "change_businessunit", "change_lostlink",
-    "change_erasure", "name_subscribers", "import_unsubscribes",
+    "change_erasure", "name_subscribers", "import_unsubscribes", *_WEBHOOKS,
 )  # fmt: skip
 _RESTORE = ("view_restorehold", "change_restorehold")
 _EXPORT = (

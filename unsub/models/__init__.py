@@ -50,6 +50,17 @@ from .statuses import Status
 from .subscriber_alias import SubscriberAlias
 from .topic import KeyHolds, Topic, TopicKept, TopicText
 from .unsubscribe_import import ImportPart, ImportProblem, ImportStatus, UnsubscribeImport
+from .webhook import (
+    DeliveryState,
+    DisabledReason,
+    EndpointState,
+    EventType,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+    WebhookResult,
+)
 from .weekly_digest import WeeklyDigest
 from .write_probe import WriteProbe
 
@@ -76,9 +87,13 @@ __all__ = [
     "DarkLogo",
     "DefaultView",
     "DeliveryAttempt",
+    "DeliveryState",
+    "DisabledReason",
     "EmailStatus",
+    "EndpointState",
     "ErasedIdentifier",
     "Erasure",
+    "EventType",
     "ExportFormat",
     "ExportPlan",
     "ExportRun",
@@ -128,6 +143,11 @@ __all__ = [
     "TopicText",
     "UnsubscribeImport",
     "UnsubscribeReach",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
+    "WebhookResult",
     "WeeklyDigest",
     "WriteProbe",
 ]

@@ -29,6 +29,8 @@ class Cause(models.TextChoices):
     NOT_SEALED = "not_sealed", _("audit not sealed")
     EXPORT_LATE = "export_late", _("scheduled export not written")
     BACKUP = "backup", _("no recent backup")
+    WEBHOOK_FAILING = "webhook_failing", _("events not delivered to a webhook")
+    WEBHOOK_DISABLED = "webhook_disabled", _("webhook disabled after failures")
     SPIKE = "unsubscribe_spike", _("far more unsubscribes than usual")
     SEND_SPIKE = "send_spike", _("far more unsubscribes from a send than usual")
     DATABASE = "database", _("database doesn’t accept writes")

@@ -8,6 +8,7 @@ from django.utils import timezone
 from unsub.domain.context import SubscriberContext
 from unsub.domain.retry import HORIZON
 from unsub.models import BusinessUnit, Channel, Kind, Status, SubscriberRequest
+from unsub.webhooks import recording
 
 from . import identity, store
 from .submission import Change, Submission
@@ -45,6 +46,8 @@ def undo(changed: SubscriberRequest, former: str) -> None:
     written = SubscriberRequest.objects.filter(pk=request.pk)
     written.update(undoes=changed)
     # The same address may have been asked for a moment ago, and wait for its confirmation.
-    written.filter(status=Status.WAITING).update(
+    confirmed = written.filter(status=Status.WAITING).update(
         status=Status.PENDING, next_attempt_at=Now(), give_up_at=Now() + HORIZON
     )
+    if confirmed:
+        recording.accepted(request.unit_id, [request.pk])

@@ -31,6 +31,7 @@ from unsub.models import (
 from unsub.models.request import RequestQuerySet
 from unsub.models.shown_status import can_be_requeued, can_be_sent_as
 from unsub.units import queue_state
+from unsub.webhooks import recording
 
 from . import (
     address_changes,
@@ -258,6 +259,8 @@ def confirm(request: SubscriberRequest) -> bool:
             next_attempt_at=Now(),
             give_up_at=Now() + HORIZON,
         )
+        if confirmed:
+            recording.accepted(request.unit_id, [request.pk])
         if confirmed and address_rules.gives_notice(request):
             link_emails.give_notice(request)
         _wake_all_on_commit({request.unit_id})
@@ -345,6 +348,7 @@ def _withdraw(ids: Sequence[int]) -> bool:
     untried = SubscriberRequest.objects.filter(pk__in=ids, status=Status.PENDING, attempts=0)
     withdrawn = untried.update(status=Status.WITHDRAWN, finished_at=Now())
     if withdrawn:
+        recording.ended(ids)
         Pause.objects.filter(request__in=ids, ended_at=None).update(
             ended_at=Now(), result=PauseResult.CANCELLED
         )

@@ -28,6 +28,7 @@ from unsub.models import (
 )
 from unsub.models.request import RequestQuerySet
 from unsub.models.statuses import ON_THEIR_WAY, in_states
+from unsub.webhooks import recording
 
 from . import erased, identity, link_emails
 from .forgetting import Row, pseudonymise, save
@@ -82,6 +83,7 @@ def grant(erasure: Erasure, *, user_id: int, note: str) -> int:
         requests, sent = list(rows.select_related("reason")), list(emails)
         found: list[Row] = [*requests, *sent]
         _remember(erasure, found)
+        recording.erased(erasure, _known(erasure, found))
         for row in found:
             pseudonymise(row)
         save(SubscriberRequest, requests)
@@ -103,9 +105,7 @@ def lock_unit(mid: int) -> None:
 def contexts_of(erasure: Erasure) -> set[SubscriberContext]:
     """Return the identifiers by which the subscriber's links, as far as they wrote rows, name
     them."""
-    rows: list[Row] = [*requests_of(erasure), *emails_of(erasure)]
-    found = {row.known_subscriber for row in rows} | {erasure.subscriber}
-    return {who for who in found if who is not None}
+    return _known(erasure, [*requests_of(erasure), *emails_of(erasure)])
 
 
 def decline(erasure: Erasure, *, user_id: int, note: str) -> None:
@@ -134,12 +134,17 @@ def _are_being_sent(emails: QuerySet[LinkEmail]) -> bool:
     return emails.filter(status=EmailStatus.SENDING).exists()
 
 
+def _known(erasure: Erasure, rows: Collection[Row]) -> set[SubscriberContext]:
+    """Return the identifiers by which these rows, and the request for erasure, name the
+    subscriber."""
+    found = {row.known_subscriber for row in rows} | {erasure.subscriber}
+    return {who for who in found if who is not None}
+
+
 def _remember(erasure: Erasure, rows: Collection[Row]) -> None:
     """Remember the digests of all identifiers of the subscriber, and delete what they typed into
     the form for a lost link."""
-    known = [who for row in rows if (who := row.known_subscriber)]
-    if erasure.subscriber:
-        known.append(erasure.subscriber)
+    known = _known(erasure, rows)
     ids = {who.subscriber_id for who in known if who.subscriber_id is not None}
     keys = {who.subscriber_key for who in known if who.subscriber_key is not None}
     addresses = {who.email_address for who in known if who.email_address is not None}

@@ -34,6 +34,7 @@ from unsub.models import (
 from unsub.models.import_state import import_of
 from unsub.models.request import IMPORTED_EVENT, target_columns
 from unsub.sfmc import SfmcError, SubscriberName, UnsubEvent
+from unsub.webhooks import recording
 
 from . import erased, identity
 from .erasure import lock_unit
@@ -112,6 +113,7 @@ def _write(mid: int, events: Sequence[UnsubEvent]) -> set[date]:
         ]
         # Another process may have inserted one meanwhile: the unique idempotency key decides.
         SubscriberRequest.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+        recording.imported(rows)
     if rows or gone:
         log.info("events_imported", mid=mid, events=len(rows), subscribers_erased=len(gone))
     return {row.received_at.astimezone(UTC).date() for row in rows}

@@ -33,6 +33,7 @@ from unsub.models import Kind, LinkEmail, Status, SubscriberAlias, SubscriberReq
 from unsub.models.kinds import KINDS, KindSpec, superseding
 from unsub.models.request import target_columns
 from unsub.models.statuses import NOT_IN_FORCE, ON_THEIR_WAY, in_states
+from unsub.webhooks import recording
 
 from . import identity
 
@@ -176,6 +177,7 @@ def _claimable(ids: Sequence[int], rows: Mapping[int, SubscriberRequest]) -> lis
         SubscriberRequest.objects.filter(pk=pk).update(
             status=Status.SUPERSEDED, superseded_by=by, finished_at=Now(), idempotency_key=None
         )
+    recording.ended(superseded)
     busy = elsewhere | (_busy_subscribers(rows) if rows else set())
     return [pk for pk in ids if pk not in superseded and rows[pk].subscriber_digest not in busy]
 
@@ -320,11 +322,12 @@ def revive(ids: Sequence[int]) -> set[int]:
     """Make the requests pending again that the withdrawn requests `ids` had superseded. Return the
     MIDs of their units."""
     superseded = SubscriberRequest.objects.filter(status=Status.SUPERSEDED, superseded_by__in=ids)
-    mids = set(superseded.order_by().values_list("unit_id", flat=True))
+    mids = dict(superseded.order_by().values_list("pk", "unit_id"))
     superseded.update(
         status=Status.PENDING, superseded_by=None, finished_at=None, next_attempt_at=Now()
     )
-    return mids
+    recording.accepted_of(mids)
+    return set(mids.values())
 
 
 def superseded_since(

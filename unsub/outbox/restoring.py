@@ -25,6 +25,7 @@ from unsub.models import (
     SubscriberRequest,
 )
 from unsub.models.request import IMPORTED_EVENT
+from unsub.webhooks import recording
 
 from . import erased, link_emails
 from .forgetting import pseudonymise, save
@@ -83,9 +84,10 @@ def erase_again(report: Callable[[int], None] = lambda _done: None) -> None:
 def _withdraw(requests: QuerySet[SubscriberRequest]) -> None:
     """Withdraw the changes among these requests that are not yet sent."""
     changes = requests.filter(status__in=(Status.WAITING, Status.PENDING))
-    changes.exclude(kind=Kind.UNSUBSCRIBE).update(
-        status=Status.WITHDRAWN, finished_at=Now(), idempotency_key=None
-    )
+    changes = changes.exclude(kind=Kind.UNSUBSCRIBE)
+    accepted = recording.pending_among(changes)
+    changes.update(status=Status.WITHDRAWN, finished_at=Now(), idempotency_key=None)
+    recording.ended(accepted)
 
 
 def _erase_imported(report: Callable[[int], None]) -> None:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
@@ -28,6 +29,7 @@ from unsub.models import (
     ResolutionNote,
     Status,
     SubscriberRequest,
+    WebhookEvent,
 )
 from unsub.models.link_email import ENDED as EMAIL_ENDED
 from unsub.models.request import IS_CONSENT
@@ -47,6 +49,9 @@ ANSWERS_KEPT_FOR = timedelta(hours=24)
 ERASED_LOST_LINK_KEPT_FOR = timedelta(days=30)
 # Pauses that put the subscription back withdrew nothing.
 PUT_BACK = (PauseResult.PUT_BACK, PauseResult.CANCELLED)
+# The identifiers in the event of an erasure, where a webhook has not received it: longer than it is
+# tried.
+ERASED_TOLD_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +100,7 @@ def _steps() -> Iterator[_Step]:
         name="api_answers", apply=_delete_answers,
         due=ApiAnswer.objects.filter(started_at__lt=Now() - ANSWERS_KEPT_FOR),
     )  # fmt: skip
+    yield from _of_webhooks()
     units = BusinessUnit.objects.exclude(retention_days=None).order_by("mid")
     for mid, days, keeps_consent in units.values_list("mid", "retention_days", "keeps_consent"):
         until = Now() - timedelta(days=days or 0)
@@ -128,6 +134,17 @@ def _of_erased() -> Iterator[_Step]:
         Q(handled_at__isnull=False) | Q(received_at__lt=Now() - ERASED_LOST_LINK_KEPT_FOR)
     )
     yield _Step(name="lost_links", due=lost, apply=_delete)
+
+
+def _of_webhooks() -> Iterator[_Step]:
+    """Yield the events of webhooks that are no longer kept, and those that still have the
+    identifiers of an erased subscriber."""
+    until = Now() - timedelta(days=settings.WEBHOOK_RETENTION_DAYS)
+    old = WebhookEvent.objects.filter(occurred_at__lt=until)
+    yield _Step(name="webhook_events", due=old, apply=_delete_events)
+    sealed = WebhookEvent.objects.exclude(sealed_subscribers="")
+    sealed = sealed.filter(occurred_at__lt=Now() - ERASED_TOLD_FOR)
+    yield _Step(name="webhook_erasures", due=sealed, apply=_empty_events)
 
 
 def _requests() -> QuerySet[SubscriberRequest]:
@@ -251,6 +268,19 @@ def _delete_answers(due: QuerySet[ApiAnswer]) -> int:
     """Delete a chunk of answers of the API. Return how many."""
     ids = list(due.order_by("pk").values_list("pk", flat=True)[:CHUNK])
     return ApiAnswer.objects.filter(pk__in=ids).delete()[0]
+
+
+def _delete_events(due: QuerySet[WebhookEvent]) -> int:
+    """Delete a chunk of events, with their deliveries and attempts. Return how many events."""
+    ids = list(due.order_by("pk").values_list("pk", flat=True)[:CHUNK])
+    WebhookEvent.objects.filter(pk__in=ids).delete()
+    return len(ids)
+
+
+def _empty_events(due: QuerySet[WebhookEvent]) -> int:
+    """Remove the identifiers from a chunk of events. Return how many."""
+    ids = list(due.order_by("pk").values_list("pk", flat=True)[:CHUNK])
+    return WebhookEvent.objects.filter(pk__in=ids).update(sealed_subscribers="")
 
 
 def _empty_erasures(due: QuerySet[Erasure]) -> int:

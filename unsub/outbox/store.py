@@ -29,6 +29,7 @@ from unsub.models import (
     BusinessUnit,
     Channel,
     ConsentText,
+    EventType,
     Kind,
     Pause,
     PauseResult,
@@ -41,6 +42,8 @@ from unsub.models.kinds import KINDS
 from unsub.models.request import REASON_LENGTH, RequestQuerySet, target_columns
 from unsub.models.statuses import ON_THEIR_WAY, SETTLED
 from unsub.units import all_subscribers
+from unsub.webhooks import recording
+from unsub.webhooks.recording import is_wanted
 
 from . import address_rules, identity, link_emails, precedence
 from .submission import Submission
@@ -130,8 +133,10 @@ def write_at_once(submission: Submission) -> tuple[SubscriberRequest, bool] | No
         "other_digest": _other_digest(submission.context, columns["subscriber_digest"]),
     }
     undo = _undo_seconds(submission)
-    found = None if key in _stored else _insert_at_once(undo).fetch(values)
-    found = found or _repeat_at_once(undo).fetch(values)
+    if is_wanted(submission.context.mid, EventType.ACCEPTED):
+        found = _with_event(submission.context.mid, key, undo, values)
+    else:
+        found = _insert_or_repeat(key, undo, values)
     if found is None:
         return None
     if len(_stored) >= _STORED_MAX:
@@ -139,6 +144,26 @@ def write_at_once(submission: Submission) -> tuple[SubscriberRequest, bool] | No
     _stored.add(key)
     pk, repeated_at = found
     return SubscriberRequest.from_db(connection.alias, ["id"], [pk]), repeated_at is None
+
+
+def _insert_or_repeat(
+    key: str, undo: int, values: Mapping[str, str | int | None]
+) -> tuple[Any, ...] | None:
+    """Return the primary key of the row and its time of repetition, or None where the row with this
+    key no longer answers for the submission."""
+    found = None if key in _stored else _insert_at_once(undo).fetch(values)
+    return found or _repeat_at_once(undo).fetch(values)
+
+
+def _with_event(
+    mid: int, key: str, undo: int, values: Mapping[str, str | int | None]
+) -> tuple[Any, ...] | None:
+    """Do as `_insert_or_repeat` does, and record a new row for the webhooks, in one transaction."""
+    with transaction.atomic():
+        found = _insert_or_repeat(key, undo, values)
+        if found is not None and found[1] is None:
+            recording.accepted(mid, [found[0]])
+    return found
 
 
 # Idempotency keys that this process has lately stored, or found stored. The statement that also
@@ -299,6 +324,8 @@ def _insert(submission: Submission, key: str) -> SubscriberRequest | None:
         return None
     if submission.pause_days:
         _update_pause(request, submission)
+    if request.status == Status.PENDING:
+        recording.accepted(request.unit_id, [request.pk])
     if request.status == Status.WAITING:
         if request.kind == Kind.ADDRESS:
             address_rules.supersede_waiting(request)

@@ -137,7 +137,7 @@ def exchange(seconds: float) -> Iterator[Exchange]:
         running.close()
 
 
-class _Watched(HTTPConnection):
+class Watched(HTTPConnection):
     """A connection that the exchange of its thread shuts down at its deadline."""
 
     def _new_conn(self) -> socket.socket:
@@ -162,16 +162,16 @@ class _Watched(HTTPConnection):
         super().request(*args, **options)  # type: ignore[arg-type]
 
 
-class _WatchedTls(_Watched, HTTPSConnection):
+class WatchedTls(Watched, HTTPSConnection):
     """The same over TLS."""
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Watched
+    ConnectionCls = Watched
 
 
 class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedTls
+    ConnectionCls = WatchedTls
 
 
 POOLS = {"http": _Pool, "https": _TlsPool}

@@ -31,13 +31,16 @@ from unsub.models import (
     Alarm,
     BackupSchedule,
     BusinessUnit,
+    DeliveryState,
     EmailStatus,
+    EndpointState,
     LinkEmail,
     MessageTypeState,
     QueueState,
     SealCursor,
     Status,
     SubscriberRequest,
+    WebhookDelivery,
 )
 from unsub.models.queue_state import queue_of
 from unsub.models.request import waits_since
@@ -91,6 +94,7 @@ class _Queues(Collector):
                 _late_calls(),
                 _sealed(),
                 *_backups(),
+                *_webhooks(),
                 *_unsubscribes(),
             ]
         except (DatabaseError, InterfaceError):
@@ -101,6 +105,28 @@ class _Queues(Collector):
             value=bool(found) and write_probe.database_takes_writes(),
         )
         yield from found
+
+
+def _webhooks() -> Iterator[Metric]:
+    """Yield what is pending for active webhooks. One query."""
+    pending = WebhookDelivery.objects.filter(
+        state=DeliveryState.PENDING, endpoint__state=EndpointState.ACTIVE
+    ).order_by()
+    number = GaugeMetricFamily(
+        "unsub_webhooks_pending", "Events that a webhook has not received yet.", labels=["endpoint"]
+    )
+    oldest = GaugeMetricFamily(
+        "unsub_webhooks_oldest_seconds", "Age of the oldest of them.", labels=["endpoint"]
+    )
+    found = pending.values("endpoint_id").annotate(
+        count=Count("pk"), age=Now() - Min("event__occurred_at")
+    )
+    for row in found:
+        labels = [str(row["endpoint_id"])]
+        number.add_metric(labels, row["count"])
+        oldest.add_metric(labels, row["age"].total_seconds())
+    yield number
+    yield oldest
 
 
 class _Processes(Collector):

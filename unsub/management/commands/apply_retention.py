@@ -11,6 +11,8 @@ from unsub.outbox import retention
 _WORDS = {
     "requests": "requests", "emails": "emails with links", "lost_links": "lost links",
     "erasures": "declined requests for erasure", "api_answers": "answers of the API",
+    "webhook_events": "events of webhooks",
+    "webhook_erasures": "subscribers in events of erasures",
 }  # fmt: skip
 
 

@@ -1,0 +1,129 @@
+"""Posts events, in threads of their own: a receiver that hangs keeps no thread of the worker that
+delivers to Marketing Cloud, and no call slot.
+
+A process has up to WEBHOOK_CONCURRENCY of these threads, each for one endpoint, and
+`queue.CLAIMS_AT_ONCE` of them, in all processes together, send to the same one.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from threading import Lock, Thread
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connections
+from django.utils import timezone
+
+from unsub.infra.sealing import SealError
+from unsub.models import WebhookDelivery, WebhookResult
+
+from . import call, payload, queue, signing, wakeup
+from .call import Answer
+
+log = structlog.get_logger(__name__)
+Stopping = Callable[[], bool]
+
+_lock = Lock()
+_running: Counter[int] = Counter()
+
+
+def start(is_stopping: Stopping = lambda: False) -> None:
+    """Begin to send what is due, in threads, and return at once. Where all threads are busy, the
+    first that ends looks again. Raises DatabaseError."""
+    for endpoint_id in queue.due_endpoints():
+        if not is_stopping() and _take(endpoint_id):
+            name = f"webhook-{endpoint_id}"
+            Thread(target=_run, args=(endpoint_id, is_stopping), name=name, daemon=True).start()
+
+
+def _take(endpoint_id: int) -> bool:
+    """Return whether this process may have one more thread for an endpoint; if so, it is
+    counted."""
+    with _lock:
+        is_free = (
+            _running.total() < settings.WEBHOOK_CONCURRENCY
+            and _running[endpoint_id] < queue.CLAIMS_AT_ONCE
+        )
+        if is_free:
+            _running[endpoint_id] += 1
+        return is_free
+
+
+def _give_back(endpoint_id: int) -> None:
+    with _lock:
+        _running[endpoint_id] -= 1
+
+
+def _run(endpoint_id: int, is_stopping: Stopping) -> None:
+    """Send to one endpoint until nothing is due, then look for what else is."""
+    sent = 0
+    try:
+        sent = drain(endpoint_id, is_stopping)
+    except (DatabaseError, InterfaceError) as err:
+        log.warning("webhooks_stopped_by_database", error=type(err).__name__)
+    except Exception as err:  # noqa: BLE001 - without its text, which may have a URL
+        log.error("webhooks_raised", endpoint_id=endpoint_id, error=type(err).__name__)  # noqa: TRY400
+    finally:
+        _give_back(endpoint_id)
+        _look_again(sent, is_stopping)
+        connections.close_all()
+
+
+def _look_again(sent: int, is_stopping: Stopping) -> None:
+    """Start what is due, where this thread has made a call: else it would find the same again. Set
+    a wake-up for what is due soon."""
+    try:
+        if sent:
+            start(is_stopping)
+        seconds = queue.seconds_to_next()
+        if seconds is not None:
+            wakeup.wake(seconds)
+    except (DatabaseError, InterfaceError) as err:
+        log.warning("webhooks_stopped_by_database", error=type(err).__name__)
+
+
+def drain(endpoint_id: int, is_stopping: Stopping = lambda: False) -> int:
+    """Send what is due to an endpoint, until nothing is, or a call failed. Return the number of
+    calls."""
+    sent = 0
+    with call.session() as session:
+        post = partial(call.post, session)
+        while not is_stopping() and (claimed := queue.claim(endpoint_id)):
+            try:
+                number, goes_on = _send(claimed, post, is_stopping)
+            finally:
+                queue.release(claimed)
+            sent += number
+            if not goes_on:
+                break
+    return sent
+
+
+Post = Callable[[str, bytes, dict[str, str]], Answer]
+
+
+def _send(claimed: queue.Claimed, post: Post, is_stopping: Stopping) -> tuple[int, bool]:
+    """Send the deliveries of a claim, one after the other. Return the number of calls, and whether
+    more may be made."""
+    until = time.monotonic() + queue.SEND_SECONDS
+    for number, delivery in enumerate(claimed.deliveries):
+        if is_stopping() or time.monotonic() > until:
+            return number, True
+        started_at = timezone.now()
+        answer = _post(claimed, delivery, post)
+        if not queue.settle(claimed, delivery, answer, started_at):
+            return number + 1, False
+    return len(claimed.deliveries), True
+
+
+def _post(claimed: queue.Claimed, delivery: WebhookDelivery, post: Post) -> Answer:
+    endpoint = claimed.endpoint
+    try:
+        secrets = signing.secrets_of(endpoint, claimed.now)
+    except SealError:
+        return Answer(result=WebhookResult.NO_SECRET)
+    body = payload.body(delivery.event, endpoint)
+    signed = signing.headers(str(delivery.event_id), body, at=int(time.time()), using=secrets)
+    return post(endpoint.url, body, {"Content-Type": payload.CONTENT_TYPE} | signed)

@@ -7,7 +7,7 @@ import subprocess
 from contextlib import closing, suppress
 from pathlib import Path
 
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 import pytest
 import redis
 

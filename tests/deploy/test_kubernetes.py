@@ -253,9 +253,9 @@ def test_nothing_is_allowed_on_the_network_but_what_is_named() -> None:
     assert processes(policies["profilecenter-redis"]) == {"web", "worker", "beat"}
     assert processes(policies["profilecenter-database"]) == {"web", "worker", "migrate"}
     assert processes(policies["profilecenter-internet"]) == {"web", "worker"}
-    entered = {name for name, spec in policies.items() if "ingress" in spec}
-    assert entered == {"profilecenter-web", "profilecenter-worker"}
-    assert all(rule["from"] for name in entered for rule in policies[name]["ingress"])
+    let_in = {name for name, spec in policies.items() if "ingress" in spec}
+    assert let_in == {"profilecenter-web", "profilecenter-worker"}
+    assert all(rule["from"] for name in let_in for rule in policies[name]["ingress"])
 
 
 def processes(policy: Manifest) -> set[str]:

@@ -45,6 +45,7 @@ Topic.objects.get_or_create(
     unit_id={CHILD}, code="tips", defaults=dict(
         name="Tips", data_extension="email-preferences", key_column="SubscriberKey", column="Tips"
     ),
+)
 ApiKey.objects.get_or_create(
     name="Call center", defaults=dict(may_read=True, expires_at=now() + timedelta(30))
 )
@@ -58,6 +59,7 @@ plan = ExportPlan.objects.get_or_create(
 )[0]
 ExportRun.objects.get_or_create(
     plan=plan, defaults=dict(until=now(), events_after=0, events_upto=0, finished_at=Now())
+)
 hook, _ = WebhookEndpoint.objects.get_or_create(
     name="Warehouse", defaults=dict(unit_id={PARENT}, url="https://example.com/", state="paused")
 )
@@ -164,8 +166,15 @@ CONFIRMED = {
     "/admin/unsub/businessunit/": ("delete_selected", "release"),
     "/admin/auth/user/": ("delete_selected",),
     "/admin/auth/group/": ("delete_selected",),
+    "/admin/unsub/exportplan/": ("delete_selected",),
+    "/admin/unsub/webhookendpoint/": ("delete_selected", "rotate"),
 }  # fmt: skip
 AT_ONCE = {
+    "/admin/unsub/apikey/": ("revoke",),
+    "/admin/unsub/exportplan/": ("run_now",),
+    "/admin/unsub/exportrun/": ("retry_now",),
+    "/admin/unsub/webhookdelivery/": ("send_again",),
+    "/admin/unsub/webhookendpoint/": ("pause", "resume", "send_test"),
     "/admin/unsub/invitation/": ("revoke", "send_again"),
     "/admin/unsub/lostlink/": ("mark_handled",),
     "/admin/unsub/reason/": ("offer", "retire"),

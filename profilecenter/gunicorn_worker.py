@@ -7,6 +7,7 @@ waits for a client, receives requests, within a time limit, and answers /healthz
 
 import errno
 import json
+import math
 import selectors
 import socket
 import time
@@ -124,6 +125,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         self._lingering: dict[socket.socket, float] = {}
         self._received_bytes = 0
         self._next_look = 0.0
+        # When a process that stops ends what it still receives.
+        self._stops_at = math.inf
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -164,12 +167,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         """Receive the next request of a connection, then give it to a thread."""
         conn.incoming = Incoming()
         # A connection on which nothing was sent yet may stay open, like one between two requests.
-        conn.deadline = time.monotonic() + self.cfg.keepalive
+        conn.deadline = self._within(self.cfg.keepalive)
         self._receiving[conn] = None
         conn.sock.setblocking(False)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._receive, conn))
         if early := conn.parser.unreader.take_buffered():
             self._add(conn, early)
+
+    def _within(self, seconds: float) -> float:
+        """Return the time in so many seconds, or the earlier one when a process that stops ends
+        what it receives: also requests whose first byte arrives after the signal."""
+        return min(time.monotonic() + seconds, self._stops_at)
 
     def _receive(self, conn: Connection, client: socket.socket) -> None:
         data = _received(client)
@@ -181,7 +189,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     def _add(self, conn: Connection, data: bytes) -> None:
         request = conn.incoming
         if not request.data:
-            conn.deadline = time.monotonic() + self.request_seconds
+            conn.deadline = self._within(self.request_seconds)
         request.add(data)
         self._received_bytes += len(data)
         if request.refusal:
@@ -254,6 +262,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     def _cap_keepalive(self, deadline: float) -> None:
         """Let waiting connections end by `deadline`, because the process stops."""
         super()._cap_keepalive(deadline)
+        self._stops_at = deadline
         for conn in self._receiving:
             conn.deadline = min(conn.deadline, deadline)
 

@@ -148,10 +148,18 @@ def test_erasures_that_the_backup_does_not_know_are_repeated(
     copied = list(ErasedIdentifier.objects.all())
     remove(SubscriberRequest.objects.all())
     imported = request(
-        subscriber_id=None, subscriber_key="ada-1001", channel="import", outcome="posted"
+        subscriber_id=None,
+        subscriber_key="ada-1001",
+        channel="import",
+        outcome="posted",
+        attempts=0,
     )
     other = request(
-        subscriber_id=None, subscriber_key="ben-1002", channel="import", outcome="posted"
+        subscriber_id=None,
+        subscriber_key="ben-1002",
+        channel="import",
+        outcome="posted",
+        attempts=0,
     )
     done, _ = store.write(make_submission(who))
     SubscriberRequest.objects.filter(pk=done.pk).update(**done_then)

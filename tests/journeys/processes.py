@@ -63,8 +63,12 @@ class Process:
 
     def end(self, number: signal.Signals, *, seconds: float) -> int:
         """Send a signal and return the exit status. Fails the test after `seconds`."""
+        self.signal_main(number)
+        return self.wait(seconds=seconds)
+
+    def wait(self, *, seconds: float) -> int:
+        """Return the exit status. Fails the test where the process does not end in `seconds`."""
         assert self._process is not None
-        self._process.send_signal(number)
         try:
             return self._process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:

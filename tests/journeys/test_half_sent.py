@@ -2,11 +2,14 @@
 kept. Others are served all the same."""
 
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -176,3 +179,17 @@ def test_the_process_stops_without_waiting_for_half_sent_requests(
         assert own.process.end(15, seconds=60) == 0  # type: ignore[arg-type]
         assert {answer(connection)[0] for connection in connections} == {408}
         assert answer(silent)[0] == 0
+
+
+def test_a_request_that_begins_while_the_process_stops_does_not_keep_it(
+    shared: Deployment, tmp_path: Path
+) -> None:
+    options = ("--workers", "1", "--graceful-timeout", "200")
+    with web(shared, tmp_path, *options, seconds=300) as own, own.connect() as late:
+        own.process.signal_main(signal.SIGTERM)
+        own.process.wait_for_words(re.compile("Handling signal: term"), seconds=30)
+        # The process waits for two seconds; where it ended earlier, there is nothing to be kept by.
+        time.sleep(0.3)
+        with suppress(OSError):
+            late.sendall(one_click("/u/somebody")[:-5])
+        assert own.process.wait(seconds=60) == 0

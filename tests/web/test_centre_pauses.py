@@ -28,10 +28,12 @@ from unsub.models import (
     LostLink,
     Pause,
     SubscriberRequest,
+    Topic,
 )
 from unsub.outbox import erasure as erasure_requests
 from unsub.outbox import pauses
 from unsub.sandbox import Sandbox
+from unsub.sandbox.world.sample import PREFERENCES
 
 from .helpers import deliver, lists_of, mailed_link, path, save, snapshot_of
 
@@ -246,6 +248,11 @@ def test_the_names_in_the_download_are_those_of_the_documentation(
     there = path(settings)
     save(client, there, join=("7004",))
     deliver()
+    Topic(
+        unit_id=510001, code="tips", name="Tips", column="Tips", data_extension=PREFERENCES,
+        key_column="SubscriberKey",
+    ).save()  # fmt: skip
+    cache.clear()
     held = json.loads(client.get(f"{there}/yours.json").content)
     text = (Path(__file__).parents[2] / "docs/profile-centre.md").read_text()
     table = text.partition("## The downloaded file")[2].partition("\n## ")[0]
@@ -256,6 +263,7 @@ def test_the_names_in_the_download_are_those_of_the_documentation(
         *held,
         *(f"your_profile.{name}" for name in held["your_profile"]),
         *(f"your_profile.mailing_lists.{name}" for name in lists[0]),
+        *(f"your_profile.topics.{name}" for name in held["your_profile"]["topics"][0]),
         *(f"your_requests.{name}" for name in one),
         *(f"your_requests.consent.{name}" for name in one["consent"]),
     }

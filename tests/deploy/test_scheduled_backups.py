@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,7 +98,8 @@ def test_a_backup_is_restored_by_a_drill_and_compared_row_by_row(
     assert done.returncode == 0, done.stderr
     assert b"3 tables, 500 rows, all as they were" in done.stderr
     assert "profilecenter_drill" not in databases(server)
-    # A restored row that differs is found, with its table.
+    # A restored row that differs is found, with its table. A backup is named by the second.
+    time.sleep(1.1)
     now = backup("once", environ=environ)
     assert now.returncode == 0, now.stderr
     newest = max(one for one in made(environ) if one.endswith(".dump"))

@@ -10,8 +10,8 @@ from django.db import connection
 from tests.api.conftest import Caller, MakeKey
 from tests.helpers import CHILD, PARENT
 from unsub.domain.context import SubscriberContext
-from unsub.infra import database_timeout
-from unsub.models import BusinessUnit, ConsentText, Reason, RequestOrigin, SubscriberRequest
+from unsub.infra import database_timeout, kept
+from unsub.models import BusinessUnit, ConsentText, Reason, RequestOrigin, SubscriberRequest, Topic
 from unsub.outbox import spool
 
 pytestmark = pytest.mark.django_db
@@ -161,6 +161,35 @@ def test_the_changes_of_the_preference_center_can_be_submitted(caller: Caller) -
     assert SubscriberRequest.objects.get(kind="attribute").value == "Leipzig"
     assert SubscriberRequest.objects.get(kind="subscribe").target_id == 7001
     assert SubscriberRequest.objects.get(kind="resubscribe").target_type == "everything"
+
+
+def test_a_topic_is_changed_with_consent_and_leaves_its_list(caller: Caller) -> None:
+    place = {"data_extension": "prefs", "key_column": "SubscriberKey", "unit_id": PARENT}
+    Topic.objects.create(
+        code="tips", name="Tips", column="Tips", unsubscribes_list_id=7002, **place
+    )
+    Topic.objects.create(
+        code="often", name="How often?", column="Often", off_value="never",
+        choices="weekly = Every week\nnever = Never", **place,
+    )  # fmt: skip
+    kept.forget_all()
+    change = ADA | {"type": "topic", "code": "tips", "value": "true"}
+    for wrong in (change, change | {"value": "perhaps"}, change | {"code": "none"}):
+        assert caller.post("/changes", wrong).status_code == 422
+    assert not SubscriberRequest.objects.exists()
+    consent = {"consent_text": "Send me tips.", "language": "en"}
+    assert caller.post("/changes", change | consent).status_code == 202
+    weekly = {"code": "often", "value": "Weekly"}
+    assert caller.post("/changes", change | weekly | consent).status_code == 202
+    assert caller.post("/changes", change | {"value": "False"}).status_code == 202
+    rows = SubscriberRequest.objects.order_by("pk").values_list(
+        "kind", "target_name", "value", "list_id"
+    )
+    assert list(rows) == [
+        ("topic", "tips", "True", None), ("topic", "often", "weekly", None),
+        ("topic_off", "tips", "False", None), ("unsubscribe", "", "", 7002),
+    ]  # fmt: skip
+    assert RequestOrigin.objects.count() == 4
 
 
 def test_joining_needs_the_consent_and_waits_where_the_unit_confirms_by_email(

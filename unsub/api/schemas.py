@@ -35,7 +35,7 @@ from unsub.preferences.forms import FORMATS
 from .problems import invalid
 
 LIMIT_MAX, LIMIT = 200, 50
-ATTRIBUTE_LENGTH, CONSENT_LENGTH = 150, 500
+ATTRIBUTE_LENGTH, CONSENT_LENGTH, CODE_LENGTH = 150, 500, 50
 _TEXT = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 # Neither is an address: what is written here is kept, and shown to marketers.
 _REFERENCE = r"^[^@\u0000-\u001f\u007f-\u009f]*$"
@@ -178,8 +178,22 @@ class ChangeFormat(_NewChange):
     value: EmailFormat
 
 
+class ChangeTopic(_NewChange):
+    """Another value of a topic of the unit: a yes or no, or one of a pick list. The mailing list
+    that is left with the topic is left, too."""
+
+    type: Literal["topic"]
+    code: Annotated[str, StringConstraints(min_length=1, max_length=CODE_LENGTH, pattern=_TEXT)]
+    value: Annotated[str, StringConstraints(min_length=1, max_length=LENGTH_MAX, pattern=_TEXT)]
+    consent_text: Annotated[str, StringConstraints(max_length=CONSENT_LENGTH, pattern=_TEXT)] = (
+        Field(default="", description="Needed for a value that stands for emails, as for a list.")
+    )
+    language: Language | None = Field(default=None, description="Language of the consent text.")
+
+
 NewChange = Annotated[
-    Subscribe | Resubscribe | ChangeAttribute | ChangeFormat, Field(discriminator="type")
+    Subscribe | Resubscribe | ChangeAttribute | ChangeFormat | ChangeTopic,
+    Field(discriminator="type"),
 ]
 
 

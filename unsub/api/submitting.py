@@ -15,6 +15,7 @@ from unsub.models import ApiKey, BusinessUnit, Channel, KeyPurpose, Kind, Reason
 from unsub.outbox import api as outbox
 from unsub.outbox.api import Change, Origin, Submission
 from unsub.preferences.attributes import unsupported
+from unsub.preferences.topics import OfferedTopic, topics_of
 from unsub.units import all_subscribers
 from unsub.units.opening import knows_people_by_address
 
@@ -26,6 +27,7 @@ from .problems import ApiProblem, invalid, unavailable
 from .schemas import (
     ChangeAttribute,
     ChangeFormat,
+    ChangeTopic,
     NewChange,
     NewUnsubscribe,
     Resubscribe,
@@ -76,15 +78,17 @@ def unsubscribe(
     summary="Change a preference",
 )
 def change(request: HttpRequest, response: HttpResponse, body: NewChange) -> "Status[Any]":
-    """Store a change: join a list, receive emails again, a value of an attribute, or the email
-    format. To leave a list is an unsubscribe."""
+    """Store a change: join a list, receive emails again, a value of an attribute or of a topic, or
+    the email format. To leave a list is an unsubscribe."""
     key = key_of(request)
     mid = mid_for(key, body.unit)
 
     def run() -> dict[str, Any]:
         list_id = body.list_id if isinstance(body, Subscribe) else None
         scope = Scope.ALL if isinstance(body, Resubscribe) else Scope.LIST
-        language = body.language if isinstance(body, Subscribe | Resubscribe) else ""
+        language = ""
+        if isinstance(body, Subscribe | Resubscribe | ChangeTopic):
+            language = body.language or ""
         context = _context(
             mid, body.subscriber.context(), JobContext(list_id=list_id), scope, language,
             is_unsubscribe=False,
@@ -97,7 +101,10 @@ def change(request: HttpRequest, response: HttpResponse, body: NewChange) -> "St
             change=_change(mid, body),
             origin=_origin(key, body.asked_by),
         )
-        return _submitted(submission)
+        answer = _submitted(submission)
+        if left := _list_left(mid, body):
+            _submitted(replace(submission, context=context.for_list(left), change=None))
+        return answer
 
     return once(request, response, key, run)
 
@@ -154,7 +161,7 @@ def _check_reason(mid: int, code: str) -> None:
         raise invalid("reason", "The unit offers no such reason.")
 
 
-def _change(mid: int, body: Subscribe | Resubscribe | ChangeAttribute | ChangeFormat) -> Change:
+def _change(mid: int, body: NewChange) -> Change:
     """Return the change that a call asks for. Raises ApiProblem."""
     match body:
         case Subscribe():
@@ -163,10 +170,45 @@ def _change(mid: int, body: Subscribe | Resubscribe | ChangeAttribute | ChangeFo
             return Change(kind=Kind.RESUBSCRIBE, consent_text=body.consent_text)
         case ChangeFormat():
             return Change(kind=Kind.FORMAT, value=body.value)
+        case ChangeTopic():
+            return _change_of_topic(_topic(mid, body), body)
         case ChangeAttribute():
             value = clean(body.value)
             _check_characters(mid, value)
             return Change(kind=Kind.ATTRIBUTE, name=body.name.strip(), value=value)
+
+
+def _topic(mid: int, body: ChangeTopic) -> OfferedTopic:
+    """Return the topic that a call names. Raises ApiProblem, also while the database does not
+    answer."""
+    try:
+        found = {one.code: one for one in topics_of(mid)}
+    except (DatabaseError, InterfaceError):
+        raise unavailable() from None
+    if body.code not in found:
+        raise invalid("code", "The unit has no such topic.")
+    return found[body.code]
+
+
+def _change_of_topic(topic: OfferedTopic, body: ChangeTopic) -> Change:
+    """Return the change of a topic. Raises ApiProblem for a value that it does not have, and where
+    the consent is missing."""
+    value = topic.value_of(body.value)
+    if value not in ([one for one, _ in topic.choices] or [topic.on_value, topic.off_value]):
+        raise invalid("value", "The topic has no such value.")
+    if not topic.is_on(value):
+        return Change(kind=Kind.TOPIC_OFF, name=topic.code, value=value)
+    if not (body.consent_text and body.language):
+        raise invalid("consent_text", "What the subscriber agreed to, with its language.")
+    return Change(kind=Kind.TOPIC, name=topic.code, value=value, consent_text=body.consent_text)
+
+
+def _list_left(mid: int, body: NewChange) -> int | None:
+    """Return the list that is left with a topic, where a call leaves the topic."""
+    if not isinstance(body, ChangeTopic):
+        return None
+    topic = _topic(mid, body)
+    return None if topic.is_on(topic.value_of(body.value)) else topic.list_id
 
 
 def _check_characters(mid: int, value: str) -> None:

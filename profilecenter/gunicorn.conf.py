@@ -70,6 +70,11 @@ def on_starting(server: Any) -> None:
         server.worker_class.health_listener = socket.create_server(("", int(port)))
 
 
+def post_fork(server: Any, worker: Any) -> None:
+    """Give a process the signals that reached it before it could handle them."""
+    worker.early_signals = server.SIG_QUEUE
+
+
 def post_worker_init(_worker: Any) -> None:
     """Start the thread that looks for outages, in each process: threads do not survive a fork."""
     # By name, because this file is read before Django's settings can be.

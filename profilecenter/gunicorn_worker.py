@@ -8,7 +8,10 @@ waits for a client, receives requests, within a time limit, and answers /healthz
 import errno
 import json
 import math
+import os
+import queue
 import selectors
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -27,6 +30,7 @@ SEND_SECONDS = 30.0  # for each piece of a response
 LINGER_SECONDS = 2.0
 LINGERING = 200  # connections at once
 HALF_SENT_BYTES = 16 * 1024 * 1024  # in one process, of all connections
+ENDING = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGQUIT))
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 TEXTS = {
     200: "ok",
@@ -115,6 +119,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     """The worker of `worker_class` in gunicorn.conf.py."""
 
     request_seconds = 20.0  # from the first byte of a request to its last
+    # The signals that gunicorn's main process has received and not yet handled, set after the fork.
+    early_signals: queue.SimpleQueue[int] | None = None
     # A listening socket that only answers /healthz, made by gunicorn.conf.py before the fork.
     health_listener: socket.socket | None = None
 
@@ -135,6 +141,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         if cfg.is_ssl:
             raise RuntimeError("TLS ends at a proxy: remove certfile and keyfile")
 
+    def init_signals(self) -> None:
+        """Handle signals from now on, and those that came since the fork: they went to the handlers
+        of the main process, which only put them into a queue, here a copy that nobody reads. A
+        process that was told to end as soon as it was made would serve on, and the main process
+        would wait for it for `graceful_timeout`."""
+        former = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        super().init_signals()
+        while self.early_signals is not None and not self.early_signals.empty():
+            if (number := self.early_signals.get()) in ENDING:
+                os.kill(os.getpid(), number)
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
     def run(self) -> None:
         """Serve until the process is to stop. `/healthz` is answered until the last round."""
         if self.health_listener is not None:
@@ -143,12 +161,27 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
             self.poller.register(self.health_listener, selectors.EVENT_READ, self._accept_probe)
         super().run()
 
-    def accept(self, listener: socket.socket) -> None:
-        """Accept a connection and begin to receive its request."""
-        if found := _accepted(listener):
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Begin or stop to accept connections. A process that ends takes those that have waited,
+        which the system would otherwise reset, and closes its listening sockets: a later client is
+        refused at once, and asks another process or port, instead of waiting for the last request
+        here and being reset then."""
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listener in self.sockets:
+            while self.nr_conns < self.worker_connections and self.accept(listener):
+                pass
+            listener.close()
+
+    def accept(self, listener: socket.socket) -> bool:
+        """Accept a connection and begin to receive its request. Return whether one waited."""
+        found = _accepted(listener)
+        if found:
             client, address = found
             self._begin(Connection(self.cfg, client, address, listener.getsockname()))
             self._make_room()
+        return bool(found)
 
     def _accept_probe(self, listener: socket.socket) -> None:
         if found := _accepted(listener):

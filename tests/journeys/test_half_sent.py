@@ -193,3 +193,46 @@ def test_a_request_that_begins_while_the_process_stops_does_not_keep_it(
         with suppress(OSError):
             late.sendall(one_click("/u/somebody")[:-5])
         assert own.process.wait(seconds=60) == 0
+
+
+SLOW_START = """
+import time
+shipped = post_fork
+def post_fork(server, worker):
+    shipped(server, worker)
+    if worker.age > 1:
+        time.sleep(3)
+"""
+
+
+def test_a_process_that_is_told_to_stop_as_soon_as_it_is_made_does_not_serve_on(
+    shared: Deployment, tmp_path: Path
+) -> None:
+    options = ("--workers", "2", "--graceful-timeout", "200")
+    with web(shared, tmp_path, *options, seconds=20, config=SLOW_START) as own:
+        # The first process answers; the second one has no handlers of its own for three seconds.
+        own.process.wait_for_words(
+            re.compile("Booting worker.*Booting worker", re.DOTALL), seconds=30
+        )
+        assert own.process.end(signal.SIGTERM, seconds=60) == 0
+
+
+def test_connections_that_wait_when_a_process_is_told_to_stop_are_answered(
+    shared: Deployment, tmp_path: Path
+) -> None:
+    options = ("--workers", "1", "--graceful-timeout", "200")
+    path = urlsplit(shared.link(2007)).path
+    with web(shared, tmp_path, *options, seconds=20) as own, ExitStack() as stack:
+        booting = own.process.wait_for_words(re.compile(r"Booting worker.*?(\d+)"), seconds=30)
+        worker = int(booting[1])
+        os.kill(worker, signal.SIGSTOP)
+        waiting = [stack.enter_context(own.connect()) for _ in range(8)]
+        for connection in waiting:
+            connection.sendall(one_click(path, host=HOST))
+        own.process.signal_main(signal.SIGTERM)
+        own.process.wait_for_words(re.compile("Handling signal: term"), seconds=30)
+        # Until the main process has passed the signal on, to a process that does not run.
+        time.sleep(0.3)
+        os.kill(worker, signal.SIGCONT)
+        assert [answer(connection)[0] for connection in waiting] == [200] * 8
+        assert own.process.wait(seconds=60) == 0

@@ -36,17 +36,18 @@ class Web:
 
 @contextmanager
 def web(
-    shared: Deployment, folder: Path, *options: str, seconds: float, **settings: str
-) -> Iterator[Web]:
+    shared: Deployment, folder: Path, *options: str, seconds: float, config: str = "",
+    **settings: str,
+) -> Iterator[Web]:  # fmt: skip
     """Yield a running gunicorn with another time limit for a request and for each piece of a
-    response."""
+    response. `config` is added to the shipped gunicorn.conf.py."""
     port, health_port = free_port(), free_port()
-    config = folder / "short.conf.py"
-    config.write_text(SHORT.format(seconds=seconds))
+    file = folder / "short.conf.py"
+    file.write_text(SHORT.format(seconds=seconds) + config)
     metrics = folder / "metrics"
     metrics.mkdir()
     own = {"HEALTH_PORT": str(health_port), "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
-    command = [tool("gunicorn"), "profilecenter.wsgi", "-c", str(config), *options]
+    command = [tool("gunicorn"), "profilecenter.wsgi", "-c", str(file), *options]
     process = Process(
         "own-web", [*command, "--bind", f"{HOST}:{port}"],
         environ=shared.environ | own | {"PYTHONPATH": str(ROOT)} | settings, folder=folder,

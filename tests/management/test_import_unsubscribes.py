@@ -15,6 +15,7 @@ from unsub.models import (
     UnsubscribeImport,
 )
 from unsub.outbox import imports
+from unsub.outbox.imports import writing
 
 pytestmark = pytest.mark.django_db
 
@@ -73,8 +74,8 @@ def test_what_cannot_be_imported_is_refused_and_leaves_no_file(tmp_path: Path, f
 
 
 def test_workers_go_on_where_the_queue_is_full(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "PENDING_MAX", 0)
-    monkeypatch.setattr(imports, "_WAIT", 0.0)
+    monkeypatch.setattr(writing, "PENDING_MAX", 0)
+    monkeypatch.setattr(writing, "_WAIT", 0.0)
     assert "the workers go on with it" in imported(file)
     assert UnsubscribeImport.objects.get().status == ImportStatus.IMPORTING
     assert imports.due()

@@ -27,9 +27,9 @@ from unsub.models import (
     SubscriberRequest,
     UnsubscribeImport,
 )
-from unsub.outbox import erasure, event_import, import_files, imports, store
-from unsub.outbox.import_files import FileError
-from unsub.outbox.import_rows import Field
+from unsub.outbox import erasure, event_import, imports, store
+from unsub.outbox.imports import FileError, files, reading, writing
+from unsub.outbox.imports.rows import Field
 from unsub.outbox.submission import Submission
 from unsub.reporting import latency
 from unsub.sandbox import Sandbox
@@ -213,7 +213,7 @@ def test_a_file_that_is_no_csv_is_refused_as_a_whole(
 def test_a_file_that_is_too_large_is_refused(
     unit: BusinessUnit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_files, "SIZE_MAX", 20)
+    monkeypatch.setattr(files, "SIZE_MAX", 20)
     with pytest.raises(FileError) as caught:
         received(unit, HEAD)
     assert caught.value.problem == "too_large"
@@ -338,7 +338,7 @@ class Killed(BaseException):
 def test_an_import_that_was_killed_goes_on_where_it_was(
     unit: BusinessUnit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "CHUNK", 2)
+    monkeypatch.setattr(reading, "CHUNK", 2)
     job = checked(unit, HEAD + "".join(f"{1000 + n},,,88002,,,,\n" for n in range(9)) + "x,,,8,,,,")
     imports.start(job, user_id=None)
     write, calls = store.write, iter(range(99))
@@ -376,10 +376,10 @@ def test_a_process_without_the_lease_writes_nothing(
 def test_an_import_leaves_room_for_the_requests_of_recipients(
     unit: BusinessUnit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "CHUNK", 1)
-    monkeypatch.setattr(imports, "PENDING_MAX", 2)
-    monkeypatch.setattr(imports, "_WAITS", 1)
-    monkeypatch.setattr(imports, "_WAIT", 0.0)
+    monkeypatch.setattr(reading, "CHUNK", 1)
+    monkeypatch.setattr(writing, "PENDING_MAX", 2)
+    monkeypatch.setattr(writing, "_WAITS", 1)
+    monkeypatch.setattr(writing, "_WAIT", 0.0)
     job = checked(unit, HEAD + "".join(f"{1000 + n},,,88002,,,,\n" for n in range(4)))
     imports.start(job, user_id=None)
     imports.run(job.pk)
@@ -397,7 +397,7 @@ def test_an_import_leaves_room_for_the_requests_of_recipients(
 def test_an_import_can_be_cancelled_while_it_runs(
     unit: BusinessUnit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "CHUNK", 1)
+    monkeypatch.setattr(reading, "CHUNK", 1)
     job = checked(unit, HEAD + "1001,,,88002,,,,\n1002,,,88002,,,,\n")
     imports.start(job, user_id=None)
     write = store.write

@@ -26,10 +26,9 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, 
 
 from unsub.domain.context import Scope
 from unsub.models import BusinessUnit, ImportStatus, UnsubscribeImport
-from unsub.outbox import import_errors, import_files, imports
-from unsub.outbox.import_files import FileError
-from unsub.outbox.import_rows import FIELD_NAMES, Field
-from unsub.outbox.imports import ChoiceError
+from unsub.outbox import imports
+from unsub.outbox.imports import ChoiceError, FileError, errors, files
+from unsub.outbox.imports.rows import FIELD_NAMES, Field
 from unsub.units.access import units_of
 
 from . import formatting
@@ -130,7 +129,7 @@ class LayoutForm(forms.Form):
         assert isinstance(encoding, forms.ChoiceField)  # noqa: S101 - told to the type checker
         encoding.choices = [
             (name, _ENCODINGS[name])
-            for name in import_files.ENCODINGS
+            for name in files.ENCODINGS
             # Not every byte has a meaning in it: only where the file was found to be in it.
             if name != "cp1252" or job.encoding == name
         ]
@@ -290,9 +289,7 @@ class UnsubscribeImportAdmin(ReadOnly, NamingUnits, ImportAdminBase):
         """Return the rows with an error as a CSV file: line, column, error. It has no value of the
         file."""
         job = self._found(request, str(pk))
-        response = StreamingHttpResponse(
-            import_errors.csv_of(job), content_type="text/csv; charset=utf-8"
-        )
+        response = StreamingHttpResponse(errors.csv_of(job), content_type="text/csv; charset=utf-8")
         name = f"import-{job.pk}-errors.csv"
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         return response
@@ -331,9 +328,7 @@ class UnsubscribeImportAdmin(ReadOnly, NamingUnits, ImportAdminBase):
 
 
 def _lines(job: UnsubscribeImport) -> list[tuple[Any, tuple[str, ...]]]:
-    return import_files.head(
-        import_files.opened(job), job.encoding, job.mark, job.delimiter, most=PREVIEWED
-    )
+    return files.head(files.opened(job), job.encoding, job.mark, job.delimiter, most=PREVIEWED)
 
 
 def _column_names(job: UnsubscribeImport) -> list[str]:

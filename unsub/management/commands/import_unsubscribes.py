@@ -11,14 +11,13 @@ from django.core.management.base import BaseCommand, CommandError
 from unsub.domain.context import Scope
 from unsub.management.streams import reading, writing
 from unsub.models import BusinessUnit, ImportStatus, UnsubscribeImport
-from unsub.outbox import import_errors, import_files, imports
-from unsub.outbox.import_files import FileError
-from unsub.outbox.import_rows import FIELD_NAMES, Field
-from unsub.outbox.imports import ChoiceError
+from unsub.outbox import imports
+from unsub.outbox.imports import ChoiceError, FileError, errors, files
+from unsub.outbox.imports.rows import FIELD_NAMES, Field
 
 _WRONG = {
     "empty": "the file is empty",
-    "too_large": f"the file is larger than {import_files.SIZE_MAX // 2**20} MB: split it",
+    "too_large": f"the file is larger than {files.SIZE_MAX // 2**20} MB: split it",
     "workbook": "the file is a spreadsheet: save it as CSV UTF-8",
     "binary": "the file is no text",
     "no_subscriber": "no column names the subscriber: give --column sid=1, sk=1 or em=1",
@@ -102,7 +101,7 @@ class Command(BaseCommand):
         if job.status != ImportStatus.CHECKED:
             imports.cancel(job)
             raise CommandError(
-                f"the file was not checked: it has more than {import_files.ROWS_MAX:,} rows, or a "
+                f"the file was not checked: it has more than {files.ROWS_MAX:,} rows, or a "
                 "worker is at it"
             )
         found = ", ".join(
@@ -117,10 +116,10 @@ class Command(BaseCommand):
         """Write the file of errors, or the first of them to standard error."""
         if path is not None:
             with writing(path, self.stdout) as write:
-                for line in import_errors.csv_of(job):
+                for line in errors.csv_of(job):
                     write(line)
         elif job.refused:
-            for number, line in enumerate(import_errors.csv_of(job)):
+            for number, line in enumerate(errors.csv_of(job)):
                 if number > 20:
                     break
                 self.stderr.write(line.rstrip())
@@ -148,9 +147,9 @@ def _seekable(file: IO[bytes]) -> IO[bytes]:
     import may have."""
     copy: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the caller closes it
     size = 0
-    for block in iter(lambda: file.read(import_files.PART), b""):
+    for block in iter(lambda: file.read(files.PART), b""):
         size += len(block)
-        if size > import_files.SIZE_MAX:
+        if size > files.SIZE_MAX:
             raise FileError("too_large")
         copy.write(block)
     copy.seek(0)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from unsub.models import UnsubscribeImport
 from unsub.reporting.audit_export import csv_lines
 
-from .import_rows import FIELD_NAMES, WORDS, Field
+from .rows import FIELD_NAMES, WORDS, Field
 
 HEADER = ("line", "column", "error")
 _CHUNK = 2000

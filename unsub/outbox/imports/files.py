@@ -15,7 +15,7 @@ from unsub.links.csv_lines import Line, beginning_of, lines
 from unsub.links.csv_signing import DELIMITERS, SEPARATOR
 from unsub.models import ImportPart, UnsubscribeImport
 
-from .import_rows import Field, RowError, is_blank, split, suggested
+from .rows import Field, RowError, is_blank, split, suggested
 
 PART = 256 * 1024  # bytes
 SIZE_MAX = 50 * 1024 * 1024

@@ -1,0 +1,36 @@
+"""A worker's part of an import. A lease lets one worker at a time read a file."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+from django.db.models.functions import Now
+
+from unsub.models import ImportStatus, UnsubscribeImport
+from unsub.models.unsubscribe_import import ACTIVE
+
+from .checking import check
+from .reading import LEASE, Reading
+from .writing import write
+
+
+def run(pk: int, *, is_stopping: Callable[[], bool] = lambda: False) -> None:
+    """Check or write an import until it is done, `is_stopping` says so, or the unit's queue stays
+    full. Returns at once where another process is at it. Raises DatabaseError; the next run
+    continues where this one ended."""
+    lease = uuid4()
+    free = UnsubscribeImport.objects.filter(pk=pk, status__in=ACTIVE)
+    free = free.exclude(lease_until__gt=Now())
+    if not free.update(lease=lease, lease_until=Now() + LEASE):
+        return
+    mine = UnsubscribeImport.objects.filter(pk=pk, lease=lease)
+    try:
+        job = mine.select_related("unit").first()
+        if job is None:
+            return
+        reading = Reading(job, lease, is_stopping)
+        if job.status == ImportStatus.CHECKING:
+            check(reading)
+        else:
+            write(reading)
+    finally:
+        mine.update(lease=None, lease_until=Now())

@@ -42,10 +42,10 @@ def wait_for_rows(deployment: Deployment, *rows: tuple[str, str]) -> None:
 def test_a_worker_that_was_stopped_past_its_lease_does_not_undo_a_later_request(
     deploy: Deploy, late: bool
 ) -> None:
-    deployment = deploy(SFMC_TIMEOUT="60", LEASE_SECONDS="8")
+    deployment = deploy(SFMC_TIMEOUT="600", LEASE_SECONDS="8")
     if late:
-        # The call reaches Marketing Cloud, which carries it out long after.
-        deployment.cue("latency", times=1, value=25, operation="Execute")
+        # The call reaches Marketing Cloud, which carries it out when the faults are removed.
+        deployment.cue("latency", times=1, value=600, operation="Execute")
     else:
         # The worker waits for what it has to know before the Update of the list.
         deployment.cue("refuse_400", times=1)
@@ -60,6 +60,7 @@ def test_a_worker_that_was_stopped_past_its_lease_does_not_undo_a_later_request(
         wait_for_rows(deployment, *done)
         assert weekly(deployment) == "Active"
         if late:
+            deployment.clear_cues()
             wait_for("the stale call", lambda: weekly(deployment) == "Unsubscribed", seconds=60)
     finally:
         deployment.worker.signal_all(signal.SIGCONT)

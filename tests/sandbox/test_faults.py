@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,12 +61,15 @@ class Delays:
     def __init__(self, sandbox: Sandbox) -> None:
         self.noted: list[tuple[float, int]] = []
         self._sandbox = sandbox
-        sandbox._server.service._stopping = self  # type: ignore[assignment]
+        sandbox.faults._cleared = self  # type: ignore[assignment]
 
     def wait(self, seconds: float) -> bool:
-        """Note a wait; the sandbox is not closing."""
+        """Note a wait; the faults are not removed."""
         self.noted.append((seconds, len(self._sandbox.events())))
         return False
+
+    def set(self) -> None:
+        """The faults are removed: nothing waits for it."""
 
 
 @pytest.mark.parametrize(
@@ -147,6 +151,17 @@ def test_latency_ends_when_the_sandbox_closes() -> None:
             caller.post(CALL, timeout=0.1)
     sandbox.close()
     assert eventually(lambda: threading.active_count() <= before)
+
+
+def test_latency_ends_when_all_faults_are_removed(sfmc: Sandbox, caller: Caller) -> None:
+    assert caller.token
+    sfmc.cue("latency", value=120)
+    with ThreadPoolExecutor() as pool:
+        call = pool.submit(caller.unsub, **ADA)
+        assert eventually(lambda: not sfmc.faults.listing())
+        assert not sfmc.events()
+        sfmc.clear()
+        assert call.result(timeout=30).status == "OK"
 
 
 def test_an_expired_token_stays_expired_and_a_new_one_works(caller: Caller) -> None:

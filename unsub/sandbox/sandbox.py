@@ -57,7 +57,6 @@ class Sandbox:
         scopes: Collection[str] = SCOPES,
     ) -> None:
         self._journal = Journal(state) if state else None
-        self._stopping = Event()
         people = sample_subscribers(subscribers) if isinstance(subscribers, int) else subscribers
         self.memory = Memory(
             units=sample_units(key_permission=key_permission) if units is None else units,
@@ -156,7 +155,7 @@ class Sandbox:
 
     def close(self) -> None:
         """Stop listening and close every connection, at once."""
-        self._stopping.set()
+        self.faults.clear()
         self._server.shutdown()
         self._server.server_close()
         self._server.hang_up()
@@ -187,7 +186,6 @@ class Sandbox:
             tokens=tokens,
             cues=self.faults,
             account=account,
-            stopping=self._stopping,
         )
 
     def _run(self) -> None:

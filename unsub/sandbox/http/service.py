@@ -1,7 +1,6 @@
 """The SOAP service: authentication, injected faults, and dispatch to the operations."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from threading import Event
 from typing import Any
 
 from unsub.sandbox.operations import faults
@@ -45,9 +44,7 @@ _ONE_RESULT_EACH = frozenset({"Execute", "Update", "Create"})
 class Service:
     """Implements `POST /Service.asmx` and `POST /v2/token`."""
 
-    def __init__(
-        self, *, memory: Memory, tokens: Tokens, cues: Faults, account: int, stopping: Event
-    ) -> None:
+    def __init__(self, *, memory: Memory, tokens: Tokens, cues: Faults, account: int) -> None:
         self.memory = memory
         self.tokens = tokens
         self.cues = cues
@@ -57,7 +54,6 @@ class Service:
         self.links_note = "No links were handed over."
         self.emails: Sequence[EmailRow] = ()
         self._account = account
-        self._stopping = stopping
 
     def token(self, form: object, *, base_url: str) -> Reply | tuple[int, dict[str, Any]]:
         """Return the reply to a token request: a status and JSON, or that of an injected fault."""
@@ -90,9 +86,7 @@ class Service:
     def _answer(self, message: Message, action: str) -> Reply:
         self.calls.count("soap", message.operation)
         mids = self._mids(message)
-        latency = self.cues.take(faults.LATENCY, mids, message.labels)
-        if latency is not None:
-            self._stopping.wait(1.0 if latency.value is None else latency.value)
+        self.cues.delay(mids, message.labels)
         cue = self.cues.take(faults.BEFORE, mids, message.labels)
         if cue is not None:
             self.calls.count("faults", cue.kind)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 # In the order in which a call meets them; `take` is called once per group.
@@ -144,6 +144,8 @@ class Faults:
         self._clock = clock
         self._live: list[_Live] = []
         self._lock = Lock()
+        # Set when all are removed; the calls that come later wait for another one.
+        self._cleared = Event()
 
     def add(self, cue: Cue) -> None:
         """Inject a fault."""
@@ -151,9 +153,11 @@ class Faults:
             self._live.append(_Live(cue, self._clock()))
 
     def clear(self) -> None:
-        """Remove all injected faults."""
+        """Remove all injected faults. Calls that a latency delays go on."""
         with self._lock:
             self._live.clear()
+            self._cleared.set()
+            self._cleared = Event()
 
     def listing(self) -> list[dict[str, Any]]:
         """Return the remaining faults, with `times` and `after` counted down."""
@@ -169,16 +173,28 @@ class Faults:
     ) -> Cue | None:
         """Return the first fault of these kinds that is due for this call, and count it."""
         with self._lock:
-            self._sweep()
-            waiting = [live for live in self._live if live.matches(kinds, mids, labels)]
-            due = next((live for live in waiting if live.after == 0), None)
-            for live in waiting:
-                live.after = max(0, live.after - 1)
-            if due is None:
-                return None
-            if due.times is not None:
-                due.times -= 1
-            return due.cue
+            return self._take(kinds, mids, labels)
+
+    def _take(
+        self, kinds: Collection[str], mids: Collection[int], labels: Collection[str]
+    ) -> Cue | None:
+        self._sweep()
+        waiting = [live for live in self._live if live.matches(kinds, mids, labels)]
+        due = next((live for live in waiting if live.after == 0), None)
+        for live in waiting:
+            live.after = max(0, live.after - 1)
+        if due is None:
+            return None
+        if due.times is not None:
+            due.times -= 1
+        return due.cue
+
+    def delay(self, mids: Collection[int], labels: Collection[str]) -> None:
+        """Wait where a latency is due for this call, until it is over or all faults are removed."""
+        with self._lock:
+            latency, cleared = self._take(LATENCY, mids, labels), self._cleared
+        if latency is not None:
+            cleared.wait(1.0 if latency.value is None else latency.value)
 
     def holds(self, kind: str, mids: Collection[int] = (), labels: Collection[str] = ()) -> bool:
         """Return whether a fault of that kind is active, without counting it."""

@@ -40,11 +40,12 @@ def wait_until(
 
 def test_a_worker_killed_during_a_call_loses_no_request(deploy: Deploy) -> None:
     deployment = deploy()
-    deployment.cue("latency", times=1, value=4)
+    deployment.cue("latency", times=1, value=600)
     deployment.one_click(deployment.link(1001))
     wait_for("the call to be under way", lambda: deployment.story(1001) == [""])
     deployment.worker.kill()
     assert status_of(deployment, 1001) == "sending"
+    deployment.clear_cues()
     deployment.worker.start()
     wait_until(deployment, 1001, "done")
     killed, *again, last = deployment.story(1001)
@@ -155,11 +156,13 @@ def test_workers_survive_a_restart_of_the_broker_during_a_call(
     deploy: Deploy,
 ) -> None:
     deployment = deploy()
-    deployment.cue("latency", times=1, value=3)
+    deployment.cue("latency", times=1, value=600)
     deployment.one_click(deployment.link(1001))
     wait_for("the call to be under way", lambda: deployment.story(1001) == [""])
     deployment.valkey.kill()
-    time.sleep(4)
+    time.sleep(3)
+    deployment.clear_cues()
+    time.sleep(1)
     deployment.valkey.start()
     wait_until(deployment, 1001, "done", seconds=90)
     deployment.one_click(deployment.link(1002))

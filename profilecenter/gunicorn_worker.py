@@ -104,7 +104,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
         self.parser = http.get_parser(cfg, Received(), client)
         self.initialized = self.data_ready = True
         self.incoming = Incoming()
-        self.deadline = 0.0
+        self.since = self.deadline = 0.0
         self.linger: Callable[[socket.socket], None] | None = None
 
     def close(self, graceful: bool = False) -> None:
@@ -199,6 +199,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     def enqueue_req(self, conn: Connection) -> None:
         """Receive the next request of a connection, then give it to a thread."""
         conn.incoming = Incoming()
+        conn.since = time.monotonic()
         # A connection on which nothing was sent yet may stay open, like one between two requests.
         conn.deadline = self._within(self.cfg.keepalive)
         self._receiving[conn] = None
@@ -212,7 +213,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         what it receives: also requests whose first byte arrives after the signal."""
         return min(time.monotonic() + seconds, self._stops_at)
 
+    def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
+        """Receive the next request of a connection that was kept, unless it has ended since the
+        selector named it: what came before in the same round may have needed room."""
+        if conn in self.keepalived_conns:
+            super().on_client_socket_readable(conn, client)
+
     def _receive(self, conn: Connection, client: socket.socket) -> None:
+        if conn not in self._receiving:  # as in on_client_socket_readable
+            return
         data = _received(client)
         if data:
             self._add(conn, data)
@@ -273,13 +282,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         """End the oldest connections that only wait for their client where there are too many, or
         their requests too large."""
         while self.nr_conns >= self.worker_connections or self._received_bytes > HALF_SENT_BYTES:
-            if oldest := next(iter(self._receiving), None):
-                self._answer(oldest, 408) if oldest.incoming.data else self._drop(oldest)
-            elif self.keepalived_conns:
+            oldest = next(iter(self._receiving), None)
+            if self._is_kept_longer(oldest):
                 self.keepalived_conns[0].timeout = 0.0
                 self.murder_keepalived()
+            elif oldest:
+                self._answer(oldest, 408) if oldest.incoming.data else self._drop(oldest)
             else:
                 return
+
+    def _is_kept_longer(self, oldest: Connection | None) -> bool:
+        """Return whether there are too many connections, and the first of those without a request
+        has waited for longer. If they were spared, a new connection would end before its request is
+        here."""
+        if self.nr_conns < self.worker_connections or not self.keepalived_conns:
+            return False
+        kept_since = self.keepalived_conns[0].timeout - self.cfg.keepalive
+        return oldest is None or bool(kept_since < oldest.since)
 
     def murder_pending(self) -> None:
         """End requests that were not received in time. gunicorn calls this in every round."""
@@ -315,7 +334,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         self.poller.register(client, selectors.EVENT_READ, self._discard)
 
     def _discard(self, client: socket.socket) -> None:
-        if _received(client) == b"":
+        # It may have ended in the same round, as in on_client_socket_readable.
+        if client in self._lingering and _received(client) == b"":
             self._end(client)
 
     def _end(self, client: socket.socket) -> None:

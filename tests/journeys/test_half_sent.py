@@ -126,6 +126,55 @@ def test_more_connections_than_allowed_end_the_oldest_that_wait(
         assert answer(connections[0])[0] == 408
 
 
+def _fill(own: Web, stack: ExitStack, *, kept: int, half: int) -> list[socket.socket]:
+    """Return connections that wait for their client: after a response, and in a next request."""
+    first = request("/nowhere", method="HEAD", host=HOST)
+    first = first.replace(b"Connection: close\r\n", b"")
+    connections = []
+    for number in range(kept + half):
+        connection = stack.enter_context(own.connect())
+        connection.sendall(
+            first + (one_click("/u/somebody", host=HOST)[:-5] if number >= kept else b"")
+        )
+        assert connection.recv(65536).startswith(b"HTTP/1.1 404 ")
+        connections.append(connection)
+    return connections
+
+
+@pytest.mark.parametrize(("kept", "half"), [(7, 4), (0, 11)])
+def test_a_connection_that_makes_room_while_its_client_sends_does_not_end_the_process(
+    shared: Deployment, tmp_path: Path, kept: int, half: int
+) -> None:
+    options = ("--workers", "1", "--worker-connections", "12")
+    with web(shared, tmp_path, *options, seconds=300) as small, ExitStack() as stack:
+        booting = small.process.wait_for_words(re.compile(r"Booting worker.*?(\d+)"), seconds=30)
+        connections = _fill(small, stack, kept=kept, half=half)
+        os.kill(int(booting[1]), signal.SIGSTOP)
+        # What the process then finds at once: one connection too many, and data on all the others.
+        new = stack.enter_context(small.connect())
+        for connection in connections:
+            connection.sendall(request("/nowhere", host=HOST))
+        new.sendall(request("/nowhere", host=HOST))
+        os.kill(int(booting[1]), signal.SIGCONT)
+        assert answer(new)[0] == 404
+        assert ask(small.connect, request("/healthz"))[0] == 200
+        assert small.process.log.count("Booting worker") == 1
+        assert "Traceback" not in small.process.log
+
+
+def test_a_connection_that_was_kept_the_longest_makes_room_for_a_new_one(
+    shared: Deployment, tmp_path: Path
+) -> None:
+    options = ("--workers", "1", "--worker-connections", "12")
+    with web(shared, tmp_path, *options, seconds=300) as small, ExitStack() as stack:
+        oldest, *_, begun, last = _fill(small, stack, kept=7, half=4)
+        assert ask(small.connect, request("/nowhere", host=HOST))[0] == 404
+        assert oldest.recv(4096) == b""
+        for connection in (begun, last):
+            connection.sendall(b"Click")
+            assert answer(connection)[0] == 404
+
+
 def test_the_health_port_answers_nothing_else_and_is_what_the_health_check_asks(
     patient: Web,
 ) -> None:

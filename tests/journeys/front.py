@@ -47,7 +47,8 @@ class Proxy:
         self.port, self.tls_port = free_port(), free_port()
         self._certify()
         # Nothing listens on the second port, as between two upgrades.
-        upstreams = f"{HOST}:{upstream}", f"{HOST}:{free_port()}"
+        self.second = free_port()
+        upstreams = f"{HOST}:{upstream}", f"{HOST}:{self.second}"
         command = self._nginx(*upstreams) if kind == "nginx" else self._caddy()
         environ = {
             "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder),

@@ -180,6 +180,35 @@ def test_caddy_repeats_a_one_click_whose_web_process_ends_over_it(tmp_path: Path
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("path", "repeated"), [("/u/somebody", True), ("/admin/nothing", False)])
+def test_a_post_of_a_recipient_is_repeated_and_one_in_the_admin_is_not(
+    kind: str, path: str, repeated: bool, tmp_path: Path
+) -> None:
+    with (
+        recorder(kind, tmp_path) as (first, proxy),
+        socket.create_server((HOST, proxy.second)) as second,
+        proxy.connect() as client,
+    ):
+        client.sendall(one_click(path))
+        first.settimeout(30)
+        second.settimeout(30)
+        # The first one ends over the request, and is not there any more.
+        passed_on, _ = first.accept()
+        with passed_on:
+            first.close()
+            while not passed_on.recv(65536).endswith(FORM):
+                pass
+        if repeated:
+            passed_on, _ = second.accept()
+            with passed_on:
+                passed_on.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        assert answer(client)[0] == (200 if repeated else 502)
+        second.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            second.accept()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_no_token_is_in_a_proxy_s_log_whatever_fails(
     shared: Deployment, kind: str, tmp_path: Path
 ) -> None:

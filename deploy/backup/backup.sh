@@ -90,26 +90,27 @@ SQL
         rm -f "$FOLDER/$old" "$FOLDER/$old.books"
         say "$old is removed"
     done
+    # Also by hand: the alarm ends. Without a schedule there is no row.
+    sql --command "UPDATE unsub_backupschedule SET completed_at = now()"
 }
 
-remember() { # COLUMN: that it was now
-    sql --command "INSERT INTO unsub_backupschedule AS s (id, every_seconds, began_at, completed_at)
-        VALUES (1, $((MINUTES * 60)), now(), CASE WHEN '$1' = 'completed' THEN now() END)
-        ON CONFLICT (id) DO UPDATE SET every_seconds = excluded.every_seconds,
-            completed_at = coalesce(excluded.completed_at, s.completed_at)"
+begin() { # that there is a schedule
+    sql --command "INSERT INTO unsub_backupschedule (id, every_seconds, began_at)
+        VALUES (1, $((MINUTES * 60)), now())
+        ON CONFLICT (id) DO UPDATE SET every_seconds = excluded.every_seconds"
 }
 
 schedule() {
     trap 'exit 0' TERM INT
     local wait_for last
     while :; do
-        remember began || say "the database does not answer"
+        begin || say "the database does not answer"
         last=$(newest)
         wait_for=0
         [ -z "$last" ] || wait_for=$((MINUTES * 60 - $(age "$last")))
         if [ "$wait_for" -le 0 ]; then
             # In a process of its own, so that a failure does not end this one.
-            if "$BASH" "$0" once && remember completed; then
+            if "$BASH" "$0" once; then
                 continue
             fi
             say "failed; again in $RETRY seconds"

@@ -178,6 +178,22 @@ def test_an_encrypted_backup_is_read_with_the_private_key_alone(
     subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], timeout=60, check=False)
 
 
+def test_a_backup_by_hand_ends_the_alarm_of_a_schedule_and_makes_no_schedule(
+    server: Postgres, environ: dict[str, str]
+) -> None:
+    assert backup("once", environ=environ).returncode == 0
+    assert write(server, "SELECT count(*) FROM unsub_backupschedule") == [(0,)]
+    write(server, "INSERT INTO unsub_backupschedule VALUES (1, 60, now() - interval '1 day', NULL)")
+    # A backup is named by the second.
+    time.sleep(1.1)
+    assert backup("once", environ=environ).returncode == 0
+    late = (
+        "SELECT count(*) FROM unsub_backupschedule WHERE completed_at > now() - interval '1 hour'"
+    )
+    assert write(server, late) == [(1,)]
+    assert backup("stop", environ=environ).returncode == 0
+
+
 def test_the_schedule_writes_down_what_it_has_completed(
     server: Postgres, environ: dict[str, str]
 ) -> None:

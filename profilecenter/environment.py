@@ -64,10 +64,10 @@ class _Values(FileAwareMapping):  # type: ignore[misc]  # environ ships no types
     missing, and `$` has no special meaning."""
 
     def __getitem__(self, key: str) -> str:
-        """Return the value of a variable. Raises KeyError if there is none, and SettingError for a
-        file that cannot be read."""
-        path: str | None = self.env.get(f"{key}_FILE")
-        value: str = _content(f"{key}_FILE", path) if path else self.env[key]
+        """Return the value of a variable: that of its file, unless the file is empty, as those of
+        secrets/ are at first. Raises KeyError if there is none, and SettingError for a file that
+        cannot be read."""
+        value: str = _in_file(self.env, key) or self.env.get(key, "")
         value = value.removeprefix("\ufeff").rstrip("\r\n")
         # A NUL or the like: UTF-16 without a byte order mark is valid UTF-8. A surrogate stands for
         # a byte of the environment that is not UTF-8.
@@ -280,7 +280,15 @@ class Env(environ.FileAwareEnv):  # type: ignore[misc]  # environ ships no types
 def _named(environ: Mapping[str, str], var: str) -> str:
     """Return a variable's name, with the file that the value comes from."""
     path = environ.get(f"{var}_FILE")
-    return f"{var} (in the file {_shown(path)})" if path else var
+    is_own = not path or bool(environ.get(var) and not _in_file(environ, var))
+    return var if is_own else f"{var} (in the file {_shown(path or '')})"
+
+
+def _in_file(environ: Mapping[str, str], var: str) -> str:
+    """Return what the file of a variable contains; "" without a file, and for an empty one. Raises
+    SettingError."""
+    path = environ.get(f"{var}_FILE")
+    return _content(f"{var}_FILE", path).rstrip("\r\n") if path else ""
 
 
 def _is_control(sign: str) -> bool:

@@ -7,14 +7,28 @@ set -eu
 CONFIG=${CONFIG:-/etc/profilecenter}
 CODE=${CODE:-/srv/profilecenter/current}
 
-set -a
-. "$CONFIG/settings.env"
-[ ! -f "$CODE/release.env" ] || . "$CODE/release.env"
-set +a
+# As systemd reads it: a shell would run what stands behind a blank or a & of a value.
+read_settings() {
+    while read -r line || [ -n "$line" ]; do
+        case "$line" in '' | '#'* | ';'*) continue ;; esac
+        value=${line#*=}
+        case "$value" in
+            \'*\') value=${value#\'} value=${value%\'} ;;
+            \"*\") value=${value#\"} value=${value%\"} ;;
+        esac
+        export "${line%%=*}=$value"
+    done <"$1"
+}
+
+read_settings "$CONFIG/settings.env"
+[ ! -f "$CODE/release.env" ] || read_settings "$CODE/release.env"
 for name in secret_key secret_key_fallbacks link_keys digest_keys database_url redis_url cache_url \
-    sfmc_client_secret sfmc_password email_url oidc_client_secret alert_webhook_secret; do
+    sfmc_client_secret sfmc_password email_url oidc_client_secret alert_webhook_secret \
+    rabbitmq_url replica_database_url export_url export_sftp_key; do
     variable=$(echo "$name" | tr '[:lower:]' '[:upper:]')
-    export "$variable=$(cat "$CONFIG/secrets/$name")"
+    value=$(cat "$CONFIG/secrets/$name")
+    # Where a file is empty, the variable of the same name in the settings counts.
+    [ -z "$value" ] || export "$variable=$value"
 done
 cd "$CODE"
 drop=

@@ -33,7 +33,8 @@ put grafana_password "$(random)"
 put link_keys '{}' 'write the key of Key Management into it, {"*": ["the key"]}'
 put sfmc_client_secret '' 'write the client secret of the installed package into it'
 for name in secret_key_fallbacks sfmc_password email_url oidc_client_secret alert_webhook_secret \
-    tls_certificate tls_key backup_key pip.conf ca.pem; do
+    rabbitmq_url replica_database_url export_url export_sftp_key tls_certificate tls_key backup_key \
+    pip.conf ca.pem; do
     put "$name" '' 'empty; only where you need it'
 done
 # Only the owner can enter the folder; in the containers another user has to read the files.

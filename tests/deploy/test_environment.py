@@ -95,8 +95,23 @@ def test_an_empty_file_is_said_to_be_empty(monkeypatch: pytest.MonkeyPatch, tmp_
     path = tmp_path / "secret"
     path.write_bytes(b"\xef\xbb\xbf\r\n")
     monkeypatch.setenv(f"{NAME}_FILE", str(path))
+    monkeypatch.delenv(NAME, raising=False)
     assert refusal(NAME) == f"{NAME} (in the file {path}) is empty. Write the value into the file."
     assert Env().str(NAME, default="") == ""
+
+
+def test_where_a_file_is_empty_the_variable_counts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "secret"
+    path.write_text("\n")
+    monkeypatch.setenv(f"{NAME}_FILE", str(path))
+    monkeypatch.setenv(NAME, "in-the-variable")
+    assert Env().str(NAME) == "in-the-variable"
+    monkeypatch.setenv(NAME, "'s3cret'")
+    assert refusal(NAME).startswith(f"{NAME} must be a text without quotes")
+    path.write_text("in-the-file\n")
+    assert Env().str(NAME) == "in-the-file"
 
 
 @pytest.mark.parametrize(

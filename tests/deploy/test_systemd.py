@@ -117,7 +117,11 @@ def test_a_command_gets_the_settings_and_secrets_of_the_units(open_folder: Path)
     config, code = open_folder / "config", open_folder / "code"
     (config / "secrets").mkdir(parents=True)
     (code / "venv" / "bin").mkdir(parents=True)
-    (config / "settings.env").write_text("PUBLIC_URL='https://mail.example.com'\n")
+    (config / "settings.env").write_text(
+        "# systemd reads these lines; a shell would run the word behind a blank, a $ or a &.\n"
+        "PUBLIC_URL='https://mail.example.com'\nOIDC_NAME=Example SSO\n\n"
+        'SERVER_EMAIL="Example $1 <a@example.com>"\nWATCH_PING_URL=https://ping.example.com/?a=1&b=2'
+    )
     (code / "release.env").write_text("PROFILECENTER_VERSION=1.2.3\n")
     names = {Path(value).name for value in environment("web").values() if value.startswith("%d/")}
     for name in names:
@@ -132,7 +136,11 @@ def test_a_command_gets_the_settings_and_secrets_of_the_units(open_folder: Path)
     )  # fmt: skip
     told = done.stdout.splitlines()
     assert {f"{name.upper()}=the {name}" for name in names} <= set(told)
-    assert {"PUBLIC_URL=https://mail.example.com", "PROFILECENTER_VERSION=1.2.3"} <= set(told)
+    assert {
+        "PUBLIC_URL=https://mail.example.com", "PROFILECENTER_VERSION=1.2.3",
+        "OIDC_NAME=Example SSO", "SERVER_EMAIL=Example $1 <a@example.com>",
+        "WATCH_PING_URL=https://ping.example.com/?a=1&b=2",
+    } <= set(told)  # fmt: skip
     assert told[-1] == "asked for manage.py check --deploy"
     assert told[-2] != "0"
 

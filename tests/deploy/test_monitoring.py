@@ -17,6 +17,7 @@ from prometheus_client import REGISTRY
 from scripts.steps import ROOT
 from tests.deploy.files import services, text
 from unsub.infra import metrics
+from unsub.models import Cause
 
 RULES = ROOT / "deploy" / "prometheus" / "alerts.yml"
 SCRAPES = ROOT / "deploy" / "prometheus" / "prometheus.yml"
@@ -74,6 +75,14 @@ def test_every_rule_leads_to_an_entry_of_the_handbook(rule: dict[str, Any]) -> N
     slugs = {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
     assert not anchor or anchor in slugs
     assert rule["labels"]["severity"] in {"page", "ticket"}
+
+
+def test_every_alarm_has_a_rule_with_its_page_or_is_in_the_rule_for_the_others() -> None:
+    pages = {Path(rule["annotations"]["runbook"].partition("#")[0]).stem for rule in rules()}
+    [others] = [rule["expr"] for rule in rules() if rule["alert"] == "AlarmNoRuleHas"]
+    named = set(re.findall(r"\w+", others.partition('cause=~"')[2].partition('"')[0]))
+    assert named | pages >= set(Cause.values)
+    assert named <= set(Cause.values)
 
 
 def test_every_panel_has_a_description_and_a_place_of_its_own() -> None:

@@ -15,7 +15,7 @@ from profilecenter.logs import clean
 from tests.api.conftest import Caller, MakeKey
 from unsub.accounts import api_keys
 from unsub.api import units as units_operations
-from unsub.models import ApiKey, BusinessUnit
+from unsub.models import ApiKey, BusinessUnit, SubscriberRequest
 
 pytestmark = pytest.mark.django_db
 FROM_LIST: dict[str, Any] = {
@@ -109,6 +109,21 @@ def test_a_body_that_is_no_json_is_a_problem(caller: Caller) -> None:
         )
         assert answer.status_code in {400, 422}, body[:10]
         is_problem(answer, answer.status_code)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"scope": "list", "scope": "all", "list_id": 7001, "subscriber": {"subscriber_id": 1}}',
+        '{"scope": "all", "subscriber": {"subscriber_id": 1, "subscriber_id": 2}}',
+    ],
+)
+def test_a_body_that_names_a_field_twice_is_refused(caller: Caller, body: str) -> None:
+    answer = Client().post(
+        "/api/v1/unsubscribes", body, content_type="application/json", headers=caller.headers()
+    )
+    assert is_problem(answer, 400)["code"] == "bad_request"
+    assert not SubscriberRequest.objects.exists()
 
 
 def test_an_unexpected_error_is_a_problem_without_a_traceback(

@@ -1,5 +1,6 @@
 """The API: its operations, its errors and its document."""
 
+import json
 import re
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
+from ninja.parser import Parser
 
 from . import counting, reading, signing, submitting, units
 from .document import PREFIX, described, finished
@@ -23,6 +25,23 @@ _TEXTS = {
     "union_tag_invalid": "Not one of the types.",
     "extra_forbidden": "Unknown field.",
 }
+
+
+class _JsonParser(Parser):
+    """Reads JSON in which no object has a name twice: of two scopes or lists nobody could say which
+    is meant, as in a link."""
+
+    def parse_body(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the object of a body. Raises ValueError, which becomes a 400."""
+        body: dict[str, Any] = json.loads(request.body, object_pairs_hook=_once_each)
+        return body
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a name is given twice")
+    return made
 
 
 class Api(NinjaAPI):
@@ -42,6 +61,7 @@ def make() -> NinjaAPI:
         description=described(),
         docs_url=None,
         urls_namespace="api",
+        parser=_JsonParser(),
         openapi_extra={"info": {"license": {"name": "MIT", "identifier": "MIT"}}},
     )
     for router in (submitting, reading, counting, units, signing):

@@ -86,14 +86,18 @@ def lines(
     """Yield the lines from the current position on: `read` was read before, `number` lines and
     `at` bytes of the file came before it. Bytes that are wrong in the encoding stay wrong: only
     their own row is affected."""
-    goes_on = False
-    for content, end, is_cut in _split(_transcoded(file, encoding, read)):
+    first, is_cut, goes_on = b"", False, False
+    for content, end, has_more in _split(_transcoded(file, encoding, read)):
         at += _size(content + end, encoding)
         if not goes_on:
             number += 1
-            yield Line(number=number, content=content[:LINE_MAX], ends_at=at,
-                       is_cut=is_cut or len(content) > LINE_MAX)  # fmt: skip
-        goes_on = is_cut
+            first, is_cut = content[:LINE_MAX], has_more or len(content) > LINE_MAX
+        goes_on = has_more
+        # Not before its end is known: who reads on from there would take its rest for a row.
+        if not goes_on:
+            yield Line(number=number, content=first, ends_at=at, is_cut=is_cut)
+    if goes_on:
+        yield Line(number=number, content=first, ends_at=at, is_cut=True)
 
 
 def _transcoded(file: IO[bytes], encoding: str, read: bytes) -> Iterator[bytes]:
@@ -102,10 +106,16 @@ def _transcoded(file: IO[bytes], encoding: str, read: bytes) -> Iterator[bytes]:
         yield read
         yield from iter(lambda: file.read(_BLOCK), b"")
         return
-    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+    decoder = codecs.getincrementaldecoder(encoding)(_errors(encoding))
     yield decoder.decode(read).encode("utf-8", "surrogatepass")
     for block in iter(lambda: file.read(_BLOCK), b""):
         yield decoder.decode(block).encode("utf-8", "surrogatepass")
+
+
+def _errors(encoding: str) -> str:
+    """Return how bytes are read that are wrong in an encoding: as what no UTF-8 has, so that their
+    line is refused."""
+    return "surrogatepass" if encoding.startswith("utf") else "surrogateescape"
 
 
 def _split(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bytes, bool]]:
@@ -123,8 +133,10 @@ def _split(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bytes, bool]]:
             start = found.end()
         rest = rest[start:]
         if len(rest) > 2 * LINE_MAX:
-            yield rest, b"", True
-            rest = b""
+            # A CR may be the end of the line.
+            content = rest.removesuffix(b"\r")
+            yield content, b"", True
+            rest = rest[len(content) :]
     if rest:
         content = rest.removesuffix(b"\r")
         yield content, rest[len(content) :], False
@@ -134,4 +146,4 @@ def _size(content: bytes, encoding: str) -> int:
     """Return the bytes that a text in UTF-8 takes in the file."""
     if encoding == "utf-8":
         return len(content)
-    return len(content.decode("utf-8", "surrogatepass").encode(encoding, "surrogatepass"))
+    return len(content.decode("utf-8", "surrogatepass").encode(encoding, _errors(encoding)))

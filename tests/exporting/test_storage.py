@@ -1,5 +1,6 @@
 """Storages: a file is there complete, or not at all."""
 
+import errno
 import socket
 from collections.abc import Iterator
 from io import StringIO
@@ -53,6 +54,23 @@ def test_a_folder_that_is_not_there_is_not_made(folder: Path, settings: Settings
     folder.rmdir()
     assert code_of(settings) == "no_folder"
     assert not folder.exists()
+
+
+def test_a_folder_that_cannot_be_looked_up_or_written_is_told(
+    folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EXPORT_URL = f"file://{folder}/{'x' * 300}"
+    assert code_of(settings) == "OSError"
+
+    def refuse(*_: object, **__: object) -> None:
+        # What a file system says that is mounted read-only, also of a name that is not there.
+        raise OSError(errno.EROFS, "read-only")
+
+    settings.EXPORT_URL = f"file://{folder}"
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        patch.setattr(Path, "unlink", refuse)
+        assert code_of(settings) == "OSError"
 
 
 def test_s3_gets_the_complete_object(bucket: Bucket, settings: Settings) -> None:

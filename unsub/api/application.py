@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
@@ -25,6 +26,10 @@ _TEXTS = {
     "union_tag_invalid": "Not one of the types.",
     "extra_forbidden": "Unknown field.",
 }
+
+
+# By PUBLIC_URL, which is in it.
+_documents: dict[str, Any] = {}
 
 
 class _JsonParser(Parser):
@@ -48,9 +53,13 @@ class Api(NinjaAPI):
     """The API with the document of `document`, whose errors are problems."""
 
     def get_openapi_schema(self, **more: Any) -> Any:
-        """Return the OpenAPI document."""
-        more["path_prefix"] = PREFIX
-        return finished(super().get_openapi_schema(**more))
+        """Return the OpenAPI document. Made once: it takes a twelfth of a second, and who asks for
+        it needs no key."""
+        address = settings.PUBLIC_URL
+        if address not in _documents:
+            more["path_prefix"] = PREFIX
+            _documents[address] = finished(super().get_openapi_schema(**more))
+        return _documents[address]
 
 
 def make() -> NinjaAPI:

@@ -1,10 +1,13 @@
 """Keys, limits and errors: each error is a problem, and none says what was sent."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -15,12 +18,15 @@ from profilecenter.logs import clean
 from tests.api.conftest import Caller, MakeKey
 from unsub.accounts import api_keys
 from unsub.api import units as units_operations
+from unsub.infra.database_timeout import DatabaseUnavailableError
 from unsub.models import ApiKey, BusinessUnit, SubscriberRequest
 
 pytestmark = pytest.mark.django_db
 FROM_LIST: dict[str, Any] = {
     "subscriber": {"email_address": "ada@example.com"}, "list_id": 7001, "scope": "list",
 }  # fmt: skip
+ADA = {"subscriber_id": 1001}
+LINK = {"subscriber": ADA, "list_id": 7001, "scope": "list"}
 
 
 def is_problem(answer: Any, status: int) -> dict[str, Any]:
@@ -60,6 +66,28 @@ def test_the_database_has_no_key_but_its_digest(unit: BusinessUnit, make_key: Ma
     assert text not in str(row)
     assert row["prefix"] == text[:12]
     assert len(text) == 47
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/requests/search", {}), ("/links", LINK), ("/receipts/search", {"subscriber": ADA})],
+)
+def test_a_revoked_key_reads_and_signs_nothing_while_a_process_spares_the_database(
+    unit: BusinessUnit, make_key: MakeKey, admin_user: User, monkeypatch: pytest.MonkeyPatch,
+    path: str, body: Any,
+) -> None:  # fmt: skip
+    caller = make_key(unit)
+    assert caller.post(path, body).status_code == 200
+    api_keys.revoke(admin_user, ApiKey.objects.get())
+
+    @contextmanager
+    def spared() -> Iterator[None]:
+        # As for some seconds after one statement that took too long; the database answers.
+        raise DatabaseUnavailableError
+        yield
+
+    monkeypatch.setattr(api_keys, "fail_fast", spared)
+    assert is_problem(caller.post(path, body), 503)["code"] == "unavailable"
 
 
 def test_the_last_use_is_written_once_a_minute(

@@ -45,8 +45,8 @@ class _Login(paramiko.ServerInterface):
 
 
 class _Handle(paramiko.SFTPHandle):
-    """An open file. `hangs` keeps each block waiting until the server ends; what is behind `full_at`
-    finds no room."""
+    """An open file. `hangs` keeps each block waiting until the server ends; what is behind
+    `full_at` finds no room."""
 
     server: "SftpServer"
 

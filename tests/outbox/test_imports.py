@@ -378,6 +378,41 @@ def test_the_end_of_a_line_that_is_too_long_is_no_row_of_its_own(
     assert subscribers() == [1001, 1003]
 
 
+@pytest.mark.parametrize(
+    "cell",
+    ["hello\nbob,,all,x", "\nbob,,all,x\n", "a\r\n\r\nbob,,all,x\r\nb", 'say ""x""\nbob,,all,'],
+)
+def test_what_somebody_wrote_into_a_cell_is_no_row(unit: BusinessUnit, cell: str) -> None:
+    content = f'sk,jid,scope,comment\nada,1,list,\neve,1,list,"{cell}"\nfay,1,list,\n'
+    job = imported(unit, content)
+    assert problems(job) == [(3, "", "line_break")]
+    assert (job.rows, job.accepted) == (3, 2)
+    rows = SubscriberRequest.objects.order_by("pk")
+    assert list(rows.values_list("subscriber_key", flat=True)) == ["ada", "fay"]
+
+
+def test_an_import_goes_on_behind_a_row_of_several_lines(
+    unit: BusinessUnit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "CHUNK", 1)
+    job = checked(unit, 'sk,jid,scope,comment\neve,1,list,"a\nbob,,all,b\nc"\nfay,1,list,\n')
+    imports.start(job, user_id=None)
+    stops = iter((False, True))
+    imports.run(job.pk, is_stopping=lambda: next(stops))
+    imports.run(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.rows, job.refused) == (ImportStatus.DONE, 2, 1)
+    assert SubscriberRequest.objects.get().subscriber_key == "fay"
+
+
+def test_a_quote_that_is_never_closed_spoils_its_own_row_alone(unit: BusinessUnit) -> None:
+    # More than one row can have.
+    rows = "".join(f"{1002 + n},88002,{'x' * 1000}\n" for n in range(LINE_MAX // 1000))
+    job = checked(unit, f'sid,jid,reason\n1001,88002,"no\n{rows}1000,88002,"no\n')
+    assert problems(job) == [(2, "", "quotes"), (LINE_MAX // 1000 + 3, "", "quotes")]
+    assert job.accepted == LINE_MAX // 1000
+
+
 def test_a_file_sealed_before_a_change_of_the_digest_key_is_still_read(
     unit: BusinessUnit, settings: Settings
 ) -> None:

@@ -4,9 +4,11 @@ any system, read in constant memory."""
 import codecs
 import csv
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import count
 from typing import IO
 
 LINE_MAX = 100_000  # bytes as UTF-8; a longer line is cut, and its row refused
@@ -54,6 +56,58 @@ class Line:
     content: bytes
     ends_at: int
     is_cut: bool = False
+
+
+def rows_of(lines: Iterator[Line], delimiter: str) -> Iterator[list[Line]]:
+    """Yield the lines of each row: one, but for a row whose cell has line breaks in quotes.
+
+    Those in between could be rows by themselves, of whatever somebody wrote into the cell. A quote
+    that is not closed within LINE_MAX bytes is taken for a mistake of its line alone.
+    """
+    ahead: deque[Line] = deque()
+    while True:
+        if not ahead:
+            line = next(lines, None)
+            if line is None:
+                return
+            ahead.append(line)
+        yield [ahead.popleft() for _ in range(_lines_of_row(ahead, lines, delimiter))]
+
+
+def _lines_of_row(ahead: deque[Line], lines: Iterator[Line], delimiter: str) -> int:
+    """Return how many lines the row has whose first line is the first of `ahead`. Reads further
+    ones into that."""
+    if not _is_open(ahead[0], delimiter):
+        return 1
+    size = 0
+    for at in count(1):
+        if at == len(ahead):
+            line = next(lines, None)
+            if line is None:
+                break
+            ahead.append(line)
+        size += len(ahead[at].content)
+        if size > LINE_MAX:
+            break
+        if _has_odd_quotes(ahead[at]):
+            return at + 1
+    return 1
+
+
+def _is_open(line: Line, delimiter: str) -> bool:
+    """Return whether a line ends within quotes."""
+    if not _has_odd_quotes(line):
+        return False
+    try:
+        cells_of(line.content.decode(errors="replace"), delimiter)
+    except csv.Error:
+        return True
+    return False
+
+
+def _has_odd_quotes(line: Line) -> bool:
+    # Quotes within a cell are doubled.
+    return line.content.count(b'"') % 2 == 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -114,6 +115,37 @@ def test_without_the_right_nothing_can_be_imported_and_no_row_is_seen(unit: Busi
     assert viewer.post(page, CHOICES).status_code == 403
     assert viewer.post(page, {"start": "1"}).status_code == 403
     assert "ada-1" not in viewer.get(page).content.decode()
+
+
+def test_a_row_that_is_taken_for_names_is_shown_to_nobody_who_may_not_see_it(
+    unit: BusinessUnit,
+) -> None:
+    content = b"ada-1;88002;JobID\nbob-2;88003;x\n"
+    page = upload(person("administrator"), content)
+    other = person("viewer", unit)
+    User.objects.latest("pk").user_permissions.add(
+        Permission.objects.get(codename="import_unsubscribes")
+    )
+    other.post(page, CHOICES)
+    assert UnsubscribeImport.objects.get().has_header
+    html = other.get(page).content.decode()
+    assert "ada-1" not in html
+    assert "JobID (column 3)" in html
+
+
+def test_a_second_press_is_no_second_start(unit: BusinessUnit) -> None:
+    client = person("marketer", unit)
+    page = upload(client)
+    client.post(page, {"start": "1"})
+    client.post(page, CHOICES)
+    run()
+    for _ in range(2):
+        client.post(page, {"start": "1"})
+    run()
+    client.post(page, {"start": "1"})
+    assert [one.change_message for one in LogEntry.objects.order_by("pk")] == [
+        "Uploaded.", "Started.",
+    ]  # fmt: skip
 
 
 def test_no_log_line_has_a_value_of_the_file(

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 import schemathesis
 from django.test import Client
+from ninja import NinjaAPI
 from pytest_django.live_server_helper import LiveServer
 from schemathesis.specs.openapi import checks
 from schemathesis.specs.openapi.definitions import OPENAPI_31
@@ -63,6 +64,16 @@ def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator(OPENAPI_31).validate(document)
     for schema in document["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_the_document_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Client().get(f"{BASE}/openapi.json").json()
+
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("made again")
+
+    monkeypatch.setattr(NinjaAPI, "get_openapi_schema", fail)
+    assert Client().get(f"{BASE}/openapi.json").json() == first
 
 
 def test_each_reference_of_the_document_leads_somewhere(document: dict[str, Any]) -> None:

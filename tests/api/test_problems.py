@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -15,12 +16,15 @@ from profilecenter.logs import clean
 from tests.api.conftest import Caller, MakeKey
 from unsub.accounts import api_keys
 from unsub.api import units as units_operations
-from unsub.models import ApiKey, BusinessUnit
+from unsub.infra.database_timeout import DatabaseUnavailableError
+from unsub.models import ApiKey, BusinessUnit, SubscriberRequest
 
 pytestmark = pytest.mark.django_db
 FROM_LIST: dict[str, Any] = {
     "subscriber": {"email_address": "ada@example.com"}, "list_id": 7001, "scope": "list",
 }  # fmt: skip
+ADA = {"subscriber_id": 1001}
+LINK = {"subscriber": ADA, "list_id": 7001, "scope": "list"}
 
 
 def is_problem(answer: Any, status: int) -> dict[str, Any]:
@@ -60,6 +64,26 @@ def test_the_database_has_no_key_but_its_digest(unit: BusinessUnit, make_key: Ma
     assert text not in str(row)
     assert row["prefix"] == text[:12]
     assert len(text) == 47
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/requests/search", {}), ("/links", LINK), ("/receipts/search", {"subscriber": ADA})],
+)
+def test_a_revoked_key_reads_and_signs_nothing_while_a_process_spares_the_database(
+    unit: BusinessUnit, make_key: MakeKey, admin_user: User, monkeypatch: pytest.MonkeyPatch,
+    path: str, body: Any,
+) -> None:  # fmt: skip
+    caller = make_key(unit)
+    assert caller.post(path, body).status_code == 200
+    api_keys.revoke(admin_user, ApiKey.objects.get())
+
+    def spared() -> None:
+        # As for some seconds after one statement that took too long; the database answers.
+        raise DatabaseUnavailableError
+
+    monkeypatch.setattr(api_keys, "fail_fast", spared)
+    assert is_problem(caller.post(path, body), 503)["code"] == "unavailable"
 
 
 def test_the_last_use_is_written_once_a_minute(
@@ -109,6 +133,21 @@ def test_a_body_that_is_no_json_is_a_problem(caller: Caller) -> None:
         )
         assert answer.status_code in {400, 422}, body[:10]
         is_problem(answer, answer.status_code)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"scope": "list", "scope": "all", "list_id": 7001, "subscriber": {"subscriber_id": 1}}',
+        '{"scope": "all", "subscriber": {"subscriber_id": 1, "subscriber_id": 2}}',
+    ],
+)
+def test_a_body_that_names_a_field_twice_is_refused(caller: Caller, body: str) -> None:
+    answer = Client().post(
+        "/api/v1/unsubscribes", body, content_type="application/json", headers=caller.headers()
+    )
+    assert is_problem(answer, 400)["code"] == "bad_request"
+    assert not SubscriberRequest.objects.exists()
 
 
 def test_an_unexpected_error_is_a_problem_without_a_traceback(

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from tests.api.conftest import Caller, MakeKey
 from tests.helpers import CHILD, PARENT, request
+from unsub.api import cursors
 from unsub.models import (
     Alarm,
     BusinessUnit,
@@ -138,6 +139,13 @@ def test_the_pages_of_a_search_stay_as_they_are_while_rows_are_added(
 )
 def test_a_text_that_is_no_cursor_is_refused(caller: Caller, cursor: str) -> None:
     answer = caller.post("/requests/search", {"cursor": cursor})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "cursor")
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "a\nb"])
+def test_a_cursor_with_a_text_that_is_none_of_ours_is_refused(caller: Caller, text: str) -> None:
+    made = cursors.written(["2026-03-01", PARENT, text])
+    answer = caller.get("/counts", since="2026-03-01", until="2026-03-31", cursor=made)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "cursor")
 
 

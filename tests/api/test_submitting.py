@@ -163,6 +163,20 @@ def test_the_changes_of_the_preference_center_can_be_submitted(caller: Caller) -
     assert SubscriberRequest.objects.get(kind="resubscribe").target_type == "everything"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "attribute", "name": "   ", "value": "x"},
+        {"type": "attribute", "name": "Ci\ufffety", "value": "x"},
+        {"type": "subscribe", "list_id": 7001, "consent_text": "   ", "language": "en"},
+        {"type": "resubscribe", "consent_text": "\u2003", "language": "en"},
+    ],
+)
+def test_a_name_and_a_consent_have_something_in_them(caller: Caller, body: Any) -> None:
+    assert caller.post("/changes", ADA | body).status_code == 422
+    assert not SubscriberRequest.objects.exists()
+
+
 def test_a_topic_is_changed_with_consent_and_leaves_its_list(caller: Caller) -> None:
     place = {"data_extension": "prefs", "key_column": "SubscriberKey", "unit_id": PARENT}
     Topic.objects.create(
@@ -174,7 +188,10 @@ def test_a_topic_is_changed_with_consent_and_leaves_its_list(caller: Caller) -> 
     )  # fmt: skip
     kept.forget_all()
     change = ADA | {"type": "topic", "code": "tips", "value": "true"}
-    for wrong in (change, change | {"value": "perhaps"}, change | {"code": "none"}):
+    blank = {"consent_text": "  ", "language": "en"}
+    for wrong in (
+        change, change | blank, change | {"value": "perhaps"}, change | {"code": "none"},
+    ):  # fmt: skip
         assert caller.post("/changes", wrong).status_code == 422
     assert not SubscriberRequest.objects.exists()
     consent = {"consent_text": "Send me tips.", "language": "en"}

@@ -4,6 +4,7 @@
 
 import os
 import socket
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,16 @@ USER, PASSWORD = "exporter", "sftp-password"
 
 
 class _Login(paramiko.ServerInterface):
-    def __init__(self, key: paramiko.PKey | None) -> None:
+    def __init__(self, key: paramiko.PKey | None, served: "SftpServer") -> None:
         self._key = key
+        self._served = served
+
+    def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:
+        """Start SFTP; with `silent` at "request" without an answer."""
+        if self._served.silent == "request":
+            self._served.stopped.wait(30)
+            return False
+        return bool(super().check_channel_subsystem_request(channel, name))
 
     def check_channel_request(self, kind: str, _chanid: int) -> int:
         """Allow a session."""
@@ -36,7 +45,8 @@ class _Login(paramiko.ServerInterface):
 
 
 class _Handle(paramiko.SFTPHandle):
-    """An open file. `hangs` keeps each block waiting until the server ends."""
+    """An open file. `hangs` keeps each block waiting until the server ends; what is behind
+    `full_at` finds no room."""
 
     server: "SftpServer"
 
@@ -44,6 +54,8 @@ class _Handle(paramiko.SFTPHandle):
         """Write a block."""
         if self.server.hangs:
             self.server.stopped.wait(30)
+            return paramiko.SFTP_FAILURE
+        if offset + len(data) > self.server.full_at:
             return paramiko.SFTP_FAILURE
         self.writefile.seek(offset)
         self.writefile.write(data)
@@ -66,7 +78,9 @@ class _Files(paramiko.SFTPServerInterface):
         return handle
 
     def stat(self, path: str) -> Any:
-        """Describe a file."""
+        """Describe a file; one that lost what was written last where `loses` says so."""
+        if self._served.loses:
+            os.truncate(self._path(path), self._path(path).stat().st_size - self._served.loses)
         try:
             return paramiko.SFTPAttributes.from_stat(self._path(path).stat())
         except OSError as err:
@@ -89,10 +103,20 @@ class _Files(paramiko.SFTPServerInterface):
 
     def posix_rename(self, old: str, new: str) -> int:
         """Rename a file."""
+        if self._served.denies_rename:
+            return paramiko.SFTP_PERMISSION_DENIED
         if not self._served.knows_posix_rename:
             return paramiko.SFTP_OP_UNSUPPORTED
         self._path(old).replace(self._path(new))
         return paramiko.SFTP_OK
+
+
+class _Silent(paramiko.SFTPServer):
+    """Takes the session, and never says its version."""
+
+    def start_subsystem(self, _name: str, _transport: Any, _channel: Any) -> None:
+        """Wait until the server ends."""
+        self.server._served.stopped.wait(30)
 
 
 class SftpServer:
@@ -102,7 +126,11 @@ class SftpServer:
         self.folder = folder
         self.host_key = paramiko.ECDSAKey.generate()
         self.hangs = False
+        self.full_at = sys.maxsize
+        self.silent = ""
+        self.loses = 0
         self.knows_posix_rename = True
+        self.denies_rename = False
         self.stopped = threading.Event()
         self.opened: list[Any] = []
         self._key = key
@@ -150,9 +178,10 @@ class SftpServer:
                 return
             transport = paramiko.Transport(connection)
             transport.add_server_key(self.host_key)
-            transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Files, self)
+            handler = _Silent if self.silent == "version" else paramiko.SFTPServer
+            transport.set_subsystem_handler("sftp", handler, _Files, self)
             self._transports.append(transport)
             try:
-                transport.start_server(server=_Login(self._key))
+                transport.start_server(server=_Login(self._key, self))
             except (paramiko.SSHException, EOFError):
                 continue

@@ -1,5 +1,6 @@
 """Storages: a file is there complete, or not at all."""
 
+import errno
 import socket
 from collections.abc import Iterator
 from io import StringIO
@@ -53,6 +54,23 @@ def test_a_folder_that_is_not_there_is_not_made(folder: Path, settings: Settings
     folder.rmdir()
     assert code_of(settings) == "no_folder"
     assert not folder.exists()
+
+
+def test_a_folder_that_cannot_be_looked_up_or_written_is_told(
+    folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EXPORT_URL = f"file://{folder}/{'x' * 300}"
+    assert code_of(settings) == "OSError"
+
+    def refuse(*_: object, **__: object) -> None:
+        # What a file system says that is mounted read-only, also of a name that is not there.
+        raise OSError(errno.EROFS, "read-only")
+
+    settings.EXPORT_URL = f"file://{folder}"
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        patch.setattr(Path, "unlink", refuse)
+        assert code_of(settings) == "OSError"
 
 
 def test_s3_gets_the_complete_object(bucket: Bucket, settings: Settings) -> None:
@@ -126,6 +144,47 @@ def test_an_sftp_server_that_hangs_is_given_up(
     monkeypatch.setattr("unsub.exporting.sftp.READ", 0.5)
     sftp.hangs = True
     assert code_of(settings) == "TimeoutError"
+
+
+@pytest.mark.parametrize("at", ["request", "version"])
+def test_an_sftp_server_that_takes_a_session_and_says_nothing_is_given_up(
+    sftp: SftpServer, settings: Settings, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    monkeypatch.setattr("unsub.exporting.sftp.READ", 0.5)
+    sftp.silent = at
+    assert code_of(settings) == "TimeoutError"
+
+
+@pytest.mark.parametrize("room", [0, 300_000, 599_999])
+def test_a_file_for_which_an_sftp_server_has_no_room_does_not_appear(
+    sftp: SftpServer, settings: Settings, room: int
+) -> None:
+    sftp.full_at = room
+    assert code_of(settings) == "OSError"
+    assert not list((sftp.folder / "in").iterdir())
+
+
+def test_a_file_that_lost_its_end_on_an_sftp_server_does_not_appear(
+    sftp: SftpServer, settings: Settings
+) -> None:
+    sftp.loses = 1
+    assert code_of(settings) == "incomplete"
+    assert not list((sftp.folder / "in").iterdir())
+
+
+def test_a_file_that_an_sftp_server_has_stays_where_a_new_one_may_not_replace_it(
+    sftp: SftpServer, settings: Settings
+) -> None:
+    written(settings)
+    sftp.denies_rename = True
+    assert code_of(settings) == "PermissionError"
+    assert [one.name for one in (sftp.folder / "in").iterdir()] == ["a.csv"]
+
+
+@pytest.mark.parametrize("change", ["host {}", "{:.40}", "{:.30}", "ssh-ed25519 AAAAé", "x"])
+def test_what_is_no_host_key_is_told(sftp: SftpServer, settings: Settings, change: str) -> None:
+    settings.EXPORT_SFTP_HOST_KEY = change.format(sftp.known_host)
+    assert code_of(settings) == "no_host_key"
 
 
 @pytest.mark.parametrize("scheme", ["sftp", "s3"])

@@ -102,13 +102,14 @@ def test_the_audit_has_the_documented_columns_in_both_formats(
     assert from_csv["mid"] == str(PARENT)
 
 
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
 def test_formulas_in_the_audit_are_escaped(
-    unit: BusinessUnit, make_submission: MakeSubmission
+    unit: BusinessUnit, make_submission: MakeSubmission, sign: str
 ) -> None:
     store.write(make_submission())
-    SubscriberRequest.objects.update(reason_text="=1+1")
+    SubscriberRequest.objects.update(reason_text=f"{sign}1+1")
     (row,) = csv.DictReader(io.StringIO(run("export_audit")))
-    assert row["reason"] == "'=1+1"
+    assert row["reason"] == f"'{sign}1+1"
 
 
 def test_the_audit_can_be_filtered(unit: BusinessUnit, make_submission: MakeSubmission) -> None:

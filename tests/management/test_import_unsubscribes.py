@@ -1,12 +1,15 @@
 """manage.py import_unsubscribes."""
 
 import io
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from tests.helpers import PARENT
+from unsub.management.commands import import_unsubscribes
 from unsub.models import (
     BusinessUnit,
     ImportPart,
@@ -71,6 +74,30 @@ def test_what_cannot_be_imported_is_refused_and_leaves_no_file(tmp_path: Path, f
         with pytest.raises(CommandError, match=words):
             imported(file, *options)
     assert not ImportPart.objects.exists()
+
+
+@pytest.mark.parametrize("taken", ["checking", "importing"])
+def test_a_worker_that_was_faster_is_waited_for(
+    file: Path, monkeypatch: pytest.MonkeyPatch, taken: str
+) -> None:
+    run = imports.run
+
+    def be_taken(pk: int) -> None:
+        """Let a worker have the import before the command."""
+        UnsubscribeImport.objects.filter(pk=pk, status=taken, lease=None).update(
+            lease="0" * 32, lease_until=timezone.now() + timedelta(minutes=1)
+        )
+        run(pk)
+
+    def be_done(_seconds: float) -> None:
+        """Let that worker do it."""
+        UnsubscribeImport.objects.update(lease=None, lease_until=None)
+        run(UnsubscribeImport.objects.get().pk)
+
+    monkeypatch.setattr(imports, "run", be_taken)
+    monkeypatch.setattr(import_unsubscribes, "sleep", be_done)
+    assert "1 requests made\n" in imported(file)
+    assert UnsubscribeImport.objects.get().status == ImportStatus.DONE
 
 
 def test_workers_go_on_where_the_queue_is_full(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

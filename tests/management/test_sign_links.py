@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from tests.helpers import CHILD, PARENT
-from unsub.links.csv_lines import beginning_of, lines
+from unsub.links.csv_lines import beginning_of, lines, rows_of
 from unsub.links.csv_signing import BadHeaderError, read_header, rows
 from unsub.management.commands import sign_links
 from unsub.models import BusinessUnit
@@ -61,6 +61,15 @@ def test_a_spreadsheet_s_file_is_read(unit: BusinessUnit, tmp_path: Path) -> Non
     _, rows, refused = sign(tmp_path, content.encode())
     assert [row["Ort"] for row in rows] == ["Köln", "a;b"]
     assert refused == "line,reason\n"
+
+
+def test_no_link_is_signed_for_what_somebody_wrote_into_a_cell(
+    unit: BusinessUnit, tmp_path: Path
+) -> None:
+    content = b'subscriber_id,job_id,note\n1001,88002,"hello\n1002,88002,x"\n1003,88002,\n'
+    _, rows, refused = sign(tmp_path, content)
+    assert [row["subscriber_id"] for row in rows] == ["1003"]
+    assert refused == "line,reason\n2,a cell with a line break\n"
 
 
 def test_invalid_rows_are_reported_by_line_and_valid_ones_signed(
@@ -312,7 +321,9 @@ def test_a_resumed_run_of_any_encoding_gives_the_same_file(
     unit: BusinessUnit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
     monkeypatch.setattr(sign_links, "SAVE_EVERY", 7)
-    text = "\ufeffsid,jid,name\r\n" + "".join(f"{n},88002,Zoë 😀 {n}\r\n" for n in range(1, 40))
+    rows = "".join(f"{n},88002,Zoë 😀 {n}\r\n" for n in range(1, 40))
+    # For the end of the open quote all other lines are looked through.
+    text = f'\ufeffsid,jid,name\r\n50,88002,"open\r\n{rows}'
     content = text.encode(encoding)
     _, whole, _ = sign(tmp_path, content)
     real = sign_links._Signer.__call__
@@ -336,7 +347,8 @@ def test_any_bytes_are_rows_or_a_plain_error(content: bytes) -> None:
     first = beginning_of(file)
     found = lines(file, first.encoding, read=first.read, at=first.mark)
     header, _ = read_header(found)
-    for row in rows(found, header, default_mid=510001, sign=lambda _: "link"):
+    each = rows_of(found, header.delimiter)
+    for row in rows(each, header, default_mid=510001, sign=lambda _: "link"):
         assert bool(row.link) != bool(row.refused)
     file = io.BytesIO(content)
     first = beginning_of(file)
@@ -349,6 +361,7 @@ def test_a_line_without_an_end_is_refused_in_bounded_memory() -> None:
     first = beginning_of(file)
     found = lines(file, first.encoding, read=first.read, at=first.mark)
     header, _ = read_header(found)
-    long, good = rows(found, header, default_mid=510001, sign=lambda _: "link")
+    each = rows_of(found, header.delimiter)
+    long, good = rows(each, header, default_mid=510001, sign=lambda _: "link")
     assert (long.line, long.refused) == (2, "longer than 100,000 bytes")
     assert (good.line, good.link) == (3, "link")

@@ -17,6 +17,7 @@ from unsub import tasks
 from unsub.alerting import detection
 from unsub.domain.context import Scope
 from unsub.domain.retry import HORIZON
+from unsub.links.csv_lines import LINE_MAX
 from unsub.models import (
     BusinessUnit,
     Channel,
@@ -36,6 +37,7 @@ from unsub.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db
 COMMITS = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+KEY_AND_JOB = {Field.SUBSCRIBER_KEY: 0, Field.JOB_ID: 1}
 HEAD = "SubscriberID,SubscriberKey,EmailAddress,JobID,ListID,Scope,Reason,Time\n"
 
 
@@ -318,6 +320,97 @@ def test_a_file_that_nobody_imports_is_deleted_after_a_week(unit: BusinessUnit) 
     tasks.apply_retention()
     job.refresh_from_db()
     assert (job.status, ImportPart.objects.count()) == (ImportStatus.CANCELLED, 0)
+
+
+def test_the_same_file_is_known_again_after_a_change_of_the_digest_key(
+    unit: BusinessUnit, settings: Settings
+) -> None:
+    content = HEAD + "1001,,,88002,,,,\n"
+    first = imported(unit, content)
+    SubscriberRequest.objects.update(
+        status=Status.DONE, outcome="posted", attempts=1, finished_at=timezone.now()
+    )
+    UnsubscribeImport.objects.update(default_time=timezone.now() - timedelta(days=90))
+    rotate_digest_key(settings)
+    again = imported(unit, content)
+    assert imports.same_file(again) == first
+    assert (again.accepted, again.repeated) == (0, 1)
+
+
+def test_a_byte_order_mark_is_in_no_cell_whatever_encodings_were_tried(unit: BusinessUnit) -> None:
+    content = b"\xef\xbb\xbfada,88002\nbob,88002\n"
+    job = checked(unit, content, encoding="latin-1", columns=KEY_AND_JOB)
+    imports.check(
+        job, encoding="utf-8", delimiter=",", has_header=False, columns=KEY_AND_JOB,
+        scope=Scope.LIST,
+    )  # fmt: skip
+    imports.run(job.pk)
+    imports.start(job, user_id=None)
+    imports.run(job.pk)
+    rows = SubscriberRequest.objects.order_by("pk")
+    assert list(rows.values_list("subscriber_key", flat=True)) == ["ada", "bob"]
+
+
+def test_a_byte_that_windows_1252_has_not_spoils_its_own_line_alone(unit: BusinessUnit) -> None:
+    # Behind where a line is cut, so that the encoding was chosen without it.
+    long = b"1002,88002," + b"x" * LINE_MAX + b"\x81"
+    job = imported(unit, b"sid,jid,reason\n1001,88002,caf\xe9\n" + long + b"\n1003,88002,\n")
+    assert (job.encoding, job.status) == ("cp1252", ImportStatus.DONE)
+    assert problems(job) == [(3, "", "too_long")]
+    assert subscribers() == [1001, 1003]
+
+
+def test_the_end_of_a_line_that_is_too_long_is_no_row_of_its_own(
+    unit: BusinessUnit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "CHUNK", 1)
+    begin = b"sid,jid\n1001,88002\n"
+    # Where the line is cut, its rest looks like a row.
+    content = begin + b"x" * (files.PART - len(begin)) + b"2002,88002\n1003,88002\n"
+    job = checked(unit, content)
+    imports.start(job, user_id=None)
+    stops = iter((False, False, True))
+    imports.run(job.pk, is_stopping=lambda: next(stops))
+    imports.run(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.rows) == (ImportStatus.DONE, 3)
+    assert problems(job) == [(3, "", "too_long")]
+    assert subscribers() == [1001, 1003]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["hello\nbob,,all,x", "\nbob,,all,x\n", "a\r\n\r\nbob,,all,x\r\nb", 'say ""x""\nbob,,all,'],
+)
+def test_what_somebody_wrote_into_a_cell_is_no_row(unit: BusinessUnit, cell: str) -> None:
+    content = f'sk,jid,scope,comment\nada,1,list,\neve,1,list,"{cell}"\nfay,1,list,\n'
+    job = imported(unit, content)
+    assert problems(job) == [(3, "", "line_break")]
+    assert (job.rows, job.accepted) == (3, 2)
+    rows = SubscriberRequest.objects.order_by("pk")
+    assert list(rows.values_list("subscriber_key", flat=True)) == ["ada", "fay"]
+
+
+def test_an_import_goes_on_behind_a_row_of_several_lines(
+    unit: BusinessUnit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "CHUNK", 1)
+    job = checked(unit, 'sk,jid,scope,comment\neve,1,list,"a\nbob,,all,b\nc"\nfay,1,list,\n')
+    imports.start(job, user_id=None)
+    stops = iter((False, True))
+    imports.run(job.pk, is_stopping=lambda: next(stops))
+    imports.run(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.rows, job.refused) == (ImportStatus.DONE, 2, 1)
+    assert SubscriberRequest.objects.get().subscriber_key == "fay"
+
+
+def test_a_quote_that_is_never_closed_spoils_its_own_row_alone(unit: BusinessUnit) -> None:
+    # More than one row can have.
+    rows = "".join(f"{1002 + n},88002,{'x' * 1000}\n" for n in range(LINE_MAX // 1000))
+    job = checked(unit, f'sid,jid,reason\n1001,88002,"no\n{rows}1000,88002,"no\n')
+    assert problems(job) == [(2, "", "quotes"), (LINE_MAX // 1000 + 3, "", "quotes")]
+    assert job.accepted == LINE_MAX // 1000
 
 
 def test_a_file_sealed_before_a_change_of_the_digest_key_is_still_read(

@@ -45,9 +45,11 @@ def issue(key: ApiKey, user: User) -> str:
     return text
 
 
-def find(text: str) -> ApiKey | None:
-    """Return the valid key with this text, or None. While the database does not answer, one that
-    was found a short while ago. Raises DatabaseError and InterfaceError."""
+def find(text: str, *, or_known: bool = False) -> ApiKey | None:
+    """Return the valid key with this text, or None. While the database does not answer, and where
+    `or_known`, one that was found a short while ago: only for what goes into the spool then, not
+    for what reads, which a key that was revoked since must not. Raises DatabaseError and
+    InterfaceError."""
     if not _FORM.fullmatch(text):
         return None
     digest = _digest(text)
@@ -56,7 +58,7 @@ def find(text: str) -> ApiKey | None:
             key = ApiKey.objects.filter(key_digest=digest).first()
     except (DatabaseError, InterfaceError):
         at, key = _known.get(digest, (0.0, None))
-        if key is None or time.monotonic() - at > KNOWN_FOR:
+        if not or_known or key is None or time.monotonic() - at > KNOWN_FOR:
             raise
     else:
         _remember(digest, key)

@@ -28,7 +28,7 @@ from unsub.domain.context import Scope
 from unsub.models import BusinessUnit, ImportStatus, UnsubscribeImport
 from unsub.outbox import imports
 from unsub.outbox.imports import ChoiceError, FileError, errors, files
-from unsub.outbox.imports.rows import FIELD_NAMES, Field
+from unsub.outbox.imports.rows import FIELD_NAMES, Field, field_named
 from unsub.units.access import units_of
 
 from . import formatting
@@ -233,7 +233,8 @@ class UnsubscribeImportAdmin(ReadOnly, NamingUnits, ImportAdminBase):
         if may and not job.is_ended and job.status != ImportStatus.IMPORTING:
             is_check = request.method == "POST" and "check" in request.POST
             data = request.POST if is_check else None
-            form = LayoutForm(data, job=job, names=_column_names(job))
+            names = _column_names(job, may_read=self._may_read(request, job))
+            form = LayoutForm(data, job=job, names=names)
         if request.method == "POST":
             if not may:
                 raise PermissionDenied
@@ -265,8 +266,9 @@ class UnsubscribeImportAdmin(ReadOnly, NamingUnits, ImportAdminBase):
                 self._note(request, job, "Cancelled.")
                 messages.success(request, gettext("The import is cancelled, its file deleted."))
         elif "start" in request.POST:
-            imports.start(job, user_id=actor(request.user))
-            self._note(request, job, "Started.")
+            # Not for a second press: the history says who started it.
+            if imports.start(job, user_id=actor(request.user)):
+                self._note(request, job, "Started.")
         elif form is not None:
             return self._check(job, form)
         return True
@@ -331,15 +333,16 @@ def _lines(job: UnsubscribeImport) -> list[tuple[Any, tuple[str, ...]]]:
     return files.head(files.opened(job), job.encoding, job.mark, job.delimiter, most=PREVIEWED)
 
 
-def _column_names(job: UnsubscribeImport) -> list[str]:
+def _column_names(job: UnsubscribeImport, *, may_read: bool) -> list[str]:
     """Return the names of the columns, with their numbers: from the first line, where it has
-    names."""
+    names. To a user who may not read rows only names that are known: somebody may have said of a
+    row that it has names."""
     lines = _lines(job)
     first = lines[0][1] if lines else ()
     numbered = [gettext("column %d") % (at + 1) for at in range(len(first))]
     if not job.has_header:
         return numbered
-    return [f"{_short(name)} ({number})" if name else number
+    return [f"{_short(name)} ({number})" if name and (may_read or field_named(name)) else number
             for name, number in zip(first, numbered, strict=True)]  # fmt: skip
 
 

@@ -127,7 +127,7 @@ class Request(Answer):
 
 
 class Requests(Answer):
-    """A page of requests, the newest first. `next_cursor` is null on the last one."""
+    """A page of requests, the last stored first. `next_cursor` is null on the last one."""
 
     items: list[Request]
     next_cursor: str | None

@@ -1,13 +1,16 @@
 """The API: its operations, its errors and its document."""
 
+import json
 import re
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
+from ninja.parser import Parser
 
 from . import counting, reading, signing, submitting, units
 from .document import PREFIX, described, finished
@@ -25,13 +28,38 @@ _TEXTS = {
 }
 
 
+# By PUBLIC_URL, which is in it.
+_documents: dict[str, Any] = {}
+
+
+class _JsonParser(Parser):
+    """Reads JSON in which no object has a name twice: of two scopes or lists nobody could say which
+    is meant, as in a link."""
+
+    def parse_body(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the object of a body. Raises ValueError, which becomes a 400."""
+        body: dict[str, Any] = json.loads(request.body, object_pairs_hook=_once_each)
+        return body
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a name is given twice")
+    return made
+
+
 class Api(NinjaAPI):
     """The API with the document of `document`, whose errors are problems."""
 
     def get_openapi_schema(self, **more: Any) -> Any:
-        """Return the OpenAPI document."""
-        more["path_prefix"] = PREFIX
-        return finished(super().get_openapi_schema(**more))
+        """Return the OpenAPI document. Made once: it takes a twelfth of a second, and who asks for
+        it needs no key."""
+        address = settings.PUBLIC_URL
+        if address not in _documents:
+            more["path_prefix"] = PREFIX
+            _documents[address] = finished(super().get_openapi_schema(**more))
+        return _documents[address]
 
 
 def make() -> NinjaAPI:
@@ -42,6 +70,7 @@ def make() -> NinjaAPI:
         description=described(),
         docs_url=None,
         urls_namespace="api",
+        parser=_JsonParser(),
         openapi_extra={"info": {"license": {"name": "MIT", "identifier": "MIT"}}},
     )
     for router in (submitting, reading, counting, units, signing):

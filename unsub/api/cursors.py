@@ -26,6 +26,9 @@ def read(cursor: str, *kinds: type[str | int]) -> Place:
         raise _bad()
     if any(isinstance(one, int) and not 0 <= one < 2**63 for one in place):
         raise _bad()
+    # None of our texts: the database takes neither NUL nor half a surrogate pair.
+    if any(isinstance(one, str) and not one.isprintable() for one in place):
+        raise _bad()
     return place
 
 

@@ -37,7 +37,7 @@ class ApiKeyAuth(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey:
         """Return the key. Raises ApiProblem."""
-        key = api_keys.find(token)
+        key = api_keys.find(token, or_known=self._purpose is KeyPurpose.SUBMIT)
         if key is None:
             _log_refusal(request)
             raise ApiProblem(401)

@@ -13,7 +13,7 @@ RETRY_AFTER = 120  # seconds, as of the pages
 
 # What each `code` means, for the document; the detail of a response may say more.
 CODES = {
-    "bad_request": "The request cannot be read.",
+    "bad_request": "The request cannot be read, or names a field twice.",
     "unauthorized": "The key is missing, unknown, expired or revoked.",
     "not_allowed": "The key was not made for this.",
     "other_unit": "The key is for another business unit.",

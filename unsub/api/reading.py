@@ -33,8 +33,9 @@ router = Router(tags=[READ], auth=ApiKeyAuth(KeyPurpose.READ))
     summary="Search requests",
 )
 def search(request: HttpRequest, body: RequestSearch) -> Requests:
-    """Return the requests that match, the newest first, each with its attempts. To follow what is
-    new, search with `since`."""
+    """Return the requests that match, the last stored first, each with its attempts. To follow what
+    is new, read until an id that is known: `since` is by the time of the request, and what an
+    import or the spool stores later has an earlier one."""
     key = key_of(request)
     rows = _matching(key, body)
     if body.cursor:

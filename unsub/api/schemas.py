@@ -37,6 +37,12 @@ from .problems import invalid
 LIMIT_MAX, LIMIT = 200, 50
 ATTRIBUTE_LENGTH, CONSENT_LENGTH, CODE_LENGTH = 150, 500, 50
 _TEXT = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+# At least one character that can be seen, and none that XML cannot carry.
+_WRITTEN = (
+    r"^[^\u0000-\u001f\u007f-\u009f\ufffe\uffff]*"
+    r"[^\s\u0000-\u001f\u007f-\u009f\ufffe\uffff]"
+    r"[^\u0000-\u001f\u007f-\u009f\ufffe\uffff]*$"
+)
 # Neither is an address: what is written here is kept, and shown to marketers.
 _REFERENCE = r"^[^@\u0000-\u001f\u007f-\u009f]*$"
 
@@ -143,7 +149,7 @@ class _NewChange(_Asked):
 
 class _Consent(_NewChange):
     consent_text: Annotated[
-        str, StringConstraints(min_length=1, max_length=CONSENT_LENGTH, pattern=_TEXT)
+        str, StringConstraints(min_length=1, max_length=CONSENT_LENGTH, pattern=_WRITTEN)
     ] = Field(description="What the subscriber agreed to, word for word. It is kept as the proof.")
     language: Language = Field(description="Language of the consent text.")
 
@@ -166,7 +172,7 @@ class ChangeAttribute(_NewChange):
 
     type: Literal["attribute"]
     name: Annotated[
-        str, StringConstraints(min_length=1, max_length=ATTRIBUTE_LENGTH, pattern=_TEXT)
+        str, StringConstraints(min_length=1, max_length=ATTRIBUTE_LENGTH, pattern=_WRITTEN)
     ]
     value: Annotated[str, StringConstraints(max_length=LENGTH_MAX, pattern=_TEXT)]
 

@@ -101,8 +101,10 @@ def change(request: HttpRequest, response: HttpResponse, body: NewChange) -> "St
             change=_change(mid, body),
             origin=_origin(key, body.asked_by),
         )
+        # Looked up before anything is stored: both, or an error.
+        left = _list_left(mid, body)
         answer = _submitted(submission)
-        if left := _list_left(mid, body):
+        if left:
             _submitted(replace(submission, context=context.for_list(left), change=None))
         return answer
 
@@ -198,7 +200,7 @@ def _change_of_topic(topic: OfferedTopic, body: ChangeTopic) -> Change:
         raise invalid("value", "The topic has no such value.")
     if not topic.is_on(value):
         return Change(kind=Kind.TOPIC_OFF, name=topic.code, value=value)
-    if not (body.consent_text and body.language):
+    if not (body.consent_text.strip() and body.language):
         raise invalid("consent_text", "What the subscriber agreed to, with its language.")
     return Change(kind=Kind.TOPIC, name=topic.code, value=value, consent_text=body.consent_text)
 

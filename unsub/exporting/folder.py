@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from .storage import Address, StorageError
@@ -15,10 +16,10 @@ class Folder:
 
     def write(self, name: str, blocks: Iterator[bytes]) -> None:
         """Write a file. Raises StorageError."""
-        if not self._path.is_dir():
-            raise StorageError("no_folder")
         part = self._path / f".{name}.part"
         try:
+            if not self._path.is_dir():
+                raise StorageError("no_folder")
             with part.open("wb") as file:
                 for block in blocks:
                     file.write(block)
@@ -29,7 +30,9 @@ class Folder:
         except OSError as err:
             raise StorageError(type(err).__name__) from err
         finally:
-            part.unlink(missing_ok=True)
+            # A file system that is read-only refuses this, too: the first error is the one to tell.
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:

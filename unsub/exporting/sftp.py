@@ -2,8 +2,9 @@
 is refused."""
 
 import io
+import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import paramiko
 from django.conf import settings
@@ -28,11 +29,7 @@ class Server:
         client = paramiko.SSHClient()
         try:
             self._connect(client)
-            with client.open_sftp() as sftp:
-                channel = sftp.get_channel()
-                if channel:
-                    channel.settimeout(READ)
-                _write(sftp, self._address.folder.rstrip("/"), name, blocks)
+            _Upload(client).write(self._address.folder.rstrip("/"), name, blocks)
         except paramiko.BadHostKeyException:
             raise StorageError("other_host_key") from None
         except (paramiko.SSHException, OSError, EOFError) as err:
@@ -52,25 +49,88 @@ class Server:
         )  # fmt: skip
 
 
-def _write(sftp: paramiko.SFTPClient, folder: str, name: str, blocks: Iterator[bytes]) -> None:
-    part, whole = f"{folder}/.{name}.part", f"{folder}/{name}"
-    try:
-        with sftp.open(part, "wb") as file:
+class _Upload:
+    """One file over one connection. No call takes longer than READ: paramiko has calls without a
+    time-out, such as asking for SFTP, so that the connection is closed then."""
+
+    def __init__(self, client: paramiko.SSHClient) -> None:
+        self._client = client
+        with self._bounded():
+            self._sftp = client.open_sftp()
+
+    def write(self, folder: str, name: str, blocks: Iterator[bytes]) -> None:
+        """Write a file under a hidden name, and rename it. Raises what paramiko raises."""
+        part, whole = f"{folder}/.{name}.part", f"{folder}/{name}"
+        try:
+            self._write(part, blocks)
+            with self._bounded():
+                _rename(self._sftp, part, whole)
+        except BaseException:
+            with suppress(OSError, EOFError, paramiko.SSHException), self._bounded():
+                self._sftp.remove(part)
+            raise
+
+    def _write(self, part: str, blocks: Iterator[bytes]) -> None:
+        """Write the blocks. Raises StorageError."""
+        size, last = 0, b""
+        with self._bounded():
+            file = self._sftp.open(part, "wb")
+        try:
+            # Sent without waiting for each answer; those are read with that to the last block. Not
+            # by closing the file, which forgets them: a full disk would be a complete file.
             file.set_pipelined(True)
             for block in blocks:
-                file.write(block)
-        _rename(sftp, part, whole)
-    except BaseException:
-        with suppress(OSError, EOFError, paramiko.SSHException):
-            sftp.remove(part)
-        raise
+                with self._bounded():
+                    file.write(last)
+                last, size = block, size + len(block)
+            file.set_pipelined(False)
+            with self._bounded():
+                file.write(last)
+        finally:
+            with self._bounded():
+                file.close()
+        self._check_size(part, size)
+
+    def _check_size(self, part: str, size: int) -> None:
+        """Raise StorageError where the server has not all that was sent. Not where it lets nobody
+        look: each block was acknowledged."""
+        try:
+            with self._bounded():
+                found = self._sftp.stat(part).st_size
+        except PermissionError:
+            return
+        if found != size:
+            raise StorageError("incomplete")
+
+    @contextmanager
+    def _bounded(self) -> Iterator[None]:
+        """Close the connection where the block takes longer than READ. Raises TimeoutError then."""
+        is_late = threading.Event()
+
+        def give_up() -> None:
+            is_late.set()
+            self._client.close()
+
+        timer = threading.Timer(READ, give_up)
+        timer.start()
+        try:
+            yield
+        except (paramiko.SSHException, OSError, EOFError):
+            if is_late.is_set():
+                raise TimeoutError from None
+            raise
+        finally:
+            timer.cancel()
 
 
 def _rename(sftp: paramiko.SFTPClient, part: str, whole: str) -> None:
     """Rename a file, over one that is there: by OpenSSH's extension, else in two steps."""
     try:
         sftp.posix_rename(part, whole)
-    except OSError:
+    except OSError as err:
+        # A number is a reason, such as a missing right: the file that is there stays.
+        if err.errno is not None:
+            raise
         with suppress(FileNotFoundError):
             sftp.remove(whole)
         sftp.rename(part, whole)
@@ -80,7 +140,10 @@ def _host_key(text: str) -> paramiko.PKey:
     """Return the key of a line of known_hosts, without the host: type and key. Raises
     StorageError."""
     kind, _, data = text.partition(" ")
-    entry = paramiko.hostkeys.HostKeyEntry.from_line(f"host {kind} {data.strip()}")
+    try:
+        entry = paramiko.hostkeys.HostKeyEntry.from_line(f"host {kind} {data.strip()}")
+    except (paramiko.hostkeys.InvalidHostKey, paramiko.SSHException, ValueError):
+        raise StorageError("no_host_key") from None
     if entry is None or entry.key is None:
         raise StorageError("no_host_key")
     return entry.key

@@ -4,9 +4,11 @@ any system, read in constant memory."""
 import codecs
 import csv
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import count
 from typing import IO
 
 LINE_MAX = 100_000  # bytes as UTF-8; a longer line is cut, and its row refused
@@ -56,6 +58,58 @@ class Line:
     is_cut: bool = False
 
 
+def rows_of(lines: Iterator[Line], delimiter: str) -> Iterator[list[Line]]:
+    """Yield the lines of each row: one, but for a row whose cell has line breaks in quotes.
+
+    Those in between could be rows by themselves, of whatever somebody wrote into the cell. A quote
+    that is not closed within LINE_MAX bytes is taken for a mistake of its line alone.
+    """
+    ahead: deque[Line] = deque()
+    while True:
+        if not ahead:
+            line = next(lines, None)
+            if line is None:
+                return
+            ahead.append(line)
+        yield [ahead.popleft() for _ in range(_lines_of_row(ahead, lines, delimiter))]
+
+
+def _lines_of_row(ahead: deque[Line], lines: Iterator[Line], delimiter: str) -> int:
+    """Return how many lines the row has whose first line is the first of `ahead`. Reads further
+    ones into that."""
+    if not _is_open(ahead[0], delimiter):
+        return 1
+    size = 0
+    for at in count(1):
+        if at == len(ahead):
+            line = next(lines, None)
+            if line is None:
+                break
+            ahead.append(line)
+        size += len(ahead[at].content)
+        if size > LINE_MAX:
+            break
+        if _has_odd_quotes(ahead[at]):
+            return at + 1
+    return 1
+
+
+def _is_open(line: Line, delimiter: str) -> bool:
+    """Return whether a line ends within quotes."""
+    if not _has_odd_quotes(line):
+        return False
+    try:
+        cells_of(line.content.decode(errors="replace"), delimiter)
+    except csv.Error:
+        return True
+    return False
+
+
+def _has_odd_quotes(line: Line) -> bool:
+    # Quotes within a cell are doubled.
+    return line.content.count(b'"') % 2 == 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
     """How a file begins: its encoding, the size of its byte order mark, and what was read behind
@@ -86,14 +140,18 @@ def lines(
     """Yield the lines from the current position on: `read` was read before, `number` lines and
     `at` bytes of the file came before it. Bytes that are wrong in the encoding stay wrong: only
     their own row is affected."""
-    goes_on = False
-    for content, end, is_cut in _split(_transcoded(file, encoding, read)):
+    first, is_cut, goes_on = b"", False, False
+    for content, end, has_more in _split(_transcoded(file, encoding, read)):
         at += _size(content + end, encoding)
         if not goes_on:
             number += 1
-            yield Line(number=number, content=content[:LINE_MAX], ends_at=at,
-                       is_cut=is_cut or len(content) > LINE_MAX)  # fmt: skip
-        goes_on = is_cut
+            first, is_cut = content[:LINE_MAX], has_more or len(content) > LINE_MAX
+        goes_on = has_more
+        # Not before its end is known: who reads on from there would take its rest for a row.
+        if not goes_on:
+            yield Line(number=number, content=first, ends_at=at, is_cut=is_cut)
+    if goes_on:
+        yield Line(number=number, content=first, ends_at=at, is_cut=True)
 
 
 def _transcoded(file: IO[bytes], encoding: str, read: bytes) -> Iterator[bytes]:
@@ -102,10 +160,16 @@ def _transcoded(file: IO[bytes], encoding: str, read: bytes) -> Iterator[bytes]:
         yield read
         yield from iter(lambda: file.read(_BLOCK), b"")
         return
-    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+    decoder = codecs.getincrementaldecoder(encoding)(_errors(encoding))
     yield decoder.decode(read).encode("utf-8", "surrogatepass")
     for block in iter(lambda: file.read(_BLOCK), b""):
         yield decoder.decode(block).encode("utf-8", "surrogatepass")
+
+
+def _errors(encoding: str) -> str:
+    """Return how bytes are read that are wrong in an encoding: as what no UTF-8 has, so that their
+    line is refused."""
+    return "surrogatepass" if encoding.startswith("utf") else "surrogateescape"
 
 
 def _split(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bytes, bool]]:
@@ -123,8 +187,10 @@ def _split(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bytes, bool]]:
             start = found.end()
         rest = rest[start:]
         if len(rest) > 2 * LINE_MAX:
-            yield rest, b"", True
-            rest = b""
+            # A CR may be the end of the line.
+            content = rest.removesuffix(b"\r")
+            yield content, b"", True
+            rest = rest[len(content) :]
     if rest:
         content = rest.removesuffix(b"\r")
         yield content, rest[len(content) :], False
@@ -134,4 +200,4 @@ def _size(content: bytes, encoding: str) -> int:
     """Return the bytes that a text in UTF-8 takes in the file."""
     if encoding == "utf-8":
         return len(content)
-    return len(content.decode("utf-8", "surrogatepass").encode(encoding, "surrogatepass"))
+    return len(content.decode("utf-8", "surrogatepass").encode(encoding, _errors(encoding)))

@@ -1,7 +1,7 @@
 """Sign a link for each row of a CSV file, streaming: memory use does not grow with the file.
 
-One line is one row: quoted line breaks are not supported, so that an error in one row, its quotes
-included, affects no other row.
+One line is one row, so that an error in one row, its quotes included, affects no other row. A row
+with line breaks in a cell is refused as a whole.
 """
 
 import csv
@@ -108,12 +108,14 @@ class Row:
 
 
 def rows(
-    lines: Iterator[Line], header: Header, *, default_mid: int | None, sign: Sign
+    found: Iterator[list[Line]], header: Header, *, default_mid: int | None, sign: Sign
 ) -> Iterator[Row]:
-    """Yield a row for each line; blank lines are skipped. `sign` returns the URL of a context or
-    raises ValueError."""
-    for line in lines:
-        if line.content.strip().strip(header.delimiter.encode()):
+    """Yield a row for the lines of each (`csv_lines.rows_of`); blank lines are skipped. `sign`
+    returns the URL of a context or raises ValueError."""
+    for line, *more in found:
+        if more:
+            yield Row(line=line.number, refused="a cell with a line break")
+        elif line.content.strip().strip(header.delimiter.encode()):
             yield _row(line, header, default_mid, sign)
 
 

@@ -28,8 +28,9 @@ COLUMNS = (*_FIELDS, "about")
 SUBSCRIBER_COLUMNS = ("subscriber_id", "subscriber_key", "email_address")
 _TARGET = ("target_type", "target_id", "target_name")
 CHUNK = 2000
-# Spreadsheets interpret cells that begin with one of these as formulas (OWASP: CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Spreadsheets interpret cells that begin with one of these as formulas (OWASP: CSV injection), in
+# some languages also the wide forms of the signs.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 Row = tuple[Any, ...]
 
 

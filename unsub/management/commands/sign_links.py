@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from unsub.domain.context import ContextError, UnsubContext
-from unsub.links.csv_lines import Line, beginning_of, lines
+from unsub.links.csv_lines import Line, beginning_of, lines, rows_of
 from unsub.links.csv_signing import BadHeaderError, Header, Row, read_header, rows, written
 from unsub.links.headers import NAME, POST, POST_NAME, list_unsubscribe
 from unsub.links.tokens import sign_link
@@ -74,7 +74,7 @@ class Command(BaseCommand):
         progress = Progress(self.stderr, size(infile))
         with job.open() as (out, refused):
             job.begin(header, out, refused)
-            rest = job.lines(infile, head, first.encoding)
+            rest = job.lines(infile, head, first.encoding, header.delimiter)
             for row in rows(rest, header, default_mid=default_mid, sign=sign):
                 job.write(row, header, out, refused)
                 if row.refused and (job.refused_file is None or job.refused <= TOLD):
@@ -212,14 +212,16 @@ class _Job:
         if self._state_file:
             self._state_file.unlink(missing_ok=True)
 
-    def lines(self, infile: IO[bytes], head: Iterator[Line], encoding: str) -> Iterator[Line]:
-        """Yield the lines to sign: those behind the header, or behind the saved position."""
+    def lines(
+        self, infile: IO[bytes], head: Iterator[Line], encoding: str, delimiter: str
+    ) -> Iterator[list[Line]]:
+        """Yield the lines of each row to sign: behind the header, or behind the saved position."""
         if self._is_resumed:
             infile.seek(self.offset)
             head = lines(infile, encoding, number=self.line, at=self.offset)
-        for line in head:
-            self.line, self.offset = line.number, line.ends_at
-            yield line
+        for some in rows_of(head, delimiter):
+            self.line, self.offset = some[-1].number, some[-1].ends_at
+            yield some
 
     def write(self, row: Row, header: Header, out: IO[bytes], refused: IO[bytes]) -> None:
         """Write a row to its output."""

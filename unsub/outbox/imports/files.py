@@ -180,6 +180,13 @@ def _encoding(file: IO[bytes]) -> tuple[str, int]:
     return "cp1252", 0
 
 
+def mark_of(file: IO[bytes], encoding: str) -> int:
+    """Return the size of the byte order mark, which is none in another encoding."""
+    file.seek(0)
+    first = beginning_of(file)
+    return first.mark if first.encoding == encoding else 0
+
+
 def content_lines(file: IO[bytes], encoding: str, mark: int) -> Iterator[Line]:
     """Yield the lines of a file from its beginning."""
     file.seek(mark)

@@ -44,11 +44,16 @@ class ChoiceError(ValueError):
 def receive(unit: BusinessUnit, file: IO[bytes], *, user_id: int | None) -> UnsubscribeImport:
     """Store a file for a unit, sealed, with a guess how it is to be read. Raises FileError."""
     guess, size, sha256 = files.examine(file)
+    current, *former = digests.file_digests(unit.mid, sha256)
     with transaction.atomic():
+        if former:
+            # Of the same file, uploaded before the digest key changed: it stays the same.
+            of_unit = UnsubscribeImport.objects.filter(unit=unit)
+            of_unit.filter(content_digest__in=former).update(content_digest=current)
         job = UnsubscribeImport.objects.create(
             unit=unit,
             created_by_id=user_id,
-            content_digest=digests.file_digests(unit.mid, sha256)[0],
+            content_digest=current,
             size=size,
             **_columns_of(guess),
         )
@@ -89,7 +94,7 @@ def check(
         raise ChoiceError("no_subscriber")
     if len(set(columns.values())) != len(columns):
         raise ChoiceError("twice")
-    mark = job.mark if encoding == job.encoding else 0
+    mark = files.mark_of(files.opened(job), encoding)
     first = files.head(files.opened(job), encoding, mark, delimiter, most=1)
     if not first or max(columns.values()) >= len(first[0][1]):
         raise ChoiceError("no_column")
@@ -100,10 +105,11 @@ def check(
     )  # fmt: skip
 
 
-def start(job: UnsubscribeImport, *, user_id: int | None) -> None:
-    """Let a worker write the rows of a checked file as requests. Does nothing for any other."""
+def start(job: UnsubscribeImport, *, user_id: int | None) -> bool:
+    """Let a worker write the rows of a checked file as requests. Return whether this call did so:
+    not for any other import."""
     earlier = same_file(job)
-    _move(
+    return _move(
         job, (ImportStatus.CHECKED,), status=ImportStatus.IMPORTING,
         # The rows of a file that is uploaded again are the same requests, not new ones.
         default_time=earlier.default_time if earlier else Now(),
@@ -111,16 +117,18 @@ def start(job: UnsubscribeImport, *, user_id: int | None) -> None:
     )  # fmt: skip
 
 
-def _move(job: UnsubscribeImport, before: Sequence[ImportStatus], **changes: Any) -> None:
+def _move(job: UnsubscribeImport, before: Sequence[ImportStatus], **changes: Any) -> bool:
     """Change an import that has one of these statuses; it is read from its beginning then, by a
-    worker that is told so."""
+    worker that is told so. Return whether it had one."""
     with transaction.atomic():
         mine = UnsubscribeImport.objects.filter(pk=job.pk, status__in=before)
         fresh = dict.fromkeys(COUNTS, 0) | {"lease": None, "lease_until": None}
-        if mine.update(**fresh, **changes):
+        is_moved = bool(mine.update(**fresh, **changes))
+        if is_moved:
             ImportProblem.objects.filter(of=job).delete()
             transaction.on_commit(lambda: _wake(job.pk), robust=True)
     job.refresh_from_db()
+    return is_moved
 
 
 def cancel(job: UnsubscribeImport) -> bool:

@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from unsub.domain.context import Scope
-from unsub.links.csv_lines import Line
+from unsub.links.csv_lines import Line, rows_of
 from unsub.models import Channel, ImportPart, ImportProblem, ImportStatus, UnsubscribeImport
 from unsub.models.unsubscribe_import import ENDED
 from unsub.outbox import erased
@@ -37,8 +37,8 @@ COUNTS = ("line", "offset", "rows", "accepted", "repeated", "erased", "refused")
 
 @dataclass(slots=True, kw_only=True)
 class Chunk:
-    """Rows that were read and not yet counted or written, and how far the file is read with
-    them."""
+    """Rows that were read and not yet counted or written, and how far the file is read with them:
+    `lines` has the last line of each."""
 
     lines: list[Line] = field(default_factory=list)
     rows: list[ImportedRow] = field(default_factory=list)
@@ -107,11 +107,16 @@ class Reading:
         lines = files.data_lines(
             files.opened(job), job.encoding, job.mark, job.delimiter, number=job.line, at=job.offset
         )
+        rows = rows_of(lines, job.delimiter)
         if job.has_header and not job.line:
-            next(lines, None)
-        while some := list(islice(lines, CHUNK)):
-            chunk = Chunk(lines=some)
-            for line in some:
+            next(rows, None)
+        while some := list(islice(rows, CHUNK)):
+            # A row of several lines ends with the last of them.
+            chunk = Chunk(lines=[each[-1] for each in some])
+            for line, *more in some:
+                if more:
+                    chunk.problems.append((line.number, RowError(Problem.LINE_BREAK)))
+                    continue
                 try:
                     chunk.rows.append(read_row(line, layout))
                 except RowError as err:

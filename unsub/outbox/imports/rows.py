@@ -72,6 +72,7 @@ class Problem(StrEnum):
     TOO_LONG = "too_long"
     ENCODING = "encoding"
     QUOTES = "quotes"
+    LINE_BREAK = "line_break"
     CELLS = "cells"
     HEADER_AGAIN = "header_again"
     CONTROL = "control"
@@ -100,6 +101,7 @@ WORDS: Mapping[str, str] = {
     Problem.TOO_LONG: "The line is longer than 100,000 bytes.",
     Problem.ENCODING: "The line is not in the encoding of the file.",
     Problem.QUOTES: "A quote is opened and never closed, or closed too early.",
+    Problem.LINE_BREAK: "A cell of the row has a line break. Each row must be one line.",
     Problem.CELLS: "The line has another number of columns than the first line.",
     Problem.HEADER_AGAIN: "The line repeats the names of the columns.",
     Problem.CONTROL: "The value has control characters, such as NUL.",

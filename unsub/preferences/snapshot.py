@@ -75,13 +75,13 @@ def fetch(
     if details:
         wanted["definitions"] = partial(catalogue.definitions, mid)
     started = {name: reads.start(read) for name, read in wanted.items()}
-    reading = _Second(mid=mid, subscriber=subscriber, columns=columns_by_row(topics))
+    reading = _Second(mid=mid, subscriber=subscriber, columns=columns_by_row(topics), until=until)
     reading.start(subscriber.subscriber_key or "", subscriber.subscriber_id, "")
     found = {name: reads.result(mid, name, one, until) for name, one in started.items()}
     profile: Profile | None = found["profile"]
     if profile:
         reading.start(profile.subscriber_key, profile.subscriber_id, profile.email_address)
-    memberships, rows = reading.results(until)
+    memberships, rows = reading.results()
     return ProfileSnapshot(
         **found, memberships=memberships, topics=_topic_values(topics, profile, rows)
     )
@@ -93,9 +93,15 @@ class _Second:
     may have a former one."""
 
     def __init__(
-        self, *, mid: int, subscriber: SubscriberContext, columns: Mapping[RowKey, tuple[str, ...]]
+        self,
+        *,
+        mid: int,
+        subscriber: SubscriberContext,
+        columns: Mapping[RowKey, tuple[str, ...]],
+        until: float,
     ) -> None:
         self._mid, self._subscriber, self._columns = mid, subscriber, columns
+        self._until = until
         self._memberships: _Started = None
         self._has_memberships = False
         self._rows: dict[RowKey, _Started] = {}
@@ -114,13 +120,15 @@ class _Second:
         for row, columns in self._columns.items():
             if row not in self._rows and (value := held[row.holds]):
                 read = partial(_row, mid, who, row, columns, value)
-                self._rows[row] = reads.start(read, place=(mid, row.data_extension))
+                self._rows[row] = reads.start_row(
+                    read, place=(mid, row.data_extension), until=self._until
+                )
 
-    def results(self, until: float) -> tuple[dict[int, str] | None, dict[RowKey, dict[str, str]]]:
+    def results(self) -> tuple[dict[int, str] | None, dict[RowKey, dict[str, str]]]:
         """Return the memberships, or None, and the rows that were read."""
-        memberships = reads.result(self._mid, "memberships", self._memberships, until)
+        memberships = reads.result(self._mid, "memberships", self._memberships, self._until)
         rows = {
-            row: reads.result(self._mid, "data extension", one, until)
+            row: reads.result(self._mid, "data extension", one, self._until)
             for row, one in self._rows.items()
         }
         return memberships, {row: one for row, one in rows.items() if one is not None}

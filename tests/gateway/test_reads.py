@@ -14,8 +14,8 @@ MID, SOON = 510001, 30.0  # seconds that a read that is not slow may take here
 
 @pytest.fixture
 def slow() -> Iterator[Event]:
-    """An event that slow reads wait for; it is set at the end of the test. The reads of earlier tests
-    have ended."""
+    """An event that slow reads wait for, set at the end of the test. Those of earlier tests have
+    ended."""
     event = Event()
     wait_for_none()
     yield event

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from unsub.outbox import api as outbox
 from unsub.preferences import consent_receipts
 from unsub.sandbox import Sandbox
 from unsub.sandbox.world.sample import PARENT, PREFERENCES, SURVEYS
+from unsub.web.centre import lists
 
 from .helpers import deliver, lists_of, mailed_link, path, snapshot_of
 
@@ -570,6 +572,22 @@ def test_another_frequency_is_consent_where_the_topic_was_left_meanwhile(
     newest = SubscriberRequest.objects.latest("pk")
     assert (newest.kind, newest.value) == ("topic", "monthly")
     assert newest.consent_text is not None
+
+
+def test_what_was_left_before_the_page_was_made_does_not_make_another_frequency_consent(
+    client: Client, settings: Settings, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Topic.objects.filter(code="frequency").update(unsubscribes_list_id=7002)
+    forget_all()
+    there = path(settings, job=PRODUCT_NEWS)
+    page = client.get(there).content
+    client.post(there.replace("/p/", "/u/", 1))
+    deliver()
+    # As an hour later, when the subscriber was subscribed again in Marketing Cloud.
+    monkeypatch.setattr(lists, "_CLOCKS", timedelta(hours=-1))
+    save(client, there, page, topic="tips", often="monthly")
+    newest = SubscriberRequest.objects.latest("pk")
+    assert (newest.kind, newest.value, newest.consent_text) == ("topic", "monthly", None)
 
 
 def test_a_column_that_is_not_there_hides_no_other_topic_in_its_row(

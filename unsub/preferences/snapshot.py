@@ -236,7 +236,8 @@ def _as_written(columns: Sequence[str], known: Sequence[DataColumn]) -> list[str
     """Return those of the columns that are known, as the data extension has them; all of them where
     none is known."""
     names = {one.name.casefold(): one.name for one in known}
-    return [names[one.casefold()] for one in columns if one.casefold() in names] or [*columns]
+    there = dict.fromkeys(names[one.casefold()] for one in columns if one.casefold() in names)
+    return [*there] or [*columns]
 
 
 def _read_columns(mid: int, row: RowKey, names: Sequence[str], value: str) -> dict[str, str]:

@@ -36,6 +36,8 @@ from .topics import context_of, values_of, without_linked
 from .topics import submissions as topic_submissions
 
 AGAIN = "again"
+# How far the clock of a web host may be ahead of the database's.
+_CLOCKS = timedelta(minutes=15)
 
 
 @profile_centre_view("GET", "HEAD", "POST")
@@ -201,7 +203,7 @@ def _submit(page_context: PageContext, form: QueryDict) -> HttpResponse:
         chosen, change, topics = ListChanges(), True, []
     else:
         chosen, change = read_changes(shown, form), False
-        topics = _with_consent(page_context, read_topic_changes(shown, form, offered or ()))
+        topics = _with_consent(page_context, shown, read_topic_changes(shown, form, offered or ()))
     joins = bool(chosen.joining) or change or any(one.joins for one in topics)
     if joins and not form_snapshot.is_mark_of(shown.consent, page_context.brand.consent):
         return _show(page_context, problem="wording", chosen=chosen, topics_chosen=topics)
@@ -216,13 +218,16 @@ def _submit(page_context: PageContext, form: QueryDict) -> HttpResponse:
     return failed or SeeOther(back)
 
 
-def _with_consent(page_context: PageContext, changes: list[TopicChange]) -> list[TopicChange]:
+def _with_consent(
+    page_context: PageContext, shown: FormSnapshot, changes: list[TopicChange]
+) -> list[TopicChange]:
     """Return the changes of topics. Another choice of one that was left since the page was rendered
     joins it, which needs consent."""
-    if all(one.joins or one.leaves for one in changes):
+    if shown.made_at is None or all(one.joins or one.leaves for one in changes):
         return changes
-    since = timedelta(seconds=form_snapshot.MAX_AGE)
-    now = current_state(ProfileSnapshot(), recent_requests(page_context, since))
+    found = recent_requests(page_context, timedelta(seconds=form_snapshot.MAX_AGE))
+    later = [one for one in found if one.asked_at >= shown.made_at - _CLOCKS]
+    now = current_state(ProfileSnapshot(), later)
     return [
         replace(one, joins=not one.leaves and (one.joins or now.has_left_topic(one.topic)))
         for one in changes

@@ -176,6 +176,20 @@ def test_a_row_that_is_not_there_is_inserted_once_for_two_topics(
     assert details == {"", "goes in the next message"}
 
 
+def test_to_wait_for_the_next_message_is_no_try(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    save(client, path(settings), often="monthly")
+    # The second topic of the row; an error that may be temporary is retried once.
+    sandbox.cue("update_refused", after=1)
+    deliver()
+    assert [one[3] for one in asked()] == ["done", "pending"]
+    SubscriberRequest.objects.update(next_attempt_at=Now())
+    sandbox.cue("update_refused")
+    deliver()
+    assert [one[3] for one in asked()] == ["done", "refused"]
+
+
 def test_an_unchanged_form_and_values_that_were_not_offered_make_no_request(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:

@@ -575,20 +575,26 @@ def test_leaving_a_topic_never_unsubscribes_from_everything(
     assert [one[:2] for one in asked()] == [("topic_off", "topic:tips")]
 
 
-def test_another_frequency_is_consent_where_the_topic_was_left_meanwhile(
+def test_another_frequency_of_a_topic_that_was_left_meanwhile_is_asked_again_with_the_consent(
     client: Client, settings: Settings, sandbox: Sandbox
 ) -> None:
     there = path(settings)
     stale = client.get(there).content
     save(client, there, topic="tips", often="never")
     deliver()
-    save(client, there, stale, topic="tips", often="monthly")
+    answer = save(client, there, stale, topic="tips", often="monthly")
+    assert answer.status_code == 409
+    assert chosen(answer.content, "frequency") == "monthly"
+    assert "By subscribing, you agree" in seen(answer.content)
+    assert len(asked()) == 1
+    form = {"snapshot": snapshot_of(answer.content), "keep": ["7001", "7002"], "topic": "tips"}
+    assert client.post(there, form | {"topic-frequency": "monthly"}).status_code == 303
     newest = SubscriberRequest.objects.latest("pk")
     assert (newest.kind, newest.value) == ("topic", "monthly")
     assert newest.consent_text is not None
 
 
-def test_what_was_left_before_the_page_was_made_does_not_make_another_frequency_consent(
+def test_another_frequency_of_a_topic_that_was_left_before_the_page_was_made_is_a_change(
     client: Client, settings: Settings, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Topic.objects.filter(code="frequency").update(unsubscribes_list_id=7002)

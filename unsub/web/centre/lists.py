@@ -184,7 +184,7 @@ def _known(page_context: PageContext) -> dict[str, Any]:
 
 def _submit(page_context: PageContext, form: QueryDict) -> HttpResponse:
     """Store a request for each change and redirect back; 409 with the page where the snapshot
-    expired, or the consent text has changed since."""
+    expired, or the consent text has changed since, or a topic was left that is to be changed."""
     context = page_context.link.context
     if EVERYTHING in form:
         submission = Submission(
@@ -203,10 +203,12 @@ def _submit(page_context: PageContext, form: QueryDict) -> HttpResponse:
         chosen, change, topics = ListChanges(), True, []
     else:
         chosen, change = read_changes(shown, form), False
-        topics = _with_consent(page_context, shown, read_topic_changes(shown, form, offered or ()))
+        topics = read_topic_changes(shown, form, offered or ())
     joins = bool(chosen.joining) or change or any(one.joins for one in topics)
     if joins and not form_snapshot.is_mark_of(shown.consent, page_context.brand.consent):
         return _show(page_context, problem="wording", chosen=chosen, topics_chosen=topics)
+    if _were_left(page_context, shown, topics):
+        return _show(page_context, problem="old", chosen=chosen, topics_chosen=topics)
     submissions = list(_submissions(page_context, chosen, again=change))
     submissions += topic_submissions(page_context, shown, topics)
     back = page_context.link.url("centre", saved="1" if submissions else "")
@@ -218,20 +220,18 @@ def _submit(page_context: PageContext, form: QueryDict) -> HttpResponse:
     return failed or SeeOther(back)
 
 
-def _with_consent(
-    page_context: PageContext, shown: FormSnapshot, changes: list[TopicChange]
-) -> list[TopicChange]:
-    """Return the changes of topics. Another choice of one that was left since the page was rendered
-    joins it, which needs consent."""
-    if shown.made_at is None or all(one.joins or one.leaves for one in changes):
-        return changes
+def _were_left(
+    page_context: PageContext, shown: FormSnapshot, changes: Iterable[TopicChange]
+) -> bool:
+    """Return whether another choice is made of a topic that was left since the page was rendered:
+    then it joins the topic, which needs consent, and the page need not have shown for what."""
+    others = [one.topic for one in changes if not (one.joins or one.leaves)]
+    if shown.made_at is None or not others:
+        return False
     found = recent_requests(page_context, timedelta(seconds=form_snapshot.MAX_AGE))
     later = [one for one in found if one.asked_at >= shown.made_at - _CLOCKS]
     now = current_state(ProfileSnapshot(), later)
-    return [
-        replace(one, joins=not one.leaves and (one.joins or now.has_left_topic(one.topic)))
-        for one in changes
-    ]
+    return any(now.has_left_topic(one) for one in others)
 
 
 def _submissions(

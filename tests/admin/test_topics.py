@@ -55,6 +55,9 @@ def test_a_topic_is_checked_in_marketing_cloud_when_it_is_saved(
         ({"column": "Frequency", "choices": "once a fortnight = Every two weeks"}, "can’t take"),
         ({"kept_in": "attribute", "column": "Newsletter by post"}, ""),
         ({"kept_in": "attribute", "column": "Shoes"}, "no profile attribute “Shoes”"),
+        ({"unsubscribes_list_id": 7002}, ""),
+        ({"unsubscribes_list_id": 7000}, "This is All Subscribers"),
+        ({"unsubscribes_list_id": 7999}, "no list with the ListID 7999"),
     ],
 )
 def test_the_check_says_what_is_wrong_with_the_place(
@@ -85,11 +88,13 @@ def test_the_check_waits_for_nobody_and_says_so(unit: BusinessUnit, sandbox: San
         (OFTEN | {"off_value": "never", "empty_value": "daily"}, "empty_value"),
         (OFTEN | {"off_value": "", "choices": "weekly = Every week"}, "choices"),
         (OFTEN | {"off_value": "", "choices": "a = A\na = B"}, "choices"),
+        ({"unsubscribes_list_id": "7000"}, "unsubscribes_list_id"),
     ],
 )
 def test_an_incomplete_topic_is_an_error_at_its_field(
     unit: BusinessUnit, sandbox: Sandbox, changes: dict[str, str], field: str
 ) -> None:
+    BusinessUnit.objects.filter(pk=unit.pk).update(found_all_subscribers_list_id=7000)
     answer = person("marketer", unit).post(f"{PAGE}add/", FORM | changes)
     assert answer.status_code == 200
     assert list(answer.context["adminform"].form.errors) == [field]
@@ -119,3 +124,18 @@ def test_a_topic_cannot_be_deleted_while_requests_about_it_are_on_their_way(
     assert client.post(f"{PAGE}{one.pk}/delete/", {"post": "yes"}).status_code == 403
     client.post(PAGE, {"action": "delete_selected", "_selected_action": [one.pk], "post": "yes"})
     assert Topic.objects.exists()
+
+
+def test_two_topics_share_neither_their_place_nor_their_list(
+    unit: BusinessUnit, sandbox: Sandbox
+) -> None:
+    client = person("marketer", unit)
+    add(client, unsubscribes_list_id="7002")
+    there = {"code": "others", "column": "tips", "unsubscribes_list_id": "7002"}
+    answer = client.post(f"{PAGE}add/", FORM | there)
+    errors = answer.context["adminform"].form.errors
+    assert set(errors) == {"column", "unsubscribes_list_id"}
+    # A topic may be saved again.
+    one = Topic.objects.get()
+    answer = client.post(f"{PAGE}{one.pk}/change/", FORM | {"unsubscribes_list_id": "7002"})
+    assert answer.status_code == 302

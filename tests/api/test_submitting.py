@@ -286,3 +286,14 @@ def test_while_the_database_is_away_an_unknown_key_and_what_reads_get_503(caller
         answer = caller.get("/units")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert int(answer["Retry-After"]) > 0
+
+
+def test_an_attribute_that_is_a_topic_is_changed_as_a_topic_with_consent(caller: Caller) -> None:
+    Topic.objects.create(
+        unit_id=PARENT, code="post", name="By post", kept_in="attribute", column="By post"
+    )
+    kept.forget_all()
+    body = ADA | {"type": "attribute", "name": "by Post", "value": "True"}
+    answer = caller.post("/changes", body)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "name")
+    assert caller.post("/changes", body | {"name": "City"}).status_code == 202

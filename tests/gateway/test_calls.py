@@ -108,6 +108,23 @@ def test_keys_that_differ_in_case_alone_are_not_confused(vendor: Vendor) -> None
     assert [one.list_id for one in found["ADA"]] == [7002]
 
 
+def test_identifiers_are_those_of_the_key_to_the_letter(vendor: Vendor) -> None:
+    # The same to Unicode's case folding, and two subscribers.
+    people = rows(
+        subscriber(1, "straße", "a@example.com"), subscriber(2, "STRASSE", "b@example.com")
+    )
+    vendor.answers(Answer(body=people))
+    found = gateway.subscribers_by_key(PARENT, ["STRASSE", "straße", "none"])
+    assert {key: one.subscriber_id for key, one in found.items()} == {"STRASSE": 2, "straße": 1}
+    twins = rows(subscriber(1, "ada", "a@example.com"), subscriber(2, "ADA", "b@example.com"))
+    vendor.answers(Answer(body=twins))
+    assert gateway.subscribers_by_key(PARENT, ["ADA"])["ADA"].subscriber_id == 2
+    # Either may be meant.
+    assert gateway.subscribers_by_key(PARENT, ["Ada"]) == {}
+    vendor.answers(Answer(body=rows(subscriber(1, "ada", "a@example.com"))))
+    assert gateway.subscribers_by_key(PARENT, ["Ada"])["Ada"].subscriber_id == 1
+
+
 def test_the_memberships_of_a_single_key_are_not_matched_by_spelling(vendor: Vendor) -> None:
     vendor.answers(Answer(body=rows(place("ada ", 7001), place("", 7002))))
     for keys in (["ada"], ["ada", "ada"]):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from tests.helpers import seen
-from unsub.domain.context import SubscriberContext
+from unsub.domain.context import JobContext, SubscriberContext
 from unsub.infra.kept import forget_all
 from unsub.models import (
     BusinessUnit,
@@ -26,13 +27,16 @@ from unsub.models import (
     Topic,
     TopicText,
 )
+from unsub.outbox import api as outbox
 from unsub.preferences import consent_receipts
 from unsub.sandbox import Sandbox
 from unsub.sandbox.world.sample import PARENT, PREFERENCES, SURVEYS
+from unsub.web.centre import lists
 
 from .helpers import deliver, lists_of, mailed_link, path, snapshot_of
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+PRODUCT_NEWS = JobContext(job_id=88003, list_id=7002)
 OFTEN = "weekly = Every week\nmonthly = Once a month\nnever = Never"
 
 
@@ -170,6 +174,20 @@ def test_a_row_that_is_not_there_is_inserted_once_for_two_topics(
     assert sandbox.call_counts()["soap"]["Update"] == 2
     details = set(DeliveryAttempt.objects.values_list("detail", flat=True))
     assert details == {"", "goes in the next message"}
+
+
+def test_to_wait_for_the_next_message_is_no_try(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    save(client, path(settings), often="monthly")
+    # The second topic of the row; an error that may be temporary is retried once.
+    sandbox.cue("update_refused", after=1)
+    deliver()
+    assert [one[3] for one in asked()] == ["done", "pending"]
+    SubscriberRequest.objects.update(next_attempt_at=Now())
+    sandbox.cue("update_refused")
+    deliver()
+    assert [one[3] for one in asked()] == ["done", "refused"]
 
 
 def test_an_unchanged_form_and_values_that_were_not_offered_make_no_request(
@@ -460,3 +478,183 @@ def test_a_unit_without_topics_reads_no_data_extension_and_looks_for_no_request_
     with CaptureQueriesContext(connection) as without:
         deliver()
     assert not [one for one in without if kinds.search(one["sql"])]
+
+
+def with_list(number: int | None = 7002) -> None:
+    """Let the first topic go with a list."""
+    Topic.objects.filter(code="tips").update(unsubscribes_list_id=number)
+    forget_all()
+
+
+def test_a_topic_whose_list_was_left_is_shown_as_off_and_joins_it_again(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    with_list()
+    there = path(settings, job=PRODUCT_NEWS)
+    assert is_ticked(client.get(there).content, "tips")
+    # By the link of an email, which knows nothing of topics.
+    client.post(there.replace("/p/", "/u/", 1), {"List-Unsubscribe": "One-Click"})
+    page = client.get(there).content
+    assert "Tips and ideas Unsubscribing" in seen(page)
+    assert not is_ticked(page, "tips")
+    deliver()
+    cache.clear()
+    page = client.get(there).content
+    assert not is_ticked(page, "tips")
+    assert "Tips and ideas Not subscribed" in seen(client.get(f"{there}/yours").content)
+    # An unchanged form changes nothing.
+    save(client, there, page, often="weekly")
+    assert [one[0] for one in asked()] == ["unsubscribe"]
+    save(client, there, page, topic="tips", often="weekly")
+    assert [one[:2] for one in asked()][1:] == [("topic", "topic:tips"), ("subscribe", "list:7002")]
+    deliver()
+    cache.clear()
+    assert lists_of(sandbox)["7002"] == "Active"
+    assert is_ticked(client.get(there).content, "tips")
+
+
+def test_a_frequency_whose_list_was_left_has_no_choice_that_means_emails(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    Topic.objects.filter(code="frequency").update(unsubscribes_list_id=7002, off_value="")
+    forget_all()
+    there = path(settings)
+    assert chosen(client.get(there).content, "frequency") == "weekly"
+    client.post(path(settings, job=PRODUCT_NEWS).replace("/p/", "/u/", 1))
+    deliver()
+    cache.clear()
+    page = client.get(there).content
+    assert chosen(page, "frequency") == ""
+    assert "How often? Not subscribed" in seen(client.get(f"{there}/yours").content)
+    client.post(there, {"snapshot": snapshot_of(page), "keep": ["7001"], "topic": "tips"})
+    assert len(asked()) == 1
+    save(client, there, page, topic="tips", often="weekly")
+    assert [one[:3] for one in asked()[1:]] == [
+        ("topic", "topic:frequency", "weekly"), ("subscribe", "list:7002", ""),
+    ]  # fmt: skip
+
+
+def test_a_topic_joins_its_list_also_where_the_page_shows_no_such_list(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    with_list(7003)
+    sandbox.cue("permission_failed", times=None, operation="Retrieve:List")
+    there = path(settings, 1002)
+    client.post(
+        there,
+        {"snapshot": topics_snapshot(client.get(there).content), "topic": "tips",
+         "topic-frequency": "monthly"},
+    )  # fmt: skip
+    assert [one[:2] for one in asked()][:2] == [
+        ("topic", "topic:tips"), ("subscribe", "list:7003"),
+    ]  # fmt: skip
+
+
+def topics_snapshot(page: bytes) -> str:
+    """Return the signed snapshot in the form of the topics alone."""
+    return page.decode().rpartition('name="snapshot" value="')[2].partition('"')[0]
+
+
+def test_the_page_names_the_list_that_is_left_whoever_named_it(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    with_list()
+    words = "you’re also unsubscribed from “<bdi>"
+    page = client.get(path(settings)).content.decode()
+    assert f"{words}Product news" in page
+    with_list(7999)
+    assert f"{words}a mailing list" in client.get(path(settings)).content.decode()
+
+
+def test_leaving_a_topic_never_unsubscribes_from_everything(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    BusinessUnit.objects.filter(pk=PARENT).update(all_subscribers_list_id=1)
+    with_list(1)
+    save(client, path(settings), often="weekly")
+    assert [one[:2] for one in asked()] == [("topic_off", "topic:tips")]
+
+
+def test_another_frequency_of_a_topic_that_was_left_meanwhile_is_asked_again_with_the_consent(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    there = path(settings)
+    stale = client.get(there).content
+    save(client, there, topic="tips", often="never")
+    deliver()
+    answer = save(client, there, stale, topic="tips", often="monthly")
+    assert answer.status_code == 409
+    assert chosen(answer.content, "frequency") == "monthly"
+    assert "By subscribing, you agree" in seen(answer.content)
+    assert len(asked()) == 1
+    form = {"snapshot": snapshot_of(answer.content), "keep": ["7001", "7002"], "topic": "tips"}
+    assert client.post(there, form | {"topic-frequency": "monthly"}).status_code == 303
+    newest = SubscriberRequest.objects.latest("pk")
+    assert (newest.kind, newest.value) == ("topic", "monthly")
+    assert newest.consent_text is not None
+
+
+def test_another_frequency_of_a_topic_that_was_left_before_the_page_was_made_is_a_change(
+    client: Client, settings: Settings, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Topic.objects.filter(code="frequency").update(unsubscribes_list_id=7002)
+    forget_all()
+    there = path(settings, job=PRODUCT_NEWS)
+    page = client.get(there).content
+    client.post(there.replace("/p/", "/u/", 1))
+    deliver()
+    # As an hour later, when the subscriber was subscribed again in Marketing Cloud.
+    monkeypatch.setattr(lists, "_CLOCKS", timedelta(hours=-1))
+    save(client, there, page, topic="tips", often="monthly")
+    newest = SubscriberRequest.objects.latest("pk")
+    assert (newest.kind, newest.value, newest.consent_text) == ("topic", "monthly", None)
+
+
+def test_a_column_that_is_not_there_hides_no_other_topic_in_its_row(
+    client: Client, settings: Settings, sandbox: Sandbox, unit: BusinessUnit
+) -> None:
+    topic(unit, code="lost", name="Lost and found", column="Renamed")
+    page = client.get(path(settings)).content
+    assert "Lost and found We can’t show this right now." in seen(page)
+    assert (is_ticked(page, "tips"), chosen(page, "frequency")) == (True, "weekly")
+
+
+def test_names_of_columns_count_in_any_letter_case(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    Topic.objects.filter(code="tips").update(column="tips", key_column="subscriberkey")
+    forget_all()
+    assert is_ticked(client.get(path(settings)).content, "tips")
+
+
+def test_a_refused_request_is_not_sent_again_once_its_topic_is_deleted(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    save(client, path(settings), often="monthly")
+    change(data_extension="renamed")
+    deliver()
+    ids = SubscriberRequest.objects.values_list("pk", flat=True)
+    Topic.objects.filter(code="tips").delete()
+    assert outbox.requeue(ids) == 1
+    # Nothing is sent for a unit without topics, so it would wait for nothing.
+    assert [one[::3] for one in asked()] == [("topic_off", "refused"), ("topic", "pending")]
+
+
+def test_one_email_confirms_a_topic_and_the_list_that_goes_with_it(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    BusinessUnit.objects.update(confirm_key="confirm-subscription")
+    with_list(7003)
+    there = path(settings, 1002)
+    before = len(sandbox.mails())
+    save(client, there, topic="tips", often="weekly")
+    save(client, there, topic="tips", often="weekly")
+    assert [one[3] for one in asked()] == ["waiting", "waiting"]
+    deliver()
+    assert len(sandbox.mails()) == before + 1
+    client.post(mailed_link(sandbox), follow=True)
+    deliver()
+    assert [one[3] for one in asked()] == ["done", "done"]
+    confirmed = SubscriberRequest.objects.values_list("confirmed_at", flat=True)
+    assert len(set(confirmed)) == 1
+    assert None not in confirmed

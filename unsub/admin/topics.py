@@ -132,8 +132,30 @@ def _report(request: HttpRequest, topic: Topic) -> None:
 
 
 def problem_of(topic: Topic) -> str | None:
-    """Return what is wrong with the place of a topic in Marketing Cloud, or "". None where that
-    does not answer within TIMEOUT seconds."""
+    """Return what is wrong with the place of a topic in Marketing Cloud, or with its list, or "".
+    None where that does not answer within TIMEOUT seconds."""
+    problem = _problem_of_place(topic)
+    return _problem_of_list(topic) if problem == "" else problem
+
+
+def _problem_of_list(topic: Topic) -> str | None:
+    """Return what is wrong with the list that is left with a topic, as `problem_of` does."""
+    if topic.unsubscribes_list_id is None:
+        return ""
+    lists = _read(topic.unit_id, "lists", partial(catalogue.lists, topic.unit_id))
+    if lists is None:
+        return None
+    found = next((one for one in lists if one.list_id == topic.unsubscribes_list_id), None)
+    if found is None:
+        return gettext("Marketing Cloud has no list with the ListID %s.") % (
+            topic.unsubscribes_list_id
+        )
+    is_all = gettext("This is All Subscribers: leaving it means leaving everything.")
+    return is_all if found.is_all_subscribers else ""
+
+
+def _problem_of_place(topic: Topic) -> str | None:
+    """Return what is wrong with the place of a topic, as `problem_of` does."""
     mid = topic.unit_id
     if topic.kept_in == TopicKept.ATTRIBUTE:
         names = _read(mid, "definitions", partial(catalogue.definitions, mid))

@@ -175,9 +175,10 @@ def _change(mid: int, body: NewChange) -> Change:
         case ChangeTopic():
             return _change_of_topic(_topic(mid, body), body)
         case ChangeAttribute():
-            value = clean(body.value)
+            value, name = clean(body.value), body.name.strip()
             _check_characters(mid, value)
-            return Change(kind=Kind.ATTRIBUTE, name=body.name.strip(), value=value)
+            _check_no_topic(mid, name)
+            return Change(kind=Kind.ATTRIBUTE, name=name, value=value)
 
 
 def _topic(mid: int, body: ChangeTopic) -> OfferedTopic:
@@ -225,6 +226,17 @@ def _check_characters(mid: int, value: str) -> None:
         return
     if not takes_all:
         raise invalid("value", "It has characters that the unit's attributes do not take.")
+
+
+def _check_no_topic(mid: int, name: str) -> None:
+    """Raise ApiProblem for an attribute that is a topic of the unit, which needs consent; not while
+    the database does not answer."""
+    try:
+        found = topics_of(mid)
+    except (DatabaseError, InterfaceError):
+        return
+    if any(one.row is None and one.column.casefold() == name.casefold() for one in found):
+        raise invalid("name", "It is a topic of the unit: change it as a topic.")
 
 
 def _origin(key: ApiKey, asked_by: str) -> Origin:

@@ -18,6 +18,7 @@ from unsub.domain.outcomes import (
     NO_CALL_FREE,
     NOT_CALLED,
     STOPPING,
+    WITHOUT_CALL,
     Outcome,
     Verdict,
     read_error,
@@ -189,7 +190,21 @@ def call(batch: Batch[Row]) -> tuple[Verdict, ...]:
         verdicts = (read_error(err),) * len(batch.rows)
     except Exception as err:  # noqa: BLE001 - one row must not stop the others
         return isolation.verdicts_on(batch, err)
-    return _retry_singly(batch, None) if verdicts is None else verdicts
+    if verdicts is None:
+        return _retry_singly(batch, None)
+    return tuple(
+        _with_all_tries(row, verdict) for row, verdict in zip(batch.rows, verdicts, strict=True)
+    )
+
+
+def _with_all_tries(row: Row, verdict: Verdict) -> Verdict:
+    """Return the verdict with as many tries more as the row had attempts that made no call."""
+    if verdict.tries is None or row.attempts < verdict.tries:
+        return verdict
+    without = row.delivery_attempts.filter(
+        outcome=Outcome.TRY_LATER.value, detail__in=WITHOUT_CALL
+    ).count()
+    return replace(verdict, tries=verdict.tries + without) if without else verdict
 
 
 _SENDERS: Mapping[MessageType, Callable[[Batch[Any]], tuple[Verdict, ...] | None]] = {

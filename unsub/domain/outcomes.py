@@ -108,6 +108,12 @@ HELD_BACK = Verdict(outcome=Outcome.TRY_LATER, detail="the queue was stopped", a
 # For a batch that waited for a call of this process, which then had none.
 NO_CALL_FREE = Verdict(outcome=Outcome.TRY_LATER, detail="no call was free", at_once=True)
 
+# Attempts with these details made no call.
+WITHOUT_CALL = tuple(
+    one.detail
+    for one in (NO_TIME_LEFT, NEXT_MESSAGE, NOT_CALLED, STOPPING, HELD_BACK, NO_CALL_FREE)
+)
+
 _STEPS = {
     Outcome.POSTED: Step.FINISH,
     Outcome.UNSUBSCRIBED_WITHOUT_EVENT: Step.FINISH,

@@ -98,6 +98,22 @@ def subscriber_names(mid: int, keys: Sequence[str]) -> list[SubscriberName]:
     return _all(pages)
 
 
+def subscribers_by_key(mid: int, keys: Sequence[str]) -> dict[str, SubscriberName]:
+    """Return {key: identifiers} of the subscribers with these keys, by the keys as given. Unknown
+    keys are left out, and so are those that Marketing Cloud returns in other letter case, where
+    they may be of two subscribers. Raises an SfmcError."""
+    found: dict[str, list[SubscriberName]] = {}
+    for one in subscriber_names(mid, keys):
+        key = _spelled(one.subscriber_key, keys)
+        if key is not None:
+            found.setdefault(key, []).append(one)
+    exact = {
+        key: [one for one in names if one.subscriber_key == key] or names
+        for key, names in found.items()
+    }
+    return {key: names[0] for key, names in exact.items() if len(names) == 1}
+
+
 def subscribers_called(mid: int, name: str) -> list[SubscriberName]:
     """Return the unit's subscribers with this SubscriberKey or, where it has an @, this address.
     One subscriber may be there twice. Raises an SfmcError."""

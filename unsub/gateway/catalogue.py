@@ -33,20 +33,27 @@ def definitions(mid: int) -> tuple[Definition, ...]:
 def data_columns(mid: int, customer_key: str) -> tuple[DataColumn, ...]:
     """Return the columns of a data extension of the unit; none where there is no such one, which
     the next call asks again. Raises an SfmcError."""
-    name = hashlib.sha256(customer_key.encode()).hexdigest()[:16]
-    key = f"catalogue:columns:{mid}:{name}"
-    found: tuple[DataColumn, ...] | None = cache.get(key)
-    if found is None:
+    found = known_data_columns(mid, customer_key)
+    if not found:
         found = tuple(gateway.data_columns(mid, customer_key))
         if found:
-            cache.set(key, found, timeout=FRESH_FOR)
+            cache.set(_columns_key(mid, customer_key), found, timeout=FRESH_FOR)
     return found
+
+
+def known_data_columns(mid: int, customer_key: str) -> tuple[DataColumn, ...]:
+    """Return the columns of a data extension as they were lately read, or nothing. Asks nobody."""
+    return tuple(cache.get(_columns_key(mid, customer_key)) or ())
 
 
 def forget_data_columns(mid: int, customer_key: str) -> None:
     """Let the next read of a data extension's columns ask Marketing Cloud."""
+    cache.delete(_columns_key(mid, customer_key))
+
+
+def _columns_key(mid: int, customer_key: str) -> str:
     name = hashlib.sha256(customer_key.encode()).hexdigest()[:16]
-    cache.delete(f"catalogue:columns:{mid}:{name}")
+    return f"catalogue:columns:{mid}:{name}"
 
 
 def known_lists(mid: int) -> list[MailList]:

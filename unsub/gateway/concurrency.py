@@ -36,6 +36,7 @@ return 1
 """
 _client = quick_client(1.0)
 _acquire = _client.register_script(_ACQUIRE)
+_ROWS = "profilecenter:calls:rows"
 REFUSED_FOR = 0.5  # seconds
 # When this process was last refused a slot.
 _refused_at: dict[Caller, float] = {}
@@ -66,10 +67,29 @@ def call_slot(caller: Caller = Caller.WORKERS) -> Iterator[bool]:
         yield mine
     finally:
         if counts:
-            _release(caller, holder)
+            _release(caller.value, holder)
             with _released:
                 _held[caller] -= 1
                 _released.notify()
+
+
+@contextmanager
+def row_slot() -> Iterator[bool]:
+    """Yield whether a page may read a row of a data extension now. These reads have half of the
+    slots of pages: however many data extensions a unit has, and however slow they are, the other
+    reads find a slot. They take a slot of pages, too."""
+    holder = uuid4().hex
+    try:
+        limit = max(1, Caller.PAGES.limit // 2)
+        mine = bool(_acquire(keys=[_ROWS], args=[limit, _seconds(), holder]))
+    except redis.RedisError:
+        # As in `call_slot`, which logs it.
+        mine, holder = True, ""
+    try:
+        yield mine
+    finally:
+        if mine and holder:
+            _release(_ROWS, holder)
 
 
 def were_in_use(caller: Caller = Caller.WORKERS) -> bool:
@@ -93,9 +113,9 @@ def _seconds() -> float:
     return float(settings.LEASE_SECONDS)
 
 
-def _release(caller: Caller, holder: str) -> None:
+def _release(key: str, holder: str) -> None:
     """Release a slot. If Redis fails, the slot expires by itself."""
     try:
-        _client.zrem(caller.value, holder)
+        _client.zrem(key, holder)
     except redis.RedisError as err:
         log.warning("call_slot_release_failed", error=type(err).__name__)

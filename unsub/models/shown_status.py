@@ -14,6 +14,7 @@ from .business_unit import BusinessUnit
 from .kinds import Kind
 from .queue_state import QueueState
 from .statuses import Status
+from .topic import Topic
 
 
 def queue_is_held() -> Q:
@@ -40,8 +41,11 @@ def shows(status: str) -> Q:
 
 def can_be_requeued() -> Q:
     """Return Q for the requests that "Retry" requeues: refused and held ones. Not those whose
-    subscriber is no longer stored: Marketing Cloud could not be told who it is."""
-    return (Q(status=Status.REFUSED) & Q(forgotten_at=None)) | is_held()
+    subscriber is no longer stored: Marketing Cloud could not be told who it is. Nor those about a
+    topic that was deleted: nobody could say where to write it."""
+    topic = Topic.objects.filter(unit=OuterRef("unit_id"), code=OuterRef("target_name")).order_by()
+    is_gone = Q(kind__in=(Kind.TOPIC, Kind.TOPIC_OFF)) & ~Exists(topic)
+    return (Q(status=Status.REFUSED) & Q(forgotten_at=None) & ~is_gone) | is_held()
 
 
 def can_be_sent_as(method: CallMethod) -> Q:

@@ -167,6 +167,8 @@ class Topic(models.Model):
         known = dict(read_choices(self.choices))
         errors = self._wrong_place() if self.kept_in == TopicKept.COLUMN else {}
         errors |= self._wrong_choices(known) if self.choices.strip() else self._wrong_values()
+        if self.unit_id:
+            errors |= self._same_place() | self._wrong_list()
         if errors:
             raise ValidationError(errors)
 
@@ -177,6 +179,30 @@ class Topic(models.Model):
         if self.key_column and self.key_column.casefold() == self.column.casefold():
             errors["column"] = str(_("The key column can’t hold the value, too."))
         return errors
+
+    def _same_place(self) -> dict[str, str]:
+        """Return errors of a place that another topic has. Requests about two topics have no order
+        among them."""
+        same = Topic.objects.filter(
+            unit_id=self.unit_id, kept_in=self.kept_in, column__iexact=self.column
+        ).exclude(pk=self.pk)
+        if self.kept_in == TopicKept.COLUMN:
+            same = same.filter(data_extension=self.data_extension)
+        return {"column": str(_("Another topic is kept there."))} if same.exists() else {}
+
+    def _wrong_list(self) -> dict[str, str]:
+        """Return errors of the list that is left with the topic."""
+        if self.unsubscribes_list_id is None:
+            return {}
+        same = Topic.objects.filter(
+            unit_id=self.unit_id, unsubscribes_list_id=self.unsubscribes_list_id
+        ).exclude(pk=self.pk)
+        error = ""
+        if self.unsubscribes_list_id in self.unit.all_subscribers_list_ids:
+            error = str(_("This is All Subscribers: leaving it means leaving everything."))
+        elif same.exists():
+            error = str(_("Another topic has this list: whoever leaves one would leave both."))
+        return {"unsubscribes_list_id": error} if error else {}
 
     def _wrong_values(self) -> dict[str, str]:
         """Return errors of a yes or no."""

@@ -45,6 +45,7 @@ from . import (
     reassertion,
     spool,
     store,
+    topic_lists,
     wakeup,
 )
 from .emailed_links import EmailedLink
@@ -248,19 +249,20 @@ def press(link: EmailedLink) -> None:
 
 
 def confirm(request: SubscriberRequest) -> bool:
-    """Make a request that waits for its confirmation pending, due now with a new horizon, and queue
-    the email that tells the former address of a change of address. Return whether it was still
-    waiting. Raises DatabaseError."""
-    waiting = SubscriberRequest.objects.filter(pk=request.pk, status=Status.WAITING)
+    """Make a request that waits for its confirmation pending, due now with a new horizon, and with
+    a topic the subscription to its list; queue the email that tells the former address of a change
+    of address. Return whether any was still waiting. Raises DatabaseError."""
     with database_timeout.fail_fast(), transaction.atomic():
-        confirmed = waiting.update(
+        waiting = topic_lists.waiting_with(request)
+        ids = list(waiting.order_by("pk").values_list("pk", flat=True))
+        confirmed = waiting.filter(pk__in=ids).update(
             status=Status.PENDING,
             confirmed_at=Now(),
             next_attempt_at=Now(),
             give_up_at=Now() + HORIZON,
         )
         if confirmed:
-            recording.accepted(request.unit_id, [request.pk])
+            recording.accepted(request.unit_id, ids)
         if confirmed and address_rules.gives_notice(request):
             link_emails.give_notice(request)
         _wake_all_on_commit({request.unit_id})

@@ -45,7 +45,7 @@ from unsub.units import all_subscribers
 from unsub.webhooks import recording
 from unsub.webhooks.recording import is_wanted
 
-from . import address_rules, identity, link_emails, precedence
+from . import address_rules, identity, link_emails, precedence, topic_lists
 from .submission import Submission
 
 # How long a refused request is shown on the subscriber's page.
@@ -298,7 +298,13 @@ def _repeat(found: SubscriberRequest, submission: Submission) -> None:
         _update_pause(found, submission)
     if found.status == Status.WAITING:
         # The subscriber asks again: the email may be lost. Another is sent at most once an hour.
-        link_emails.request_confirmation(found, submission.received_at)
+        _request_confirmation(found, submission)
+
+
+def _request_confirmation(request: SubscriberRequest, submission: Submission) -> None:
+    """Queue the email that confirms a request, unless that of its topic does so, too."""
+    if not topic_lists.is_confirmed_with_topic(request, submission.received_at):
+        link_emails.request_confirmation(request, submission.received_at)
 
 
 def _is_latest(found: SubscriberRequest, submission: Submission) -> bool:
@@ -329,7 +335,7 @@ def _insert(submission: Submission, key: str) -> SubscriberRequest | None:
     if request.status == Status.WAITING:
         if request.kind == Kind.ADDRESS:
             address_rules.supersede_waiting(request)
-        link_emails.request_confirmation(request, submission.received_at)
+        _request_confirmation(request, submission)
     return request
 
 

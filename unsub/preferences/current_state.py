@@ -81,12 +81,31 @@ class CurrentState:
         target = Target(TargetType.TOPIC, name=topic.code)
         request, read = self.applied.get(target), self.snapshot.topics.get(topic.code)
         raw = request.value if request else read
+        value, is_left = topic.value_of(raw or ""), self._has_left(topic.list_id)
+        note = _topic_note(topic, self.latest.get(target))
+        if is_left and topic.list_id is not None and topic.is_on(value):
+            note = note or _note(self.latest.get(_list(topic.list_id)))
         return TopicState(
             topic=topic,
-            value=topic.value_of(raw or ""),
+            value=value,
             is_known=raw is not None,
-            note=_topic_note(topic, self.latest.get(target)),
+            list_is_left=is_left,
+            note=note,
         )
+
+    def has_left_topic(self, topic: OfferedTopic) -> bool:
+        """Return whether the subscriber is known to be off a topic, or the list that goes with
+        it."""
+        state = self._topic(topic)
+        return state.list_is_left or (state.is_known and not state.is_on)
+
+    def _has_left(self, list_id: int | None) -> bool:
+        """Return whether the subscriber is unsubscribed from a list, once their request for it is
+        done. Not where it is unknown, nor where they never were on it: a send puts them there."""
+        if list_id is None:
+            return False
+        there = (self.snapshot.memberships or {}).get(list_id, "")
+        return _after(self.applied.get(_list(list_id)), there) == UNSUBSCRIBED
 
     def attribute(self, name: str) -> str:
         """Return the value of an attribute, once the request for it is done."""

@@ -7,6 +7,7 @@ value that changed in the meantime is shown, not overwritten.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from django.core import signing
 
@@ -23,7 +24,8 @@ class FormSnapshot:
     by field id, values of topics by code, and the fingerprint of the consent text.
 
     `is_known` is False where Marketing Cloud did not answer; `on` then holds the lists that can be
-    unsubscribed from.
+    unsubscribed from. `made_at` is when the page was rendered, by the clock of its web host; None
+    before that.
     """
 
     on: tuple[int, ...] = ()
@@ -32,6 +34,7 @@ class FormSnapshot:
     topics: Mapping[str, str] = field(default_factory=dict)
     consent: str = ""
     is_known: bool = True
+    made_at: datetime | None = field(default=None, compare=False)
 
 
 def dumps(context: UnsubContext, snapshot: FormSnapshot) -> str:
@@ -62,8 +65,13 @@ def loads(context: UnsubContext, text: str) -> FormSnapshot | None:
         return None
     return FormSnapshot(
         on=tuple(on), off=tuple(off), values=values, consent=consent, is_known=is_known,
-        topics=topics,
+        topics=topics, made_at=_made_at(text),
     )  # fmt: skip
+
+
+def _made_at(text: str) -> datetime:
+    """Return the time in a signed snapshot: its last part but one."""
+    return datetime.fromtimestamp(signing.b62_decode(text.rsplit(":", 2)[1]), UTC)
 
 
 def fingerprint(text: str) -> str:

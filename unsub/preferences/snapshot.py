@@ -15,7 +15,14 @@ from unsub.gateway import calls as gateway
 from unsub.gateway import catalogue, reads
 from unsub.infra import digests
 from unsub.models import KeyHolds, MailingList
-from unsub.sfmc import Definition, MailList, Membership, Profile
+from unsub.sfmc import (
+    DataColumn,
+    Definition,
+    MailList,
+    Membership,
+    Profile,
+    UnknownOutcomeError,
+)
 
 from .topics import OfferedTopic, RowKey, columns_by_row
 
@@ -68,13 +75,13 @@ def fetch(
     if details:
         wanted["definitions"] = partial(catalogue.definitions, mid)
     started = {name: reads.start(read) for name, read in wanted.items()}
-    reading = _Second(mid=mid, subscriber=subscriber, columns=columns_by_row(topics))
+    reading = _Second(mid=mid, subscriber=subscriber, columns=columns_by_row(topics), until=until)
     reading.start(subscriber.subscriber_key or "", subscriber.subscriber_id, "")
     found = {name: reads.result(mid, name, one, until) for name, one in started.items()}
     profile: Profile | None = found["profile"]
     if profile:
         reading.start(profile.subscriber_key, profile.subscriber_id, profile.email_address)
-    memberships, rows = reading.results(until)
+    memberships, rows = reading.results()
     return ProfileSnapshot(
         **found, memberships=memberships, topics=_topic_values(topics, profile, rows)
     )
@@ -86,9 +93,15 @@ class _Second:
     may have a former one."""
 
     def __init__(
-        self, *, mid: int, subscriber: SubscriberContext, columns: Mapping[RowKey, tuple[str, ...]]
+        self,
+        *,
+        mid: int,
+        subscriber: SubscriberContext,
+        columns: Mapping[RowKey, tuple[str, ...]],
+        until: float,
     ) -> None:
         self._mid, self._subscriber, self._columns = mid, subscriber, columns
+        self._until = until
         self._memberships: _Started = None
         self._has_memberships = False
         self._rows: dict[RowKey, _Started] = {}
@@ -107,13 +120,15 @@ class _Second:
         for row, columns in self._columns.items():
             if row not in self._rows and (value := held[row.holds]):
                 read = partial(_row, mid, who, row, columns, value)
-                self._rows[row] = reads.start(read)
+                self._rows[row] = reads.start_row(
+                    read, place=(mid, row.data_extension), until=self._until
+                )
 
-    def results(self, until: float) -> tuple[dict[int, str] | None, dict[RowKey, dict[str, str]]]:
+    def results(self) -> tuple[dict[int, str] | None, dict[RowKey, dict[str, str]]]:
         """Return the memberships, or None, and the rows that were read."""
-        memberships = reads.result(self._mid, "memberships", self._memberships, until)
+        memberships = reads.result(self._mid, "memberships", self._memberships, self._until)
         rows = {
-            row: reads.result(self._mid, "data extension", one, until)
+            row: reads.result(self._mid, "data extension", one, self._until)
             for row, one in self._rows.items()
         }
         return memberships, {row: one for row, one in rows.items() if one is not None}
@@ -125,14 +140,15 @@ def _topic_values(
     rows: Mapping[RowKey, Mapping[str, str]],
 ) -> dict[str, str]:
     """Return the values of the topics that could be read, by code. Names of columns are compared in
-    any letter case, as Marketing Cloud does."""
+    any letter case, as Marketing Cloud does. A row has no value for a column that is not there."""
     found: dict[str, str] = {}
     for one in topics:
         if one.row is None and profile is not None:
             found[one.code] = profile.attributes.get(one.column, "")
         elif one.row is not None and one.row in rows:
             values = {name.casefold(): value for name, value in rows[one.row].items()}
-            found[one.code] = values.get(one.column.casefold(), "")
+            if one.column.casefold() in values:
+                found[one.code] = values[one.column.casefold()]
     return found
 
 
@@ -188,14 +204,49 @@ def _row(
     columns: Sequence[str],
     value: str,
 ) -> dict[str, str]:
-    """Return the values of a subscriber's row in a data extension; {} without a row. Raises an
-    SfmcError."""
-    key = (row.column, value)
+    """Return the values of those columns that are there, in a subscriber's row of a data extension;
+    "" without a row. Raises an SfmcError."""
     found: dict[str, str] = _kept(
-        _row_name(row, columns), mid, subscriber,
-        lambda: dict(gateway.data_values(mid, row.data_extension, key=key, columns=columns)),
-    )  # fmt: skip
+        _row_name(row, columns), mid, subscriber, lambda: _read_row(mid, row, columns, value)
+    )
     return found
+
+
+def _read_row(mid: int, row: RowKey, columns: Sequence[str], value: str) -> dict[str, str]:
+    """Return what `_row` does. Marketing Cloud refuses a read that names a column which is not
+    there, or not as it is written: what is there is looked up then, so that one wrong column hides
+    no topic but its own."""
+    began = monotonic()
+    wanted = (row.column, *columns)
+    known = catalogue.known_data_columns(mid, row.data_extension)
+    names = _as_written(wanted, known)
+    try:
+        return _read_columns(mid, row, names, value)
+    except UnknownOutcomeError:
+        # Without a reply, or where the columns are known already, looking them up helps nobody.
+        if known or monotonic() - began > TIMEOUT:
+            raise
+        there = _as_written(wanted, catalogue.data_columns(mid, row.data_extension))
+        if there == names:
+            raise
+    return _read_columns(mid, row, there, value)
+
+
+def _as_written(columns: Sequence[str], known: Sequence[DataColumn]) -> list[str]:
+    """Return those of the columns that are known, as the data extension has them; all of them where
+    none is known."""
+    names = {one.name.casefold(): one.name for one in known}
+    there = dict.fromkeys(names[one.casefold()] for one in columns if one.casefold() in names)
+    return [*there] or [*columns]
+
+
+def _read_columns(mid: int, row: RowKey, names: Sequence[str], value: str) -> dict[str, str]:
+    """Return the values of the columns `names`, of which the first is the key."""
+    key, *columns = names
+    if key.casefold() != row.column.casefold() or not columns:
+        return {}
+    found = gateway.data_values(mid, row.data_extension, key=(key, value), columns=columns)
+    return dict.fromkeys(columns, "") | dict(found)
 
 
 def _row_name(row: RowKey, columns: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """A unit's topics as the page offers them, with what they are worth to one subscriber."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from unsub.infra.database_timeout import fail_fast
@@ -8,6 +8,7 @@ from unsub.infra.kept import Kept
 from unsub.models import KeyHolds, Topic, TopicKept, TopicText
 from unsub.models.mailing_list import LAST
 from unsub.models.topic import read_choices
+from unsub.units import all_subscribers
 
 # A marketer's change shows after this time at the latest.
 KEPT_FOR = 2.0  # seconds
@@ -29,7 +30,8 @@ class RowKey:
 class OfferedTopic:
     """One topic. `row` is None for one that is kept in the profile attribute `column`. `choices`
     are (value, label) of a pick list. `texts` maps a language to name, description and labels, of
-    which any may be empty. `list_id` is the list that is left with the topic."""
+    which any may be empty. `list_id` is the list that is left with the topic; never All
+    Subscribers."""
 
     code: str
     name: str
@@ -86,28 +88,36 @@ class OfferedTopic:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicState:
     """A topic, and its value for one subscriber once their requests are done. `is_known` is False
-    where it could not be read. `note` is as that of a Subscription, or `changing` for another
-    choice that is on its way."""
+    where it could not be read. `list_is_left`: the subscriber is off the list that goes with the
+    topic, and gets none of its emails, whatever the value. `note` is as that of a Subscription, or
+    `changing` for another choice that is on its way."""
 
     topic: OfferedTopic
     value: str = ""
     is_known: bool = False
+    list_is_left: bool = False
     note: str = ""
 
     @property
     def is_on(self) -> bool:
         """Whether the subscriber gets the topic's emails."""
-        return self.is_known and self.topic.is_on(self.value)
+        return self.is_known and self.topic.is_on(self.shown)
+
+    @property
+    def shown(self) -> str:
+        """The value to show: that for off where the list was left, or "" where there is none."""
+        is_off = self.list_is_left and self.topic.is_on(self.value)
+        return self.topic.off_value if is_off else self.value
 
     @property
     def label(self) -> str:
-        """The label of the choice."""
-        return self.topic.label_of(self.value)
+        """The label of the choice; "" for none."""
+        return self.topic.label_of(self.shown)
 
     @property
     def choices(self) -> list[tuple[str, str, bool]]:
         """(value, label, whether it is chosen) of a pick list."""
-        return [(value, label, value == self.value) for value, label in self.topic.choices]
+        return [(value, label, value == self.shown) for value, label in self.topic.choices]
 
 
 def topics_of(mid: int) -> tuple[OfferedTopic, ...]:
@@ -120,10 +130,15 @@ def _read(mid: int) -> tuple[OfferedTopic, ...]:
     with fail_fast():
         rows = list(Topic.objects.filter(unit_id=mid).order_by("position", "name"))
         texts = list(TopicText.objects.filter(topic__in=rows).order_by()) if rows else []
-    return tuple(_offered(row, [one for one in texts if one.topic_id == row.pk]) for row in rows)
+        is_linked = any(row.unsubscribes_list_id is not None for row in rows)
+        # Scope never widens: which list it is may have become known after the topic was saved.
+        everything = all_subscribers.list_ids(mid) if is_linked else frozenset()
+    return tuple(
+        _offered(row, [one for one in texts if one.topic_id == row.pk], everything) for row in rows
+    )
 
 
-def _offered(row: Topic, texts: Iterable[TopicText]) -> OfferedTopic:
+def _offered(row: Topic, texts: Iterable[TopicText], everything: Collection[int]) -> OfferedTopic:
     is_column = row.kept_in == TopicKept.COLUMN
     return OfferedTopic(
         code=row.code,
@@ -139,7 +154,7 @@ def _offered(row: Topic, texts: Iterable[TopicText]) -> OfferedTopic:
         off_value=row.off_value,
         empty_value=row.empty_value,
         choices=tuple(read_choices(row.choices)),
-        list_id=row.unsubscribes_list_id,
+        list_id=None if row.unsubscribes_list_id in everything else row.unsubscribes_list_id,
         texts={
             one.language: (one.name, one.description, dict(read_choices(one.choices)))
             for one in texts

@@ -21,7 +21,7 @@ def sample(page_context: PageContext) -> dict[str, Any]:
     return {
         "now": CurrentState(snapshot=ProfileSnapshot(lists=(), memberships={})),
         "lists": lists,
-        "rows": rows_of(page_context, lists, ()),
+        "rows": rows_of(page_context, lists, (), {}),
         "picks": (),
         "known": [],
         "can_join": True,

@@ -91,11 +91,11 @@ def _look_up(batch: Batch[SubscriberRequest]) -> _Known:
     keys = subscriber_keys(batch)
     named = {one.code for one in in_columns if one.key_holds != KeyHolds.SUBSCRIBER_KEY}
     wanted = {keys[row.pk] for row in batch.rows if row.target.name in named} - {None, ""}
-    names = gateway.subscriber_names(mid, sorted(filter(None, wanted))) if wanted else []
+    names = gateway.subscribers_by_key(mid, sorted(filter(None, wanted))) if wanted else {}
     return _Known(
         topics=topics,
         keys=keys,
-        names={one.subscriber_key.casefold(): one for one in names},
+        names=names,
         columns={
             key: frozenset(one.name.casefold() for one in catalogue.data_columns(mid, key))
             for key in {one.data_extension for one in in_columns}
@@ -126,7 +126,7 @@ def _row(row: SubscriberRequest, topic: Topic, key: str, known: _Known) -> Plan:
         return _NO_DATA_EXTENSION
     if not {topic.key_column.casefold(), topic.column.casefold()} <= columns:
         return _NO_COLUMN
-    held = _held(topic, key, known.names.get(key.casefold()))
+    held = _held(topic, key, known.names.get(key))
     if not held:
         return _NOBODY
     return DataRow(

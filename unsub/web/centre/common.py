@@ -2,6 +2,7 @@
 requests."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
@@ -95,13 +96,15 @@ def readable(page_context: PageContext, field: Field, raw: str) -> str:
     return text
 
 
-def recent_requests(page_context: PageContext) -> list[SubscriberRequest]:
-    """Return the subscriber's requests that are not yet visible in Marketing Cloud's data; none
-    where the database does not answer."""
+def recent_requests(
+    page_context: PageContext, since: timedelta = JUST_DONE
+) -> list[SubscriberRequest]:
+    """Return the subscriber's requests that are open or ended within `since`: by default those that
+    are not yet visible in Marketing Cloud's data. None where the database does not answer."""
     if page_context.link.context.is_test:
         return []
     try:
-        return outbox.recent(page_context.link.context, JUST_DONE)
+        return outbox.recent(page_context.link.context, since)
     except (DatabaseError, InterfaceError):
         return []
 

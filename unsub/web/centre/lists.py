@@ -1,7 +1,8 @@
 """The main page of the profile centre: the subscriber's lists, subscribing and unsubscribing."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
@@ -10,9 +11,10 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from unsub.models import Channel, Kind
 from unsub.outbox.api import Change, Submission
 from unsub.preferences import form_snapshot, snapshot
-from unsub.preferences.current_state import CurrentState, Subscription
+from unsub.preferences.current_state import CurrentState, Subscription, current_state
 from unsub.preferences.form_snapshot import FormSnapshot
 from unsub.preferences.list_changes import ListChanges, read_changes
+from unsub.preferences.snapshot import ProfileSnapshot
 from unsub.preferences.topic_changes import TopicChange, read_topic_changes
 from unsub.preferences.topics import TopicState
 from unsub.web.http import Saved, SeeOther, page, read_form, unavailable
@@ -20,12 +22,22 @@ from unsub.web.page_context import PageContext
 from unsub.web.signed_link import EVERYTHING
 
 from .access import profile_centre_view
-from .common import facts_of, load_state, offered_topics, own_facts, page_of, submit_all
+from .common import (
+    facts_of,
+    load_state,
+    offered_topics,
+    own_facts,
+    page_of,
+    recent_requests,
+    submit_all,
+)
 from .pauses import DAYS, pauses_of
 from .topics import context_of, values_of, without_linked
 from .topics import submissions as topic_submissions
 
 AGAIN = "again"
+# How far the clock of a web host may be ahead of the database's.
+_CLOCKS = timedelta(minutes=15)
 
 
 @profile_centre_view("GET", "HEAD", "POST")
@@ -54,7 +66,7 @@ def _show(
     shown = (
         _lists(page_context, state, topics, chosen or ListChanges(), topics_chosen)
         if state.snapshot.shows_lists
-        else _known(page_context) | _topics_alone(page_context, topics, topics_chosen)
+        else _without_lists(page_context, topics, topics_chosen)
     )
     names = dict(shown["known"]) | {one.list_id: one.name for one in shown["lists"] or ()}
     pauses = pauses_of(page_context, names)
@@ -91,8 +103,7 @@ def _lists(
     shown = _snapshot(
         page_context,
         on=tuple(one.list_id for one in lists if one.is_on),
-        # Also those that a topic stands for: so that the topic subscribes to them again.
-        off=tuple(one.list_id for one in subscriptions if not one.is_on),
+        off=tuple(one.list_id for one in lists if not one.is_on),
         topics=topics,
     )
     lists = [replace(one, is_on=chosen.is_on_after(one)) for one in lists]
@@ -101,12 +112,30 @@ def _lists(
         "known": [],
         "can_join": bool(shown.off) or any(one.is_known and not one.is_on for one in topics),
         "snapshot": form_snapshot.dumps(page_context.link.context, shown),
-        **context_of(page_context, lists, topics, topics_chosen),
+        **context_of(
+            page_context,
+            lists,
+            topics,
+            topics_chosen,
+            {one.list_id: one.name for one in subscriptions},
+        ),
     }
 
 
-def _topics_alone(
+def _without_lists(
     page_context: PageContext, topics: Sequence[TopicState], chosen: Sequence[TopicChange]
+) -> dict[str, Any]:
+    """Return the context where the lists could not be read: the lists to unsubscribe from, and the
+    topics."""
+    shown = _known(page_context)
+    return shown | _topics_alone(page_context, topics, chosen, dict(shown["known"]))
+
+
+def _topics_alone(
+    page_context: PageContext,
+    topics: Sequence[TopicState],
+    chosen: Sequence[TopicChange],
+    names: Mapping[int, str],
 ) -> dict[str, Any]:
     """Return the context of the topics where the lists could not be read. They have a form, and a
     snapshot, of their own."""
@@ -114,7 +143,7 @@ def _topics_alone(
     return {
         "topics_snapshot": form_snapshot.dumps(page_context.link.context, shown),
         "can_join": any(one.is_known and not one.is_on for one in topics),
-        **context_of(page_context, [], topics, chosen),
+        **context_of(page_context, [], topics, chosen, names),
     }
 
 
@@ -155,7 +184,7 @@ def _known(page_context: PageContext) -> dict[str, Any]:
 
 def _submit(page_context: PageContext, form: QueryDict) -> HttpResponse:
     """Store a request for each change and redirect back; 409 with the page where the snapshot
-    expired, or the consent text has changed since."""
+    expired, or the consent text has changed since, or a topic was left that is to be changed."""
     context = page_context.link.context
     if EVERYTHING in form:
         submission = Submission(
@@ -178,6 +207,8 @@ def _submit(page_context: PageContext, form: QueryDict) -> HttpResponse:
     joins = bool(chosen.joining) or change or any(one.joins for one in topics)
     if joins and not form_snapshot.is_mark_of(shown.consent, page_context.brand.consent):
         return _show(page_context, problem="wording", chosen=chosen, topics_chosen=topics)
+    if _were_left(page_context, shown, topics):
+        return _show(page_context, problem="old", chosen=chosen, topics_chosen=topics)
     submissions = list(_submissions(page_context, chosen, again=change))
     submissions += topic_submissions(page_context, shown, topics)
     back = page_context.link.url("centre", saved="1" if submissions else "")
@@ -187,6 +218,20 @@ def _submit(page_context: PageContext, form: QueryDict) -> HttpResponse:
         saved = Saved.SOME if submissions else Saved.NOTHING
         return unavailable(page_context.as_context(), saved=saved)
     return failed or SeeOther(back)
+
+
+def _were_left(
+    page_context: PageContext, shown: FormSnapshot, changes: Iterable[TopicChange]
+) -> bool:
+    """Return whether another choice is made of a topic that was left since the page was rendered:
+    then it joins the topic, which needs consent, and the page need not have shown for what."""
+    others = [one.topic for one in changes if not (one.joins or one.leaves)]
+    if shown.made_at is None or not others:
+        return False
+    found = recent_requests(page_context, timedelta(seconds=form_snapshot.MAX_AGE))
+    later = [one for one in found if one.asked_at >= shown.made_at - _CLOCKS]
+    now = current_state(ProfileSnapshot(), later)
+    return any(now.has_left_topic(one) for one in others)
 
 
 def _submissions(

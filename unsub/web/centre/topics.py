@@ -1,9 +1,11 @@
 """The topics among the lists on the main page of the profile centre, and what its form makes of
 them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+
+from django.utils.translation import gettext
 
 from unsub.models import Channel, Kind
 from unsub.models.mailing_list import LAST
@@ -34,11 +36,14 @@ class Row:
 
 
 def rows_of(
-    page_context: PageContext, lists: Iterable[Subscription], topics: Iterable[TopicState]
+    page_context: PageContext,
+    lists: Iterable[Subscription],
+    topics: Iterable[TopicState],
+    names: Mapping[int, str],
 ) -> list[Row]:
     """Return the lists and the topics of yes or no as one section, in the unit's order."""
     rows = [_row_of_list(page_context, one) for one in lists]
-    rows += [_row_of_topic(page_context, one) for one in topics if not one.topic.choices]
+    rows += [_row_of_topic(page_context, one, names) for one in topics if not one.topic.choices]
     return sorted(rows, key=lambda one: (one.position, one.name.casefold()))
 
 
@@ -51,19 +56,23 @@ def _row_of_list(page_context: PageContext, one: Subscription) -> Row:
     )  # fmt: skip
 
 
-def _row_of_topic(page_context: PageContext, one: TopicState) -> Row:
+def _row_of_topic(page_context: PageContext, one: TopicState, names: Mapping[int, str]) -> Row:
     return Row(
         id=one.topic.code, field="topic", value=one.topic.code, name=one.topic.name,
         description=one.topic.description, is_on=one.is_on, note=one.note,
         position=one.topic.position, is_known=one.is_known,
-        also_leaves=also_leaves(page_context, one),
+        also_leaves=also_leaves(page_context, one, names),
     )  # fmt: skip
 
 
-def also_leaves(page_context: PageContext, one: TopicState) -> str:
-    """Return the name of the list that is left with a topic, or ""."""
-    own = page_context.brand.lists.get(one.topic.list_id or 0)
-    return own.name_in(page_context.language) if own else ""
+def also_leaves(page_context: PageContext, one: TopicState, names: Mapping[int, str]) -> str:
+    """Return the name of the list that is left with a topic, or "" where none is: the unit's own
+    name, else that among `names`, else words for any list, because the page says what happens."""
+    if one.topic.list_id is None:
+        return ""
+    own = page_context.brand.lists.get(one.topic.list_id)
+    name = own.name_in(page_context.language) if own else names.get(one.topic.list_id)
+    return name or gettext("a mailing list")
 
 
 def context_of(
@@ -71,20 +80,29 @@ def context_of(
     lists: Iterable[Subscription],
     topics: Iterable[TopicState],
     chosen: Iterable[TopicChange],
+    names: Mapping[int, str],
 ) -> dict[str, Any]:
     """Return the template context of the section: `rows` to tick, and `picks`, each with the name
-    of the list that is left with it. `chosen` are changes to be shown again."""
+    of the list that is left with it. `chosen` are changes to be shown again, `names` those of the
+    unit's public lists."""
     after = {one.topic.code: one.value for one in chosen}
-    shown = [replace(one, value=after.get(one.topic.code, one.value)) for one in topics]
+    shown = [
+        replace(one, value=after[one.topic.code], list_is_left=False)
+        if one.topic.code in after
+        else one
+        for one in topics
+    ]
     return {
-        "rows": rows_of(page_context, lists, shown),
-        "picks": [(one, also_leaves(page_context, one)) for one in shown if one.topic.choices],
+        "rows": rows_of(page_context, lists, shown, names),
+        "picks": [
+            (one, also_leaves(page_context, one, names)) for one in shown if one.topic.choices
+        ],
     }
 
 
 def values_of(topics: Iterable[TopicState]) -> dict[str, str]:
     """Return the values of the topics that could be read, for the snapshot of the form."""
-    return {one.topic.code: one.value for one in topics if one.is_known}
+    return {one.topic.code: one.shown for one in topics if one.is_known}
 
 
 def without_linked(
@@ -122,6 +140,7 @@ def submissions(
             continue
         if one.leaves:
             yield Submission(context=context.for_list(list_id), **common)
-        elif one.joins and list_id in shown.off:
+        elif one.joins and list_id not in shown.on:
+            # Also a list that the page did not show: it may be private, or could not be read.
             back = Change(kind=Kind.SUBSCRIBE, consent_text=consent)
             yield Submission(context=context.for_list(list_id), change=back, **common)

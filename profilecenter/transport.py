@@ -1,17 +1,49 @@
 """kombu's Redis transport, changed so that workers and beat survive a restart or a failover of the
 broker, and find it by Sentinel."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from kombu.transport import redis
+from kombu.transport import redis, virtual
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 
 from unsub.infra.redis_connections import connection_options
 
 # Written once for each connection: whether the broker takes writes.
 PROBE = "profilecenter:broker_probe"
 _NOT_FOR_SOCKETS = ("host", "port", "socket_connect_timeout", "socket_keepalive")
+
+
+class QoS(redis.QoS):
+    """What a channel has delivered and its worker not yet acknowledged.
+
+    kombu keeps a message in it whose acknowledgement the broker did not take, and Celery only logs
+    that. A worker that waits for room asks the broker for nothing: when the last place was taken,
+    no error told it of the lost connection, and it never asked again (kombu 5.7). Here the place is
+    free, so that the next question finds the broker, or the error that leads to a new connection.
+    The broker returns the message after the visibility timeout; a wake-up too many does no harm.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        """Acknowledge a message. Raises RedisError, with its place free."""
+        with self._freed(delivery_tag):
+            super().ack(delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Reject a message. Raises RedisError, with its place free."""
+        with self._freed(delivery_tag):
+            super().reject(delivery_tag, requeue)
+
+    @contextmanager
+    def _freed(self, delivery_tag: str) -> Iterator[None]:
+        try:
+            yield
+        except RedisError:
+            virtual.QoS.ack(self, delivery_tag)
+            raise
 
 
 class Channel(redis.Channel):
@@ -23,6 +55,7 @@ class Channel(redis.Channel):
     """
 
     do_restore = False
+    QoS = QoS
 
     def _connparams(self, *args: Any, **kwargs: Any) -> Any:
         """Return the connection parameters; raises redis's ConnectionError on a closed channel."""

@@ -65,3 +65,30 @@ def test_the_transport_does_not_connect_to_a_replica(
             assert issubclass(RefusedError, Transport.connection_errors)
         finally:
             admin.replicaof("NO", "ONE")
+
+
+def test_a_message_whose_acknowledgement_is_refused_takes_no_place(
+    server: ValkeyWithSocket, settings: Settings
+) -> None:
+    settings.REDIS_URL = server.url
+    with (
+        closing(redis.Redis.from_url(server.url)) as admin,
+        Connection("redis://unused.example.com:1", transport=Transport) as connection,
+        closing(connection.SimpleQueue("refused")) as queue,
+    ):
+        channel = queue.consumer.channel
+        channel.basic_qos(prefetch_count=2)
+        queue.put("first")
+        queue.put("second")
+        messages = [queue.get(timeout=5), queue.get(timeout=5)]
+        assert not channel.qos.can_consume()
+        admin.replicaof("127.0.0.1", str(free_port()))
+        try:
+            for message, end in zip(messages, ("ack", "reject"), strict=True):
+                with pytest.raises(RefusedError, match="READONLY"):
+                    getattr(message, end)()
+        finally:
+            admin.replicaof("NO", "ONE")
+        assert channel.qos.can_consume()
+        queue.put("third")
+        assert queue.get(timeout=5).payload == "third"

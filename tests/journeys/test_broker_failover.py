@@ -14,9 +14,10 @@ from kombu.exceptions import KombuError
 from scripts.ready import IMPATIENT
 from scripts.servers import HOST, Valkey
 from tests.journeys.conftest import ROUGH, Deploy, NewDatabase
-from tests.journeys.deployment import Deployment
+from tests.journeys.deployment import CHILD, Deployment
 from tests.journeys.processes import wait_for
 from tests.journeys.test_trouble import wait_until
+from unsub.domain.context import JobContext
 
 # The cache and the spool's client take writes.
 BOTH_STORE = (
@@ -98,6 +99,29 @@ def test_worker_and_beat_outlive_a_broker_that_becomes_a_replica_for_a_while(
     # The first may be done already, by a wake-up that the worker had before.
     assert deployment.one_click(deployment.link(1003))[0] == 200
     for subscriber in (1002, 1003):
+        wait_until(deployment, subscriber, "done", seconds=90)
+    assert still_runs(deployment)
+
+
+def test_a_worker_that_had_no_room_when_the_broker_became_a_replica_takes_work_again(
+    deploy: Deploy, other: Valkey
+) -> None:
+    deployment = deploy(SFMC_TIMEOUT="600", SWEEP_SECONDS="1")
+    deployment.cue("latency", times=None, value=600, operation="Execute")
+    kids = JobContext(job_id=88101, list_id=7101, batch_id=0)
+    for link in (deployment.link(1001), deployment.link(1002, mid=CHILD, job=kids)):
+        deployment.one_click(link)
+    for subscriber in (1001, 1002):
+        wait_for("its call", lambda one=subscriber: deployment.story(one) == [""], seconds=60)
+    with closing(redis.Redis.from_url(deployment.valkey.url)) as broker:
+        # Two tasks wait for their calls, and two more behind them, which it has not acknowledged.
+        wait_for("a worker without room", lambda: broker.hlen("unacked") >= 2, seconds=60)
+    replicate(deployment.valkey, "127.0.0.1", str(other.port))
+    deployment.clear_cues()
+    deployment.worker.wait_for_words(re.compile("Couldn't ack"), seconds=60)
+    replicate(deployment.valkey, "NO", "ONE")
+    assert deployment.one_click(deployment.link(1003))[0] == 200
+    for subscriber in (1001, 1002, 1003):
         wait_until(deployment, subscriber, "done", seconds=90)
     assert still_runs(deployment)
 

@@ -32,7 +32,7 @@ from unsub.models import (
     WebhookResult,
 )
 from unsub.outbox import forgetting
-from unsub.webhooks import endpoints, queue, recording, sending
+from unsub.webhooks import endpoints, payload, queue, recording, sending
 from unsub.webhooks.call import Answer
 
 
@@ -162,12 +162,64 @@ def test_a_secret_that_cannot_be_read_is_a_failure_and_nothing_is_sent(
     assert results() == [(WebhookResult.NO_SECRET, None)]
 
 
+def test_a_new_secret_signs_though_the_former_one_cannot_be_read(
+    endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    endpoint.secret = "lost"
+    new = endpoints.rotate(endpoint)
+    accept()
+    sending.drain(endpoint.pk)
+    [got] = receiver.received
+    Webhook(new).verify(got.body, got.headers)
+
+
+def test_an_event_that_raises_an_error_is_an_attempt_and_keeps_no_other_one_back(
+    endpoint: WebhookEndpoint, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept()
+    first = WebhookEvent.objects.get()
+    accept()
+    made = payload.body
+
+    def body(event: WebhookEvent, of: WebhookEndpoint) -> bytes:
+        if event == first:
+            raise KeyError("a fault")
+        return made(event, of)
+
+    monkeypatch.setattr(payload, "body", body)
+    for _ in range(2):
+        sending.drain(endpoint.pk)
+    states = WebhookDelivery.objects.order_by("pk").values_list("state", "attempts")
+    assert list(states) == [(DeliveryState.PENDING, 1), (DeliveryState.DELIVERED, 1)]
+
+
+def test_a_thread_that_cannot_start_does_not_count_as_running(
+    endpoint: WebhookEndpoint, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_thread: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    accept()
+    with monkeypatch.context() as changed:
+        changed.setattr(Thread, "start", start)
+        for _ in range(queue.CLAIMS_AT_ONCE):
+            with pytest.raises(RuntimeError):
+                sending.start()
+    assert sending._take(endpoint.pk)
+    sending._give_back(endpoint.pk)
+
+
 @pytest.mark.parametrize(
     ("behaviour", "wanted"),
     [
         (status(500), (WebhookResult.HTTP_ERROR, 500)),
         (status(400, b"x" * 10), (WebhookResult.HTTP_ERROR, 400)),
         (status(302, Location="/elsewhere"), (WebhookResult.REDIRECT, 302)),
+        (status(302, Location="\xff//[::1"), (WebhookResult.REDIRECT, 302)),
+        (
+            status(503, Retry_After="Thu, 01 Jan 99999999999 00:00:00 GMT"),
+            (WebhookResult.HTTP_ERROR, 503),
+        ),
         (behaviours.close_half_way, (WebhookResult.BROKEN, None)),
         (behaviours.hang, (WebhookResult.TIMEOUT, None)),
         (behaviours.trickle, (WebhookResult.TIMEOUT, None)),
@@ -199,6 +251,15 @@ def test_an_answer_without_an_end_is_not_read_to_the_end(
     accept()
     sending.drain(endpoint.pk)
     assert only().state == DeliveryState.DELIVERED
+
+
+def test_a_redirect_without_an_end_is_not_read_to_the_end(
+    endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    receiver.behave(behaviours.endless_redirect)
+    accept()
+    sending.drain(endpoint.pk)
+    assert results() == [(WebhookResult.REDIRECT, 302)]
 
 
 def test_nobody_listens(make_endpoint: MakeEndpoint) -> None:

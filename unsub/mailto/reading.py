@@ -149,11 +149,13 @@ def _word(message: Message, name: str) -> str:
 
 def _subject(message: Message) -> str:
     """Return the subject, unfolded and decoded (RFC 2047); as it is written where that fails."""
-    raw = message.get("Subject", "")
+    # As text: of a header with octets beyond ASCII, which a server may have put before it, encoded
+    # words are not decoded.
+    raw = str(message.get("Subject", ""))
     try:
         return str(make_header(decode_header(raw)))
     except (MessageError, LookupError, ValueError):
-        return str(raw)
+        return raw
 
 
 def _body(message: Message) -> str:

@@ -1,6 +1,7 @@
 """What a receiver gets, and what becomes of a delivery when it fails, hangs, redirects, closes, or
 is gone. Calls are real, over the loopback interface."""
 
+from collections import Counter
 from datetime import timedelta
 from threading import Thread
 from typing import Any
@@ -14,6 +15,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.helpers import PARENT, rotate_digest_key
 from tests.helpers import request as made_request
+from tests.journeys.processes import wait_for
 from tests.webhooks import receiver as behaviours
 from tests.webhooks.conftest import MakeEndpoint
 from tests.webhooks.receiver import Receiver, status
@@ -494,3 +496,21 @@ def test_a_hanging_receiver_keeps_no_other_one_waiting(
     for one in busy:
         one.join(60)
         assert not one.is_alive()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_receiver_with_much_to_get_takes_turns_with_the_others(
+    make_endpoint: MakeEndpoint, receiver: Receiver, settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    settings.WEBHOOK_CONCURRENCY = 1
+    monkeypatch.setattr(queue, "SEND_SECONDS", 0.0)
+    monkeypatch.setattr(sending, "_running", Counter())
+    monkeypatch.setattr(sending, "_begun", {})
+    for name in ("slow", "quick"):
+        make_endpoint(url=f"{receiver.url}/{name}")
+    accept(6)
+    sending.start()
+    wait_for("both to have all", lambda: len(receiver.received) == 12)
+    wait_for("the threads to end", lambda: not sending._running.total())
+    assert {one.path for one in receiver.received[:2]} == {"/hook/slow", "/hook/quick"}

@@ -27,12 +27,15 @@ Stopping = Callable[[], bool]
 
 _lock = Lock()
 _running: Counter[int] = Counter()
+# When a thread was last begun for an endpoint, by the monotonic clock.
+_begun: dict[int, float] = {}
 
 
 def start(is_stopping: Stopping = lambda: False) -> None:
     """Begin to send what is due, in threads, and return at once. Where all threads are busy, the
-    first that ends looks again. Raises DatabaseError."""
-    for endpoint_id in queue.due_endpoints():
+    first that ends looks again. The endpoint that has waited longest is the first. Raises
+    DatabaseError."""
+    for endpoint_id in sorted(queue.due_endpoints(), key=lambda pk: _begun.get(pk, 0.0)):
         if not is_stopping() and _take(endpoint_id):
             name = f"webhook-{endpoint_id}"
             thread = Thread(target=_run, args=(endpoint_id, is_stopping), name=name, daemon=True)
@@ -53,6 +56,7 @@ def _take(endpoint_id: int) -> bool:
         )
         if is_free:
             _running[endpoint_id] += 1
+            _begun[endpoint_id] = time.monotonic()
         return is_free
 
 
@@ -62,8 +66,8 @@ def _give_back(endpoint_id: int) -> None:
 
 
 def _run(endpoint_id: int, is_stopping: Stopping) -> None:
-    """Send to one endpoint until nothing is due, then look for what else is. After an error beat's
-    next wake-up does that."""
+    """Send to one endpoint, then look for what else is due. After an error beat's next wake-up does
+    that."""
     try:
         try:
             sent = drain(endpoint_id, is_stopping)
@@ -94,9 +98,10 @@ def _look_again(sent: int, is_stopping: Stopping) -> None:
 
 
 def drain(endpoint_id: int, is_stopping: Stopping = lambda: False) -> int:
-    """Send what is due to an endpoint, until nothing is, or a call failed. Return the number of
-    calls."""
-    sent = 0
+    """Send what is due to an endpoint, until nothing is, a call failed, or it was at it for
+    `queue.SEND_SECONDS`: slow receivers with much to get would keep all threads for ever. Return
+    the number of calls."""
+    sent, until = 0, time.monotonic() + queue.SEND_SECONDS
     with call.session() as session:
         post = partial(call.post, session)
         while not is_stopping() and (claimed := queue.claim(endpoint_id)):
@@ -105,7 +110,7 @@ def drain(endpoint_id: int, is_stopping: Stopping = lambda: False) -> int:
             finally:
                 queue.release(claimed)
             sent += number
-            if not goes_on:
+            if not goes_on or time.monotonic() > until:
                 break
     return sent
 
@@ -118,7 +123,7 @@ def _send(claimed: queue.Claimed, post: Post, is_stopping: Stopping) -> tuple[in
     more may be made."""
     until = time.monotonic() + queue.SEND_SECONDS
     for number, delivery in enumerate(claimed.deliveries):
-        if is_stopping() or time.monotonic() > until:
+        if is_stopping() or (number and time.monotonic() > until):
             return number, True
         started_at = timezone.now()
         answer = _answer(claimed, delivery, post)

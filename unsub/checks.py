@@ -333,8 +333,8 @@ def _ranges() -> Iterator[CheckMessage]:
         ("W006", settings.LEASE_SECONDS >= 4 * settings.SFMC_TIMEOUT,
          "Set LEASE_SECONDS to at least 4 × SFMC_TIMEOUT. Otherwise requests may be sent twice."),
         ("W024", settings.WEBHOOK_TIMEOUT > 0 and settings.WEBHOOK_CONCURRENCY >= 1
-         and settings.WEBHOOK_RETENTION_DAYS >= 1,
-         "Set WEBHOOK_TIMEOUT, WEBHOOK_CONCURRENCY and WEBHOOK_RETENTION_DAYS to 1 or more."),
+         and settings.WEBHOOK_RETENTION_DAYS >= 5,
+         "Set WEBHOOK_TIMEOUT and WEBHOOK_CONCURRENCY to 1 or more, WEBHOOK_RETENTION_DAYS to 5."),
         ("W023", settings.SPOOL_MAX_PER_UNIT >= 1, "Set SPOOL_MAX_PER_UNIT to 1 or more."),
     )  # fmt: skip
     for number, fulfilled, sentence in rules:

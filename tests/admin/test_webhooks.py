@@ -2,9 +2,11 @@
 units of the user."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
@@ -185,12 +187,51 @@ def test_a_saved_form_keeps_what_the_workers_wrote(unit: BusinessUnit) -> None:
 def test_a_webhook_with_deliveries_is_not_deleted(unit: BusinessUnit) -> None:
     one = make(unit)
     row = delivery(one)
+    WebhookEndpoint.objects.update(state="disabled", disabled_at=Now() - timedelta(minutes=2))
     client = person("marketer", unit)
     delete = reverse("admin:unsub_webhookendpoint_delete", args=(one.pk,))
     assert client.post(delete, {"post": "yes"}).status_code == 403
     row.event.delete()
     client.post(delete, {"post": "yes"})
     assert not WebhookEndpoint.objects.exists()
+
+
+def test_a_webhook_is_not_deleted_while_a_process_may_record_an_event_for_it(
+    unit: BusinessUnit,
+) -> None:
+    one = make(unit)
+    client = person("marketer", unit)
+    delete = reverse("admin:unsub_webhookendpoint_delete", args=(one.pk,))
+    assert client.post(delete, {"post": "yes"}).status_code == 403
+    endpoints.change(WebhookEndpoint(pk=one.pk, state="disabled"), ["state"])
+    assert client.post(delete, {"post": "yes"}).status_code == 403
+    client.post(LIST, {"action": "delete_selected", "_selected_action": [one.pk], "post": "yes"})
+    assert WebhookEndpoint.objects.filter(pk=one.pk).exists()
+    WebhookEndpoint.objects.update(disabled_at=Now() - timedelta(minutes=2))
+    client.post(delete, {"post": "yes"})
+    assert not WebhookEndpoint.objects.exists()
+
+
+def test_the_events_of_a_unit_do_not_go_to_another_one_with_their_webhook(
+    unit: BusinessUnit, child: BusinessUnit
+) -> None:
+    one = make(unit)
+    shown = delivery(one)
+    change = reverse("admin:unsub_webhookendpoint_change", args=(one.pk,))
+    person("marketer", unit, child).post(change, FORM | {"unit": child.pk, "name": "Depot"})
+    one.refresh_from_db()
+    assert (one.unit_id, one.name) == (unit.pk, "Depot")
+    client = person("viewer", child)
+    assert client.get(f"{DELIVERIES}{shown.pk}/change/").status_code == 403
+
+
+def test_a_viewer_cannot_guess_the_url_by_filters(unit: BusinessUnit) -> None:
+    make(unit)
+    client = person("viewer", unit)
+    for name in ("url", "secret", "former_secret"):
+        assert client.get(f"{LIST}?{name}__startswith=https").status_code == 400
+    assert client.get(f"{LIST}?state__exact=active&unit__mid__exact={unit.pk}").status_code == 200
+    assert client.get(f"{DELIVERIES}?endpoint__url__startswith=https").status_code == 400
 
 
 def test_a_viewer_sees_and_changes_nothing(unit: BusinessUnit) -> None:

@@ -17,9 +17,12 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
+from structlog.testing import capture_logs
 
 from tests.alerting.conftest import SECRET, Receiver
 from tests.helpers import PARENT, MakeSubmission, rewrite, settle
+from tests.webhooks.receiver import Behaviour, endless_redirect, hang, trickle
+from tests.webhooks.receiver import Receiver as Anywhere
 from unsub import tasks
 from unsub.alerting import dead_mans_switch, detection, notifications, without_database
 from unsub.domain.context import SubscriberContext
@@ -334,6 +337,21 @@ def test_a_webhook_that_does_not_accept_an_alarm_is_tried_again(
         notifications.send_webhook(alarm)
     notifications.send_webhook(alarm)
     assert len(receiver.received) == 2
+
+
+@pytest.mark.parametrize("behaviour", [hang, trickle, endless_redirect])
+def test_a_service_that_never_ends_its_answer_keeps_no_task(
+    alarm: Alarm, settings: Settings, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour
+) -> None:
+    monkeypatch.setattr(notifications, "SECONDS", 0.3)
+    monkeypatch.setattr(dead_mans_switch, "SECONDS", 0.3)
+    with Anywhere() as running, capture_logs() as logs:
+        running.behave(behaviour)
+        settings.ALERT_WEBHOOK_URL = settings.WATCH_PING_URL = running.url
+        with pytest.raises(notifications.WebhookError):
+            notifications.send_webhook(alarm)
+        dead_mans_switch.ping()
+    assert [one["event"] for one in logs] == ["watch_ping_failed"]
 
 
 def test_an_unreachable_webhook_raises_not_taken(alarm: Alarm, settings: Settings) -> None:

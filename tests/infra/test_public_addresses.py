@@ -16,7 +16,8 @@ from unsub.infra.public_addresses import ForbiddenAddressError, is_public, new_s
         "0.0.0.0",  # noqa: S104 - bound to nothing
         "100.64.0.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1",
         "fe80::1%eth0", "fd12::1", "ff02::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
-        "2002:7f00:1::", "2001:db8::1",
+        "2002:7f00:1::", "2001:db8::1", "fec0::1", "64:ff9b:1::7f00:1", "::127.0.0.1",
+        "::ffff:0:7f00:1", "4000::1",
     ],
 )  # fmt: skip
 def test_an_address_that_is_not_public(address: str) -> None:
@@ -64,6 +65,22 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_called(
         session.post("http://rebinding.example.com/")
     assert called == [("93.184.215.14", 80)]
     assert left == [["127.0.0.1"]]
+
+
+def test_a_name_that_was_not_found_is_not_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A hostile name server fails for the check, and answers for the connection.
+    looked_up: list[str] = []
+
+    def getaddrinfo(host: str, port: int, *_args: Any, **_more: Any) -> list[Any]:
+        looked_up.append(host)
+        if len(looked_up) == 1:
+            raise socket.gaierror(socket.EAI_AGAIN, "try again")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with new_session(allow_private=False) as session, pytest.raises(requests.ConnectionError):
+        session.post("http://rebinding.example.com:9/")
+    assert looked_up == ["rebinding.example.com"]
 
 
 def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

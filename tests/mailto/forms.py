@@ -46,6 +46,7 @@ def counted(token: str) -> dict[str, str]:
         "Outlook's counted reply": email(f"Re[2]: {token}"),
         "marked as external": email(f"[EXTERNAL] {token}"),
         "marked as external, and a reply": email(f"RE: [EXT] Survey: {token}"),
+        "marked as external in plain octets": email(f"[EXTÉRIEUR] {_words(token, 'utf-8')}"),
         "marked as spam": email(f"***SPAM*** {token}"),
         "with the word before it": email(f"unsubscribe {token}"),
         "with words behind it": email(f"{token} (sent from my phone)"),

@@ -1,5 +1,7 @@
 """What counts as an unsubscribe by email, and what never does."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,6 +137,22 @@ def test_many_of_one_sign_are_read_in_little_time(sign: str) -> None:
     for kind in ("text/html", "text/plain"):
         read(f"Subject: {body}\r\nContent-Type: {kind}\r\n\r\n{body}".encode(), sender=SENDER)
         read(f"Content-Type: {kind}\r\n\r\n{body}".encode(), sender=SENDER)
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("Content-Type: text/html", "<style>" * 800 + "</" * 4_000),
+        ("Content-Type: text/html", "<!--" * 4_000),
+        ('Content-Type: multipart/mixed; boundary="' + ";" * 120_000, ""),
+        ('Content-Type: text/plain; charset="' + ";" * 120_000, ""),
+    ],
+)  # fmt: skip
+def test_an_email_that_is_made_to_be_slow_is_read_in_little_time(head: str, body: str) -> None:
+    # Of this thread alone; far more than it takes.
+    before = time.thread_time()
+    read(f"Subject: x\r\n{head}\r\n\r\n{body}".encode(), sender=SENDER)
+    assert time.thread_time() - before < 2.0
 
 
 def _emails(result: str) -> float:

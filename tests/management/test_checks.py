@@ -66,6 +66,7 @@ def test_a_complete_configuration_passes(whole: Settings) -> None:
         ("REDIS_URL", "sentinel://one.example.com,two.example.com:26380/main/0", "unsub.W022"),
         ("RABBITMQ_URL", "amqp://guest@rabbit.example.com/", "unsub.W022"),
         ("SPOOL_MAX_PER_UNIT", 0, "unsub.W023"),
+        ("WEBHOOK_RETENTION_DAYS", 4, "unsub.W024"),
         ("ADMINS", [], "unsub.W016"),
         ("EXPORT_URL", "sftp://name@sftp.example.com/in", "unsub.E013"),
     ],

@@ -82,6 +82,18 @@ def endless(handler: "_Handler") -> None:
         return
 
 
+def endless_redirect(handler: "_Handler") -> None:
+    """Redirect, with a body that does not end."""
+    handler.send_response(302)
+    handler.send_header("Location", "https://example.com/elsewhere")
+    handler.end_headers()
+    try:
+        while not handler.server.closing.is_set():
+            handler.wfile.write(b"x" * 65536)
+    except OSError:
+        return
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
@@ -106,6 +118,10 @@ class _Handler(BaseHTTPRequestHandler):
         behave = behaviours.pop(0) if len(behaviours) > 1 else behaviours[0]
         self.server.received.append(Received(self.path, found, body))
         behave(self)
+
+    def do_GET(self) -> None:
+        """Behave as for a message."""
+        self.server.behaviours[0](self)
 
     def log_message(self, *_args: Any) -> None:
         """Log nothing."""

@@ -1,6 +1,7 @@
 """What a receiver gets, and what becomes of a delivery when it fails, hangs, redirects, closes, or
 is gone. Calls are real, over the loopback interface."""
 
+from collections import Counter
 from datetime import timedelta
 from threading import Thread
 from typing import Any
@@ -14,6 +15,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.helpers import PARENT, rotate_digest_key
 from tests.helpers import request as made_request
+from tests.journeys.processes import wait_for
 from tests.webhooks import receiver as behaviours
 from tests.webhooks.conftest import MakeEndpoint
 from tests.webhooks.receiver import Receiver, status
@@ -32,7 +34,7 @@ from unsub.models import (
     WebhookResult,
 )
 from unsub.outbox import forgetting
-from unsub.webhooks import endpoints, queue, recording, sending
+from unsub.webhooks import endpoints, payload, queue, recording, sending
 from unsub.webhooks.call import Answer
 
 
@@ -162,12 +164,64 @@ def test_a_secret_that_cannot_be_read_is_a_failure_and_nothing_is_sent(
     assert results() == [(WebhookResult.NO_SECRET, None)]
 
 
+def test_a_new_secret_signs_though_the_former_one_cannot_be_read(
+    endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    endpoint.secret = "lost"
+    new = endpoints.rotate(endpoint)
+    accept()
+    sending.drain(endpoint.pk)
+    [got] = receiver.received
+    Webhook(new).verify(got.body, got.headers)
+
+
+def test_an_event_that_raises_an_error_is_an_attempt_and_keeps_no_other_one_back(
+    endpoint: WebhookEndpoint, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept()
+    first = WebhookEvent.objects.get()
+    accept()
+    made = payload.body
+
+    def body(event: WebhookEvent, of: WebhookEndpoint) -> bytes:
+        if event == first:
+            raise KeyError("a fault")
+        return made(event, of)
+
+    monkeypatch.setattr(payload, "body", body)
+    for _ in range(2):
+        sending.drain(endpoint.pk)
+    states = WebhookDelivery.objects.order_by("pk").values_list("state", "attempts")
+    assert list(states) == [(DeliveryState.PENDING, 1), (DeliveryState.DELIVERED, 1)]
+
+
+def test_a_thread_that_cannot_start_does_not_count_as_running(
+    endpoint: WebhookEndpoint, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_thread: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    accept()
+    with monkeypatch.context() as changed:
+        changed.setattr(Thread, "start", start)
+        for _ in range(queue.CLAIMS_AT_ONCE):
+            with pytest.raises(RuntimeError):
+                sending.start()
+    assert sending._take(endpoint.pk)
+    sending._give_back(endpoint.pk)
+
+
 @pytest.mark.parametrize(
     ("behaviour", "wanted"),
     [
         (status(500), (WebhookResult.HTTP_ERROR, 500)),
         (status(400, b"x" * 10), (WebhookResult.HTTP_ERROR, 400)),
         (status(302, Location="/elsewhere"), (WebhookResult.REDIRECT, 302)),
+        (status(302, Location="\xff//[::1"), (WebhookResult.REDIRECT, 302)),
+        (
+            status(503, Retry_After="Thu, 01 Jan 99999999999 00:00:00 GMT"),
+            (WebhookResult.HTTP_ERROR, 503),
+        ),
         (behaviours.close_half_way, (WebhookResult.BROKEN, None)),
         (behaviours.hang, (WebhookResult.TIMEOUT, None)),
         (behaviours.trickle, (WebhookResult.TIMEOUT, None)),
@@ -199,6 +253,15 @@ def test_an_answer_without_an_end_is_not_read_to_the_end(
     accept()
     sending.drain(endpoint.pk)
     assert only().state == DeliveryState.DELIVERED
+
+
+def test_a_redirect_without_an_end_is_not_read_to_the_end(
+    endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    receiver.behave(behaviours.endless_redirect)
+    accept()
+    sending.drain(endpoint.pk)
+    assert results() == [(WebhookResult.REDIRECT, 302)]
 
 
 def test_nobody_listens(make_endpoint: MakeEndpoint) -> None:
@@ -433,3 +496,21 @@ def test_a_hanging_receiver_keeps_no_other_one_waiting(
     for one in busy:
         one.join(60)
         assert not one.is_alive()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_receiver_with_much_to_get_takes_turns_with_the_others(
+    make_endpoint: MakeEndpoint, receiver: Receiver, settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    settings.WEBHOOK_CONCURRENCY = 1
+    monkeypatch.setattr(queue, "SEND_SECONDS", 0.0)
+    monkeypatch.setattr(sending, "_running", Counter())
+    monkeypatch.setattr(sending, "_begun", {})
+    for name in ("slow", "quick"):
+        make_endpoint(url=f"{receiver.url}/{name}")
+    accept(6)
+    sending.start()
+    wait_for("both to have all", lambda: len(receiver.received) == 12)
+    wait_for("the threads to end", lambda: not sending._running.total())
+    assert {one.path for one in receiver.received[:2]} == {"/hook/slow", "/hook/quick"}

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tests.helpers import PARENT, request
+from tests.helpers import PARENT, made, request
 from tests.webhooks.conftest import MakeEndpoint
 from tests.webhooks.receiver import Receiver, status
 from unsub.alerting import detection
@@ -17,6 +17,7 @@ from unsub.domain.context import SubscriberContext
 from unsub.models import (
     DEPLOYMENT,
     Alarm,
+    BusinessUnit,
     Cause,
     DeliveryState,
     Erasure,
@@ -54,6 +55,18 @@ def test_events_are_deleted_with_their_deliveries_after_their_time(
     assert not WebhookEvent.objects.filter(pk=old.pk).exists()
     assert WebhookEvent.objects.count() == WebhookDelivery.objects.count() == 1
     assert WebhookAttempt.objects.count() == 1
+
+
+def test_old_events_keep_no_subscriber_from_being_forgotten(
+    endpoint: WebhookEndpoint, unit: BusinessUnit
+) -> None:
+    accept()
+    WebhookEvent.objects.update(occurred_at=Now() - timedelta(days=31))
+    made(31).save()
+    BusinessUnit.objects.update(retention_days=30)
+    done = retention.apply(chunks=1)
+    assert (done["requests"], done.get("webhook_events")) == (1, None)
+    assert retention.apply(chunks=1)["webhook_events"] == 1
 
 
 def test_an_erased_subscriber_is_no_longer_named_after_a_week(

@@ -104,18 +104,27 @@ class WebhookEndpointAdmin(OfUnits, EndpointAdminBase):
     list_select_related = ("unit",)
     search_fields = ("name",)
     actions = ("pause", "resume", "rotate", "send_test")
-    readonly_fields = ("host", "failing", "disabled_at", "created")
+    readonly_fields = ("host", "unit_label", "failing", "disabled_at", "created")
 
     def get_fields(
         self, request: HttpRequest, obj: WebhookEndpoint | None = None
     ) -> tuple[str, ...]:
-        """Return the fields of the form, and for one that exists how it fares. Users who may not
-        change it see of the URL the host alone."""
+        """Return the fields of the form, and for one that exists how it fares. Its unit stays: the
+        events of that unit would go with it, to users of another one. Users who may not change it
+        see of the URL the host alone."""
         fields: tuple[str, ...] = EndpointForm.Meta.fields
-        if obj and not self.has_change_permission(request, obj):
-            fields = tuple("host" if name == "url" else name for name in fields)
-            return (*fields, *self.readonly_fields[1:])
-        return (*fields, *self.readonly_fields[1:]) if obj else fields
+        if obj is None:
+            return fields
+        shown = {"unit": "unit_label"}
+        if not self.has_change_permission(request, obj):
+            shown["url"] = "host"
+        return (*(shown.get(name, name) for name in fields), "failing", "disabled_at", "created")
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Return whether the list may be filtered so: by what it offers alone. A filter by the URL
+        would tell it, letter by letter, to users who see the host alone."""
+        name = lookup.partition("__")[0]
+        return name in {"state", "unit"} and super().lookup_allowed(lookup, value, request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEndpoint]:
         """Return the endpoints of the user's units, each with its number of failed deliveries."""
@@ -126,8 +135,9 @@ class WebhookEndpointAdmin(OfUnits, EndpointAdminBase):
     def has_delete_permission(
         self, request: HttpRequest, obj: WebhookEndpoint | None = None
     ) -> bool:
-        """Return whether the endpoint may be deleted: not while there are deliveries of it."""
-        if obj is not None and obj.deliveries.exists():
+        """Return whether the endpoint may be deleted: once it is disabled, and without
+        deliveries."""
+        if obj is not None and not endpoints.can_be_deleted(obj):
             return False
         return super().has_delete_permission(request, obj)
 

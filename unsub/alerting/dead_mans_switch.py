@@ -8,9 +8,11 @@ import requests
 import structlog
 from django.conf import settings
 
+from .calls import status_of
+
 log = structlog.get_logger(__name__)
 
-TIMEOUT = (3.0, 5.0)  # seconds to connect, and to read the response
+SECONDS = 5.0  # for the whole call: nothing else watches meanwhile
 
 
 def ping() -> None:
@@ -19,9 +21,9 @@ def ping() -> None:
     if not settings.WATCH_PING_URL:
         return
     try:
-        response = requests.get(settings.WATCH_PING_URL, timeout=TIMEOUT, allow_redirects=False)
+        status = status_of("GET", settings.WATCH_PING_URL, seconds=SECONDS)
     except requests.RequestException as err:
         log.warning("watch_ping_failed", error=type(err).__name__)
         return
-    if not response.ok or response.is_redirect:
-        log.warning("watch_ping_failed", status=response.status_code)
+    if not 200 <= status < 300:
+        log.warning("watch_ping_failed", status=status)

@@ -24,9 +24,11 @@ from django.utils.text import capfirst
 from unsub.infra.inserts import insert_unless_present
 from unsub.models import DEPLOYMENT, OUTAGES, Alarm, AlarmNotification, Cause, NotificationChannel
 
+from .calls import status_of
+
 log = structlog.get_logger(__name__)
 
-TIMEOUT = (3.0, 10.0)  # seconds to connect, and to read the response
+SECONDS = 10.0  # for the whole call
 SIGNATURE = "X-ProfileCenter-Signature"
 AGAIN = timedelta(hours=1)
 # These need a person and do not pass by waiting: notified again only when their number grows. An
@@ -217,14 +219,13 @@ def send_webhook(alarm: Alarm) -> None:
     body = json.dumps(payload(alarm)).encode()
     headers = {"Content-Type": "application/json", SIGNATURE: sign(body, at=int(time.time()))}
     try:
-        response = requests.post(
-            settings.ALERT_WEBHOOK_URL, data=body, headers=headers, timeout=TIMEOUT,
-            allow_redirects=False,
-        )  # fmt: skip
+        status = status_of(
+            "POST", settings.ALERT_WEBHOOK_URL, seconds=SECONDS, data=body, headers=headers
+        )
     except requests.RequestException as err:
         raise WebhookError(type(err).__name__) from None
-    if not response.ok or response.is_redirect:
-        raise WebhookError(f"HTTP {response.status_code}")
+    if not 200 <= status < 300:
+        raise WebhookError(f"HTTP {status}")
 
 
 def sign(body: bytes, *, at: int) -> str:

@@ -12,9 +12,10 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NameResolutionError
 
 from unsub.sfmc.deadline import Watched, WatchedTls
+from unsub.sfmc.http import Session
 
 _NAT64 = ip_network("64:ff9b::/96")  # the last 32 bits are an IPv4 address
 
@@ -30,7 +31,12 @@ def is_public(text: str) -> bool:
     inner = _inner(address) if isinstance(address, IPv6Address) else None
     if inner is not None:
         return is_public(str(inner))
-    return address.is_global and not address.is_multicast
+    return (
+        address.is_global
+        and not address.is_multicast
+        and not address.is_reserved
+        and not getattr(address, "is_site_local", False)
+    )
 
 
 def _inner(address: IPv6Address) -> IPv4Address | None:
@@ -51,6 +57,11 @@ def _checked(host: str, port: int) -> str:
     return addresses[0]
 
 
+def _as_gaierror(err: OSError) -> socket.gaierror:
+    """Return an error of a lookup as urllib3 expects it."""
+    return err if isinstance(err, socket.gaierror) else socket.gaierror(err.errno, err.strerror)
+
+
 class _Public(Watched):
     """A connection to a checked address."""
 
@@ -60,8 +71,9 @@ class _Public(Watched):
         host = self._dns_host
         try:
             address = _checked(host, self.port)
-        except OSError:
-            return super()._new_conn()  # which raises what urllib3 raises for it
+        except OSError as err:
+            # Never `super()._new_conn()`: it looks the name up once more, and calls what it finds.
+            raise NameResolutionError(host, self, _as_gaierror(err)) from err
         # `host`, which TLS verifies, is made of this.
         self._dns_host = address
         try:
@@ -108,7 +120,7 @@ class _NoAuthentication(requests.auth.AuthBase):
         return request
 
 
-class _Session(requests.Session):
+class _Session(Session):
     """Takes from the environment which certificates are trusted, and no proxy."""
 
     def merge_environment_settings(self, url: Any, _proxies: Any, *more: Any) -> Any:

@@ -14,17 +14,19 @@ from email.header import decode_header, make_header
 from email.message import Message
 from enum import StrEnum
 from itertools import islice
+from typing import Any
 
 HEAD_MAX = 128 * 1024  # octets that are read: headers come first, and tokens are short
 BODY_MAX = 8192  # characters of the body that are looked at
 TEXTS_MAX = 4  # texts tried for one email
+PARAMETERS_MAX = 2000  # characters of a header whose parameters are read
 HOPS_MAX = 50  # Received headers; more are a loop (RFC 5321, section 6.3)
 # The begin of a token as a word of its own: base64url of a brace. "Survey" has none.
 _BEGIN = re.compile(r"(?<![A-Za-z0-9_.-])e[wy][A-Za-z0-9_-]{2}")
 # A body counts only where the token comes first, perhaps behind the word that some write: further
 # down it may be an email that is quoted.
 _FIRST = re.compile(r"\W*(?:unsubscribe\W+)?(?=e[wy][A-Za-z0-9_-]{2})", re.IGNORECASE)
-_TAGS = re.compile(r"<(?:style|script|title)\b.*?</[^>]*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+_NO_TEXT = re.compile(r"<(?:style|script|title)\b", re.IGNORECASE)
 # Whole, but for white space of folding.
 _ONLY_TOKEN = re.compile(r"\s*e[wy][A-Za-z0-9_.\s-]+")
 _MACHINES = re.compile(r"<?(mailer-daemon|postmaster|double-bounce)(@|>|$)")
@@ -43,6 +45,19 @@ class Ignored(StrEnum):
     LOOP = "loop"
 
 
+class _Message(Message):
+    """A message, or a part of one."""
+
+    def get_param(
+        self, param: str, failobj: Any = None, header: str = "content-type", unquote: bool = True
+    ) -> Any:
+        """Return a parameter, such as `boundary`; `failobj` where the header is longer than any
+        program makes it: the time that it takes grows with the square of its length."""
+        if len(str(self.get(header, ""))) > PARAMETERS_MAX:
+            return failobj
+        return super().get_param(param, failobj, header, unquote)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Email:
     """Texts to read a token from, the likeliest first; or why there are none to read."""
@@ -56,10 +71,14 @@ def read(content: bytes, *, sender: str) -> Email:
     raises for what is in an email."""
     head = content[:HEAD_MAX]
     try:
-        return _read(message_from_bytes(head), sender)
+        return _read(_parsed(head), sender)
     except (RecursionError, MessageError, LookupError, ValueError, TypeError):
         # Parts in a thousand parts, for example: the headers alone.
-        return _read(message_from_bytes(head.partition(b"\r\n\r\n")[0]), sender)
+        return _read(_parsed(head.partition(b"\r\n\r\n")[0]), sender)
+
+
+def _parsed(content: bytes) -> Message:
+    return message_from_bytes(content, _class=_Message)
 
 
 def _read(message: Message, sender: str) -> Email:
@@ -130,11 +149,13 @@ def _word(message: Message, name: str) -> str:
 
 def _subject(message: Message) -> str:
     """Return the subject, unfolded and decoded (RFC 2047); as it is written where that fails."""
-    raw = message.get("Subject", "")
+    # As text: of a header with octets beyond ASCII, which a server may have put before it, encoded
+    # words are not decoded.
+    raw = str(message.get("Subject", ""))
     try:
         return str(make_header(decode_header(raw)))
     except (MessageError, LookupError, ValueError):
-        return str(raw)
+        return raw
 
 
 def _body(message: Message) -> str:
@@ -157,4 +178,18 @@ def _text(part: Message) -> str:
         text = raw.decode("ascii", "replace")
     if part.get_content_type() != "text/html":
         return text
-    return _TAGS.sub("", text[: 2 * BODY_MAX])
+    return "".join(_without_tags(text[: 2 * BODY_MAX]))
+
+
+def _without_tags(html: str) -> Iterator[str]:
+    """Yield what stands between the tags. In one pass: an expression that looks for the end of each
+    tag anew takes minutes for an email that is made for it, and nothing else runs meanwhile."""
+    at = 0
+    while (begin := html.find("<", at)) >= 0:
+        yield html[at:begin]
+        if _NO_TEXT.match(html, begin):
+            begin = html.find("</", begin)
+        at = html.find(">", begin) + 1 if begin >= 0 else 0
+        if not at:
+            return
+    yield html[at:]

@@ -81,6 +81,12 @@ class _Connection(SMTP):
         self._limits.connections.discard(self)
         super().connection_lost(error)
 
+    def _timeout_cb(self) -> None:
+        """End a connection without a command for IDLE_SECONDS. aiosmtpd's own would wait until the
+        client has read the replies, which it may never do."""
+        if isinstance(self.transport, asyncio.WriteTransport):
+            self.transport.abort()
+
     def close(self) -> None:
         """End the connection."""
         if self.transport is not None:

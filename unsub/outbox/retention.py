@@ -94,13 +94,14 @@ def apply(
 
 
 def _steps() -> Iterator[_Step]:
-    """Yield what is to be done, erased subscribers first."""
+    """Yield what is to be done, erased subscribers first; last what names nobody, so that much of
+    it leaves no subscriber's data for a later run."""
     yield from _of_erased()
+    yield _Step(name="webhook_erasures", due=_told_erasures(), apply=_empty_events)
     yield _Step(
         name="api_answers", apply=_delete_answers,
         due=ApiAnswer.objects.filter(started_at__lt=Now() - ANSWERS_KEPT_FOR),
     )  # fmt: skip
-    yield from _of_webhooks()
     units = BusinessUnit.objects.exclude(retention_days=None).order_by("mid")
     for mid, days, keeps_consent in units.values_list("mid", "retention_days", "keeps_consent"):
         until = Now() - timedelta(days=days or 0)
@@ -120,6 +121,7 @@ def _steps() -> Iterator[_Step]:
             name="erasures", apply=_empty_erasures,
             due=_declined().filter(unit_id=mid, declined_at__lt=until),
         )  # fmt: skip
+    yield _Step(name="webhook_events", due=_old_events(), apply=_delete_events)
 
 
 def _of_erased() -> Iterator[_Step]:
@@ -136,15 +138,16 @@ def _of_erased() -> Iterator[_Step]:
     yield _Step(name="lost_links", due=lost, apply=_delete)
 
 
-def _of_webhooks() -> Iterator[_Step]:
-    """Yield the events of webhooks that are no longer kept, and those that still have the
-    identifiers of an erased subscriber."""
+def _old_events() -> QuerySet[WebhookEvent]:
+    """Return the events of webhooks that are no longer kept."""
     until = Now() - timedelta(days=settings.WEBHOOK_RETENTION_DAYS)
-    old = WebhookEvent.objects.filter(occurred_at__lt=until)
-    yield _Step(name="webhook_events", due=old, apply=_delete_events)
+    return WebhookEvent.objects.filter(occurred_at__lt=until)
+
+
+def _told_erasures() -> QuerySet[WebhookEvent]:
+    """Return the events that still have the identifiers of an erased subscriber."""
     sealed = WebhookEvent.objects.exclude(sealed_subscribers="")
-    sealed = sealed.filter(occurred_at__lt=Now() - ERASED_TOLD_FOR)
-    yield _Step(name="webhook_erasures", due=sealed, apply=_empty_events)
+    return sealed.filter(occurred_at__lt=Now() - ERASED_TOLD_FOR)
 
 
 def _requests() -> QuerySet[SubscriberRequest]:

@@ -58,10 +58,18 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
+class Session(requests.Session):
+    """A session that knows no redirects."""
+
+    def get_redirect_target(self, _response: requests.Response) -> None:
+        """Return None. Of a response that redirects, requests else reads the whole body to prepare
+        the next request, however long it is, though redirects are not followed."""
+
+
 def new_session(pool_size: int) -> requests.Session:
     """Return a session for `pool_size` threads. It retries nothing: whether a call may be repeated
     is not the transport's decision."""
-    session = requests.Session()
+    session = Session()
     session.headers["Accept-Encoding"] = "identity"
     adapter = _Adapter(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
     session.mount("https://", adapter)
@@ -150,7 +158,7 @@ def _seconds(value: str) -> float | None:
         return float(text[:9])
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     when = when if when.tzinfo else when.replace(tzinfo=UTC)
     return max((when - datetime.now(UTC)).total_seconds(), 0.0)

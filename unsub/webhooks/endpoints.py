@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from unsub.models import EndpointState, WebhookEndpoint
@@ -13,12 +14,17 @@ from . import signing, wakeup
 
 # For so long a replaced secret signs, too, so that a receiver has time to take the new one.
 FORMER_HOURS = 24
+# Long after each process has read that an endpoint is disabled (`recording.KEPT_SECONDS`), and has
+# ended the transactions that it began before.
+FORGOTTEN_AFTER = timedelta(minutes=1)
 
 
 def create(endpoint: WebhookEndpoint) -> str:
     """Insert an endpoint. Return its secret, which nobody sees again."""
     secret = signing.new_secret()
     endpoint.secret = signing.sealed(secret)
+    if endpoint.state == EndpointState.DISABLED:
+        endpoint.disabled_at = timezone.now()
     endpoint.save(force_insert=True)
     return secret
 
@@ -32,6 +38,16 @@ def rotate(endpoint: WebhookEndpoint) -> str:
     endpoint.secret = signing.sealed(secret)
     endpoint.save(update_fields=["secret", "former_secret", "former_until"])
     return secret
+
+
+def can_be_deleted(endpoint: WebhookEndpoint) -> bool:
+    """Return whether it has no deliveries, and no process can record one any more: a delivery to an
+    endpoint that was deleted meanwhile would roll back the change that it tells of, such as the
+    result of a call to Marketing Cloud."""
+    rows = WebhookEndpoint.objects.filter(
+        pk=endpoint.pk, state=EndpointState.DISABLED, disabled_at__lt=Now() - FORGOTTEN_AFTER
+    )
+    return rows.filter(deliveries=None).exists()
 
 
 def change(endpoint: WebhookEndpoint, columns: Iterable[str]) -> None:

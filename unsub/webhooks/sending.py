@@ -27,15 +27,23 @@ Stopping = Callable[[], bool]
 
 _lock = Lock()
 _running: Counter[int] = Counter()
+# When a thread was last begun for an endpoint, by the monotonic clock.
+_begun: dict[int, float] = {}
 
 
 def start(is_stopping: Stopping = lambda: False) -> None:
     """Begin to send what is due, in threads, and return at once. Where all threads are busy, the
-    first that ends looks again. Raises DatabaseError."""
-    for endpoint_id in queue.due_endpoints():
+    first that ends looks again. The endpoint that has waited longest is the first. Raises
+    DatabaseError."""
+    for endpoint_id in sorted(queue.due_endpoints(), key=lambda pk: _begun.get(pk, 0.0)):
         if not is_stopping() and _take(endpoint_id):
             name = f"webhook-{endpoint_id}"
-            Thread(target=_run, args=(endpoint_id, is_stopping), name=name, daemon=True).start()
+            thread = Thread(target=_run, args=(endpoint_id, is_stopping), name=name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the system has no more threads
+                _give_back(endpoint_id)
+                raise
 
 
 def _take(endpoint_id: int) -> bool:
@@ -48,6 +56,7 @@ def _take(endpoint_id: int) -> bool:
         )
         if is_free:
             _running[endpoint_id] += 1
+            _begun[endpoint_id] = time.monotonic()
         return is_free
 
 
@@ -57,37 +66,42 @@ def _give_back(endpoint_id: int) -> None:
 
 
 def _run(endpoint_id: int, is_stopping: Stopping) -> None:
-    """Send to one endpoint until nothing is due, then look for what else is."""
-    sent = 0
+    """Send to one endpoint, then look for what else is due. After an error beat's next wake-up does
+    that."""
     try:
-        sent = drain(endpoint_id, is_stopping)
+        try:
+            sent = drain(endpoint_id, is_stopping)
+        finally:
+            _give_back(endpoint_id)
+        _look_again(sent, is_stopping)
     except (DatabaseError, InterfaceError) as err:
         log.warning("webhooks_stopped_by_database", error=type(err).__name__)
-    except Exception as err:  # noqa: BLE001 - without its text, which may have a URL
-        log.error("webhooks_raised", endpoint_id=endpoint_id, error=type(err).__name__)  # noqa: TRY400
+    except Exception as err:  # noqa: BLE001 - the thread ends
+        _log_raised(endpoint_id, err)
     finally:
-        _give_back(endpoint_id)
-        _look_again(sent, is_stopping)
         connections.close_all()
+
+
+def _log_raised(endpoint_id: int, err: Exception) -> None:
+    """Log a fault of ours, without its text, which may have a URL."""
+    log.error("webhooks_raised", endpoint_id=endpoint_id, error=type(err).__name__)
 
 
 def _look_again(sent: int, is_stopping: Stopping) -> None:
     """Start what is due, where this thread has made a call: else it would find the same again. Set
-    a wake-up for what is due soon."""
-    try:
-        if sent:
-            start(is_stopping)
-        seconds = queue.seconds_to_next()
-        if seconds is not None:
-            wakeup.wake(seconds)
-    except (DatabaseError, InterfaceError) as err:
-        log.warning("webhooks_stopped_by_database", error=type(err).__name__)
+    a wake-up for what is due soon. Raises DatabaseError."""
+    if sent:
+        start(is_stopping)
+    seconds = queue.seconds_to_next()
+    if seconds is not None:
+        wakeup.wake(seconds)
 
 
 def drain(endpoint_id: int, is_stopping: Stopping = lambda: False) -> int:
-    """Send what is due to an endpoint, until nothing is, or a call failed. Return the number of
-    calls."""
-    sent = 0
+    """Send what is due to an endpoint, until nothing is, a call failed, or it was at it for
+    `queue.SEND_SECONDS`: slow receivers with much to get would keep all threads for ever. Return
+    the number of calls."""
+    sent, until = 0, time.monotonic() + queue.SEND_SECONDS
     with call.session() as session:
         post = partial(call.post, session)
         while not is_stopping() and (claimed := queue.claim(endpoint_id)):
@@ -96,7 +110,7 @@ def drain(endpoint_id: int, is_stopping: Stopping = lambda: False) -> int:
             finally:
                 queue.release(claimed)
             sent += number
-            if not goes_on:
+            if not goes_on or time.monotonic() > until:
                 break
     return sent
 
@@ -109,13 +123,23 @@ def _send(claimed: queue.Claimed, post: Post, is_stopping: Stopping) -> tuple[in
     more may be made."""
     until = time.monotonic() + queue.SEND_SECONDS
     for number, delivery in enumerate(claimed.deliveries):
-        if is_stopping() or time.monotonic() > until:
+        if is_stopping() or (number and time.monotonic() > until):
             return number, True
         started_at = timezone.now()
-        answer = _post(claimed, delivery, post)
+        answer = _answer(claimed, delivery, post)
         if not queue.settle(claimed, delivery, answer, started_at):
             return number + 1, False
     return len(claimed.deliveries), True
+
+
+def _answer(claimed: queue.Claimed, delivery: WebhookDelivery, post: Post) -> Answer:
+    """Return how the call ended. An error that is raised is a failed attempt like others: else the
+    event would be the first of each claim, without end, and keep all behind it back."""
+    try:
+        return _post(claimed, delivery, post)
+    except Exception as err:  # noqa: BLE001 - whatever it is
+        _log_raised(claimed.endpoint.pk, err)
+        return Answer(result=WebhookResult.BROKEN)
 
 
 def _post(claimed: queue.Claimed, delivery: WebhookDelivery, post: Post) -> Answer:

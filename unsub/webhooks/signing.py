@@ -5,9 +5,11 @@ import base64
 import hmac
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 
 from unsub.infra import sealing
+from unsub.infra.sealing import SealError
 from unsub.models import WebhookEndpoint
 
 PREFIX = "whsec_"
@@ -27,10 +29,12 @@ def sealed(secret: str) -> str:
 
 def secrets_of(endpoint: WebhookEndpoint, now: datetime) -> list[str]:
     """Return the secrets that sign what is sent to an endpoint now, the current one first. Raises
-    SealError where none can be read."""
+    SealError where the current one cannot be read."""
     found = [_unsealed(endpoint.secret)]
     if endpoint.former_secret and endpoint.former_until and endpoint.former_until > now:
-        found.append(_unsealed(endpoint.former_secret))
+        # One that cannot be read is what a user replaces: it must not stop the new one.
+        with suppress(SealError):
+            found.append(_unsealed(endpoint.former_secret))
     return found
 
 

@@ -10,7 +10,7 @@ import redis
 from kombu import Connection
 from pytest_django.fixtures import Settings
 
-from profilecenter.transport import Transport
+from profilecenter.transport import Channel, Transport
 from scripts.servers import Valkey, free_port
 from unsub.infra.redis_connections import RefusedError
 
@@ -76,7 +76,7 @@ def test_a_message_whose_acknowledgement_is_refused_takes_no_place(
         Connection("redis://unused.example.com:1", transport=Transport) as connection,
         closing(connection.SimpleQueue("refused")) as queue,
     ):
-        channel = queue.consumer.channel
+        channel: Channel = queue.consumer.channel  # type: ignore[assignment]
         channel.basic_qos(prefetch_count=2)
         queue.put("first")
         queue.put("second")

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,11 @@ def workers(server: Valkey) -> int:
             return 0
 
 
+def is_calling(deployment: Deployment, subscriber: int) -> bool:
+    """Return whether the subscriber's first attempt is under way."""
+    return deployment.story(subscriber) == [""]
+
+
 def still_runs(deployment: Deployment) -> bool:
     """Return whether worker and beat never ended."""
     return deployment.worker.is_running and deployment.beat.is_running
@@ -112,7 +118,7 @@ def test_a_worker_that_had_no_room_when_the_broker_became_a_replica_takes_work_a
     for link in (deployment.link(1001), deployment.link(1002, mid=CHILD, job=kids)):
         deployment.one_click(link)
     for subscriber in (1001, 1002):
-        wait_for("its call", lambda one=subscriber: deployment.story(one) == [""], seconds=60)
+        wait_for("its call", partial(is_calling, deployment, subscriber), seconds=60)
     with closing(redis.Redis.from_url(deployment.valkey.url)) as broker:
         # Two tasks wait for their calls, and two more behind them, which it has not acknowledged.
         wait_for("a worker without room", lambda: broker.hlen("unacked") >= 2, seconds=60)

@@ -49,6 +49,14 @@ def test_a_link_with_more_before_it_carries_the_headers_and_is_not_redirected(
     assert client.post("/", PATH_INFO=path).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/" * 2**20, f"{'/ ' * 2**19}x"])
+def test_a_path_of_slashes_takes_no_more_time_than_one_of_letters(
+    client: Client, unit: BusinessUnit, path: str
+) -> None:
+    """The path is longer than any that is received: in quadratic time this takes hours."""
+    assert client.get("/", PATH_INFO=path).status_code == 404
+
+
 @pytest.mark.parametrize("method", ["get", "head", "post", "put", "options"])
 def test_every_route_carries_the_headers_and_no_cookie(
     client: Client, unit: BusinessUnit, settings: Settings, method: str

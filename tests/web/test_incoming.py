@@ -132,3 +132,9 @@ def test_how_a_request_is_cut_into_packets_makes_no_difference(
     pieces = [whole[start:end] for start, end in pairwise(ends)]
     assert received(*pieces).is_complete
     assert bytes(received(*pieces).data) == whole
+
+
+@pytest.mark.parametrize("name", [b"Content-Length", b"Transfer-Encoding"])
+def test_white_space_inside_a_value_takes_no_more_time_than_letters(name: bytes) -> None:
+    """The head is larger than any that is received: in quadratic time this takes hours."""
+    assert received(HEAD + name + b": a" + b" " * 2**22 + b"b\r\n\r\n").is_complete

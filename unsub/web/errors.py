@@ -8,7 +8,8 @@ import re
 from typing import Any
 
 import structlog
-from django.core.exceptions import DisallowedHost
+from django.conf import settings
+from django.core.exceptions import BadRequest, DisallowedHost, SuspiciousOperation
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
@@ -21,7 +22,7 @@ from .language import choose_language
 from .lost_link import not_found_context
 
 log = structlog.get_logger(__name__)
-_LINK = re.compile(r"[\s/]*/[\s/]*[upc](?:/|\Z)")
+_LINK = re.compile(r"\s*/[\s/]*[upc](?:/|\Z)")  # as in middleware.py
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,100}")
 
 
@@ -31,12 +32,14 @@ def bad_request(request: HttpRequest, exception: Any = None) -> HttpResponse:
         sent = request.META.get("HTTP_HOST", "")
         # A client can write anything into the header, also another person's data.
         log.info("host_not_allowed", host=sent if _HOST.fullmatch(sent) else "[not a host name]")
-    return page("unsub/error.html", {"kind": "bad_request"}, status=400)
+    with translation.override(_language(request)):
+        return page("unsub/error.html", {"kind": "bad_request"}, status=400)
 
 
-def forbidden(_request: HttpRequest, exception: Any = None) -> HttpResponse:  # noqa: ARG001
+def forbidden(request: HttpRequest, exception: Any = None) -> HttpResponse:  # noqa: ARG001
     """Return the 403 page."""
-    return page("unsub/error.html", {"kind": "forbidden"}, status=403)
+    with translation.override(_language(request)):
+        return page("unsub/error.html", {"kind": "forbidden"}, status=403)
 
 
 def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:  # noqa: ARG001
@@ -47,14 +50,23 @@ def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:  # n
     except (DatabaseError, InterfaceError, DisallowedHost):
         brand = Brand()
     language = choose_language(request, unit=brand.language)
-    context = not_found_context(brand, language)
+    context = not_found_context(request, brand, language)
     if _LINK.match(request.path_info):
         context["problem"] = "incomplete"
     with translation.override(language):
         return page("unsub/link_invalid.html", context, status=404)
 
 
-def server_error(_request: HttpRequest) -> HttpResponse:
+def server_error(request: HttpRequest) -> HttpResponse:
     """Return the 500 page, with the id of the request, by which its log lines are found."""
     context = {"kind": "server_error", "code": request_id.current()}
-    return page("unsub/error.html", context, status=500)
+    with translation.override(_language(request)):
+        return page("unsub/error.html", context, status=500)
+
+
+def _language(request: HttpRequest) -> str:
+    """Return the reader's language, or LANGUAGE_CODE where the query cannot be read."""
+    try:
+        return choose_language(request)
+    except (BadRequest, SuspiciousOperation):
+        return settings.LANGUAGE_CODE

@@ -4,19 +4,19 @@ import os
 from importlib import import_module
 
 from django.conf import settings
-from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
 from unsub.infra.redis_client import require_transport
 
 from .chunked import with_length
+from .wsgi_request import django_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "profilecenter.settings")
 
 # Ends the start if wake-ups could not be sent. System checks do not run under gunicorn.
 require_transport()
 
-_django = get_wsgi_application()
+_django = django_application()
 # Django imports all pages with the first request. Here, before gunicorn forks, they are imported
 # once: else the first request of each process took 0.3 s of CPU longer, and its memory was its own.
 get_resolver().url_patterns  # noqa: B018 - a property that imports

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings as project
-from django.core.wsgi import get_wsgi_application
 from django.db import OperationalError
 from prometheus_client import REGISTRY
 from pytest_django.fixtures import Settings
@@ -18,6 +17,7 @@ from redis.retry import Retry
 from structlog.testing import capture_logs
 
 from profilecenter.chunked import with_length
+from profilecenter.wsgi_request import django_application
 from tests.helpers import PARENT, link, remove
 from unsub.domain.context import Scope
 from unsub.infra import database_timeout
@@ -95,7 +95,13 @@ REQUESTS = {
     ),
     "with a length that is none": Sent(environ={"CONTENT_LENGTH": "a"}),
     "with a charset": Sent(environ={"CONTENT_TYPE": f"{FORM}; charset=utf-16"}),
+    "with a charset that is none of text": Sent(
+        environ={"CONTENT_TYPE": f"{FORM}; charset=hex", "QUERY_STRING": "a=b"}
+    ),
     "without a content type": Sent(environ={"CONTENT_TYPE": ""}),
+    "with a content type that cannot be parsed": Sent(
+        environ={"CONTENT_TYPE": "multipart/form-data; boundary*=x''y"}
+    ),
     "as JSON": Sent(environ={"CONTENT_TYPE": "application/json"}),
     "multipart": Sent(body=MULTIPART, environ={"CONTENT_TYPE": "multipart/form-data; boundary=x"}),
 }
@@ -106,7 +112,7 @@ class Django:
 
     def __init__(self) -> None:
         self.requests = 0
-        self._application = get_wsgi_application()
+        self._application = django_application()
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         """Return Django's response."""
@@ -235,6 +241,39 @@ def both(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Both:
 def test_each_request_is_answered_and_stored_as_django_does(unit: BusinessUnit, both: Both) -> None:
     for name, sent in REQUESTS.items():
         both.compare(sent, name)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        f"{FORM}; charset=hex",
+        f"{FORM}; charset=undefined",
+        f"{FORM}; charset=punycode",
+        "multipart/form-data; boundary*=x''y",
+        "text/plain; a*=undefined''%41",
+        "text/plain; a*1=x; a*=",
+    ],
+)
+def test_no_content_type_refuses_a_request(
+    unit: BusinessUnit, settings: Settings, kind: str
+) -> None:
+    sent = Sent(environ={"CONTENT_TYPE": kind, "QUERY_STRING": "a=b"})
+    status, headers, _ = ask(OneClickFirst(Django()), link(settings), sent)
+    assert (status, headers["Referrer-Policy"]) == ("200 OK", "no-referrer")
+    assert SubscriberRequest.objects.get().channel == "one_click"
+
+
+def test_the_form_of_the_page_is_read_whatever_charset_it_names(
+    unit: BusinessUnit, settings: Settings
+) -> None:
+    sent = Sent(
+        body=b"form=page&words=%C3%9Cbel&everything=1",
+        environ={"CONTENT_TYPE": f"{FORM}; charset=iso-8859-1"},
+    )
+    status, _, _ = ask(OneClickFirst(Django()), link(settings), sent)
+    assert status == "303 See Other"
+    row = SubscriberRequest.objects.get()
+    assert (row.channel, row.scope, row.reason_text) == ("page", "all", "\u00dcbel")
 
 
 @pytest.mark.usefixtures("database_away")

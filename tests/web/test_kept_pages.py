@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 
 from tests.helpers import link
 from unsub.domain.context import JobContext, Scope, SubscriberContext
-from unsub.models import BusinessUnit
+from unsub.models import BusinessUnit, MailingList
 from unsub.web import kept_pages
 
 pytestmark = pytest.mark.django_db
@@ -81,3 +81,21 @@ def test_a_template_that_does_more_with_a_text_is_rendered_for_each_reader(
         page = client.get(link(settings, SubscriberContext(subscriber_key=key))).content.decode()
         mask, _, rest = page.partition(" has ")
         assert rest == f"{len(mask)} characters"
+
+
+def test_readers_of_several_units_and_lists_in_turn_get_kept_pages(
+    client: Client, unit: BusinessUnit, settings: Settings, rendered: list[str]
+) -> None:
+    other = BusinessUnit.objects.create(mid=510777, name="Example Kids")
+    for number in (7001, 7002):
+        MailingList.objects.create(unit=unit, list_id=number, name=f"List {number}")
+    contexts: list[dict[str, object]] = [
+        {"job": JobContext(list_id=7001)}, {"job": JobContext(list_id=7002)}, {"mid": other.mid},
+    ]  # fmt: skip
+    shown = {
+        client.get(link(settings, person, **context)).content
+        for person in (1001, 1002, 1003)
+        for context in contexts
+    }
+    assert len(shown) == 9
+    assert len(rendered) == 2 * len(contexts)

@@ -54,7 +54,11 @@ def kept_page(
     texts = {"nonce": nonce} | {name: context[name] for name in own if context[name]}
     rest = {name: one for name, one in context.items() if name not in own}
     brand = rest.pop("brand")
-    key = (template, get_language(), tuple(rest.items()), tuple(texts))
+    # The unit and the email's list are of the brand, too: pages of two that are read in turn would
+    # otherwise replace each other.
+    key = (
+        template, get_language(), brand.mid, brand.list_id, tuple(rest.items()), tuple(texts),
+    )  # fmt: skip
     found = _pages.get(key)
     if found is not None and found.brand is not brand:
         # Read again, and mostly the same.

@@ -1,9 +1,11 @@
 """The details form, field by field: how browsers change values, and accessibility."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.http import QueryDict
 from pytest_django.fixtures import Settings
 
 from tests.helpers import context, rotate_digest_key
@@ -17,6 +19,7 @@ from unsub.preferences.form_snapshot import (
     loads,
 )
 from unsub.preferences.forms import AddressRule, DetailsForm
+from unsub.preferences.list_changes import ListChanges, read_changes
 from unsub.sfmc import Definition
 from unsub.web.brand import Brand
 from unsub.web.http import page
@@ -116,3 +119,18 @@ def test_a_form_that_was_open_during_a_change_of_the_digest_key_is_read(settings
     assert is_mark_of(found.values["city"], "London")
     assert not is_mark_of(found.values["city"], "london")
     assert loads(context(1002), text) is None
+
+
+@pytest.mark.parametrize("numbers", [range(1, 551), (7001, 2**31 - 1, 2**40)])
+def test_no_list_that_stays_ticked_is_left_however_many_or_large_they_are(
+    numbers: Sequence[int],
+) -> None:
+    shown = FormSnapshot(on=tuple(numbers), off=(2**33,))
+    form = QueryDict(mutable=True)
+    form.setlist("keep", [str(one) for one in numbers])
+    assert read_changes(shown, form) == ListChanges()
+    form.appendlist("keep", str(2**33))
+    assert read_changes(shown, form) == ListChanges(joining=(2**33,))
+    known = FormSnapshot(on=tuple(numbers), is_known=False)
+    form.setlist("leave", [str(numbers[-1])])
+    assert read_changes(known, form) == ListChanges(leaving=(numbers[-1],))

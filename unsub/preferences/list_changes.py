@@ -8,8 +8,6 @@ from django.http import QueryDict
 from .current_state import Subscription
 from .form_snapshot import FormSnapshot
 
-LISTS_MAX = 500  # list IDs that one form may contain
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListChanges:
@@ -26,18 +24,14 @@ class ListChanges:
 def read_changes(shown: FormSnapshot, form: QueryDict) -> ListChanges:
     """Return what was changed on the page since it was rendered. Changes made meanwhile in another
     tab are not among it."""
-    kept = _numbers(form.getlist("keep"))
+    kept = set(form.getlist("keep"))
     if not shown.is_known:
         # The page could not show what is subscribed: the ticked lists are unsubscribed from.
-        left = _numbers(form.getlist("leave"))
-        return ListChanges(leaving=tuple(one for one in shown.on if one in left))
+        left = set(form.getlist("leave"))
+        return ListChanges(leaving=tuple(one for one in shown.on if str(one) in left))
     return ListChanges(
-        leaving=tuple(one for one in shown.on if one not in kept),
-        joining=tuple(one for one in shown.off if one in kept),
+        # As the page wrote them. Each one counts, however many there are: one that was left out
+        # here would be unsubscribed from.
+        leaving=tuple(one for one in shown.on if str(one) not in kept),
+        joining=tuple(one for one in shown.off if str(one) in kept),
     )
-
-
-def _numbers(texts: list[str]) -> frozenset[int]:
-    """Return the list IDs in a form's values."""
-    usable = (text for text in texts[:LISTS_MAX] if text.isascii() and text.isdigit())
-    return frozenset(int(text) for text in usable if len(text) < 10)

@@ -386,3 +386,33 @@ def test_erasing_removes_the_identifiers_and_keeps_the_proof(
     # With the link, the subscriber can still see the remaining data.
     assert "Unsubscribe: Weekly offers" in seen(client.get(f"{there}/yours").content)
     assert sweep.sweep() == []
+
+
+@pytest.mark.parametrize("what", ["7001", "all"])
+@pytest.mark.parametrize("is_sent", [False, True])
+def test_during_a_pause_the_unsubscribe_page_has_its_button(
+    client: Client, settings: Settings, sandbox: Sandbox, what: str, is_sent: bool
+) -> None:
+    there = path(settings)
+    pause(client, there, what)
+    if is_sent:
+        deliver()
+    query = "?everything=1" if what == "all" else ""
+    page = client.get(f"{there.replace('/p/', '/u/')}{query}")
+    assert "You’re unsubscribed" not in seen(page.content)
+    (action,) = re.findall(r'<form method="post" action="([^"]+)"', page.content.decode())
+    answer = client.post(action.replace("&amp;", "&"), {"form": "page"}, follow=True)
+    assert "You’re unsubscribed" in seen(answer.content)
+    assert Pause.objects.get().result == "stayed"
+
+
+def test_the_end_of_a_pause_that_another_tab_has_ended_is_not_called_saved(
+    client: Client, settings: Settings, sandbox: Sandbox
+) -> None:
+    there = path(settings)
+    pause(client, there)
+    number = str(Pause.objects.get().pk)
+    first = client.post(f"{there}/pause", {"stay": number}, follow=True)
+    assert "Your changes are saved." in seen(first.content)
+    second = client.post(f"{there}/pause", {"end": number}, follow=True)
+    assert "Your changes are saved." not in seen(second.content)

@@ -68,6 +68,7 @@ __all__ = [
     "end_pause",
     "find",
     "find_by_email",
+    "find_for_good",
     "has_open_erasure",
     "may_have_requested",
     "press",
@@ -196,6 +197,12 @@ def find(context: UnsubContext) -> SubscriberRequest | None:
     DatabaseError."""
     with database_timeout.fail_fast():
         return store.find(context)
+
+
+def find_for_good(context: UnsubContext) -> SubscriberRequest | None:
+    """Return what `find` returns, or None where it is a running pause. Raises DatabaseError."""
+    with database_timeout.fail_fast():
+        return store.find_for_good(context)
 
 
 def may_have_requested(*contexts: UnsubContext) -> bool:

@@ -65,6 +65,12 @@ def find(context: UnsubContext) -> SubscriberRequest | None:
     return answering(context).first()
 
 
+def find_for_good(context: UnsubContext) -> SubscriberRequest | None:
+    """Return what `find` returns, or None where it is a running pause: whoever unsubscribes during
+    it asks for more."""
+    return answering(context).exclude(_is_paused()).first()
+
+
 def answering(context: UnsubContext) -> RequestQuerySet:
     """Return the request, at most one, that answers for an unsubscribe by this link now."""
     again = Submission(token="", context=context, channel=Channel.PAGE)
@@ -237,9 +243,13 @@ def _repeated(digest: str, other: str) -> RequestQuerySet:
             for theirs in identity.digests_in_sql((digest, other))
         ),
     )
-    is_paused = Exists(Pause.objects.filter(request=OuterRef("pk"), ended_at=None))
-    rows = SubscriberRequest.objects.filter(~is_paused)
+    rows = SubscriberRequest.objects.filter(~_is_paused())
     return rows.exclude(old | Q(status=Status.WITHDRAWN) | contrary)
+
+
+def _is_paused() -> Exists:
+    """Return the condition that a row is a running pause."""
+    return Exists(Pause.objects.filter(request=OuterRef("pk"), ended_at=None))
 
 
 def write(submission: Submission) -> tuple[SubscriberRequest, bool]:

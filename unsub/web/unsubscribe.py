@@ -103,9 +103,10 @@ def _may_have_earlier(link: Link) -> bool:
 
 def _earlier(page_context: PageContext) -> SubscriberRequest | None:
     """Return the request that this link's unsubscribe would repeat, or None; also None where the
-    subscriber has since asked for the contrary, and where the database does not answer."""
+    subscriber has since asked for the contrary, where it is a pause, after which emails may come
+    again, and where the database does not answer."""
     try:
-        found = outbox.find(page_context.link.context)
+        found = outbox.find_for_good(page_context.link.context)
     except (DatabaseError, InterfaceError):
         return None
     return None if found is None or found.status == Status.WITHDRAWN else found

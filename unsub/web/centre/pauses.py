@@ -62,13 +62,17 @@ def _shown(pause: Pause, names: Mapping[int, str]) -> RunningPause:
 def pause(request: HttpRequest, page_context: PageContext) -> HttpResponse:
     """Begin or end a pause as the form says, and redirect to the profile centre."""
     form = read_form(request)
-    back = SeeOther(page_context.link.url("centre", saved="1"))
     if "end" in form or "stay" in form:
-        return _end(page_context, form) or back
+        return _end(page_context, form)
     submission = _leaving(page_context, form)
     if submission is None:
-        return SeeOther(page_context.link.url("centre"))
-    return submit_all(page_context, [submission]) or back
+        return _back(page_context, saved=False)
+    return submit_all(page_context, [submission]) or _back(page_context, saved=True)
+
+
+def _back(page_context: PageContext, *, saved: bool) -> HttpResponse:
+    """Return the redirect to the main page, which says that the change is saved if it is."""
+    return SeeOther(page_context.link.url("centre", saved="1" if saved else ""))
 
 
 def _leaving(page_context: PageContext, form: QueryDict) -> Submission | None:
@@ -91,15 +95,18 @@ def _leaving(page_context: PageContext, form: QueryDict) -> Submission | None:
     )  # fmt: skip
 
 
-def _end(page_context: PageContext, form: QueryDict) -> HttpResponse | None:
+def _end(page_context: PageContext, form: QueryDict) -> HttpResponse:
     """End one of the subscriber's pauses, by subscribing again (`end`) or staying unsubscribed
-    (`stay`). Return None, or the 503 page."""
-    chosen = form.get("end") or form.get("stay")
+    (`stay`). Return the redirect, or the 503 page. Nothing is saved where the pause is over, as
+    after another button in another tab."""
+    chosen, ended = form.get("end") or form.get("stay"), False
     try:
         for one in outbox.running_pauses(page_context.link.context):
             if str(one.pk) == chosen:
-                outbox.end_pause(one, token=page_context.link.token, subscribe="end" in form)
+                ended = outbox.end_pause(
+                    one, token=page_context.link.token, subscribe="end" in form
+                )
     except (DatabaseError, InterfaceError):
         return unavailable(page_context.as_context(), saved=Saved.NOTHING)
     snapshot.forget(page_context.link.context.mid, page_context.link.context.subscriber)
-    return None
+    return _back(page_context, saved=ended)

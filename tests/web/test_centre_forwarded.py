@@ -344,7 +344,12 @@ def test_the_address_on_file_can_be_asked_first(
     deliver()
     assert recipients(sandbox) == [OLD, NEW]
     assert address_of(sandbox) == OLD
+    assert "Now confirm the new address" in seen(client.get(consent).content)
     client.post(link_to(sandbox, NEW))
+    # Both have confirmed: nothing is left to do.
+    for answer in (client.get(consent), client.post(consent)):
+        assert "We’ll use your new email address from now on." in seen(answer.content)
+        assert "Now confirm the new address" not in seen(answer.content)
     deliver()
     assert address_of(sandbox) == NEW
     assert recipients(sandbox) == [OLD, NEW]

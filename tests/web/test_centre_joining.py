@@ -17,6 +17,8 @@ from unsub.models import (
     ConsentText,
     DeliveryAttempt,
     LinkEmail,
+    MailingList,
+    MailingListText,
     MessageTypeState,
     PageText,
     QueueState,
@@ -318,3 +320,17 @@ def test_a_list_can_be_unsubscribed_from_although_no_email_was_ever_sent_to_it(
         ("update", None),
     ]
     assert [event["subscriber_id"] for event in sandbox.events()] == [1002]
+
+
+def test_the_page_to_confirm_names_the_list_in_its_language(
+    client: Client, settings: Settings, sandbox: Sandbox, offering: BusinessUnit, confirming: None
+) -> None:
+    own = MailingList.objects.create(unit=offering, list_id=7004, name="Events near you")
+    MailingListText.objects.create(mailing_list=own, language="de", name="Termine")
+    save(client, path(settings), join=(EVENTS,))
+    deliver()
+    link = mailed_link(sandbox)
+    assert "Events near you" in seen(client.get(link).content)
+    for answer in (client.get(f"{link}?lang=de"), client.post(f"{link}?lang=de")):
+        assert "Termine" in seen(answer.content)
+        assert "Events near you" not in seen(answer.content)

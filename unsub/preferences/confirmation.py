@@ -7,18 +7,20 @@ from django.utils.translation import get_language
 from unsub.domain.masking import mask_email
 from unsub.domain.target import EVERYTHING, TargetType
 from unsub.gateway.catalogue import list_name, topic_name
-from unsub.models import SubscriberRequest
+from unsub.models import Status, SubscriberRequest
 from unsub.outbox.api import EmailedLink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmation:
-    """A request, and whether the button of the link was pressed. `masked_address` is set for a new
-    address only, `masked_former` where the former one can be restored; `list_name` may be empty for
+    """A request, whether the button of the link was pressed, and whether the request still waits
+    for another button, in the email to a new address. `masked_address` is set for a new address
+    only, `masked_former` where the former one can be restored; `list_name` may be empty for
     a list, too. `is_again`: to subscribe again, which is about no list, whichever list the email
     came from that led to it."""
 
     is_confirmed: bool
+    waits: bool
     is_again: bool
     list_name: str
     masked_address: str
@@ -40,6 +42,7 @@ def confirmation_of(link: EmailedLink) -> Confirmation:
     list_id = target.id if target.type is TargetType.LIST else None
     return Confirmation(
         is_confirmed=link.is_done,
+        waits=request.status == Status.WAITING,
         is_again=target == EVERYTHING,
         list_name=_topic_name(request) or list_name(request.unit_id, list_id, get_language() or ""),
         masked_address=mask_email(request.value) if is_address else "",

@@ -17,7 +17,7 @@ from unsub.domain.context import Scope
 from unsub.links.tokens import sign_link
 from unsub.models import SubscriberRequest
 from unsub.outbox import api as outbox
-from unsub.outbox.api import LinkPurpose
+from unsub.outbox.api import EmailedLink, LinkPurpose
 from unsub.preferences.confirmation import confirmation_of
 from unsub.web.brand import Brand, find_brand, find_host_brand
 from unsub.web.http import page, saved_nothing, unavailable
@@ -44,14 +44,10 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
             outbox.press(found)
             # Read again: another POST, or the expiry of the request, may have come first.
             found = outbox.find_by_email(token)
-        brand, confirmation = find_brand(found.request.context), confirmation_of(found)
-        context: dict[str, Any] = {"brand": brand, "confirmation": confirmation}
-        if confirmation.is_confirmed and confirmation.is_again and brand.profile_centre:
-            context["centre_url"] = _centre_url(found.request)
+        brand = find_brand(found.request.context)
         language = choose_language(request, link=found.request.language)
-        context["languages"] = language_items(language, "")
         with translation.override(language), timezone.override(brand.time_zone):
-            return page(_TEMPLATES[found.purpose], context)
+            return page(_TEMPLATES[found.purpose], _context(found, brand, language))
     except outbox.NotConfirmedError:
         brand = _brand(request)
         language = choose_language(request, unit=brand.language)
@@ -61,6 +57,20 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     except (DatabaseError, InterfaceError):
         with translation.override(choose_language(request)):
             return unavailable(saved=saved_nothing(request))
+
+
+def _context(found: EmailedLink, brand: Brand, language: str) -> dict[str, Any]:
+    """Return the template context of the page of a link, in the current language. Raises
+    DatabaseError."""
+    confirmation = confirmation_of(found)
+    context = {
+        "brand": brand,
+        "confirmation": confirmation,
+        "languages": language_items(language, ""),
+    }
+    if confirmation.is_confirmed and confirmation.is_again and brand.profile_centre:
+        context["centre_url"] = _centre_url(found.request)
+    return context
 
 
 def _centre_url(row: SubscriberRequest) -> str:

@@ -1,5 +1,7 @@
 """The lost-link form, and the marketer who handles its entries."""
 
+import re
+
 import pytest
 import redis
 from django.db.models.functions import Now
@@ -99,6 +101,34 @@ def test_behind_a_proxy_the_client_is_the_one_that_the_proxy_names(
         for headers in forged
     ]
     assert statuses == [303] * 5 + [429]
+
+
+def test_all_addresses_of_a_client_s_network_count_as_one_client(
+    client: Client, open_unit: BusinessUnit
+) -> None:
+    statuses = [
+        client.post(
+            PATH, {"email_address": f"a{n}@example.com"}, REMOTE_ADDR=f"2001:db8:1:2::{n}"
+        ).status_code
+        for n in range(1, 7)
+    ]
+    assert statuses == [303] * 5 + [429]
+    other = client.post(PATH, {"email_address": "b@example.com"}, REMOTE_ADDR="2001:db8:1:3::1")
+    assert other.status_code == 303
+
+
+@pytest.mark.parametrize("there", [PATH, "/u/cut-in-two", "/nowhere"])
+def test_the_answer_to_the_form_has_the_language_that_was_chosen(
+    client: Client, open_unit: BusinessUnit, there: str
+) -> None:
+    page = client.get(f"{there}?lang=de").content.decode()
+    (action,) = re.findall(r'action="([^"]+)"', page)
+    wrong = client.post(action, {"email_address": "ada"}).content.decode()
+    assert 'lang="de"' in wrong
+    assert f'action="{action}"' in wrong
+    answer = client.post(action, {"email_address": "ada@example.com"}, follow=True)
+    assert "Wir haben Ihre Anfrage erhalten" in answer.content.decode()
+    assert LostLink.objects.get().language == "de"
 
 
 def test_a_flood_is_limited_per_unit_also_without_a_broker(

@@ -2,6 +2,7 @@
 
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.signing import BadSignature, Signer
 from django.db import DatabaseError, InterfaceError
@@ -11,7 +12,7 @@ from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from unsub.infra.client_address import client_address
+from unsub.infra.client_address import client_network
 from unsub.outbox import api as outbox
 
 from .brand import Brand, find_host_brand, find_unit_brand
@@ -28,7 +29,7 @@ from .http import (
     unavailable,
 )
 from .kept_pages import kept_page
-from .language import choose_language, language_items
+from .language import LANGUAGE, choose_language, chosen_language, language_items
 
 UNIT = "unit"  # field of the form: the unit, signed
 _signer = Signer(salt="unsub.lost_link")
@@ -55,10 +56,11 @@ def lost_link(request: HttpRequest) -> HttpResponse:
     language = choose_language(request, unit=brand.language)
     with translation.override(language):
         if brand.mid is None or not (brand.lost_link_form or of_unit):
-            return page("unsub/link_invalid.html", not_found_context(brand, language), status=404)
+            context = not_found_context(request, brand, language)
+            return page("unsub/link_invalid.html", context, status=404)
         if request.method != "POST":
             was_kept = "kept" in request.GET
-            context = lost_link_context(brand) | {
+            context = lost_link_context(brand, chosen=chosen_language(request)) | {
                 "was_kept": was_kept,
                 "languages": language_items(language, "?kept=1" if was_kept else ""),
             }
@@ -85,33 +87,34 @@ def _take(request: HttpRequest, brand: Brand, mid: int) -> HttpResponse:
     except TooLargeError:
         return plain("Request body too large.", status=413)
     if not form.is_valid():
-        return page("unsub/lost_link.html", lost_link_context(brand, form), status=422)
+        context = lost_link_context(brand, form, chosen=chosen_language(request))
+        return page("unsub/lost_link.html", context, status=422)
     try:
         wait = outbox.report_lost_link(
             mid=mid,
             address=form.cleaned_data["email_address"],
-            client=client_address(request),
+            client=client_network(request),
             language=translation.get_language() or "",
         )
     except (DatabaseError, InterfaceError):
         return unavailable({"brand": brand}, saved=Saved.NOTHING, has_link=False)
     if wait:
         return too_many({"brand": brand}, wait)
-    return SeeOther(f"{lost_link_context(brand)['lost_link_url']}?kept=1")
+    return SeeOther(_url(chosen_language(request), kept=True))
 
 
-def not_found_context(brand: Brand, language: str) -> dict[str, Any]:
+def not_found_context(request: HttpRequest, brand: Brand, language: str) -> dict[str, Any]:
     """Return the template context for a path that is no page of ours."""
-    languages = language_items(language, "")
-    return lost_link_context(brand) | {"problem": "not_found", "languages": languages}
+    known = lost_link_context(brand, chosen=chosen_language(request))
+    return known | {"problem": "not_found", "languages": language_items(language, "")}
 
 
 def link_invalid(
-    brand: Brand, *, problem: str, languages: str, of_unit: bool = False
+    brand: Brand, *, problem: str, languages: str, chosen: str = "", of_unit: bool = False
 ) -> HttpResponse:
-    """Return the page for a bad link (404), with the form where the unit offers it. `of_unit`: as
-    for `lost_link_context`."""
-    known = lost_link_context(brand, of_unit=of_unit)
+    """Return the page for a bad link (404), with the form where the unit offers it. `chosen` and
+    `of_unit`: as for `lost_link_context`."""
+    known = lost_link_context(brand, chosen=chosen, of_unit=of_unit)
     form = known.pop("form", None)
     return kept_page(
         "unsub/link_invalid.html",
@@ -123,11 +126,12 @@ def link_invalid(
 
 
 def lost_link_context(
-    brand: Brand, form: LostLinkForm | None = None, *, of_unit: bool = False
+    brand: Brand, form: LostLinkForm | None = None, *, chosen: str = "", of_unit: bool = False
 ) -> dict[str, Any]:
-    """Return the template context; without `form` where the unit does not offer it. `of_unit`: a
-    good signature names the unit, whose form is then offered in any case and under any host."""
-    known: dict[str, Any] = {"brand": brand, "lost_link_url": _url()}
+    """Return the template context; without `form` where the unit does not offer it. `chosen`: the
+    language chosen on the page, which the answer to the form has, too. `of_unit`: a good signature
+    names the unit, whose form is then offered in any case and under any host."""
+    known: dict[str, Any] = {"brand": brand, "lost_link_url": _url(chosen)}
     if brand.lost_link_form or of_unit:
         known["form"] = form or LostLinkForm()
     if of_unit:
@@ -136,5 +140,8 @@ def lost_link_context(
 
 
 @cache
-def _url() -> str:
-    return reverse("unsub:lost_link")
+def _url(chosen: str, *, kept: bool = False) -> str:
+    """Return the URL of the form, or of the page behind it (`kept`), in a chosen language."""
+    query = urlencode(({"kept": "1"} if kept else {}) | ({LANGUAGE: chosen} if chosen else {}))
+    path = reverse("unsub:lost_link")
+    return f"{path}?{query}" if query else path

@@ -121,7 +121,13 @@ def _refuse(request: HttpRequest, err: LinkError) -> HttpResponse:
     problem = "incomplete" if err.reason in _CUT else "bad"
     languages = language_items(language, "") if request.method in {"GET", "HEAD"} else ""
     with translation.override(language):
-        return link_invalid(brand, problem=problem, languages=languages, of_unit=of_unit)
+        return link_invalid(
+            brand,
+            problem=problem,
+            languages=languages,
+            chosen=chosen_language(request),
+            of_unit=of_unit,
+        )
 
 
 def count_test_link(link: Link, channel: Channel) -> None:

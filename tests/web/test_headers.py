@@ -165,6 +165,20 @@ def test_a_host_that_is_not_allowed_is_400_and_one_line_in_the_log(
         assert record.exc_info is None
 
 
+@pytest.mark.parametrize(
+    "path", ["/", "/nowhere", "/x/u/token", "/static/none.css", "/admin/none/"]
+)
+def test_error_pages_carry_the_headers_under_every_path(
+    client: Client, admin_client: Client, unit: BusinessUnit, path: str
+) -> None:
+    for answer in (admin_client.get(path), client.get(path, headers={"host": "other.example"})):
+        assert answer.status_code in {400, 404}
+        for header, value in HEADERS.items():
+            if header != "Content-Security-Policy":
+                assert answer[header] == value, (header, answer.status_code)
+        assert answer["Content-Security-Policy"].startswith("default-src 'none'; ")
+
+
 def test_an_unknown_url_shows_a_page_with_a_way_on(client: Client, unit: BusinessUnit) -> None:
     answer = client.get("/nowhere")
     assert answer.status_code == 404

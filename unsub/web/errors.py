@@ -20,6 +20,7 @@ from .brand import Brand, find_host_brand
 from .http import page
 from .language import choose_language
 from .lost_link import not_found_context
+from .middleware import HEADERS
 
 log = structlog.get_logger(__name__)
 _LINK = re.compile(r"\s*/[\s/]*[upc](?:/|\Z)")  # as in middleware.py
@@ -33,13 +34,13 @@ def bad_request(request: HttpRequest, exception: Any = None) -> HttpResponse:
         # A client can write anything into the header, also another person's data.
         log.info("host_not_allowed", host=sent if _HOST.fullmatch(sent) else "[not a host name]")
     with translation.override(_language(request)):
-        return page("unsub/error.html", {"kind": "bad_request"}, status=400)
+        return _page("unsub/error.html", {"kind": "bad_request"}, status=400)
 
 
 def forbidden(request: HttpRequest, exception: Any = None) -> HttpResponse:  # noqa: ARG001
     """Return the 403 page."""
     with translation.override(_language(request)):
-        return page("unsub/error.html", {"kind": "forbidden"}, status=403)
+        return _page("unsub/error.html", {"kind": "forbidden"}, status=403)
 
 
 def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:  # noqa: ARG001
@@ -54,14 +55,23 @@ def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:  # n
     if _LINK.match(request.path_info):
         context["problem"] = "incomplete"
     with translation.override(language):
-        return page("unsub/link_invalid.html", context, status=404)
+        return _page("unsub/link_invalid.html", context, status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Return the 500 page, with the id of the request, by which its log lines are found."""
     context = {"kind": "server_error", "code": request_id.current()}
     with translation.override(_language(request)):
-        return page("unsub/error.html", context, status=500)
+        return _page("unsub/error.html", context, status=500)
+
+
+def _page(template: str, context: dict[str, Any], *, status: int) -> HttpResponse:
+    """Return a page with the headers of recipients' pages, under whichever path: a link may have
+    been damaged so that its path is none of ours."""
+    response = page(template, context, status=status)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def _language(request: HttpRequest) -> str:

@@ -202,6 +202,22 @@ def test_undo_withdraws_a_request_before_it_is_sent(
     assert "already" not in seen(client.get(path).content)
 
 
+def test_after_an_undo_nothing_is_called_unchanged_once_everything_was_left(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    client.post(path, FORM)
+    undone = client.post(f"{path}/undo")["Location"]
+    assert "Nothing has changed." in seen(client.get(undone).content)
+    client.post(path, FORM | {"everything": "1"})
+    # As with the button to reload the page, or in another tab.
+    answer = client.get(undone, follow=True)
+    assert "Nothing has changed." not in seen(answer.content)
+    assert "You’ll no longer get marketing emails from" in seen(answer.content)
+    client.post(f"{path}/undo?everything=1")
+    assert "Nothing has changed." in seen(client.get(undone, follow=True).content)
+
+
 def test_undo_after_the_call_says_that_it_is_too_late(
     client: Client, unit: BusinessUnit, settings: Settings
 ) -> None:

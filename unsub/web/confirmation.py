@@ -7,6 +7,7 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 
 from unsub.domain.context import Effect
+from unsub.models import Status
 from unsub.outbox import api as outbox
 from unsub.preferences import form_snapshot
 from unsub.preferences.access import is_fresh
@@ -22,10 +23,13 @@ from .status import RequestStatus, status_of
 @linked("GET", "HEAD")
 def done(request: HttpRequest, link: Link) -> HttpResponse:
     """Return the page with the status of the request, and the form for its reason where none was
-    given. Redirects to the unsubscribe page where there is no request."""
+    given. Redirects to the unsubscribe page where there is no request; and from one that was undone
+    to a later one from everything."""
     request_status = _status(link)
     if request_status is None:
         return SeeOther(link.url("unsubscribe"))
+    if request_status.kind == Status.WITHDRAWN and (wider := _everything_left(link)):
+        return SeeOther(wider.url("done"))
     with page_for(request, link) as page_context:
         is_late = "late" in request.GET and request_status.is_in_force
         context = done_context(page_context, request_status) | {
@@ -106,6 +110,16 @@ def _status(link: Link) -> RequestStatus | None:
     except (DatabaseError, InterfaceError):
         return status_of(None)
     return status_of(found) if found else None
+
+
+def _everything_left(link: Link) -> Link | None:
+    """Return the link with the scope `all` where an unsubscribe from everything by it is in force,
+    else None. Of one that was undone "nothing has changed" would not be true then."""
+    wider = link.for_everything()
+    if wider == link:
+        return None
+    found = _status(wider)
+    return wider if found is not None and found.is_in_force else None
 
 
 @linked("POST")

@@ -59,7 +59,7 @@ def proved(settings: Settings, *, until: float | None = None, seal: bool = True)
 def ask(client: Client, there: str, address: str = NEW) -> HttpResponse:
     """Submit the details form with a new address."""
     page = client.get(f"{there}/details")
-    form = {"snapshot": snapshot_of(page.content), "address": address, "format": "HTML"}
+    form = {"snapshot": snapshot_of(page.content), "address": address}
     return client.post(f"{there}/details", form)  # type: ignore[return-value]
 
 
@@ -101,6 +101,7 @@ def test_a_forwarded_link_shows_no_value_of_the_details(
     plain = re.sub(r"[\w.-]{20,}", "", html.decode())
     for value in VALUES:
         assert value not in plain
+    assert not re.search(r'name="format"[^>]* checked', plain)
     assert "Birthday •••" in seen(html)
     assert "a•••@example.com" in seen(html)
     assert "Email me a link" in seen(html)
@@ -290,7 +291,7 @@ def test_after_an_undo_a_forwarded_link_cannot_change_the_address_again(
     page = client.get(there).content
     assert b'name="address"' not in page
     assert "A change of your email address was undone" in seen(page)
-    client.post(there, {"snapshot": snapshot_of(page), "address": NEW, "format": "HTML"})
+    client.post(there, {"snapshot": snapshot_of(page), "address": NEW})
     assert SubscriberRequest.objects.filter(value=NEW).count() == 1
     # The owner can, with a link from the address on file; and anybody's link can, after the days.
     assert b'name="address"' in client.get(f"{proved(settings)}/details").content

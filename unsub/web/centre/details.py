@@ -164,10 +164,11 @@ def _address_rule(page_context: PageContext, known: _Details) -> AddressRule:
 
 
 def _values(page_context: PageContext, known: _Details) -> dict[str, str]:
-    """Return the current values as the form shows them, by field id."""
+    """Return the current values as the form shows them, by field id: none with a link that is not
+    enough to show details."""
     state = known.state
     if not page_context.shows_details:
-        return {FORMAT: state.email_type, ADDRESS: ""}
+        return {FORMAT: "", ADDRESS: ""}
     values = {one.id: one.shown(state.attribute(one.name)).strip() for one in known.fields}
     return values | {FORMAT: state.email_type, ADDRESS: state.address}
 

@@ -16,11 +16,13 @@ def client_address(request: HttpRequest) -> str:
 
 def client_network(request: HttpRequest) -> str:
     """Return the address that limits count: of IPv6 the network of 64 bits, because one client can
-    use all its addresses."""
+    use all its addresses. Of an IPv4 address that a socket for both versions gives as IPv6
+    (`::ffff:192.0.2.1`) the former: all of these are in one network."""
     address = client_address(request)
     if ":" not in address or not _is_address(address):
         return address
-    return str(ipaddress.ip_network(f"{address}/64", strict=False))
+    found = ipaddress.IPv6Address(address)
+    return str(found.ipv4_mapped or ipaddress.IPv6Network((found, 64), strict=False))
 
 
 def _is_address(text: str) -> bool:

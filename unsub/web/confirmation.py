@@ -119,7 +119,10 @@ def _everything_left(link: Link) -> Link | None:
     if wider == link:
         return None
     found = _status(wider)
-    return wider if found is not None and found.is_in_force else None
+    # Without a time nothing was read: the database did not answer.
+    if found is None or found.since is None:
+        return None
+    return wider if found.is_in_force else None
 
 
 @linked("POST")

@@ -35,20 +35,39 @@ class TimeoutConnection(psycopg.Connection[Any]):
         The connection is closed then: a late reply would be taken for that of the next statement.
         """
         limit = query_timeout.get() if timeout is None else timeout
-        started = time.monotonic()
         try:
             return super().wait(gen, interval, limit)
-        except psycopg.OperationalError:
-            raise
         except Exception as err:
-            if limit is None or time.monotonic() - started < limit:
+            # While a reply is missing. What psycopg raises then differs from version to version.
+            if limit is None or self.pgconn.transaction_status != TransactionStatus.ACTIVE:
                 raise
             self.pgconn.finish()
             raise psycopg.OperationalError("the server does not answer") from err
 
 
 class PooledConnection(TimeoutConnection):
-    """A connection to a pooler: the time-outs are set in each transaction, for it alone."""
+    """A connection to a pooler: the time-outs are set in each transaction, for it alone.
+
+    A session of the server that stays read-only is the pooler's, which would give it to the next
+    client. It ends one whose client leaves in the middle of a transaction.
+    """
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Return the server's reply. A transaction that turns out to be read-only ends with its
+        session. Raises as TimeoutConnection does."""
+        try:
+            return super().wait(gen, interval, timeout)
+        except psycopg.errors.ReadOnlySqlTransaction:
+            if self.pgconn.transaction_status == TransactionStatus.INERROR:
+                self.pgconn.finish()
+            raise
+
+    def end_read_only_session(self) -> None:
+        """Close this connection in the middle of a transaction, where the pooler gives it a session
+        that is read-only. Raises psycopg.Error."""
+        with self.transaction(force_rollback=True):
+            if _is_read_only(self):
+                self.pgconn.finish()
 
     def _start_query(self) -> Generator[Any, Any, None]:
         """Begin a transaction where one is needed, in one message with its time-outs, so that they
@@ -61,6 +80,13 @@ class PooledConnection(TimeoutConnection):
         for result in results:
             if result.status != ExecStatus.COMMAND_OK:
                 raise psycopg.errors.error_from_result(result)
+
+
+def _is_read_only(connection: psycopg.Connection[Any]) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('transaction_read_only')")
+        found: tuple[str] = cursor.fetchone() or ("on",)
+    return found[0] != "off"
 
 
 _direct = SimpleNamespace(**vars(psycopg) | {"connect": TimeoutConnection.connect})
@@ -134,16 +160,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
         A session that began while the database was read-only, or before its server became a
         replica, can stay read-only for its life. Django asks before a request and after an error,
-        and connects anew where the answer is False.
+        and connects anew where the answer is False. Behind a pooler that session ends, too.
         """
         if self.connection is None:
             return False
         try:
-            with self.connection.cursor() as cursor:
-                cursor.execute("SELECT current_setting('transaction_read_only')")
-                return bool(cursor.fetchone()[0] == "off")
+            if not _is_read_only(self.connection):
+                return True
+            if self.has_pooler:
+                self.connection.end_read_only_session()
         except psycopg.Error:
-            return False
+            pass
+        return False
 
     def close_if_health_check_failed(self) -> None:
         """Close the connection where the server has closed it. Does not ask the server where it

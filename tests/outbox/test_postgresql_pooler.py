@@ -5,12 +5,20 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection, connections, transaction
+from django.db import (
+    OperationalError,
+    close_old_connections,
+    connection,
+    connections,
+    transaction,
+)
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -21,8 +29,10 @@ from tests.pooler import PgBouncer
 from tests.web.helpers import deliver
 from unsub import tasks
 from unsub.delivery import claim
+from unsub.infra.database_timeout import limit_queries
 from unsub.models import BusinessUnit, Status, SubscriberRequest
 from unsub.outbox import api as outbox
+from unsub.outbox import spool
 from unsub.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -161,3 +171,63 @@ def test_options_of_the_address_are_added_to_ours(django_db_setup: None) -> None
         )
         assert cursor.fetchone() == ("9MB", "7s", "15s")
     other.close()
+
+
+@pytest.fixture
+def read_only(pooled: PgBouncer) -> Iterator[None]:
+    """Let both sessions of the pooler have begun while the database was read-only, which it no
+    longer is."""
+    database = connection.settings_dict["NAME"]
+    with closing(direct()) as server:
+        cursor = server.cursor()
+        end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+        end += " AND pid <> pg_backend_pid()"
+        cursor.execute(end)
+        cursor.execute(f'ALTER DATABASE "{database}" SET default_transaction_read_only = on')
+        others = [connection.copy() for _ in range(2)]
+        for other in others:
+            other.set_autocommit(False)
+            other.cursor().execute("SELECT 1")
+        cursor.execute(f'ALTER DATABASE "{database}" RESET default_transaction_read_only')
+        for other in others:
+            other.rollback()
+            other.close()
+        yield
+        connection.close()
+        cursor.execute(end)
+
+
+def direct() -> BaseDatabaseWrapper:
+    """Return a connection without the pooler."""
+    other = connection.copy()
+    port = int(os.environ["DATABASE_URL"].rpartition("/")[0].rpartition(":")[2])
+    other.settings_dict = other.settings_dict | {"PORT": port, "POOLER": False}
+    return other
+
+
+@pytest.mark.usefixtures("unit", "read_only")
+def test_requests_replace_sessions_of_the_pooler_that_stay_read_only(
+    client: Client, settings: Settings
+) -> None:
+    for subscriber in (1001, 1002, 1003):
+        assert client.post(link(settings, subscriber)).status_code == 200
+        close_old_connections()  # as at the end of a request
+    assert SubscriberRequest.objects.get().subscriber_id == 1003
+
+
+@pytest.mark.usefixtures("unit", "read_only")
+def test_tasks_replace_sessions_of_the_pooler_that_stay_read_only(
+    make_submission: MakeSubmission,
+) -> None:
+    spool.push(make_submission(1001))
+    for _ in range(3):
+        tasks.record()
+        connection.close()  # as at the end of a task
+    assert SubscriberRequest.objects.get().subscriber_id == 1001
+
+
+@pytest.mark.usefixtures("pooled")
+def test_a_statement_without_a_reply_in_time_ends_its_connection() -> None:
+    with limit_queries(0.2), pytest.raises(OperationalError, match="does not answer"):
+        connection.cursor().execute("SELECT pg_sleep(5)")
+    assert connection.connection.closed

@@ -1,5 +1,6 @@
 """Wake-ups of many requests at once."""
 
+import threading
 import time
 
 import pytest
@@ -70,3 +71,24 @@ def test_a_gathered_wake_up_that_fails_keeps_none_after_it_from_being_sent(
     while len(sent) < 4 and time.monotonic() < deadline:
         time.sleep(0.005)
     assert sorted(sent) == sorted((PARENT, PARENT, CHILD, CHILD))
+
+
+def test_a_wake_up_that_no_thread_could_gather_is_sent_at_once_and_those_after_it_are_gathered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    sent: list[int] = []
+    monkeypatch.setattr(wakeup, "_send", lambda mid, *_: sent.append(mid))
+    monkeypatch.setattr(wakeup, "_sender", threading.Thread())
+    wakeup.wake(PARENT)
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", no_thread)
+        wakeup.wake(PARENT)
+    assert sent == [PARENT] * 2
+    wakeup.wake(PARENT)
+    deadline = time.monotonic() + 10
+    while len(sent) < 3 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert sent == [PARENT] * 3

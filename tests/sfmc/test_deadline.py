@@ -5,6 +5,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from threading import Thread
 
 import pytest
 import requests
@@ -23,7 +24,7 @@ from tests.sfmc.vendor import (
     reply,
 )
 from tests.stand_in import Answer, Handler
-from unsub.sfmc import TransientError, UnknownOutcomeError
+from unsub.sfmc import TransientError, UnknownOutcomeError, deadline
 from unsub.sfmc.client import Client
 from unsub.sfmc.deadline import Exchange, exchange
 from unsub.sfmc.http import new_session, post
@@ -101,6 +102,23 @@ def test_a_deadline_that_is_nearer_than_those_before_ends_its_exchange_first() -
     with exchange(3600) as far, exchange(0.01) as near:
         assert _is_over(near)
         assert not far.is_over
+
+
+def test_a_deadline_that_no_thread_could_watch_is_no_reason_to_watch_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deadline, "_timer", deadline._Timer())
+    with monkeypatch.context() as full:
+        full.setattr(Thread, "start", _no_thread)
+        with pytest.raises(RuntimeError), exchange(0.01):
+            pass
+    with exchange(0.01) as running:
+        assert _is_over(running)
+
+
+def _no_thread(_: Thread) -> None:
+    """Do as Python does where the system has no thread to spare."""
+    raise RuntimeError("can't start new thread")
 
 
 FORK = """

@@ -266,7 +266,9 @@ def test_retry_after_is_read_as_seconds_or_a_date(
     assert least <= caught.value.retry_after <= most
 
 
-@pytest.mark.parametrize("value", ["", "soon", "-5", "1e9"])
+@pytest.mark.parametrize(
+    "value", ["", "soon", "-5", "1e9", f"Mon, 01 Jan 2024 00:00:00 +{'9' * 20}"]
+)
 def test_an_unusable_retry_after_is_none(client: Client, vendor: Vendor, value: str) -> None:
     vendor.answers(Answer(status=429, kind="text/plain", headers={"Retry-After": value}))
     with pytest.raises(RateLimitedError) as caught:

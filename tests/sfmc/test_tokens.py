@@ -2,7 +2,9 @@
 
 import json
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
@@ -70,6 +72,43 @@ def test_a_token_is_renewed_early_and_by_one_thread(new_auth: NewAuth, vendor: V
         values = set(pool.map(lambda _: held(auth), range(20)))
     assert values <= {"first", "second"}
     assert held(auth) == "second"
+    assert len(vendor.token_requests) == 2
+
+
+class RememberingStore(MemoryTokenStore):
+    """A store that remembers for a while what it has read, as that of the application does."""
+
+    def __init__(self, shared: MemoryTokenStore) -> None:
+        super().__init__()
+        self._shared = shared
+        self._read: Token | None = None
+
+    def get(self) -> Token | None:
+        """Return the token."""
+        self._read = self._read or self._shared.get()
+        return self._read
+
+    def put(self, token: Token) -> None:
+        """Store a token."""
+        self._shared.put(token)
+
+    @contextmanager
+    def lock(self) -> Iterator[bool]:
+        """Yield whether the caller may renew, and forget what was read."""
+        self._read = None
+        with self._shared.lock() as mine:
+            yield mine
+
+
+def test_a_process_that_has_not_seen_an_early_renewal_yet_makes_none_of_its_own(
+    new_auth: NewAuth, vendor: Vendor
+) -> None:
+    clock, shared = Clock(), MemoryTokenStore()
+    one, other = (new_auth(store=RememberingStore(shared), clock=clock) for _ in range(2))
+    vendor.tokens = deque([token("first", life=1000), token("second", life=1000)])
+    assert (held(one), held(other)) == ("first", "first")
+    clock.now += 950
+    assert (held(one), held(other)) == ("second", "second")
     assert len(vendor.token_requests) == 2
 
 
@@ -171,6 +210,15 @@ def test_a_retry_after_of_the_endpoint_is_kept(new_auth: NewAuth, vendor: Vendor
 def test_a_refused_connection_is_transient(new_auth: NewAuth) -> None:
     with pytest.raises(TransientError):
         new_auth(auth_url="http://127.0.0.1:1").login()
+
+
+@pytest.mark.parametrize("said", [0, -1, "soon", "nan", 10**400])
+def test_a_token_reply_with_an_impossible_life_is_transient(
+    new_auth: NewAuth, vendor: Vendor, said: object
+) -> None:
+    vendor.tokens = deque([as_json(json.loads(token().body) | {"expires_in": said})])
+    with pytest.raises(TransientError):
+        new_auth().login()
 
 
 @pytest.mark.parametrize("said", [None, "", "absent", "1200", 900])

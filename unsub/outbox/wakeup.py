@@ -85,10 +85,9 @@ def _headers() -> dict[str, str]:
 
 def _is_gathered(mid: int, key: str, due: int, seconds: float) -> bool:
     """Return whether a thread of this process will send the wake-up."""
-    global _sender  # noqa: PLW0603 - the only one
     with _lock:
         if key in _waiting:
-            return True
+            return _has_sender()
         now = time.monotonic()
         wait = _next_at.get(key, 0.0) - now
         if wait <= 0:
@@ -98,10 +97,21 @@ def _is_gathered(mid: int, key: str, due: int, seconds: float) -> bool:
             return False
         _waiting.add(key)
         _gathered.put(_Gathered(now + wait, mid, key, due, seconds, _headers()))
-        # Not after a fork either.
-        if not _sender.is_alive():
-            _sender = threading.Thread(target=_send_gathered, name="wake-ups", daemon=True)
+        return _has_sender()
+
+
+def _has_sender() -> bool:
+    """Return whether the thread runs; starts it. False where the system has no thread to spare: the
+    next wake-up tries again."""
+    global _sender  # noqa: PLW0603 - the only one
+    # Not after a fork either.
+    if not _sender.is_alive():
+        _sender = threading.Thread(target=_send_gathered, name="wake-ups", daemon=True)
+        try:
             _sender.start()
+        except RuntimeError as err:
+            log.warning("wakeup_failed", error=type(err).__name__)
+            return False
     return True
 
 

@@ -132,10 +132,14 @@ class OAuth:
 
     def _early(self, held: Token) -> Token:
         """Return a renewed token. Keep the current one where renewal fails, or another process
-        renews."""
+        renews or has just renewed."""
         with self._store.lock() as mine:
             if not mine:
                 return held
+            # Read again under the lock: `held` may be as old as the store's own memory.
+            now = self._store.get()
+            if now is not None and self._clock() < now.renew_at:
+                return now
             try:
                 return self._fetch()
             except SfmcError:
@@ -184,12 +188,12 @@ def _read(reply: Reply, asked_at: float) -> Token:
         )
     try:
         return _token(json.loads(reply.body), asked_at)
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError):
         raise TransientError("the token endpoint's answer is unreadable", http_status=200) from None
 
 
 def _token(answer: Any, asked_at: float) -> Token:
-    """Return the token in the JSON. Raises ValueError, TypeError or LookupError."""
+    """Return the token in the JSON. Raises ValueError, TypeError, LookupError or OverflowError."""
     value, life = answer["access_token"], _life(answer.get("expires_in"))
     soap_url = answer.get("soap_instance_url") or ""
     if not (isinstance(value, str) and value.isascii() and value.isprintable() and value):
@@ -205,5 +209,5 @@ def _token(answer: Any, asked_at: float) -> Token:
 
 
 def _life(value: object) -> float:
-    """Return the life of a token in seconds. Raises ValueError or TypeError."""
+    """Return the life of a token in seconds. Raises ValueError, TypeError or OverflowError."""
     return _USUAL_LIFE if value is None or value == "" else float(value)  # type: ignore[arg-type]

@@ -79,8 +79,14 @@ class _Timer:
         with self._changed:
             self._deadlines[running] = at
             if self._thread is None:
-                self._thread = Thread(target=self._run, name="deadlines", daemon=True)
-                self._thread.start()
+                thread = Thread(target=self._run, name="deadlines", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    # The system has no thread to spare now: the next exchange tries again.
+                    del self._deadlines[running]
+                    raise
+                self._thread = thread
             elif at < self._wakes_at:
                 self._changed.notify()
 

@@ -18,7 +18,7 @@ from django.db.backends.postgresql import base, operations
 from psycopg import generators
 from psycopg.pq import ExecStatus, TransactionStatus
 
-from unsub.infra.database_timeout import query_timeout
+from unsub.infra.database_timeout import QUERY_SECONDS, limit_queries, query_timeout
 
 # The server's own time-outs. A database that hangs is noticed by `query_timeout` before.
 TIMEOUTS = {"statement_timeout": "15s", "lock_timeout": "5s"}
@@ -164,6 +164,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         if self.connection is None:
             return False
+        # At the end of a request there is no time-out, and the server may hang by now.
+        with limit_queries(query_timeout.get() or QUERY_SECONDS):
+            return self._takes_writes()
+
+    def _takes_writes(self) -> bool:
         try:
             if not _is_read_only(self.connection):
                 return True

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -35,6 +36,10 @@ from unsub.outbox import api as outbox
 from unsub.outbox import spool
 from unsub.sandbox import Sandbox
 
+END_SESSIONS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
@@ -180,9 +185,7 @@ def read_only(pooled: PgBouncer) -> Iterator[None]:
     database = connection.settings_dict["NAME"]
     with closing(direct()) as server:
         cursor = server.cursor()
-        end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
-        end += " AND pid <> pg_backend_pid()"
-        cursor.execute(end)
+        cursor.execute(END_SESSIONS)
         cursor.execute(f'ALTER DATABASE "{database}" SET default_transaction_read_only = on')
         others = [connection.copy() for _ in range(2)]
         for other in others:
@@ -194,7 +197,7 @@ def read_only(pooled: PgBouncer) -> Iterator[None]:
             other.close()
         yield
         connection.close()
-        cursor.execute(end)
+        cursor.execute(END_SESSIONS)
 
 
 def direct() -> BaseDatabaseWrapper:
@@ -231,3 +234,14 @@ def test_a_statement_without_a_reply_in_time_ends_its_connection() -> None:
     with limit_queries(0.2), pytest.raises(OperationalError, match="does not answer"):
         connection.cursor().execute("SELECT pg_sleep(5)")
     assert connection.connection.closed
+
+
+@pytest.mark.usefixtures("pooled")
+def test_whether_a_connection_can_be_used_is_not_waited_for_for_ever(pooler: PgBouncer) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    pooler.signal(signal.SIGSTOP)
+    try:
+        assert not connection.is_usable()
+    finally:
+        pooler.signal(signal.SIGCONT)

@@ -121,6 +121,34 @@ def test_elements_added_by_the_vendor_are_ignored(client: Client, vendor: Vendor
     assert client.execute([request()]).results[0].status_code == "OK"
 
 
+def of_type(name: str, kind: str, text: str) -> bytes:
+    """Return a reply in which an element says of itself that it is of another type."""
+    spaces = 'xmlns:i="http://www.w3.org/2001/XMLSchema-instance"'
+    spaces += ' xmlns:xs="http://www.w3.org/2001/XMLSchema"'
+    element = f'<{name} {spaces} i:type="xs:{kind}">{text}</{name}>'
+    return reply(f"<Results>{element}<StatusCode>Error</StatusCode></Results>")
+
+
+@pytest.mark.parametrize(("kind", "text"), [("decimal", "7"), ("float", "7"), ("boolean", "true")])
+def test_an_error_code_of_another_type_is_none(
+    client: Client, vendor: Vendor, kind: str, text: str
+) -> None:
+    vendor.answers(Answer(body=of_type("ErrorCode", kind, text)))
+    assert client.execute([request()]).results[0].error_code is None
+
+
+@pytest.mark.parametrize("text", ["x", "NaN", "1e999999999"])
+def test_a_value_that_its_type_cannot_have_is_an_unknown_outcome_or_none(
+    client: Client, vendor: Vendor, text: str
+) -> None:
+    vendor.answers(Answer(body=of_type("ErrorCode", "decimal", text)))
+    try:
+        found = client.execute([request()]).results[0].error_code
+    except UnknownOutcomeError:
+        found = None
+    assert found is None
+
+
 @pytest.mark.parametrize("code", ["", "many"])
 def test_an_error_code_that_is_no_number_is_none(client: Client, vendor: Vendor, code: str) -> None:
     error = f"<Results><StatusCode>Error</StatusCode><ErrorCode>{code}</ErrorCode></Results>"

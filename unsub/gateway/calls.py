@@ -310,7 +310,7 @@ def _read(row: Any, read: Callable[[Any], Row]) -> Row | None:
     """Return the converted row, or None where it cannot be converted."""
     try:
         return read(row)
-    except (AttributeError, TypeError, ValueError):
+    except (ArithmeticError, AttributeError, TypeError, ValueError):
         return None
 
 

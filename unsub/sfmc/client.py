@@ -225,8 +225,8 @@ class Client:
             raise
         except zeep.exceptions.ValidationError:
             raise PermanentError("our message does not fit the WSDL") from None
-        except (zeep.exceptions.Error, etree.LxmlError, AttributeError, LookupError, TypeError,
-                ValueError):  # fmt: skip
+        except (zeep.exceptions.Error, etree.LxmlError, ArithmeticError, AttributeError,
+                LookupError, TypeError, ValueError):  # fmt: skip
             raise UnknownOutcomeError("the reply does not fit the WSDL") from None
 
     def _service(self, login: Login) -> Any:

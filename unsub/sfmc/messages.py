@@ -97,9 +97,10 @@ def _columns(result: Any, kind: str) -> Iterator[str]:
             yield text(one.Name)[:100]
 
 
-def _code(value: int | None) -> int | None:
-    """Return an error code that can be stored, or None."""
-    return value if value is not None and abs(value) <= _CODE_MAX else None
+def _code(value: object) -> int | None:
+    """Return an error code that can be stored, or None. A reply may say of any element that it is
+    of another type."""
+    return value if type(value) is int and abs(value) <= _CODE_MAX else None
 
 
 def _failure_code(failures: Any) -> int | None:

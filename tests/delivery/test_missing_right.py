@@ -16,6 +16,7 @@ from tests.sfmc.replies import result, rows, updated
 from tests.sfmc.vendor import OK, Vendor, fault, reply
 from tests.stand_in import Answer, Received
 from unsub.alerting import detection
+from unsub.delivery import circuit
 from unsub.gateway import calls as gateway
 from unsub.models import (
     BusinessUnit,
@@ -198,6 +199,36 @@ def test_a_held_queue_is_probed_and_stays_held_while_everybody_is_refused_alike(
     assert DeliveryAttempt.objects.filter(outcome="refused").count() == 0
     rounds(1)
     assert queue().held_since == since
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (Answer(status=429, headers={"Retry-After": "900"}), "try_later"),
+        (Answer(body=fault(17), status=500), "try_later"),
+        (Answer(status=503, kind="text/html", headers={"Retry-After": "900"}), "unknown"),
+        (Answer(body=fault(9), status=500), "try_later"),
+        (Answer(status=500, kind="text/html"), "unknown"),
+    ],
+    ids=["429", "rate limit", "503 with Retry-After", "maintenance", "500"],
+)
+def test_a_probe_of_a_held_queue_that_is_told_to_wait_is_followed_by_others(
+    unit: BusinessUnit, account: Account, answer: Answer, outcome: str
+) -> None:
+    requests()
+    account.refusals["Execute"] = REFUSALS["permission failed"]
+    drain()
+    assert queue().is_held
+    account.refusals["Execute"] = answer
+    rounds(circuit.CIRCUIT_OPENS_AT + 1)
+    assert set(DeliveryAttempt.objects.values_list("outcome", flat=True)) == {
+        "misconfigured", outcome
+    }  # fmt: skip
+    assert queue().is_held
+    account.refusals.clear()
+    rounds(2)
+    assert counts() == {Status.DONE: PEOPLE}
+    assert not queue().is_held
 
 
 def test_one_person_who_is_refused_alone_is_refused_and_holds_nobody(

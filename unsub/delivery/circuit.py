@@ -224,16 +224,25 @@ def _record_results(mid: int, verdicts: Sequence[Verdict], message_type: Message
         # The usual case takes no lock: workers that send for one unit at once do not wait here.
         return
     queue = queue_state.lock(mid)
-    if queue.is_held and not _is_held_for_unsubscribes(mid):
-        queue_state.release(mid)
-        metrics.QUEUE_CHANGES.labels("released").inc()
-        log.info("queue_released", mid=mid)
+    stays_held = queue.is_held and not _released(mid)
     if limiting:
-        _pause_queue(mid, limiting)
-    elif unanswered:
-        _count_unknown(queue)
-    else:
+        _pause_queue(mid, limiting, is_held=stays_held)
+    elif not unanswered:
         close_circuit_when_idle(mid)
+    elif not stays_held:
+        # A held queue sends nothing but probes: there is no circuit to open.
+        _count_unknown(queue)
+
+
+def _released(mid: int) -> bool:
+    """Release a held queue, unless it is held because of unsubscribes alone. Return whether it
+    was."""
+    if _is_held_for_unsubscribes(mid):
+        return False
+    queue_state.release(mid)
+    metrics.QUEUE_CHANGES.labels("released").inc()
+    log.info("queue_released", mid=mid)
+    return True
 
 
 def _misconfigured(verdicts: Sequence[Verdict]) -> Verdict | None:
@@ -297,14 +306,15 @@ def _hold(mid: int, verdict: Verdict, message_type: MessageType) -> None:
     )  # fmt: skip
 
 
-def _pause_queue(mid: int, verdict: Verdict) -> None:
-    """Pause the whole queue: rate limit, maintenance, or a Retry-After."""
+def _pause_queue(mid: int, verdict: Verdict, *, is_held: bool) -> None:
+    """Pause the whole queue: rate limit, maintenance, or a Retry-After. A held one is held for
+    longer: until its next probe."""
     seconds = delay(
         1, draw=random, backpressure=verdict.backpressure, retry_after=verdict.retry_after
     )
     QueueState.objects.filter(pk=mid).update(
         paused_until=Now() + timedelta(seconds=seconds),
-        paused_reason=verdict.backpressure.value,
+        paused_reason=HELD if is_held else verdict.backpressure.value,
         unknowns_in_a_row=0,
     )
     metrics.QUEUE_CHANGES.labels("paused").inc()

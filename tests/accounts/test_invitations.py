@@ -12,7 +12,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission, User
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from structlog.testing import capture_logs
@@ -265,6 +267,20 @@ def test_an_inviter_cannot_send_again_what_was_raised_above_them(
     assert len(mail.outbox) == 1
 
 
+def test_an_inviter_does_not_replace_an_invitation_with_more_than_theirs(
+    unit: BusinessUnit, child: BusinessUnit, boss: Client,
+    django_capture_on_commit_callbacks: Capture,
+) -> None:  # fmt: skip
+    client = person("marketer", unit)
+    rights = Permission.objects.filter(content_type__model="invitation")
+    User.objects.get(username="marketer").user_permissions.set(rights)
+    invite(boss, django_capture_on_commit_callbacks, business_units=[child.pk])
+    answer = invite(client, django_capture_on_commit_callbacks)
+    assert "Another user has this email address" in seen(answer.content)
+    assert list(User.objects.get(email=EVE).units.all()) == [child]
+    assert len(mail.outbox) == 1
+
+
 def test_an_inviter_of_one_unit_sees_their_own_invitations_only(
     unit: BusinessUnit, boss: Client, django_capture_on_commit_callbacks: Capture
 ) -> None:
@@ -275,6 +291,21 @@ def test_an_inviter_of_one_unit_sees_their_own_invitations_only(
     assert EVE not in client.get(INVITATIONS).content.decode()
     act(client, django_capture_on_commit_callbacks, "revoke")
     assert Invitation.objects.get().revoked_at is None
+
+
+def test_the_list_costs_the_same_for_many_invitations(
+    boss: Client, django_capture_on_commit_callbacks: Capture
+) -> None:
+    numbers = []
+    for more in (2, 8):
+        for number in range(more):
+            address = f"eve{more}{number}@example.com"
+            invite(boss, django_capture_on_commit_callbacks, email=address)
+        boss.get(INVITATIONS)
+        with CaptureQueriesContext(connection) as queries:
+            boss.get(INVITATIONS)
+        numbers.append(len(queries))
+    assert numbers[0] == numbers[1]
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)

@@ -44,6 +44,7 @@ from .pages import (
 )
 
 pytestmark = pytest.mark.django_db
+FACTOR = "/admin/account/second-factor/"
 COMPANY = "/admin/account/company/oidc/oidc/login/"
 
 
@@ -226,6 +227,21 @@ class TestSecondFactor:
         other.post("/admin/account/second-factor/authenticate/", {"code": code_of(boss)})
         assert is_in(other)
         assert other.get("/admin/").status_code == 200
+
+    def test_a_session_that_gave_no_factor_ends_when_the_user_sets_one_up(
+        self, client: Client, boss: User
+    ) -> None:
+        stranger = Client()
+        for one in (stranger, client):
+            one.post(LOGIN, RIGHT)
+        set_up(client)
+        # With the password alone nobody gets further, nor removes the factor or reads its codes.
+        assert stranger.post(f"{FACTOR}totp/deactivate/")["Location"] == "/admin/account/login/"
+        assert not is_in(stranger)
+        assert Authenticator.objects.filter(user=boss, type="totp").exists()
+        for page in ("/admin/", FACTOR, f"{FACTOR}recovery-codes/"):
+            assert stranger.get(page).status_code == 302
+            assert client.get(page).status_code == 200
 
     def test_guessing_codes_is_limited(self, client: Client, boss: User) -> None:
         client.post(LOGIN, RIGHT)

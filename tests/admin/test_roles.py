@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.models import AnonymousUser, Group, User
+from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.db.models.functions import Now
+from django.test import Client
 
 from tests.helpers import CHILD, PARENT, MakeSubmission, person, rewrite, settle
 from unsub.models import (
@@ -235,6 +237,55 @@ def test_an_administrator_cannot_create_a_superuser(unit: BusinessUnit) -> None:
     group = Group.objects.get(name="administrator")
     assert client.get(f"/admin/auth/group/{group.pk}/change/").status_code == 200
     assert client.post(f"/admin/auth/group/{group.pk}/change/", {"name": "x"}).status_code == 403
+
+
+@pytest.fixture
+def helper(unit: BusinessUnit) -> Client:
+    """The client of a user of a group of the deployment's own: it manages users, and sees one
+    unit."""
+    group = Group.objects.create(name="helper")
+    rights = ("view_user", "change_user", "delete_user", "view_subscriberrequest")
+    group.permissions.set(Permission.objects.filter(codename__in=rights))
+    return person("helper", unit)
+
+
+def test_nobody_gives_a_group_with_more_than_they_have(helper: Client) -> None:
+    me, more = User.objects.get(username="helper"), Group.objects.get(name="administrator")
+    page = f"/admin/auth/user/{me.pk}/change/"
+    given = {"username": "helper", "is_active": "on", "is_staff": "on"}
+    own = me.groups.get()
+    assert helper.post(page, given | {"groups": [own.pk, more.pk]}).status_code == 200
+    assert list(me.groups.all()) == [own]
+    assert helper.post(page, given | {"groups": [own.pk], "first_name": "Eve"}).status_code == 302
+    me.refresh_from_db()
+    assert me.first_name == "Eve"
+
+
+@pytest.mark.parametrize("more", ["group", "unit", "permission"])
+def test_nobody_acts_as_a_user_with_more_than_they_have(
+    helper: Client, unit: BusinessUnit, child: BusinessUnit, more: str
+) -> None:
+    other = User.objects.create_user("other", "other@example.com", is_staff=True)
+    Authenticator.objects.create(user=other, type="totp", data={})
+    if more == "group":
+        other.groups.add(Group.objects.get(name="marketer"))
+    elif more == "unit":
+        child.members.add(other)
+    else:
+        other.user_permissions.add(Permission.objects.get(codename="all_units"))
+    page = f"/admin/auth/user/{other.pk}/"
+    assert helper.get(f"{page}change/").status_code == 200
+    password = {"password1": "a-long-new-one-17", "password2": "a-long-new-one-17"}
+    for act, given in (
+        ("change/", {"username": "other", "email": "eve@example.com"}),
+        ("password/", password | {"usable_password": "true"}),
+        ("delete/", {"post": "yes"}),
+    ):
+        assert helper.post(f"{page}{act}", given).status_code == 403, act
+    forget = {"action": "forget_second_factor", "_selected_action": [other.pk]}
+    assert helper.post("/admin/auth/user/", forget).status_code == 403
+    assert Authenticator.objects.filter(user=other).exists()
+    assert User.objects.get(pk=other.pk).email == "other@example.com"
 
 
 def test_a_user_with_log_entries_cannot_be_deleted(unit: BusinessUnit) -> None:

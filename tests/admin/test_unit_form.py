@@ -17,6 +17,7 @@ from tests.helpers import CHILD, PARENT, person, seen
 from unsub.admin import formatting, unit_sections
 from unsub.admin.unit_form import UnitForm
 from unsub.models import BusinessUnit, ImportState, Logo, MailingList, PageText
+from unsub.units import queue_state
 
 pytestmark = pytest.mark.django_db
 UNIT = f"/admin/unsub/businessunit/{PARENT}/change/"
@@ -209,11 +210,13 @@ def test_the_list_of_units_says_what_each_lacks_at_a_constant_cost(
     admin_client: Client, unit: BusinessUnit
 ) -> None:
     there = "/admin/unsub/businessunit/"
+    queue_state.hold(PARENT, "credentials refused")
     admin_client.get(there)
     numbers = []
     for more in (0, 12):
         for number in range(more):
             BusinessUnit.objects.create(mid=600_000 + number, name=f"Unit {number}")
+            queue_state.hold(600_000 + number, "credentials refused")
         with CaptureQueriesContext(connection) as queries:
             words = seen(admin_client.get(there).content)
         assert words.count("things missing") == more + 1

@@ -7,12 +7,14 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
 from hashlib import sha256
+from typing import Any
+from uuid import uuid4
 
 import pytest
 import redis
 from django.core import mail
-from django.db import connections
-from django.db.models import F
+from django.db import connections, transaction
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
@@ -37,6 +39,9 @@ from unsub.models import (
     By,
     Cause,
     DailyCount,
+    LinkEmail,
+    MessageType,
+    MessageTypeState,
     QueueState,
     ResolutionNote,
     Status,
@@ -83,6 +88,58 @@ def test_each_cause_is_found(row: SubscriberRequest, make_submission: MakeSubmis
     assert causes() == {"circuit_open": 1}
     BusinessUnit.objects.all().delete()
     assert causes() == {"unknown_unit": 1}
+
+
+def test_a_detail_longer_than_its_column_stops_no_other_alarm(row: SubscriberRequest) -> None:
+    with transaction.atomic():
+        queue_state.hold_type(PARENT, MessageType.MAILS, f"everybody is refused alike: {'x' * 200}")
+    SubscriberRequest.objects.update(status=Status.REFUSED, finished_at=Now())
+    detection.evaluate()
+    assert set(Alarm.objects.values_list("cause", flat=True)) == {Cause.HELD, Cause.REFUSED}
+    detail = Alarm.objects.get(cause=Cause.HELD).detail
+    assert detail.startswith("triggered_send alone: everybody is refused alike: xxx")
+
+
+@pytest.mark.parametrize("of_emails", [False, True])
+def test_an_open_circuit_with_nothing_to_send_is_no_alarm(
+    unit: BusinessUnit, make_submission: MakeSubmission, of_emails: bool
+) -> None:
+    rows: QuerySet[Any]
+    if of_emails:
+        mails = MessageType.MAILS.value
+        MessageTypeState.objects.create(unit=unit, message_type=mails, paused_until=Now())
+        LinkEmail.objects.create(unit=unit, purpose="new_link", subscriber_id=1, give_up_at=Now())
+        rows = LinkEmail.objects.all()
+    else:
+        circuit = {"paused_reason": queue_state.CIRCUIT_OPEN}
+        QueueState.objects.update_or_create(unit=unit, defaults=circuit)
+        store.write(make_submission())
+        rows = SubscriberRequest.objects.all()
+    assert causes() == {"circuit_open": 1}
+    # Its probe.
+    lease = {"lease": uuid4(), "lease_until": Now() + timedelta(minutes=1), "attempts": 1}
+    rows.update(status=Status.SENDING, **lease)
+    assert causes() == {"circuit_open": 0}
+    refused = {"lease": None, "lease_until": None, "finished_at": Now() - timedelta(days=2)}
+    rows.update(status=Status.REFUSED, **refused)
+    assert causes() == {}
+
+
+def test_an_email_that_waits_on_purpose_is_late_an_hour_after_that(unit: BusinessUnit) -> None:
+    email = LinkEmail.objects.create(
+        unit=unit, purpose="new_link", subscriber_id=1001, give_up_at=Now() + timedelta(days=9),
+        next_attempt_at=Now() + timedelta(hours=70),
+    )  # fmt: skip
+    rows = LinkEmail.objects.filter(pk=email.pk)
+    rewrite(rows, received_at=Now() - timedelta(hours=2))
+    assert causes() == {}
+    rows.update(next_attempt_at=Now() - timedelta(minutes=59))
+    assert causes() == {}
+    rows.update(next_attempt_at=Now() - timedelta(minutes=61))
+    assert causes() == {"late": 1}
+    # One that was tried in vain is late from its receipt.
+    rows.update(next_attempt_at=Now() + timedelta(minutes=30), attempts=3, outcome="try_later")
+    assert causes() == {"late": 1}
 
 
 def look() -> list[str]:
@@ -456,6 +513,20 @@ def test_while_the_database_is_away_people_are_told_of_the_spool_once_an_hour(
     ((body, _),) = receiver.received
     content = json.loads(body)
     assert (content["cause"], content["mid"], content["requests"]) == ("spooled", PARENT, 1)
+
+
+@pytest.mark.usefixtures("database_away")
+def test_what_the_only_channel_did_not_accept_is_told_with_the_next_look(
+    make_submission: MakeSubmission, settings: Settings, receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    settings.ADMINS = []
+    spool.push(make_submission())
+    monkeypatch.setattr(detection, "SPOOLED_SECONDS", -1)
+    receiver.statuses = [503, 200]
+    for _ in range(3):
+        without_database.notify()
+    assert len(receiver.received) == 2
 
 
 @pytest.mark.usefixtures("database_away")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -215,3 +216,25 @@ def test_open_requests_older_than_48_hours_are_overdue(
     assert 'unsub_late_requests{mid="510001"} 2.0' in text
     assert 'unsub_processing_seconds{mid="510001",quantile="0.95"}' in text
     assert 'unsub_processed_within_48h_ratio{mid="510001"}' in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("export_audit", "--since", "2026-02-30"), ("export_audit", "--mid", "9" * 20),
+        ("requeue", "--where", f"id={'9' * 20}"), ("delivery_status", "--watch", "-1"),
+        ("add_user", "a@example.com", "--mid", "9" * 20), ("sandbox", "--port", "65536"),
+        ("import_unsubscribes", "a.csv", "--mid", "9" * 20),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_is_refused_in_words(db: None, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError, match=re.escape(arguments[-1])):
+        run(*arguments)
+
+
+def test_a_date_that_is_none_is_refused_without_a_traceback() -> None:
+    command = [sys.executable, "manage.py", "export_audit", "--since", "yesterday"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)  # noqa: PLW1510
+    assert done.returncode == 2
+    assert done.stderr.rstrip().endswith("or a time such as 2026-01-31T12:00Z")
+    assert "Traceback" not in done.stderr

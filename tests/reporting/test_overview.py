@@ -575,8 +575,12 @@ def test_the_overview_has_dates_of_its_own_and_opens_exactly_their_requests(
 
 @pytest.mark.parametrize(
     ("begin", "end"),
-    [("2026-13-01", "2026-01-01"), ("", ""), ("0001-01-01", "9999-12-31"), ("9999-01-01", "x")],
-)
+    [
+        ("2026-13-01", "2026-01-01"), ("", ""), ("0001-01-01", "9999-12-31"), ("9999-01-01", "x"),
+        # There is no period before it.
+        ("0001-01-01", "0001-01-02"),
+    ],
+)  # fmt: skip
 def test_dates_that_are_no_period_are_ignored(
     admin_client: Client, unit: BusinessUnit, begin: str, end: str
 ) -> None:

@@ -1,7 +1,9 @@
 """The report of scanner-like requests, which are carried out all the same."""
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -113,6 +115,11 @@ def test_a_marketer_sees_the_report_and_finds_the_requests(
     html = seen(admin_client.get(REPORT).content)
     assert "88002 Example Outfitters (510001) 1 1 0 0 100%" in html
     assert "88001" not in html
+    # Of this send alone: neither request 88002 nor a subscriber of that number, nor another unit's.
+    [row] = re.findall(r'href="([^"]*job_id=[^"]*)"', admin_client.get(REPORT).content.decode())
+    assert row == f"{LIST}?job_id=88002&amp;unit__mid__exact=510001&amp;channel__exact=page"
+    client.post(link(settings, 88002, job=88003), FORM, headers={"user-agent": "Mozilla/5.0"})
+    assert admin_client.get(unescape(row)).context["cl"].result_count == 1
     assert "1 request" in seen(admin_client.get(f"{LIST}?scanner=yes").content)
-    assert "1 request" in seen(admin_client.get(f"{LIST}?scanner=no").content)
+    assert "2 requests" in seen(admin_client.get(f"{LIST}?scanner=no").content)
     assert client.get(REPORT).status_code == 302

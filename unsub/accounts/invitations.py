@@ -97,12 +97,15 @@ def is_open(invitation: Invitation) -> bool:
     return state_of(invitation) in {State.OPEN, State.UNSENT}
 
 
-def is_invitable(email: str) -> bool:
-    """Return whether an address can be invited: no user has it, or one who has never accepted an
-    invitation."""
+def is_invitable(email: str, *, by: User) -> bool:
+    """Return whether a user may invite an address: no user has it, or one who has never accepted an
+    invitation, with nothing that the inviter may not give. The invitation replaces what that one
+    has."""
     found = User.objects.filter(email__iexact=email) | User.objects.filter(username__iexact=email)
-    never = Invitation.objects.filter(accepted_at=None).values("user")
-    return not found.exclude(is_active=False, pk__in=never).exists()
+    never = set(
+        Invitation.objects.filter(accepted_at=None, user__in=found).values_list("user", flat=True)
+    )
+    return all(not one.is_active and one.pk in never and roles.may_manage(by, one) for one in found)
 
 
 def may_send(by: User, email: str) -> bool:
@@ -230,7 +233,7 @@ def accept(user: User) -> bool:
 
 def _subject(user: User) -> str:
     """Return a digest of what a link was sent for: the address and the role."""
-    groups = sorted(user.groups.values_list("pk", flat=True))
+    groups = sorted(group.pk for group in user.groups.all())  # lists have read them already
     subject = f"{user.email.lower()} {groups} {user.is_superuser}"
     return sha256(subject.encode()).hexdigest()
 

@@ -4,14 +4,16 @@ or several."""
 from typing import Any
 
 from allauth.account import signals as account
+from allauth.core import context
 from allauth.mfa import signals as factor
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Model
-from django.db.models.signals import m2m_changed
+from django.db.models.signals import m2m_changed, post_save
 
 from unsub.models import BusinessUnit
 
-from . import events, history, invitations, sign_in_limits
+from . import events, history, invitations, second_factor, sign_in_limits
 
 _DONE = {"post_add": "added", "post_remove": "removed", "pre_clear": "removed"}
 # What the objects are called that were added to an object, by the table that links both.
@@ -39,8 +41,17 @@ def connect() -> None:
         (factor.authentication_failed, events.code_failed),
     ):
         signal.connect(receiver, dispatch_uid=f"unsub.{receiver.__name__}")
+    post_save.connect(_factor_stored, sender=Authenticator, dispatch_uid="unsub.factor_stored")
     for table in _GRANTS:
         m2m_changed.connect(_grants_changed, sender=table, dispatch_uid="unsub.grants")
+
+
+def _factor_stored(instance: Authenticator, created: bool, **_: Any) -> None:
+    """Note in the session that its user has set up a second factor. Not by the signal of allauth,
+    which is sent after the commit."""
+    by = history.actor()
+    if created and by is not None and by.pk == instance.user_id:
+        second_factor.count_as_given(context.request, by, instance)
 
 
 def _reset_done(request: Any, user: User, **_: Any) -> None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.utils.translation import gettext_lazy as _
 
 from unsub.models import BusinessUnit
@@ -57,22 +57,33 @@ def is_of_all_units(group: Group) -> bool:
 
 
 def given_by(user: User) -> list[Group]:
-    """Return the roles that a user may give: those with no permission that the user lacks."""
+    """Return the roles that a user may give: those with no permission that the user lacks. Two
+    queries."""
     groups = list(Group.objects.order_by("pk"))
     if user.is_superuser:
         return groups
     own = user.get_all_permissions()
-    return [group for group in groups if permissions_of(group) <= own]
+    granted = Permission.objects.filter(group__isnull=False)
+    more = {
+        group
+        for group, app, code in granted.values_list("group", "content_type__app_label", "codename")
+        if f"{app}.{code}" not in own
+    }
+    return [group for group in groups if group.pk not in more]
 
 
 def may_manage(user: User, other: User) -> bool:
-    """Return whether a user may give another one what that one has: role and business units."""
+    """Return whether a user may give another one what that one has: roles, permissions and
+    business units. Who may not, may not act as that one either: set the password or the address, or
+    remove the second factor."""
     if user.is_superuser:
         return True
     given = {group.pk for group in given_by(user)}
     units = set(BusinessUnit.objects.filter(members=other).values_list("mid", flat=True))
+    of_their_own = other.user_permissions.values_list("content_type__app_label", "codename")
     return (
         not other.is_superuser
         and set(other.groups.values_list("pk", flat=True)) <= given
+        and {f"{app}.{code}" for app, code in of_their_own} <= user.get_all_permissions()
         and units <= set(units_of(user).values_list("mid", flat=True))
     )

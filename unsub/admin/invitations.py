@@ -104,9 +104,10 @@ class InvitationForm(InvitationFormBase):
         field.queryset = rows
 
     def clean_email(self) -> str:
-        """Return the address. Raises ValidationError for that of a user."""
+        """Return the address. Raises ValidationError for that of a user, and of an invited one with
+        more than the inviter may give."""
         email = str(self.cleaned_data["email"]).strip()
-        if not invitations.is_invitable(email):
+        if not invitations.is_invitable(email, by=self.inviter):
             raise ValidationError(_("Another user has this email address"))
         return email
 

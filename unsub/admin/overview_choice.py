@@ -14,6 +14,8 @@ from unsub.models import BusinessUnit
 from unsub.reporting import overview
 
 LONGEST = 400  # days of a period with dates of its own
+# There is a period of the same length before each.
+EARLIEST = date.min + timedelta(days=LONGEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ def chosen_by(request: HttpRequest, units: Sequence[BusinessUnit]) -> Chosen:
 
 def _own_period(request: HttpRequest) -> tuple[int, date] | None:
     """Return the number of days and the last day of a period that the user has typed in, or None
-    where it is none, or longer than LONGEST."""
+    where it is none, longer than LONGEST, or before EARLIEST."""
     try:
         begin = date.fromisoformat(request.GET.get("from", ""))
         last = date.fromisoformat(request.GET.get("to", ""))
@@ -60,7 +62,7 @@ def _own_period(request: HttpRequest) -> tuple[int, date] | None:
     # In no time zone is it later than tomorrow.
     last = min(last, datetime.now(UTC).date() + timedelta(days=1))
     days = (last - begin).days + 1
-    return (days, last) if 1 <= days <= LONGEST else None
+    return (days, last) if 1 <= days <= LONGEST and begin >= EARLIEST else None
 
 
 def periods(chosen: Chosen) -> list[tuple[str, str, bool]]:

@@ -10,7 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group, User
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -20,7 +20,7 @@ from unfold.forms import AdminPasswordChangeForm as BasePasswordForm
 from unfold.forms import UserChangeForm as BaseUserChangeForm
 from unfold.forms import UserCreationForm
 
-from unsub.accounts import email_addresses, events, receivers
+from unsub.accounts import email_addresses, events, receivers, roles
 
 if TYPE_CHECKING:
     UserBase = BaseUserAdmin[User]
@@ -71,7 +71,9 @@ class AdminPasswordChangeForm(BasePasswordForm):  # type: ignore[misc]  # unfold
 
 @admin.register(User)
 class UserAdmin(UserBase):
-    """Users. Administrators assign groups; only superusers see and change superusers."""
+    """Users. Administrators assign groups; only superusers see and change superusers. Nobody
+    assigns a group with a permission that they lack, or changes a user with more than they could
+    give: else they could take it for themselves."""
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -111,8 +113,10 @@ class UserAdmin(UserBase):
     @admin.action(description=_("Reset two-factor authentication"), permissions=["change"])
     def forget_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Delete the users' authenticators and recovery codes: the next sign-in sets up new
-        ones."""
+        ones. Raises PermissionDenied where one of them may not be changed."""
         people = list(queryset)
+        if not all(self.has_change_permission(request, user) for user in people):
+            raise PermissionDenied
         Authenticator.objects.filter(user__in=people).delete()
         for user in people:
             events.factors_forgotten(user)
@@ -125,10 +129,27 @@ class UserAdmin(UserBase):
         )
         self.message_user(request, text % len(people), messages.SUCCESS)
 
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return the field; of groups with those that the user may give."""
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        if field is not None and db_field.name == "groups":
+            given = [group.pk for group in roles.given_by(_user(request))]
+            field.queryset = Group.objects.filter(pk__in=given).order_by("pk")
+        return field
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Return whether the user may be changed: not one with more than the changing user could
+        give."""
+        may = super().has_change_permission(request, obj)
+        return may and (obj is None or _may_manage(request, obj))
+
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Return whether the user may be deleted: not once they have log entries, which would be
-        deleted, too. Deactivate them instead."""
+        """Return whether the user may be deleted: not one with more than the deleting user could
+        give, and not once they have log entries, which would be deleted, too. Deactivate them
+        instead."""
         if obj is not None and LogEntry.objects.filter(user=obj).exists():
+            return False
+        if obj is not None and not _may_manage(request, obj):
             return False
         return super().has_delete_permission(request, obj)
 
@@ -143,6 +164,21 @@ class UserAdmin(UserBase):
             events.user_changed(obj, **{name: getattr(obj, name) for name in _RIGHTS})
         if change and "email" in changed:
             events.address_changed(obj, former=str(form.initial.get("email") or ""))
+
+
+def _user(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise TypeError("the admin has no anonymous users")
+    return request.user
+
+
+def _may_manage(request: HttpRequest, other: User) -> bool:
+    """Return whether the user may change another one. Read once for a request, which asks several
+    times, before it changes anything."""
+    known: dict[int, bool] = vars(request).setdefault("may_manage", {})
+    if other.pk not in known:
+        known[other.pk] = roles.may_manage(_user(request), other)
+    return known[other.pk]
 
 
 @admin.register(Group)

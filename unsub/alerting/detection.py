@@ -72,6 +72,7 @@ SPOOLED_SHARE = 0.8
 BAD_CLAIM_HOURS = 24
 TEST_LINKS_LEAST, TEST_LINKS_TIMES = 20, 5
 NAME_LENGTH = 40  # of an email in an alarm's detail
+DETAIL_LENGTH = Alarm._meta.get_field("detail").max_length  # noqa: SLF001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,11 @@ def find() -> Iterator[Finding]:
     pending = Q(status=Status.PENDING, unit_id__in=(waiting & known) - held)
     unsent = pending | Q(status=Status.SENDING)
     long_ago = Q(received_at__lt=Now() - LATE)
-    yield from _count(Cause.LATE, unsent & long_ago, of_requests=waits_longer_than(LATE))
+    # A link to an address that was changed lately waits on purpose (outbox/address_rules).
+    was_due = ~Q(attempts=0, next_attempt_at__gt=Now() - LATE)
+    yield from _count(
+        Cause.LATE, unsent & long_ago, of_requests=waits_longer_than(LATE), of_emails=was_due
+    )
     refused = Q(status=Status.REFUSED, finished_at__gt=Now() - RECENT)
     at_the_horizon = Q(finished_at__gte=F("give_up_at"))
     yield from _count(Cause.REFUSED, refused & ~at_the_horizon)
@@ -218,15 +223,17 @@ def _held_after_restore() -> Iterator[Finding]:
         yield Finding(cause=Cause.RESTORED, mid=mid, number=number)
 
 
-def _count(cause: Cause, which: Q, *, of_requests: Q | None = None) -> Iterator[Finding]:
+def _count(
+    cause: Cause, which: Q, *, of_requests: Q | None = None, of_emails: Q | None = None
+) -> Iterator[Finding]:
     """Yield a finding for each unit that has any such requests or emails with links.
-    `of_requests` is a further condition that emails do not have."""
+    `of_requests` and `of_emails` are further conditions of one of them alone."""
     numbers: Counter[int] = Counter()
     requests = SubscriberRequest.objects.filter(of_requests or Q(), which)
     if cause in {Cause.REFUSED, Cause.GIVEN_UP}:
         # What a person has marked as resolved needs nobody. Emails with links have no notes.
         requests = requests.filter(~Exists(ResolutionNote.objects.filter(request=OuterRef("pk"))))
-    for rows in (requests, LinkEmail.objects.filter(which)):
+    for rows in (requests, LinkEmail.objects.filter(of_emails or Q(), which)):
         for row in rows.order_by().values("unit_id").annotate(number=Count("pk")):
             numbers[row["unit_id"]] += row["number"]
     for mid, number in sorted(numbers.items()):
@@ -239,12 +246,29 @@ def _queues() -> Iterator[Finding]:
     for queue in QueueState.objects.filter(stopped, unit__in=BusinessUnit.objects.all()).order_by(
         "unit_id"
     ):
+        number = queue_state.number_pending(queue.unit_id)
+        if not (queue.is_held or number or _is_sending(queue.unit_id, *MessageType)):
+            continue
         yield Finding(
             cause=Cause.HELD if queue.is_held else Cause.CIRCUIT_OPEN,
             mid=queue.unit_id,
-            number=queue_state.number_pending(queue.unit_id),
+            number=number,
             detail=queue.held_reason,
         )
+
+
+def _is_sending(mid: int, *message_types: MessageType) -> bool:
+    """Return whether a row of these message types is with a worker, as that of a probe is. Of an
+    open circuit with nothing to send nobody can know whether Marketing Cloud responds, and no
+    worker is woken to find out: such a circuit is no alarm."""
+    kinds = {kind for one in message_types for kind in one.kinds}
+    requests = SubscriberRequest.objects.filter(kind__in=kinds)
+    emails = (
+        LinkEmail.objects.all() if MessageType.MAILS in message_types else LinkEmail.objects.none()
+    )
+    return any(
+        rows.filter(unit_id=mid, status=Status.SENDING).exists() for rows in (requests, emails)
+    )
 
 
 def _message_types(stopped: set[int]) -> Iterator[Finding]:
@@ -257,12 +281,15 @@ def _message_types(stopped: set[int]) -> Iterator[Finding]:
         cause = Cause.HELD if state.is_held else Cause.CIRCUIT_OPEN
         if (cause, state.unit_id) in seen:
             continue
-        seen.add((cause, state.unit_id))
         message_type = MessageType(state.message_type)
+        number = queue_state.number_pending_of(state.unit_id, message_type)
+        if not (state.is_held or number or _is_sending(state.unit_id, message_type)):
+            continue
+        seen.add((cause, state.unit_id))
         yield Finding(
             cause=cause,
             mid=state.unit_id,
-            number=queue_state.number_pending_of(state.unit_id, message_type),
+            number=number,
             detail=f"{message_type.value} alone: {state.held_reason}".rstrip(": "),
         )
 
@@ -387,8 +414,10 @@ def raise_alarm(finding: Finding) -> None:
     """Insert the alarm of a finding, or renew its number and detail."""
     cause, mid, job_id = finding.key
     mine = Alarm.objects.filter(cause=cause, mid=mid, job_id=job_id, cleared_at=None)
+    # Cut, because PostgreSQL refuses a longer text: then nobody would be told of any alarm.
     seen: dict[str, Any] = {
-        "number": finding.number, "detail": finding.detail, "first_day": finding.first_day,
+        "number": finding.number, "detail": finding.detail[:DETAIL_LENGTH],
+        "first_day": finding.first_day,
     }  # fmt: skip
     if not mine.update(**seen):
         # Where another process is faster, the unique constraint decides.

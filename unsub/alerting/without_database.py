@@ -5,11 +5,9 @@ straight from the task, at most once an hour for each cause and unit.
 """
 
 import time
-from collections.abc import Iterator
 
 import redis
 import structlog
-from django.conf import settings
 from django.utils import timezone
 
 from unsub.infra.redis_client import quick_client
@@ -71,19 +69,6 @@ def _forget(key: str) -> None:
 
 
 def _tell(alarm: Alarm) -> bool:
-    """Return whether a notification was accepted: by the mail server, or by the webhook."""
-    return any([*_attempts(alarm)])
-
-
-def _attempts(alarm: Alarm) -> Iterator[bool]:
-    ways = [notifications.send_mail]
-    if settings.ALERT_WEBHOOK_URL:
-        ways.append(notifications.send_webhook)
-    for way in ways:
-        try:
-            way(alarm)
-        except (OSError, notifications.WebhookError) as err:
-            log.warning("alarm_not_sent", cause=alarm.cause, error=type(err).__name__)
-            yield False
-        else:
-            yield True
+    """Return whether a notification was accepted, by any of the channels that there are."""
+    accepted = [notifications.try_to_send(one, alarm) for one in notifications.channels()]
+    return any(accepted)

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from unsub.accounts import email_addresses, events
+from unsub.management.arguments import whole_number
 from unsub.models import BusinessUnit
 
 GROUPS = ("viewer", "marketer", "operator", "administrator")
@@ -29,7 +30,11 @@ class Command(BaseCommand):
         parser.add_argument("email", help="email address; also the sign-in name")
         parser.add_argument("--group", choices=GROUPS, action="append", default=[])
         parser.add_argument(
-            "--mid", type=int, action="append", default=[], help="a business unit to give access to"
+            "--mid",
+            type=whole_number,
+            action="append",
+            default=[],
+            help="a business unit to give access to",
         )
         parser.add_argument(
             "--forget-second-factor",

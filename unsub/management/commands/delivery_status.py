@@ -12,6 +12,7 @@ from django.db.models import Min
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from unsub.management.arguments import seconds
 from unsub.models import BusinessUnit, EmailStatus, LinkEmail, Status, SubscriberRequest
 from unsub.models.queue_state import queue_of
 from unsub.models.request import waits_since
@@ -35,7 +36,11 @@ class Command(BaseCommand):
         parser.add_argument("--mid", type=int, action="append", help="business unit; repeatable")
         parser.add_argument("--format", choices=("table", "json"), default="table")
         parser.add_argument(
-            "--watch", nargs="?", type=float, const=2.0, help="refresh every N seconds (default: 2)"
+            "--watch",
+            nargs="?",
+            type=seconds,
+            const=2.0,
+            help="refresh every N seconds (default: 2)",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:

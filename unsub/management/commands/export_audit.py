@@ -2,14 +2,12 @@
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.utils.dateparse import parse_date, parse_datetime
-from django.utils.timezone import is_naive, make_aware
+from django.core.management.base import BaseCommand
 
+from unsub.management.arguments import moment, whole_number
 from unsub.management.streams import STANDARD, writing
 from unsub.models import Status, SubscriberRequest
 from unsub.models.request import any_status
@@ -30,13 +28,15 @@ class Command(BaseCommand):
             help="output file; default: -, standard output",
         )  # fmt: skip
         parser.add_argument("--status", action="append", choices=Status.values, help="repeatable")
-        parser.add_argument("--mid", type=int, action="append", help="business unit; repeatable")
+        parser.add_argument(
+            "--mid", type=whole_number, action="append", help="business unit; repeatable"
+        )
         parser.add_argument(
             "--name-subscribers", action="store_true",
             help="add SubscriberID, SubscriberKey and address, as the link carried them",
         )  # fmt: skip
-        parser.add_argument("--since", type=_moment, help="received at or after: date or time")
-        parser.add_argument("--until", type=_moment, help="received before: date or time")
+        parser.add_argument("--since", type=moment, help="received at or after: date or time")
+        parser.add_argument("--until", type=moment, help="received before: date or time")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Write the rows. Raises CommandError. A closed pipe ends it without an error."""
@@ -56,17 +56,6 @@ class Command(BaseCommand):
                 self.stderr.write(f"\r{number:,} requests", ending="")
         if number >= _PROGRESS and self.stderr.isatty():
             self.stderr.write(f"\r{number:,} requests")
-
-
-def _moment(text: str) -> datetime:
-    """Return the time that a date or time stands for. Raises CommandError for other text."""
-    day = parse_date(text)
-    found = parse_datetime(text) if day is None else datetime(day.year, day.month, day.day)  # noqa: DTZ001
-    if found is None:
-        raise CommandError(
-            f"{text} is neither a date such as 2026-01-31 nor a time such as 2026-01-31T12:00Z"
-        )
-    return make_aware(found) if is_naive(found) else found
 
 
 def _rows(options: dict[str, Any], *, named: bool) -> Iterator[audit_export.Row]:

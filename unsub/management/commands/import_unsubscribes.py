@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
 from unsub.domain.context import Scope
+from unsub.management.arguments import whole_number
 from unsub.management.streams import reading, writing
 from unsub.models import BusinessUnit, ImportStatus, UnsubscribeImport
 from unsub.outbox import imports
@@ -39,7 +40,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
-        parser.add_argument("--mid", type=int, required=True, help="business unit of all rows")
+        parser.add_argument(
+            "--mid", type=whole_number, required=True, help="business unit of all rows"
+        )
         parser.add_argument(
             "--dry-run", action="store_true", help="check the file only, and delete it again"
         )

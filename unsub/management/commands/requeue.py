@@ -77,7 +77,7 @@ def _conditions(texts: list[str]) -> dict[str, list[Any]]:
         name, equals, value = text.partition("=")
         if not equals or name not in FIELDS:
             raise CommandError(f"{text}: write FIELD=VALUE with one of {', '.join(FIELDS)}")
-        if name in NUMBERS and not value.isdecimal():
+        if name in NUMBERS and not (value.isdecimal() and len(value) < 19):
             raise CommandError(f"{text}: {name} is a number")
         found.setdefault(f"{FIELDS[name]}__in", []).append(int(value) if name in NUMBERS else value)
     return found

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from unsub.management.arguments import port
 from unsub.management.sample_emails import SampleEmail, sample_emails
 from unsub.management.sample_links import ODD_SUBSCRIBERS, SampleLink, sample_links
 from unsub.sandbox import SCOPES, serve_forever
@@ -27,7 +28,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options; the token lifetime is in seconds."""
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-        parser.add_argument("--port", type=int, default=8025, help="port to listen on")
+        parser.add_argument("--port", type=port, default=8025, help="port to listen on")
         parser.add_argument(
             "--subscribers", type=int, default=50, help="number of generated subscribers"
         )

@@ -135,6 +135,7 @@ def test_an_email_past_its_horizon_is_refused_and_an_alarm(sandbox: Sandbox) -> 
     rewrite(
         LinkEmail.objects.all(),
         give_up_at=Now() - timedelta(seconds=1), received_at=Now() - timedelta(hours=2),
+        next_attempt_at=Now() - timedelta(hours=2),
     )  # fmt: skip
     assert [(one.cause, one.number) for one in detection.find()] == [(Cause.LATE, 1)]
     sweep.sweep()

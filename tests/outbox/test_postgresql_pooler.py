@@ -4,10 +4,12 @@ import io
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.checks import run_checks
@@ -185,19 +187,53 @@ def read_only(pooled: PgBouncer) -> Iterator[None]:
     database = connection.settings_dict["NAME"]
     with closing(direct()) as server:
         cursor = server.cursor()
-        cursor.execute(END_SESSIONS)
         cursor.execute(f'ALTER DATABASE "{database}" SET default_transaction_read_only = on')
-        others = [connection.copy() for _ in range(2)]
-        for other in others:
-            other.set_autocommit(False)
-            other.cursor().execute("SELECT 1")
-        cursor.execute(f'ALTER DATABASE "{database}" RESET default_transaction_read_only')
-        for other in others:
-            other.rollback()
-            other.close()
+        others = []
+        try:
+            end_sessions(cursor)
+            others = [in_transaction() for _ in range(2)]
+        finally:
+            # Whatever fails, the database serves other tests, too.
+            cursor.execute(f'ALTER DATABASE "{database}" RESET default_transaction_read_only')
+            for other in others:
+                other.rollback()
+                other.close()
+            if len(others) < 2:
+                end_sessions(cursor)
         yield
         connection.close()
+        end_sessions(cursor)
+        # The next test finds sessions that live.
+        for other in [in_transaction() for _ in range(2)]:
+            other.rollback()
+            other.close()
+
+
+def end_sessions(cursor: Any) -> None:
+    """End all other sessions of the database, and wait until they have ended."""
+    deadline = time.monotonic() + 30
+    while True:
         cursor.execute(END_SESSIONS)
+        if not cursor.fetchall():
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def in_transaction() -> BaseDatabaseWrapper:
+    """Return a connection in a transaction. The pooler may not have noticed yet that the server has
+    ended its sessions: then it refuses one client for each."""
+    for _ in range(20):
+        other = connection.copy()
+        try:
+            other.set_autocommit(False)
+            other.cursor().execute("SELECT 1")
+        except OperationalError:
+            other.close()
+            time.sleep(0.1)
+        else:
+            return other
+    raise AssertionError("the pooler lets nobody in")
 
 
 def direct() -> BaseDatabaseWrapper:

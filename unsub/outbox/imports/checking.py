@@ -6,32 +6,32 @@ from unsub.models import ImportStatus, SubscriberRequest
 from unsub.outbox import identity
 
 from . import files, life
-from .reading import Chunk, Reading
+from .reading import Chunk, ImportRun
 from .rows import Field, Problem
 
 log = structlog.get_logger(__name__)
 
 
-def check(reading: Reading) -> None:
+def check(run: ImportRun) -> None:
     """Count the rows of a file, and record the problems. Begins anew where it was interrupted: it
     has to know the rows before."""
-    job = reading.job
-    reading.begin_anew()
+    job = run.job
+    run.begin_anew()
     seen: dict[int, int] = {}
-    for chunk in reading.chunks():
-        if reading.is_stopping():
+    for chunk in run.chunks():
+        if run.is_stopping():
             return
         in_file = _repeated(chunk, seen)
-        reading.refuse_erased(chunk)
-        known = _known(reading, chunk)
+        run.refuse_erased(chunk)
+        known = _known(run, chunk)
         new = len(chunk.rows) - known
-        if not reading.record(chunk, accepted=new, repeated=in_file + known):
+        if not run.record(chunk, accepted=new, repeated=in_file + known):
             return
         if job.rows > files.ROWS_MAX:
             log.info("import_too_long", mid=job.unit_id, number=job.pk)
             life.cancel(job)
             return
-    reading.finish(ImportStatus.CHECKED)
+    run.finish(ImportStatus.CHECKED)
 
 
 def _repeated(chunk: Chunk, seen: dict[int, int]) -> int:
@@ -55,9 +55,9 @@ def _repeated(chunk: Chunk, seen: dict[int, int]) -> int:
     return repeated
 
 
-def _known(reading: Reading, chunk: Chunk) -> int:
+def _known(run: ImportRun, chunk: Chunk) -> int:
     """Return how many of the rows were requested before."""
-    keys = [identity.idempotency_keys(reading.submission(row, {})) for row in chunk.rows]
+    keys = [identity.idempotency_keys(run.submission(row, {})) for row in chunk.rows]
     known = set(
         SubscriberRequest.objects.filter(
             idempotency_key__in=[one for each in keys for one in each]

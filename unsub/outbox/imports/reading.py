@@ -59,7 +59,7 @@ class Chunk:
         return sum(err.problem is Problem.ERASED for _, err in self.problems)
 
 
-class Reading:
+class ImportRun:
     """One worker's work at an import: it has the `lease`, and reads on from the import's position
     until `is_stopping` says so."""
 

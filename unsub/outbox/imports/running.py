@@ -9,7 +9,7 @@ from unsub.models import ImportStatus, UnsubscribeImport
 from unsub.models.unsubscribe_import import ACTIVE
 
 from .checking import check
-from .reading import LEASE, Reading
+from .reading import LEASE, ImportRun
 from .writing import write
 
 
@@ -27,10 +27,10 @@ def run(pk: int, *, is_stopping: Callable[[], bool] = lambda: False) -> None:
         job = mine.select_related("unit").first()
         if job is None:
             return
-        reading = Reading(job, lease, is_stopping)
+        work = ImportRun(job, lease, is_stopping)
         if job.status == ImportStatus.CHECKING:
-            check(reading)
+            check(work)
         else:
-            write(reading)
+            write(work)
     finally:
         mine.update(lease=None, lease_until=Now())

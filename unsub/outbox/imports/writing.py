@@ -14,7 +14,7 @@ from unsub.models import Channel, ImportStatus, Reason, Status, SubscriberReques
 from unsub.outbox import store, wakeup
 from unsub.outbox.erasure import lock_unit
 
-from .reading import Chunk, Reading
+from .reading import Chunk, ImportRun
 from .rows import Field, ImportedRow, Problem
 
 # While so many requests of the unit are pending, no more are written: those that recipients make
@@ -24,54 +24,54 @@ _WAIT = 1.0  # seconds, until that is looked at again
 _WAITS = 60
 
 
-def write(reading: Reading) -> None:
+def write(run: ImportRun) -> None:
     """Write the rows behind the position of an import as requests."""
-    reasons = _reasons(reading.job.unit_id)
-    for chunk in reading.chunks():
-        if reading.is_stopping() or not _has_room(reading):
+    reasons = _reasons(run.job.unit_id)
+    for chunk in run.chunks():
+        if run.is_stopping() or not _has_room(run):
             return
         try:
-            written = _write_chunk(reading, chunk, reasons, alone=False)
+            written = _write_chunk(run, chunk, reasons, alone=False)
         except (DataError, IntegrityError):
-            written = _write_chunk(reading, chunk, reasons, alone=True)
+            written = _write_chunk(run, chunk, reasons, alone=True)
         if not written:
             return
-    reading.finish(ImportStatus.DONE)
+    run.finish(ImportStatus.DONE)
 
 
-def _has_room(reading: Reading) -> bool:
+def _has_room(run: ImportRun) -> bool:
     """Return whether the unit's queue has room for more; waits for it for a minute."""
-    pending = SubscriberRequest.objects.filter(unit_id=reading.job.unit_id, status=Status.PENDING)
+    pending = SubscriberRequest.objects.filter(unit_id=run.job.unit_id, status=Status.PENDING)
     for _ in range(_WAITS):
         if pending.order_by().values("pk")[:PENDING_MAX].count() < PENDING_MAX:
             return True
-        if reading.is_stopping() or not reading.extend():
+        if run.is_stopping() or not run.extend():
             return False
         time.sleep(_WAIT)
     return False
 
 
-def _write_chunk(reading: Reading, read: Chunk, reasons: Mapping[str, str], *, alone: bool) -> bool:
+def _write_chunk(run: ImportRun, read: Chunk, reasons: Mapping[str, str], *, alone: bool) -> bool:
     """Write a chunk of rows, in one transaction with the position behind it. Return whether this
     process still has the lease. `alone`: each row behind a savepoint, so that one that the database
     refuses stops no other. Locks the import, then the business unit."""
-    mid, chunk, before = reading.job.unit_id, read.copy(), reading.counts()
+    mid, chunk, before = run.job.unit_id, read.copy(), run.counts()
     new = repeated = 0
     try:
         with transaction.atomic():
-            if not reading.lock():
+            if not run.lock():
                 return False
             lock_unit(mid)
-            reading.refuse_erased(chunk)
+            run.refuse_erased(chunk)
             for row in list(chunk.rows):
-                is_new = _write_row(reading, chunk, row, reasons, alone=alone)
+                is_new = _write_row(run, chunk, row, reasons, alone=alone)
                 new += is_new is True
                 repeated += is_new is False
-            reading.record(chunk, accepted=new, repeated=repeated)
+            run.record(chunk, accepted=new, repeated=repeated)
             if new:
                 transaction.on_commit(lambda: wakeup.wake(mid), robust=True)
     except BaseException:
-        reading.restore(before)
+        run.restore(before)
         raise
     for is_repeated, number in (("false", new), ("true", repeated)):
         metrics.REQUESTS.labels(channel=Channel.IMPORT.value, repeated=is_repeated).inc(number)
@@ -79,10 +79,10 @@ def _write_chunk(reading: Reading, read: Chunk, reasons: Mapping[str, str], *, a
 
 
 def _write_row(
-    reading: Reading, chunk: Chunk, row: ImportedRow, reasons: Mapping[str, str], *, alone: bool
+    run: ImportRun, chunk: Chunk, row: ImportedRow, reasons: Mapping[str, str], *, alone: bool
 ) -> bool | None:
     """Return whether the row is a new request; None where it became a problem."""
-    submission = reading.submission(row, reasons)
+    submission = run.submission(row, reasons)
     try:
         if alone:
             with transaction.atomic():

@@ -1,11 +1,13 @@
 """A receiver, and endpoints that lead to it."""
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from pytest_django.fixtures import Settings
 
+from tests.journeys.processes import wait_for
 from tests.webhooks.receiver import Receiver
 from unsub.models import BusinessUnit, WebhookEndpoint
 from unsub.webhooks import endpoints
@@ -22,8 +24,10 @@ def receiver(settings: Settings) -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def make_endpoint(unit: BusinessUnit, receiver: Receiver) -> MakeEndpoint:
-    """Return a function that makes an endpoint of the unit; its secret is in `shown_secret`."""
+def make_endpoint(unit: BusinessUnit, receiver: Receiver) -> Iterator[MakeEndpoint]:
+    """Yield a function that makes an endpoint of the unit; its secret is in `shown_secret`. Waits
+    in the end for the threads that send to them: one that ends looks for more, and begins
+    others."""
 
     def make(**changes: Any) -> WebhookEndpoint:
         fields: dict[str, Any] = {"name": "Warehouse", "unit": unit, "url": receiver.url}
@@ -31,7 +35,12 @@ def make_endpoint(unit: BusinessUnit, receiver: Receiver) -> MakeEndpoint:
         one.shown_secret = endpoints.create(one)  # type: ignore[attr-defined]
         return one
 
-    return make
+    yield make
+    wait_for("the threads to end", lambda: not any(map(_is_sending, threading.enumerate())))
+
+
+def _is_sending(thread: threading.Thread) -> bool:
+    return thread.name.startswith("webhook-")
 
 
 @pytest.fixture

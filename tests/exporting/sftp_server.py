@@ -183,5 +183,7 @@ class SftpServer:
             self._transports.append(transport)
             try:
                 transport.start_server(server=_Login(self._key, self))
-            except (paramiko.SSHException, EOFError):
+            except (paramiko.SSHException, EOFError, OSError):
+                # A client that does not accept the host key may go in the middle of the
+                # negotiation, with a reset; the next one is served all the same.
                 continue

@@ -109,7 +109,7 @@ def test_a_stranger_cannot_fill_the_log_with_refusals(client: Client) -> None:
     assert names(logs) == ["sign_in_failed"] * 10 + ["sign_in_limited"] * 5
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_factors_that_a_user_adds_and_removes_are_recorded(client: Client, boss: User) -> None:
     client.post(LOGIN, RIGHT)
     with capture_logs() as logs:

@@ -308,7 +308,7 @@ def test_the_list_costs_the_same_for_many_invitations(
     assert numbers[0] == numbers[1]
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_an_email_that_the_mail_server_does_not_take_is_sent_later_by_itself(
     boss: Client, django_capture_on_commit_callbacks: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,7 +335,7 @@ def test_an_email_that_the_mail_server_does_not_take_is_sent_later_by_itself(
     assert choose_password(Client(), link()).status_code == 302
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_an_email_that_the_mail_server_refuses_is_not_tried_again_and_can_be_sent_again(
     boss: Client, django_capture_on_commit_callbacks: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from unsub.models import BusinessUnit, MailingList, MailingListText
 from unsub.sandbox import Sandbox
 from unsub.sfmc import MailList
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 LISTS = f"/admin/unsub/businessunit/{PARENT}/lists/"
 OFFERS, NEWS, EVENTS = 7001, 7002, 7004
 

@@ -40,7 +40,7 @@ from unsub.outbox import erasure, forgetting, store
 from unsub.outbox.submission import Change
 from unsub.preferences import consent_receipts
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 LIST = "/admin/unsub/subscriberrequest/"
 FIND = f"{LIST}receipts/"
 WORDS = "By subscribing, you agree to get emails from Example Outfitters."

@@ -17,7 +17,7 @@ from unsub.links.tokens import Keyring
 from unsub.models import BusinessUnit, SubscriberRequest
 from unsub.outbox import spool
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = "/admin/unsub/alarm/spool/"
 ADA = SubscriberContext(subscriber_id=1001, email_address="ada@example.com")
 

@@ -19,7 +19,7 @@ from unsub.models import BusinessUnit, SubscriberRequest
 from unsub.outbox import store
 from unsub.sandbox import Sandbox
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 LIST = "/admin/unsub/subscriberrequest/"
 
 

@@ -12,7 +12,7 @@ from unsub.outbox.api import Change, Submission
 from unsub.sandbox import Sandbox
 from unsub.sandbox.world.sample import PREFERENCES
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = "/admin/unsub/topic/"
 TEXTS = {"texts-TOTAL_FORMS": "0", "texts-INITIAL_FORMS": "0"}
 FORM = TEXTS | {

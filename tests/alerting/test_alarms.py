@@ -50,7 +50,7 @@ from unsub.models import (
 from unsub.outbox import spool, store
 from unsub.units import queue_state
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 TO_TELL = timedelta(minutes=61)
 
 

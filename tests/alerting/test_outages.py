@@ -22,7 +22,7 @@ from unsub.infra import heartbeat, write_probe
 from unsub.infra.redis_client import quick_client
 from unsub.models import Alarm, BusinessUnit, Cause
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 HEARTBEATS = "profilecenter:heartbeat"
 
 

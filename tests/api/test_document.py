@@ -99,7 +99,7 @@ def test_each_operation_says_how_it_authenticates_and_fails(document: dict[str, 
                 assert "413" in errors
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_whatever_is_sent_the_answer_is_as_the_document_says(
     unit: BusinessUnit, make_key: MakeKey, live_server: LiveServer
 ) -> None:

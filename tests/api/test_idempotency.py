@@ -91,7 +91,7 @@ def test_what_is_stored_of_a_call_names_nobody(caller: Caller) -> None:
     assert "agent" not in stored
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_twenty_equal_calls_at_once_are_one_request(
     caller: Caller, live_server: LiveServer
 ) -> None:

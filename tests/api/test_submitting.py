@@ -251,7 +251,7 @@ def test_a_key_submits_for_its_unit_only_what_it_was_made_for(
     assert make_key(unit, may_read=False).get("/units").status_code == 403
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_while_the_database_is_away_a_known_key_submits_into_the_spool(caller: Caller) -> None:
     caller.get("/units")
     body = FROM_LIST | {"asked_by": "agent 17", "subscriber": {"subscriber_key": "ada-1001"}}
@@ -276,7 +276,7 @@ def test_while_the_database_is_away_a_known_key_submits_into_the_spool(caller: C
     assert [one.asked_by for one in first.origins.all()] == ["agent 17"]
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_while_the_database_is_away_an_unknown_key_and_what_reads_get_503(caller: Caller) -> None:
     with away():
         answer = caller.post("/unsubscribes", FROM_LIST)

@@ -37,7 +37,7 @@ from unsub.outbox.submission import Submission
 
 from .helpers import findings, tamper, verify_audit
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

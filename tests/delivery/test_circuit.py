@@ -18,7 +18,7 @@ from unsub.sandbox import Sandbox
 
 from .helpers import drain, due_now
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def open_circuit(reason: str) -> None:

@@ -21,7 +21,7 @@ from unsub.units import queue_state
 
 from .helpers import no_more
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 PATIENCE = 60.0
 

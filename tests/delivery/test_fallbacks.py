@@ -18,7 +18,7 @@ from unsub.sandbox import Sandbox
 from .helpers import drain, due_now
 
 pytestmark = [
-    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("unit"),
 ]
 WEEKLY, EVENTS, ALL_SUBSCRIBERS = 7001, 7004, 7000

@@ -26,7 +26,7 @@ from unsub.sfmc.http import post
 from .helpers import drain, due_now, frozen_before_the_call, pass_time
 
 pytestmark = [
-    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("unit"),
 ]
 WEEKLY = 7001

@@ -30,7 +30,7 @@ from unsub.units import queue_state
 
 from .helpers import drain
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 REVOKED = Verdict(outcome=Outcome.MISCONFIGURED, detail="credentials refused")
 ADMIN = "/admin/unsub/subscriberrequest/"
 

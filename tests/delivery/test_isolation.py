@@ -41,7 +41,7 @@ from unsub.units import queue_state
 from .helpers import drain, due_now
 from .test_held_queue import backlog, counting_changes
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 PEOPLE = (1001, 1002, 1003, 1004)
 BAD = 1002
 Rows = Callable[[MakeSubmission], None]

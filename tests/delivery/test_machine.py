@@ -55,7 +55,7 @@ from unsub.sfmc import (
 
 from .helpers import empty_tables, frozen_before_the_call, pass_time
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 Before = Callable[[], None]
 ERRORS = {

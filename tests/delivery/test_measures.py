@@ -18,7 +18,7 @@ from unsub.units.queue_state import CIRCUIT_OPEN
 
 from .helpers import drain, due_now
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 Grown = Callable[..., float]
 

@@ -32,7 +32,7 @@ from unsub.outbox import store
 
 from .helpers import drain, due_now
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 API = "{http://exacttarget.com/wsdl/partnerAPI}"
 PEOPLE = 30
 BAD_REQUEST = Answer(body=b"Bad Request", status=400, kind="text/plain")

@@ -28,7 +28,7 @@ from unsub.models import Kind, Status, SubscriberRequest
 from unsub.outbox import precedence
 
 pytestmark = [
-    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("unit"),
 ]
 DONE = Verdict(outcome=Outcome.POSTED, status_code="OK")

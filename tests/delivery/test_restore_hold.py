@@ -30,7 +30,7 @@ from unsub.models import (
 )
 from unsub.outbox import erasure, link_emails, pauses, restoring, retention, store
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 HOLDS = "/admin/unsub/restorehold/"
 
 

@@ -23,7 +23,7 @@ from unsub.sandbox import Sandbox
 from .helpers import no_more
 
 pytestmark = [
-    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("unit"),
 ]
 POSTED = Verdict(outcome=Outcome.POSTED, status_code="OK", sfmc_request_id="a1")

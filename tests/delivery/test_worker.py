@@ -17,7 +17,7 @@ from unsub.sandbox import Sandbox
 
 from .helpers import drain, due_now
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def outcomes(request: SubscriberRequest) -> list[str]:

@@ -18,7 +18,7 @@ from unsub.outbox.submission import Submission
 
 # The spool is drained outside a transaction: what an entry raises while it is written ends its own
 # transaction, and would end the test's with it.
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 LAST = 1009  # the subscriber whose request is behind everything else
 

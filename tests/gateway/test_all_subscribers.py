@@ -14,7 +14,7 @@ from unsub.models import BusinessUnit
 from unsub.sandbox import Sandbox
 from unsub.units import all_subscribers
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

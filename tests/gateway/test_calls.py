@@ -30,7 +30,7 @@ from unsub.sfmc.auth import UsernameToken
 from unsub.sfmc.client import Client
 
 API = "{http://exacttarget.com/wsdl/partnerAPI}"
-DATABASE = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+DATABASE = pytest.mark.django_db(transaction=True)
 PARENT, CHILD, THIRD = 510001, 510002, 510003
 ADA = subscriber(1001, "ada", "ada@example.com", ("City", "London"))
 TWIN = subscriber(1002, "bea", "ada@example.com")

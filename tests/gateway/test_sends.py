@@ -15,7 +15,7 @@ from unsub.models import BusinessUnit, Send
 from unsub.reporting import daily_counts, send_rates
 from unsub.sandbox import Sandbox
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from unsub.models.mailing_list import NO_RIGHT
 from unsub.sandbox import Sandbox
 from unsub.sfmc import MailList, MisconfiguredError
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

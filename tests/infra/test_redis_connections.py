@@ -101,7 +101,7 @@ def test_nothing_fails_where_the_broker_takes_no_writes() -> None:
 
 
 @pytest.mark.usefixtures("refusing", "database_away")
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_without_a_database_a_broker_that_takes_no_writes_accepts_nothing(
     client: Client, settings: Settings
 ) -> None:

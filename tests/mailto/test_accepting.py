@@ -101,7 +101,7 @@ def test_a_claim_that_cannot_be_used_is_counted_for_the_alarm(settings: Settings
     assert sum(numbers.values()) == 1
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_an_email_waits_in_the_spool_while_the_database_is_away(
     settings: Settings, database_away: None
 ) -> None:

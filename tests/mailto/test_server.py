@@ -25,7 +25,7 @@ from unsub.links.tokens import sign_link
 from unsub.mailto import server
 from unsub.models import BusinessUnit, SubscriberRequest
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Receiver:

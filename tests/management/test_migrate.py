@@ -17,7 +17,7 @@ from unsub.models import BusinessUnit, Status
 from unsub.outbox import api as outbox
 from unsub.units import opening
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 MADE = f"Created business unit {PARENT}"
 
 

@@ -12,7 +12,7 @@ from django.db.models.signals import pre_migrate
 
 from unsub.management.commands import migrate
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Said(io.StringIO):

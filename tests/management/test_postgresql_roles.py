@@ -32,7 +32,7 @@ from unsub.outbox import erasure, pauses, retention, spool
 from unsub.reporting import daily_counts
 from unsub.sandbox import Sandbox
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = "/admin/unsub/subscriberrequest/"
 
 

@@ -107,7 +107,7 @@ def test_what_does_not_lock_a_large_table_is_allowed(operation: Operation) -> No
     assert not locking(operation)
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_the_operations_work_on_this_database() -> None:
     before = MigrationLoader(connection).project_state()
     model = before.apps.get_model("unsub", "alarm")

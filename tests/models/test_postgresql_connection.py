@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from profilecenter.postgresql.base import CHECKED_FOR
 from unsub.models import BusinessUnit
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_a_transaction_that_outlasts_the_last_check_is_committed(

@@ -25,7 +25,7 @@ from unsub.outbox import api as outbox
 from unsub.outbox import spool, store, wakeup
 from unsub.outbox.submission import Submission
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_the_same_request_twice_is_one_row(

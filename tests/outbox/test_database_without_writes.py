@@ -14,7 +14,7 @@ from unsub.infra.redis_client import quick_client
 from unsub.models import BusinessUnit, SubscriberRequest
 from unsub.outbox import spool
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 # A full SQLite still finds room for a few rows on its last pages.
 MANY = 40
 

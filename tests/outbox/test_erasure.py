@@ -27,7 +27,7 @@ from unsub.outbox.lost_links import report_lost_link
 from unsub.outbox.submission import Change, Submission
 from unsub.sandbox import Sandbox
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 ADA = SubscriberContext(
     subscriber_id=1001, subscriber_key="ada-1001", email_address="ada@example.com"
 )

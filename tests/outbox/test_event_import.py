@@ -29,7 +29,7 @@ from unsub.sandbox import Sandbox
 from unsub.sandbox.world.entities import Subscriber
 from unsub.sandbox.world.sample import sample_subscribers
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

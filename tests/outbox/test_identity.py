@@ -37,7 +37,7 @@ from unsub.sfmc import UnsubEvent
 
 from .helpers import ask, subscribe, unsubscribe
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

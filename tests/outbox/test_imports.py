@@ -36,7 +36,7 @@ from unsub.reporting import latency
 from unsub.sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db
-COMMITS = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+COMMITS = pytest.mark.django_db(transaction=True)
 KEY_AND_JOB = {Field.SUBSCRIBER_KEY: 0, Field.JOB_ID: 1}
 HEAD = "SubscriberID,SubscriberKey,EmailAddress,JobID,ListID,Scope,Reason,Time\n"
 

@@ -28,7 +28,7 @@ from unsub.reporting import sentences
 from .helpers import claimed_ids
 
 pytestmark = pytest.mark.usefixtures("unit")
-database = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+database = pytest.mark.django_db(transaction=True)
 
 NAMES = {Kind.ATTRIBUTE: "City", Kind.TOPIC: "tips", Kind.TOPIC_OFF: "tips"}
 LIST = Target(TargetType.LIST, id=7001)

@@ -34,7 +34,7 @@ from unsub.sandbox import Sandbox
 
 from .helpers import subscribe, unsubscribe
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

@@ -33,7 +33,7 @@ from unsub.outbox import spool, store
 from unsub.outbox.api import Change, Submission
 from unsub.sandbox import Sandbox
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 HOUR = timedelta(hours=1)
 PUSH = spool_queue._PUSH
 

@@ -46,7 +46,7 @@ from unsub.sandbox import Sandbox
 from unsub.sfmc import MailList
 from unsub.units import opening
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 ADDRESS, KEY, WORDS = "planted.address@example.com", "planted-key-7431", "planted-words"
 WHO = SubscriberContext(subscriber_key=KEY, email_address=ADDRESS)

@@ -44,7 +44,7 @@ from unsub.sandbox import Sandbox
 
 from .helpers import ask
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 DONE = {"outcome": "posted"}
 REQUESTS = "/admin/unsub/subscriberrequest/"
 ADA = SubscriberContext(

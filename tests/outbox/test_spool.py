@@ -25,7 +25,7 @@ from unsub.outbox import api as outbox
 from unsub.outbox import spool, store, submission
 from unsub.outbox.api import Change, Submission
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def numbers() -> dict[int, int]:

@@ -15,6 +15,23 @@ from django.db.backends.base.creation import BaseDatabaseCreation
 from django.db.backends.postgresql.operations import DatabaseOperations
 
 Rows = list[tuple[Any, ...]]
+# Fixtures of pytest-django that give a test transactions of its own.
+TRANSACTIONAL = {"transactional_db", "live_server"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let every test with transactions of its own leave the tables as the migrations made them.
+
+    After one that does not ask for it, Django makes content types and permissions anew, with other
+    ids: the next test that does ask would find them twice.
+    """
+    restored = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if (marker and marker.kwargs.get("transaction")) or fixtures & TRANSACTIONAL:
+            item.add_marker(restored, append=False)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,7 +17,7 @@ from unsub.outbox import spool
 from unsub.outbox.submission import Submission
 from unsub.reporting import scanner_report
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 REPORT = "/admin/unsub/subscriberrequest/scanners/"
 LIST = "/admin/unsub/subscriberrequest/"
 

@@ -14,7 +14,7 @@ from tests.helpers import CHILD, FORM, PARENT, link, seen, sign_in
 from unsub.domain import logo_image
 from unsub.models import BusinessUnit, DarkLogo, Logo, MailingList, PageText, Reason, ReasonLabel
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 CHANGE = f"/admin/unsub/businessunit/{PARENT}/change/"
 CHANGE_CHILD = f"/admin/unsub/businessunit/{CHILD}/change/"
 TEXTS = f"/admin/unsub/businessunit/{PARENT}/texts/"

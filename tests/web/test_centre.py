@@ -19,7 +19,7 @@ from unsub.sandbox import Sandbox
 
 from .helpers import deliver, offered, path, save, snapshot_of, ticked
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from unsub.web.signed_link import Link
 
 from .helpers import path, save, snapshot_of
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 EVENTS = "7004"
 
 

@@ -19,7 +19,7 @@ from unsub.sfmc import Definition
 
 from .helpers import deliver, mailed_link, path, snapshot_of
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 _INPUT = re.compile(r'<input type="([a-z]+)" name="([a-z0-9]+)"([^>]*)>')
 _VALUE = re.compile(r'value="([^"]*)"')
 _SELECT = re.compile(r'<select name="(a[0-9a-f]+)".*?</select>', re.DOTALL)

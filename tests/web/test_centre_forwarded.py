@@ -29,7 +29,7 @@ from unsub.sandbox import Sandbox
 
 from .helpers import deliver, lists_of, mailed_link, path, save, snapshot_of
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 OLD, NEW = "ada@example.com", "attacker@example.org"
 VALUES = ("Ada", "Sample", "1990", "London", "L-20417", OLD)
 

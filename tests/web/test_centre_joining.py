@@ -28,7 +28,7 @@ from unsub.sandbox import Sandbox
 
 from .helpers import deliver, lists_of, mailed_link, offered, path, save, snapshot_of, ticked
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 EVENTS = "7004"
 
 

@@ -70,7 +70,7 @@ from unsub.sfmc import (
     UnsubEvent,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 Before = Callable[[], None]
 PEOPLE = (1001, 1002)

@@ -37,7 +37,7 @@ from unsub.sandbox.world.sample import PREFERENCES
 
 from .helpers import deliver, lists_of, mailed_link, path, save, snapshot_of
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

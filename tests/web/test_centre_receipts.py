@@ -15,7 +15,7 @@ from unsub.sandbox import Sandbox
 
 from .helpers import deliver, mailed_link, path, save
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 _LINK = re.compile(r'href="(/p/[^"]+/yours/(CR-[0-9A-Z-]+)[^"]*)"')
 
 

@@ -35,7 +35,7 @@ from unsub.web.centre import lists
 
 from .helpers import deliver, lists_of, mailed_link, path, snapshot_of
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 PRODUCT_NEWS = JobContext(job_id=88003, list_id=7002)
 OFTEN = "weekly = Every week\nmonthly = Once a month\nnever = Never"
 

@@ -24,7 +24,7 @@ from unsub.domain.context import Scope
 from unsub.links.keyring import LinkKey
 from unsub.models import BusinessUnit, Cause, LostLink, SubscriberRequest
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from unsub.infra.redis_client import quick_client
 from unsub.models import BusinessUnit, Cause, Status, SubscriberRequest, WriteProbe
 from unsub.outbox import spool
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 KEY = "profilecenter:heartbeat"
 UNKNOWN = {

@@ -15,7 +15,7 @@ from unsub.infra import kept, rate_limit
 from unsub.models import BusinessUnit, LostLink, SubscriberRequest
 from unsub.outbox import lost_links
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 PATH = "/lost-link"
 QUEUE = "/admin/unsub/lostlink/"
 

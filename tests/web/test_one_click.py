@@ -25,7 +25,7 @@ from unsub.infra.spool_queue import SpoolQueue
 from unsub.models import BusinessUnit, Channel, SubscriberRequest
 from unsub.outbox import spool
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 APP = ROOT / "unsub"
 MULTIPART = (

@@ -26,7 +26,7 @@ from unsub.models import BusinessUnit, SubscriberRequest
 from unsub.outbox import spool, wakeup
 from unsub.web.one_click import OneClickFirst
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 BODY = b"List-Unsubscribe=One-Click"
 FORM = "application/x-www-form-urlencoded"

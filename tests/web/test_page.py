@@ -18,7 +18,7 @@ from unsub.links.keyring import Keyring
 from unsub.links.tokens import sign_link
 from unsub.models import BusinessUnit, Channel, MailingList, Reason, Status, SubscriberRequest
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_the_page_shows_brand_masked_subscriber_and_effect_and_writes_nothing(

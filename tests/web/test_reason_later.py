@@ -11,7 +11,7 @@ from unsub.sandbox import Sandbox
 
 from .helpers import deliver
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 WHY = "Why did you unsubscribe?"
 
 

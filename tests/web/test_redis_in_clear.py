@@ -27,7 +27,7 @@ from unsub.sfmc import MailList, Profile
 
 from .helpers import path
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 ADA = SubscriberContext(
     subscriber_id=1001, subscriber_key="ada-1001", email_address="ada@example.com"
 )

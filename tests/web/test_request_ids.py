@@ -21,7 +21,7 @@ from unsub.models import BusinessUnit, SubscriberRequest
 from unsub.outbox import wakeup
 from unsub.sandbox import Sandbox
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

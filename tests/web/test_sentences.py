@@ -28,7 +28,7 @@ from unsub.sandbox import Sandbox
 
 from .helpers import deliver, mailed_link, path, save, snapshot_of
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @dataclass(frozen=True, slots=True)

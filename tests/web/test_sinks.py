@@ -26,7 +26,7 @@ from unsub.models import BusinessUnit
 from unsub.outbox import store
 from unsub.sandbox import Sandbox
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 KEY = "planted-subscriber-key"
 ADDRESS = "ada.planted@example.com"

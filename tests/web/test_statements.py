@@ -15,7 +15,7 @@ from tests.helpers import MakeSubmission, link, seen
 from unsub.models import BusinessUnit, PageText, Place, Status, SubscriberRequest
 from unsub.outbox import store
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 

@@ -19,7 +19,7 @@ from unsub.sandbox.world.entities import Attribute, MailList, Subscriber
 
 from .helpers import path as centre
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 # The first round trip of a connection carries ten segments, about 14 KB (RFC 6928).
 BUDGET = 14_000
 CENTRE_BUDGET = 30_000

@@ -1,6 +1,6 @@
 """Configuration of the Django app."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.core.cache import close_caches
 from django.core.signals import request_finished
 
@@ -35,6 +35,8 @@ class UnsubConfig(AppConfig):
         """Register the system checks, and what the pages' kept values depend on; spare each request
         the closing of caches, which does nothing to Redis's."""
         checks.register_all()
+        # As the menu of the admin calls users and roles.
+        apps.get_app_config("auth").verbose_name = "Team"
         for name in (*KEPT_BY_PAGES, *KEPT_BY_RECORDING):
             forget_when_saved(self.get_model(name))
         request_finished.disconnect(close_caches)

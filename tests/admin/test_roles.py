@@ -1,5 +1,6 @@
 """Permissions of the groups, and isolation between units."""
 
+import re
 from typing import Any
 
 import pytest
@@ -303,3 +304,10 @@ def test_a_user_with_log_entries_cannot_be_deleted(unit: BusinessUnit) -> None:
 def test_a_user_without_units_sees_none(unit: BusinessUnit) -> None:
     assert list(units_of(AnonymousUser())) == []
     assert list(units_of(User.objects.create_user("plain"))) == []
+
+
+def test_users_and_roles_stand_under_the_name_that_the_menu_has(admin_client: Client) -> None:
+    for page in ("/admin/auth/user/", "/admin/auth/group/"):
+        shown = admin_client.get(page).content.decode()
+        assert "Authentication and Authorization" not in shown
+        assert re.search(r">\s*Team\s*</a\s*>", shown)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from queue import SimpleQueue
 
 import pytest
 import redis
@@ -77,6 +78,10 @@ def test_what_becomes_of_each_wake_up_is_counted(
     monkeypatch.setattr(wakeup, "GATHERED_FOR", 60.0)
     monkeypatch.setattr(wakeup, "_next_at", {})
     monkeypatch.setattr(wakeup, "_waiting", set())
+    # No thread sends the gathered one: it would sleep for a minute, and then send it in the middle
+    # of another test.
+    monkeypatch.setattr(wakeup, "_gathered", SimpleQueue())
+    monkeypatch.setattr(wakeup, "_has_sender", lambda: True)
     wakeup.wake(CHILD)
     wakeup.wake(CHILD)
     assert [grown("unsub_wakeups_total", result=one) for one in ("sent", "gathered")] == [1, 1]

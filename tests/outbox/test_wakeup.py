@@ -2,12 +2,15 @@
 
 import threading
 import time
+from queue import SimpleQueue
+from types import SimpleNamespace
 
 import pytest
 import redis
 from django.conf import settings
 
 from tests.helpers import CHILD, PARENT
+from tests.journeys.processes import wait_for
 from unsub.outbox import wakeup
 
 KEY = f"profilecenter:wakeup:{PARENT}:0"
@@ -39,9 +42,7 @@ def test_a_wake_up_soon_after_another_is_sent_later_so_that_no_request_waits_for
         wakeup.clear(KEY)
         for _ in range(5):
             wakeup.wake(PARENT)
-        deadline = time.monotonic() + 10
-        while waiting(client) < 2 and time.monotonic() < deadline:
-            time.sleep(0.005)
+        wait_for("the second wake-up", lambda: waiting(client) >= 2, seconds=60)
         assert waiting(client) == 2
         assert client.exists(KEY)
 
@@ -65,11 +66,12 @@ def test_a_gathered_wake_up_that_fails_keeps_none_after_it_from_being_sent(
             raise RuntimeError
 
     monkeypatch.setattr(wakeup, "_send", send)
+    # The second of each is soon after the first, however slow the machine is.
+    clock = SimpleNamespace(time=time.time, monotonic=lambda: 0.0, sleep=time.sleep)
+    monkeypatch.setattr(wakeup, "time", clock)
     for mid in (PARENT, PARENT, CHILD, CHILD):
         wakeup.wake(mid)
-    deadline = time.monotonic() + 10
-    while len(sent) < 4 and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_for("all of them", lambda: len(sent) >= 4, seconds=60)
     assert sorted(sent) == sorted((PARENT, PARENT, CHILD, CHILD))
 
 
@@ -82,13 +84,14 @@ def test_a_wake_up_that_no_thread_could_gather_is_sent_at_once_and_those_after_i
     sent: list[int] = []
     monkeypatch.setattr(wakeup, "_send", lambda mid, *_: sent.append(mid))
     monkeypatch.setattr(wakeup, "_sender", threading.Thread())
+    # A thread of an earlier test takes nothing from it.
+    monkeypatch.setattr(wakeup, "_gathered", SimpleQueue())
+    monkeypatch.setattr(wakeup, "GATHERED_FOR", 0.5)
     wakeup.wake(PARENT)
     with monkeypatch.context() as full:
         full.setattr(threading.Thread, "start", no_thread)
         wakeup.wake(PARENT)
     assert sent == [PARENT] * 2
     wakeup.wake(PARENT)
-    deadline = time.monotonic() + 10
-    while len(sent) < 3 and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_for("the third", lambda: len(sent) >= 3, seconds=60)
     assert sent == [PARENT] * 3

@@ -1,6 +1,7 @@
 """What every Django test shares. The servers come from tests/plugins/servers.py."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,9 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
         file = Path(str(database["NAME"])).with_name(f"test-{worker}.sqlite3")
         connections["default"].settings_dict["TEST"]["NAME"] = str(file)
+    else:
+        # A busy machine must not look like an outage.
+        connections["default"].settings_dict["OPTIONS"]["connect_timeout"] = 60
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,6 +56,23 @@ def host_of_the_test_client(request: pytest.FixtureRequest) -> Iterator[None]:
         patch.setattr(settings, "ADMIN_URL", "http://testserver")
     yield
     patch.undo()
+
+
+HOUR = 3600.0  # seconds
+# More than nearly all tests take, also on a busy machine.
+ROOM = 20.0  # seconds
+
+
+@pytest.fixture(autouse=True)
+def within_an_hour(request: pytest.FixtureRequest) -> None:
+    """Begin no Django test in the last seconds of an hour.
+
+    Days, counts by the hour and the times of exports would change between its steps. All time zones
+    of the tests change their day at a full hour.
+    """
+    left = HOUR - time.time() % HOUR
+    if left < ROOM and request.config.pluginmanager.hasplugin("django"):
+        time.sleep(left)
 
 
 @pytest.fixture(autouse=True)

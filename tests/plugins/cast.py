@@ -4,9 +4,12 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+import redis
+from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.db import close_old_connections, connection, connections
@@ -14,6 +17,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.helpers import CHILD, PARENT, MakeSubmission, context, sign_in
+from unsub.delivery import worker
 from unsub.gateway import calls as gateway
 from unsub.infra import database_timeout, kept, write_probe
 from unsub.links.tokens import sign_link
@@ -85,10 +89,43 @@ def sandbox(settings: Settings) -> Iterator[Sandbox]:
     caches["shared"].clear()
 
 
+PATIENCE = 60.0  # seconds
+
+
 @pytest.fixture(autouse=True)
 def time_for_marketing_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the profile centre wait for its data: a busy machine must not look like an outage."""
-    monkeypatch.setattr(snapshot, "TIMEOUT", 30.0)
+    """Let the profile centre wait for its data, and a worker deliver all that is due: a busy
+    machine must not look like an outage, nor a short queue like a backlog."""
+    monkeypatch.setattr(snapshot, "TIMEOUT", PATIENCE)
+    monkeypatch.setattr(worker, "DRAIN_SECONDS", PATIENCE)
+
+
+@pytest.fixture(autouse=True)
+def time_for_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pages wait for the database: where it takes two seconds, they use the spool."""
+    monkeypatch.setattr(database_timeout, "QUERY_SECONDS", PATIENCE)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def time_for_redis() -> Iterator[None]:
+    """Let every client of this process wait for the Redis of the test run.
+
+    A visitor waits 0.2 seconds. On a busy machine a reply takes longer now and then, and then a
+    wake-up, a count or a heartbeat is left out. Servers of a test's own have the product's limits.
+    """
+    port = urlsplit(django_settings.REDIS_URL).port
+    make = redis.ConnectionPool.make_connection
+
+    def make_connection(self: redis.ConnectionPool) -> Any:
+        connection: Any = make(self)
+        if getattr(connection, "port", None) == port:
+            connection.socket_timeout = connection.socket_connect_timeout = PATIENCE
+        return connection
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(redis.ConnectionPool, "make_connection", make_connection)
+    yield
+    patch.undo()
 
 
 @pytest.fixture

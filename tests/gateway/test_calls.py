@@ -47,7 +47,7 @@ def vendor(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vend
     settings.SFMC_ACCOUNT_ID = PARENT
     with Vendor() as running:
         auth = UsernameToken(username="api-user", password="pass-word")
-        client = Client(auth=auth, soap_url=running.url, timeout=2.0)
+        client = Client(auth=auth, soap_url=running.url, timeout=60.0)
         monkeypatch.setattr(gateway, "client", lambda: client)
         yield running
 

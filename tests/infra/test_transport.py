@@ -46,7 +46,7 @@ def test_the_transport_connects_to_a_port_and_to_a_socket(
             connection.connect()
             with closing(connection.SimpleQueue("tried")) as queue:
                 queue.put("here")
-                assert queue.get(timeout=5).payload == "here"
+                assert queue.get(timeout=60).payload == "here"
                 queue.clear()
 
 
@@ -80,7 +80,7 @@ def test_a_message_whose_acknowledgement_is_refused_takes_no_place(
         channel.basic_qos(prefetch_count=2)
         queue.put("first")
         queue.put("second")
-        messages = [queue.get(timeout=5), queue.get(timeout=5)]
+        messages = [queue.get(timeout=60), queue.get(timeout=60)]
         assert not channel.qos.can_consume()
         admin.replicaof("127.0.0.1", str(free_port()))
         try:
@@ -91,4 +91,4 @@ def test_a_message_whose_acknowledgement_is_refused_takes_no_place(
             admin.replicaof("NO", "ONE")
         assert channel.qos.can_consume()
         queue.put("third")
-        assert queue.get(timeout=5).payload == "third"
+        assert queue.get(timeout=60).payload == "third"

@@ -36,7 +36,9 @@ def make_endpoint(unit: BusinessUnit, receiver: Receiver) -> Iterator[MakeEndpoi
         return one
 
     yield make
-    wait_for("the threads to end", lambda: not any(map(_is_sending, threading.enumerate())))
+    wait_for(
+        "the threads to end", lambda: not any(map(_is_sending, threading.enumerate())), seconds=120
+    )
 
 
 def _is_sending(thread: threading.Thread) -> bool:

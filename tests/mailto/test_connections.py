@@ -29,7 +29,7 @@ def test_a_client_that_reads_no_reply_keeps_no_connection() -> None:
             with suppress(TimeoutError, OSError):
                 for _ in range(20_000):
                     await asyncio.wait_for(loop.sock_sendall(client, b"EHLO mx\r\n" * 1000), 1.0)
-            for _ in range(200):
+            for _ in range(1200):
                 if not limits.connections:
                     break
                 await asyncio.sleep(0.05)

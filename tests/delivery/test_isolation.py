@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -235,7 +236,7 @@ def test_many_requests_are_given_up_in_chunks(
     monkeypatch.setattr(sweep, "CHUNK", 3)
     monkeypatch.setattr(sweep, "READ_AT_ONCE", 6)
     backlog(number)
-    SubscriberRequest.objects.update(give_up_at=Now())
+    SubscriberRequest.objects.update(give_up_at=Now() - timedelta(seconds=1))
     with counting_changes() as changed:
         sweep.sweep()
     assert sum(changed) == number
@@ -250,7 +251,7 @@ def test_a_sweep_that_gives_up_many_requests_still_wakes_the_others(
     monkeypatch.setattr(sweep, "CHUNK", 3)
     monkeypatch.setattr(sweep, "CHUNKS_SECONDS", 0.0)
     backlog(9)
-    SubscriberRequest.objects.update(give_up_at=Now())
+    SubscriberRequest.objects.update(give_up_at=Now() - timedelta(seconds=1))
     backlog(1, child.mid)
     assert child.mid in sweep.sweep()
     monkeypatch.undo()

@@ -21,8 +21,11 @@ def folder(tmp_path: Path, settings: Settings) -> Path:
 
 
 @pytest.fixture
-def sftp(tmp_path: Path, settings: Settings) -> Iterator[SftpServer]:
-    """The SFTP server that EXPORT_URL names."""
+def sftp(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SftpServer]:
+    """The SFTP server that EXPORT_URL names. A busy machine has time to negotiate with it."""
+    monkeypatch.setattr("unsub.exporting.sftp.CONNECT", 60)
     with SftpServer(tmp_path) as server:
         settings.EXPORT_URL = server.url
         settings.EXPORT_SFTP_HOST_KEY = server.known_host

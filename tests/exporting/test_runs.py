@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ def planned(*, everything: bool = False, **fields: Any) -> ExportPlan:
     plan = ExportPlan(**{"frequency": "hourly"} | fields)
     runs.begin(plan, everything=everything)
     plan.save()
+    # SQLite's clock counts milliseconds: what ends from now on has a later time.
+    time.sleep(0.002)
     return plan
 
 

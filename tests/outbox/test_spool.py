@@ -306,10 +306,10 @@ def test_one_process_reads_at_a_time_and_a_killed_one_does_not_block(
     with spool._queue.reader() as mark:
         assert mark
         assert not list(spool.drain())
-    spool._queue.client.set(spool_queue._LOCK, "of a killed process", px=20)
+    spool._queue.client.set(spool_queue._LOCK, "of a killed process", px=60_000)
     with spool._queue.reader() as mark:
         assert not mark
-    assert 0 < spool._queue.client.pttl(spool_queue._LOCK) <= 20
+    assert 0 < spool._queue.client.pttl(spool_queue._LOCK) <= 60_000
     spool._queue.client.delete(spool_queue._LOCK)
     assert len(list(spool.drain())) == 1
 

@@ -112,7 +112,10 @@ def test_a_failure_with_a_reply_does_not_open_the_circuit(
 
 
 @pytest.mark.usefixtures("database_away")
-def test_an_unavailable_database_is_not_queried_again_at_once() -> None:
+def test_an_unavailable_database_is_not_queried_again_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database_timeout, "RETRY_AFTER", 60.0)
     with pytest.raises(OperationalError), database_timeout.fail_fast():
         SubscriberRequest.objects.count()
     with pytest.raises(database_timeout.DatabaseUnavailableError), database_timeout.fail_fast():

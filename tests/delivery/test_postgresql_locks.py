@@ -32,6 +32,7 @@ pytestmark = [
     pytest.mark.usefixtures("unit"),
 ]
 DONE = Verdict(outcome=Outcome.POSTED, status_code="OK")
+PATIENCE = 60.0  # seconds
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def _paused_before_commit(
 
     def wait(*args: Any) -> None:
         reached.set()
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENCE)
         write(*args)
 
     def run() -> Any:
@@ -57,7 +58,7 @@ def _paused_before_commit(
     monkeypatch.setattr(claiming, "_write_attempts", wait)
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(run)
-        assert reached.wait(10)
+        assert reached.wait(PATIENCE)
         monkeypatch.setattr(claiming, "_write_attempts", write)
         try:
             yield future, go_on
@@ -77,7 +78,7 @@ def test_a_subscription_does_not_overtake_an_unsubscribe_that_is_being_claimed(
         assert claim(PARENT) is None
         assert status_of(subscription) == Status.PENDING
         go_on.set()
-        batch = first.result(10)
+        batch = first.result(PATIENCE)
     assert claimed_ids(batch) == [unsubscription.pk]
     assert claim(PARENT) is None
     delivery_worker.settle(batch, (DONE,))
@@ -95,7 +96,7 @@ def test_an_unsubscribe_does_not_overtake_a_subscription_that_is_being_claimed(
         unsubscription = unsubscribe_by()
         assert claim(PARENT) is None
         go_on.set()
-        batch = first.result(10)
+        batch = first.result(PATIENCE)
     assert claimed_ids(batch) == [subscription.pk]
     assert claim(PARENT) is None
     delivery_worker.settle(batch, (DONE,))
@@ -104,7 +105,7 @@ def test_an_unsubscribe_does_not_overtake_a_subscription_that_is_being_claimed(
 
 def test_two_claims_of_one_subscriber_do_not_wait_for_each_other() -> None:
     unsubscription, subscription = unsubscribe(), subscribe()
-    barrier, locked = Barrier(2, timeout=10), Event()
+    barrier, locked = Barrier(2, timeout=PATIENCE), Event()
 
     def other() -> None:
         try:
@@ -125,11 +126,11 @@ def test_two_claims_of_one_subscriber_do_not_wait_for_each_other() -> None:
             rows = SubscriberRequest.objects.filter(pk=unsubscription.pk)
             assert list(precedence.lock_skipping(rows)) == [unsubscription]
             barrier.wait()
-            assert locked.wait(10)
+            assert locked.wait(PATIENCE)
             assert precedence.claimable([unsubscription.pk]) == []
         # Committed: only now does the database check the foreign key `superseded_by`.
         barrier.wait()
-        future.result(10)
+        future.result(PATIENCE)
     assert (status_of(unsubscription), unsubscription.superseded_by) == (
         Status.SUPERSEDED,
         subscription,
@@ -140,7 +141,7 @@ def test_two_workers_never_send_an_unsubscribe_and_a_subscription_at_the_same_ti
     """Without staging: two workers that start at the same moment, many times."""
     for person in range(1001, 1021):
         unsubscribe_by = (unsubscribe, unsubscribe_from_everything, unsubscribe_by_job)[person % 3]
-        barrier = Barrier(3, timeout=10)
+        barrier = Barrier(3, timeout=PATIENCE)
 
         def work(barrier: Barrier = barrier) -> list[int]:
             try:
@@ -158,7 +159,7 @@ def test_two_workers_never_send_an_unsubscribe_and_a_subscription_at_the_same_ti
                 unsubscription = unsubscribe_by(person)
                 barrier.wait()
                 subscription = subscribe(person)
-            got = [worker.result(10) for worker in workers]
+            got = [worker.result(PATIENCE) for worker in workers]
         under_way = SubscriberRequest.objects.filter(
             pk__in=[unsubscription.pk, subscription.pk], status=Status.SENDING
         )

@@ -46,7 +46,7 @@ def manage(database: str, *arguments: str) -> "subprocess.Popen[str]":
 
 def said(process: "subprocess.Popen[str]") -> str:
     """Return a command's output. Fails the test where the command failed."""
-    written, _ = process.communicate(timeout=120)
+    written, _ = process.communicate(timeout=250)
     assert process.returncode == 0, written[-2000:]
     return written
 
@@ -64,7 +64,7 @@ def test_migrate_plan_and_a_partial_migration_create_no_unit(empty_database: str
     said(manage(empty_database, "migrate", "unsub"))
     assert MADE not in said(manage(empty_database, "migrate", "--plan"))
     checked = manage(empty_database, "check", "--deploy", "--database", "default")
-    assert "unsub.W009" in checked.communicate(timeout=60)[0]
+    assert "unsub.W009" in checked.communicate(timeout=250)[0]
 
 
 def test_the_first_unit_is_the_token_s_own_with_a_neutral_name(settings: Settings) -> None:

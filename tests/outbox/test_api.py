@@ -198,7 +198,7 @@ def test_a_spooled_request_becomes_the_same_row(
     tasks.record()
     row = SubscriberRequest.objects.get()
     assert (row.reason_text, row.channel) == ("Other reason: bye", "page")
-    assert abs(row.received_at - before) < timedelta(seconds=5)
+    assert abs(row.received_at - before) < timedelta(minutes=1)
     tasks.record()
     assert SubscriberRequest.objects.count() == 1
 

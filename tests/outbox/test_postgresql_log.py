@@ -96,7 +96,7 @@ def busy_unit(unit: BusinessUnit) -> BusinessUnit:
 
 def in_threads(work: Callable[[], Any]) -> list[Any]:
     """Run the work in several threads that start at the same moment; return their results."""
-    meet = Barrier(AT_ONCE, timeout=10)
+    meet = Barrier(AT_ONCE, timeout=60)
 
     def run(_: int) -> Any:
         try:

@@ -45,8 +45,10 @@ def status(code: int, body: bytes = b"", **headers: str) -> Behaviour:
 
 
 def hang(handler: "_Handler") -> None:
-    """Answer nothing until the receiver is closed."""
+    """Answer nothing until the receiver is closed; then hang up: else the client would wait on for
+    an answer."""
     handler.server.closing.wait(60)
+    handler.close_connection = True
 
 
 def trickle(handler: "_Handler") -> None:

@@ -145,7 +145,9 @@ def settled_until() -> tuple[datetime, datetime]:
         cursor.execute(
             "SELECT statement_timestamp(), LEAST(statement_timestamp() - %s::interval,"
             " (SELECT min(xact_start) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()))",
+            " AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()"
+            # Its ANALYZE has a transaction's id for a moment, and ends no request.
+            " AND backend_type IS DISTINCT FROM 'autovacuum worker'))",
             [str(LAG)],
         )
         now, until = cursor.fetchone()

@@ -75,7 +75,7 @@ def test_an_unsubscribe_does_not_wait_for_an_attribute_that_is_being_sent() -> N
     assert claimed_ids(claim(PARENT)) == [unsubscription.pk]
 
 
-def test_a_worker_does_not_poll_for_a_request_that_waits_for_another() -> None:
+def test_a_worker_does_not_poll_for_a_request_that_waits_for_another(settings: Settings) -> None:
     unsubscription = unsubscribe_from_everything()
     SubscriberRequest.objects.filter(pk=unsubscription.pk).update(
         next_attempt_at=Now() + confirmation.VALID_FOR
@@ -86,6 +86,7 @@ def test_a_worker_does_not_poll_for_a_request_that_waits_for_another() -> None:
     )
     assert worker.drain(PARENT, more=lambda: None) is None
     assert status_of(subscription) == Status.PENDING
+    settings.SWEEP_SECONDS = 100  # later than the next one is due
     soon = unsubscribe(1002)
     SubscriberRequest.objects.filter(pk=soon.pk).update(
         next_attempt_at=Now() + timedelta(seconds=90)

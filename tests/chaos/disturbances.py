@@ -104,7 +104,7 @@ def end_worker(world: World, seconds: float) -> None:
     """SIGTERM a worker, which must finish its batch."""
     with _cue(world, "latency", value=0.5):
         time.sleep(min(seconds, 2.0))
-        world.second.end(signal.SIGTERM, seconds=60)
+        world.second.end(signal.SIGTERM, seconds=120)
     world.second.kill()
     world.second.start()
 

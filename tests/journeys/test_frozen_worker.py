@@ -61,15 +61,15 @@ def test_a_worker_that_was_stopped_past_its_lease_does_not_undo_a_later_request(
         assert weekly(deployment) == "Active"
         if late:
             deployment.clear_cues()
-            wait_for("the stale call", lambda: weekly(deployment) == "Unsubscribed", seconds=60)
+            wait_for("the stale call", lambda: weekly(deployment) == "Unsubscribed", seconds=120)
     finally:
         deployment.worker.signal_all(signal.SIGCONT)
     if late:
-        wait_for("the late reply", lambda: deployment.query(LATE), seconds=60)
+        wait_for("the late reply", lambda: deployment.query(LATE), seconds=120)
         assert deployment.query(LATE) == [("unsubscribe", "unknown", "posted")]
     else:
         words = "lease_ended_before_call"
-        wait_for("the woken worker", lambda: words in deployment.worker.log, seconds=60)
-    wait_for("the subscription", lambda: weekly(deployment) == "Active", seconds=60)
+        wait_for("the woken worker", lambda: words in deployment.worker.log, seconds=120)
+    wait_for("the subscription", lambda: weekly(deployment) == "Active", seconds=120)
     wait_for_rows(deployment, *done)
     assert deployment.query(LATE) if late else not deployment.query(LATE)

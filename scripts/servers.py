@@ -333,7 +333,7 @@ class Postgres(Server):
 
     def _command(self) -> list[str]:
         settings = {
-            "listen_addresses": HOST, "port": self.port, "max_connections": 100,
+            "listen_addresses": HOST, "port": self.port, "max_connections": 200,
             "unix_socket_directories": str(self.folder), "shared_buffers": "64MB",
             # A power failure does not matter for tests. After a kill the commits are still in the
             # operating system's cache.

@@ -125,7 +125,7 @@ class SmallDisk(Disk):
         command = ["mount", "-o", f"remount,size={size}", str(self._folder)]
         done = subprocess.run(
             [*self.prefix(), *command], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            timeout=30, check=False,
+            timeout=60, check=False,
         )  # fmt: skip
         return done.returncode == 0
 

@@ -48,7 +48,7 @@ class ValkeySentinel(Valkey):
         self._file.write_text(
             f'port {self.port}\nbind {HOST}\ndir {self.folder}\nrequirepass "{WORD}"\n'
             f"sentinel monitor broker {HOST} {master.port} 1\n"
-            "sentinel down-after-milliseconds broker 1000\n"
+            "sentinel down-after-milliseconds broker 5000\n"
             "sentinel failover-timeout broker 5000\n"
         )
 

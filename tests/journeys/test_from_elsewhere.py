@@ -20,10 +20,10 @@ def unsubscribe_elsewhere(deployment: Deployment, subscriber: int) -> None:
     """Log an event directly, as Marketing Cloud's own centre does."""
     auth = OAuth(
         auth_url=deployment.sandbox_url, client_id="sandbox", client_secret="sandbox",
-        account_id=PARENT, store=MemoryTokenStore(), timeout=5,
+        account_id=PARENT, store=MemoryTokenStore(), timeout=60,
     )  # fmt: skip
     parameters = (("SubscriberID", str(subscriber)), ("JobID", str(NEWEST_WEEKLY_JOB)))
-    Client(auth=auth, soap_url=deployment.sandbox_url, timeout=5).execute(
+    Client(auth=auth, soap_url=deployment.sandbox_url, timeout=60).execute(
         [ExecuteRequest(name=LOG_UNSUB_EVENT, parameters=parameters)]
     )
 

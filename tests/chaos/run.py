@@ -15,7 +15,7 @@ from scripts.steps import say
 from tests.chaos import disturbances
 from tests.chaos.alarms import Alarms, Webhook
 from tests.chaos.crowd import Crowd
-from tests.chaos.disk import DISK_FULL, ChaosPostgres
+from tests.chaos.disk import DISK_FULL, READ_ONLY, ChaosPostgres
 from tests.chaos.ledger import Ledger
 from tests.chaos.lines import Line
 from tests.chaos.reconcile import OPEN, SLOW, Reconciliation
@@ -128,7 +128,7 @@ def _started_pooler(stack: ExitStack, database: str) -> PgBouncer:
 def _refusals(postgres: ChaosPostgres) -> Iterator[Line]:
     """Yield how much the database has refused: none would mean that nothing was disturbed."""
     for what, words in (
-        ("read-only", "in a read-only transaction"), ("full", DISK_FULL),
+        ("read-only", READ_ONLY), ("full", DISK_FULL),
     ):  # fmt: skip
         number = postgres.refusals(words)
         yield Line(what=f"refused by a {what} database", number=number, holds=number > 0)

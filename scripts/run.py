@@ -175,9 +175,12 @@ def commands(ports: Ports) -> dict[str, list[str]]:
 class LastingProcess(Process):  # type: ignore[misc]  # honcho ships no types
     """honcho's process; one that ends is started again, until `stopping` is set."""
 
-    def __init__(self, *args: Any, stopping: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, stopping: Any, turn: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._stopping = stopping
+        self._turn = turn
+        # Of the program that runs: the manager hears of it later, by an event.
+        self.newest_pid: Any = multiprocessing.Value("i", 0, lock=False)
         self._status = 0
 
     def run(self, events: Any = None, ignore_signals: bool = False) -> None:
@@ -206,10 +209,17 @@ class LastingProcess(Process):  # type: ignore[misc]  # honcho ships no types
             self._status = data["returncode"]
             return
         super()._send_message(data, type)
-        if type == "start" and self._stopping.is_set():
+        if type == "start" and self._is_late(data["pid"]):
             # Started while the manager signalled the one before it.
             with suppress(ProcessLookupError):
                 os.killpg(data["pid"], signal.SIGTERM)
+
+    def _is_late(self, pid: int) -> bool:
+        """Return whether the manager is stopping and does not know this process. Takes `turn`, as
+        the manager does: exactly one of the two signals the process."""
+        with self._turn:
+            self.newest_pid.value = pid
+            return bool(self._stopping.is_set())
 
 
 class Processes(Manager):  # type: ignore[misc]
@@ -220,12 +230,17 @@ class Processes(Manager):  # type: ignore[misc]
         super().__init__()
         self._then = then
         self._stopping = multiprocessing.Event()
-        self._process_ctor = partial(LastingProcess, stopping=self._stopping)
+        # A signal may interrupt the main thread while that has it.
+        self._turn = multiprocessing.RLock()
+        self._process_ctor = partial(LastingProcess, stopping=self._stopping, turn=self._turn)
 
     def terminate(self) -> None:
         """End all processes, each as soon as it has said that it is started."""
         if self._all_started():
-            self._stopping.set()
+            with self._turn:
+                self._stopping.set()
+                for one in self._processes.values():
+                    one["pid"] = one["obj"].newest_pid.value or one["pid"]
             super().terminate()
         else:
             # honcho signals by process ids, which the loop that this interrupts has yet to read.

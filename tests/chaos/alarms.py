@@ -12,7 +12,7 @@ from scripts.servers import HOST, free_port
 from tests.chaos.lines import Line
 from tests.chaos.world import World
 
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 180.0
 # The causes that do not pass by themselves, with what an alarm has to say: unit, and how many.
 LASTING = {
     "refused": """

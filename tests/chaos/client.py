@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from tests.chaos.ledger import Answer
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-TIMEOUT = 30.0
+TIMEOUT = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

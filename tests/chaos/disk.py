@@ -18,7 +18,9 @@ ROOM = 1 << 30  # bytes: an upper limit, of which only what is used takes memory
 # A namespace of its own: no other process sees the file system, and it ends with this one.
 MOUNT = 'mount -t tmpfs -o "$1" chaos "$2" && echo mounted && exec sleep infinity'
 SWITCH = "chaos-disk-full"
-DISK_FULL = "No space left on device"  # as PostgreSQL logs it
+# As PostgreSQL logs them.
+DISK_FULL = "No space left on device"
+READ_ONLY = "in a read-only transaction"
 # Every table refuses every change while the file is there.
 SIMULATION = """
 CREATE FUNCTION chaos_disk() RETURNS trigger LANGUAGE plpgsql AS $body$
@@ -125,7 +127,7 @@ class SmallDisk(Disk):
         command = ["mount", "-o", f"remount,size={size}", str(self._folder)]
         done = subprocess.run(
             [*self.prefix(), *command], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            timeout=30, check=False,
+            timeout=60, check=False,
         )  # fmt: skip
         return done.returncode == 0
 

@@ -12,13 +12,13 @@ from random import Random
 import redis
 
 from scripts.servers import free_port
-from tests.chaos.disk import DISK_FULL
+from tests.chaos.disk import DISK_FULL, READ_ONLY
 from tests.chaos.world import LEASE_SECONDS, World
 from unsub.infra.database_timeout import RETRY_AFTER
 from unsub.infra.spool_queue import UNITS
 
 Action = Callable[[World, float], None]
-FULL_AT_LATEST = 20.0  # seconds, after which no statement needs a new page
+REFUSED_AT_LATEST = 60.0  # seconds, after which no statement is refused
 SPOOL_SECONDS = 60.0  # in which the workers have read the spool, while nothing else fails
 
 
@@ -104,7 +104,7 @@ def end_worker(world: World, seconds: float) -> None:
     """SIGTERM a worker, which must finish its batch."""
     with _cue(world, "latency", value=0.5):
         time.sleep(min(seconds, 2.0))
-        world.second.end(signal.SIGTERM, seconds=60)
+        world.second.end(signal.SIGTERM, seconds=120)
     world.second.kill()
     world.second.start()
 
@@ -255,10 +255,13 @@ def hang_database(world: World, seconds: float) -> None:
 
 @_named("database read-only")
 def make_database_read_only(world: World, seconds: float) -> None:
-    """Let PostgreSQL refuse every change, as a standby does: sessions stay, and reads work."""
+    """Let PostgreSQL refuse every change, as a standby does: sessions stay, and reads work. On a
+    busy machine it lasts until a statement was refused."""
+    before = world.postgres.refusals(READ_ONLY)
     world.postgres.set_read_only(on=True)
     try:
         time.sleep(seconds)
+        _wait_for_refusal(world, READ_ONLY, before)
     finally:
         world.postgres.set_read_only(on=False)
 
@@ -271,11 +274,16 @@ def fill_database(world: World, seconds: float) -> None:
     world.postgres.disk.fill()
     try:
         time.sleep(seconds)
-        deadline = time.monotonic() + FULL_AT_LATEST
-        while world.postgres.refusals(DISK_FULL) == before and time.monotonic() < deadline:
-            time.sleep(0.2)
+        _wait_for_refusal(world, DISK_FULL, before)
     finally:
         world.postgres.disk.empty()
+
+
+def _wait_for_refusal(world: World, words: str, before: int) -> None:
+    """Wait until the database has refused more than `before`, REFUSED_AT_LATEST at most."""
+    deadline = time.monotonic() + REFUSED_AT_LATEST
+    while world.postgres.refusals(words) == before and time.monotonic() < deadline:
+        time.sleep(0.2)
 
 
 @_named("pooler killed", only_pooled=True)

@@ -256,5 +256,5 @@ def _none(what: str, wrong: Wrong) -> Line:
 
 
 def _json(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=30) as response:
+    with urllib.request.urlopen(url, timeout=60) as response:
         return json.loads(response.read())

@@ -32,7 +32,7 @@ def send(url: str, paths: list[str], seconds: float) -> list[int]:
 
 def _connect(host: str) -> socket.socket:
     address, port = host.split(":")
-    return socket.create_connection((address, int(port)), timeout=10)
+    return socket.create_connection((address, int(port)), timeout=60)
 
 
 def _drip(connections: list[socket.socket], heads: list[str], seconds: float) -> None:

@@ -47,8 +47,9 @@ class Row:
 class Reconciliation:
     """The final state of the deployment."""
 
-    def __init__(self, world: World, ledger: Ledger) -> None:
+    def __init__(self, world: World, ledger: Ledger, *, slow: float = SLOW) -> None:
         self._world = world
+        self._slow = slow
         self._submissions = ledger.submissions
         self._exchanges = ledger.answers
         self._looks = ledger.looks
@@ -224,7 +225,7 @@ class Reconciliation:
         everything = (*self._exchanges, *self._looks)
         slowest = max((answer.seconds for answer in everything), default=0.0)
         what = "slowest reply in seconds"
-        yield Line(what=what, number=round(slowest), holds=slowest < SLOW)
+        yield Line(what=what, number=round(slowest), holds=slowest < self._slow)
 
 
 def _target(asked: Asked) -> tuple[int, int, int]:

@@ -26,7 +26,7 @@ def rows_of(deployment: Deployment) -> Rows:
 
 def updates_of(deployment: Deployment) -> Counter[str]:
     """Return what Marketing Cloud was told of changes, and how often."""
-    with urllib.request.urlopen(f"{deployment.sandbox_url}/updates.json", timeout=30) as response:
+    with urllib.request.urlopen(f"{deployment.sandbox_url}/updates.json", timeout=60) as response:
         return Counter(json.dumps(one["given"], sort_keys=True) for one in json.load(response))
 
 

@@ -15,10 +15,10 @@ from scripts.steps import say
 from tests.chaos import disturbances
 from tests.chaos.alarms import Alarms, Webhook
 from tests.chaos.crowd import Crowd
-from tests.chaos.disk import DISK_FULL, ChaosPostgres
+from tests.chaos.disk import DISK_FULL, READ_ONLY, ChaosPostgres
 from tests.chaos.ledger import Ledger
 from tests.chaos.lines import Line
-from tests.chaos.reconcile import OPEN, Reconciliation
+from tests.chaos.reconcile import OPEN, SLOW, Reconciliation
 from tests.chaos.stream import Stream
 from tests.chaos.world import World
 from tests.journeys.databases import prepare_database
@@ -83,10 +83,10 @@ class Report:
         return "\n".join(rows)
 
 
-def run(*, duration: float, seed: int, harm: float, pooled: bool) -> Report:
+def run(*, duration: float, seed: int, harm: float, pooled: bool, slow: float = SLOW) -> Report:
     """Run for about `duration` seconds and return the report. Each disturbance lasts up to `harm`
     seconds: first each one once, then random ones. `pooled` puts PgBouncer between the processes
-    and PostgreSQL."""
+    and PostgreSQL. No reply may take `slow` seconds: the least is for a machine of its own."""
     report = Report(seed=seed, pooled=pooled)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pc-chaos-")))
@@ -109,7 +109,7 @@ def run(*, duration: float, seed: int, harm: float, pooled: bool) -> Report:
         )
         try:
             world.start()
-            _disturb(world, report, duration=duration, harm=harm)
+            _disturb(world, report, duration=duration, harm=harm, slow=slow)
             report.lines += Alarms(world, webhook).lines()
             report.lines += _refusals(postgres)
         finally:
@@ -128,13 +128,13 @@ def _started_pooler(stack: ExitStack, database: str) -> PgBouncer:
 def _refusals(postgres: ChaosPostgres) -> Iterator[Line]:
     """Yield how much the database has refused: none would mean that nothing was disturbed."""
     for what, words in (
-        ("read-only", "in a read-only transaction"), ("full", DISK_FULL),
+        ("read-only", READ_ONLY), ("full", DISK_FULL),
     ):  # fmt: skip
         number = postgres.refusals(words)
         yield Line(what=f"refused by a {what} database", number=number, holds=number > 0)
 
 
-def _disturb(world: World, report: Report, *, duration: float, harm: float) -> None:
+def _disturb(world: World, report: Report, *, duration: float, harm: float, slow: float) -> None:
     """Send requests while one thing after another fails, then check the result."""
     ledger, dice = Ledger(), random.Random(report.seed)  # noqa: S311 - to be repeated
     stream = Stream(world, ledger, rate=RATE, seed=report.seed)
@@ -149,7 +149,7 @@ def _disturb(world: World, report: Report, *, duration: float, harm: float) -> N
         crowd.stop()
     report.seconds = time.monotonic() - started
     report.settled = _settle(world)
-    report.lines += Reconciliation(world, ledger).lines()
+    report.lines += Reconciliation(world, ledger, slow=slow).lines()
 
 
 def _one_after_another(

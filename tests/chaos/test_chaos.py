@@ -7,6 +7,7 @@ import pytest
 from scripts.steps import say
 from tests import pooler
 from tests.chaos.__main__ import is_pooled
+from tests.chaos.client import TIMEOUT
 from tests.chaos.disturbances import names
 from tests.chaos.run import run
 
@@ -26,9 +27,9 @@ def test_every_other_run_uses_a_pooler_and_one_without_any_says_so(
     assert "PgBouncer is not installed" in capsys.readouterr().out
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_nothing_is_lost_whatever_fails() -> None:
-    report = run(duration=75, seed=SEED, harm=2.0, pooled=False)
+    report = run(duration=75, seed=SEED, harm=2.0, pooled=False, slow=TIMEOUT)
     say(f"\n{report}")
     assert report.holds, str(report)
     assert set(report.steps) == set(names(pooled=False))

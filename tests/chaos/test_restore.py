@@ -108,7 +108,7 @@ def script(
     }  # fmt: skip
     done = subprocess.run(
         command, cwd=ROOT, env=deployment.environ | own | more, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=180, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return done
@@ -142,7 +142,7 @@ def undo(deployment: Deployment, asked: Asked) -> None:
     assert asked.undone
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_a_restore_loses_nothing_that_the_backup_or_marketing_cloud_has(
     server: Postgres, deployment: Restorable, tmp_path: Path
 ) -> None:
@@ -153,10 +153,10 @@ def test_a_restore_loses_nothing_that_the_backup_or_marketing_cloud_has(
     stream.start()
     crowd.start()
     try:
-        wait_for("deliveries before the backup", lambda: len(deployment.events()) > 8, seconds=120)
+        wait_for("deliveries before the backup", lambda: len(deployment.events()) > 8, seconds=240)
         # Open in the backup: unsubscribes, of which some are undone later, and changes.
         deployment.worker.kill()
-        wait_for("open changes", lambda: deployment.query(CHANGES)[0][0] > 1, seconds=60)
+        wait_for("open changes", lambda: deployment.query(CHANGES)[0][0] > 1, seconds=180)
         undone = unsubscribe(deployment, ledger)
         script(
             "bash", "deploy/backup/backup.sh", "once", server=server, deployment=deployment,
@@ -168,12 +168,12 @@ def test_a_restore_loses_nothing_that_the_backup_or_marketing_cloud_has(
         wait_for(
             "deliveries after it",
             lambda: len(delivered(deployment, ledger) - known) > 3,
-            seconds=120,
+            seconds=240,
         )
         # Accepted, and not sent before the database is lost.
         deployment.worker.kill()
         number = len(accepted(ledger))
-        wait_for("more requests", lambda: len(accepted(ledger)) > number + 8, seconds=60)
+        wait_for("more requests", lambda: len(accepted(ledger)) > number + 8, seconds=180)
     finally:
         stream.stop()
         crowd.stop()
@@ -187,11 +187,11 @@ def test_a_restore_loses_nothing_that_the_backup_or_marketing_cloud_has(
     deployment.wait_for_web()
     deployment.worker.start()
     deployment.beat.start()
-    wait_for("the unsubscribes", lambda: deployment.query(OPEN) == [(0,)], seconds=120)
+    wait_for("the unsubscribes", lambda: deployment.query(OPEN) == [(0,)], seconds=240)
     deployment.shell(IMPORT)
-    wait_for("the import", lambda: deployment.query(IMPORTED) == [(2,)], seconds=120)
+    wait_for("the import", lambda: deployment.query(IMPORTED) == [(2,)], seconds=240)
     deployment.shell(RELEASE)
-    wait_for("several sweeps", lambda: _swept(deployment), seconds=60)
+    wait_for("several sweeps", lambda: _swept(deployment), seconds=180)
     lines = list(books.lines(deployment))
     say("\n" + "\n".join(f"{line.number:5} {line.what}" for line in lines))
     assert not [(line.what, line.number, *line.which) for line in lines if not line.holds]

@@ -44,7 +44,7 @@ def upgrade(tmp_path: Path) -> Iterator[Upgrade]:
             found.stop()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_two_versions_side_by_side_lose_nothing_and_fail_nobody(upgrade: Upgrade) -> None:
     ledger = Ledger()
     stream = Stream(upgrade, ledger, rate=RATE, seed=SEED)

@@ -83,7 +83,7 @@ def run_manage(checkout: Path, environ: dict[str, str], *arguments: str) -> str:
     """Return the output of a command of one of the versions. Fails the test where it fails."""
     done = subprocess.run(
         [sys.executable, "manage.py", *arguments], cwd=checkout, env=environ,
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
@@ -115,8 +115,8 @@ class Version:
         ready = self.worker.log.count(" ready.")
         for process in (self.web, self.worker):
             process.start()
-        wait_for(self.web.name, lambda: answers(f"http://{HOST}:{self.port}/readyz"), seconds=120)
-        wait_for(self.worker.name, lambda: self.worker.log.count(" ready.") > ready, seconds=120)
+        wait_for(self.web.name, lambda: answers(f"http://{HOST}:{self.port}/readyz"), seconds=180)
+        wait_for(self.worker.name, lambda: self.worker.log.count(" ready.") > ready, seconds=180)
 
     def deliveries(self) -> int:
         """Return how many results of its calls the worker has logged."""
@@ -125,7 +125,7 @@ class Version:
     def stop(self) -> None:
         """Stop both as an upgrade does. Fails the test where one does not end in order."""
         for process in (self.web, self.worker):
-            assert process.end(signal.SIGTERM, seconds=120) == 0, process.log[-2000:]
+            assert process.end(signal.SIGTERM, seconds=180) == 0, process.log[-2000:]
 
     def errors(self) -> list[str]:
         """Return the lines of both logs that tell of an error; not of pages that were unavailable,
@@ -178,7 +178,7 @@ class Upgrade(Deployment):
 
     def replace_beat(self, version: Version) -> None:
         """Replace beat by that of a version."""
-        assert self.beat.end(signal.SIGTERM, seconds=60) == 0
+        assert self.beat.end(signal.SIGTERM, seconds=180) == 0
         self.beat = self._processes["beat"] = Process(
             "beat", self.beat.command, environ=self.environ, folder=self.folder,
             checkout=version.checkout,

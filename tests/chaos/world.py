@@ -130,7 +130,7 @@ class World(Deployment):
         for file in self._second_schedules():
             file.unlink()
         self.second_beat.start()
-        wait_for("second beat", self._second_schedules, seconds=60)
+        wait_for("second beat", self._second_schedules)
 
     def _second_schedules(self) -> list[Path]:
         return list(self.folder.glob(f"{self._schedule.name}*"))

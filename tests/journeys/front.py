@@ -71,7 +71,7 @@ class Proxy:
 
     def connect(self, *, tls: bool = True) -> socket.socket:
         """Return a new connection, with TLS or to the plain port."""
-        plain = socket.create_connection((HOST, self.tls_port if tls else self.port), timeout=30)
+        plain = socket.create_connection((HOST, self.tls_port if tls else self.port), timeout=60)
         if not tls:
             return plain
         context = ssl.create_default_context(cafile=str(self.folder / "cert.pem"))
@@ -109,7 +109,7 @@ class Proxy:
         main = self.folder / "main.conf"
         main.write_text(NGINX.format(folder=self.folder, user=user))
         test = [program, "-t", "-c", str(main)]
-        done = subprocess.run(test, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(test, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
         return [program, "-c", str(main)]
 

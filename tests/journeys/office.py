@@ -42,7 +42,7 @@ def sign_in(
     page.goto(f"{base or deployment.url}/admin/login/?{urlencode({'next': path})}")
     enter(page, name)
     if has_app:
-        enter_code(page, code(APP))
+        enter_code(page, APP)
     page.wait_for_url(f"**{path}")
 
 
@@ -59,10 +59,12 @@ def code(secret: str, *, steps: int = 0) -> str:
     return str(totp.format_hotp_value(totp.hotp_value(secret, counter)))
 
 
-def enter_code(page: Page, shown: str) -> None:
-    """Submit the code on the page of the second factor."""
+def enter_code(page: Page, secret: str, *, steps: int = 0) -> None:
+    """Submit the code that an app shows, now or `steps` half minutes later, on the page of the
+    second factor."""
     page.wait_for_url("**/second-factor/authenticate/**")
-    page.get_by_label("Code").fill(shown)
+    # Only now: a code is valid for a minute, and the page may take that long.
+    page.get_by_label("Code").fill(code(secret, steps=steps))
     page.get_by_role("button", name="Sign in", exact=False).first.click()
 
 

@@ -17,7 +17,10 @@ from scripts.steps import ROOT
 T = TypeVar("T")
 
 
-def wait_for(what: str, probe: Callable[[], T | None], *, seconds: float = 30.0) -> T:
+PATIENCE = 90.0  # seconds: ten times what the slowest step takes on an idle machine
+
+
+def wait_for(what: str, probe: Callable[[], T | None], *, seconds: float = PATIENCE) -> T:
     """Return the first true value of `probe`. Fails the test after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -91,7 +94,7 @@ class Process:
         process, self._process = self._process, None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
     def wait_for_words(self, words: re.Pattern[str], *, seconds: float) -> re.Match[str]:
         """Wait for a pattern in the log and return its match. Fails the test, with the log, after

@@ -1,10 +1,19 @@
 """A recipient in a browser, who notices what a page must not do."""
 
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+
+PATIENCE = 60_000  # milliseconds; the machine may be busy
+
+
+def window(browser: Browser, **options: Any) -> BrowserContext:
+    """Return a window without history, which waits patiently for pages and elements."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(PATIENCE)
+    return context
 
 
 class Reader:
@@ -12,10 +21,10 @@ class Reader:
     request to another host."""
 
     def __init__(self, browser: Browser, *, scripts: bool = True) -> None:
-        self._context = browser.new_context(
-            java_script_enabled=scripts, locale="en-GB", viewport={"width": 390, "height": 844}
-        )
-        self._context.set_default_timeout(15_000)
+        self._context = window(
+            browser, java_script_enabled=scripts, locale="en-GB",
+            viewport={"width": 390, "height": 844},
+        )  # fmt: skip
         self.page: Page = self._context.new_page()
         self.complaints: list[str] = []
         self.expected: tuple[str, ...] = ()

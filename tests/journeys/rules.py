@@ -11,6 +11,8 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 def violations(page: Page, part: str) -> list[str]:
     """Return axe-core's findings in a part of the page, given as a CSS selector."""
+    # With its styles: sizes and colors are looked at, too.
+    page.wait_for_load_state()
     page.evaluate(AXE)
     found = page.evaluate("([part, rules]) => axe.run(part, {runOnly: rules})", [part, RULES])
     return [

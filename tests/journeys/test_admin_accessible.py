@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.journeys.deployment import CHILD, PARENT, Deployment
 from tests.journeys.office import enter, sign_in
+from tests.journeys.reader import window
 from tests.journeys.rules import AXE, RULES
 
 # A row of each model that may have none. Nothing is sent or held because of them.
@@ -261,7 +262,7 @@ def signed_in(
     shared.one_click(shared.link(1041))
     shared.audit_of(1041)
     shared.shell(ROWS)
-    context = browser.new_context(color_scheme=request.param)
+    context = window(browser, color_scheme=request.param)
     page = context.new_page()
     sign_in(page, shared, "/admin/", name=f"axe-{request.param}")
     shared.shell(CODES.format(name=f"axe-{request.param}"))
@@ -273,7 +274,7 @@ def signed_in(
 def test_the_pages_of_signing_in_pass_axe_core(
     shared: Deployment, browser: Browser, scheme: Any
 ) -> None:
-    context = browser.new_context(color_scheme=scheme)
+    context = window(browser, color_scheme=scheme)
     page = context.new_page()
     found: list[str] = []
     for name in SIGNED_OUT:

@@ -48,7 +48,7 @@ class ValkeySentinel(Valkey):
         self._file.write_text(
             f'port {self.port}\nbind {HOST}\ndir {self.folder}\nrequirepass "{WORD}"\n'
             f"sentinel monitor broker {HOST} {master.port} 1\n"
-            "sentinel down-after-milliseconds broker 1000\n"
+            "sentinel down-after-milliseconds broker 5000\n"
             "sentinel failover-timeout broker 5000\n"
         )
 
@@ -98,14 +98,14 @@ def test_worker_and_beat_outlive_a_broker_that_becomes_a_replica_for_a_while(
     wait_until(deployment, 1001, "done")
     replicate(deployment.valkey, "127.0.0.1", str(other.port))
     assert deployment.one_click(deployment.link(1002))[0] == 200
-    deployment.worker.wait_for_words(RECONNECTS, seconds=60)
+    deployment.worker.wait_for_words(RECONNECTS, seconds=120)
     time.sleep(2)
     assert still_runs(deployment)
     replicate(deployment.valkey, "NO", "ONE")
     # The first may be done already, by a wake-up that the worker had before.
     assert deployment.one_click(deployment.link(1003))[0] == 200
     for subscriber in (1002, 1003):
-        wait_until(deployment, subscriber, "done", seconds=90)
+        wait_until(deployment, subscriber, "done")
     assert still_runs(deployment)
 
 
@@ -118,17 +118,17 @@ def test_a_worker_that_had_no_room_when_the_broker_became_a_replica_takes_work_a
     for link in (deployment.link(1001), deployment.link(1002, mid=CHILD, job=kids)):
         deployment.one_click(link)
     for subscriber in (1001, 1002):
-        wait_for("its call", partial(is_calling, deployment, subscriber), seconds=60)
+        wait_for("its call", partial(is_calling, deployment, subscriber), seconds=120)
     with closing(redis.Redis.from_url(deployment.valkey.url)) as broker:
         # Two tasks wait for their calls, and two more behind them, which it has not acknowledged.
-        wait_for("a worker without room", lambda: broker.hlen("unacked") >= 2, seconds=60)
+        wait_for("a worker without room", lambda: broker.hlen("unacked") >= 2, seconds=120)
     replicate(deployment.valkey, "127.0.0.1", str(other.port))
     deployment.clear_cues()
-    deployment.worker.wait_for_words(re.compile("Couldn't ack"), seconds=60)
+    deployment.worker.wait_for_words(re.compile("Couldn't ack"), seconds=120)
     replicate(deployment.valkey, "NO", "ONE")
     assert deployment.one_click(deployment.link(1003))[0] == 200
     for subscriber in (1001, 1002, 1003):
-        wait_until(deployment, subscriber, "done", seconds=90)
+        wait_until(deployment, subscriber, "done")
     assert still_runs(deployment)
 
 
@@ -142,10 +142,10 @@ def test_a_worker_started_while_the_broker_is_a_replica_waits_for_it(
     deployment.beat.kill()
     deployment.worker.start()
     deployment.beat.start()
-    deployment.worker.wait_for_words(RECONNECTS, seconds=60)
+    deployment.worker.wait_for_words(RECONNECTS, seconds=120)
     assert deployment.one_click(deployment.link(1003))[0] == 200
     replicate(deployment.valkey, "NO", "ONE")
-    wait_until(deployment, 1003, "done", seconds=90)
+    wait_until(deployment, 1003, "done")
     assert still_runs(deployment)
 
 
@@ -174,13 +174,13 @@ def test_after_a_failover_by_sentinel_everything_uses_the_new_master(
     watched: Deployment, other: Valkey
 ) -> None:
     second = watched.second_worker()
-    wait_for("both workers", lambda: workers(watched.valkey) == 2, seconds=60)
+    wait_for("both workers", lambda: workers(watched.valkey) == 2, seconds=120)
     watched.shell(BOTH_STORE)
     watched.one_click(watched.link(1001))
     wait_until(watched, 1001, "done")
     watched.valkey.kill()
     assert watched.one_click(watched.link(1002))[0] == 200
-    wait_until(watched, 1002, "done", seconds=90)
+    wait_until(watched, 1002, "done")
     watched.shell(BOTH_STORE)
     wait_for("both workers at the new master", lambda: workers(other) == 2, seconds=90)
     assert still_runs(watched)

@@ -12,6 +12,7 @@ def test_every_variant_of_one_click_is_answered_correctly(
     link = shared.link(1021)
     assert one_click.main([link]) == 0, capsys.readouterr().out
     assert shared.event_of(1021)["list_id"] == 7001
+    shared.audit_of(1021)  # waits until the reply is stored, too
     assert shared.story(1021) == ["posted"]
 
 

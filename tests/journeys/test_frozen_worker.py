@@ -49,7 +49,7 @@ def test_a_worker_that_was_stopped_past_its_lease_does_not_undo_a_later_request(
     else:
         # The worker waits for what it has to know before the Update of the list.
         deployment.cue("refuse_400", times=1)
-        deployment.cue("latency", times=1, value=4, operation="Retrieve:Subscriber")
+        deployment.cue("latency", times=1, value=600, operation="Retrieve:Subscriber")
     deployment.one_click(deployment.link(1001))
     wait_for("the delay", lambda: not deployment.cues())
     deployment.worker.signal_all(signal.SIGSTOP)
@@ -59,17 +59,18 @@ def test_a_worker_that_was_stopped_past_its_lease_does_not_undo_a_later_request(
         done = [("unsubscribe", "superseded"), ("subscribe", "done")]
         wait_for_rows(deployment, *done)
         assert weekly(deployment) == "Active"
+        # What the stopped worker waits for comes now.
+        deployment.clear_cues()
         if late:
-            deployment.clear_cues()
-            wait_for("the stale call", lambda: weekly(deployment) == "Unsubscribed", seconds=60)
+            wait_for("the stale call", lambda: weekly(deployment) == "Unsubscribed", seconds=120)
     finally:
         deployment.worker.signal_all(signal.SIGCONT)
     if late:
-        wait_for("the late reply", lambda: deployment.query(LATE), seconds=60)
+        wait_for("the late reply", lambda: deployment.query(LATE), seconds=120)
         assert deployment.query(LATE) == [("unsubscribe", "unknown", "posted")]
     else:
         words = "lease_ended_before_call"
-        wait_for("the woken worker", lambda: words in deployment.worker.log, seconds=60)
-    wait_for("the subscription", lambda: weekly(deployment) == "Active", seconds=60)
+        wait_for("the woken worker", lambda: words in deployment.worker.log, seconds=120)
+    wait_for("the subscription", lambda: weekly(deployment) == "Active", seconds=120)
     wait_for_rows(deployment, *done)
     assert deployment.query(LATE) if late else not deployment.query(LATE)

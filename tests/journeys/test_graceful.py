@@ -1,6 +1,7 @@
 """Processes that are stopped in order, or replaced, while there is work."""
 
 import http.client
+import re
 import signal
 import threading
 import urllib.parse
@@ -19,16 +20,19 @@ HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def test_a_worker_that_is_stopped_ends_its_calls_and_leaves_no_lease(deploy: Deploy) -> None:
-    deployment = deploy(SFMC_BATCH_SIZE="1", LEASE_SECONDS="300")
-    deployment.cue("latency", times=None, value=1, operation="Execute")
+    deployment = deploy(SFMC_BATCH_SIZE="1", LEASE_SECONDS="300", SFMC_TIMEOUT="600")
+    deployment.cue("latency", times=None, value=600, operation="Execute")
     for subscriber in range(1101, 1101 + BACKLOG):
         deployment.one_click(deployment.link(subscriber))
     wait_for("calls to be under way", lambda: len(deployment.query(UNFINISHED)) > 1)
-    assert deployment.worker.end(signal.SIGTERM, seconds=60) == 0
+    deployment.worker.signal_main(signal.SIGTERM)
+    deployment.worker.wait_for_words(re.compile("Warm shutdown"), seconds=120)
+    # The calls under way end, and there is much left that nothing delays any more.
+    deployment.clear_cues()
+    assert deployment.worker.wait(seconds=120) == 0
     assert deployment.query(SENDING) == []
     assert deployment.query(UNFINISHED) == []
     assert deployment.query(OPEN)
-    deployment.clear_cues()
     deployment.worker.start()
     wait_for("all to be sent", lambda: not deployment.query(OPEN), seconds=90)
     told = [event["subscriber_id"] for event in deployment.events()]
@@ -39,7 +43,7 @@ def test_a_worker_that_is_stopped_ends_its_calls_and_leaves_no_lease(deploy: Dep
 
 def test_a_rolling_restart_of_the_web_processes_answers_every_request(deploy: Deploy) -> None:
     deployment = deploy()
-    deployment.beat.end(signal.SIGTERM, seconds=30)
+    deployment.beat.end(signal.SIGTERM, seconds=90)
     links = [deployment.link(1001 + number) for number in range(POSTS)]
     statuses: list[int | str] = []
     threads = [
@@ -65,7 +69,7 @@ def _post(links: list[str], statuses: list[int | str]) -> None:
     """Send these one-click POSTs, each over a connection of its own, as mailbox providers do."""
     for link in links:
         parts = urllib.parse.urlsplit(link)
-        connection = http.client.HTTPConnection(parts.netloc, timeout=60)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=120)
         try:
             connection.request("POST", parts.path, BODY, HEADERS)
             statuses.append(connection.getresponse().status)
@@ -79,7 +83,7 @@ def _replace_web_processes(deployment: Deployment) -> None:
     """Let gunicorn start new processes, and end the others when their requests are answered."""
     before = _started(deployment)
     deployment.web.signal_main(signal.SIGHUP)
-    wait_for("new processes", lambda: _started(deployment) >= before + 2, seconds=60)
+    wait_for("new processes", lambda: _started(deployment) >= before + 2, seconds=120)
 
 
 def _started(deployment: Deployment) -> int:

@@ -83,27 +83,29 @@ def test_a_body_that_drips_ends_with_408_although_it_never_pauses(hasty: Web) ->
         connection.sendall(head.replace(b"Content-Length: 26", b"Content-Length: 9000"))
         connection.settimeout(0.1)
         response = b""
-        for _ in range(200):
-            try:
+        for _ in range(600):
+            # The server may have ended the connection since the last look at it.
+            with suppress(ConnectionError):
                 connection.sendall(b"a")
+            with suppress(TimeoutError):
                 response = connection.recv(4096)
                 break
-            except TimeoutError:
-                continue
     assert response.startswith(b"HTTP/1.1 408 ")
 
 
-def test_a_response_that_nobody_reads_frees_its_thread(shared: Deployment, tmp_path: Path) -> None:
+def test_a_response_that_nobody_reads_frees_its_thread(
+    shared: Deployment, patient: Web, tmp_path: Path
+) -> None:
     style = request("/static/unfold/css/styles.css", host=HOST)
+    assert len(ask(patient.connect, style)[1]) > 300_000
     # Together more than the system takes from the process for a client that does not read.
     many = style.replace(b"Connection: close\r\n", b"") * 30
     # With one process, the next request cannot reach another one.
     with web(shared, tmp_path, "--workers", "1", seconds=1) as own, ExitStack() as stack:
-        assert len(ask(own.connect, style)[1]) > 300_000
         for _ in range(12):
             deaf = stack.enter_context(socket.socket())
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
-            deaf.settimeout(30)
+            deaf.settimeout(60)
             deaf.connect((HOST, own.port))
             deaf.sendall(many)
         # The first ones are answered before the system takes no more.
@@ -147,7 +149,7 @@ def test_a_connection_that_makes_room_while_its_client_sends_does_not_end_the_pr
 ) -> None:
     options = ("--workers", "1", "--worker-connections", "12")
     with web(shared, tmp_path, *options, seconds=300) as small, ExitStack() as stack:
-        booting = small.process.wait_for_words(re.compile(r"Booting worker.*?(\d+)"), seconds=30)
+        booting = small.process.wait_for_words(re.compile(r"Booting worker.*?(\d+)"), seconds=60)
         connections = _fill(small, stack, kept=kept, half=half)
         os.kill(int(booting[1]), signal.SIGSTOP)
         # What the process then finds at once: one connection too many, and data on all the others.
@@ -179,7 +181,7 @@ def test_the_health_port_answers_nothing_else_and_is_what_the_health_check_asks(
     patient: Web,
 ) -> None:
     def connect() -> socket.socket:
-        return socket.create_connection((HOST, patient.health_port), timeout=30)
+        return socket.create_connection((HOST, patient.health_port), timeout=60)
 
     with open_half_sent(connect, "/u/somebody", rounds=ROUNDS):
         for path in ("/healthz", "/metrics", "/u/x"):
@@ -187,7 +189,7 @@ def test_the_health_port_answers_nothing_else_and_is_what_the_health_check_asks(
             assert (status, text.endswith(b"\r\n\r\nok\n")) == (200, True)
         check = [sys.executable, str(ROOT / "profilecenter" / "healthcheck.py")]
         environ = os.environ | {"HEALTH_PORT": str(patient.health_port), "PORT": "1"}
-        assert subprocess.run(check, env=environ, check=False, timeout=30).returncode == 0
+        assert subprocess.run(check, env=environ, check=False, timeout=60).returncode == 0
 
 
 def test_a_client_that_waits_for_100_continue_gets_it(shared: Deployment, patient: Web) -> None:
@@ -225,7 +227,7 @@ def test_the_process_stops_without_waiting_for_half_sent_requests(
         open_half_sent(own.connect, "/u/somebody", rounds=1) as connections,
         own.connect() as silent,
     ):
-        assert own.process.end(15, seconds=60) == 0  # type: ignore[arg-type]
+        assert own.process.end(15, seconds=120) == 0  # type: ignore[arg-type]
         assert {answer(connection)[0] for connection in connections} == {408}
         assert answer(silent)[0] == 0
 
@@ -236,12 +238,12 @@ def test_a_request_that_begins_while_the_process_stops_does_not_keep_it(
     options = ("--workers", "1", "--graceful-timeout", "200")
     with web(shared, tmp_path, *options, seconds=300) as own, own.connect() as late:
         own.process.signal_main(signal.SIGTERM)
-        own.process.wait_for_words(re.compile("Handling signal: term"), seconds=30)
+        own.process.wait_for_words(re.compile("Handling signal: term"), seconds=60)
         # The process waits for two seconds; where it ended earlier, there is nothing to be kept by.
         time.sleep(0.3)
         with suppress(OSError):
             late.sendall(one_click("/u/somebody")[:-5])
-        assert own.process.wait(seconds=60) == 0
+        assert own.process.wait(seconds=120) == 0
 
 
 SLOW_START = """
@@ -261,9 +263,9 @@ def test_a_process_that_is_told_to_stop_as_soon_as_it_is_made_does_not_serve_on(
     with web(shared, tmp_path, *options, seconds=20, config=SLOW_START) as own:
         # The first process answers; the second one has no handlers of its own for three seconds.
         own.process.wait_for_words(
-            re.compile("Booting worker.*Booting worker", re.DOTALL), seconds=30
+            re.compile("Booting worker.*Booting worker", re.DOTALL), seconds=60
         )
-        assert own.process.end(signal.SIGTERM, seconds=60) == 0
+        assert own.process.end(signal.SIGTERM, seconds=120) == 0
 
 
 def test_connections_that_wait_when_a_process_is_told_to_stop_are_answered(
@@ -272,16 +274,16 @@ def test_connections_that_wait_when_a_process_is_told_to_stop_are_answered(
     options = ("--workers", "1", "--graceful-timeout", "200")
     path = urlsplit(shared.link(2007)).path
     with web(shared, tmp_path, *options, seconds=20) as own, ExitStack() as stack:
-        booting = own.process.wait_for_words(re.compile(r"Booting worker.*?(\d+)"), seconds=30)
+        booting = own.process.wait_for_words(re.compile(r"Booting worker.*?(\d+)"), seconds=60)
         worker = int(booting[1])
         os.kill(worker, signal.SIGSTOP)
         waiting = [stack.enter_context(own.connect()) for _ in range(8)]
         for connection in waiting:
             connection.sendall(one_click(path, host=HOST))
         own.process.signal_main(signal.SIGTERM)
-        own.process.wait_for_words(re.compile("Handling signal: term"), seconds=30)
+        own.process.wait_for_words(re.compile("Handling signal: term"), seconds=60)
         # Until the main process has passed the signal on, to a process that does not run.
         time.sleep(0.3)
         os.kill(worker, signal.SIGCONT)
         assert [answer(connection)[0] for connection in waiting] == [200] * 8
-        assert own.process.wait(seconds=60) == 0
+        assert own.process.wait(seconds=120) == 0

@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from unsub.models import UnsubscribeImport
 UnsubscribeImport.objects.update(lease_until=Now())
 """
-SECONDS = 120_000
+SECONDS = 240_000
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.journeys.deployment import PARENT, Deployment
 from tests.journeys.office import sign_in
 from tests.journeys.processes import wait_for
+from tests.journeys.reader import window
 from tests.journeys.rules import violations
 
 WINDOW: Any = {"width": 1440, "height": 900}
@@ -43,7 +44,7 @@ def test_a_colleague_is_invited_in_five_clicks_and_comes_in_with_a_passkey(
     assert int(desk.evaluate("sessionStorage.presses")) == 5
     expect(desk.locator("#result_list")).to_contain_text("Open")
 
-    context = browser.new_context(viewport=WINDOW)
+    context = window(browser, viewport=WINDOW)
     page = context.new_page()
     # Passkeys belong to a domain name, and an IP address is none.
     base = shared.url.replace("127.0.0.1", "localhost")

@@ -31,5 +31,5 @@ def test_everything_is_delivered_through_a_pooler_also_after_it_was_killed(
     pooler.kill()
     assert deployment.one_click(deployment.link(1011))[0] == 200
     pooler.start()
-    wait_until(deployment, 1011, "done", seconds=90)
+    wait_until(deployment, 1011, "done")
     assert {row["status"] for row in deployment.audit()} == {"done"}

@@ -75,7 +75,7 @@ def exported(primary: Postgres, replica: Replica, **settings: str) -> tuple[set[
     done = subprocess.run(
         [sys.executable, "manage.py", "export_audit"], cwd=ROOT,
         env=os.environ | addresses | settings, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=180, check=True,
     )  # fmt: skip
     return {row["job_id"] for row in csv.DictReader(io.StringIO(done.stdout))}, done.stderr
 

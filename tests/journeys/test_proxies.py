@@ -146,10 +146,10 @@ def test_a_request_is_passed_on_when_it_is_complete_and_with_the_proxy_s_own_hea
         with pytest.raises(TimeoutError):
             listener.accept()
         client.sendall(whole[-1:])
-        listener.settimeout(30)
+        listener.settimeout(60)
         passed_on, _ = listener.accept()
         with passed_on:
-            passed_on.settimeout(30)
+            passed_on.settimeout(60)
             received = passed_on.recv(65536)
             while not received.endswith(FORM):
                 received += passed_on.recv(65536)
@@ -165,17 +165,17 @@ def test_caddy_repeats_a_one_click_whose_web_process_ends_over_it(tmp_path: Path
     """nginx repeats it too, but never to the same address."""
     with recorder("caddy", tmp_path) as (listener, proxy), proxy.connect() as client:
         client.sendall(one_click("/u/somebody"))
-        listener.settimeout(30)
+        listener.settimeout(60)
         for is_last in (False, True):
             passed_on, _ = listener.accept()
             with passed_on:
-                passed_on.settimeout(30)
+                passed_on.settimeout(60)
                 received = b""
                 while not received.endswith(FORM):
                     received += passed_on.recv(65536)
                 if is_last:
                     passed_on.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        client.settimeout(30)
+        client.settimeout(60)
         assert answer(client)[0] == 200
 
 
@@ -190,8 +190,8 @@ def test_a_post_of_a_recipient_is_repeated_and_one_in_the_admin_is_not(
         proxy.connect() as client,
     ):
         client.sendall(one_click(path))
-        first.settimeout(30)
-        second.settimeout(30)
+        first.settimeout(60)
+        second.settimeout(60)
         # The first one ends over the request, and is not there any more.
         passed_on, _ = first.accept()
         with passed_on:

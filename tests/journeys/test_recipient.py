@@ -1,5 +1,7 @@
 """Other actions of recipients: a later reason, the lost-link form, another language."""
 
+from playwright.sync_api import expect
+
 from tests.journeys.deployment import Deployment
 from tests.journeys.reader import Reader
 
@@ -38,7 +40,7 @@ def test_the_chosen_language_is_kept_to_the_end(shared: Deployment, plain_reader
     page = plain_reader.page
     page.get_by_text("Language", exact=True).click()
     page.get_by_role("link", name="العربية").click()
-    assert page.locator("html").get_attribute("dir") == "rtl"
+    expect(page.locator("html")).to_have_attribute("dir", "rtl")
     page.locator("main form button[type=submit]").first.click()
     page.wait_for_url("**/done?lang=ar")
     assert page.locator("html").get_attribute("lang") == "ar"

@@ -37,7 +37,7 @@ def run(command: list[str], environ: dict[str, str]) -> subprocess.CompletedProc
     """Return a command that has ended by itself."""
     return subprocess.run(
         command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=60, check=False,
+        timeout=180, check=False,
     )  # fmt: skip
 
 

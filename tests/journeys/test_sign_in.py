@@ -8,7 +8,8 @@ from playwright.sync_api import Browser, Page, expect
 from tests.accounts.identity_provider import CLIENT_ID, IdentityProvider
 from tests.journeys.conftest import Deploy
 from tests.journeys.deployment import Deployment
-from tests.journeys.office import PASSWORD, code, enter, enter_code, leave, set_app_up, sign_in
+from tests.journeys.office import PASSWORD, enter, enter_code, leave, set_app_up, sign_in
+from tests.journeys.reader import window
 from tests.journeys.rules import violations
 
 FACTORS = "/admin/account/second-factor/"
@@ -43,7 +44,7 @@ def test_a_user_made_by_the_command_signs_in_with_an_authenticator_app(
     desk.goto(f"{shared.url}/admin/")
     enter(desk, "app@example.com")
     # A code is valid once: the app's next one is accepted half a minute early.
-    enter_code(desk, code(secret, steps=1))
+    enter_code(desk, secret, steps=1)
     desk.wait_for_url("**/admin/")
     expect(desk.locator("#nav-sidebar")).to_contain_text("Requests")
 
@@ -95,7 +96,7 @@ def test_a_user_signs_in_by_single_sign_on(deploy: Deploy, desk: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_sign_in_pages_pass_axe_core(shared: Deployment, browser: Browser, scheme: Any) -> None:
-    context = browser.new_context(color_scheme=scheme, viewport={"width": 360, "height": 740})
+    context = window(browser, color_scheme=scheme, viewport={"width": 360, "height": 740})
     page = context.new_page()
     for path in ("login/", "password/reset/"):
         page.goto(f"{shared.url}/admin/account/{path}")

@@ -79,7 +79,7 @@ def piped(
     """Return a command that has ended, with any status, with pipes for its streams."""
     return subprocess.run(
         [sys.executable, "manage.py", *arguments], cwd=ROOT, env=deployment.environ | environ,
-        input=content, capture_output=True, timeout=60, check=False,
+        input=content, capture_output=True, timeout=180, check=False,
     )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def through_shell(deployment: Deployment, command: str) -> subprocess.CompletedP
     """Return a shell command that has ended; $MANAGE is manage.py."""
     manage = f"{sys.executable} manage.py"
     return subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {command}"], cwd=ROOT, capture_output=True, timeout=60,
+        ["bash", "-c", f"set -o pipefail; {command}"], cwd=ROOT, capture_output=True, timeout=180,
         env=deployment.environ | {"MANAGE": manage}, check=False,
     )  # fmt: skip
 

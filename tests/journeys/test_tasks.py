@@ -12,7 +12,6 @@ from tests.journeys.office import sign_in
 
 FILL = "from scripts import admin_states; admin_states.create()"
 ROWS = "#result_list tbody tr th a"
-PATIENCE = 60_000  # milliseconds; the machine may be busy
 
 
 class Clicks:
@@ -142,10 +141,16 @@ def check_a_link(at: Clicks) -> None:
 
 
 def see_the_one_clicks_of_yesterday(at: Clicks) -> None:
+    before = _yesterday()
     at.link("Yesterday")
     at.click(at.page.locator("#by-channel").get_by_role("link", name="one-click"))
-    day = datetime.now(UTC).date() - timedelta(days=1)
-    expect(at.page.locator("#result_list tbody tr").first).to_contain_text(day.isoformat())
+    # Two days where midnight passes meanwhile.
+    either = re.compile(f"{before}|{_yesterday()}")
+    expect(at.page.locator("#result_list tbody tr").first).to_contain_text(either)
+
+
+def _yesterday() -> str:
+    return (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
 
 
 TASKS: dict[str, Callable[[Clicks], None]] = {
@@ -176,8 +181,6 @@ def test_each_task_takes_as_many_clicks_as_the_guide_says(deploy: Deploy, desk: 
     here.shell(FILL)
     sign_in(desk, here, "/admin/", name="marketer")
     desk.set_viewport_size({"width": 1440, "height": 900})  # with the menu beside the page
-    desk.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
     found = {}
     for task, act in TASKS.items():
         desk.goto(f"{here.url}/admin/")

@@ -92,7 +92,7 @@ def test_lists_are_read_from_marketing_cloud_and_named_per_language(
     expect(desk.get_by_text("Mailing lists saved.")).to_be_visible()
     job = JobContext(job_id=KIDS_JOB, list_id=KIDS, batch_id=0)
     desk.goto(f"{shared.link(1004, mid=CHILD, job=job)}?lang=sv")
-    expect(desk.get_by_role("heading", name=CLUB)).to_be_visible(timeout=15_000)
+    expect(desk.get_by_role("heading", name=CLUB)).to_be_visible()
 
 
 def test_a_text_is_found_in_the_table_and_copied_into_another_language(

@@ -1,7 +1,6 @@
 """Webhooks of a whole deployment: a receiver that hangs stops no unsubscribe, and a worker that is
 killed loses no event."""
 
-import pytest
 from standardwebhooks import Webhook
 
 from tests.journeys.conftest import Deploy
@@ -24,6 +23,7 @@ from unsub.models import WebhookDelivery
 WebhookDelivery.objects.filter(state="sending").update(lease_until=Now() - timedelta(seconds=1))
 """
 UNFINISHED = "SELECT id FROM unsub_subscriberrequest WHERE status <> 'done'"
+ACCEPTED = "SELECT count(*) FROM unsub_webhookevent WHERE type = 'profilecenter.request.accepted'"
 STATES = "SELECT state, count(*) FROM unsub_webhookdelivery GROUP BY state"
 PEOPLE = range(1101, 1131)
 
@@ -32,24 +32,20 @@ def listen(deployment: Deployment, receiver: Receiver) -> None:
     """Set the receiver up for the parent unit, and wait until the web processes know it."""
     deployment.shell(ENDPOINT.format(unit=PARENT, url=receiver.url, secret=SECRET))
     # Until each of the processes has read the endpoints anew.
-    wait_for("an event of each process", lambda: _is_known(deployment), seconds=60)
+    wait_for("an event of each process", lambda: _is_known(deployment), seconds=120)
 
 
-_probes = iter(range(1200, 1400))
+_probes = iter(range(1200, 2900))
 
 
 def _is_known(deployment: Deployment) -> bool:
-    """Return whether the last of ten requests in a row were all recorded."""
-    before = deployment.query("SELECT count(*) FROM unsub_webhookevent")[0][0]
+    """Return whether six requests in a row were all recorded."""
+    before = deployment.query(ACCEPTED)[0][0]
     for _ in range(6):
         deployment.one_click(deployment.link(next(_probes)))
-    after = deployment.query(
-        "SELECT count(*) FROM unsub_webhookevent WHERE type = 'profilecenter.request.accepted'"
-    )[0][0]
-    return bool(after >= before + 6)
+    return bool(deployment.query(ACCEPTED)[0][0] >= before + 6)
 
 
-@pytest.mark.timeout(300)
 def test_a_hanging_receiver_stops_no_unsubscribe_and_a_killed_worker_loses_no_event(
     deploy: Deploy,
 ) -> None:
@@ -61,7 +57,7 @@ def test_a_hanging_receiver_stops_no_unsubscribe_and_a_killed_worker_loses_no_ev
         wait_for("calls that hang", lambda: len(receiver.received) >= 2)
         for person in PEOPLE:
             deployment.one_click(deployment.link(person))
-        wait_for("all unsubscribes", lambda: not deployment.query(UNFINISHED), seconds=60)
+        wait_for("all unsubscribes", lambda: not deployment.query(UNFINISHED), seconds=120)
         assert len(receiver.received) == 2
         assert "delivered" not in dict(deployment.query(STATES))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from scripts.ready import answers
 from scripts.servers import HOST, free_port
 from scripts.steps import ROOT, tool
-from tests.journeys.deployment import Deployment
+from tests.journeys.deployment import ANSWER_SECONDS, Deployment
 from tests.journeys.processes import Process, wait_for
 
 SHORT = """
@@ -31,7 +31,7 @@ class Web:
 
     def connect(self) -> socket.socket:
         """Return a new connection."""
-        return socket.create_connection((HOST, self.port), timeout=30)
+        return socket.create_connection((HOST, self.port), timeout=ANSWER_SECONDS)
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def web(
     )  # fmt: skip
     process.start()
     try:
-        wait_for("web", lambda: answers(f"http://{HOST}:{port}/healthz"), seconds=60)
+        wait_for("web", lambda: answers(f"http://{HOST}:{port}/healthz"))
         yield Web(process=process, port=port, health_port=health_port)
     finally:
         process.kill()

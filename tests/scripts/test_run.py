@@ -17,12 +17,14 @@ from scripts.steps import ROOT
 # One process ends at once; the other ends once and then lasts.
 MANAGER = """
 import os, sys, tempfile
+import honcho.manager
 from scripts import run
+honcho.manager.KILL_WAIT = 120  # seconds until SIGKILL: five are too few on a busy machine
 run.FIRST_PAUSE = 0.05
 once = tempfile.mktemp()
 manager = run.Processes(then=lambda: None)
 manager.add_process("short", "exit 3")
-manager.add_process("long", f"test -e {once} && rm {once} && exec sleep 60; touch {once}")
+manager.add_process("long", f"test -e {once} && rm {once} && exec sleep 600; touch {once}")
 manager.loop()
 sys.exit(manager.returncode)
 """
@@ -92,7 +94,7 @@ def test_a_process_that_ends_is_started_again_until_the_manager_is_stopped() -> 
                 assert any("short ended (status 3); starting it again in" in one for one in lines)
             manager.send_signal(signal.SIGINT)
             rest = "".join(lines)
-            assert manager.wait(timeout=20) == 130
+            assert manager.wait(timeout=180) == 130
         finally:
             manager.kill()
     # Also one that was started again ends by SIGTERM, without a wait for SIGKILL.

@@ -72,7 +72,7 @@ def through(client: Client, path: str) -> tuple[int, str]:
     """Return status and page text at the end of a single sign-on."""
     away = client.get(path)
     assert away.status_code == 302
-    back = requests.get(away["Location"], allow_redirects=False, timeout=5).headers["Location"]
+    back = requests.get(away["Location"], allow_redirects=False, timeout=60).headers["Location"]
     parts = urlsplit(back)
     answer = client.get(f"{parts.path}?{parts.query}", follow=True)
     return answer.status_code, seen(answer.content)
@@ -194,8 +194,9 @@ def test_a_password_link_begins_with_the_admin_s_address_whatever_the_host_is(
     texts = [*(str(message.body) for message in mail.outbox), said.getvalue()]
     assert len(texts) == 3
     for text in texts:
+        # Not with the port of the request.
         assert "https://admin.example.com/admin/account/password/reset/key/" in text
-        assert "6666" not in re.findall(r"\S+/key/\S+", text)[0]
+        assert ":6666" not in text
 
 
 class TestSecondFactor:

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
 def _give_redis_time() -> None:
     """Change the settings before Django reads them, and before any client is made. Processes that
     tests start have those of a deployment."""
-    settings = import_module("profilecenter.settings")
+    settings: Any = import_module("profilecenter.settings")
     settings.REDIS_TIMEOUT = REDIS_TIMEOUT
     settings.CELERY_BROKER_TRANSPORT_OPTIONS["socket_connect_timeout"] = REDIS_TIMEOUT
 

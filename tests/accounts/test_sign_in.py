@@ -194,9 +194,9 @@ def test_a_password_link_begins_with_the_admin_s_address_whatever_the_host_is(
     texts = [*(str(message.body) for message in mail.outbox), said.getvalue()]
     assert len(texts) == 3
     for text in texts:
-        # Not with the port of the request.
         assert "https://admin.example.com/admin/account/password/reset/key/" in text
-        assert ":6666" not in text
+        # With the colon: the token of the link may have these digits in a row.
+        assert ":6666" not in re.findall(r"\S+/key/\S+", text)[0]
 
 
 class TestSecondFactor:

@@ -72,7 +72,7 @@ def through(client: Client, path: str) -> tuple[int, str]:
     """Return status and page text at the end of a single sign-on."""
     away = client.get(path)
     assert away.status_code == 302
-    back = requests.get(away["Location"], allow_redirects=False, timeout=5).headers["Location"]
+    back = requests.get(away["Location"], allow_redirects=False, timeout=60).headers["Location"]
     parts = urlsplit(back)
     answer = client.get(f"{parts.path}?{parts.query}", follow=True)
     return answer.status_code, seen(answer.content)
@@ -195,7 +195,8 @@ def test_a_password_link_begins_with_the_admin_s_address_whatever_the_host_is(
     assert len(texts) == 3
     for text in texts:
         assert "https://admin.example.com/admin/account/password/reset/key/" in text
-        assert "6666" not in re.findall(r"\S+/key/\S+", text)[0]
+        # With the colon: the token of the link may have these digits in a row.
+        assert ":6666" not in re.findall(r"\S+/key/\S+", text)[0]
 
 
 class TestSecondFactor:

@@ -1,6 +1,6 @@
 """Reading through the API: only what the key may see, masked unless it may name subscribers."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -107,7 +107,7 @@ def test_requests_are_found_by_status_kind_channel_and_time(
     old, new = request(days_ago=9), request(channel="one_click")
     pending = request(status=Status.PENDING, attempts=0)
     queue_state.hold(PARENT, "no right")
-    moment = datetime.now(UTC).replace(hour=0).isoformat()
+    moment = (datetime.now(UTC) - timedelta(days=1)).isoformat()
     for body, expected in (
         ({"status": "held"}, [pending]),
         ({"status": "done"}, [new, old]),

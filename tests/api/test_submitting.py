@@ -142,7 +142,7 @@ def test_a_subscriber_that_cannot_be_one_is_refused(
 def test_who_asked_is_no_address(caller: Caller) -> None:
     answer = caller.post("/unsubscribes", FROM_LIST | {"asked_by": "ada@example.com"})
     assert answer.status_code == 422
-    assert "ada" not in answer.content.decode()
+    assert "ada@" not in answer.content.decode()
 
 
 def test_the_changes_of_the_preference_center_can_be_submitted(caller: Caller) -> None:

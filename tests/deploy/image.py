@@ -43,7 +43,7 @@ class Image:
         """Return a command that has ended, with any status."""
         return subprocess.run(
             command, cwd=self.folder, env=self.environ | environ, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=100, check=False,
+            capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
 
     @contextmanager

@@ -26,6 +26,8 @@ from scripts.servers import HOST, Valkey
 from scripts.steps import ROOT
 
 PASSWORD = "a-password"
+# What a socket of `ssl` raises where another thread has just closed it.
+ENDED = (OSError, ValueError, AttributeError)
 PROGRAM = """
 import django
 django.setup()
@@ -66,7 +68,7 @@ class Encrypted:
 
     def _serve(self, connection: socket.socket) -> None:
         with (
-            suppress(OSError),
+            suppress(*ENDED),
             self._context.wrap_socket(connection, server_side=True) as client,
             socket.create_connection((HOST, self._to)) as server,
         ):
@@ -75,10 +77,10 @@ class Encrypted:
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
+    with suppress(*ENDED):
         while data := source.recv(65_536):
             target.sendall(data)
-    with suppress(OSError):
+    with suppress(*ENDED):
         target.shutdown(socket.SHUT_RDWR)
 
 

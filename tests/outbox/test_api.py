@@ -183,7 +183,7 @@ def test_a_silent_broker_loses_no_request_and_is_called_without_a_retry(
 ) -> None:
     with talking() as silent:
         settings.REDIS_URL = f"redis://127.0.0.1:{silent.port}/0"
-        monkeypatch.setattr(wakeup, "_client", quick_client())
+        monkeypatch.setattr(wakeup, "_client", quick_client(0.2))
         assert outbox.submit(make_submission())
         # Once for the wake-up, once to clear its key.
         assert silent.connections <= 2

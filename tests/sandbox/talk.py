@@ -207,16 +207,16 @@ class Caller:
 
     def ask_token(self, **changes: object) -> requests.Response:
         form = {**CREDENTIALS, **changes}
-        return self.http.post(f"{self.url}v2/token", json=form, timeout=10)
+        return self.http.post(f"{self.url}v2/token", json=form, timeout=60)
 
     def post(
-        self, body: str, *, header: str | None = None, action: str = "Execute", timeout: float = 10
+        self, body: str, *, header: str | None = None, action: str = "Execute", timeout: float = 60
     ) -> requests.Response:
         content = envelope(fuel(self.token) if header is None else header, body)
         return self.post_bytes(content, action=action, timeout=timeout)
 
     def post_bytes(
-        self, content: bytes, *, action: str = "Execute", timeout: float = 10
+        self, content: bytes, *, action: str = "Execute", timeout: float = 60
     ) -> requests.Response:
         headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{action}"'}
         where = f"{self.url}Service.asmx"
@@ -247,12 +247,12 @@ class Caller:
         }
 
     def get(self, path: str) -> Any:
-        answer = self.http.get(f"{self.url}{path}", timeout=10)
+        answer = self.http.get(f"{self.url}{path}", timeout=60)
         answer.raise_for_status()
         return answer.json()
 
     def cue(self, kind: str, **fields: object) -> requests.Response:
-        return self.http.post(f"{self.url}faults", json={"kind": kind, **fields}, timeout=10)
+        return self.http.post(f"{self.url}faults", json={"kind": kind, **fields}, timeout=60)
 
 
 def overall(response: requests.Response) -> str:

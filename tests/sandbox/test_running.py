@@ -190,14 +190,14 @@ def test_the_command_explains_a_taken_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         with _command("--port", port) as process:
-            _, complaint = process.communicate(timeout=30)
+            _, complaint = process.communicate(timeout=120)
     assert process.returncode == 1
     assert complaint.splitlines()[-1].endswith("Choose another port with --port.")
 
 
 def test_the_command_explains_a_bad_state_file(tmp_path: Path) -> None:
     with _command("--port", "0", "--state", str(tmp_path)) as process:
-        _, complaint = process.communicate(timeout=30)
+        _, complaint = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "--state" in complaint.splitlines()[-1]
 

@@ -30,6 +30,8 @@ from unsub.sfmc.deadline import Exchange, exchange
 from unsub.sfmc.http import new_session, post
 
 Behaviour = Callable[[Handler], bool]
+# Seconds. Long enough for a busy machine to send a message, and to receive a reply that has an end.
+SHORT = 3.0
 ENDLESS = (
     hang, drip, drip_header, drip_status, continue_for_ever, empty_gzip_blocks, empty_chunks,
 )  # fmt: skip
@@ -39,7 +41,7 @@ ENDLESS = (
 def test_a_reply_without_an_end_is_an_unknown_outcome(
     new_auth: NewAuth, vendor: Vendor, act: Behaviour
 ) -> None:
-    client = Client(auth=new_auth(), soap_url=vendor.url, timeout=0.5)
+    client = Client(auth=new_auth(), soap_url=vendor.url, timeout=SHORT)
     vendor.answers(Answer(act=act), Answer(body=reply()))
     with pytest.raises(UnknownOutcomeError):
         client.execute([request()])
@@ -59,7 +61,7 @@ def test_a_token_reply_without_an_end_is_transient(
 
 
 def test_a_used_connection_is_ended_as_well(new_auth: NewAuth, vendor: Vendor) -> None:
-    client = Client(auth=new_auth(), soap_url=vendor.url, timeout=0.5)
+    client = Client(auth=new_auth(), soap_url=vendor.url, timeout=SHORT)
     vendor.answers(Answer(body=reply()), Answer(act=drip_header), Answer(body=reply()))
     assert client.execute([request()]).overall_status == "OK"
     with pytest.raises(UnknownOutcomeError):

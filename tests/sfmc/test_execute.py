@@ -1,9 +1,11 @@
 """Execute and GetSystemStatus: messages sent, replies read, and the error for each failure."""
 
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 import zeep
@@ -44,6 +46,7 @@ BINDING = "{http://exacttarget.com/wsdl/partnerAPI}SoapBinding"
 API = "{http://exacttarget.com/wsdl/partnerAPI}"
 SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 HTML = b"<!doctype html><html><body>Service Unavailable</body></html>"
+SHORT = 3.0  # seconds; long enough for a busy machine to send a message
 BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><x>&b;</x>'
 
 
@@ -257,7 +260,7 @@ def test_every_other_reply_raises_its_error(
 def test_a_reply_that_is_not_complete_in_time_is_an_unknown_outcome(
     new_auth: NewAuth, vendor: Vendor, act: Callable[[Handler], bool]
 ) -> None:
-    client = Client(auth=new_auth(), soap_url=vendor.url, timeout=0.5)
+    client = Client(auth=new_auth(), soap_url=vendor.url, timeout=SHORT)
     vendor.answers(Answer(act=act))
     with pytest.raises(UnknownOutcomeError):
         client.execute([request()])
@@ -305,7 +308,18 @@ def test_an_unusable_retry_after_is_none(client: Client, vendor: Vendor, value: 
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://nowhere.invalid"])
-def test_a_call_that_was_not_sent_raises_transient_error(new_auth: NewAuth, url: str) -> None:
+def test_a_call_that_was_not_sent_raises_transient_error(
+    new_auth: NewAuth, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    resolve = socket.getaddrinfo
+
+    def resolved(host: Any, *more: Any, **options: Any) -> Any:
+        # As a resolver does; that of the machine may take its time, or know every name.
+        if host == "nowhere.invalid":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
     client = Client(auth=new_auth(), soap_url=url, timeout=30.0)
     with pytest.raises(TransientError) as caught:
         client.execute([request()])

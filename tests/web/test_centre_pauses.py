@@ -225,7 +225,7 @@ def test_subscribers_can_read_and_download_their_data(
     cache.clear()
     words = seen(client.get(f"{there}/yours").content)
     assert "Unsubscribe: Weekly offers Done" in words
-    assert "Subscribe: Events near you Done 26" in words
+    assert re.search(r"Subscribe: Events near you Done \d{1,2} \w+ \d{4}", words)
     assert "ada@example.com" not in words
     answer = client.get(f"{there}/yours.json")
     held = json.loads(answer.content)

@@ -2,6 +2,8 @@
 
 import base64
 import pickle
+import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,13 +50,37 @@ class MarkerString(str):
     __slots__ = ()
 
 
+# Before each command of another database than the one before it, in an append-only file.
+_SELECT = re.compile(rb"\*2\r\n\$6\r\nSELECT\r\n\$\d+\r\n(\d+)\r\n")
+
+
 @pytest.fixture
 def broker() -> Iterator[redis.Redis]:
-    """The broker, with its append-only file switched on as in a deployment."""
+    """The broker."""
     with redis.Redis.from_url(django_settings.REDIS_URL) as client:
-        client.config_set("appendonly", "yes")
         yield client
-        client.config_set("appendonly", "no")
+
+
+@pytest.fixture
+def written_down(broker: redis.Redis) -> Iterator[None]:
+    """The append-only file is switched on, as in a deployment. For one test alone: the server is
+    that of all workers of a run."""
+    # Without fsync no write is put off while an earlier one is synchronised.
+    broker.config_set("appendfsync", "no")
+    broker.config_set("appendonly", "yes")
+    until = time.monotonic() + 60
+    while _is_rewriting(broker):
+        assert time.monotonic() < until, "the server still writes what it had before"
+        time.sleep(0.01)
+    yield
+    broker.config_set("appendonly", "no")
+    broker.config_set("appendfsync", "everysec")
+
+
+def _is_rewriting(broker: redis.Redis) -> bool:
+    """Return whether what follows is not yet in a file of the final name."""
+    state = broker.info("persistence")
+    return bool(state["aof_rewrite_in_progress"] or state["aof_rewrite_scheduled"])
 
 
 def forms(text: str) -> set[bytes]:
@@ -90,12 +116,17 @@ def _token(broker: redis.Redis) -> str:
 
 
 def in_the_file(broker: redis.Redis) -> bytes:
-    """Return what the server wrote to its append-only file."""
+    """Return what the server wrote to its append-only file about this worker's database."""
     config = broker.config_get("*dir*")
     folder = Path(config["dir"] or "") / (config["appenddirname"] or "")
-    return b"".join(part.read_bytes() for part in sorted(folder.glob("*.aof")))
+    written = b"".join(part.read_bytes() for part in sorted(folder.glob("*.incr.aof")))
+    number = broker.connection_pool.connection_kwargs["db"]
+    _, *parts = _SELECT.split(written)
+    pairs = zip(parts[::2], parts[1::2], strict=True)
+    return b"".join(commands for database, commands in pairs if int(database) == number)
 
 
+@pytest.mark.usefixtures("written_down")
 def test_after_visits_and_a_spooled_request_nobody_is_in_redis_in_clear(
     client: Client, unit: BusinessUnit, settings: Settings, sandbox: Sandbox,
     make_submission: MakeSubmission, broker: redis.Redis,

@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import time
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,7 +27,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def _no_wakeup_under_way() -> None:
     """Wait for the wake-ups that the test before this one gathered, so that each POST sends its
     own."""
-    time.sleep(2 * wakeup.GATHERED_FOR)
     wakeup.forget_gathered()
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
         broker.flushdb()

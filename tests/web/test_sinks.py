@@ -188,6 +188,8 @@ def test_without_a_collector_nothing_is_traced(settings: Settings) -> None:
 
 
 def flush() -> None:
-    """Wait until the handlers have sent what they have."""
+    """Wait until the handlers have sent what they have: Sentry's own wait is a short one."""
     for handler in logging.getLogger().handlers:
         handler.flush()
+        if isinstance(handler, SentryHandler):
+            handler._client.flush(timeout=60)

@@ -50,7 +50,7 @@ class _Gathered(NamedTuple):
 
 # Sent by one thread for all, which begins with the first: a thread for each, as timers are, costs
 # more than the rest of the wake-up.
-_gathered: SimpleQueue[_Gathered] = SimpleQueue()
+_gathered: SimpleQueue[_Gathered | threading.Event] = SimpleQueue()
 _sender = threading.Thread()
 
 
@@ -120,6 +120,9 @@ def _send_gathered() -> None:
     the queue in the order of their times, but for some milliseconds."""
     while True:
         one = _gathered.get()
+        if isinstance(one, threading.Event):
+            one.set()
+            continue
         time.sleep(max(0.0, one.at - time.monotonic()))
         with _lock:
             _waiting.discard(one.key)
@@ -132,7 +135,11 @@ def _send_gathered() -> None:
 
 
 def forget_gathered() -> None:
-    """Forget which wake-ups this process has sent and gathered. For tests."""
+    """Wait until this process has sent what it gathered, and forget what it has sent. For tests."""
+    done = threading.Event()
+    if _sender.is_alive():
+        _gathered.put(done)
+        done.wait(timeout=60)
     with _lock:
         _next_at.clear()
         _waiting.clear()

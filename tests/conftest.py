@@ -60,7 +60,7 @@ def host_of_the_test_client(request: pytest.FixtureRequest) -> Iterator[None]:
 
 HOUR = 3600.0  # seconds
 # More than nearly all tests take, also on a busy machine.
-ROOM = 20.0  # seconds
+ROOM = 60.0  # seconds
 
 
 @pytest.fixture(autouse=True)

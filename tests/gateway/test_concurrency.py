@@ -106,4 +106,4 @@ def test_a_quick_client_waits_no_longer_for_a_connection_than_for_a_reply() -> N
     with quick_client() as client:
         options = client.connection_pool.connection_kwargs
     given = {options["socket_timeout"], options["socket_connect_timeout"]}
-    assert given == {django_settings.REDIS_TIMEOUT}
+    assert given == {django_settings.REDIS_TIMEOUT} == {0.2}

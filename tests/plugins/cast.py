@@ -1,7 +1,6 @@
 """Fixtures of the app's tests: two business units, signed links, and a sandbox to call."""
 
 import math
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,12 +105,6 @@ def time_for_marketing_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "DRAIN_SECONDS", PATIENCE)
 
 
-@pytest.fixture(autouse=True)
-def time_for_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let pages wait for the database: where it takes two seconds, they use the spool."""
-    monkeypatch.setattr(database_timeout, "QUERY_SECONDS", PATIENCE)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def time_for_redis() -> Iterator[None]:
     """Let every client of this process wait for the Redis of the test run.
@@ -134,24 +127,11 @@ def time_for_redis() -> Iterator[None]:
     patch.undo()
 
 
-# Seconds that a test may take on a busy machine.
-AT_ONE_TIME = 60
-
-
-@pytest.fixture
-def within_an_hour() -> None:
-    """Wait for the next hour where this one is nearly over, for a test that asks twice which hour
-    or which day it is: in whatever time zone, a day ends with an hour."""
-    left = 3600 - time.time() % 3600
-    if left < AT_ONE_TIME:
-        time.sleep(left)
-
-
 @pytest.fixture(autouse=True)
 def time_for_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pages wait for the database: a busy machine must not look like an outage."""
     for module in _WITH_QUERY_SECONDS:
-        monkeypatch.setattr(f"{module}.QUERY_SECONDS", 60.0)
+        monkeypatch.setattr(f"{module}.QUERY_SECONDS", PATIENCE)
 
 
 @pytest.fixture

@@ -11,9 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -43,10 +41,6 @@ UNSET = re.compile(
     r"|(SECRET_KEY|LINK_KEYS|DIGEST_KEYS|PUBLIC_URL|DATABASE_URL|REDIS_URL|UNDO_SECONDS)_FILE"
 )
 
-# Seconds. A deployment gives Redis a fifth of a second, which it can exceed on a busy machine: then
-# nothing is counted, spooled or woken.
-REDIS_TIMEOUT = 10.0
-
 servers_key = pytest.StashKey[list[Server]]()
 
 
@@ -70,22 +64,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
     else:
         early_config.add_cleanup(lambda: _stop(early_config))
         _start(early_config)
-    if early_config.pluginmanager.hasplugin("django"):
-        _give_redis_time()
     yield
     # Their fixtures import the models, which works only now, and only with Django.
     if early_config.pluginmanager.hasplugin("django"):
         early_config.pluginmanager.import_plugin("tests.plugins.cast")
         early_config.pluginmanager.import_plugin("tests.plugins.append_only")
         early_config.pluginmanager.import_plugin("tests.plugins.quick_reset")
-
-
-def _give_redis_time() -> None:
-    """Change the settings before Django reads them, and before any client is made. Processes that
-    tests start have those of a deployment."""
-    settings: Any = import_module("profilecenter.settings")
-    settings.REDIS_TIMEOUT = REDIS_TIMEOUT
-    settings.CELERY_BROKER_TRANSPORT_OPTIONS["socket_connect_timeout"] = REDIS_TIMEOUT
 
 
 def _own_database(redis_url: str, worker: str) -> str:

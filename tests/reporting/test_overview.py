@@ -55,7 +55,7 @@ from unsub.outbox import api as outbox
 from unsub.reporting import daily_counts, overview, zone_recounts
 from unsub.units import queue_state
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("within_an_hour")]
+pytestmark = pytest.mark.django_db
 
 
 def leased(status: Status) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tests.helpers import CHILD, PARENT
 from unsub.models import BusinessUnit, By, DailyCount, Send
 from unsub.reporting import send_spikes
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("within_an_hour")]
+pytestmark = pytest.mark.django_db
 
 
 def counted(job: int, number: int, *, days_ago: int = 0, mid: int = PARENT) -> None:

@@ -12,7 +12,7 @@ from tests.helpers import request
 from unsub.models import BusinessUnit, Reason, Status, WeeklyDigest
 from unsub.reporting import daily_counts, weekly_digest
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("within_an_hour")]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

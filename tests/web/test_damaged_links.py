@@ -24,9 +24,7 @@ from unsub.domain.context import Scope
 from unsub.links.keyring import LinkKey
 from unsub.models import BusinessUnit, Cause, LostLink, SubscriberRequest
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("within_an_hour"),
-]  # fmt: skip
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)

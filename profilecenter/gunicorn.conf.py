@@ -63,11 +63,27 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=_PREFIX)
 
 
+# Names the open port in the environment of a new main process.
+_HEALTH_FD = "PROFILECENTER_HEALTH_FD"
+
+
 def on_starting(server: Any) -> None:
     """Open the port that only answers /healthz, where HEALTH_PORT is set. Every process inherits
-    it."""
-    if port := os.environ.get("HEALTH_PORT"):
+    it, and so does the main process that USR2 starts beside this one."""
+    inherited = os.environ.pop(_HEALTH_FD, "")
+    if inherited and "GUNICORN_PID" in os.environ:
+        server.worker_class.health_listener = socket.socket(fileno=int(inherited))
+    elif port := os.environ.get("HEALTH_PORT"):
         server.worker_class.health_listener = socket.create_server(("", int(port)))
+
+
+def pre_exec(server: Any) -> None:
+    """Pass the port for /healthz on to the new main process, after USR2: this one keeps it until it
+    ends."""
+    listener = server.worker_class.health_listener
+    if listener is not None:
+        listener.set_inheritable(True)
+        server.cfg.env_orig[_HEALTH_FD] = str(listener.fileno())
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -5,15 +5,19 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from pytest_django.fixtures import Settings
+from structlog.testing import capture_logs
 
-from tests.helpers import PARENT, person, seen
+from tests.helpers import PARENT, person, rotate_digest_key, seen
 from unsub import tasks
+from unsub.domain.digest_keys import DigestKeyring
 from unsub.models import BusinessUnit, SubscriberRequest, UnsubscribeImport
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/unsub/unsubscribeimport/"
 ADD = f"{LIST}add/"
 FILE = b"SubscriberKey;JobID;Comment\nada-1;88002;=1+1\nbob-2;x;\n"
+NO_KEY = "The file can’t be read: the key that encrypted it isn’t in DIGEST_KEYS."
 CHOICES = {"check": "1", "encoding": "utf-8", "delimiter": ";", "has_header": "on",
            "scope": "list", "column_sk": "0", "column_jid": "1"}  # fmt: skip
 
@@ -92,6 +96,35 @@ def test_a_cancelled_import_has_no_file(unit: BusinessUnit) -> None:
     text = seen(client.post(page, {"cancel": "1"}, follow=True).content)
     assert "The import is cancelled, its file deleted." in text
     assert not UnsubscribeImport.objects.get().parts.exists()
+
+
+@pytest.mark.parametrize("status", ["uploaded", "checking", "checked", "importing"])
+def test_an_import_whose_key_was_removed_opens_says_so_and_can_be_cancelled(
+    unit: BusinessUnit, settings: Settings, status: str
+) -> None:
+    client = person("marketer", unit)
+    page = upload(client)
+    UnsubscribeImport.objects.update(status=status, rows=1, accepted=1)
+    assert NO_KEY not in seen(client.get(page).content)
+    before = settings.DIGEST_KEYRING
+    rotate_digest_key(settings)
+    settings.DIGEST_KEYRING = DigestKeyring(keys=settings.DIGEST_KEYRING.keys[:1])
+    shown = client.get(page)
+    assert NO_KEY in seen(shown.content)
+    for button in ("start", "check"):
+        assert f'name="{button}"' not in shown.content.decode()
+        assert client.post(page, CHOICES if button == "check" else {button: "1"}).status_code == 302
+    with capture_logs() as lines:
+        run()
+    told = [one["event"] for one in lines if one["log_level"] == "error"]
+    assert told == (["import_unreadable"] if status in {"checking", "importing"} else [])
+    assert UnsubscribeImport.objects.get().status == status
+    settings.DIGEST_KEYRING = before
+    assert NO_KEY not in seen(client.get(page).content)
+    rotate_digest_key(settings)
+    settings.DIGEST_KEYRING = DigestKeyring(keys=settings.DIGEST_KEYRING.keys[:1])
+    client.post(page, {"cancel": "1"})
+    assert "cancelled" in seen(client.get(page).content)
 
 
 def test_users_import_into_their_own_units_with_the_right_to_do_so(

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 import requests
 
+from tests.slow_names import SLOW, slow_names
 from unsub.infra.public_addresses import ForbiddenAddressError, is_public, new_session
+from unsub.sfmc.deadline import exchange
 
 
 @pytest.mark.parametrize(
@@ -81,6 +83,15 @@ def test_a_name_that_was_not_found_is_not_looked_up_again(monkeypatch: pytest.Mo
     with new_session(allow_private=False) as session, pytest.raises(requests.ConnectionError):
         session.post("http://rebinding.example.com:9/")
     assert looked_up == ["rebinding.example.com"]
+
+
+@pytest.mark.parametrize("allow_private", [False, True])
+def test_a_look_up_without_an_end_is_given_up_at_the_deadline(allow_private: bool) -> None:
+    with slow_names() as look_ups, new_session(allow_private=allow_private) as session:
+        with exchange(0.2) as running, pytest.raises(requests.ConnectTimeout):
+            session.post(f"http://{SLOW}:9/")
+        assert running.is_over
+        assert not look_ups.answered
 
 
 def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

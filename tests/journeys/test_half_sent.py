@@ -15,9 +15,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from scripts.ready import answers
 from scripts.servers import HOST
 from scripts.steps import ROOT
 from tests.journeys.deployment import Deployment
+from tests.journeys.processes import wait_for
 from tests.journeys.talk import answer, ask, half_sent, one_click, open_half_sent, request
 from tests.journeys.webs import Web, web
 
@@ -190,6 +192,31 @@ def test_the_health_port_answers_nothing_else_and_is_what_the_health_check_asks(
         check = [sys.executable, str(ROOT / "profilecenter" / "healthcheck.py")]
         environ = os.environ | {"HEALTH_PORT": str(patient.health_port), "PORT": "1"}
         assert subprocess.run(check, env=environ, check=False, timeout=60).returncode == 0
+
+
+def test_a_new_main_process_after_usr2_has_the_health_port_too(
+    shared: Deployment, tmp_path: Path
+) -> None:
+    file = tmp_path / "pid"
+    with web(shared, tmp_path, "--workers", "1", "--pid", str(file), seconds=300) as running:
+
+        def is_healthy() -> bool:
+            return answers(f"http://{HOST}:{running.health_port}/healthz")
+
+        assert is_healthy()
+        for _ in range(2):
+            before = file.read_text()
+            os.kill(int(before), signal.SIGUSR2)
+            wait_for("the new main process", (tmp_path / "pid.2").exists, seconds=60)
+            os.kill(int(before), signal.SIGTERM)
+            # It is the only one now.
+            wait_for("its file", lambda old=before: _other(file, old), seconds=60)  # type: ignore[misc]
+            wait_for("health", is_healthy, seconds=60)
+
+
+def _other(file: Path, before: str) -> bool:
+    """Return whether a file is there, and has another text than before."""
+    return file.exists() and file.read_text() not in {before, ""}
 
 
 def test_a_client_that_waits_for_100_continue_gets_it(shared: Deployment, patient: Web) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -134,18 +135,30 @@ def time_for_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"{module}.QUERY_SECONDS", PATIENCE)
 
 
-@pytest.fixture
-def database_away(db: None) -> Iterator[None]:
-    """Make the database unreachable: a folder that does not exist, or a port without a listener."""
+@contextmanager
+def away() -> Iterator[None]:
+    """Make the database unreachable in the block: a folder that does not exist, or a port without a
+    listener; for so long that pages keep nothing of it."""
+    kept.forget_all()
     options = connection.settings_dict
     before = dict(options)
     connection.close()
     options.update(
         {"NAME": "/nowhere/db.sqlite3"} if connection.vendor == "sqlite" else {"PORT": 1}
     )
-    yield
-    connection.close()
-    options.update(before)
+    try:
+        yield
+    finally:
+        connection.close()
+        options.update(before)
+        database_timeout.reset()
+
+
+@pytest.fixture
+def database_away(db: None) -> Iterator[None]:
+    """Make the database unreachable."""
+    with away():
+        yield
 
 
 class WithoutWrites:

@@ -1,11 +1,12 @@
 """The time-out ends a whole exchange, whatever the other side sends meanwhile."""
 
+import socket
 import subprocess
 import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 import requests
@@ -23,6 +24,7 @@ from tests.sfmc.vendor import (
     hang,
     reply,
 )
+from tests.slow_names import SLOW, slow_names
 from tests.stand_in import Answer, Handler
 from unsub.sfmc import TransientError, UnknownOutcomeError, deadline
 from unsub.sfmc.client import Client
@@ -73,6 +75,47 @@ def test_a_tls_handshake_that_never_ends_sends_nothing(vendor: Vendor) -> None:
     # A server that speaks no TLS waits for a request line, and so sends nothing.
     with pytest.raises(TransientError) as caught:
         post(new_session(1), vendor.url.replace("http:", "https:"), b"x", {}, timeout=0.5)
+    assert not isinstance(caught.value, UnknownOutcomeError)
+    assert not vendor.messages
+
+
+def test_a_look_up_of_a_name_is_given_up_at_the_deadline_and_nothing_is_sent(
+    vendor: Vendor,
+) -> None:
+    url = vendor.url.replace("127.0.0.1", SLOW)
+    with slow_names() as look_ups:
+        with pytest.raises(TransientError) as caught:
+            post(new_session(1), url, b"x", {}, timeout=0.2)
+        assert not isinstance(caught.value, UnknownOutcomeError)
+        assert not look_ups.answered
+    assert look_ups.answered == [SLOW]
+    assert not vendor.messages
+
+
+def test_a_connection_that_is_made_after_the_deadline_is_closed() -> None:
+    ours, theirs = socket.socketpair()
+    may_connect = Event()
+
+    def connect() -> socket.socket:
+        may_connect.wait(60)
+        return ours
+
+    with theirs, exchange(0.05) as running:
+        with pytest.raises(TimeoutError):
+            running.connect(connect)
+        assert running.is_over
+        may_connect.set()
+        assert theirs.recv(1) == b""
+
+
+def test_without_a_thread_to_spare_there_is_no_connection_and_nothing_is_sent(
+    vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = new_session(1)
+    with exchange(30.0):  # which lets the thread of the deadlines begin
+        monkeypatch.setattr(Thread, "start", _no_thread)
+        with pytest.raises(TransientError) as caught:
+            post(session, vendor.url, b"x", {}, timeout=30.0)
     assert not isinstance(caught.value, UnknownOutcomeError)
     assert not vendor.messages
 

@@ -2,18 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.db import connection
 from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.helpers import context, seen
+from tests.plugins.cast import away
 from unsub.delivery.kinds import link_email
-from unsub.infra import database_timeout, kept
 from unsub.links.tokens import sign_link
 from unsub.models import BusinessUnit, Channel, Kind, LinkEmail, Pause, SubscriberRequest
 from unsub.outbox import spool
@@ -33,24 +31,6 @@ def offering(unit: BusinessUnit) -> BusinessUnit:
     cache.clear()
     BusinessUnit.objects.filter(pk=unit.pk).update(profile_centre=True)
     return unit
-
-
-@contextmanager
-def away() -> Iterator[None]:
-    """Make the database unavailable in the block, for so long that pages keep nothing of it."""
-    kept.forget_all()
-    options = connection.settings_dict
-    before = dict(options)
-    connection.close()
-    options.update(
-        {"NAME": "/nowhere/db.sqlite3"} if connection.vendor == "sqlite" else {"PORT": 1}
-    )
-    try:
-        yield
-    finally:
-        connection.close()
-        options.update(before)
-        database_timeout.reset()
 
 
 def test_a_spooled_subscription_waits_for_confirmation_where_the_unit_requires_it(

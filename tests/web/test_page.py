@@ -7,16 +7,41 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import redis
 from django.core.exceptions import ValidationError
 from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from tests.helpers import CHILD, FORM, PARENT, context, link, rewrite, seen, settle
+from tests.helpers import (
+    CHILD,
+    FORM,
+    PARENT,
+    context,
+    link,
+    rewrite,
+    rotate_digest_key,
+    seen,
+    settle,
+)
+from tests.plugins.cast import away
 from unsub.domain.context import JobContext, Scope, SubscriberContext
+from unsub.infra.spool_queue import SpoolQueue
 from unsub.links.keyring import Keyring
 from unsub.links.tokens import sign_link
-from unsub.models import BusinessUnit, Channel, MailingList, Reason, Status, SubscriberRequest
+from unsub.models import (
+    BusinessUnit,
+    Channel,
+    Kind,
+    MailingList,
+    Reason,
+    Status,
+    SubscriberRequest,
+)
+from unsub.outbox import spool, store
+from unsub.outbox.submission import Change, Submission
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -216,6 +241,90 @@ def test_after_an_undo_nothing_is_called_unchanged_once_everything_was_left(
     assert "You’ll no longer get marketing emails from" in seen(answer.content)
     client.post(f"{path}/undo?everything=1")
     assert "Nothing has changed." in seen(client.get(undone, follow=True).content)
+
+
+def test_whoever_unsubscribes_again_after_an_undo_is_told_so_while_the_request_is_spooled(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    client.post(path, FORM)
+    client.post(f"{path}/undo")
+    with away():
+        done = client.post(path, FORM)["Location"]
+        assert "You’re unsubscribed" in seen(client.get(done).content)
+    text = seen(client.get(done).content)
+    assert "You’re unsubscribed" in text
+    # The request that was withdrawn cannot be withdrawn once more.
+    assert "Undo" not in text
+    (row,) = spool.drain()
+    assert row.status == Status.PENDING
+    assert "You’re unsubscribed" in seen(client.get(done).content)
+
+
+def test_an_undo_after_a_press_that_is_still_spooled_counts(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    client.post(path, FORM)
+    with away():
+        client.post(path, FORM)
+    undone = client.post(f"{path}/undo")["Location"]
+    for _ in range(2):
+        assert "Your request was undone" in seen(client.get(undone).content)
+        list(spool.drain())
+    assert SubscriberRequest.objects.get().status == Status.WITHDRAWN
+
+
+def test_a_first_request_is_known_while_it_is_spooled(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    with away():
+        done = client.post(path, FORM)["Location"]
+    rotate_digest_key(settings)
+    assert "You’re unsubscribed" in seen(client.get(done).content)
+    # Another link is not taken for it.
+    assert client.get(f"{link(settings, 1002)}/done").status_code == 303
+
+
+def test_subscribing_again_after_a_press_that_is_still_spooled_counts(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    with away():
+        done = client.post(path, FORM)["Location"]
+    again = Submission(
+        token="", context=context().for_list(7001), channel=Channel.PROFILE,
+        change=Change(kind=Kind.SUBSCRIBE),
+    )  # fmt: skip
+    store.write(again)
+    assert client.get(done).status_code == 303
+    list(spool.drain())
+    assert client.get(done).status_code == 303
+
+
+def test_where_everything_was_left_and_is_spooled_nothing_is_called_unchanged(
+    client: Client, unit: BusinessUnit, settings: Settings
+) -> None:
+    path = link(settings)
+    client.post(path, FORM)
+    undone = client.post(f"{path}/undo")["Location"]
+    with away():
+        client.post(path, FORM | {"everything": "1"})
+    answer = client.get(undone, follow=True)
+    assert "Nothing has changed." not in seen(answer.content)
+    assert "You’ll no longer get marketing emails from" in seen(answer.content)
+
+
+def test_without_a_broker_the_page_after_an_undo_says_what_is_stored(
+    client: Client, unit: BusinessUnit, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = link(settings)
+    client.post(path, FORM)
+    undone = client.post(f"{path}/undo")["Location"]
+    gone = SpoolQueue(redis.Redis(port=1, retry=Retry(NoBackoff(), 0)))
+    monkeypatch.setattr(spool, "_queue", gone)
+    assert "Your request was undone" in seen(client.get(undone).content)
 
 
 def test_undo_after_the_call_says_that_it_is_too_late(

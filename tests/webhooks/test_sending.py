@@ -16,6 +16,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from tests.helpers import PARENT, rotate_digest_key
 from tests.helpers import request as made_request
 from tests.journeys.processes import wait_for
+from tests.slow_names import SLOW, slow_names
 from tests.webhooks import receiver as behaviours
 from tests.webhooks.conftest import MakeEndpoint
 from tests.webhooks.receiver import Receiver, status
@@ -60,6 +61,21 @@ def only() -> WebhookDelivery:
 def results() -> list[tuple[str, int | None]]:
     """Return result and HTTP status of each attempt, oldest first."""
     return list(WebhookAttempt.objects.order_by("pk").values_list("result", "status_code"))
+
+
+def test_a_resolver_that_hangs_costs_no_more_than_the_time_of_a_call(
+    make_endpoint: MakeEndpoint, receiver: Receiver, settings: Settings
+) -> None:
+    settings.WEBHOOK_TIMEOUT = 0.5
+    slow = make_endpoint(url=receiver.url.replace("127.0.0.1", SLOW))
+    accept()
+    with slow_names() as look_ups:
+        assert sending.drain(slow.pk) == 1
+        assert not look_ups.answered
+        assert results() == [(WebhookResult.TIMEOUT, None)]
+    assert (only().state, only().lease) == (DeliveryState.PENDING, None)
+    # What was looked up too late is not posted.
+    assert not receiver.received
 
 
 def test_a_receiver_gets_a_cloud_event_signed_by_the_specification(

@@ -229,8 +229,9 @@ class UnsubscribeImportAdmin(ReadOnly, NamingUnits, ImportAdminBase):
         """Return the page of an import. A POST checks, starts or cancels it."""
         job = self._found(request, object_id)
         may = self.has_add_permission(request)
+        is_readable = job.is_ended or files.is_readable(job)
         form = None
-        if may and not job.is_ended and job.status != ImportStatus.IMPORTING:
+        if may and is_readable and not job.is_ended and job.status != ImportStatus.IMPORTING:
             is_check = request.method == "POST" and "check" in request.POST
             data = request.POST if is_check else None
             names = _column_names(job, may_read=self._may_read(request, job))
@@ -252,6 +253,7 @@ class UnsubscribeImportAdmin(ReadOnly, NamingUnits, ImportAdminBase):
             "earlier": None if job.is_ended else imports.same_file(job),
             "form": form,
             "may_import": may,
+            "is_readable": is_readable,
             "percent": 100 * job.offset // max(job.size, 1),
             "preview": _preview(job) if form and self._may_read(request, job) else None,
             "history": self._history(job),

@@ -12,9 +12,9 @@ CONNECT_SECONDS = 3.0
 
 
 def status_of(method: str, url: str, *, seconds: float, **options: Any) -> int:
-    """Return the HTTP status that a URL answers with. Takes at most `seconds` from connecting on,
-    and the look-up of the name before, whatever the other side does: the body is not read, and
-    redirects are not followed. Raises requests.RequestException."""
+    """Return the HTTP status that a URL answers with. Takes at most `seconds`, with the look-up of
+    the name, whatever the other side does: the body is not read, and redirects are not followed.
+    Raises requests.RequestException."""
     with exchange(seconds) as running, new_session(pool_size=1) as session:
         try:
             with session.request(

@@ -67,17 +67,18 @@ class _Public(Watched):
 
     _dns_host: str
 
-    def _new_conn(self) -> socket.socket:
+    def reach(self) -> socket.socket:
+        """Look the name up, and return a connection to its checked address."""
         host = self._dns_host
         try:
             address = _checked(host, self.port)
         except OSError as err:
-            # Never `super()._new_conn()`: it looks the name up once more, and calls what it finds.
+            # Never `super().reach()`: it looks the name up once more, and calls what it finds.
             raise NameResolutionError(host, self, _as_gaierror(err)) from err
         # `host`, which TLS verifies, is made of this.
         self._dns_host = address
         try:
-            return super()._new_conn()
+            return super().reach()
         finally:
             self._dns_host = host
 

@@ -165,6 +165,17 @@ class SpoolQueue:
         if not self._push(keys=[entries, order, units, CLOCK], args=[mid, name, message, most]):
             raise SpoolFullError
 
+    def received(self, mid: int, names: Iterable[str]) -> int | None:
+        """Return when the request of one of these names was last received, in microseconds since
+        1970 by the broker's clock; None where it is not in the spool."""
+        order = _keys(mid)[1]
+        with self.client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.zscore(order, name)
+                pipe.zscore(order, f"{name}+")
+            found = [int(at) for at in pipe.execute() if at is not None]
+        return max(found, default=None)
+
     def units(self) -> list[int]:
         """Return the MIDs that have entries."""
         return sorted(int(mid) for mid in self.client.smembers(UNITS))

@@ -2,6 +2,7 @@
 intake, which views, admin and commands call."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -70,6 +71,7 @@ __all__ = [
     "find_by_email",
     "find_for_good",
     "has_open_erasure",
+    "is_spooled",
     "may_have_requested",
     "press",
     "reassert",
@@ -203,6 +205,19 @@ def find_for_good(context: UnsubContext) -> SubscriberRequest | None:
     """Return what `find` returns, or None where it is a running pause. Raises DatabaseError."""
     with database_timeout.fail_fast():
         return store.find_for_good(context)
+
+
+def is_spooled(context: UnsubContext) -> bool:
+    """Return whether an unsubscribe by this link is in the spool, and nothing to the contrary was
+    stored that the subscriber asked for later. One command to the broker where there is none; False
+    where the broker does not answer. Raises DatabaseError."""
+    asked = Submission(token="", context=context, channel=Channel.PAGE)
+    with database_timeout.fail_fast():
+        try:
+            at = spool.received_at(asked)
+        except redis.RedisError:
+            return False
+        return at is not None and not store.is_contradicted(replace(asked, received_at=at))
 
 
 def may_have_requested(*contexts: UnsubContext) -> bool:

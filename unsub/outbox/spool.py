@@ -11,6 +11,7 @@ of web servers may differ from each other and from the database's. When the entr
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 import redis
 import structlog
@@ -25,7 +26,7 @@ from unsub.models import SubscriberRequest
 from . import erased, identity, receipt, store
 from .submission import LaterFormatError, Submission
 
-__all__ = ["SpoolFullError", "drain", "is_empty", "push", "put_back"]
+__all__ = ["SpoolFullError", "drain", "is_empty", "push", "put_back", "received_at"]
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,17 @@ def name_of(submission: Submission) -> str:
     key = identity.idempotency_keys(submission)[0]
     # A pause and an unsubscribe for good have one row, and not the same effect.
     return f"{key}:{submission.pause_days}" if submission.pause_days else key
+
+
+def received_at(submission: Submission) -> datetime | None:
+    """Return when a submission that is in the spool was last received, by the database's clock;
+    None where it is not there. One command where it is not. Raises RedisError and DatabaseError."""
+    mid = submission.context.mid
+    # Of the process that spooled it another key may be the current one.
+    at = _queue.received(mid, identity.idempotency_keys(submission))
+    if at is None:
+        return None
+    return receipt.Spooled(_queue.client).dated(submission, at).received_at
 
 
 def drain() -> Iterator[SubscriberRequest]:

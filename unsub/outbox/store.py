@@ -38,9 +38,9 @@ from unsub.models import (
     Status,
     SubscriberRequest,
 )
-from unsub.models.kinds import KINDS
+from unsub.models.kinds import KINDS, superseding
 from unsub.models.request import REASON_LENGTH, RequestQuerySet, target_columns
-from unsub.models.statuses import ON_THEIR_WAY, SETTLED
+from unsub.models.statuses import NOT_IN_FORCE, ON_THEIR_WAY, SETTLED
 from unsub.units import all_subscribers
 from unsub.webhooks import recording
 from unsub.webhooks.recording import is_wanted
@@ -97,6 +97,24 @@ def _has_row(number: int) -> Prepared:
         return f"{_HAS_ROW} ({places}) LIMIT 1", list(stand_ins.values())
 
     return Prepared(write, [f"key{at}" for at in range(number)])
+
+
+def is_contradicted(submission: Submission) -> bool:
+    """Return whether the subscriber asked for the contrary after the submission was received: by a
+    request that could supersede it, or by withdrawing the request that it would repeat."""
+    later = Q(received_at__gt=submission.received_at) | Q(repeated_at__gt=submission.received_at)
+    theirs = identity.digests_of(submission.context.mid, submission.context.subscriber)
+    contrary = SubscriberRequest.objects.filter(
+        later,
+        subscriber_digest__in=theirs,
+        kind__in=superseding({submission.kind}) - {submission.kind},
+    ).exclude(status__in=NOT_IN_FORCE)
+    withdrawn = SubscriberRequest.objects.filter(
+        status=Status.WITHDRAWN,
+        finished_at__gt=submission.received_at,
+        idempotency_key__in=identity.idempotency_keys(submission),
+    )
+    return withdrawn.exists() or contrary.exists()
 
 
 def recent(context: UnsubContext, since: timedelta) -> list[SubscriberRequest]:

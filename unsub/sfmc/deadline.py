@@ -1,34 +1,55 @@
-"""A deadline for a whole HTTP exchange: connecting, TLS, sending, headers and body.
+"""A deadline for a whole HTTP exchange: name, connecting, TLS, sending, headers and body.
 
 Socket time-outs limit the wait for the next byte only: a header every few seconds, `100 Continue`
 again and again, or empty gzip blocks keep an exchange alive for as long as the other side likes. At
 the deadline a thread shuts the socket down, which ends every wait for it.
+
+A look-up of a name has no socket, nor a time-out: a resolver may take minutes. And each address of
+a name would have a time-out of its own. So a thread connects, which is given up at the deadline.
 """
 
 import math
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Condition, Lock, Thread, local
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 _running = local()
 
 
 class Exchange:
-    """One exchange under a deadline. `was_sent`: whether sending began; `is_over`: whether the
-    deadline passed first."""
+    """One exchange under a deadline, a time of the monotonic clock. `was_sent`: whether sending
+    began; `is_over`: whether the deadline passed first."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
         self.was_sent = False
         self.is_over = False
         self._sockets: list[socket.socket] = []
         self._lock = Lock()
+
+    def connect(self, make: Callable[[], socket.socket]) -> socket.socket:
+        """Return the connection that `make` returns, under watch. Raises what `make` raises,
+        TimeoutError at the deadline, and RuntimeError where the system has no thread to spare."""
+        made: Future[socket.socket] = Future()
+        Thread(target=_make, args=(make, made), name="connecting", daemon=True).start()
+        try:
+            connected = made.result(max(self._deadline - time.monotonic(), 0))
+        except TimeoutError:
+            if made.cancel():
+                self.end()
+                raise
+            # It was made in this moment.
+            connected = made.result()
+        self.watch(connected)
+        return connected
 
     def watch(self, connected: socket.socket) -> None:
         """Shut this connection down at the deadline; at once where it has passed."""
@@ -53,6 +74,20 @@ class Exchange:
             for own in self._sockets:
                 own.close()
             self._sockets.clear()
+
+
+def _make(make: Callable[[], socket.socket], made: "Future[socket.socket]") -> None:
+    """Make a connection for who waits for it; close it where nobody does any more."""
+    try:
+        connected = make()
+    except BaseException as err:  # noqa: BLE001 - raised to who waits
+        if made.set_running_or_notify_cancel():
+            made.set_exception(err)
+        return
+    if made.set_running_or_notify_cancel():
+        made.set_result(connected)
+    else:
+        connected.close()
 
 
 def _shut_down(connected: socket.socket) -> None:
@@ -132,8 +167,9 @@ os.register_at_fork(after_in_child=_after_fork)
 def exchange(seconds: float) -> Iterator[Exchange]:
     """Yield the exchange that this thread makes in the block. After `seconds` its connection is
     shut down; whoever reads or writes then gets the end of the stream, or an OSError."""
-    running = Exchange()
-    _timer.begin(running, time.monotonic() + seconds)
+    deadline = time.monotonic() + seconds
+    running = Exchange(deadline)
+    _timer.begin(running, deadline)
     _running.exchange = running
     try:
         yield running
@@ -147,11 +183,21 @@ class Watched(HTTPConnection):
     """A connection that the exchange of its thread shuts down at its deadline."""
 
     def _new_conn(self) -> socket.socket:
-        """Return a new connection; watched before the TLS handshake."""
-        connected = super()._new_conn()
-        if (running := getattr(_running, "exchange", None)) is not None:
-            running.watch(connected)
-        return connected
+        """Return a new connection; watched before the TLS handshake. Raises ConnectTimeoutError at
+        the deadline."""
+        running: Exchange | None = getattr(_running, "exchange", None)
+        if running is None:
+            return self.reach()
+        try:
+            return running.connect(self.reach)
+        except TimeoutError:
+            raise ConnectTimeoutError(self, "the deadline passed") from None
+        except RuntimeError:
+            raise NewConnectionError(self, "no thread to spare") from None
+
+    def reach(self) -> socket.socket:
+        """Look the name up, and return a connection to one of its addresses."""
+        return super()._new_conn()
 
     def request(self, *args: object, **options: object) -> None:
         """Send a request; nothing is sent once the deadline has passed. Raises

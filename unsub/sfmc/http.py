@@ -83,8 +83,8 @@ def post(
     """Return the reply to a POST, with any status except 429. Redirects are not followed: they
     could send credentials to another host.
 
-    `timeout` is in seconds and covers the whole exchange, from connecting to the end of the body:
-    then the connection is shut down. Raises TransientError where nothing was sent;
+    `timeout` is in seconds and covers the whole exchange, from looking up the name to the end of
+    the body: then the connection is shut down. Raises TransientError where nothing was sent;
     UnknownOutcomeError where something was sent and no complete reply came in time;
     RateLimitedError on 429; MisconfiguredError for an invalid URL.
     """

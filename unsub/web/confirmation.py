@@ -106,8 +106,18 @@ def _status(link: Link) -> RequestStatus | None:
     if link.context.is_test:
         return RequestStatus(kind="test")
     try:
-        found = outbox.find(link.context)
+        return _stored_status(link)
     except (DatabaseError, InterfaceError):
+        return status_of(None)
+
+
+def _stored_status(link: Link) -> RequestStatus | None:
+    """Return the status of the link's request, or None where there is none. One that was pressed
+    while the database did not answer may still be in the spool: that counts where nothing is
+    stored, or what is stored was undone before. Raises DatabaseError."""
+    found = outbox.find(link.context)
+    is_open = found is None or found.status == Status.WITHDRAWN
+    if is_open and outbox.is_spooled(link.context):
         return status_of(None)
     return status_of(found) if found else None
 
@@ -118,11 +128,11 @@ def _everything_left(link: Link) -> Link | None:
     wider = link.for_everything()
     if wider == link:
         return None
-    found = _status(wider)
-    # Without a time nothing was read: the database did not answer.
-    if found is None or found.since is None:
+    try:
+        found = _stored_status(wider)
+    except (DatabaseError, InterfaceError):
         return None
-    return wider if found.is_in_force else None
+    return wider if found is not None and found.is_in_force else None
 
 
 @linked("POST")

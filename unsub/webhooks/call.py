@@ -45,8 +45,8 @@ def session() -> requests.Session:
 
 
 def post(using: requests.Session, url: str, body: bytes, headers: dict[str, str]) -> Answer:
-    """Return how a POST ended. It takes at most WEBHOOK_TIMEOUT seconds from connecting to the end
-    of the response, and looking up the name before. Nothing is raised."""
+    """Return how a POST ended. It takes at most WEBHOOK_TIMEOUT seconds from looking up the name to
+    the end of the response. Nothing is raised."""
     if not may_call(url):
         return Answer(result=WebhookResult.FORBIDDEN)
     seconds = settings.WEBHOOK_TIMEOUT

@@ -48,7 +48,7 @@ CLAIMS_AT_ONCE = 2
 BATCH = 20
 # A claim sends for so long, then settles what is left as not tried.
 SEND_SECONDS = 10.0
-# For looking up names, and for settling.
+# For settling.
 LEASE_MARGIN = timedelta(seconds=60)
 
 

@@ -103,6 +103,16 @@ def opened(job: UnsubscribeImport) -> IO[bytes]:
     return cast("IO[bytes]", SealedFile(job))
 
 
+def is_readable(job: UnsubscribeImport) -> bool:
+    """Return whether the key is in use with which the file of an import was sealed, all its parts
+    with the same one. One query."""
+    try:
+        opened(job).read(1)
+    except sealing.SealError:
+        return False
+    return True
+
+
 def store(job: UnsubscribeImport, file: IO[bytes]) -> None:
     """Store a file as the parts of an import."""
     file.seek(0)

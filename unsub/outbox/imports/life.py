@@ -107,7 +107,9 @@ def check(
 
 def start(job: UnsubscribeImport, *, user_id: int | None) -> bool:
     """Let a worker write the rows of a checked file as requests. Return whether this call did so:
-    not for any other import."""
+    not for any other import, nor for a file whose key was removed."""
+    if not files.is_readable(job):
+        return False
     earlier = same_file(job)
     return _move(
         job, (ImportStatus.CHECKED,), status=ImportStatus.IMPORTING,

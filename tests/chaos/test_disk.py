@@ -38,7 +38,7 @@ def test_a_full_disk_and_a_read_only_server_refuse_changes_and_recover(
             wait_for("read-only", lambda: is_refused(session))
             postgres.set_read_only(on=False)
             wait_for("changes", lambda: not is_refused(session))
-        assert postgres.refusals("No space left on device") == 1
+        assert postgres.refusals("No space left on device")
         assert postgres.refusals("in a read-only transaction")
 
 

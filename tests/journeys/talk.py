@@ -1,8 +1,9 @@
 """HTTP by hand: requests that stop in the middle, and connections that are kept open."""
 
 import socket
+import ssl
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 Connect = Callable[[], socket.socket]
 FORM = b"List-Unsubscribe=One-Click"
@@ -30,7 +31,7 @@ def answer(connection: socket.socket) -> tuple[int, bytes]:
     try:
         while data := connection.recv(65536):
             received += data
-    except ConnectionResetError:
+    except (ConnectionResetError, ssl.SSLError):
         pass
     words = received.split(b" ", 2)
     return (int(words[1]) if received.startswith(b"HTTP/") else 0), received
@@ -39,7 +40,9 @@ def answer(connection: socket.socket) -> tuple[int, bytes]:
 def ask(connect: Connect, data: bytes) -> tuple[int, bytes]:
     """Return status and text of the response to a request on a connection of its own."""
     with connect() as connection:
-        connection.sendall(data)
+        # Whoever refuses it may answer, and close, before all of it was sent.
+        with suppress(ConnectionError, ssl.SSLError):
+            connection.sendall(data)
         return answer(connection)
 
 

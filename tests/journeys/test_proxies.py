@@ -3,8 +3,10 @@
 import re
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from select import select
 from urllib.parse import urlsplit
 
 import pytest
@@ -82,10 +84,25 @@ def test_figures_are_not_public(proxy: Proxy, path: str) -> None:
     assert ask(proxy.connect, request("/healthz"))[0] == 200
 
 
+def too_large(path: str) -> bytes:
+    """Return a POST whose body is larger than any of a recipient."""
+    return one_click(path).replace(FORM, b"a" * 70_000).replace(b": 26", b": 70000")
+
+
 def test_bodies_are_limited_and_the_admin_may_have_larger_ones(proxy: Proxy) -> None:
-    too_large = one_click("/u/somebody").replace(FORM, b"a" * 70_000).replace(b": 26", b": 70000")
-    assert ask(proxy.connect, too_large)[0] == 413
-    assert ask(proxy.connect, too_large.replace(b"/u/somebody", b"/admin/nothing"))[0] in {302, 403}
+    assert ask(proxy.connect, too_large("/u/somebody"))[0] == 413
+    assert ask(proxy.connect, too_large("/admin/nothing"))[0] in {302, 403}
+
+
+def test_clients_with_bodies_that_are_too_large_keep_nobody_waiting(proxy: Proxy) -> None:
+    def refused(_: int) -> set[int]:
+        return {ask(proxy.connect, too_large("/u/somebody"))[0] for _ in range(20)}
+
+    with ThreadPoolExecutor(4) as pool:
+        clients = [pool.submit(refused, number) for number in range(4)]
+        others = {ask(proxy.connect, request("/u/nobody"))[0] for _ in range(10)}
+    assert others == {404}
+    assert set.union(*(client.result() for client in clients)) == {413}
 
 
 def test_long_links_and_large_headers_are_passed_on(proxy: Proxy) -> None:
@@ -190,22 +207,37 @@ def test_a_post_of_a_recipient_is_repeated_and_one_in_the_admin_is_not(
         proxy.connect() as client,
     ):
         client.sendall(one_click(path))
-        first.settimeout(60)
-        second.settimeout(60)
-        # The first one ends over the request, and is not there any more.
-        passed_on, _ = first.accept()
+        # The one that gets it ends over the request, and is not there any more.
+        ends = select([first, second], [], [], 60)[0][0]
+        lives = second if ends is first else first
+        passed_on, _ = ends.accept()
         with passed_on:
-            first.close()
+            ends.close()
             while not passed_on.recv(65536).endswith(FORM):
                 pass
+        lives.settimeout(60)
         if repeated:
-            passed_on, _ = second.accept()
+            passed_on, _ = lives.accept()
             with passed_on:
                 passed_on.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         assert answer(client)[0] == (200 if repeated else 502)
-        second.setblocking(False)
+        lives.setblocking(False)
         with pytest.raises(BlockingIOError):
-            second.accept()
+            lives.accept()
+
+
+def test_caddy_tries_a_body_without_a_length_that_is_too_large_once(tmp_path: Path) -> None:
+    """To Caddy the body is an error of the application; nginx passes on none of it."""
+    head = request("/u/somebody", "Transfer-Encoding: chunked").replace(b"GET", b"POST", 1)
+    with recorder("caddy", tmp_path) as (listener, proxy), proxy.connect() as client:
+        client.sendall(head + b"11170\r\n" + b"a" * 70_000 + b"\r\n0\r\n\r\n")
+        listener.settimeout(60)
+        passed_on, _ = listener.accept()
+        with passed_on:
+            assert answer(client)[0] == 413
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 @pytest.mark.parametrize("kind", KINDS)

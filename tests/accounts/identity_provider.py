@@ -2,19 +2,23 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from tests.stand_in import Answer, Received, StandIn, as_json
+from tests.stand_in import Answer, Handler, Received, StandIn, as_json
 
 CLIENT_ID = "profile-center"
+# Acts before an answer; returns whether the answer is still to be sent.
+Behaviour = Callable[[Handler], bool]
 
 
 class IdentityProvider(StandIn):
-    """Signs everyone in with `claims`. `forged` makes it sign with an unpublished key."""
+    """Signs everyone in with `claims`. `forged` makes it sign with an unpublished key. `act` runs
+    before each answer."""
 
     methods = frozenset({"GET", "POST"})
 
@@ -22,6 +26,7 @@ class IdentityProvider(StandIn):
         super().__init__()
         self.claims: dict[str, Any] = {"sub": "a-1", "email": "ada@example.com"}
         self.forged = False
+        self.act: Behaviour | None = None
         self._key = RSAKey.generate_key(2048, {"kid": "one"})
         self._other = RSAKey.generate_key(2048, {"kid": "one"})
 
@@ -35,7 +40,7 @@ class IdentityProvider(StandIn):
         says: dict[str, Callable[[], dict[str, Any]]] = {
             "/token": self.token, "/keys": self.keys, "/userinfo": lambda: self.claims,
         }  # fmt: skip
-        return as_json(says.get(asked.path, self.discovery)())
+        return replace(as_json(says.get(asked.path, self.discovery)()), act=self.act)
 
     def discovery(self) -> dict[str, Any]:
         """Return the configuration (OpenID Connect Discovery 1.0, section 3)."""

@@ -25,12 +25,14 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.helpers import PARENT, seen, sign_in
-from unsub.accounts import invitations, secret_box
+from tests.sfmc.vendor import drip, hang
+from tests.slow_names import SLOW, slow_names
+from unsub.accounts import invitations, provider_calls, secret_box
 from unsub.accounts.invitations import Invitee
 from unsub.infra import rate_limit
 from unsub.models import BusinessUnit, Invitation
 
-from .identity_provider import CLIENT_ID, IdentityProvider
+from .identity_provider import CLIENT_ID, Behaviour, IdentityProvider
 from .pages import (
     LOCKED_OUT,
     LOGIN,
@@ -46,6 +48,7 @@ from .pages import (
 pytestmark = pytest.mark.django_db
 FACTOR = "/admin/account/second-factor/"
 COMPANY = "/admin/account/company/oidc/oidc/login/"
+UNAVAILABLE = "/admin/account/company/error/"
 
 
 @pytest.fixture(autouse=True)
@@ -55,8 +58,9 @@ def boss(db: None) -> User:
 
 
 @pytest.fixture
-def provider(settings: Settings) -> Iterator[IdentityProvider]:
-    """The company's identity provider."""
+def provider(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[IdentityProvider]:
+    """The company's identity provider, which a busy machine may let wait."""
+    monkeypatch.setattr(provider_calls, "SECONDS", 60.0)
     with IdentityProvider() as one:
         app = {
             "provider_id": "oidc", "name": "Example SSO", "client_id": CLIENT_ID, "secret": "s",
@@ -368,6 +372,29 @@ class TestCompany:
         assert "You don’t have access yet" in page
         assert not is_in(client)
         assert User.objects.count() == 1
+
+    @pytest.mark.parametrize("act", [hang, drip])
+    def test_a_provider_that_does_not_answer_is_given_up(
+        self,
+        client: Client,
+        provider: IdentityProvider,
+        monkeypatch: pytest.MonkeyPatch,
+        act: Behaviour,
+    ) -> None:
+        monkeypatch.setattr(provider_calls, "SECONDS", 0.5)
+        provider.act = act
+        assert client.get(COMPANY)["Location"] == UNAVAILABLE
+
+    @pytest.mark.usefixtures("provider")
+    def test_a_provider_whose_name_no_resolver_answers_is_given_up(
+        self, client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(provider_calls, "SECONDS", 0.2)
+        app = settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"][0]
+        app["settings"] = {"server_url": f"http://{SLOW}:1"}
+        with slow_names() as look_ups:
+            assert client.get(COMPANY)["Location"] == UNAVAILABLE
+            assert not look_ups.answered
 
     def test_an_unknown_state_is_refused(self, client: Client, provider: IdentityProvider) -> None:
         provider.claims |= {"email": "boss@example.com", "email_verified": True}

@@ -12,6 +12,7 @@ from pytest_django.fixtures import Settings
 
 from tests.exporting.conftest import Bucket
 from tests.exporting.sftp_server import USER, SftpServer
+from tests.slow_names import SLOW, slow_names
 from unsub.exporting import s3, sftp, storage
 from unsub.exporting.storage import AddressError, StorageError
 
@@ -202,6 +203,23 @@ def test_a_server_that_accepts_and_says_nothing_is_given_up(
             "s3": f"s3://key:secret@exports/?endpoint=http://127.0.0.1:{port}&region=eu-central-1",
         }[scheme]
         assert code_of(settings)
+
+
+@pytest.mark.parametrize("scheme", ["sftp", "s3"])
+def test_a_name_that_no_resolver_answers_is_given_up(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    for module in (sftp, s3):
+        monkeypatch.setattr(module, "CONNECT", 0.2)
+    key = paramiko.ECDSAKey.generate()
+    settings.EXPORT_SFTP_HOST_KEY = f"{key.get_name()} {key.get_base64()}"
+    settings.EXPORT_URL = {
+        "sftp": f"sftp://a:b@{SLOW}:1/in",
+        "s3": f"s3://key:secret@exports/?endpoint=http://{SLOW}:1&region=eu-central-1",
+    }[scheme]
+    with slow_names() as look_ups:
+        assert code_of(settings) == "TimeoutError"
+        assert not look_ups.answered
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from . import (
     sign_in_limits,
     time_zones,
 )
+from .provider_calls import ProviderSession
 
 log = structlog.get_logger(__name__)
 
@@ -123,6 +124,10 @@ class CompanyAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, _request: HttpRequest, _login: Any) -> bool:
         """Return False: an account without a user here is refused."""
         return False
+
+    def get_requests_session(self) -> ProviderSession:
+        """Return a session for calls to the identity provider."""
+        return ProviderSession()
 
     def authenticate_by_email(self, sociallogin: Any) -> tuple[User, str] | None:
         """Return the user with an address that the provider has verified, and the address. A user's

@@ -4,14 +4,20 @@ An object appears when its upload is complete: of a larger one all parts are upl
 """
 
 import io
+import socket
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from requests.utils import get_environ_proxies
+
+from unsub.sfmc.deadline import exchange
 
 from .storage import Address, StorageError
 
@@ -67,6 +73,8 @@ class Bucket:
             ),
         )
 
+        self._client.meta.events.register("before-send.s3", _look_up)
+
     def write(self, name: str, blocks: Iterator[bytes]) -> None:
         """Write an object. Raises StorageError."""
         key = f"{self._prefix}/{name}" if self._prefix else name
@@ -74,8 +82,22 @@ class Bucket:
             self._client.upload_fileobj(Blocks(blocks), self._bucket, key, Config=_TRANSFER)
         except ClientError as err:
             raise StorageError(str(err.response.get("Error", {}).get("Code", "error"))) from None
-        except (BotoCoreError, Boto3Error, OSError) as err:
+        except (BotoCoreError, Boto3Error, OSError, RuntimeError) as err:
             raise StorageError(type(err).__name__) from None
+
+
+def _look_up(request: Any, **_more: Any) -> None:
+    """Look the host of a request up, which botocore does without a time-out. Raises TimeoutError.
+    A proxy looks it up itself."""
+    parts = urlsplit(request.url)
+    if get_environ_proxies(request.url):
+        return
+    with exchange(CONNECT) as running:
+        try:
+            running.run(partial(socket.getaddrinfo, parts.hostname, parts.port))
+        except socket.gaierror:
+            # botocore says so, and tries again.
+            return
 
 
 def open_storage(address: Address) -> Bucket:

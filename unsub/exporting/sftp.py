@@ -2,12 +2,16 @@
 is refused."""
 
 import io
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import paramiko
 from django.conf import settings
+
+from unsub.sfmc.deadline import exchange
 
 from .storage import Address, StorageError
 
@@ -32,7 +36,7 @@ class Server:
             _Upload(client).write(self._address.folder.rstrip("/"), name, blocks)
         except paramiko.BadHostKeyException:
             raise StorageError("other_host_key") from None
-        except (paramiko.SSHException, OSError, EOFError) as err:
+        except (paramiko.SSHException, OSError, EOFError, RuntimeError) as err:
             raise StorageError(type(err).__name__) from None
         finally:
             client.close()
@@ -42,11 +46,20 @@ class Server:
         known = host if port == PORT else f"[{host}]:{port}"
         client.get_host_keys().add(known, self._host_key.get_name(), self._host_key)
         client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        client.connect(
-            host, port, username=self._address.user, password=self._address.password or None,
-            pkey=self._key, timeout=CONNECT, banner_timeout=CONNECT, auth_timeout=CONNECT,
-            channel_timeout=CONNECT, allow_agent=False, look_for_keys=False,
-        )  # fmt: skip
+        # With a time-out for looking up the name, and one for all its addresses.
+        with exchange(CONNECT) as running:
+            connected = running.connect(
+                partial(socket.create_connection, (host, port), timeout=CONNECT)
+            )
+        try:
+            client.connect(
+                host, port, username=self._address.user, password=self._address.password or None,
+                pkey=self._key, timeout=CONNECT, banner_timeout=CONNECT, auth_timeout=CONNECT,
+                channel_timeout=CONNECT, allow_agent=False, look_for_keys=False, sock=connected,
+            )  # fmt: skip
+        except BaseException:
+            connected.close()
+            raise
 
 
 class _Upload:

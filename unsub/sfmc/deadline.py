@@ -16,12 +16,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Condition, Lock, Thread, local
+from typing import TypeVar
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 _running = local()
+_T = TypeVar("_T")
 
 
 class Exchange:
@@ -38,18 +40,24 @@ class Exchange:
     def connect(self, make: Callable[[], socket.socket]) -> socket.socket:
         """Return the connection that `make` returns, under watch. Raises what `make` raises,
         TimeoutError at the deadline, and RuntimeError where the system has no thread to spare."""
-        made: Future[socket.socket] = Future()
-        Thread(target=_make, args=(make, made), name="connecting", daemon=True).start()
-        try:
-            connected = made.result(max(self._deadline - time.monotonic(), 0))
-        except TimeoutError:
-            if made.cancel():
-                self.end()
-                raise
-            # It was made in this moment.
-            connected = made.result()
+        connected = self.run(make, too_late=socket.socket.close)
         self.watch(connected)
         return connected
+
+    def run(self, do: Callable[[], _T], *, too_late: Callable[[_T], None] | None = None) -> _T:
+        """Return what `do` returns, which a thread calls: also what has no time-out ends for this
+        one at the deadline. A connection that `do` makes later, and watches, is shut down at once;
+        what it returns later is given to `too_late`. Raises as `connect` does."""
+        done: Future[_T] = Future()
+        Thread(target=_call, args=(do, done, too_late), name="connecting", daemon=True).start()
+        try:
+            return done.result(max(self._deadline - time.monotonic(), 0))
+        except TimeoutError:
+            # Else it ended in this moment, or raised the error itself.
+            if not done.cancel():
+                return done.result()
+            self.end()
+            raise
 
     def watch(self, connected: socket.socket) -> None:
         """Shut this connection down at the deadline; at once where it has passed."""
@@ -57,9 +65,11 @@ class Exchange:
         # closes the socket or wraps it for TLS.
         own = socket.fromfd(connected.fileno(), connected.family, connected.type)
         with self._lock:
-            self._sockets.append(own)
-            if self.is_over:
-                _shut_down(own)
+            if not self.is_over:
+                self._sockets.append(own)
+                return
+        _shut_down(own)
+        own.close()
 
     def end(self) -> None:
         """Shut the connection down: the deadline has passed."""
@@ -76,18 +86,18 @@ class Exchange:
             self._sockets.clear()
 
 
-def _make(make: Callable[[], socket.socket], made: "Future[socket.socket]") -> None:
-    """Make a connection for who waits for it; close it where nobody does any more."""
+def _call(do: Callable[[], _T], done: "Future[_T]", too_late: Callable[[_T], None] | None) -> None:
+    """Call `do` for who waits for it, or waited."""
     try:
-        connected = make()
+        result = do()
     except BaseException as err:  # noqa: BLE001 - raised to who waits
-        if made.set_running_or_notify_cancel():
-            made.set_exception(err)
+        if done.set_running_or_notify_cancel():
+            done.set_exception(err)
         return
-    if made.set_running_or_notify_cancel():
-        made.set_result(connected)
-    else:
-        connected.close()
+    if done.set_running_or_notify_cancel():
+        done.set_result(result)
+    elif too_late is not None:
+        too_late(result)
 
 
 def _shut_down(connected: socket.socket) -> None:

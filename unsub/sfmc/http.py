@@ -43,7 +43,7 @@ class Reply:
         return _seconds(self.headers.get("Retry-After", ""))
 
 
-class _Adapter(HTTPAdapter):
+class WatchedAdapter(HTTPAdapter):
     """An adapter whose connections keep the deadline of their exchange, through a proxy as well."""
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
@@ -71,7 +71,7 @@ def new_session(pool_size: int) -> requests.Session:
     is not the transport's decision."""
     session = Session()
     session.headers["Accept-Encoding"] = "identity"
-    adapter = _Adapter(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
+    adapter = WatchedAdapter(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -12,6 +12,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope, Session
 from django.core.mail import EmailMessage
+from django.utils import translation
+from django.utils.translation import gettext_lazy
 from pytest_django.fixtures import Settings
 
 from profilecenter.environment import Env
@@ -172,6 +174,14 @@ def test_a_name_that_no_resolver_answers_is_given_up_and_nothing_is_sent_later(
         look_ups.may_answer.set()
     assert look_ups.answered == [SLOW]
     assert not inbox.emails
+
+
+def test_a_subject_is_in_the_language_of_who_sends_it(settings: Settings) -> None:
+    with receiving(settings) as inbox, translation.override("de"):
+        message = email()
+        message.subject = gettext_lazy("Unsubscribe")
+        assert message.send() == 1
+    assert b"Subject: Abmelden" in (inbox.emails[0].original_content or b"")
 
 
 def test_many_recipients_have_more_time(

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.core.mail import EmailMessage
 from django.core.mail.backends import smtp
+from django.utils import translation
 
 from unsub.sfmc.deadline import Exchange, exchange
 
@@ -36,11 +37,11 @@ class EmailBackend(smtp.EmailBackend):
         where the system has no thread to spare."""
         messages = list(email_messages)
         recipients = sum(len(message.recipients()) for message in messages)
-        send = partial(super().send_messages, messages)
+        send = partial(self._send_in, translation.get_language(), messages)
         try:
             with exchange(SECONDS + SECONDS_EACH * recipients) as self._exchange:
                 try:
-                    return self._exchange.run(send) or 0
+                    return self._exchange.run(send)
                 except OSError:
                     # Of smtplib, too: the connection was shut down.
                     if self._exchange.is_over:
@@ -50,6 +51,11 @@ class EmailBackend(smtp.EmailBackend):
             if self.fail_silently:
                 return 0
             raise err if isinstance(err, OSError) else OSError("no thread to spare") from None
+
+    def _send_in(self, language: str | None, messages: list[EmailMessage]) -> int:
+        """Send emails in the language of who called, which a thread of its own does not have."""
+        with translation.override(language):
+            return super().send_messages(messages) or 0
 
 
 class _Watched(smtplib.SMTP):

@@ -42,12 +42,12 @@ http {{
 class Proxy:
     """A proxy that passes requests on to a port of this machine."""
 
-    def __init__(self, kind: str, *, folder: Path, upstream: int) -> None:
+    def __init__(self, kind: str, *, folder: Path, upstream: int, second: int = 0) -> None:
         self.kind, self.folder = kind, folder
         self.port, self.tls_port = free_port(), free_port()
         self._certify()
-        # Nothing listens on the second port, as between two upgrades.
-        self.second = free_port()
+        # Without it, nothing listens on the second port, as between two upgrades.
+        self.second = second or free_port()
         upstreams = f"{HOST}:{upstream}", f"{HOST}:{self.second}"
         command = self._nginx(*upstreams) if kind == "nginx" else self._caddy()
         environ = {

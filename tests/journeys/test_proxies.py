@@ -2,11 +2,15 @@
 
 import re
 import socket
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import cycle
 from pathlib import Path
 from select import select
+from signal import SIGTERM
+from threading import Event
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,6 +18,7 @@ import pytest
 from scripts.servers import HOST, free_port
 from tests.journeys.deployment import Deployment
 from tests.journeys.front import NAME, Proxy
+from tests.journeys.processes import wait_for
 from tests.journeys.talk import FORM, answer, ask, one_click, open_half_sent, request
 from tests.journeys.webs import Web, web
 from unsub.infra.request_id import accepted
@@ -238,6 +243,49 @@ def test_caddy_tries_a_body_without_a_length_that_is_too_large_once(tmp_path: Pa
         listener.setblocking(False)
         with pytest.raises(BlockingIOError):
             listener.accept()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_visitor_notices_that_the_web_process_is_replaced(
+    shared: Deployment, kind: str, tmp_path: Path
+) -> None:
+    """As scripts/deploy/upgrade.sh does it: the old one is stopped when the new one answers."""
+    paths = [urlsplit(shared.link(number)).path for number in range(2400, 2440)]
+    replies: list[int] = []
+    over = Event()
+
+    def visit(mine: Sequence[str]) -> None:
+        for path in cycle(mine):
+            if over.is_set():
+                return
+            replies.append(ask(proxy.connect, one_click(path))[0])
+            replies.append(ask(proxy.connect, request(path))[0])
+
+    def start(name: str, port: int = 0) -> Web:
+        folder = tmp_path / name
+        folder.mkdir()
+        return webs.enter_context(
+            web(shared, folder, seconds=300, port=port, PUBLIC_URL=f"https://{NAME}")
+        )
+
+    with ExitStack() as webs:
+        old = start("first")
+        first, second = old.port, free_port()
+        folder = tmp_path / kind
+        folder.mkdir()
+        proxy = webs.enter_context(Proxy(kind, folder=folder, upstream=first, second=second))
+        with ThreadPoolExecutor(4) as pool:
+            visitors = [pool.submit(visit, paths[number::4]) for number in range(4)]
+            for name, port in (("new", second), ("newer", first)):
+                new = start(name, port)
+                seen = len(replies)
+                wait_for("visits to both", lambda: len(replies) > seen + 40)  # noqa: B023
+                assert old.process.end(SIGTERM, seconds=90) == 0
+                old = new
+            over.set()
+        for visitor in visitors:
+            visitor.result()
+    assert Counter(replies).keys() == {200}, Counter(replies)
 
 
 @pytest.mark.parametrize("kind", KINDS)

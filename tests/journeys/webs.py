@@ -37,11 +37,11 @@ class Web:
 @contextmanager
 def web(
     shared: Deployment, folder: Path, *options: str, seconds: float, config: str = "",
-    **settings: str,
+    port: int = 0, **settings: str,
 ) -> Iterator[Web]:  # fmt: skip
     """Yield a running gunicorn with another time limit for a request and for each piece of a
-    response. `config` is added to the shipped gunicorn.conf.py."""
-    port, health_port = free_port(), free_port()
+    response. `config` is added to the shipped gunicorn.conf.py. Without `port`, a free one."""
+    port, health_port = port or free_port(), free_port()
     file = folder / "short.conf.py"
     file.write_text(SHORT.format(seconds=seconds) + config)
     metrics = folder / "metrics"

@@ -19,6 +19,10 @@ FIELD = "http_request_id"
 # could be an address or a token, and would be in every line.
 _SHAPE = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
+# structlog makes the variable at its first use. Two threads that begin at once would make two, and
+# one of them could not reset its own: a visitor of a process that has just started got a 500.
+reset_contextvars(**bind_contextvars(**{FIELD: ""}))
+
 
 def accepted(text: object) -> str:
     """Return an id that came from outside, or "" where it does not have the form of one."""

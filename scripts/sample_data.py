@@ -28,6 +28,7 @@ from unsub.reporting import daily_counts
 
 DAYS, CHUNK = 60, 1000
 LATE, ATTEMPTS = 3, 4  # requests that are late, and how often each was sent
+LATELY = 60  # of so many of the newest requests three were refused
 OUTFITTERS, KIDS, GARDEN = 510001, 510002, 510003
 LISTS = {
     7001: (OUTFITTERS, "Weekly offers"), 7002: (OUTFITTERS, "Product news"),
@@ -76,6 +77,7 @@ def fill(*, held: int, read_at: datetime | None = None, last_hour: int = 0) -> N
             moment = now - timedelta(seconds=chance.random() * 3600)
             rows.append(_request(send, list_id, reasons, moment, chance, held))
     rows.sort(key=lambda row: row.received_at)
+    _refuse_lately(rows)
     SubscriberRequest.objects.bulk_create(
         (row for row in rows if row.status != Status.PENDING), batch_size=CHUNK
     )
@@ -197,6 +199,14 @@ def _request(  # noqa: PLR0917
         row.status, row.outcome = Status.REFUSED, "refused"
         row.error_code = chance.choice(REFUSALS)[0]
     return row
+
+
+def _refuse_lately(rows: list[SubscriberRequest]) -> None:
+    """Let some of the newest requests be refused. By chance alone there were none within 24 hours
+    late in the evening, and so no alert about them."""
+    sent = [row for row in rows if row.status == Status.DONE]
+    for row in sent[-LATELY :: LATELY // 3]:
+        row.status, row.outcome, row.error_code = Status.REFUSED, "refused", REFUSALS[0][0]
 
 
 def _attempt(row: SubscriberRequest) -> DeliveryAttempt:

@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import sys
 import urllib.request
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,14 @@ WORKER_AGAIN = re.compile(r"(?s)worker ended \(status -9\); starting it again.*"
 def _run(folder: Path, *arguments: str, **environ: str) -> Process:
     command = [sys.executable, "-m", "scripts.run", *arguments]
     return Process("run", command, environ=os.environ | environ, folder=folder)
+
+
+def _stop(run: Process) -> None:
+    """Stop all that a run has started, also where the test fails in the middle of it."""
+    if run.is_running:
+        with suppress(AssertionError):
+            run.end(signal.SIGTERM, seconds=120)
+    run.kill()
 
 
 def _events(port: int) -> list[dict[str, Any]]:
@@ -71,6 +79,6 @@ def test_make_run_prints_working_links_and_stops_all_servers_at_the_end(
         assert again != worker
         assert run.end(number, seconds=120) == 0
     finally:
-        run.kill()
+        _stop(run)
     assert not any(is_open(port) for port in ports.values())
     assert (tmp_path / "var" / "run.env").stat().st_mode & 0o077 == 0

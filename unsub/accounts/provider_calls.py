@@ -3,10 +3,8 @@
 from typing import Any
 
 import requests
-from urllib3.exceptions import HTTPError
 
-from unsub.sfmc.deadline import exchange
-from unsub.sfmc.http import WatchedAdapter
+from unsub.sfmc.http import WatchedAdapter, timed
 
 SECONDS = 10.0
 
@@ -22,13 +20,5 @@ class ProviderSession(requests.Session):
 
     def request(self, *args: Any, **options: Any) -> requests.Response:
         """Return the response, with its body. Raises requests.RequestException."""
-        with exchange(SECONDS) as running:
-            try:
-                response = super().request(*args, **{"timeout": SECONDS} | options)
-            except (requests.RequestException, HTTPError, OSError) as err:
-                if running.is_over or not isinstance(err, requests.RequestException):
-                    raise requests.Timeout from None
-                raise
-        if running.is_over:
-            raise requests.Timeout
-        return response
+        with timed(SECONDS):
+            return super().request(*args, **{"timeout": SECONDS} | options)

@@ -1,7 +1,8 @@
 """One HTTP exchange with limits on time and size. Errors say whether anything was sent."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -75,6 +76,21 @@ def new_session(pool_size: int) -> requests.Session:
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+@contextmanager
+def timed(seconds: float) -> Iterator[None]:
+    """Give the HTTP exchange in the block a deadline. Raises requests.Timeout where it passed, also
+    where what had come by then looks complete, and for errors that are not of requests."""
+    with exchange(seconds) as running:
+        try:
+            yield
+        except (requests.RequestException, HTTPError, OSError) as err:
+            if running.is_over or not isinstance(err, requests.RequestException):
+                raise requests.Timeout from None
+            raise
+    if running.is_over:
+        raise requests.Timeout
 
 
 def post(

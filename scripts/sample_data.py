@@ -28,7 +28,7 @@ from unsub.reporting import daily_counts
 
 DAYS, CHUNK = 60, 1000
 LATE, ATTEMPTS = 3, 4  # requests that are late, and how often each was sent
-LATELY = 60  # of so many of the newest requests three were refused
+LATELY = 60  # of so many of the newest requests every twentieth was refused
 OUTFITTERS, KIDS, GARDEN = 510001, 510002, 510003
 LISTS = {
     7001: (OUTFITTERS, "Weekly offers"), 7002: (OUTFITTERS, "Product news"),

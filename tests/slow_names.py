@@ -40,8 +40,8 @@ def slow_names() -> Iterator[LookUps]:
             yield look_ups
         finally:
             look_ups.may_answer.set()
-            wait_for("the threads to end", lambda: not any(map(_connects, threading.enumerate())))
+            wait_for("the threads to end", lambda: not any(map(_looks_up, threading.enumerate())))
 
 
-def _connects(thread: threading.Thread) -> bool:
-    return thread.name == "connecting"
+def _looks_up(thread: threading.Thread) -> bool:
+    return thread.name == "until-deadline"

@@ -45,16 +45,17 @@ class Exchange:
         return connected
 
     def run(self, do: Callable[[], _T], *, too_late: Callable[[_T], None] | None = None) -> _T:
-        """Return what `do` returns, which a thread calls: also what has no time-out ends for this
-        one at the deadline. A connection that `do` makes later, and watches, is shut down at once;
-        what it returns later is given to `too_late`. Raises as `connect` does."""
+        """Return what `do` returns. A thread of its own calls it, so that the caller waits until
+        the deadline at most, also for what has no time-out. If `do` watches a connection after the
+        deadline, that is shut down at once; what it returns then goes to `too_late`. Raises as
+        `connect` does."""
         done: Future[_T] = Future()
-        Thread(target=_call, args=(do, done, too_late), name="connecting", daemon=True).start()
+        Thread(target=_call, args=(do, done, too_late), name="until-deadline", daemon=True).start()
         try:
             return done.result(max(self._deadline - time.monotonic(), 0))
         except TimeoutError:
-            # Else it ended in this moment, or raised the error itself.
             if not done.cancel():
+                # It ended in this moment, or raised TimeoutError itself.
                 return done.result()
             self.end()
             raise
@@ -87,7 +88,7 @@ class Exchange:
 
 
 def _call(do: Callable[[], _T], done: "Future[_T]", too_late: Callable[[_T], None] | None) -> None:
-    """Call `do` for who waits for it, or waited."""
+    """Call `do`, and give its result to `done`; to `too_late` where nobody waits any more."""
     try:
         result = do()
     except BaseException as err:  # noqa: BLE001 - raised to who waits
